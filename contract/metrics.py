@@ -18,8 +18,8 @@ GOOGLE_TYPES = {
 }
 GOOGLE_RESOURCE = "global"
 
-# The longest time in seconds that a publish may take, from the commit until every edge location shows it
-# (docs/publish-to-visible.md).
+# The longest time in seconds that a publish may take, from the commit until every edge location shows the
+# change (docs/publish-to-visible.md).
 OBJECTIVE_SECONDS = 30.0
 
 # The longest time in seconds that a change may wait in the outbox. The outbox relay runs every minute.

@@ -1,5 +1,5 @@
-"""Coordinates of the clouds' regions. The edge worker picks the nearest shield by them, and they assign Google Cloud
-regions to the AWS regions of Route 53's latency records.
+"""Coordinates of the clouds' regions. The edge worker picks the nearest shield by distance. `latency_regions` assigns
+each Google Cloud region to a near AWS region, because Route 53's latency records name AWS regions only.
 
 Coordinates are those of the city that the cloud names as the region's location (AWS: "Regions and Zones" guide; Google
 Cloud: "Cloud locations" page). They are in degrees with one decimal, about 11 km, which is enough to compare regions.
@@ -118,8 +118,8 @@ def latency_regions(places: Iterable[str]) -> dict[str, str]:
     """Returns the AWS region under which Route 53's latency records list each of the given regions.
 
     Route 53 knows AWS regions only, and takes one latency record per region and name. An AWS region is listed under its
-    own name. A Google Cloud region is listed under the nearest AWS region that is still free. If no AWS region is free,
-    a region has no record, and the edge worker still finds it by distance.
+    own name. A Google Cloud region is listed under the nearest AWS region that no other region is listed under. If no
+    AWS region is left, the region has no record, and the edge worker still finds the region by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

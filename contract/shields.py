@@ -3,10 +3,10 @@ parameter that names their certificate."""
 
 from __future__ import annotations
 
-# The port for the edge, which must authenticate with mutual TLS.
+# The shields' port for connections from the edge, which must authenticate with mutual TLS.
 EDGE_PORT = 8443
 
-# The port for the clouds' health checkers, which use plain HTTP.
+# The shields' port for the health checkers of AWS and Google Cloud, which use plain HTTP.
 HEALTH_PORT = 8080
 HEALTH_PATH = "/healthz"
 

@@ -7,7 +7,7 @@
 | entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` | `decode_entry` |
 
 The edge worker decodes entries, too (workers/edge/src/tokens.ts).
-tests/unit/contract/test_tokens.py takes every field through every form.
+tests/unit/contract/test_tokens.py encodes and decodes every field in every form.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Image = Mapping[str, Mapping[str, Any]]
 
 
 class MalformedRecord(Exception):
-    """A stored token cannot be decoded, now or later. The message contains nothing of the token."""
+    """Raised when a stored token cannot be decoded. A retry cannot help. The message contains no part of the token."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Entitlement:
 class Token:
     """A token as the metadata database holds it. The token's text is stored nowhere; its SHA-256 identifies the token.
 
-    Times are in seconds since 1970 (UTC). `expires` is when the token ends. `kept_until` is when the token's record may
-    be deleted; it never changes, and no version of the token is valid after it. `revoked` is when the token was revoked
-    (ISO 8601, UTC), or empty.
+    Times are in seconds since 1970 (UTC). `expires` is the end of the token's validity. `kept_until` is the
+    time after which the token's record may be deleted. That time never changes, and no version of the token is valid
+    after it. `revoked` is the time of the token's revocation (ISO 8601, UTC), or empty.
     """
 
     digest: str

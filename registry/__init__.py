@@ -14,7 +14,7 @@
 | origin/ | the origin bucket: S3 or Cloud Storage behind one interface |
 
 `publish`, `amend` and `unpublish` change packages. `visible` measures how fast readers see a change. `keys` creates the
-keys between the tiers. `target` reads the stack's outputs. `caller` identifies the operator for the audit log.
+keys that the tiers share. `target` reads the stack's outputs. `caller` identifies the operator for the audit log.
 """
 
 

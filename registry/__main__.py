@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _refusal(error: Exception) -> str:
-    """Returns a message that names the cloud that refused, or an empty string for any other error."""
+    """Returns a message that names the cloud that refused a request, or an empty string for another error."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from registry.cloudflare.api import CloudflareError

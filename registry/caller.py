@@ -14,9 +14,10 @@ from registry.target import Target
 
 
 def by(target: Target, action: str, principal: str = "") -> By:
-    """Returns the audit entry's actor: the principal (by default user@host) and the verified caller.
+    """Returns the author of a change for the audit log: the principal (by default user@host) and the verified caller.
 
-    With DynamoDB, the caller is the ARN that AWS STS returns for the credentials, which cannot be forged.
+    With DynamoDB, the caller is the ARN that AWS STS returns for the operator's credentials. The operator cannot
+    forge this ARN.
     """
     caller = ""
     if target.metadata.backend == "dynamodb":

@@ -1,4 +1,4 @@
-"""Issues the client certificate with which the edge authenticates to the shields, and its certificate authority."""
+"""Issues the client certificate with which the edge authenticates to the shields, and the authority that signs it."""
 
 from __future__ import annotations
 

@@ -28,11 +28,12 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The authority is renewed when it is valid for less than this time. It must be valid longer than each certificate that
-# it issues.
+# The certificate authority is renewed when it expires in less than this time. It must be valid longer than each
+# certificate that it issues.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The shortest time between the two runs. Shields read the new authority within minutes.
+# The shortest time between the two runs that renew the certificate authority. Shields read the new authority within
+# minutes.
 _OVERLAP = timedelta(days=1)
 # `keys check` fails when the certificate of the edge expires within this number of days.
 WARNING_DAYS = 30

@@ -48,7 +48,7 @@ class NpmSigner:
 
     def signature(self, name: str, version: str, integrity: str) -> Fact:
         """Returns the record with the signature of a version. The same version always has the same signature."""
-        # ECDSA signatures are deterministic here (RFC 6979), so that publishing the same bytes again changes nothing.
+        # The ECDSA signature is deterministic (RFC 6979), so that publishing the same bytes again changes nothing.
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         signed = self._key.sign(f"{name}@{version}:{integrity}".encode(), algorithm)
         content = {"keyid": self.public_key["keyid"], "sig": base64.b64encode(signed).decode()}

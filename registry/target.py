@@ -1,4 +1,4 @@
-"""Reads the stack's outputs, and makes clients for the clouds in them (docs/contracts.md, "Stack outputs")."""
+"""Reads the stack's outputs (docs/contracts.md, "Stack outputs"), and makes clients for the clouds that they name."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Shield(_Part):
 
 
 class Target(_Part):
-    """A stack's outputs, with clients for the clouds in them. Credentials come from the environment."""
+    """A stack's outputs, with clients for the clouds that the outputs name. Credentials come from the environment."""
 
     environment: str
     home_region: str  # the AWS region that holds the secrets of the stack

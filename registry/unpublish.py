@@ -1,4 +1,4 @@
-"""Unpublishes a version, within the policy or by force.
+"""Unpublishes a version if the unpublish policy allows it, or by force.
 
 The policy is npm's (docs.npmjs.com/policies/unpublish): a version can be unpublished within 72 hours, and only while no
 package in the registry depends on it. No object is deleted. The edge refuses requests for the version, and its objects
@@ -70,7 +70,7 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns an image's other tags and its referrers. Python versions have neither, so the result is empty."""
+    """Returns an image's other tags and its referrers. The result is empty for npm and PyPI."""
     if reference.ecosystem != "oci":
         return []
     (digest,) = amend.releases(known, reference)

@@ -183,7 +183,7 @@ def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Docume
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
-    """Returns the edge's TLS settings and origin key from its secret (docs/contracts.md, "Between the tiers")."""
+    """Returns the TLS settings and origin key in the edge's secret (docs/contracts.md, "Between the tiers")."""
     region = boto3.Session().region_name or target.bucket.region  # the stack's home region, which has the secrets
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])

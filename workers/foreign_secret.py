@@ -1,4 +1,4 @@
-"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role by an identity token.
+"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role with an identity token.
 
 boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. Requests are signed as in
 IAM User Guide, "Create a signed AWS API request". The unit tests compare the signature with botocore's.

@@ -1,4 +1,7 @@
-"""The HTTP server of a Cloud Run service: waitress, on the port in the variable PORT ("Container runtime contract")."""
+"""The HTTP server of a Cloud Run service: waitress, on the port in the variable PORT.
+
+Source: Cloud Run, "Container runtime contract".
+"""
 
 from __future__ import annotations
 

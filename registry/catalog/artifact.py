@@ -94,7 +94,7 @@ class Artifact:
     """One artifact to publish or to change.
 
     The registry commits all `changes` or none. The registry also writes the database items in `marks`, over existing
-    ones. Afterwards, readers can no longer fetch the objects in `withdrawn`.
+    ones. After the delivery, readers can no longer fetch the objects in `withdrawn`.
     """
 
     # The artifact's name in messages, such as `npm @acme/web 1.0.0`.

@@ -25,7 +25,7 @@ PARTITION = "outbox"
 # Cloudflare's API is unavailable for longer, an operator must act.
 MOST_TRIES = 150
 # How long caches may serve a document without revalidation: max-age and stale-while-revalidate
-# (registry/catalog/artifact.py, MUTABLE) in L1, and the same time again in a shield beneath L1.
+# (registry/catalog/artifact.py, MUTABLE) in the edge's cache (L1), and the same time again in a shield.
 REPEAT_SECONDS = 130.0
 # The time after which the database deletes a delivered change that still waits for its repeated delivery.
 _KEPT_SECONDS = 7 * 86_400

@@ -1,6 +1,7 @@
 """A client of Cloudflare's API on urllib3.
 
-AWS Lambda's Python runtime includes urllib3. Cloudflare's SDK would add a dozen packages to the functions' archives.
+AWS Lambda's Python runtime includes urllib3. Cloudflare's SDK would add a dozen packages to the archives of the
+Lambda functions.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class CloudflareApi:
         return self.send(method, path, json.dumps(body).encode(), "application/json")
 
     def send(self, method: str, path: str, body: bytes, content_type: str) -> Any:
-        """Sends a request with these bytes to Cloudflare's API, and returns the answer's result.
+        """Sends a request with the bytes `body` to Cloudflare's API, and returns the answer's result.
 
         Raises CloudflareError.
         """
@@ -90,7 +91,7 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            # If retries have failed, the attribute `reason` contains the error of the last one.
+            # After failed retries, the attribute `reason` contains the error of the last retry.
             cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)

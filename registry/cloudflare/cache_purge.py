@@ -67,7 +67,7 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # If retries have failed, the attribute `reason` contains the error of the last one.
+            # After failed retries, the attribute `reason` contains the error of the last retry.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 
@@ -76,7 +76,7 @@ class WorkerPurges:
 class CloudflareEdge:
     """The cache and the quarantine list of one stack's edge network.
 
-    The API token of `entries` may edit the Workers KV namespace `namespace_id` of the account.
+    The API token of `entries` must have the permission to edit the Workers KV namespace `namespace_id`.
     """
 
     purges: WorkerPurges

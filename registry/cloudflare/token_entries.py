@@ -21,7 +21,7 @@ _WRITTEN_AT_ONCE = 1_000
 
 
 class TokenEntries:
-    """The token entries in one namespace of Workers KV. The API token of `api` may edit Workers KV of the account.
+    """The token entries in one namespace of Workers KV. `api` needs an API token that may edit them.
 
     All methods raise CloudflareError.
     """

@@ -36,13 +36,14 @@ class CloudMonitoring:
         self._project = project
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports the age in seconds of the oldest undelivered change, and the number of changes given up."""
+        """Reports the age in seconds of the oldest undelivered change, and the number of changes no longer retried."""
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds from the commit of a change until each place served it, by tier and place.
+        """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        No maximum is reported, because the alarm computes the slowest place itself.
+        The keys of `seconds` are the tier and the name of the bucket, shield or edge. No maximum is reported, because
+        the alarm computes it.
         """
         self._write(
             [

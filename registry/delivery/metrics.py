@@ -29,9 +29,10 @@ class CloudWatch:
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds from the commit of a change until each place served it, by tier and place.
+        """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        The maximum is reported too, as a metric without tier and place.
+        The keys of `seconds` are the tier and the name of the bucket, shield or edge. The maximum is reported too, as
+        a metric without these two dimensions.
         """
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})

@@ -47,5 +47,5 @@ def withdrawn_entry(keys: Sequence[str]) -> bytes:
 
 
 def object_path(key: str) -> str:
-    """Returns an object's key as a URL path, encoded like the edge worker's: by encodeURIComponent (ECMA-262)."""
+    """Returns an object's key as a URL path. The edge worker uses the same encoding, encodeURIComponent (ECMA-262)."""
     return "/".join(quote(part, safe="!'()*") for part in key.split("/"))

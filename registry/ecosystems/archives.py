@@ -1,6 +1,7 @@
 """Reads untrusted tar and zip archives.
 
-Refused are members that would be unpacked outside the target directory, and archives that unpack to too many bytes.
+The functions refuse members that would be unpacked outside the target directory, and archives that unpack to too many
+bytes.
 """
 
 from __future__ import annotations

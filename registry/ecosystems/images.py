@@ -35,7 +35,7 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the changed tags, the tag list, the contents, and the lists of referrers of affected manifests."""
+        """Renders the changed tags, the tag list, the list of the repository's contents, and changed referrer lists."""
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
         for kind, name in (fact.split("#", 1) for fact in touched):

@@ -51,7 +51,7 @@ def _supported(digest: str) -> str:
 
 
 def _no_nulls(value: Any) -> Any:
-    """Replaces null values in a JSON object by empty strings, because some Go programs write empty values as null."""
+    """Replaces null values in a JSON object with empty strings, because some Go programs write empty values as null."""
     if isinstance(value, dict):
         given = cast(dict[str, Any], value)
         return {name: "" if text is None else text for name, text in given.items()}

@@ -73,7 +73,7 @@ def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Up
                 "integrity": f"sha512-{base64.b64encode(sha512).decode()}",  # W3C Subresource Integrity
             },
         ),
-        # The record is mutable, so that later releases of this program can record more about the same tarball.
+        # This record is mutable, so that later releases of the registry can record more about the same tarball.
         Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]

@@ -130,7 +130,7 @@ def _reachable(
 ) -> Iterator[tuple[Descriptor, Fact | None]]:
     """Yields the descriptors of all manifests and blobs that a pull of the image `top` needs.
 
-    The second item is the metadata record of a manifest, and None for a blob.
+    Each descriptor comes with the metadata record of its manifest. A blob has no such record, so it comes with None.
     """
     kind = kind_of(top.mediaType, f"{layout}: {top.digest}")
     if top.digest in absent:

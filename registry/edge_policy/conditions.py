@@ -1,6 +1,7 @@
-"""Validates the conditions of an edge policy's rules. workers/edge/src/policy.ts accepts each text that is valid here.
+"""Validates the conditions of an edge policy's rules. workers/edge/src/policy.ts accepts each text that this
+module accepts.
 
-Each function returns the text unchanged, and raises ValueError with a message that says what is accepted.
+Each function returns the text unchanged, and raises ValueError with a message that says which texts are valid.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ MOST_RANGE_CHARACTERS = 256
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# npm takes no number that JavaScript cannot represent exactly.
+# A number of 16 digits or more. npm accepts only numbers that JavaScript represents exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")

@@ -18,7 +18,7 @@ from registry.edge_policy import conditions
 
 # The version of the document's format. The edge worker ignores a document with another version.
 FORMAT = 1
-# The limits keep a document within the item size of the metadata database, and a decision at the edge fast.
+# Limits that keep a document within the item size of the metadata database, and make evaluation at the edge fast.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
 _HOW = "docs/edge-policy.md describes the rules"
@@ -103,7 +103,7 @@ class Rule(BaseModel):
         return self
 
     def covers(self, other: Rule) -> bool:
-        """Returns whether this rule has no conditions but packages, and names all packages that another rule names."""
+        """Returns whether this rule has no conditions except `packages`, and names all packages of the rule `other`."""
         conditions = (self.versions, self.tags, self.digests, self.younger_than_days)
         if any(condition is not None for condition in conditions) or self.ecosystem not in (None, other.ecosystem):
             return False
@@ -138,7 +138,7 @@ class Policy(BaseModel):
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
-        """Yields each rule that never decides, with the earlier rule that matches everything that it matches."""
+        """Yields each rule that never decides, and the earlier rule that already matches all its versions."""
         for number, rule in enumerate(self.rules):
             earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
             if earlier is not None:
@@ -146,13 +146,13 @@ class Policy(BaseModel):
 
     @property
     def text(self) -> str:
-        """The document as it is stored and sent to the edge. Equal policies have equal texts."""
+        """The policy's document as it is stored and sent to the edge. Equal policies have equal texts."""
         rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
         return json.dumps({"format": self.format, "rules": rules}, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the text, in hex."""
+        """The SHA-256 digest of the policy's document, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 

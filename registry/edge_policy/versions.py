@@ -57,13 +57,13 @@ class Changed:
 
 
 def current(target: Target) -> Version | None:
-    """Returns the version in force, or None if there was never a policy."""
+    """Returns the version of the edge policy in force, or None if there was never a policy."""
     item = target.repository.item(PARTITION, CURRENT)
     return version(target, item.document["version"]) if item else None
 
 
 def version(target: Target, number: int) -> Version:
-    """Returns a version by its number. Raises RegistryError if there is none."""
+    """Returns the version of the edge policy with a number. Raises RegistryError if no version has the number."""
     item = target.repository.item(VERSIONS, _name(number))
     if item is None:
         raise RegistryError(
@@ -73,13 +73,13 @@ def version(target: Target, number: int) -> Version:
 
 
 def history(target: Target) -> Iterator[Version]:
-    """Yields all versions, the oldest first."""
+    """Yields all versions of the edge policy, the oldest first."""
     for item in target.repository.items(VERSIONS):
         yield _version(int(item.name), item.document)
 
 
 def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
-    """Puts a policy in force, in place of the version `replaces`; 0 means that there was never a policy.
+    """Puts a policy in force instead of the version `replaces`, which is 0 if there was never a policy.
 
     Raises RegistryError if another version is in force, because someone else has changed the policy meanwhile.
     """
@@ -91,10 +91,11 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 
 
 def rollback(target: Target, by: By, number: int) -> Changed:
-    """Puts the policy of an earlier version in force again, as a new version. 0 means the version before the current.
+    """Puts the policy of an earlier version in force again, as a new version.
 
-    A rollback to the time before the first version puts a policy without rules in force. Raises RegistryError if there
-    is no such version, or if another operator changes the policy at the same time.
+    If `number` is 0, the version before the current one is put in force again. A rollback to
+    the time before the first version puts a policy without rules in force. Raises RegistryError if there is no such
+    version, or if another operator changes the policy at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:

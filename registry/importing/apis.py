@@ -175,7 +175,7 @@ def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted
 
 
 def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
-    """Ends the retries of a failed request by a RegistryError if `last` is set, or if a retry cannot succeed.
+    """Raises RegistryError for a failed request if `last` is set (no retries are left), or if a retry cannot succeed.
 
     A retry cannot change an invalid URL or a status below 500.
     """

@@ -115,8 +115,9 @@ class NpmSettings:
     """npm's settings in the directory `at`.
 
     `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry.
-    `full_packuments` are command-line options that make npm fetch full packuments, which have publication times: npm
-    does so when a latest date is set. The options are empty if npm's configuration already sets such a date.
+    `full_packuments` are command-line options that make npm fetch full packuments, which have publication times. npm
+    fetches them when the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if
+    npm's configuration already sets one of these options.
     """
 
     at: Path

@@ -21,7 +21,7 @@ from psycopg_pool import ConnectionPool
 from registry import RegistryError
 from registry.metadata import Absent, Busy, Conflict, Delete, Item, Key, Unchanged, Write, checked
 
-# The statements use only SQL that both servers support: see tests/unit/registry/metadata/test_sql.py.
+# The statements use only SQL that both Spanner and PostgreSQL support: see tests/unit/registry/metadata/test_sql.py.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_NAMED = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
@@ -162,7 +162,7 @@ class SpannerRepository:
 
 
 def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
-    """Returns the names of the items to read by partition, without duplicates."""
+    """Returns the names of the items with these keys, without duplicates, grouped by partition."""
     names: dict[str, list[str]] = {}
     for partition, name in dict.fromkeys(keys):
         names.setdefault(partition, []).append(name)

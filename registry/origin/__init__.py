@@ -40,7 +40,8 @@ class ObjectStore(Protocol):
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
         """Writes an immutable object. Returns False when an object with the key exists.
 
-        When two processes write the same key at once, the store accepts one write, and the other returns False.
+        When two processes write the same key at once, the store accepts one write, and the call of the other
+        process returns False.
         """
         ...
 

@@ -18,7 +18,7 @@ import requests
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import ObjectHead, StoreError
 
-with warnings.catch_warnings():  # the library warns of Python versions that it will drop; operators cannot act on that
+with warnings.catch_warnings():  # Google's library warns of old Python versions; operators cannot act on that
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
     from google.auth.exceptions import GoogleAuthError

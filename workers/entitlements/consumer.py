@@ -26,8 +26,8 @@ Change = Mapping[str, Any]
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Returns the response of a function with `ReportBatchItemFailures`: the first change from which Lambda must retry
-    (AWS Lambda, "Implementing partial batch responses")."""
+    """Writes a batch of changed token records to the edge. After a failure, the response names the first change that
+    Lambda must retry (AWS Lambda, "Implementing partial batch responses")."""
     changes: Sequence[Change] = event["Records"]
     records: list[Record] = []
     for change in changes:
@@ -61,5 +61,5 @@ def _send_to_dead_letters(change: Change, reason: str) -> None:
 
 @cache
 def _edge() -> TokenEntries:
-    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # Cloudflare's own tools read this variable, too
     return TokenEntries(CloudflareApi(read_secret("api_token"), base), setting("ACCOUNT_ID"), setting("NAMESPACE_ID"))

@@ -30,8 +30,8 @@ from workers.serving import serve_beside
 
 # The pause between two polls of the change stream. A token change waits at most this long before a poll reads it.
 POLL_SECONDS = 0.5
-# After a failed poll, the loop pauses for the first number of seconds. The pause doubles with each further failure, up
-# to the second number.
+# The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
+# failure doubles the pause.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # The health check fails when a poll takes longer than this. All requests of one poll together time out earlier.
 STUCK_SECONDS = 180.0
@@ -68,7 +68,7 @@ class EdgeBySecret:
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
-            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
+            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # Cloudflare's own tools read this variable, too
             place = settings.setting("ACCOUNT_ID"), settings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)
         try:

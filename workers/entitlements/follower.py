@@ -63,7 +63,7 @@ class Follower:
             for partition in [each for each in self._partitions.values() if not each.waits_for]:
                 self._advance(self._partitions, partition, now)
         except SpannerInvalidRequest as error:
-            # The position is older than the stream's retention, or the stream was created again.
+            # The saved position is older than the stream's retention, or the stream was deleted and created again.
             _log.error("%s: all tokens are sent again, and the stream is followed from the current time", error)
             self._positions.save((), list(self._partitions))
             self._partitions = None
@@ -133,6 +133,6 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns a child partition after one of its parents has ended. Each parent reports the child."""
+    """Returns a child partition that no longer waits for the parent `ended`. Every parent reports its children."""
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

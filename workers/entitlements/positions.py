@@ -1,5 +1,5 @@
-"""The follower's position in each partition of the stream. Positions are stored in the database itself, so that they
-survive the loss of an instance.
+"""The follower's position in each partition of Spanner's change stream. The same database stores the positions, so that
+they survive when the Cloud Run service is restarted.
 """
 
 from __future__ import annotations

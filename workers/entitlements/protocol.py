@@ -4,8 +4,8 @@
     POST /   {"feed": "<name>"}                a feed (revocations.py, policies.py)
     x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
 
-The status is 403 for an invalid signature, and 400 for another body. It is 503 if the database does not answer. The
-digest is in the body, because URLs are often logged.
+The status is 403 for an invalid signature, and 400 for a body in any other form. The status is 503 if the database
+does not answer. The digest is in the body, because URLs are often logged.
 """
 
 from __future__ import annotations
