@@ -75,7 +75,7 @@ class Bench:
             return asyncio.run(self._requested(waves))
 
     def wait_for_recovery(self) -> None:
-        """Sends requests until the machine answers one again, as its log shows."""
+        """Sends requests to the edge until the log of the shield machine shows that it has answered one of them."""
         log = self._sandbox.path("machines", self.machine, "root/var/log/artifact-edge/access.log")
         deadline = time.monotonic() + _RECOVERY_SECONDS
         keys: list[str] = []

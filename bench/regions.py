@@ -71,8 +71,8 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures previews of both stacks for each mode and round. Files are not yet cached in the first round, so that
-    round is slower.
+    """Measures previews of both stacks in each round, once for each of `modes`: with or without the policy pack. The
+    first round is slower, because no files are cached yet.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"

@@ -63,7 +63,8 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
     """Returns permissions to read the configuration of resources but no data: neither objects in buckets nor items in
     tables.
 
-    The environment's secrets are an exception, because the program reads those that it passes to the edge.
+    The environment's secrets are an exception, because the network's Pulumi program reads the secrets that it passes to
+    the edge.
     """
     prefix = f"artifact-edge-{environment}"
     return [
@@ -119,7 +120,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
-        # The deployment renews the edge's client certificate and its authority (registry/key_renewal.py).
+        # The deployment renews the edge's client certificate and the certificate authority that signs it
+        # (registry/key_renewal.py).
         allow(
             ["secretsmanager:PutSecretValue"],
             [secret_arn("*", account, secret_id(environment, name)) for name in _RENEWED_SECRETS],

@@ -134,7 +134,8 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
         try:
             s3.head_bucket(Bucket=name)
         except ClientError as error:
-            # S3 answers 404 for a free name, 403 for the bucket of another account, and 301 for one in another region.
+            # S3 answers 404 for a free name, 403 for the bucket of another account, and 301 for a bucket in another
+            # region.
             status = cast(Any, error.response)["ResponseMetadata"]["HTTPStatusCode"]
             if status == 404:
                 yield Finding(f"bucket {name}", "the name is free")

@@ -63,7 +63,9 @@ def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
 
 
 def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
-    """Yields a finding about routes of other scripts, because the stack's route covers every request to the zone."""
+    """Yields a finding about the zone's routes to other worker scripts. The stack's route covers every request to the
+    zone.
+    """
     subject = f"routes of {stack.config.edge.zone}"
     try:
         routes = list(api.workers.routes.list(zone_id=zone))

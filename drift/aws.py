@@ -131,7 +131,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # The name of another environment may begin with this environment's name, so the tags decide.
+            # A role's name is no proof, because the name of another environment may begin with this environment's name.
+            # The role's tags decide whether it belongs to this environment.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():

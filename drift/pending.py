@@ -1,7 +1,4 @@
-"""Adds resources to a Pulumi state that a killed engine has created in a cloud and not recorded.
-
-The engine writes each operation to the state as pending before the operation starts, and removes it at the end.
-"""
+"""@@ writes each operation to the state as pending before the operation starts, and removes it at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ def adopt(deployment: Json, search: Search) -> list[str]:
     """Removes the pending operations of a deployment, and adds a resource for each creation that may have succeeded.
 
     If an ID depends only on inputs, the function adds the resource without a search. `pulumi refresh` then removes the
-    resource if it does not exist. Other operations than creations also need only the refresh. For a resource of an
+    resource if it does not exist. Pending updates and deletions also need only `pulumi refresh`. For a resource of an
     unknown type, the operation stays pending, and the function returns the resource's URN.
     """
     resources: list[Json] = deployment.setdefault("resources", [])

@@ -37,7 +37,7 @@ def repair(
         _pulumi("cancel", "--yes", stack)
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     unknown = adopt(exported["deployment"], found)
-    with tempfile.TemporaryDirectory() as directory:  # only its owner can read it
+    with tempfile.TemporaryDirectory() as directory:  # only the directory's owner can read it
         file = Path(directory) / "state.json"
         file.write_text(json.dumps(exported))
         _pulumi("stack", "import", "--stack", stack, "--file", str(file))

@@ -32,8 +32,10 @@ def _has_tags(inputs: Inputs, listed: list[dict[str, str]]) -> bool:
 
 
 def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a search among the EC2 resources with the same tags. `fields` has the names that the API gives to
-    inputs. A field that the API leaves out, such as the machine of an address that is not attached yet, matches."""
+    """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource. `fields`
+    maps names of inputs to the names of the API's fields. A field that the API leaves out counts as equal: an address
+    has no machine, for example, before it is attached.
+    """
 
     def search(inputs: Inputs) -> Found:
         filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(_tags(inputs))]

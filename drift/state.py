@@ -27,8 +27,8 @@ class Resource:
 
 @dataclass(frozen=True)
 class State:
-    """The resources in one stack's Pulumi state. Every resource of the stack has the tags `project` and `environment`
-    with these values.
+    """The resources in one stack's Pulumi state. Every resource of the stack has the tags `project` and `environment`,
+    with the values of the fields of the same names.
     """
 
     project: str

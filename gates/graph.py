@@ -26,7 +26,9 @@ _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
 
 
 class Graph:
-    """A fault tree of a stack: the resources that a client needs to read a package, and those that replace others."""
+    """A fault tree of a stack: the resources that a client needs to read a package, and alternatives to these
+    resources.
+    """
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._all = [resource for resource in resources if resource.custom]

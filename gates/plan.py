@@ -99,8 +99,8 @@ class Plan:
     changes: Mapping[str, Change]
 
     def of(self, kinds: frozenset[str], *actions: Action) -> list[Change]:
-        """Returns the planned changes of resources of these types, in the plan's order. Without any action given,
-        changes of all actions count.
+        """Returns the planned changes of resources of these types, in the plan's order. If no actions are given, the
+        result has changes of all actions.
         """
         return [
             change

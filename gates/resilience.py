@@ -1,5 +1,5 @@
-"""Checks which losses, such as of a region, an environment survives and which it does not, with the resource graph of
-its stack.
+"""Checks whether clients can still read packages after a loss, such as the loss of a region. The check uses the
+resource graph of a stack, and compares the results with the stack's resilience statements.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields a finding for each `does_not_survive` statement that is wrong: its read path keeps the route, or the
-    resource graph does not have its loss.
+    """Yields the findings about a `does_not_survive` statement that is wrong. Either the resource graph does not
+    contain what the statement calls lost, or a named read path still has a route.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -1,5 +1,5 @@
-"""Groups of Pulumi resource types that the plan gate protects, by what depends on them. A resource outside all these
-groups can be replaced without harm.
+"""Groups of Pulumi resource types that the plan gate protects, such as buckets, DNS records and certificates. A
+resource outside all these groups can be replaced without harm.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BUCKETS = frozenset(
     }
 )
 
-# Resources whose content the program cannot create again: data, keys, messages and delegated DNS zones.
+# Resources whose content the Pulumi program cannot create again: data, keys, messages and delegated DNS zones.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",

@@ -136,8 +136,8 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 
 def at_once(share: float, of: int) -> int:
-    """Returns how many of `of` machines a limit allows to be replaced at once: the share, rounded down, but at least
-    one.
+    """Returns how many machines of a group of `of` machines may be replaced at once: the share `share` of the group,
+    rounded down, but at least one.
     """
     return max(1, int(share * of + 1e-9))
 

@@ -13,8 +13,9 @@ def keep_only(
 ) -> None:
     """Lets an IAM role have exactly the given inline policies, and no attached policy.
 
-    A refresh sees a policy that someone added by hand, and the next `pulumi up` removes it. `policies` has the names as
-    outputs of the policies, because AWS must have these before.
+    If someone adds a policy by hand, `pulumi refresh` detects the policy and the next `pulumi up` removes it.
+    `policies` are the names of the inline policies. Each name is an output of the policy's resource, so that AWS has
+    the policy before the list takes effect.
     """
     child = pulumi.ResourceOptions(parent=parent)
     aws.iam.RolePoliciesExclusive(name, role_name=role, policy_names=list(policies), opts=child)

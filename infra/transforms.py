@@ -1,6 +1,6 @@
 """Resource transforms that apply to all resources of a stack: tags, and protection of irreplaceable resources.
 
-Register each with `pulumi.runtime.register_resource_transform` before the first resource.
+Register each transform with `pulumi.runtime.register_resource_transform` before the first resource.
 """
 
 from __future__ import annotations

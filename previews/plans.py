@@ -13,8 +13,8 @@ from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
-# This variable enables the engine's option `--event-log`, which reports policy findings. The output of `--json` has
-# none.
+# This environment variable enables the option `--event-log` of `pulumi preview`, which reports policy findings. The
+# output of `--json` contains no policy findings.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
 # The one policy whose advisory findings report exemptions. Advisory findings of other policies name checks that wait
@@ -86,8 +86,8 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _mandatory_findings(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields each mandatory finding of the policy pack with its policy and resource, without the policy description in
-    the first line.
+    """Yields each mandatory finding of the policy pack with its policy and resource, without the first line of its
+    message, which describes the policy.
     """
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]

@@ -1,6 +1,7 @@
 """Records the state of each stack at a release, so that upgrades from that release can be previewed.
 
-A release consists of `releases/<version>/<stack>.json.gz`. A real `up` of each stack on emulated clouds creates it.
+A release consists of `releases/<version>/<stack>.json.gz`. To create these files, a real `pulumi up` of each stack runs
+on emulated clouds.
 """
 
 from __future__ import annotations

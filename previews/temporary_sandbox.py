@@ -47,8 +47,8 @@ class TemporarySandbox:
 
 @contextmanager
 def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandbox]:
-    """Starts emulated clouds for a `with` block. At its end, ends all of their processes and deletes
-    their directory.
+    """Starts emulated clouds for a `with` block. At the end of the block, stops all of their processes and deletes the
+    sandbox's directory.
     """
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))

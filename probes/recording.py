@@ -50,7 +50,8 @@ class Answer:
 class Recording:
     """The responses of a cloud during one run of a probe, in order.
 
-    `run` is the text that the names of all resources of this run contain. The recording replaces it.
+    `run` is the text that the names of all resources of this run contain. The recording replaces this text, so that
+    recordings of two runs are equal.
     """
 
     def __init__(self, run: str) -> None:

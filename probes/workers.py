@@ -71,7 +71,9 @@ def _purges(zone: Zone) -> Iterator[Fact]:
 
 
 def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
-    """Returns whether both responses come from the same call of the cached entrypoint, so that one was cached."""
+    """Returns whether both responses come from the same call of the cached entrypoint, which means that the second
+    response comes from the cache.
+    """
     return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
 
 

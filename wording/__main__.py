@@ -24,8 +24,8 @@ PAGE = CHECKOUT / "docs" / "terms.md"
 
 
 def config(words: Mapping[str, str]) -> str:
-    """Returns the settings (TOML) of the spell checker typos: retired words have no correction, and lines with a reason
-    are ignored.
+    """Returns the settings (TOML) of the spell checker typos. It reports the retired words as misspelt and suggests no
+    correction. It ignores lines that contain `words-ok:` and a reason.
     """
     retired = "\n".join(f'{word} = ""' for word in sorted(words))
     return f"""\

@@ -12,12 +12,12 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# Both patterns of errors match HTTP status codes and Google's error names, because the reference of the request metric
-# does not say which of the two its label holds.
+# Both patterns of errors match HTTP status codes and Google's error names, because Google's reference does not say
+# which of the two the label of the request metric holds.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
-_PROMISED_MINUTES = 15  # "Turbo replication": the other region has every object by then
-# A thousandth of the last thirty days, in minutes: the error budget of a 99.9 % objective.
+_PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within this time
+# Alarm threshold for the minutes of the last thirty days in which replication was late: a thousandth of all minutes.
 _MISSED_MINUTES = 43
 # Cloud Storage updates the replication metrics only at intervals. After this time without an update, the state of the
 # replication is unknown.

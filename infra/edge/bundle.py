@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
-_RUNTIME_MODULE = "cloudflare:workers"  # the runtime provides the module
+_RUNTIME_MODULE = "cloudflare:workers"  # the runtime of Cloudflare Workers provides this module
 
 
 class BundleError(pulumi.RunError):

@@ -33,7 +33,7 @@ _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# The worker's version consists of this many first characters of the bundle's SHA-256 digest.
+# The length of the worker's version. The version is the beginning of the bundle's SHA-256 digest, in hexadecimal.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
@@ -110,9 +110,9 @@ class Edge(pulumi.ComponentResource):
             zone_id=self.zone_id,
             pattern=f"{args.hostname}/*",
             script=script.script_name,
-            # A worker route can name a hostname outside of the zone once it is a custom hostname of the zone. The route
-            # also waits for the TLS settings, because the worker sends the origin key to the shields with its first
-            # request.
+            # A worker route can name a hostname outside of the zone once the hostname is a custom hostname of the zone.
+            # The route also waits for the TLS settings, because the worker sends the origin key to the shields with its
+            # first request.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
         self.validation_records = self._validation_records()

@@ -14,8 +14,8 @@ from infra.edge import EdgeSecrets
 
 
 class EdgeSecretError(pulumi.RunError):
-    """A secret of the edge worker has not the form that `registry keys init` writes; the message names the secret and
-    the field.
+    """Raised when a secret of the edge worker does not have the form that `registry keys init` writes. The message
+    names the secret and the field.
     """
 
 

@@ -20,8 +20,8 @@ class AwsIdentityArgs:
     """Arguments of the shield machines' role on AWS.
 
     `secret_id` is the one secret that machines read, in `secret_region`. `gcp_service_accounts` are unique ids of
-    Google service accounts that may also assume the role. Shields on Google Cloud use it to read the same secret
-    without AWS keys. Their tokens name the role's ARN as the audience.
+    Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the same
+    secret without AWS keys. Their identity tokens name the role's ARN as the audience.
     """
 
     prefix: str

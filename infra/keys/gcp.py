@@ -17,7 +17,7 @@ class GcpKeys(pulumi.ComponentResource):
     """A Cloud KMS key in a separate key ring, rotated every 90 days, that only Cloud Storage may use.
 
     Key and key ring can never be deleted. `usable` is the key's name, an output that resolves once Cloud Storage may
-    use the key; a bucket would reject the key earlier. `project` is the project of the key.
+    use the key. Before that, a bucket would reject the key. `project` is the project of the key.
     """
 
     usable: pulumi.Output[str]

@@ -16,14 +16,14 @@ _RESOURCE = "spanner_instance"
 _INSTANCE = "resource.labels.instance_id"
 _PREFIX = "spanner.googleapis.com"
 
-# Alarm thresholds for the CPU share of high-priority tasks, for an instance in one region and in several. Above them,
-# the remaining CPU cannot carry the load after the loss of a zone or of a region (Spanner, "CPU utilization metrics",
-# recommended maximums).
+# Alarm thresholds for the CPU share of high-priority tasks, for an instance in one region and in several. Above these
+# shares, the remaining CPU cannot carry the load after the loss of a zone or of a region (Spanner, "CPU utilization
+# metrics", recommended maximums).
 _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
 # Alarm threshold for the CPU share of tasks of all priorities, over 24 hours (same source).
 _BUSY_FOR_A_DAY = 0.9
-# Share of the storage limit of the instance's nodes; at 100 % Spanner refuses writes. Google's autoscaler of Spanner
-# uses the same share.
+# Alarm threshold for the used share of the instance's storage limit. At 100 % Spanner refuses writes. Google's
+# autoscaler for Spanner uses the same threshold.
 _FULL = 0.75
 _FAILING = 0.01
 # The status codes that count as faults of Spanner. An aborted transaction does not count, because its client repeats

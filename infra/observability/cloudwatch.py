@@ -84,7 +84,7 @@ class CloudWatchObservability(pulumi.ComponentResource):
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             treat_missing_data=alarm.missing,
-            actions_enabled=True,  # written out, so that a refresh compares it
+            actions_enabled=True,  # set explicitly, so that `pulumi refresh` detects a change made by hand
             alarm_actions=[topic],
             ok_actions=[topic],
             tags={"tier": alarm.tier},

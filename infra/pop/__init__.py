@@ -23,8 +23,8 @@ class Place:
 class Ports:
     """The TCP ports of a PoP. All but `https` are ports of the loopback address.
 
-    `l1` is Traffic Server's. `misses` is the port at which Traffic Server reaches the worker after a miss. `purges` is
-    the port of the index of cache tags.
+    `l1` is the port of Traffic Server. `misses` is the port at which Traffic Server reaches the worker after a miss.
+    `purges` is the port of the index of cache tags.
     """
 
     https: int = 443

@@ -106,7 +106,7 @@ def _servers(settings: PopSettings, socket: str) -> str:
 
 
 def _shields(settings: PopSettings) -> str:
-    """Returns the shield machines as the worker's binding SHIELDS has them."""
+    """Returns the list of shield machines as JSON, in the form of the edge worker's binding SHIELDS."""
     return json.dumps(
         [
             {

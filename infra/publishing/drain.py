@@ -73,7 +73,7 @@ class Drain(pulumi.ComponentResource):
             region=source.region,
             description="When the outbox is looked through",
             schedule_expression=_SCHEDULE,
-            state="ENABLED",  # written out, so that a refresh compares it
+            state="ENABLED",  # set explicitly, so that `pulumi refresh` detects a change made by hand
             opts=child,
         )
         allowed = aws.lambda_.Permission(
@@ -115,6 +115,7 @@ class Drain(pulumi.ComponentResource):
 def pack_drain(root: Path) -> Code:
     """Packs the code of the outbox relay's Lambda function from the checkout at `root`.
 
-    The code includes two distributions, with which it sorts package names and versions in the same way as the registry.
+    The code includes two distributions, so that the function sorts package names and versions in the same way as the
+    registry.
     """
     return pack(root, "workers.drain.function", ["packaging", "semver"])

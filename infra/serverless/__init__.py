@@ -17,8 +17,8 @@ class FunctionArgs:
 
     `variables` are environment variables without secrets. `secrets` maps environment variables to the ids of the
     secrets that the function reads; all are in `secret_region`. `rights` are IAM statements for further permissions;
-    those for secrets and for the log are added. `reserved` is the reserved concurrency; -1 applies the account's limit.
-    `timeout` is in seconds.
+    the permissions to read the secrets and to write the log need not be listed. `reserved` is the reserved concurrency;
+    -1 applies the account's limit. `timeout` is in seconds.
     """
 
     prefix: str

@@ -30,8 +30,8 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
     """Packs a module beneath `root` (such as `workers.drain.function`) with all modules that it imports.
 
     Imports come from `root` or from `distributions`: installed, pure-Python distributions, named as they are imported.
-    The archive holds the sources as text, because an archive of paths would record this machine's directories in the
-    state. Raises pulumi.RunError when an import would be missing at run time.
+    The archive holds the sources as text. If the archive held file paths instead, Pulumi's state would contain
+    directories of this machine. Raises pulumi.RunError when an import would be missing at run time.
     """
     places = {name: _directory_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]

@@ -1,8 +1,8 @@
 """The public certificate that shield machines present to the edge, issued and renewed by AWS Certificate Manager.
 
 A worker on Cloudflare trusts public certificate authorities only (docs/decisions/shield-certificates.md). Each machine
-exports the certificate with its role. The machine reads the certificate's ARN from a parameter: the ARN is not known
-before the first deployment, and a new certificate must not replace the machines.
+exports the certificate with the permissions of its IAM role. The machine reads the certificate's ARN from a parameter:
+the ARN is not known before the first deployment, and a new certificate must not replace the machines.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def is_for_all_identities(statement: Properties) -> bool:
 def is_restricted(statement: Properties) -> bool:
     """Returns whether a condition restricts an IAM statement to named principals, sources or networks.
 
-    The values of one condition are alternatives, so each value must be such a name.
+    The values of one condition are alternatives, so every value must name a principal, a source or a network.
     """
     return any(
         _is_comparison(operator, key) and values and all(_is_specific(key, value) for value in values)
@@ -98,7 +98,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
     if not _is_specific(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # other functions check values without an account ID (`is_restricted`)
+        return False  # this function needs an account ID in the value; `is_restricted` checks other values
     return _account_of(value) not in {*accounts, ""}
 
 

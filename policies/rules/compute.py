@@ -22,7 +22,7 @@ GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
 # Endings of the default service accounts that Google Cloud creates in every project. These accounts have the role of an
 # editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
-# Parts of the metadata keys that Google's guest agent runs as scripts (Compute Engine, "Startup scripts").
+# Parts of metadata keys whose values Google's guest agent runs as scripts (Compute Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 
 

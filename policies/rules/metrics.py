@@ -16,8 +16,8 @@ _COUNT = 100_000.0
 class Metric:
     """The values of a metric that an alarm watches.
 
-    An outage shows as a low value if `low`, and otherwise as a high value of at most `most`. An alarm must name all
-    `dimensions` of the metric. A metric is `silent` if an outage can end its data.
+    If `low` is true, the metric is low during an outage. Otherwise it is high, but at most `most`. An alarm must name
+    all `dimensions` of the metric. A metric is `silent` if an outage can end its data.
     """
 
     most: float

@@ -14,8 +14,8 @@ import botocore.session
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
 # Machine types of Compute Engine to which local SSDs can be added, or that include them ("About Local SSD disks", and
-# "General-purpose machine family"): the name in front of the number of virtual processors, these numbers, and what
-# follows. Google has no list of them in its SDKs.
+# "General-purpose machine family"): each name consists of the key, a number of virtual processors from the first text,
+# and the suffix. Google's SDKs have no list of machine types.
 _N1 = "2 4 8 16 32 64 96"
 _N2 = "2 4 8 16 32 48 64 80 96"
 _C3, _C3D = "4 8 22 44 88 176", "8 16 30 60 90 180 360"
@@ -41,7 +41,8 @@ _OF_GCE: Mapping[str, tuple[str, str]] = {
     "c4d-highmem": (_C4D, "-lssd"),
     "g2-standard": ("4 8 12 16 24 32 48 96", ""),
 }
-# Z3 names its sizes of disks too ("Storage-optimized machine family").
+# The names of Z3 machine types end with a disk size ("Storage-optimized machine family"). For each disk size, the
+# numbers of virtual processors that it is available with.
 _Z3: Mapping[str, str] = {"standardlssd": "14 22 44 88 176", "highlssd": "8 16 22 32 36 44 72 88"}
 
 
@@ -65,7 +66,8 @@ def _gce_types() -> Iterator[str]:
 
 
 def pattern() -> str:
-    """Returns a regular expression for editors that matches the types of both clouds, and some names that no cloud
-    has."""
+    """Returns a regular expression that editors check machine types with. It matches all types with local NVMe disks on
+    both clouds, and also some names that no cloud has.
+    """
     numbered = "|".join(sorted(f"{kind}-\\d+{suffix}" for kind, (_, suffix) in _OF_GCE.items()))
     return f"^({NVME_OF_EC2.pattern}|{numbered}|z3-highmem-\\d+-({'|'.join(_Z3)}))$"

@@ -15,7 +15,7 @@ from stacks.config.values import did_you_mean
 
 NAMESPACE = "artifact-edge"
 
-# A part of a key that a path contains without quotes.
+# Matches a part of a config key that needs no quotes in `pulumi config set --path`.
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 

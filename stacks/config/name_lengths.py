@@ -9,12 +9,12 @@ from stacks.config.bucket_names import bucket_prefix
 from stacks.config.messages import NAMESPACE
 from stacks.config.sections import StackConfig
 
-# IAM API Reference, "CreateRole".
+# The most characters in the name of an IAM role (IAM API Reference, "CreateRole").
 _ROLE = 64
-# IAM API of Google Cloud, "projects.serviceAccounts.create". The names of the accounts end in `shield`, `answer` and
-# `follow`.
+# The most characters in the id of a Google Cloud service account (IAM API, "projects.serviceAccounts.create"), and the
+# end of one such id. The ids end in `shield`, `answer` or `follow`, which have the same length.
 _SERVICE_ACCOUNT, _ACCOUNTS = 30, "shield"
-# Spanner API, "projects.instances", `displayName`.
+# The most characters in the display name of a Spanner instance (Spanner API, "projects.instances").
 _SPANNER = 30
 
 
