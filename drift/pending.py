@@ -1,4 +1,7 @@
-"""@@ writes each operation to the state as pending before the operation starts, and removes it at the end."""
+"""Adds to a Pulumi state the resources that a killed Pulumi engine created in a cloud but did not record.
+
+Before an operation starts, the engine writes it to the state as pending. At the end, the engine removes the entry.
+"""
 
 from __future__ import annotations
 
