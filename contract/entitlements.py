@@ -45,8 +45,8 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
     """Returns the token records to write to Workers KV, which holds the entries `held` (values by key).
 
-    A record with the version that Workers KV holds is included, because `held` may come from a cache and be out of
-    date. A record that has passed `kept_until` is left out, because its entry expires by itself.
+    A record of the same version as its entry is included, because `held` may come from a cache and be out of date. A
+    record that has passed `kept_until` is left out, because its entry expires by itself.
     """
     return [
         record

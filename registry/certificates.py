@@ -78,7 +78,7 @@ def new_authority(name: str, now: datetime.datetime) -> Pair:
 
 
 def client_certificate(issuer: Pair, name: str, now: datetime.datetime) -> Pair:
-    """Returns a new client certificate of the authority, which is valid for 397 days from `now`."""
+    """Returns a new client certificate, signed by the authority `issuer` and valid for 397 days from `now`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _builder(subject, issuer.certificate.subject, key, now, LEAF_DAYS)

@@ -2,8 +2,8 @@
 
 The keys never enter git or the stack's config.
 
-The secrets of shield and edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The certificate
-authority of the edge's client certificate is in a third secret, which no machine may read.
+The secrets of the shields and of the edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The
+certificate authority of the edge's client certificate is in a third secret, which no machine may read.
 """
 
 from __future__ import annotations

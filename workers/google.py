@@ -1,4 +1,4 @@
-"""Reads tokens of a service's own account on Google Cloud from the metadata server.
+"""Reads access tokens and identity tokens of a service's own account from Google Cloud's metadata server.
 
 Source: Compute Engine, "About VM metadata"; Cloud Run has the same server ("Container runtime contract").
 """
@@ -16,7 +16,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # how long before its expiry a token is replaced
+_EARLY_SECONDS = 120  # a token is replaced this long before it expires
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 

@@ -58,7 +58,10 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """Returns a valid time, or the start of a time such as `2026-11`, unchanged. Raises RegistryError otherwise."""
+    """Returns a time, or the start of a time such as `2026-11`, without a final `Z`.
+
+    The result for an empty text is the first month of the audit log. Raises RegistryError for an invalid text.
+    """
     if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
         raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")
     return text.removesuffix("Z") or _FIRST_MONTH

@@ -135,7 +135,7 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Returns all changes whose delivery failed too often to the pending ones, and returns their number."""
+        """Makes all changes whose delivery failed too often pending again, and returns the number of these changes."""
         dead = self.dead()
         for intent in dead:
             self._replace(intent, replace(intent, state=_PENDING, tries=0, due=0))

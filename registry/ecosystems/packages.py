@@ -66,7 +66,7 @@ def with_version(text: str) -> Reference:
 
 
 def of_partition(partition: str) -> Package:
-    """Returns the package whose metadata records are in the database partition."""
+    """Returns the package whose metadata records are in the given database partition."""
     if partition == npm_keys.PARTITION:
         return npm_keys.NpmKeys()
     ecosystem, _, name = partition.partition("#")

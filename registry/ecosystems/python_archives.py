@@ -54,8 +54,8 @@ class CoreMetadata:
 
 @dataclass
 class _Sdist:
-    """The files in the root of an sdist. `info` is the content of PKG-INFO, and `builds` is true if there is a
-    build file.
+    """The files in the root of an sdist. `info` is the content of PKG-INFO, and `builds` is true if the
+    root has a build file (setup.py or pyproject.toml).
     """
 
     info: bytes | None = None

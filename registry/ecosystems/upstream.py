@@ -33,7 +33,7 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that changes with the content, so that an import detects changes at the other registry."""
+        """A text that changes with the stated data, so that an import detects changes at the other registry."""
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:

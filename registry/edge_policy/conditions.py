@@ -1,5 +1,6 @@
-"""Validates the conditions of an edge policy's rules. workers/edge/src/policy.ts accepts each text that this
-module accepts.
+"""Validates the conditions of an edge policy's rules.
+
+The edge worker accepts each text that this module accepts (workers/edge/src/policy.ts).
 
 Each function returns the text unchanged, and raises ValueError with a message that says which texts are valid.
 """

@@ -93,9 +93,9 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 def rollback(target: Target, by: By, number: int) -> Changed:
     """Puts the policy of an earlier version in force again, as a new version.
 
-    If `number` is 0, the version before the current one is put in force again. A rollback to
-    the time before the first version puts a policy without rules in force. Raises RegistryError if there is no such
-    version, or if another operator changes the policy at the same time.
+    If `number` is 0, the version before the current one is put in force again. A rollback to the time
+    before the first version puts a policy without rules in force. Raises RegistryError if there is no such version, or
+    if another operator changes the policy at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:

@@ -18,7 +18,7 @@ _WEAKER = ("sha224", "md5")
 
 @dataclass
 class _Project:
-    """The files of a Python project by version, and in `others` the files that neither pip nor uv would install."""
+    """A Python project's files, grouped by version. `others` holds the files that neither pip nor uv would install."""
 
     versions: dict[Version, list[ListedFile]] = field(default_factory=dict[Version, list[ListedFile]])
     others: list[tuple[ListedFile, NotInstallable]] = field(default_factory=list[tuple[ListedFile, NotInstallable]])

@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 
 class Conflict(Exception):
-    """The condition of a write failed, so nothing was written. `partition` and `name` identify the item."""
+    """Raised when the condition of a write failed. Nothing was written. `partition` and `name` identify the item."""
 
     def __init__(self, partition: str, name: str) -> None:
         super().__init__(

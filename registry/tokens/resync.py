@@ -34,7 +34,10 @@ class Repaired:
 
 
 def resync(target: Target) -> Repaired:
-    """Compares all records with all entries, and rewrites entries that differ. Raises RegistryError if that fails."""
+    """Compares all token records with the entries at the edge, and rewrites entries that differ.
+
+    Raises RegistryError if the comparison or a write fails.
+    """
     try:
         return _resync(target, target.token_entries)
     except CloudflareUnavailable as error:

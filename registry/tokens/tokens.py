@@ -1,10 +1,10 @@
 """Issues, lists, rotates and revokes tokens. A token is shown once; only its SHA-256 is kept.
 
 The versioned record in the metadata database is authoritative. A change is committed first, and then written to the
-edge twice: by this process at once, and by the database's stream, which retries until it succeeds. Entries have the
-record's version, so the order of the two writes does not matter. The edge may see the entries a minute late, so the
-commit also records the change for the feed of the metadata API. A revoked token's record stays until the token would
-have expired.
+edge twice: by the operator's command at once, and by the consumer of the database's stream, which retries.
+Entries have the record's version, so the order of the two writes does not matter. The edge may see the entries a minute
+late, so the commit also records the change for the feed of the metadata API. A revoked token's record stays until the
+token would have expired.
 """
 
 from __future__ import annotations

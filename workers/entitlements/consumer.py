@@ -1,4 +1,4 @@
-"""Lambda function that copies changes of token records from the table's stream to the edge.
+"""Lambda function that copies changes of token records from the stream of a DynamoDB table to the edge.
 
 A malformed record goes to the dead-letter queue at once, because a retry cannot help, and the other records continue.
 If the edge does not answer, Lambda retries all records in order, until they are too old.

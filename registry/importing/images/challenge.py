@@ -36,7 +36,7 @@ class Challenged(httpx.Auth):
         response = yield request
         if response.status_code != 401 or not self._is_registry(response.request.url):
             return
-        # If the header differs, another thread has answered the challenge in the meantime.
+        # If the stored header is not the one that was sent, another thread has answered the challenge in the meantime.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header

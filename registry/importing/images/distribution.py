@@ -118,9 +118,10 @@ class SourceRepository:
                 yield from self._descriptors(answer)
 
     def attached(self, digest: str) -> list[tuple[str, str]]:
-        """Returns the digest and the tag of each signature, attestation and SBOM that belongs to a manifest by its tag.
+        """Returns digest and tag of each signature, attestation and SBOM whose tag contains the manifest's digest.
 
-        The registry's tags are listed once. If the registry refuses to list tags, the client tries the usual tags.
+        The registry's tags are listed once. If the registry refuses to list tags, the client tries the usual tags
+        of signatures, attestations and SBOMs.
         """
         prefix = digest.replace(":", "-")
         with self._lock:
