@@ -19,7 +19,7 @@ __all__ = ["Estimate", "Line", "PriceMissing", "Resource", "estimate"]
 
 @dataclass(frozen=True)
 class Resource:
-    """A cloud resource to estimate the cost of: its Pulumi type, its URN, and its inputs under Pulumi's names."""
+    """A cloud resource whose cost is estimated: its Pulumi type, its URN, and its inputs under Pulumi's names."""
 
     type: str
     urn: str

@@ -122,8 +122,10 @@ def _route53(kind: str, operation: str, members: str) -> Callable[[Inputs], Foun
 
 
 def _cloudflare(operation: str, scope: str, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a search in a zone or account of Cloudflare. `operation` is the path of the SDK's method, `scope` is the
-    input with the ID of the zone or account, and `fields` has the names that the API gives to inputs."""
+    """Returns a function that searches a zone or account of Cloudflare for a resource with given inputs. `operation` is
+    the path of the SDK's method, `scope` is the input with the ID of the zone or account, and `fields` maps names of
+    inputs to the names of the API's fields.
+    """
 
     def search(inputs: Inputs) -> Found:
         method: Any = Cloudflare()

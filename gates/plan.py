@@ -38,7 +38,9 @@ _WEIGHT: Mapping[Action, int] = {"same": 0, "update": 1, "create": 2, "delete": 
 
 
 class PlanError(Exception):
-    """The document is not a Pulumi plan, or it is the plan of a failed preview. The message says which."""
+    """Raised when a document is not a Pulumi plan, or is the plan of a failed preview. The message says which of the
+    two.
+    """
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def read_resources(document: Any) -> list[Resource]:
 
 
 def known(value: Any) -> bool:
-    """Returns whether all parts of an input's value are known before `up`."""
+    """Returns whether all parts of an input's value are known before `pulumi up`."""
     return UNKNOWN not in _texts(value)
 
 

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 
 class SettingsError(Exception):
-    """A settings file of the plan gate cannot be used. The message has one line for each error."""
+    """Raised when a settings file of the plan gate cannot be read or is not valid. The message has one line for each
+    error.
+    """
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -34,8 +34,8 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """Returns the applies that a plan is split into, in order. Each is judged as if all earlier applies
-    had been done.
+    """Returns the applies that a plan is split into, in order. The plan gate judges each apply as if all earlier
+    applies had been done.
     """
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []

@@ -31,7 +31,9 @@ _SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")
 
 
 class ReleaseError(Exception):
-    """An engine command failed while a release was recorded or loaded; the message contains the engine's output."""
+    """Raised when a `pulumi` command fails while a release is recorded or loaded. The message contains the command's
+    output.
+    """
 
 
 def record(version: str, report: Report) -> None:

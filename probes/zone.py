@@ -47,7 +47,9 @@ class Zone:
         self._cleanup.callback(remove, *values, **arguments)
 
     def publish(self) -> None:
-        """Routes a hostname in the zone to the probe's script, and waits until the script answers requests there."""
+        """Routes a hostname in the zone to the probe's script, and waits until the script answers requests to this
+        hostname.
+        """
         # The worker answers all requests, so Cloudflare never connects to this address in the discard prefix (RFC
         # 6666).
         record = self.api.dns.records.create(

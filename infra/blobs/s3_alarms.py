@@ -24,7 +24,7 @@ _RUNBOOK = "docs/operations.md"
 def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
     """Yields alarms on each bucket's refused and failed requests, and on the delay of replication to each replica.
 
-    The primary bucket comes first in `places`.
+    `places` are the buckets, with the primary bucket first.
     """
     primary, *replicas = places
     for place in places:

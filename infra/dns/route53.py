@@ -58,7 +58,8 @@ class Dns(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
     def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
-        """Creates one latency record per region for the clients' hostname, and the health check that all share.
+        """Creates one latency record per region for the clients' hostname, and the health check that all these records
+        share.
 
         The check requests the hostname itself, as clients do. The records wait until the edge serves the hostname, so
         that no client meets a name without a certificate. Returns the health check.

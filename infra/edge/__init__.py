@@ -47,11 +47,11 @@ class EdgeArgs:
     """Arguments of the component that creates the edge.
 
     `zone_name` is an active Cloudflare zone of the account. No other stack uses this zone. `hostname` is the name that
-    clients use. It belongs to another domain. `bundle` is the compiled worker. The worker verifies the signature of the
-    registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new token only after its
-    key-value store has an entry for the token.
-    `reserved_python_names` are patterns of Python project names. A request for such a project by a token without the
-    grant gets 403 instead of 404. `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
+    clients use, and belongs to another domain than the zone. `bundle` is the compiled worker. The worker verifies the
+    signature of the registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new
+    token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
+    project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
+    `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
     """
 
     prefix: str

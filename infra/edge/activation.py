@@ -21,7 +21,9 @@ _SERVED = frozenset({"active", "active_redeploying"})
 
 
 class EdgeActivationError(pulumi.RunError):
-    """Cloudflare does not serve the clients' hostname. The message names the hostname, its state and the remedy."""
+    """Raised when Cloudflare does not serve the clients' hostname. The message names the hostname, its state and the
+    remedy.
+    """
 
 
 async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_servers: Sequence[str]) -> None:

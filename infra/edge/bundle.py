@@ -13,7 +13,7 @@ _RUNTIME_MODULE = "cloudflare:workers"  # the runtime of Cloudflare Workers prov
 
 
 class BundleError(pulumi.RunError):
-    """The edge worker cannot be compiled; the message is one line with the position and the reason."""
+    """Raised when the edge worker cannot be compiled. The message is one line with the position and the reason."""
 
 
 def compile_worker(directory: Path) -> str:

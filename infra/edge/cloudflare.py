@@ -50,7 +50,7 @@ _CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
 
 
 class EdgeZoneError(pulumi.RunError):
-    """The Cloudflare zone of the edge cannot serve requests. The message names the zone and the remedy."""
+    """Raised when the Cloudflare zone of the edge cannot serve requests. The message names the zone and the remedy."""
 
 
 class Edge(pulumi.ComponentResource):

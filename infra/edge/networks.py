@@ -11,7 +11,9 @@ from contract.cloudflare_networks import IPV4
 
 
 class EdgeNetworksError(pulumi.RunError):
-    """Cloudflare's API lists other networks than contract/cloudflare_networks.py. The message names the difference."""
+    """Raised when Cloudflare's API lists other networks than contract/cloudflare_networks.py. The message names the
+    difference.
+    """
 
 
 def edge_networks() -> pulumi.Output[Sequence[str]]:

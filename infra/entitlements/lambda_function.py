@@ -21,7 +21,7 @@ _BATCH = 100  # changes in one batch: the most tokens that one bulk read of Work
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time that SQS keeps a message
-_LAG_MS = 5_000.0  # the objective: a revocation is seen at the edge within five seconds
+_LAG_MS = 5_000.0  # alarm threshold: the edge must know of a revoked token within five seconds
 _API_TIMEOUT = 5  # seconds; the edge worker itself waits two seconds for an answer
 # The most concurrent executions of the metadata API. Each answers about 100 queries a second, so this number limits the
 # cost that unauthorized requests can cause.

@@ -40,8 +40,8 @@ CHANGE_STREAM = "items_changes"
 
 
 class SpannerMetadata(pulumi.ComponentResource):
-    """A Spanner instance and its database for metadata. It has nightly backups, and past states of the last week are
-    readable.
+    """A Spanner instance and its database for metadata. The database has nightly backups, and queries can read its
+    state at any time in the last week.
     """
 
     backend: Literal["spanner"] = "spanner"

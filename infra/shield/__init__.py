@@ -79,5 +79,5 @@ def node_names(region: str, nodes: int) -> list[str]:
 
 
 def host(node: Node, zone_name: str) -> str:
-    """Returns the host name of a shield machine, as DNS and the machine's certificate have it."""
+    """Returns the host name of a shield machine in DNS. The machine's certificate is valid for this name."""
     return f"{node.name}{host_suffix(zone_name)}"

@@ -55,8 +55,8 @@ def is_every_action(action: str) -> bool:
 
 
 def covers(action: str, permissions: Iterable[str]) -> bool:
-    """Returns whether an IAM action, which may have wildcards, matches one of the given permissions. These are in lower
-    case.
+    """Returns whether an IAM action, which may have wildcards, matches one of the given permissions. The permissions
+    are in lower case.
     """
     return any(fnmatchcase(permission, action.lower()) for permission in permissions)
 

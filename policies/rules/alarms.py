@@ -65,7 +65,7 @@ def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 def _is_of_stack(alarm: PolicyResource, dimension: str, value: object, stack: StackValidationArgs) -> bool:
-    """Returns whether the dimension of an alarm's metric names a resource of the stack, or has the stack's name as
+    """Returns whether a dimension of an alarm's metric names a resource of the stack, or names the stack as the
     environment.
     """
     if dimension == "Environment":

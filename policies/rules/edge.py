@@ -210,8 +210,8 @@ def _in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs
 
 
 def _is_unknown(binding: Properties) -> bool:
-    """Returns whether the value of a worker's binding is not known yet. The rule checks such bindings last, because an
-    unknown value ends the rule.
+    """Returns whether the value of a worker's binding is not known yet. The policy checks such bindings last, because
+    its check stops at the first unknown value.
     """
     return given(binding, "text") and known(binding, "text") is None
 

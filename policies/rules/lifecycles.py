@@ -137,7 +137,7 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the days after which each S3 lifecycle rule applies the action."""
+    """Returns the number of days after which each S3 lifecycle rule with the action `action` applies this action."""
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 
 

@@ -23,7 +23,9 @@ from stacks.config.values import CLOUD_OF_STORE, PROJECT_ID, known_region, liste
 
 
 class ConfigError(pulumi.RunError):
-    """The stack's config is invalid; the message has one line for each mistake, and Pulumi prints no trace."""
+    """Raised when the stack's config is invalid. The message has one line for each mistake, and Pulumi prints no stack
+    trace.
+    """
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """Yields a message if a shield would have more origins than it can read from.
+    """Yields an error message if a shield would have more origins than it can read from.
 
     Each S3 bucket is one origin of every shield. A standby on Google Cloud is one more origin of the shields there.
     """
@@ -190,7 +192,7 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:
-    """Yields a message if the edge's Cloudflare zone and the stack's domain overlap.
+    """Yields an error message if the edge's Cloudflare zone and the stack's domain overlap.
 
     Cloudflare accepts no custom hostname within the zone itself. A worker also resolves the names of any zone in its
     account only from that zone (Workers, "Known issues").
