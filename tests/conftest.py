@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Excludes the Python objects that imports of test modules created from later garbage collection."""
+    """Freezes all objects that exist after the test modules are imported, so that garbage collection skips them."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""Kills `pulumi up` and `pulumi destroy` at random moments, and repairs the state with the command of docs/state.md.
+"""Kills `pulumi up` and `pulumi destroy` at random moments, then repairs the Pulumi state as docs/state.md describes.
 
 `make chaos` runs all moments, which takes about half an hour. Each test uses two moments: one of `up` and one of
 `destroy`. The moments are the same in each run, so that `-k` repeats a test that failed.
@@ -39,7 +39,7 @@ WRITES = {"up": 340, "destroy": 340}
 
 
 class Stack:
-    """The stack `local` on emulated clouds that run no machines."""
+    """Runs Pulumi commands on the stack `local`, which is deployed to emulated clouds that run no machines."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._environment = {**os.environ, **shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)}
@@ -58,28 +58,31 @@ class Stack:
         return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
 
     def kill(self, operation: str, writes: int) -> None:
-        """Starts the operation, and kills engine and program after this number of writes of the state."""
+        """Starts a Pulumi operation. After `writes` writes of the state, kills the engine and its child processes."""
         engine = self._started(operation, writes)
         program = _children(engine.pid)
         engine.kill()
         for pid in program:
-            with suppress(ProcessLookupError):  # the program may end with the engine
+            with suppress(ProcessLookupError):  # the Pulumi program may end together with the Pulumi engine
                 os.kill(pid, signal.SIGKILL)
         engine.wait()
 
     def interrupt(self, operation: str, writes: int, *, times: int) -> str:
-        """Starts the operation, and presses Ctrl-C this number of times. Returns the engine's output."""
+        """Starts a Pulumi operation, and interrupts it after `writes` writes of the state.
+
+        The engine gets `times` interrupts, as from Ctrl-C. Returns the output of the Pulumi engine.
+        """
         engine = self._started(operation, writes)
         for number in range(times):
             engine.send_signal(signal.SIGINT)
-            # Waits for the answer in small steps, because the operations in progress end within a second.
+            # The engine prints "^C received" for each signal. The loop checks often, because the engine may end soon.
             while self.log.read_text().count("^C received") <= number and engine.poll() is None:
                 time.sleep(0.001)
         engine.wait(timeout=120)
         return self.log.read_text()
 
     def _started(self, operation: str, writes: int) -> subprocess.Popen[bytes]:
-        """Starts the operation, and returns after this number of writes of the state, or when the engine has ended."""
+        """Starts a Pulumi operation. Returns after `writes` writes of the state, or when the engine has ended."""
         with self.log.open("w") as log:
             engine = subprocess.Popen(
                 ["pulumi", operation, "--yes", "--skip-preview", "--stack", STACK, "--non-interactive"],
@@ -111,7 +114,7 @@ def _children(pid: int) -> list[int]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="ae-") as directory:
-        Path(directory).chmod(0o755)  # lets the user of Traffic Server enter it
+        Path(directory).chmod(0o755)  # lets the user of Traffic Server enter the directory
         sandbox = Sandbox(directory=Path(directory), loopback=LOOPBACK)
         try:
             services.start(sandbox, services.CLOUDS)
@@ -128,7 +131,10 @@ def stack() -> Iterator[Stack]:
 
 
 def moments(number: int) -> tuple[int, int]:
-    """Returns after how many writes of the state `up` and `destroy` are killed in the test with this number."""
+    """Chooses when the test with this number kills `up` and `destroy`.
+
+    Each moment is a count of writes of the Pulumi state. Returns the count for `up` and the count for `destroy`.
+    """
     chosen = random.Random(f"{SEED} {number}")  # noqa: S311  no secret
     return chosen.randint(1, WRITES["up"]), chosen.randint(1, WRITES["destroy"])
 

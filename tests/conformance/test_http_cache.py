@@ -107,7 +107,10 @@ class SuiteProxy:
 
 
 def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
-    """Replaces a response's Expires by Cache-Control, because every object of this registry has Cache-Control."""
+    """Returns a Cache-Control field with the same lifetime as a response's Expires field.
+
+    The shield need not support Expires, because every object of this registry has Cache-Control.
+    """
     if "expires" not in answer or "cache-control" in answer:
         return {}
     try:
@@ -140,8 +143,9 @@ def _exchange(
 
 @contextmanager
 def _front(suite_proxy: SuiteProxy) -> Generator[str]:
-    """Serves the suite's client: sends test requests through the shield, and all others directly to the suite's
-    server.
+    """Runs a proxy for the client of the test suite.
+
+    The proxy sends test requests through the shield, and all other requests directly to the suite's server.
     """
 
     class Handler(BaseHTTPRequestHandler):

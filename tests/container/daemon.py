@@ -41,8 +41,8 @@ class Docker:
 @contextmanager
 def docker() -> Generator[Docker]:
     """Provides the docker daemon that DOCKER_HOST names or that the machine runs. If there is none, starts a daemon."""
-    # The Dockerfile needs BuildKit for its secret and its caches. Debian's docker.io enables BuildKit only by this
-    # variable.
+    # The Dockerfile needs BuildKit for its secret and its caches. Debian's package docker.io enables BuildKit only if
+    # the variable DOCKER_BUILDKIT is set.
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     existing = Docker(environment)
     if existing.run("version").returncode == 0:
@@ -57,7 +57,7 @@ def docker() -> Generator[Docker]:
 def _own_daemon(directory: Path) -> Generator[str]:
     """Starts containerd and dockerd with a network bridge and without firewall rules. Must run as root.
 
-    Yields the address of the docker daemon, and stops both at the end of the `with` block.
+    Yields the address of dockerd, and stops dockerd and containerd at the end of the `with` block.
     """
     socket, containerd = directory / "docker.sock", directory / "c.sock"
     config = directory / "containerd.toml"
@@ -66,8 +66,8 @@ def _own_daemon(directory: Path) -> Generator[str]:
         running.enter_context(_bridge())
         options = [f"--config={config}", f"--address={containerd}", f"--root={directory}/cd", f"--state={directory}/cs"]
         running.enter_context(_running("containerd", options, directory, containerd))
-        # The test may run in a container, which has no permission for firewall rules and overlay mounts. Published
-        # ports work without both.
+        # The test may run in a container that has no permission for firewall rules or overlay mounts. Ports that
+        # docker publishes work without firewall rules and overlay mounts.
         options = ["--iptables=false", "--ip6tables=false", f"--bridge={_BRIDGE}", "--storage-driver=vfs"]
         options += [f"--host=unix://{socket}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
         options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={containerd}"]

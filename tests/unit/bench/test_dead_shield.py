@@ -1,4 +1,4 @@
-"""Tests the figures of the benchmark with a dead shield."""
+"""Tests how the benchmark with a dead shield computes install times and request times from its measurements."""
 
 from __future__ import annotations
 

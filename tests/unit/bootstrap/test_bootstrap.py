@@ -1,5 +1,6 @@
-"""Tests the state's bucket and the deploy roles by the state of AWS after the program ran, and by the policies'
-findings.
+"""Tests the bootstrap program, which creates the bucket for the Pulumi state and the deploy roles.
+
+The tests read the emulated AWS after the program ran, and the findings of the policies.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
     for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(needs_any_resource(each) for each in statement["Action"])
         for resource in statement["Resource"]:
-            # AWS names service-linked roles. Another test compares them with the services that need one.
+            # AWS itself chooses the names of service-linked roles. Another test compares these roles with the services
+            # that need a service-linked role.
             if ":role/aws-service-role/" in resource:
                 continue
             service = resource.split(":")[2] if resource != "*" else ""

@@ -134,7 +134,9 @@ def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
-    """The other tests read only `sh` blocks, so they would miss a command in an indented block or one of another
+    """Checks that commands are only in `sh` blocks.
+
+    The other tests read only `sh` blocks. They would miss a command in an indented block or in a block of another
     language.
     """
     outside = re.sub(r"(?ms)^ *```sh$.*?^ *```$", "", page.read_text())
@@ -146,7 +148,7 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
-    """A command within a sentence may lack required arguments, or be only the name of a program."""
+    """Allows a command within a sentence to lack required arguments, or to be only the name of a program."""
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
     problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
     harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")

@@ -71,7 +71,10 @@ class _Prose(HTMLParser):
 
 
 def test_no_paragraph_contains_a_list_or_a_table_as_text(site: Path) -> None:
-    """GitHub shows a list without an empty line before it; the site shows a paragraph."""
+    """Checks that each list has an empty line before it in the Markdown source.
+
+    Without the empty line, GitHub still shows a list, but MkDocs shows the list's text as a paragraph.
+    """
     found: list[str] = []
     for page in site.rglob("index.html"):
         prose = _Prose()

@@ -1,4 +1,4 @@
-"""Tests that the resources which a killed engine was creating become part of the state if they exist."""
+"""Tests that resources which a killed Pulumi engine was creating are added to the Pulumi state if they exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VPC = "aws:ec2/vpc:Vpc"
 
 @pytest.fixture(scope="module")
 def resources() -> Iterator[list[Registered]]:
-    """Brings the stack `prod` up, which has machines in both clouds, and provides its resources while they exist."""
+    """Deploys the stack `prod`, which has machines in both clouds, and provides its resources while they exist."""
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         deployment, _ = brought_up("prod", stack_config("prod"), Path(directory))
         patch.setattr(search, "Cloudflare", lambda: in_process.client(Path(directory)))

@@ -196,7 +196,8 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
-    # In its own region, the machine reaches S3 through the VPC endpoint, so its public address does not help.
+    # In its own region, the machine reaches S3 through the VPC endpoint. The policy's exception for the machine's
+    # public address therefore does not apply.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
@@ -241,7 +242,7 @@ def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(clo
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
     assert cloud.send("GET", listed).status_code == 401
     assert cloud.send("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
-    # The machine keeps one session for hours; it does not get a new session for each request.
+    # The metadata service returns the same credentials for hours, not new credentials for each request.
     assert cloud.credentials().access_key == cloud.credentials().access_key
     other = f"{INSTANCES_PATH}/i-0123/latest/"
     token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{other}api/token").text}

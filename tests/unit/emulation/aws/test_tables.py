@@ -19,7 +19,7 @@ KEY = {"pk": {"S": "p"}, "sk": {"S": "a"}}
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    """Creates one table with a sort key and one without. Both have a stream."""
+    """Creates two tables with a stream: the table `items` with a sort key, and the table `locks` without a sort key."""
     with aws_account():
         client = cast(Any, boto3).client("dynamodb", region_name="us-east-1")
         for table, keys in (("items", ["pk", "sk"]), ("locks", ["pk"])):

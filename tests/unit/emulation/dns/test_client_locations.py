@@ -31,7 +31,10 @@ SENT = bytes(range(256)) * 4096  # 1 MiB
 
 @dataclass
 class Place:
-    """Provides a listener on each PoP's address that names its PoP, and the proxy of the client location eu-west."""
+    """Provides the proxy of the client location eu-west, and one TLS listener for each PoP.
+
+    Each listener responds with the address of its PoP.
+    """
 
     proxy: int
     trust: ssl.SSLContext

@@ -62,7 +62,7 @@ def make_health_check(port: int, **more: Any) -> Check:
 
 
 def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> tuple[bool, str]:
-    """Returns the checker's status after at least three requests, and the first request."""
+    """Returns whether the health check passes after at least three requests, and the first request that it sent."""
 
     async def look() -> tuple[bool, str]:
         async with endpoint(answer, tls) as (port, requests), health_checks(lambda _: [ADDRESS]) as checks:

@@ -1,4 +1,4 @@
-"""Tests where the engine comes from, and that its language host reports a user's mistake in one line."""
+"""Tests where the sandbox finds the Pulumi engine, and that the language host reports a user's mistake in one line."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
-    """A killed engine does not end its language host, so the language host must notice that the engine has ended."""
+    """Checks the language host after its Pulumi engine is killed: it must notice that the engine has ended."""
     launcher = find.write_language_host(tmp_path)
     engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")

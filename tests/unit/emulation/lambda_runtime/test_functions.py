@@ -34,9 +34,9 @@ def numbers(records: Sequence[Record]) -> Numbers:
 
 
 class Shard:
-    """Records the batches that a function received and the batches that were given up.
+    """Records the batches that a function received, and the batches that were no longer retried after failures.
 
-    `fails` decides the result of each batch.
+    The callable `fails` returns the function's result for each batch.
     """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:
