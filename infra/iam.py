@@ -1,7 +1,7 @@
 """Builds all IAM policy documents of the program: statements, their principals, and the JSON that AWS reads.
 
-The statements that grant a tier its permissions are in the tier (`permissions.py`, `s3_policies.py`), built with these
-functions.
+Each tier builds the statements for its permissions with these functions, in its own module `permissions.py` or
+`s3_policies.py`.
 """
 
 from __future__ import annotations

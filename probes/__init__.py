@@ -1,5 +1,5 @@
-"""Probes check on real clouds the documented facts on which this program depends.
+"""Probes check on real clouds whether the clouds behave as their documentation says.
 
-docs/fidelity.md lists the documented facts. The emulated clouds behave as documented too. If a probe finds that a real
-cloud behaves differently, the emulation is wrong as well.
+The Pulumi program depends on some documented facts, which docs/fidelity.md lists. The emulated clouds behave as
+documented. If a probe finds that a real cloud behaves differently, the emulation is wrong as well.
 """

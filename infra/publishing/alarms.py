@@ -43,7 +43,7 @@ def _on_aws(environment: str, region: str) -> Sequence[CloudWatchAlarm]:
             metric=PURGE_LAG,
             dimensions=dimensions,
             threshold=LAG_SECONDS,
-            missing="breaching",  # without data, no outbox relay runs and published changes do not reach readers
+            missing="breaching",  # missing data means that no outbox relay runs to deliver published changes
             periods=5,
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
@@ -87,7 +87,7 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             threshold=LAG_SECONDS,
             reducer="REDUCE_MAX",
             lasting=300,
-            missing="bad",  # without data, no outbox relay runs and published changes do not reach readers
+            missing="bad",  # missing data means that no outbox relay runs to deliver published changes
             custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
