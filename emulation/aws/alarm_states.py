@@ -14,8 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# The number of periods that an alarm reads beyond those that it evaluates. The examples in the CloudWatch User Guide
-# read as many.
+# The number of periods that an alarm reads beyond those that it evaluates. In the examples of the CloudWatch User
+# Guide, alarms read the same number of additional periods.
 _EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -54,7 +54,7 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            return "OK"  # enough values are good: the missing values could not cause an alarm
+            return "OK"  # enough values are good, so the state is OK whatever the missing values are
         if self.missing == "ignore":
             return before
         if not bad:

@@ -1,7 +1,8 @@
 """Evaluates CloudWatch alarms and notifies SNS topics; moto 5.2 only stores alarms.
 
-Each alarm evaluates whole periods that are over. A new alarm starts in INSUFFICIENT_DATA, and a changed alarm keeps its
-state. Each change of state sends CloudWatch's message to the topics of the new state.
+Each alarm evaluates only periods that have ended. A new alarm starts in INSUFFICIENT_DATA, and a changed alarm keeps
+its state. Each change of an alarm's state sends a message in CloudWatch's format to the SNS topics for the
+new state.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                if now - sampled >= self._minute / 2:  # publishes twice a minute, so that each period has a value
+                # The metrics are published twice a minute, so that each period has a value.
+                if now - sampled >= self._minute / 2:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)
                 evaluate(now, self._minute)

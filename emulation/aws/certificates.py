@@ -53,7 +53,7 @@ def patch_certificates(authority: Callable[[], Authority]) -> None:
     cast(Any, AWSCertificateManagerBackend).export_certificate = _export
 
 
-# ACM API Reference, "RequestCertificate", `DomainName`.
+# The maximum length of a certificate's first domain name (ACM API Reference, "RequestCertificate", `DomainName`).
 _LONGEST_NAME = 64
 _END = b"-----END CERTIFICATE-----\n"
 _DESCRIBE: Any = CertBundle.describe

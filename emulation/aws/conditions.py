@@ -27,8 +27,9 @@ _NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "N
 
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str], known: Collection[str]) -> bool:
     """Returns whether a request meets all conditions of a policy statement. `context` holds the values of the request's
-    condition keys. A key in `known` may be missing from `context`: for example, a request through a VPC endpoint has no
-    source address. Raises UnknownCondition for other keys and operators."""
+    condition keys. `known` names the condition keys that the emulation supports. A request may lack such a key: for
+    example, a request through a VPC endpoint has no source address. Raises UnknownCondition for a condition with
+    another key or an unsupported operator."""
     return all(
         _holds(operator, key, texts(values), context, known)
         for operator, of in conditions.items()

@@ -9,8 +9,8 @@ from moto.s3.models import FakeDeleteMarker
 
 
 def dispose(marker: Any, garbage: bool = False) -> None:
-    """Replaces moto's method that frees the content of a version. It does nothing, because a delete marker has no
-    content."""
+    """Replaces moto's method that frees the content of an S3 object version. The replacement does nothing, because a
+    delete marker has no content."""
 
 
 def patch_delete_markers() -> None:

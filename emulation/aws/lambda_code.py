@@ -1,5 +1,5 @@
-"""Lets the sandbox run Lambda functions as processes of its own. moto 5.2 would run them in Docker, and it does not
-serve the code that was uploaded."""
+"""Lets the sandbox run Lambda functions as local processes. moto 5.2 would run the functions in Docker, and it does
+not serve their uploaded code for download."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def patch_lambda(url: str) -> None:
     Makes GetFunction return a download URL of the function's code, below `url`."""
 
     def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
-        # An empty answer makes moto keep the records in the stream, from which the emulated Lambda runtime reads them.
+        # moto keeps the records in the stream if this method returns an empty result. The emulated Lambda runtime then
+        # reads the records from the stream.
         return b""
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:

@@ -26,8 +26,8 @@ _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-# An attribute that marks the copy of a DynamoDB table on which a change is tried. `followers` are not called for
-# changes of such a copy.
+# The name of an attribute that marks a temporary copy of a DynamoDB table. A write is tried on such a copy
+# first. `followers` are not called for changes of such a copy.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
@@ -164,8 +164,8 @@ def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Ite
 
 
 def _items(table: Table) -> Any:
-    """Returns the items of a DynamoDB table as moto keeps them: by partition key, and in a table with a sort key then
-    by sort key."""
+    """Returns moto's mapping of the items of a DynamoDB table. The keys are partition keys. In a table with a sort key,
+    each value is a mapping from sort key to item."""
     return cast(Any, table).items
 
 

@@ -15,7 +15,7 @@ from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
 
-# The names of engine processes in the sandbox begin with this prefix.
+# The names under which the sandbox registers processes of the Pulumi engine begin with this prefix.
 _ENGINE = "engine-"
 
 
@@ -29,11 +29,13 @@ def pulumi(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours.
 
-    The engine is a process of the sandbox, so that `make down` ends it when this process was killed. At the first
-    Ctrl-C, the engine finishes the operations in progress and records them in the state; at the second, it ends at
-    once. Raises KeyboardInterrupt when the engine has ended.
+    The command's process is registered in the sandbox, so that `make down` can end it if this Python process was
+    killed. At the first Ctrl-C, the Pulumi engine finishes the operations in progress and records them in the Pulumi
+    state. At the second Ctrl-C, the engine ends at once. After Ctrl-C, the function waits until the engine has ended
+    and then raises KeyboardInterrupt.
     """
-    # The engine writes its output to files. It would end early if it wrote to a pipe and the reading process ended.
+    # The Pulumi engine writes its output to files. With a pipe, the engine would end early if the reading process
+    # ended.
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
             [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
@@ -56,7 +58,8 @@ def pulumi(
 
 
 def _wait(process: subprocess.Popen[bytes]) -> bool:
-    """Waits until the engine ends, and sends it SIGINT for each Ctrl-C. Returns whether the user pressed Ctrl-C."""
+    """Waits until the Pulumi engine ends, and sends it SIGINT for each Ctrl-C. Returns whether the user pressed
+    Ctrl-C."""
     interrupted = False
     while True:
         try:
@@ -69,9 +72,9 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
 
 
 def end_engines(sandbox: Sandbox) -> None:
-    """Ends engines of the sandbox that still run after the process that started them was killed.
+    """Ends Pulumi engines of the sandbox that still run after the process that started them was killed.
 
-    An engine has a minute to finish the operations in progress and to record them in the state.
+    An engine has a minute to finish the operations in progress and to record them in the Pulumi state.
     """
     for name in processes.names(sandbox):
         if name.startswith(_ENGINE):

@@ -20,7 +20,7 @@ from emulation.processes import listening
 
 
 def forget_other_clouds() -> None:
-    """Removes the variables for real clouds and stacks from the environment of this process."""
+    """Removes the environment variables of this process that configure cloud providers or Pulumi."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "CLOUDFLARE_", "GOOGLE_", "CLOUDSDK_", "PULUMI_")):
             del os.environ[name]

@@ -1,7 +1,8 @@
 """Finds the Pulumi engine on PATH, else downloads the official release, else builds it from Go modules.
 
-The official installation includes a Python language host. No Go module provides that host for a built engine, so
-`emulation.engine.language_host` takes its place; it must never shadow the official one.
+The official installation includes a Python language host. No Go module provides that language host. An
+engine built from Go modules therefore uses `emulation.engine.language_host`, which must never take precedence over an
+official language host.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import httpx
 
 from emulation.layout import cache_directory
 
-# The version of the Pulumi engine to download or build: the newest that the Go module proxy serves completely.
+# The version of the Pulumi engine to download or build. It is the newest version of which the Go module proxy serves
+# all modules.
 VERSION = "3.250.0"
 
-# The oldest Pulumi engine on PATH that is used. Older ones were not tested with the Python SDK in requirements.txt.
+# The oldest version of an installed Pulumi engine that the project uses. Older versions were not tested with the
+# Python SDK in requirements.txt.
 OLDEST = (3, 220)
 
 # The CPU architectures for which Pulumi publishes releases. Maps the name in Python's `platform.machine()` to the name
@@ -37,8 +40,8 @@ CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulu
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
-# Two environment variables for the launcher of the language host: the Python to run, and the directory from which this
-# Python imports the project.
+# The script that starts the language host reads two environment variables. They name the Python executable, and the
+# directory from which Python imports the project.
 PYTHON_VARIABLE = "EMULATION_PYTHON"
 PYTHONPATH_VARIABLE = "EMULATION_PYTHONPATH"
 LAUNCHER = f"""#!/bin/sh
@@ -187,8 +190,8 @@ def build(target: Path, report: Report) -> None:
 
 
 def write_language_host(directory: Path) -> Path:
-    """Writes the script that starts the project's Python language host. The script lies beside the Pulumi engine, where
-    the engine looks for it.
+    """Writes the script that starts the project's Python language host. The Pulumi engine looks for this script in its
+    own directory, which is `directory`.
 
     All checkouts share the cached engine, so the script reads the checkout to use from environment variables.
     """

@@ -42,7 +42,8 @@ class LanguageHost(LanguageServer):
         self._plugins: list[subprocess.Popen[bytes]] = []
 
     def wait_for_the_engine(self) -> None:
-        """Waits until the engine's port is closed, because the engine has ended or was killed."""
+        """Waits until no process listens on the Pulumi engine's port. The port closes when the engine ends or is
+        killed."""
         host, _, port = self._engine_address.rpartition(":")
         while not _refused(host, int(port)):
             time.sleep(_CHECK_SECONDS)
@@ -77,7 +78,8 @@ class LanguageHost(LanguageServer):
         request.args.insert(0, self._engine_address)
         result = cast(Any, super()).Run(request, context)
         if result.error:
-            # The Pulumi SDK has already logged the error. With `bail`, the engine does not report it a second time.
+            # The Pulumi SDK has already logged the error. `bail=True` tells the Pulumi engine not to report the error
+            # a second time.
             return language_pb2.RunResponse(bail=True)
         return result
 
@@ -130,8 +132,8 @@ def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    # Runs the garbage collector rarely, because the program's objects live until the process ends. With the default
-    # thresholds, garbage collection took a quarter of the time.
+    # Python's garbage collector runs rarely, because the objects of a Pulumi program live until the process ends. With
+    # the default thresholds, garbage collection took a quarter of the running time.
     gc.set_threshold(100_000, 50, 100)
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
     host = LanguageHost(engine_address)
@@ -140,7 +142,8 @@ def main() -> None:
     with suppress(KeyboardInterrupt):  # the engine ends the language host with SIGINT
         host.wait_for_the_engine()
     host.end_plugins()
-    # os._exit ends the process although the program's threads still wait for answers from the ended engine.
+    # Threads of the Pulumi program may still wait for answers from the engine, which has ended. os._exit ends the
+    # process in spite of such threads.
     os._exit(0)
 
 
