@@ -24,8 +24,8 @@ _S3_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _S3_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _NOT_ON_GOOGLE = re.compile(r"^goog|g[o0][o0]g[l1]e")
 
-# Bucket names that belong to other accounts in the emulated clouds: the names that a stack would use if its
-# configuration did not add a name of the organization. On real clouds, another user of this program may own them.
+# Bucket names that belong to other accounts in the emulated clouds. A stack would use these names if its configuration
+# did not add the organization's name. On real clouds, another user of this project may own buckets with these names.
 _TAKEN = re.compile(rf"artifact-edge-[a-z0-9]+(-standby|-code)?(-logs)?-({'|'.join(REGIONS)})")
 
 
@@ -42,7 +42,7 @@ def is_valid_on_s3(name: str) -> bool:
 def is_valid_on_cloud_storage(name: str) -> bool:
     """Returns whether Cloud Storage accepts the name of a bucket.
 
-    Cloud Storage also accepts names with underscores, which this function refuses, because the program never uses them.
+    Cloud Storage also accepts names with underscores. This function refuses them, because this project uses none.
     """
     return _is_well_formed(name) and not _NOT_ON_GOOGLE.search(name)
 

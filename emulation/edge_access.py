@@ -1,4 +1,4 @@
-"""Settings with which programs outside of the sandbox's DNS send requests to the emulated edge."""
+"""Settings with which programs that do not use the sandbox's DNS server send requests to the emulated edge."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
 # A process of the sandbox starts within 5 seconds on an idle machine. With several sandboxes on two cores, the emulated
-# Pulumi providers took more than 30 seconds.
+# Pulumi providers took more than 30 seconds to start.
 _START_SECONDS = 120.0
 
 

@@ -1,7 +1,7 @@
-"""Creates configuration files for package managers on another machine, with which they use the sandbox:
+"""Creates the files that configure package managers on another machine for the sandbox's registry:
 `python -m local client-files reader ~/reader | tar -x`.
 
-The network may run in a container. Programs outside of a container cannot use its paths and its loopback addresses, so
+The sandbox may run in a container. Programs outside of a container cannot use its paths and its loopback addresses, so
 the files contain the paths and the proxy's address that the user gives.
 """
 

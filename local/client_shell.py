@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 
 from local.clients import Client
 
-# Variables of the user's shell that would override the exported ones.
+# Variables that `exports` unsets in the user's shell, because they would override the exported variables.
 UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
 
 
 def exports(client: Client) -> Iterator[str]:
-    """Yields lines for a POSIX shell.
+    """Yields the commands that make a POSIX shell a client of the sandbox.
 
     The first call for a client creates a virtual environment for pip in about 5 s.
     """

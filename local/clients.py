@@ -30,7 +30,7 @@ ANONYMOUS = "anonymous"
 
 
 class Identity(StrEnum):
-    """The clients that `make up` configures."""
+    """The identity of a client. `make up` configures a client for each identity."""
 
     READER = "reader"
     OUTSIDER = "outsider"

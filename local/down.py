@@ -16,8 +16,8 @@ from local.up import alone
 def down(sandbox: Sandbox, report: Report) -> None:
     """Destroys the stack, ends all processes and deletes the sandbox's directory.
 
-    When the engine cannot destroy the stack, all processes still end, because emulated resources cost nothing. The
-    directory with the logs then stays, and StackError says why.
+    When the Pulumi engine cannot destroy the stack, all processes still end, because emulated resources cost nothing.
+    In this case, the directory with the logs stays, and StackError states why the stack was not destroyed.
     """
     if not sandbox.directory.exists():
         report("no sandbox is running")

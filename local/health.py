@@ -27,7 +27,7 @@ def edge_authority(sandbox: Sandbox) -> Path:
 
 
 def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> str:
-    """Returns the URL of the proxy that connects clients to the sandbox from that client location."""
+    """Returns the URL of a client location's proxy, through which clients connect to the sandbox."""
     return f"http://{sandbox.client_location_address(client_location)}:{CLIENT_LOCATION_PORT}"
 
 

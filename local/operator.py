@@ -22,7 +22,7 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy value of the API token. No stack's state may contain this value.
+# A dummy value of the API token for Workers KV. No stack's state may contain this value.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 
@@ -74,7 +74,10 @@ def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
 
 
 def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
-    """Creates a token with these grants for `principal`, and returns it. Raises OperatorError when the tool fails."""
+    """Creates a token with these grants for `principal`, and returns it.
+
+    Raises OperatorError when `python -m registry` fails.
+    """
     options = [option for grant in grants for option in ("--grant", grant)]
     return _run(sandbox, ["tokens", "create", "--for", principal, *options], outputs).strip()
 

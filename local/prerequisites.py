@@ -1,7 +1,7 @@
 """Checks that the machine has the required programs, and installs missing Debian packages.
 
-Users install Python, Node and Go themselves. The programs that only the distribution packages are installed here when
-run as root on Debian or Ubuntu. Otherwise, the error message contains the command that installs them.
+Users install Python, Node and Go themselves. All other programs come from Debian packages. On Debian or Ubuntu, root
+gets missing packages installed. Otherwise, the error message contains the command that installs them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from emulation.layout import Sandbox
 # The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
 OLDEST_NODE = 20
 
-# The Debian package of each required program: the cache of shields and L1, the client for images, the database that
-# emulates Spanner in tests, the registry that tests import images from, and the front of PoP machines, which tests run.
+# The Debian package of each required program. Traffic Server is the cache of shields and of PoPs (L1), and skopeo is
+# the client for images. The tests run the others: PostgreSQL emulates Spanner, docker-registry holds images to import,
+# and NGINX receives the requests to a PoP machine.
 # The package of NGINX's JavaScript module requires the package of the NGINX that the module was built for.
 PACKAGES = {
     "traffic_server": "trafficserver",

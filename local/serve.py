@@ -1,7 +1,7 @@
 """`python -m local serve`: runs the network in the foreground, with one port for clients on other machines.
 
-The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so that a network which was
-stopped starts from the beginning.
+The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so each start creates a new
+network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class RunningError(Exception):
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
-    """Starts the network, forwards the port to the first client location, and ends every process at SIGINT or SIGTERM.
+    """Starts the network, and forwards the port to the proxy of the first client location. At SIGINT or SIGTERM, ends
+    every process.
 
     Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken
     and the errors of `up`, after it has ended every process that it started.

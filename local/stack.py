@@ -1,4 +1,4 @@
-"""Runs the engine's operations on the stack `local` for `make up` and `make down`."""
+"""Runs `pulumi` commands on the stack `local`, for `make up` and `make down`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
 
 
 class StackError(Exception):
-    """An engine command failed; the message contains the engine's errors, one per line."""
+    """A `pulumi` command failed. The message contains the errors that Pulumi reports, one per line."""
 
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The stack of one sandbox and the engine that operates it. The emulated providers must run."""
+    """The stack of one sandbox, and the Pulumi engine that operates the stack. The emulated providers must run."""
 
     engine: Engine
     sandbox: Sandbox

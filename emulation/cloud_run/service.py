@@ -1,4 +1,6 @@
-"""Reads services from the API of the emulated Cloud Run, and runs each instance as a process on unpacked sources."""
+"""Reads services from the API of the emulated Cloud Run, and runs each instance of a service as a process.
+
+The process runs the unpacked sources of the service."""
 
 from __future__ import annotations
 

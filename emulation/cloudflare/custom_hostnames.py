@@ -2,8 +2,8 @@
 zone serves.
 
 A hostname is pending until public DNS proves who controls it. Its certificate is pending until the domain's owner has
-delegated the validation (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control validation (DCV)").
-Cloudflare repeats its look-ups for minutes; the emulation looks each time a hostname is read.
+delegated the validation of the certificate (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control
+validation (DCV)"). Cloudflare repeats its look-ups for minutes; the emulation queries DNS each time a hostname is read.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
-    """The emulated edge network cannot do what an API request needs. The API returns the message to its user."""
+    """The emulated edge network cannot do what an API request needs. The API's response contains the message."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Deployment:
 
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` are the names that have a
     certificate: active zones with one level of names below each, as in universal certificates, and active custom
-    hostnames. `zones` has the names of each active zone that have addresses, and whether Cloudflare proxies them.
+    hostnames. `zones` lists, for each active zone, the names with an address, and whether Cloudflare proxies each name.
     """
 
     scripts: Sequence[Script]

@@ -11,8 +11,10 @@ def existing_zone(store: StateStore, zone: str) -> Json:
 
 
 def existing(store: StateStore, kind: str, scope: str, id: str, code: int, missing: str) -> Json:
-    """Returns a resource of the account or zone `scope`. Raises ApiError with Cloudflare's error code and the message
-    `missing` when the store does not have the resource."""
+    """Returns a stored resource of the account or zone whose id is `scope`.
+
+    Raises ApiError with Cloudflare's error code `code` and the message `missing` if the store has no such resource.
+    """
     known = store.get(kind, scope, id)
     if known is None:
         raise ApiError(404, code, missing)

@@ -65,8 +65,8 @@ def configuration(
 ) -> Files:
     """Returns all configuration files of a PoP's workerd, by their path relative to `workerd.capnp`.
 
-    `l1` and `internet` are addresses with ports: where the PoP's Traffic Server listens, and where workerd sends a
-    script's other requests.
+    `l1` is the address and port of the PoP's Traffic Server. `internet` is the address and port to which workerd
+    sends the requests of scripts that do not go to Traffic Server.
     """
     scripts = deployment.routed
     files = {
@@ -177,7 +177,7 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns the bindings with which origin.js calls the script's cached entrypoints, as lines of configuration."""
+    """Returns the lines of workerd's configuration with which origin.js can call a script's cached entrypoints."""
     return [
         f'(name = "{script.name}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
         for entrypoint in script.cached
@@ -245,7 +245,7 @@ def _as_cf(pop: Pop) -> dict[str, str]:
 
 
 def _without_paths(errors: str, directory: Path) -> str:
-    """Returns the errors that workerd printed as one line, without the paths of temporary files."""
+    """Joins the errors that workerd printed into one line, and removes the paths of temporary files."""
     lines = [line.replace(f"{directory}/", "").removeprefix("service script: ").strip() for line in errors.splitlines()]
     return "; ".join(line for line in lines if line)
 

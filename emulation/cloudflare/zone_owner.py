@@ -1,4 +1,6 @@
-"""Does for an emulated Cloudflare account what people do for a real one in the dashboard and at their registrar."""
+"""Adds a zone to an emulated Cloudflare account and delegates the zone's domain to Cloudflare.
+
+For a real account, people do this in Cloudflare's dashboard and at their registrar."""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from emulation.cloudflare.zones import REGISTRAR_PATH
 
 
 def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
-    """Adds the zone to the account, unless the account has it, and delegates its domain. Returns the zone's id."""
+    """Adds the zone to the Cloudflare account, unless the account has the zone. Then delegates the zone's domain to
+    Cloudflare, and returns the zone's id."""
     zone = next(iter(api.zones.list(name=name)), None) or api.zones.create(
         account={"id": account_id}, name=name, type="full"
     )

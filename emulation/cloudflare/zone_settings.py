@@ -26,8 +26,8 @@ class Setting:
     initial: str
 
 
-# The emulated zone settings by id (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2,
-# even where a new zone would allow it. PoPs listen with TLS only, so `always_use_https` has no effect.
+# The emulated zone settings by id (developers.cloudflare.com/api, "Zone settings"). workerd supports no TLS version
+# before 1.2, although a new zone allows older versions. PoPs listen with TLS only, so `always_use_https` has no effect.
 SETTINGS: Mapping[str, Setting] = {
     "ssl": Setting(("off", "flexible", "full", "strict"), ("full", "strict"), "full"),
     "min_tls_version": Setting(("1.0", "1.1", "1.2", "1.3"), ("1.2", "1.3"), "1.0"),

@@ -52,7 +52,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 def registrar(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """Returns an endpoint that emulates a domain's registrar: PUT delegates a domain to Cloudflare's name servers.
 
-    No real API has this endpoint. In reality the owner of the domain does this once at their registrar.
+    No real API has this endpoint. In reality, the owner of the domain delegates it once at their registrar.
     """
     registrars = Blueprint("registrar", __name__, url_prefix=REGISTRAR_PATH)
 

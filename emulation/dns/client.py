@@ -16,9 +16,9 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port at which the sandbox serves what the real network serves at `port`.
+    """Returns the port at which the sandbox's servers listen in place of `port`, the port of real servers.
 
-    Only port 443 differs, because only root may listen on it.
+    Only port 443 is replaced, because only root may listen on port 443.
     """
     return POP_HTTPS_PORT if port == 443 else port
 

@@ -22,7 +22,7 @@ from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# The SOA record of a Route 53 zone, from its Developer Guide. moto's own SOA record cannot be parsed.
+# The SOA record of a Route 53 zone, from the Route 53 Developer Guide. moto's own SOA record cannot be parsed.
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8

@@ -172,7 +172,7 @@ COLLECTIONS = (
         identity=_member("accountId"),
         body=_member("serviceAccount"),
         computed=_email,
-        # IAM API, "projects.serviceAccounts", fields `name` and `accountId`.
+        # The path and the lengths of the id are from the IAM API, "projects.serviceAccounts".
         computed_id="email",
         shortest=6,
         longest=30,

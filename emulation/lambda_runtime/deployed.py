@@ -142,7 +142,7 @@ class Functions:
 
 
 def session() -> Any:
-    """Returns a boto3 session with placeholder credentials, because the emulated AWS accepts any."""
+    """Returns a boto3 session with placeholder credentials, because the emulated AWS accepts any credentials."""
     return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
 
 

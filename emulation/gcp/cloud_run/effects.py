@@ -26,7 +26,7 @@ def computed_fields(request: Request) -> Json:
 
 
 class ServiceEffect:
-    """Raises Refused when a Cloud Run service is created or changed in a way that the emulation cannot run."""
+    """Raises Refused when a request creates or changes a Cloud Run service that the emulation cannot run."""
 
     def create(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))

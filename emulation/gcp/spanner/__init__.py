@@ -1,1 +1,1 @@
-"""Emulates Spanner with PostgreSQL databases: Spanner's REST API in front of them, and change streams in them."""
+"""Emulates Spanner: its REST API, its databases and its change streams. PostgreSQL holds the databases."""
