@@ -14,7 +14,7 @@ from pathlib import Path
 
 from emulation.layout import cache_directory
 
-# The clients of npm packages. Of npm, the tests use the newest release of each major version that runs on Node.js 20.
+# The clients of npm packages. npm itself is the newest release of each major version that runs on Node.js 20.
 # pnpm 10 and yarn 1 are old versions that are still in use. All others are the newest releases of November 2026.
 NPM: Mapping[str, str] = {
     "npm 9": "npm@9.9.4",

@@ -24,7 +24,7 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client (default: all), as the test of this action in docs/clients.md."""
+    """Runs a test of the named action once for each named client, or once for every client if none is named."""
     chosen = names or tuple(name for name, client in IMAGE_CLIENTS.items() if client.pull)
     return pytest.mark.parametrize(
         "name",

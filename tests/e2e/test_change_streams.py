@@ -55,7 +55,8 @@ def records(database: Spanner) -> list[Any]:
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
-    database.write({"update": newer})  # only this column: Google alone reports old values of others
+    # The update changes one column only. For unchanged columns, only Google's emulator reports old values.
+    database.write({"update": newer})
     remove(database, "x")
     end = database.now()
 
@@ -72,7 +73,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, emulated_spanner: Emulated) -> None:
     theirs, ours = records(google), records(emulated_spanner.spanner())
-    for record in (*theirs, *ours):  # the order of columns may differ
+    for record in (*theirs, *ours):  # the two emulators may order columns differently
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):

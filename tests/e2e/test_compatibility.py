@@ -139,7 +139,7 @@ def test_the_last_releases_shields_serve_todays_worker(up: Up) -> None:
 
 @contextmanager
 def afterwards(restore: Callable[[], None]) -> Generator[None]:
-    """Undoes a test's changes by `restore` at the end, because other tests use the same sandbox."""
+    """Calls `restore` after the `with` block to undo a test's changes, because other tests use the same sandbox."""
     try:
         yield
     finally:

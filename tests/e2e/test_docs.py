@@ -29,7 +29,7 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder that links to everything in the checkout, with the packages that the documentation publishes."""
+    """Makes a folder with links to the checkout's files, and with packages that the documented commands publish."""
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):
             (tmp_path / entry.name).symlink_to(entry)

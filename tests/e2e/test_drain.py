@@ -1,4 +1,4 @@
-"""Tests that the outbox relay delivers changes to the edge whose publisher was killed or could not reach the edge.
+"""Tests that the outbox relay delivers changes to the edge when their publisher was killed or could not reach it.
 
 The stack's schedule invokes the relay each minute. These tests shorten the minute of the emulated AWS to 5 seconds.
 """

@@ -1,4 +1,4 @@
-"""Tests the edge policy with real npm, pip and skopeo: clients choose no denied version, and cannot download one."""
+"""Tests the edge policy with real npm, pip and skopeo: clients neither select nor download a denied version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 NAME, IMAGE = "policed", "acme/policed"
-# Seconds to wait before a test fails. The objective is 5 s, but a machine that runs other tests can be slower.
+# Seconds that a test waits until a policy takes effect. The objective is 5 s for this event, but a
+# busy machine can need longer.
 WITHIN = 30.0
 
 

@@ -27,7 +27,8 @@ from tests.support.sandbox.up import Up
 
 US_EAST, EU_WEST, _ = CLIENT_LOCATIONS
 PATH = "/npm/@acme/greeting"
-# Seconds to wait before a test fails. The objective is 5 s, but a machine that runs other tests can be slower.
+# Seconds that a test waits until a change reaches the edge. The objective is 5 s for this event, but a
+# busy machine can need longer.
 WITHIN = 30.0
 BY = By("sandbox test", "", "tokens")
 

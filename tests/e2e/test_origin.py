@@ -28,7 +28,7 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 LAG_SECONDS = 30
-INSTALLS = 20.0  # seconds that installs take at most: caches expire sooner, and replication is delayed longer
+INSTALLS = 20.0  # seconds to wait for an install: caches expire sooner, and replication takes longer
 
 
 @pytest.fixture(autouse=True)

@@ -54,7 +54,7 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    assert pop.request(path, "reader-of-others").status == 403  # also when L1 has the object
+    assert pop.request(path, "reader-of-others").status == 403  # a cached object needs permission, too
     assert pop.request(path).status == 401
 
 
@@ -186,7 +186,7 @@ def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
 
 def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
     context = ssl.create_default_context(cafile=str(pop.authority))
-    context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python gives TLS 1.3 tickets only after the first read
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with TLS 1.3, Python gets no ticket before it reads
     with (
         socket.create_connection(("127.0.0.1", pop.port)) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,

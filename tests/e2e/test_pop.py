@@ -54,8 +54,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 # A worker script that fetches objects from a shield through its cached entrypoint. For `/uncached/…` it fetches without
-# the cached entrypoint. One path returns the request that the script received and the values of its bindings. The query
-# sets headers of the response and the host of the call, so that tests can show that the cache key contains no host.
+# the cached entrypoint. One path returns the request that the script received and the values of its bindings. The URL's
+# query sets response headers and the host with which the script calls the entrypoint. With these hosts, tests show that
+# the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 

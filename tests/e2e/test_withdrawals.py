@@ -23,7 +23,8 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# Seconds to wait before a test fails. The objective is 5 s, but a machine that runs other tests can be slower.
+# Seconds that a test waits until a withdrawal reaches the edge. The objective is 5 s for this event, but a
+# busy machine can need longer.
 WITHIN = 30.0
 BY = By("sandbox test", "", "tokens")
 
@@ -53,7 +54,7 @@ def kv(up: Up) -> Iterator[None]:
 
 @contextmanager
 def failing_api(up: Up) -> Generator[None]:
-    """Lets the metadata API fail while the context lasts, because its function's table does not exist."""
+    """Makes the metadata API fail during the `with` block: names a missing table in its Lambda function's settings."""
     api, name = up.aws("lambda"), "artifact-edge-local-metadata-api"
     variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     broken = {**variables, "TABLE": "absent"}
@@ -131,7 +132,7 @@ def test_an_outage_of_the_metadata_api_ends_no_grant_and_workers_kv_alone_brings
     for token in (kept, revoked):
         assert [get(pop, "/npm/@acme/greeting", token.text) for pop in pops] == [200, 200, 200]
     with failing_api(up):
-        # A PoP reports an outage of the feed when its document is older than 30 seconds.
+        # A PoP reports an outage of the feed when the PoP's copy of the feed is older than 30 seconds.
         assert eventually(lambda: {pop.get("/healthz/feed").status_code for pop in pops} == {503})
         tokens.revoke(target, BY, revoked.token.digest)
         assert_refused(pops, "/npm/@acme/greeting", revoked.text, 401)

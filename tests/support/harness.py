@@ -1,8 +1,8 @@
 """Runs Pulumi programs in process, without an engine, on the handlers of the emulated providers.
 
 The harness also does what the engine does and Pulumi's own mocks omit. It applies stack transforms, checks inputs
-against the SDK's argument types, and keeps secrets secret. It waits for every output. It refuses a type or function
-without a handler by name, and fails a program that registers nothing.
+against the SDK's argument types, and keeps secrets secret. It waits for every output. It raises an error for a type or
+function without a handler, and for a program that registers nothing.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def deploy(
     async def run() -> None:
         # `deploy` raises the program's errors. By default, asyncio would log them a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        cast(Any, SETTINGS).outputs.clear()  # or Pulumi waits forever for the outputs of an earlier program that failed
+        cast(Any, SETTINGS).outputs.clear()  # Pulumi would wait forever for outputs of an earlier, failed program
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)

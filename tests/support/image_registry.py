@@ -55,7 +55,7 @@ class Images:
         return self.blob(json.dumps(index).encode(), INDEX)
 
     def referrer(self, subject: dict[str, Any], kind: str, body: bytes) -> dict[str, Any]:
-        """Writes a manifest that refers to `subject`, and returns its descriptor as a list of referrers has it."""
+        """Writes a manifest that refers to `subject`. Returns the manifest's entry for a list of referrers."""
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,

@@ -1,4 +1,4 @@
-"""Builds images that engines can unpack: layers are tar archives, and the config lists their digests."""
+"""Builds images that container engines can unpack: layers are tar archives, and the config lists their digests."""
 
 from __future__ import annotations
 

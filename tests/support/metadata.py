@@ -1,6 +1,6 @@
-"""Provides the metadata repository on both databases, as `infra/metadata` provisions them.
+"""Provides the metadata repository on DynamoDB and on Spanner, with the tables that `infra/metadata` declares.
 
-DynamoDB is moto's, and a real PostgreSQL server emulates Spanner.
+The library moto emulates DynamoDB, and a real PostgreSQL server emulates Spanner.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ class MetadataContract:
     def test_no_write_of_many_writers_is_lost(self, repository: Repository) -> None:
         """Checks that no update is lost when six writers increment two equal numbers at once.
 
-        Each write requires that the items it read are unchanged.
+        A write fails if another writer has changed an item since this writer read it.
         """
         repository.transact([Put("p", "a", {"n": 0}), Put("q", "b", {"n": 0}), Put("q", "count", {})])
         before = version_of(repository, "q", "count")

@@ -112,7 +112,7 @@ def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
 
 
 def slim(document: Any) -> Any:
-    """Returns the parts of a plan that the gates read, without stack traces, program text and keys."""
+    """Returns the parts of a Pulumi plan that the plan gates read, without stack traces, source code and keys."""
 
     def resource(state: Mapping[str, Any] | None) -> Any:
         return state and _shortened({key: state[key] for key in _RECORDED_FIELDS if key in state})
@@ -141,7 +141,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns the lines of a machine's user data that contain an S3 bucket's URL, encoded as the property `key` is."""
+    """Returns the lines of a machine's user data that contain an AWS URL, in the encoding of the property `key`."""
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)

@@ -72,7 +72,7 @@ class Shield:
     def up(self, *, after: int | None = None) -> None:
         """Runs the hypervisor until the machine's health check passes. Fails after 120 s.
 
-        With `after`, the id of a process that has ended, a new process must answer.
+        If `after` is given, the shield's process must have another id than `after`.
         """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:

@@ -149,7 +149,7 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, b"token", {})
 
     def _metadata(self) -> None:
-        """Answers with the role's name for the folder, and with the role's credentials for the role."""
+        """Answers a path that ends in `/` with the role's name, and any other path with the role's credentials."""
         assert self.headers["X-aws-ec2-metadata-token"] == "token"
         credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
         document = {
@@ -190,7 +190,7 @@ class _Requests(BaseHTTPRequestHandler):
         return cast(_Http, self.server).cloud
 
     def _object(self, stored: Stored) -> None:
-        """Answers as S3's GetObject does: one range, no If-Range, and 416 without the size."""
+        """Answers as S3's GetObject does: serves one range, ignores If-Range, and omits the size in a 416 response."""
         headers, body = stored.headers(), stored.body
         bounds = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers["Range"] or "")
         given = self.headers["If-None-Match"]

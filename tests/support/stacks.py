@@ -47,7 +47,7 @@ def stack_config(environment: str) -> dict[str, str]:
 
 
 def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
-    """Returns the first `pulumi up` of an environment's config, with some keys of our namespace changed.
+    """Returns the result of a first `pulumi up` with an environment's config. `changes` replaces values of this config.
 
     The deployment runs once for all tests that request it, so no test may change it. The stack has the environment's
     name unless `stack` is given.

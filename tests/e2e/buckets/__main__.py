@@ -1,4 +1,4 @@
-"""Declares a bucket in a single region. With the stack setting `guarded`, also declares all that policies require."""
+"""Declares a bucket in a single region. The stack setting `guarded` adds everything that policies require."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Declares a versioned bucket in Europe and a table with point-in-time recovery, as the origin tier has them."""
+"""Declares a versioned bucket in Europe and a table with point-in-time recovery. The origin tier has both kinds."""
 
 import pulumi
 import pulumi_aws as aws

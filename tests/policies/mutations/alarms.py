@@ -8,7 +8,7 @@ from tests.policies.mutations.changes import put, put_only
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 THRESHOLD = "conditions.0.conditionThreshold"
-# Parts of the names of alarms on metrics that stop when the monitored part fails, so that missing data must alarm.
+# Name parts of alarms that must also go off when data is missing. A failed component sends no data for their metrics.
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [

@@ -13,7 +13,7 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ROLE = "aws:iam/role:Role"
-# Resource types whose policy document the program sets, and types whose inline policy document it does not use.
+# Resource types with a policy document that the Pulumi program sets, and then types for which it sets none.
 WITH_DOCUMENT = [KEY, REPLICA_KEY, TOPIC_POLICY, BUCKET_POLICY]
 WITHOUT_DOCUMENT = ["aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:sns/topic:Topic"]
 MEMBERS = [

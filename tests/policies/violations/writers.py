@@ -1,4 +1,4 @@
-"""Violations that let roles write objects that must not have this permission."""
+"""Violations that let roles write objects although these roles must not have this permission."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class OnCloudStorage(Up):
 
 @contextmanager
 def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
-    """Deploys a stack of that name and config at the `loopback` addresses, with a token for the client `reader`."""
+    """Deploys a stack in a temporary sandbox at the `loopback` addresses, with a token for the client `reader`."""
     with temporary_sandbox(loopback, print) as made:
         (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))
         made.new_stack(name)

@@ -19,9 +19,9 @@ def machines(up: Up, region: str) -> list[str]:
 
 
 def requests_at(up: Up, machine: str) -> Counter[str]:
-    """Returns the number of requests of the edge for each object key that a shield has logged.
+    """Returns how often the edge requested each object key from a shield, by the shield's access log.
 
-    The log is some seconds late. It also has the shield's requests to itself, at other ports.
+    Traffic Server writes the log with a delay of some seconds. Requests that the shield sends to itself do not count.
     """
     log = up.sandbox.path("machines", machine, "root/var/log/artifact-edge/access.log")
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

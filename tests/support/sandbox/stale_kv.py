@@ -10,13 +10,13 @@ import httpx
 from emulation.cloudflare.kv_reads import PATH
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 
-# For so many seconds, PoPs use the values that they have read. Tests end earlier, so that no PoP reads a change.
+# The time for which PoPs keep values of Workers KV that they have read. It is longer than any test.
 _STALE_SECONDS = 3600
 
 
 @contextmanager
 def stale_kv(sandbox: Sandbox) -> Generator[None]:
-    """Lets no PoP see changes of entries that it reads while the context lasts."""
+    """Hides changes of Workers KV entries from PoPs during the `with` block, if a PoP has read the entry."""
     _hold(sandbox, _STALE_SECONDS)
     try:
         yield
