@@ -1,5 +1,6 @@
-"""Tests that each program starts as Pulumi starts it: in the program's own folder, with .venv's Python, and without a
-path to the repository.
+"""Tests that each Pulumi program finds the repository's packages if it is started as the Pulumi engine starts it.
+
+The program runs with the Python of .venv, and no variable contains a path to the repository.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# After its imports, a program prints the first missing setting, or the port of its server.
+# What each Pulumi program prints after its imports: the first missing setting, or the port of its server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

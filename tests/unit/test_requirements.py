@@ -34,7 +34,10 @@ def group(name: str) -> Iterator[str]:
 
 
 def with_dependencies(requirements: Iterable[str]) -> set[str]:
-    """Returns the names of the packages and of all that they require here, as their installed metadata says."""
+    """Returns the names of the packages and of all packages that they require on this machine.
+
+    The requirements are read from the metadata of the installed packages.
+    """
     found = set[str]()
     left = [Requirement(text) for text in requirements]
     seen = set[tuple[str, frozenset[str]]]()

@@ -1,4 +1,4 @@
-"""Tests that the price table covers every resource type of the program, and what the cost command prints."""
+"""Tests that the price table covers every resource type of the Pulumi program, and what the cost command prints."""
 
 from __future__ import annotations
 

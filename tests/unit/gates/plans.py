@@ -26,7 +26,10 @@ def step(
     depends: Mapping[str, Sequence[str]] | None = None,
     keys: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Returns the steps of one resource. `old` and `new` are its inputs; if only one is given, it applies to both."""
+    """Returns a plan's steps for one resource.
+
+    `old` and `new` are the resource's inputs before and after the change. If only one is given, both are equal.
+    """
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -142,7 +142,10 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns the proof's findings for one loss, such as a zone or region, if the stack must survive only this loss."""
+    """Returns the findings of the failure proof for a stack that must survive only one given loss.
+
+    A loss is written like `region:us-east-1`: all resources in that region fail.
+    """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [
         finding

@@ -1,5 +1,6 @@
-"""Tests how a refused apply is split into stages, on plans that the real engine made
-(tests/support/plans_of_changes.py).
+"""Tests how the plan gate splits a refused plan into stages that may be applied one after the other.
+
+The plans are from the real Pulumi engine (tests/support/plans_of_changes.py).
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def test_recordings_contain_no_machine_data() -> None:
 
 
 def command(name: str, tmp_path: Path) -> tuple[int, str]:
-    """Runs `python -m gates plan` on a recording, and returns the exit code and the output."""
+    """Runs `python -m gates plan` on a recorded plan. Returns the exit code and the output of the command."""
     file = tmp_path / "plan.json"
     file.write_bytes(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
     result = CliRunner().invoke(app, ["plan", str(file)])

@@ -1,4 +1,7 @@
-"""Tests what a recorded state keeps of a secret, and that another sandbox's state can replace it."""
+"""Tests that a recorded Pulumi state contains the names of secrets, but no value of a secret.
+
+The secrets of another sandbox can be filled in by name.
+"""
 
 from __future__ import annotations
 

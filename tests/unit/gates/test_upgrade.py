@@ -1,4 +1,4 @@
-"""Tests which resources an upgrade may not replace, and the messages about allowances."""
+"""Tests which resources an upgrade may not replace, and the messages about allowances for single replacements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the edge: the worker's bundle, its keys, and the messages when either is unavailable."""
+"""Tests the edge: the bundle and the keys of its worker, and the messages if one of them is unavailable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WORKER = Path(__file__).parents[3] / "workers" / "edge"
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """Returns a new worker's folder, with the compiler of the real worker."""
+    """Returns a folder for the source files of a test worker. The folder has the compiler of the real worker."""
     directory = tmp_path / "workers" / "edge"
     (directory / "src").mkdir(parents=True)
     (directory / "node_modules").symlink_to(WORKER / "node_modules")
@@ -170,7 +170,7 @@ def test_a_zone_that_is_not_active_stops_the_program_with_the_way_out(tmp_path: 
 
 
 class Hostname:
-    """A custom hostname whose validation public DNS confirms after some look-ups."""
+    """A custom hostname whose validation record appears in the emulated public DNS only after `looks` look-ups."""
 
     def __init__(self, directory: Path, looks: int) -> None:
         self.left = looks
@@ -193,7 +193,7 @@ class Hostname:
         )
 
     def wait(self, seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Waits until the hostname is active, on a clock that moves only while the program sleeps."""
+        """Waits until the hostname is active. The emulated clock advances only while the Pulumi program sleeps."""
 
         async def sleep(duration: float) -> None:
             seconds.append(duration)
@@ -220,7 +220,8 @@ def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
     hostname = Hostname(tmp_path, looks=4)
     hostname.wait(slept, monkeypatch)
     assert hostname.left == -1
-    # Of the five look-ups, one belongs to the creation. The program makes the other four and sleeps between them.
+    # Public DNS gets five look-ups: one when the hostname is created, and four while the program waits. The program
+    # sleeps between its four look-ups, so it sleeps three times.
     assert len(slept) == 3
 
 

@@ -1,4 +1,4 @@
-"""Tests the encryption keys by the state of KMS in each region after the program ran."""
+"""Tests the encryption keys by the state of the emulated KMS in each region, after the Pulumi program ran."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests the archive of `python -m local client-files`: its paths, the files' permissions, and which files have the
-token."""
+"""Tests the archive of `python -m local client-files`: its paths, the files' permissions, and which files contain
+the client's token."""
 
 from __future__ import annotations
 

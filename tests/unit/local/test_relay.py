@@ -19,9 +19,9 @@ def port_of(server: asyncio.Server) -> int:
 
 
 async def answered(handler: Handler, request: bytes) -> bytes:
-    """Sends a request through the relay to a server with this handler, and closes the sending side.
+    """Sends a request through the relay to a server with the given handler. Returns the whole response.
 
-    Returns the whole response.
+    The client closes its sending side after the request.
     """
     target = await asyncio.start_server(handler, _ADDRESS, 0)
     relay = await listen(_ADDRESS, 0, (_ADDRESS, port_of(target)))

@@ -33,7 +33,10 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Makes `serve` start one process instead of a network, and then call `then`. Returns a list for the pid."""
+    """Makes `serve` start one process instead of a network, and then call `then`.
+
+    Returns a list, which is empty until `serve` adds the pid of the process.
+    """
     pids: list[int] = []
 
     def up(sandbox: Sandbox, report: Report) -> str:

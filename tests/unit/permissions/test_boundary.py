@@ -1,5 +1,6 @@
-"""Tests that roles of the deploy role get no permissions beyond the permissions boundary, and that they need no
-others."""
+"""Tests that roles which the deploy role creates have the permissions boundary.
+
+The tests also check that these roles need no permission beyond the boundary."""
 
 from __future__ import annotations
 

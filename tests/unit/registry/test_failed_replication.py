@@ -16,9 +16,9 @@ ENOUGH = [document_statement("s3:*", "*")]
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    """Provides an emulated S3 with two objects whose replication failed, because the role may not write.
+    """Provides an emulated S3 with two objects whose replication failed.
 
-    A third object matches no replication rule.
+    The replication role has no permission to write replicas. A third object matches no replication rule.
     """
     with replicated_buckets() as client:
         write_role(client, NOT_ENOUGH)

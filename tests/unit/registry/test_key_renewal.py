@@ -1,4 +1,7 @@
-"""Tests the renewal of the edge's client certificate and of its authority, with a clock that the test sets ahead."""
+"""Tests the renewal of the edge's client certificate and of the certificate authority that signs it.
+
+The tests advance the clock.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def leaf(secrets: Secrets) -> x509.Certificate:
 
 
 def is_accepted(certificate: x509.Certificate, shield: str, now: datetime) -> bool:
-    """Returns whether a shield with these authorities accepts a certificate."""
+    """Returns whether a shield accepts a client certificate. `shield` contains the authorities that it trusts."""
     return any(
         each.not_valid_before_utc <= now <= each.not_valid_after_utc and _is_issued_by(certificate, each)
         for each in x509.load_pem_x509_certificates(shield.encode())

@@ -40,7 +40,7 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns a copy of the registry's target without cached values, as a new process has it."""
+    """Returns a copy of the registry's settings object without cached values, like the object of a new process."""
     return network.target.model_copy()
 
 
@@ -51,7 +51,7 @@ def publish(network: Network, directory: Path, version: str, name: str = "@acme/
 
 
 def verify(network: Network, name: str) -> dict[str, str]:
-    """Verifies every version in both packuments by the public keys, and returns the key's id of each."""
+    """Verifies the signatures of every version in both packuments. Returns the ID of the signing key by version."""
     listed = {key["keyid"]: key for key in network.json("npm/-/keys.json")["keys"]}
     found: dict[str, str] = {}
     for document in ("packument.json", "packument.abbreviated.json"):

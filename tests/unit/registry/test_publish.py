@@ -201,7 +201,8 @@ def test_two_concurrent_publishers_both_succeed(
 ) -> None:
     """Checks two concurrent publishers.
 
-    The slower one reads the metadata before the faster one commits, and renders after that commit.
+    The slower publisher reads the metadata before the faster publisher commits. The slower publisher writes the
+    packument after that commit.
     """
     slow, fast = version(tmp_path, "1.0.0"), version(tmp_path, "1.1.0")
     read, raced = Facts.read, False
@@ -220,7 +221,10 @@ def test_two_concurrent_publishers_both_succeed(
 
 
 def test_a_document_changed_by_another_writer_is_read_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that an earlier revision does not replace a later one that is written between the check and the write."""
+    """Checks that a writer of an earlier revision does not replace a later revision.
+
+    Another writer writes the later revision after the first writer has read the stored revision.
+    """
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False
 

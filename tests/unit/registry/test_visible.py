@@ -52,7 +52,7 @@ def test_a_missing_package_cannot_be_followed(network: Network) -> None:
 
 def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Network, tmp_path: Path) -> None:
     keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
-    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # nothing listens there
+    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # no process listens on it
     target = network.target.model_copy(update={"shields": [shield]})
     publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], By("t", "", "publish"))
     seen = {each.place: each for each in Follower(target, parse("npm:web"), token="", vias={}).follow(5)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stacks.config import ConfigError, Stack, load
 from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, stack_config
 
-# A line names the setting first, and then the value and what is wrong with it.
+# Each line of an error message names the setting, then the setting's value, and then what is wrong.
 LINE = re.compile(
     r'(artifact-edge:([\w.-]|\[[0-9]+\]|\["([^"\\]|\\.)*"\])+|aws:region|gcp:project|stack name): \S.*', re.ASCII
 )
@@ -30,7 +30,7 @@ VALUES = st.recursive(
 
 
 def documents() -> list[dict[str, Any]]:
-    """Returns the config of each environment with its values as objects, and one that is all on Google Cloud."""
+    """Returns the config of each environment, and one config that is all on Google Cloud. JSON values are decoded."""
     decoded: list[dict[str, Any]] = []
     for environment in ENVIRONMENTS:
         values = stack_config(environment)
@@ -55,8 +55,9 @@ DOCUMENTS = [(document, list(places(document))) for document in documents()]
 
 @st.composite
 def changed(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """Returns a valid config with up to three of its values replaced, removed, repeated or added to, and the top-level
-    key of the last change."""
+    """Draws a valid config, and makes up to three random changes to its values.
+
+    Returns the changed config, and the top-level key of the last change."""
     document, known = draw(st.sampled_from(DOCUMENTS))
     document = json.loads(json.dumps(document))
     key = ""

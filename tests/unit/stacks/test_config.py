@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:
-    """Returns the messages for an environment's config with some keys of our namespace changed."""
+    """Returns the messages for an environment's config with some keys of the namespace `artifact-edge` changed."""
     values = stack_config(environment)
     values.pop(remove, None)
     values |= {

@@ -1,5 +1,6 @@
-"""Tests that environments differ only in values: one program, no branch on a name, and a schema that covers every
-value.
+"""Tests that environments differ only in the values of their config.
+
+One Pulumi program serves all environments and never branches on a name. The JSON schema covers every config value.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    allowed = {"get_stack": {"stacks/config/loading.py"}}  # needed for resource names
+    allowed = {"get_stack": {"stacks/config/loading.py"}}  # resource names contain the stack's name
     for file in programs():
         place = file.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(file.read_text())):
@@ -83,7 +84,7 @@ def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod"])  # the smallest, and the one with everything
+@pytest.mark.parametrize("environment", ["dev", "prod"])  # the smallest environment, and the largest
 def test_an_environments_config_gives_the_same_stack_under_any_name(environment: str) -> None:
     own = shape(first_up(environment), environment)
     other = shape(first_up(environment, stack=OTHER), environment)

@@ -1,4 +1,7 @@
-"""Tests the whole program: deploys it once for each environment, with the handlers that also serve the real engine."""
+"""Tests the whole Pulumi program, which is deployed to the emulated clouds once for each environment.
+
+The emulated resource handlers are the same as for the real Pulumi engine.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,10 @@ def test_every_environment_deploys_with_the_documented_outputs(environment: str)
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str) -> None:
-    """Checks the policies in process, with every value known. `make preview` checks them with the engine."""
+    """Checks the policies in the test's process, where every value is known.
+
+    `make preview` checks the policies with the Pulumi engine.
+    """
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
@@ -92,7 +98,10 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
 
 
 def test_an_environment_without_its_settings_has_findings() -> None:
-    """Checks that the policies report findings without settings: `dev` may be destroyed and is in one region."""
+    """Checks that `dev` has findings if the policies get no settings for it.
+
+    The settings allow `dev` to be destroyed and to be in only one region.
+    """
     registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}
     assert found <= settings("dev").keys()

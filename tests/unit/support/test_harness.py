@@ -1,4 +1,4 @@
-"""Tests the mistakes that the harness must detect."""
+"""Tests that the test harness, which runs Pulumi programs against emulated clouds, detects mistakes in them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def imports_of_tests(source: str) -> list[str]:
-    """Returns the imports from a test module or a conftest."""
+    """Returns the names that the source imports from a test module or from a conftest."""
     return [
         name
         for name in imported(source)

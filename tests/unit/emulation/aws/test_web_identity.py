@@ -1,4 +1,4 @@
-"""Tests the emulated STS's checks of roles that are assumed with Google-signed identity tokens."""
+"""Tests how the emulated STS checks requests to assume a role with an identity token that Google signed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Tests the emulated metadata server: the address that a client connects to identifies it, and responses name its
-account.
+"""Tests the emulated Google metadata server. The address that a client connects to identifies the client.
+
+The server responds with the service account of that client.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests the emulated Cloud Monitoring behind its handlers: a refresh reports each change, and no drift without one."""
+"""Tests resources of the emulated Cloud Monitoring: a refresh reports each changed resource, and no unchanged one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the emulated Cloud Storage's objects by Google's library, by plain requests, and by a shield's requests."""
+"""Tests objects of the emulated Cloud Storage with Google's library, plain HTTP requests and requests of a shield."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Cloud:
         return f"/objects/o/{quote(NAME, safe='')}{query}"
 
     def read(self, authorization: str = "", **headers: str) -> requests.Response:
-        """Reads the object as a shield does."""
+        """Reads the object with a plain HTTP request, as a shield does."""
         given = {**headers, **({"Authorization": authorization} if authorization else {})}
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 

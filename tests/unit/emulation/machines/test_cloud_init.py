@@ -154,7 +154,8 @@ class _One:
 )
 def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str) -> None:
     reports: list[str] = []
-    # The path is short, because a socket's path is limited. All users may enter, for the machine's services.
+    # The directory's path is short, because the length of a socket's path is limited. All users may enter the
+    # directory, because the emulated machine's services run as other users.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)

@@ -1,5 +1,6 @@
-"""Tests each environment's objects by the state of AWS after the first `up`: buckets, keys, permissions, copies, locks,
-logs.
+"""Tests the object storage of each environment: buckets, keys, permissions, replication, object locks and access logs.
+
+The tests read the state of the emulated AWS after the first `pulumi up`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Place:
-    """Describes one region's bucket of one environment, and queries the region's API for it."""
+    """Describes the bucket of one environment in one region, and reads the bucket's settings from the AWS APIs."""
 
     environment: str
     config: Blobs
@@ -63,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """Holds an environment that is deployed to its own AWS account, and that stays deployed during its tests."""
+    """Describes an environment that is deployed to a separate emulated AWS account while its tests run."""
 
     stack: Stack
     alarms: list[CloudWatchAlarm]

@@ -1,5 +1,6 @@
-"""Tests entitlements on Spanner by the state of Google's APIs and IAM after the program ran, and that a refresh finds
-no drift.
+"""Tests the Cloud Run services of the metadata API and of the token sync, for a stack whose database is Spanner.
+
+The tests read the emulated Google Cloud and AWS IAM after the Pulumi program ran. A refresh must find no drift.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Tests entitlements on AWS by the state of Lambda, SQS and IAM after the program ran, and that a refresh finds no
-drift.
+"""Tests the Lambda functions of the metadata API and of the token sync, for a stack whose database is DynamoDB.
+
+The tests read the emulated Lambda, SQS and IAM after the Pulumi program ran. A refresh must find no drift.
 """
 
 from __future__ import annotations

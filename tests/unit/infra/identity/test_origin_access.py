@@ -1,4 +1,7 @@
-"""Tests the origin by the state of S3 and DynamoDB after the program ran, and by the requests to Google."""
+"""Tests the origin's S3 buckets and DynamoDB table by the state of the emulated AWS after the Pulumi program ran.
+
+The last test reads the statements of the Spanner schema.
+"""
 
 from __future__ import annotations
 

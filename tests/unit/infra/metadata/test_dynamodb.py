@@ -1,4 +1,4 @@
-"""Tests the metadata database on both clouds in each environment, by the clouds' own responses."""
+"""Tests the metadata database of each environment, on AWS and on Google Cloud, by the emulated clouds' responses."""
 
 from __future__ import annotations
 

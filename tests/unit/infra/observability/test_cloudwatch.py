@@ -152,7 +152,7 @@ def test_the_dashboard_does_not_depend_on_the_order_of_alarms_and_no_widget_cove
 
 
 def every_alarm() -> list[CloudWatchAlarm]:
-    """Returns the CloudWatch alarms of each kind that the tiers define."""
+    """Returns CloudWatch alarms of every kind: those of the database, registry, buckets, edge, machines and regions."""
     found: list[CloudWatchAlarm] = []
 
     def program() -> None:

@@ -1,5 +1,6 @@
-"""Tests the outbox relay by the state of Lambda, EventBridge and IAM after the program ran, and that a refresh finds no
-drift.
+"""Tests the AWS resources of the outbox relay.
+
+The tests read the emulated Lambda, EventBridge and IAM after the Pulumi program ran. A refresh must find no drift.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> 
     assert trust[1]["Principal"] == {"Federated": "accounts.google.com"}
     assert trust[1]["Condition"] == {
         "StringEquals": {
-            # AWS compares `aud` with the token's claim `azp`.
+            # AWS compares the condition key `aud` with the claim `azp` of Google's identity token.
             "accounts.google.com:aud": ["1234567890"],
             "accounts.google.com:oaud": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
             "accounts.google.com:sub": ["1234567890"],

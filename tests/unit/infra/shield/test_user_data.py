@@ -46,7 +46,7 @@ def test_same_settings_give_same_bytes() -> None:
 
 
 def longest(count: int) -> list[Bucket]:
-    """Returns S3 buckets with the longest name that S3 accepts."""
+    """Returns S3 buckets whose names have 63 characters, the longest names that S3 accepts."""
     return [Bucket("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS[:count]]
 
 

@@ -64,7 +64,7 @@ def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
 
 
 def values(cloud: httpx.Client, policy: dict[str, Any]) -> list[float]:
-    """Returns the metric values that match the filter of an alarm, sorted."""
+    """Returns the sorted metric values that match the filter of an alert policy."""
     looked = {**EVER, "filter": policy["conditions"][0]["conditionThreshold"]["filter"]}
     found = cloud.get(f"monitoring/v3/projects/{PROJECT}/timeSeries", params=looked).raise_for_status().json()
     return sorted(point["value"]["doubleValue"] for series in found["timeSeries"] for point in series["points"])

@@ -23,8 +23,9 @@ KEYS = [f"npm/p{number}/packument.json" for number in range(5_000)]
 
 @pytest.fixture
 def requests(network: Network, tmp_path: Path, clock: Clock) -> list[float]:
-    """Makes the edge limit purges as Cloudflare does. Returns a list that receives the time of each accepted
-    request.
+    """Makes the emulated edge limit the rate of purges as Cloudflare does.
+
+    Returns a list to which the edge adds the time of each accepted purge request.
     """
     accepted = list[float]()
     cache = WorkersCache(StateStore(tmp_path / "cache.sqlite", clock=lambda: clock.time), lambda paths: None)

@@ -145,7 +145,7 @@ def test_an_unpublished_manifest_loses_its_tags_and_refers_to_nothing() -> None:
 def bundle(path: Path, **changes: Any) -> Path:
     """Returns a Sigstore bundle with an in-toto statement about `subject`.
 
-    The signature is not valid, and no test here verifies it.
+    The bundle's signature is not valid. No test of this module verifies the signature.
     """
     statement: dict[str, Any] = {
         "_type": "https://in-toto.io/Statement/v1",

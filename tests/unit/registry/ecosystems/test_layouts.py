@@ -24,7 +24,10 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes the index of an image layout from `listed`, descriptors by tag, and reads the image with the given tag."""
+    """Writes the index of an OCI image layout, and reads the image with the given tag from the layout.
+
+    `listed` contains the descriptors of the index by tag.
+    """
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}
         for name, each in listed.items()

@@ -20,7 +20,7 @@ WRITTEN = "2026-01-01T00:00:00.000000Z"
 
 
 def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
-    """Writes a tarball as `npm pack` makes it."""
+    """Writes a tarball in the form in which `npm pack` writes tarballs. Returns the path of the tarball."""
     return tarball(directory / "p.tgz", {"name": "p", "version": "1.0.0", **package}, files=files)
 
 
@@ -33,7 +33,7 @@ def read_back(artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
-    """Returns the version object in both forms."""
+    """Returns the version object of a package from both forms of its packument, the full form first."""
     return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
 
 

@@ -1,4 +1,4 @@
-"""Tests which wheels and sdists are taken: what pip and uv install, whenever the file was built."""
+"""Tests that the registry accepts every wheel and sdist that pip and uv can install, also files from old tools."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the latest policies in the database, which the metadata API reads."""
+    """Returns the policy digests that the database's entry for the current edge policy lists."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 

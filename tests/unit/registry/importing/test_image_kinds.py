@@ -33,7 +33,7 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Provides a directory for images, and removes the credentials and waits of this machine."""
+    """Provides a directory for images, without this machine's registry credentials and without waits before retries."""
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
 
     def at_once(_: float) -> None: ...
@@ -268,7 +268,7 @@ def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, impo
     }
     top = written(images, content, MANIFEST)
     source = ImageSource(images, {"1.0": top})
-    source.absent.add(empty["digest"])  # embedded, so that a registry may lack it
+    source.absent.add(empty["digest"])  # the manifest embeds this blob, so a registry may lack the blob
     assert_clean(importing(source))
     assert_carried(network, images, top)
 

@@ -322,7 +322,7 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    if "manifests" in pattern:  # a HEAD comes first, and gets the same answer without its body
+    if "manifests" in pattern:  # the HEAD request before the GET gets the same response without a body
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)

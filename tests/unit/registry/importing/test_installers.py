@@ -35,7 +35,7 @@ pytestmark = pytest.mark.parametrize("network", ["s3"], indirect=True)
 
 
 class _Bucket(BaseHTTPRequestHandler):
-    """Serves the objects of the origin bucket by the URLs of clients."""
+    """Serves the objects of the origin bucket at the URLs that clients request."""
 
     def __init__(self, stack: Network, *arguments: Any) -> None:
         self._network = stack
@@ -88,7 +88,7 @@ def pip_install(index: str, target: Path, *requirements: str) -> subprocess.Comp
 
 
 def odd_wheels(directory: Path) -> list[str]:
-    """Writes wheels that each break one current packaging rule, and returns the names of their projects."""
+    """Writes wheels that each break a current rule of Python packaging. Returns the names of the wheels' projects."""
     directory.mkdir()
     lines = {
         "old": ["Requires-Python: >=2.7, !=3.0.*"],
@@ -120,9 +120,10 @@ def test_pip_installs_files_that_break_the_rules_of_today(network: Network, inde
 def test_real_packages_are_imported_from_the_index_of_pip_and_install(
     network: Network, index: str, tmp_path: Path
 ) -> None:
-    """The packages have unusual files: requests states `License-File` before metadata 2.4, setuptools vendors
-    distributions,
-    and six has metadata 2.0.
+    """Imports and installs three packages with unusual metadata.
+
+    requests has the field `License-File` before metadata 2.4 defined that field. setuptools contains copies of other
+    distributions. six has metadata 2.0.
     """
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])

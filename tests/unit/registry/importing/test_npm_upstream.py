@@ -1,6 +1,6 @@
-"""Tests that an import keeps what another npm registry says about a version: its time, dist-tags and deprecation.
+"""Tests that an import keeps the time, the dist-tags and the deprecation of each version from another npm registry.
 
-These decide which version a client picks.
+npm clients choose a version by its time, dist-tags and deprecation.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def test_times_tags_and_deprecations_come_from_the_other_registry(
     assert full["time"]["created"] == TIMES["1.0.0"]
     assert full["time"]["modified"] > TIMES["2.0.0"]
     for packument in (full, network.json("npm/@acme/p/packument.abbreviated.json")):
-        # The import leaves out the dist-tag `gone`, because its version does not exist.
+        # The import leaves out the dist-tag `gone`, because the tag names a version that does not exist.
         assert packument["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
         assert packument["versions"]["2.0.0"]["deprecated"] == "broken, stay on 1"
         assert "deprecated" not in packument["versions"]["1.0.0"]

@@ -39,7 +39,7 @@ ME = By("tester", "", "publish")
 
 @dataclass
 class Lambda:
-    """Runs the function's process. `writes` lists the writes that the clouds received, in order."""
+    """Sends events to the process of a Lambda function. `writes` lists the writes that the emulated clouds received."""
 
     clouds: ServedClouds
     target: Target
@@ -88,8 +88,9 @@ def variables(target: Target) -> dict[str, str]:
 
 @contextmanager
 def process(directory: Path, environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
-    """Runs the function's archive without the checkout, the virtual environment or any site directory, by Python's `-I`
-    and `-S`.
+    """Runs the code of the function's archive in a new Python process.
+
+    The options `-I` and `-S` hide the checkout, the virtual environment and all site directories from the process.
     """
     code = pack_drain(ROOT)
     for name, asset in cast(Any, code.archive).assets.items():

@@ -75,9 +75,9 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
 
 
 def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> None:
-    """Checks the emulated change stream.
+    """Checks that a read of the emulated change stream waits for transactions that already have a commit time.
 
-    As on Spanner, no later commit gets a timestamp that a reader has already passed.
+    Without the wait, the reader would miss a commit whose timestamp is earlier than the reader's position.
     """
     edge = Edge()
     following = follower(spanner, edge)
@@ -104,7 +104,7 @@ def test_a_merged_partition_waits_for_both_parents() -> None:
     class Scripted:
         """Emulates a change stream in which the partitions `a` and `b` merge into the partition `ab`.
 
-        The partition `a` ends at its first read, and `b` ends at its third.
+        The partition `a` ends at the first read of `a`, and the partition `b` ends at the third read of `b`.
         """
 
         def __init__(self) -> None:

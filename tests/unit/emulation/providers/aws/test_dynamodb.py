@@ -1,4 +1,4 @@
-"""Tests the emulated provider's tables: a refresh finds drift, and the next update corrects it."""
+"""Tests DynamoDB tables of the emulated AWS provider: a refresh finds drift, and the next update corrects the drift."""
 
 from __future__ import annotations
 

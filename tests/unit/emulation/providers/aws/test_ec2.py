@@ -1,4 +1,4 @@
-"""Tests the network around a shield: what exists in EC2 after each handler ran, and that deletion removes all of it."""
+"""Tests the network of a shield: which EC2 resources each handler creates, and that deletion removes all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the emulated AWS provider: what exists in the API, and the messages for a wrong property."""
+"""Tests the emulated AWS provider: which resources it creates in AWS, and its messages for a wrong property."""
 
 from __future__ import annotations
 

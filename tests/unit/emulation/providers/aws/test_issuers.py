@@ -1,5 +1,6 @@
-"""Tests identity providers of the emulated IAM: which exist after each step, and that no drift appears without a
-change.
+"""Tests identity providers of the emulated IAM, which the emulated AWS provider creates, changes and deletes.
+
+An unchanged identity provider must show no drift.
 """
 
 from __future__ import annotations

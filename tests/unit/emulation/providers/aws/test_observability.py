@@ -1,4 +1,7 @@
-"""Tests the emulated CloudWatch and SNS: what exists after each step, and that no drift appears without a change."""
+"""Tests CloudWatch and SNS resources of the emulated AWS provider, which creates, changes and deletes them.
+
+An unchanged resource must show no drift.
+"""
 
 from __future__ import annotations
 
