@@ -52,7 +52,7 @@ class NpmClient:
         """Writes the client's configuration files.
 
         With `scope`, the client gets only the packages of this scope from the sandbox's registry. Otherwise it gets all
-        packages from there.
+        packages from this registry.
         """
         write = self.setting.write
         if self._is_berry:
@@ -104,8 +104,8 @@ class NpmClient:
                 return "_auth", plain if self._is_berry else base64.b64encode(plain.encode()).decode()
 
     def run(self, *arguments: str) -> Finished:
-        """Runs the client. An environment variable contains the token, for the configuration that reads this
-        variable.
+        """Runs the client. An environment variable contains the token, because some configurations read the
+        token from this variable.
         """
         name = self.setting.family
         settings = {TOKEN_VARIABLE: self.setting.token, "NODE_EXTRA_CA_CERTS": str(self.setting.authority)}

@@ -32,7 +32,7 @@ GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",
     "helm": "helm.sh/helm/v3/cmd/helm@v3.22.0",
-    # The suite of tests/conformance/test_oci.py; the specification publishes no releases of it as a module.
+    # The OCI project's conformance tests for registries. This Go module has no releases, so a commit is pinned.
     "conformance": "github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
 }
 

@@ -91,15 +91,15 @@ class PythonClient(ABC):
             self.setting.write(".netrc", f"machine {self.setting.host} login {USER} password {self.setting.token}\n")
         if self.credential in (Credential.COMMAND, Credential.LIBRARY):
             self.setting.write("store/keyring_store.py", _STORE)
-            # The password is stored for the host, because all clients search for the host after the URL of the index,
-            # and they write this URL in different forms.
+            # Clients first look up a password by the index's URL, which they write in different forms. All clients
+            # then look it up by the host name, so the password is stored by this name.
             done = self.run(program(KEYRING, "keyring"), "set", self.setting.host, USER, given=self.setting.token)
             assert done.returncode == 0, done.stderr
         self.write_configuration()
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program that trusts the sandbox's certificate authority. It gets the environment variables with which
-        it reads the token.
+        """Runs a program that trusts the sandbox's certificate authority. The program also gets the
+        environment variables from which clients read the token.
         """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

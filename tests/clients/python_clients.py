@@ -91,7 +91,7 @@ class Poetry(PythonClient):
             prefix = "POETRY_HTTP_BASIC_CLIENTS"
             more |= {f"{prefix}_USERNAME": USER, f"{prefix}_PASSWORD": self.setting.token}
         if self.credential is not Credential.LIBRARY:
-            # poetry depends on the library keyring, so this variable keeps it from reading passwords there.
+            # poetry depends on the library keyring. This variable stops poetry from reading passwords with the library.
             more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
         return super().run(name, *arguments, given=given, **more)
 

@@ -113,7 +113,7 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    following = follower(google, edge)  # a new follower, as after a crash
+    following = follower(google, edge)  # as after a crash of the first follower
     put(google, "x", version + 1)
     following.poll()
     following.poll()

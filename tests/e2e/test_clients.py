@@ -1,4 +1,4 @@
-"""Tests that the commands that `make up` prints for npm, pip, uv and skopeo work, and that strangers get nothing."""
+"""Tests that the commands that `make up` prints for npm, pip, uv and skopeo work, and are refused without a token."""
 
 from __future__ import annotations
 

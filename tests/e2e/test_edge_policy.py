@@ -22,8 +22,8 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 NAME, IMAGE = "policed", "acme/policed"
-# Seconds that a test waits until a policy takes effect. The objective is 5 s for this event, but a
-# busy machine can need longer.
+# Seconds that a test waits until every PoP applies an edge policy. The project promises 5 s.
+# A busy machine can take longer.
 WITHIN = 30.0
 
 

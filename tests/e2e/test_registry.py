@@ -1,4 +1,4 @@
-"""Tests the registry's commands on a sandbox: imports, the report of where a change is visible, and withdrawals."""
+"""Tests the registry's commands on a sandbox: imports, withdrawals, and the report on the places that show a change."""
 
 from __future__ import annotations
 

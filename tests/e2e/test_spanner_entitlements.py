@@ -56,8 +56,8 @@ CONFIG = {
     "artifact-edge:allow_single_region": True,
 }
 PATH = "/npm/@acme/greeting"
-# Seconds that a test waits until a change reaches the edge. The objective is 5 s for this event, but a
-# busy machine can need longer.
+# Seconds that a test waits until a token's change reaches the edge. The project promises 5 s.
+# A busy machine can take longer.
 WITHIN = 30.0
 BY = By("sandbox test", "", "tokens")
 
@@ -212,7 +212,7 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     follower = network.service(f"{NAME}-entitlements")
     for digest in (kept, revoked):
         until_entry(network, digest)
-    time.sleep(1)  # the follower repeats the last change, and would restore the entry
+    time.sleep(1)  # the change stream's follower repeats the last change, and would restore the entry
     os.kill(follower, signal.SIGSTOP)
     try:
         store = network.target.token_entries

@@ -23,8 +23,8 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# Seconds that a test waits until a withdrawal reaches the edge. The objective is 5 s for this event, but a
-# busy machine can need longer.
+# Seconds that a test waits until every PoP refuses a token or an object. The project promises 5 s.
+# A busy machine can take longer.
 WITHIN = 30.0
 BY = By("sandbox test", "", "tokens")
 

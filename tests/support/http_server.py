@@ -1,4 +1,4 @@
-"""Serves HTTP from a handler in this process, for tests that need another server."""
+"""Runs an HTTP server with a test's own request handler, in a thread of the test process."""
 
 from __future__ import annotations
 

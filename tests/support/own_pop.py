@@ -1,5 +1,5 @@
 """Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index.
-Stand-ins take the places of a shield and of the store of entitlements.
+The module itself emulates a shield and the store of entitlements.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running_pop(root: Path) -> Generator[OwnPop]:
-    """Starts a PoP below `root`, whose parents all users can enter."""
+    """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`."""
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
     certificate, key = authority.issue("localhost")

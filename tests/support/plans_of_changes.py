@@ -141,7 +141,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns the lines of a machine's user data that contain an AWS URL, in the encoding of the property `key`."""
+    """Returns only the lines of a machine's user data that contain an AWS URL. The encoding stays that of `key`."""
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)

@@ -49,7 +49,7 @@ def wheel(
     wheel: str = "Wheel-Version: 1.0\n",
     more: Mapping[str, str] = {},
 ) -> Path:
-    """Writes a wheel of version 1.0 of the project `p`. `says` is the METADATA file, and `more` has further files."""
+    """Writes a wheel of version 1.0 of the project `p`. `says` is the METADATA file. `more` adds files."""
     members = {"METADATA": says or metadata(), "WHEEL": wheel, "RECORD": ""}
     return archive(path, {**{f"{directory}/{name}": body for name, body in members.items()}, **more})
 

@@ -99,7 +99,7 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _arns(action: str) -> list[str]:
-    """Returns patterns of the ARNs that an action supports as resource. An action without resource types has none."""
+    """Returns patterns of the ARNs to which an action can apply. An action without resource types has no patterns."""
     service = _reference()[action.partition(":")[0]]
     types = [name for name in service["privileges"][action.partition(":")[2]]["resource_types"] if name]
     return [_glob(service["resources"][name]["arn"]) for name in types]

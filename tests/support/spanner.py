@@ -28,7 +28,7 @@ class Refused(Exception):
 class Spanner:
     """Connects to an instance of the emulator.
 
-    `api` is a client of its REST API. `grpc` is the address for SPANNER_EMULATOR_HOST.
+    `api` is a client of the emulator's REST API. `grpc` is the address for SPANNER_EMULATOR_HOST.
     """
 
     api: httpx.Client

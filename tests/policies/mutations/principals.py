@@ -13,8 +13,9 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ROLE = "aws:iam/role:Role"
-# Resource types with a policy document that the Pulumi program sets, and then types for which it sets none.
+# Resource types whose property `policy` the Pulumi program sets.
 WITH_DOCUMENT = [KEY, REPLICA_KEY, TOPIC_POLICY, BUCKET_POLICY]
+# Resource types whose property `policy` the Pulumi program leaves empty.
 WITHOUT_DOCUMENT = ["aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:sns/topic:Topic"]
 MEMBERS = [
     "gcp:storage/bucketIAMMember:BucketIAMMember",

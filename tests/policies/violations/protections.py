@@ -126,7 +126,7 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
 
 
 def parameters() -> list[Violation]:
-    """Returns violations that store a secret in an SSM parameter, which more roles can read than a secret."""
+    """Returns violations that store a secret in an SSM parameter. More roles can read parameters than secrets."""
     policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
     added = add_resource(parameter, value="hunter2")
     return [

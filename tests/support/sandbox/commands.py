@@ -1,4 +1,4 @@
-"""Commands that a test runs against a sandbox: a line for the shell, or the registry's tool."""
+"""Runs shell commands, and the registry's commands on a sandbox, for tests."""
 
 from __future__ import annotations
 

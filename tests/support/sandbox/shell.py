@@ -1,4 +1,4 @@
-"""Runs the commands that `make up` prints in a separate shell."""
+"""Runs commands in a separate shell, such as the commands that `make up` prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets tests hold the reads of Workers KV stale in the PoPs of a sandbox (emulation/cloudflare/kv_reads.py)."""
+"""Lets tests make a sandbox's PoPs read outdated values from Workers KV (emulation/cloudflare/kv_reads.py)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import httpx
 from emulation.cloudflare.kv_reads import PATH
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 
-# The time for which PoPs keep values of Workers KV that they have read. It is longer than any test.
+# Seconds that a PoP keeps a Workers KV value after it has read the value. No test takes as long.
 _STALE_SECONDS = 3600
 
 
 @contextmanager
 def stale_kv(sandbox: Sandbox) -> Generator[None]:
-    """Hides changes of Workers KV entries from PoPs during the `with` block, if a PoP has read the entry."""
+    """During the `with` block, each PoP keeps the Workers KV value that it read first, and sees no later change."""
     _hold(sandbox, _STALE_SECONDS)
     try:
         yield
