@@ -39,7 +39,7 @@ _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
 
 class Alarms:
     """WSGI middleware over the emulated AWS API: evaluates the CloudWatch alarms in a separate thread. Requests to
-    `PATH` read and set the length of the emulated minute."""
+    the URL path `PATH` read and set the length of an emulated minute."""
 
     def __init__(self, application: Application, observed: ServiceMetrics) -> None:
         self._application = application

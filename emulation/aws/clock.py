@@ -7,7 +7,7 @@ import httpx
 
 # The path at which the emulated AWS reads and sets the length of its minute. GET answers `{"minute_seconds": 60}`, and
 # PUT of such a document sets the length. The length applies to the periods of alarms and to the schedules of
-# EventBridge. The ages in the metrics of other services grow faster by the same factor.
+# EventBridge. A shorter minute also makes the ages in the metrics of other services grow faster.
 PATH = "/_artifact-edge/alarms"
 
 MINUTE_SECONDS = 60.0

@@ -31,8 +31,8 @@ def put_object_lock_configuration(
 
 
 def key_response_put(response: Any, query: dict[str, Any], key: str) -> Any:
-    """Replaces `S3Response._key_response_put`: accepts a copy without a checksum in a locked bucket. S3 requires the
-    checksum only for uploads, because it already has a copy's bytes (Amazon S3 API, "CopyObject")."""
+    """Replaces `S3Response._key_response_put`: accepts a copy without a checksum in a locked bucket. S3 requires a
+    checksum only for uploads, because S3 already has the bytes that it copies (Amazon S3 API, "CopyObject")."""
     if "x-amz-copy-source" in response.headers:
         given = list(response.headers.items())
         response.headers = Headers([*given, ("x-amz-sdk-checksum-algorithm", "SHA256")])

@@ -62,8 +62,8 @@ class ServiceMetrics:
         self._waiting = waiting
 
     def publish(self, now: float, faster: float) -> None:
-        """Publishes the metrics of all emulated services at the time `now`. Ages are multiplied by `faster`, because an
-        emulated minute can be shorter than a real one."""
+        """Publishes the metrics of all emulated services at the time `now`. Ages are multiplied by `faster`, the number
+        of emulated minutes in a real minute."""
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {
                 "MetricName": name,

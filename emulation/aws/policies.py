@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from emulation.aws.conditions import UnknownCondition, holds, like, texts
 
-# The condition keys that every S3 request has. The emulated S3 has no TLS, and policies see each request as if it had
-# arrived over TLS 1.3.
+# The values of IAM condition keys that every S3 request has. The emulated S3 has no TLS, but each request counts as a
+# request over TLS 1.3.
 COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 # The IAM condition keys that the emulated AWS can derive from a request.

@@ -198,8 +198,8 @@ def _delete(backend: Any, destination: str, key: str, marker: Any) -> None:
 
 
 def _keep_version(replica: Any, original: Any) -> None:
-    """Gives a replicated S3 object the version ID of its original. Marks the object as a replica, because S3 does not
-    replicate replicas."""
+    """Gives the replica of an S3 object the version ID of the original. Marks the replica, because S3 does not
+    replicate a replica again."""
     replica._version_id = original.version_id
     setattr(replica, _IS_REPLICA, True)
 

@@ -16,7 +16,7 @@ _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\
 
 @dataclass(frozen=True)
 class S3Address:
-    """The S3 bucket and the object key in a request. Each is empty if the request does not contain it."""
+    """The S3 bucket and the object key in a request. A field is empty if the request names no bucket or no key."""
 
     bucket: str = ""
     key: str = ""

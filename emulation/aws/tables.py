@@ -183,7 +183,7 @@ def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBB
 
 
 def _clear_tracking() -> None:
-    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Only moto's dashboard
-    needs the lists, and they would fill the memory."""
+    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Without this, the lists
+    would fill the memory. Only moto's dashboard needs them."""
     for kind in (Table, Item):
         cast(Any, kind).instances_tracked.clear()

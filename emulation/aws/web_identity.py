@@ -1,4 +1,4 @@
-"""Checks Google's identity tokens with which a caller assumes an AWS role. moto 5.2 accepts any token.
+"""Checks the Google identity token with which a caller assumes an AWS role. moto 5.2 accepts any token.
 
 Source of the checks and errors: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide, "Available keys
 for AWS web identity federation".

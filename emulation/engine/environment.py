@@ -74,8 +74,8 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
 def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[str, str]:
     """Returns the environment variables that point Pulumi providers and cloud SDKs at the emulated clouds.
 
-    The credentials are dummies, because the emulated clouds accept any operator. Programs trust the certificates that
-    the emulated clouds issue, in addition to those that they trust without the sandbox.
+    The credentials are dummies, because the emulated clouds accept any credentials of an operator. Programs that run
+    with these variables also trust the certificates that the emulated clouds issue.
     """
     return {
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),

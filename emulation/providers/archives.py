@@ -1,7 +1,7 @@
 """Reads the archives and assets that a Pulumi program passes to a provider: files by name, with their text or path.
 
-The keys that mark archives and assets are those of the Pulumi SDK (`pulumi.runtime.rpc`). Archives with the same hash
-count as equal.
+An archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines (`pulumi.runtime.rpc`). Archives
+with the same hash count as equal.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """Returns a property value for a comparison. An archive is replaced by its hash, because the Pulumi state and the
-    program can describe the same archive differently."""
+    """Returns a property value in a form that can be compared. An archive is replaced by its hash, because the Pulumi
+    state and the Pulumi program can describe the same archive differently."""
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
         return cast(Properties, value).get("hash")
     return cast(Any, value)

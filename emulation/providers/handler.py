@@ -2,8 +2,8 @@
 type, in any cloud.
 
 The gRPC provider for the Pulumi engine uses the handlers, and so do the Pulumi mocks of the unit tests. Handlers use
-the SDK's wire names (camelCase) and plain JSON values. The provider removes and restores the markers of unknown and
-secret values.
+property names in camelCase, as the Pulumi engine does, and plain JSON values. The provider removes and restores the
+markers of unknown and secret values.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Created:
 
 
 class Handler(Protocol):
-    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. A method that raises
-    CloudError, with a message for the user, has not created or changed the resource."""
+    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. If a method raises
+    CloudError, it has not created or changed the resource. The user sees the message of the error."""
 
     @property
     def resource(self) -> type[pulumi.CustomResource]:

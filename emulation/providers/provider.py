@@ -1,7 +1,8 @@
 """Emulates a Pulumi provider: takes the place of a cloud's provider plugin for the Pulumi engine (provider.proto).
 
 The provider checks inputs, computes diffs and previews, and protects secrets for all resource types. A handler for each
-type does the rest. The provider refuses a resource type or data source that has no handler, and names it in the error.
+resource type calls the emulated cloud. The provider refuses a resource type or data source that has no handler, and
+names it in the error.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
 from emulation.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
 
-# The settings of the provider that also apply to each resource which does not set a property of this name.
+# The provider settings that are also defaults for resources: a resource without a property of this name gets the
+# provider's value.
 INHERITED = ("region", "project")
 
 Messages = Any  # the generated gRPC message classes are typed only in part
@@ -152,8 +154,8 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
     def _encode(self, outputs: Properties, given: Properties) -> Messages:
-        """Returns a resource's outputs as a message for the Pulumi engine. Outputs are marked as secret if the
-        properties of the same name in `given` contain a secret."""
+        """Returns a resource's outputs as a message for the Pulumi engine. An output is marked as secret if the
+        property of the same name in `given` contains a secret."""
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))
 

@@ -29,8 +29,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shape:
-    """The properties that an argument class of the Pulumi SDK accepts, by wire name: their types, and the names of the
-    required ones."""
+    """The properties that an argument class of the Pulumi SDK accepts: the type of each property by its camelCase name,
+    and the names of the required properties."""
 
     types: Mapping[str, Any]
     required: frozenset[str]
@@ -42,7 +42,7 @@ def token_of(resource: type[pulumi.CustomResource]) -> str:
 
 
 def outputs_of(resource: type[pulumi.CustomResource]) -> frozenset[str]:
-    """Returns the wire names of all output properties of a Pulumi resource class."""
+    """Returns the camelCase names of all output properties of a Pulumi resource class."""
     return frozenset(cast(Any, sdk_types).resource_types(resource))
 
 
@@ -50,8 +50,8 @@ def outputs_of(resource: type[pulumi.CustomResource]) -> frozenset[str]:
 def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
     """Returns the properties that the constructor of a Pulumi resource class accepts.
 
-    The argument class is `<Name>Args`. Where a nested type has this name, as with BucketVersioning, the argument class
-    is `<Name>InitArgs`.
+    In the Pulumi SDK, the class of these properties is `<Name>Args`. If a nested type already has this name, as with
+    BucketVersioning, the class is `<Name>InitArgs`.
     """
     module = sys.modules[resource.__module__]
     name = resource.__name__
@@ -108,7 +108,7 @@ def _nested(expected: Any, value: Any, path: str, owner: str) -> Iterator[Failur
 
 def _is_scalar(value: Any) -> bool:
     """Returns whether an input is a single value and not a list or object. The type of a single value is not compared,
-    because real providers convert between them ("true", "80")."""
+    because real providers convert text such as "true" or "80" to the required type."""
     return not isinstance(value, (dict, list))
 
 

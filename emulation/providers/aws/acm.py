@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of certificates and certificate validations."""
+    """Returns the handlers of ACM certificates, and of the resource that waits until a certificate is validated."""
     return [
         Described(
             aws.acm.Certificate,
@@ -33,7 +33,7 @@ def handlers() -> list[Handler]:
             "acm",
             make=_wait,
             describe=_describe_validation,
-            remove=lambda acm, id, state: None,  # AWS has no such resource: the provider only waits for the validation
+            remove=lambda acm, id, state: None,  # nothing to delete: this resource exists only in Pulumi
             replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
         ),
     ]

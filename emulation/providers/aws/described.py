@@ -1,7 +1,6 @@
 """Handles AWS resource types that the API creates, describes and deletes by one identifier.
 
-A resource type supplies its API calls. This module implements what the types have in common: deleted resources, tags
-and regions.
+Each resource type supplies functions that call the API. This module implements what all these types have in common.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ Api = Any  # a boto3 client, which has the type Any as in `clients.client`
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Does nothing, because a resource of this type changes in place only in its tags. Any other change replaces the
-    resource."""
+    """Does nothing. It is the default for resource types without inputs that the emulated provider changes in place."""
 
 
 @dataclass(frozen=True)

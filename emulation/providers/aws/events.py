@@ -114,8 +114,8 @@ def _describe_configuration(api: Api, id: str, state: Properties) -> Properties 
 
 
 def _replace_configuration(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes how often Lambda retries an asynchronous invocation. The old configuration is deleted first, because moto
-    would otherwise keep it."""
+    """Changes how often Lambda retries an asynchronous invocation. Deletes the old retry settings first, because moto
+    would otherwise keep them."""
     api.delete_function_event_invoke_config(FunctionName=id)
     _configure(api, new)
 

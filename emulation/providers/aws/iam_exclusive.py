@@ -14,7 +14,8 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of both resource types. IAM is global, so neither has a region."""
+    """Returns the handlers of the resource types that make a role's inline or attached policies exclusive. IAM is
+    global, so these types have no region."""
     return [
         Described(
             aws.iam.RolePoliciesExclusive,
@@ -76,5 +77,6 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
-    """Returns the list `given` if it has the same members. The provider treats the lists as sets."""
+    """Returns the list `given` if it has the same members as `found`, because their order does not matter. Otherwise
+    returns `found`, sorted."""
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

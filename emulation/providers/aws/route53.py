@@ -160,8 +160,8 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
 def _to_api(value: str, record_type: str) -> str:
     """Returns the value of a DNS record in the form of the Route 53 API.
 
-    Route 53 requires quotes around the text of a TXT record, and the provider adds them (Route 53 Developer Guide, "TXT
-    record type").
+    Route 53 requires quotes around the text of a TXT record, and the emulated provider adds the quotes (Route 53
+    Developer Guide, "TXT record type").
     """
     return f'"{value}"' if record_type == "TXT" and not value.startswith('"') else value
 

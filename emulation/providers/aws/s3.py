@@ -1,7 +1,7 @@
 """Handles S3 buckets, and the bucket settings that are separate Pulumi resources, for the emulated AWS provider.
 
-The id of a setting is the bucket's name. `read` returns each property in the form of Pulumi's inputs, so that a refresh
-shows only drift.
+The Pulumi id of a bucket setting is the bucket's name. The method `read` of a handler returns each property in the form
+of Pulumi's inputs, so that a refresh shows only drift.
 """
 
 from __future__ import annotations

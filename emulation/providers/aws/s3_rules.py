@@ -1,7 +1,7 @@
 """Handles the replication and lifecycle rules of S3 buckets for the emulated AWS provider.
 
-moto only stores the rules; the sandbox copies the objects. Defaults that the API adds or omits are not drift: if S3 has
-as many rules as the inputs, with the same states, `read` returns the inputs.
+moto only stores the rules; the sandbox copies the objects. Default values that the API adds or omits are not drift.
+Therefore `read` compares rules only by id, state and destination, and returns the Pulumi inputs if these are equal.
 """
 
 from __future__ import annotations

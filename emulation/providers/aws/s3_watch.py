@@ -13,7 +13,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 def handlers() -> list[Handler]:
     """Returns the emulated provider's handlers for the Pulumi resources of Object Lock, access logging and request
-    metrics. The id of such a resource begins with the bucket's name. Request metrics add the name of their filter."""
+    metrics. The Pulumi id of such a resource is the bucket's name. The id of request metrics also contains their
+    name."""
     return [
         Setting(aws.s3.BucketObjectLockConfiguration, _put_lock, _get_lock, _unlock),
         Setting(

@@ -12,7 +12,7 @@ _SETTABLE = {"description", "name", "region", "tags", "type", "value"}
 
 
 def handlers() -> list[Handler]:
-    """Returns the handler of parameters."""
+    """Returns a list with one handler, which serves the parameters of Parameter Store."""
     return [
         Described(
             aws.ssm.Parameter,

@@ -14,8 +14,8 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """Handles one Cloudflare resource type. A subclass names the Pulumi type and the object of Cloudflare's SDK that
-    calls its endpoints."""
+    """Handles one Cloudflare resource type. A subclass names the Pulumi type, and the object of Cloudflare's SDK that
+    calls the API endpoints of this type."""
 
     resource: type[pulumi.CustomResource]
     replace_on: frozenset[str]

@@ -72,7 +72,7 @@ class Script(Scoped):
         if not new.get("content") or not new.get("mainModule"):
             raise CloudError("not emulated: a script without content and mainModule (a bundle of one ES module)")
         metadata = snake({name: value for name, value in new.items() if name in METADATA - {"exports"}})
-        if "exports" in new:  # the members are names of JavaScript classes, which must not change to snake case
+        if "exports" in new:  # the keys are names of JavaScript classes, which must not change to snake case
             metadata["exports"] = {name: snake(export) for name, export in new["exports"].items()}
         with api_errors():
             uploaded = self._api.update(

@@ -14,8 +14,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class ZoneSetting:
-    """Handles settings of a Cloudflare zone. The Pulumi id is the setting's, as with the real provider. Deletion does
-    nothing, because a zone always has its settings."""
+    """Handles settings of a Cloudflare zone. The Pulumi id is the name of the setting, as with the real provider.
+    Deletion does nothing, because a zone always has its settings."""
 
     resource = pulumi_cloudflare.ZoneSetting
     replace_on = frozenset({"settingId", "zoneId"})

@@ -20,13 +20,13 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# Properties that contain a list and have another name in Pulumi than in the Cloud Run API.
+# The list properties of a container whose names differ between Pulumi and the Cloud Run API.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Run, Pub/Sub and source objects. A resource type comes after the types that it
-    depends on."""
+    """Returns the handlers of Cloud Run, Pub/Sub and Cloud Storage objects. A resource type comes after the types that
+    it depends on."""
     return [
         BucketObject(clients),
         Rest(
@@ -121,7 +121,7 @@ class BucketObject:
             return None
         written: Properties = (
             {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
-        )  # other content means that the object was changed outside of Pulumi
+        )  # another MD5 hash means that the object was changed outside of Pulumi
         return {**state, **_object_outputs(found), **written}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:

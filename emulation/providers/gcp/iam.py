@@ -43,7 +43,7 @@ class IamMember:
             self._write(state, [member for member in members if member != state["member"]])
 
     def _resource_path(self, inputs: Properties) -> str:
-        """Returns the API path, below the root, of the resource on which a role is granted."""
+        """Returns the API path of the resource on which a role is granted, relative to the handler's root path."""
         return inputs[self._owner]
 
     def _members(self, inputs: Properties) -> list[str] | None:

@@ -1,7 +1,8 @@
 """Handles Cloud KMS key rings and keys, which Google never deletes, for the emulated Google Cloud provider.
 
 As with the real provider, destroying a key ring only removes it from the Pulumi state, and destroying a key ends its
-rotation. Creating another one with the same name fails until the old one is imported.
+rotation. A destroyed key ring or key still exists in Google Cloud, so creating it again fails. It must be imported
+into the Pulumi state instead.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 def _settings(inputs: Properties) -> Properties:
     """Returns the rotation and other settings of a Cloud KMS key. A rotation period requires the time of the first
-    rotation, which the provider computes."""
+    rotation, which this function computes."""
     period = inputs.get("rotationPeriod")
     first = period and (datetime.now(UTC) + timedelta(seconds=float(period.removesuffix("s")))).isoformat()
     return without_none({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})

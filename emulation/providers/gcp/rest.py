@@ -16,8 +16,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 Clients = Callable[[], httpx.Client]
 
-# The environment variable with the base URL of Compute Engine, such as `…/compute/v1/`, which the real provider reads
-# too. The other emulated Google APIs have the same host.
+# The environment variable with the base URL of Compute Engine, such as `…/compute/v1/`. The real provider reads this
+# variable too. The other emulated Google APIs have the same host.
 ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
 
 
@@ -56,11 +56,11 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 
 @dataclass(frozen=True)
 class Rest:
-    """Handles one Google Cloud resource type. The fields hold what differs between the types.
+    """Handles one Google Cloud resource type. The fields hold what differs between resource types.
 
     `collection` returns the path at which a resource is created, and `request` returns the body of this request.
     `outputs` converts the API's document to Pulumi's form. `changed` returns the body of a PATCH request. `id_from` is
-    the part of the resource's path that its Pulumi id leaves out.
+    the beginning of the resource's path, which its Pulumi id leaves out.
     """
 
     resource: type[pulumi.CustomResource]
@@ -92,14 +92,14 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the Pulumi outputs of a Google Cloud resource: its inputs, replaced by the values in the API's
-        document where the document has values.
+        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's document, and the values of
+        `given` that the document lacks.
         """
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
-    """Returns the members of a JSON document that have one of these names and a value."""
+    """Returns the members of a JSON document whose name is in `names` and whose value is not None."""
     return without_none({name: document.get(name) for name in names})
 
 

@@ -1,4 +1,4 @@
-"""Handles EC2 security groups, with their rules inline, for the emulated AWS provider."""
+"""Handles EC2 security groups, whose rules are properties of the group, for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """Returns the sources from which a security group rule permits traffic, each with protocol and ports. Order and
-    descriptions are left out, so that rules can be compared."""
+    """Returns the addresses and prefix lists of a security group rule, each with protocol and ports. The set has no
+    order and no descriptions, so that rules can be compared."""
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [
         *(source["CidrIp"] for source in permission.get("IpRanges", [])),

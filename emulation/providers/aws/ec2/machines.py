@@ -1,5 +1,5 @@
-"""Handles EC2 instances, and the public addresses that stay when an instance is replaced, for the emulated AWS
-provider."""
+"""Handles EC2 instances and Elastic IP addresses for the emulated AWS provider. An Elastic IP address stays the same
+when its instance is replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Sets the tags of EC2 resources: together with the creation of a resource, and later with separate calls."""
+"""Sets the tags of EC2 resources. The request that creates a resource sets its first tags. Separate requests change
+the tags later."""
 
 from __future__ import annotations
 
