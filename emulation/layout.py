@@ -131,8 +131,8 @@ class Sandbox:
 
     @property
     def functions_address(self) -> str:
-        """The address at which a sandbox serves Lambda function URLs and all internet hosts that edge workers fetch
-        from."""
+        """The address at which a sandbox serves Lambda function URLs. All requests of edge workers to internet hosts
+        go to this address too."""
         return f"{self.loopback}.0.4"
 
     @property

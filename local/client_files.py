@@ -42,10 +42,10 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with the client's files, in a folder with the last name in the path `directory`.
+    """Returns a tar archive with the client's files, in a folder that has the last name of the path `directory`.
 
-    A shell on the other machine becomes a client when it reads the file `environment`. On this machine, the exports of
-    `python -m local client` do the same.
+    A shell on the other machine becomes a client when it reads the file `environment`. On this machine, a shell becomes
+    a client with the exports of `python -m local client`.
     """
     outside = OutsideClient(client.sandbox, client.identity, client.url, outside=directory, reached_at=proxy)
     texts = outside.files(client.token(), edge_authority(client.sandbox).read_text())

@@ -1,8 +1,9 @@
 """Identities of the sandbox's clients, and the files that configure the client programs.
 
-Three identities show the access rules: `reader` may pull the samples, `outsider` has a token without these grants,
-`anonymous` has no token. The proxy of a client location resolves names, because npm, pip and skopeo have no setting for
-a DNS server.
+Three identities show the access rules of the registry. `reader` has a token with which it may pull the samples.
+`outsider` has a token that does not permit this. `anonymous` has no token.
+
+The proxy of a client location resolves names, because npm, pip and skopeo have no setting for a DNS server.
 """
 
 from __future__ import annotations
@@ -148,5 +149,5 @@ def configured(sandbox: Sandbox, identity: str) -> Client:
 
 
 def forget_clients(sandbox: Sandbox) -> None:
-    """Deletes the configuration of all clients, because the restarted clouds do not know their tokens."""
+    """Deletes the configuration of all clients, because the restarted clouds do not know the clients' tokens."""
     shutil.rmtree(sandbox.directory / "clients", ignore_errors=True)

@@ -19,7 +19,7 @@ _HEADINGS = {
 
 
 def lines(sandbox: Sandbox, url: str) -> Iterator[str]:
-    """Yields the lines of the instructions. Lines with commands begin with two spaces."""
+    """Yields the lines of the instructions that `make up` prints. Lines with commands begin with two spaces."""
     yield f"Private packages are served at {url} to npm, pip, uv and skopeo."
     for identity, heading in _HEADINGS.items():
         yield heading

@@ -31,7 +31,10 @@ class OperatorError(Exception):
 
 
 def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Creates the keys between the tiers of a stack, unless they exist. The directory `stacks` contains its config."""
+    """Creates the keys between the tiers of a stack, unless they exist.
+
+    `stacks` is the directory of the stack's config.
+    """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
     _run(sandbox, ["keys", "init", "--environment", stack, *place])
@@ -66,7 +69,10 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Builds and publishes the samples, and returns one line for each package that is published now or already was."""
+    """Builds and publishes the sample packages.
+
+    Returns one line for each package, whether it was published by this call or earlier.
+    """
     samples = build(sandbox.path("samples", "x").parent)
     said = _run(sandbox, ["publish", *samples.files], outputs)
     said += _run(sandbox, ["publish", samples.image, "--repository", REPOSITORY, "--tag", TAG], outputs)

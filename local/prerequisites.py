@@ -69,7 +69,7 @@ def ensure(report: Report) -> None:
 def check_directory(sandbox: Sandbox) -> None:
     """Creates the sandbox's directory. Raises PrerequisiteError when a sandbox cannot use that directory.
 
-    When root runs this, Traffic Server runs as a separate user, who must be able to enter the directory.
+    When root runs the sandbox, Traffic Server runs as a separate user, who must be able to enter the directory.
     """
     check_content(sandbox)
     directory = sandbox.directory
@@ -94,7 +94,7 @@ def check_directory(sandbox: Sandbox) -> None:
 def check_content(sandbox: Sandbox) -> None:
     """Raises PrerequisiteError when the sandbox's directory contains files that no sandbox made.
 
-    `make down` deletes the directory.
+    Without this check, `make down` would delete these files.
     """
     directory = sandbox.directory
     if directory.exists() and not directory.is_dir():
@@ -126,7 +126,7 @@ def _check_node() -> None:
 
 
 def install(packages: Sequence[str], report: Report) -> None:
-    """Installs Debian packages without starting their daemons. Raises PrerequisiteError."""
+    """Installs Debian packages without starting their daemons. Raises PrerequisiteError when this is not possible."""
     by_hand = f"apt-get install --no-install-recommends {' '.join(packages)} golang-github-containers-common"
     if shutil.which("apt-get") is None:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install them with this system's package tool")

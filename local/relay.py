@@ -14,7 +14,10 @@ class PortTaken(Exception):
 
 
 def forward(address: str, port: int, target: tuple[str, int]) -> None:
-    """Forwards connections to `target` until the process receives SIGINT or SIGTERM. Raises PortTaken."""
+    """Forwards connections from the address and port to `target` until the process receives SIGINT or SIGTERM.
+
+    Raises PortTaken when the address and port cannot be used.
+    """
     asyncio.run(_forward(address, port, target))
 
 
@@ -28,7 +31,10 @@ async def _forward(address: str, port: int, target: tuple[str, int]) -> None:
 
 
 async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Server:
-    """Returns a server that copies each connection's bytes to and from `target`. Raises PortTaken."""
+    """Returns a server that copies each connection's bytes to and from `target`.
+
+    Raises PortTaken when the address and port cannot be used.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

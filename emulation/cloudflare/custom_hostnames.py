@@ -142,8 +142,8 @@ def _refuse(store: StateStore, zone: str, hostname: str) -> None:
 
 
 def _certificate(given: Json) -> Json:
-    """Returns a new certificate order for a custom hostname. Only the method that delegated validation needs (txt, dv)
-    is emulated."""
+    """Returns a new certificate order for a custom hostname. Delegated validation needs the method `txt` and the
+    type `dv`. Other methods and types are not emulated."""
     asked = take(given, required=["method", "type"], optional=_SSL)
     if (asked["method"], asked["type"]) != ("txt", "dv"):
         raise ApiError(

@@ -1,6 +1,7 @@
-"""Runs one Traffic Server process for each PoP. It emulates Workers Cache, and connects the PoP's workers to shields.
+"""Runs one Traffic Server process for each PoP. This process emulates Workers Cache, and connects the PoP's workers to
+shields.
 
-The process has its own configuration files, rendered from the templates in pop/l1/."""
+Each process has its own configuration files, rendered from the templates in pop/l1/."""
 
 from __future__ import annotations
 

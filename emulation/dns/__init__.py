@@ -2,6 +2,6 @@
 
 The modules in the order in which they handle a query: `server` (DNS messages), `answers` (zones and CNAME chains),
 `zones` and `records` (hosted zones and their record sets), `routing` (routing policies), `health` (health checkers),
-`stand_ins` (names of AWS and Google Cloud APIs), `route53` (reads zones and health checks from the emulated API),
+`stand_ins` (names of AWS and Google Cloud APIs), `route53` (reads zones and health checks from Route 53's API),
 `client_locations` (proxies for clients that cannot use another DNS server), `client` (queries to this server).
 """

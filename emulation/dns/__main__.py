@@ -24,7 +24,7 @@ def serve(
     context: typer.Context,
     directory: Annotated[Path, typer.Option(help="the sandbox's directory")],
 ) -> None:
-    """Serves the sandbox's DNS, health checks and client location proxies until it is ended."""
+    """Serves the sandbox's DNS, health checks and client location proxies until the process is ended."""
     context.obj = Sandbox(directory=directory.resolve())
     if context.invoked_subcommand is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

@@ -49,8 +49,8 @@ class Route53:
 
 @dataclass(frozen=True)
 class Served:
-    """The DNS zones and health checks that the sandbox serves. `refused` lists what the emulation does not support,
-    with the reason."""
+    """The DNS zones and health checks that the sandbox serves. `refused` lists the records and health checks that
+    the emulation does not support, with the reasons."""
 
     zones: tuple[zones.HostedZone, ...]
     checks: tuple[health.Check, ...]

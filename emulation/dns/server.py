@@ -83,11 +83,11 @@ class DnsServer:
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
-            # a query with a scope is malformed: only answers have one (RFC 7871, section 7.1.2)
+            # A query whose client subnet has a scope is malformed: only answers have a scope (RFC 7871, section 7.1.2).
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            response.set_rcode(dns.rcode.REFUSED)  # refuses also ANY queries (RFC 8482) and zone transfers
+            response.set_rcode(dns.rcode.REFUSED)  # also for ANY queries (RFC 8482) and zone transfers
             return
         network = _network(subnet, source)
         answer = self._authority().answer(

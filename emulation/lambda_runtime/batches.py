@@ -16,7 +16,7 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-# seconds between attempts to deliver a batch; Lambda's own pauses grow to minutes
+# The shortest and the longest pause between attempts to deliver a batch, in seconds. Lambda's pauses grow to minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 

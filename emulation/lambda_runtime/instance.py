@@ -24,8 +24,8 @@ from emulation.lambda_runtime.deployed import Code
 from emulation.layout import Sandbox
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-# Seconds that a function may take to load its code. Lambda allows ten for code outside of the handler; this limit is
-# longer because a busy machine is slower.
+# Seconds that a function may take to load its code. Lambda allows ten seconds for code outside of the handler; this
+# limit is longer because a busy machine is slower.
 _LOADING_SECONDS = 60.0
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
@@ -98,8 +98,8 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # Unpacks the code beside its final directory and renames it afterwards, because a later run takes a
-            # directory that contains files for complete.
+            # Unpacks the code into a temporary directory and then renames this directory. A later run must not find
+            # incomplete code, because it unpacks the code only into an empty directory.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:

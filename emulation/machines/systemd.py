@@ -1,5 +1,5 @@
-"""Parses the systemd units of an emulated machine. Each directive is either applied or ignored by name; any other
-raises UnitError.
+"""Parses the systemd units of an emulated machine. The emulation applies some directives and
+ignores others, which `_PASSED_OVER` lists. Any other directive raises UnitError.
 
 Reference: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
 """
@@ -28,8 +28,8 @@ _MEANT = {
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
 }
 
-# The systemd directives that the emulation accepts and ignores: the host is already up, and a sandbox has no secrets to
-# protect.
+# The systemd directives that the emulation accepts and ignores. Most of them order the start of units or restrict
+# a service. A sandbox starts units on a running host, and has no secrets to protect.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {

@@ -100,9 +100,9 @@ def _add(layout: Path, body: bytes, media_type: str) -> dict[str, Any]:
 
 
 def _tar_gz(members: Mapping[str, bytes]) -> bytes:
-    """Packs the members as .tar.gz.
+    """Packs files, given by their paths, into a .tar.gz archive.
 
-    The archive contains no times or owners, so the same members give the same bytes.
+    The archive contains no times or owners, so the same files give the same bytes.
     """
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
