@@ -99,7 +99,7 @@ class PythonClient(ABC):
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
         """Runs a program that trusts the sandbox's certificate authority. The program also gets the
-        environment variables from which clients read the token.
+        environment variables that contain the token or lead to the token.
         """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

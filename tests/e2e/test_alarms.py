@@ -1,4 +1,4 @@
-"""Tests that alarms on the emulated AWS notify on-call engineers of failures and recoveries, through a topic's queue.
+"""Tests that alarms on the emulated AWS report failures and recoveries to SQS queues that subscribe to alarm topics.
 
 The tests run without the Pulumi engine: the emulation's resource handlers make the monitored resources. One minute of
 the emulated CloudWatch lasts half a second here.

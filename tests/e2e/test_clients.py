@@ -1,4 +1,4 @@
-"""Tests that the commands that `make up` prints for npm, pip, uv and skopeo work, and are refused without a token."""
+"""Tests the commands that `make up` prints for npm, pip, uv and skopeo: only clients with a suitable token succeed."""
 
 from __future__ import annotations
 

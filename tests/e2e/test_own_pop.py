@@ -186,7 +186,7 @@ def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
 
 def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
     context = ssl.create_default_context(cafile=str(pop.authority))
-    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with TLS 1.3, Python gets no ticket before it reads
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with TLS 1.3, a client must read first to get a ticket
     with (
         socket.create_connection(("127.0.0.1", pop.port)) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,

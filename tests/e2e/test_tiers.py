@@ -1,4 +1,4 @@
-"""Tests which tier answers a request, what the origin receives, and that a tier's refusal is final."""
+"""Tests which tier answers a request, what the origin receives, and that no tier serves what another tier refuses."""
 
 from __future__ import annotations
 

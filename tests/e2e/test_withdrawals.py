@@ -47,7 +47,7 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Makes every PoP use old values of Workers KV, so that no PoP sees a change there."""
+    """Makes every PoP use old values of Workers KV, so that no PoP sees a change in Workers KV."""
     with stale_kv(up.sandbox):
         yield
 

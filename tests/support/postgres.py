@@ -39,9 +39,8 @@ def server() -> Generator[Path]:
     programs = postgres_programs()
     assert programs is not None, "PostgreSQL's server is missing; install Debian's package `postgresql`"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    home = Path(
-        tempfile.mkdtemp(prefix="artifact-edge-postgres-", dir="/tmp")
-    )  # the path of a Unix socket must be short
+    # The path is short, because the length of a Unix socket's path is limited.
+    home = Path(tempfile.mkdtemp(prefix="artifact-edge-postgres-", dir="/tmp"))
     try:
         if user is not None:
             account = pwd.getpwnam(user)

@@ -1,9 +1,9 @@
 """Breaks each resource of a real stack in one way per policy that governs the resource, and checks whether the policy
 pack reports the change.
 
-The stack holds everything that the Pulumi program registers for an environment, on mocks. A policy that accepts a
-broken resource reads the wrong property, or looks for the property in a place that the program does not use. The
-test cases in tests/policies/cases cannot show such a fault, because their resources are written by hand.
+The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. A policy
+that accepts a broken resource reads the wrong property, or looks for the property in a place that the program does not
+use. The test cases in tests/policies/cases cannot show such a fault, because their resources are written by hand.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from tests.policies.mutations.changes import put, put_only
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 THRESHOLD = "conditions.0.conditionThreshold"
-# Name parts of alarms that must also go off when data is missing. A failed component sends no data for their metrics.
+# Parts of alarm names. These alarms must also go off when data is missing, because a failed component sends no data.
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [
