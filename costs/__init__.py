@@ -61,7 +61,7 @@ class Estimate:
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
-        """Returns the charges by tier, in US dollars a month, the most expensive tier first."""
+        """Returns the estimated cost of each tier in US dollars a month, with the most expensive tier first."""
         tiers: defaultdict[str, float] = defaultdict(float)
         for line in self.lines:
             tiers[line.resource.tier] += line.monthly

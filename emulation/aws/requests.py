@@ -24,7 +24,7 @@ class S3Address:
 
 class S3Addresses:
     """WSGI middleware over the emulated AWS API: finds the S3 bucket and key of each request and stores them in the
-    WSGI environ, for the middleware below."""
+    WSGI environ, for the middleware that this one calls."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -58,7 +58,9 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """Returns a time, or the start of a time such as `2026-11`, without a final `Z`.
+    """Checks a time that a user gives as the start of the wanted audit log, such as `2026-11` or `2026-11-24T10:00Z`.
+
+    Returns the text without a final `Z`.
 
     The result for an empty text is the first month of the audit log. Raises RegistryError for an invalid text.
     """

@@ -21,7 +21,8 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
-# A function that returns the resources that replace a resource: none, a changed one, or the same one and an added one.
+# A function that changes a resource of a stack. The function returns an empty list to remove the resource, a list with
+# the changed resource, or a list with the same resource and a new one.
 Change = Callable[[Registered], Sequence[Registered]]
 
 

@@ -24,7 +24,9 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Makes a mutation that sets a property and removes its dependencies on other resources."""
+    """Returns a change that breaks a policy: the change sets a property of a resource, and removes the property's
+    dependencies on other resources.
+    """
 
     def change(broken: Registered) -> Sequence[Registered]:
         (changed,) = put(name, value)(broken)

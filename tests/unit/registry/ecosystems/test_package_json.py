@@ -68,7 +68,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
     ({"bin": {}}, {"bin": None}),
     ({"bin": None, "directories": "lib"}, {"bin": None, "directories": None}),
-    # `os`, `cpu`, `libc` as lists, and `engines` as an object
+    # A packument has `os`, `cpu` and `libc` as lists, and `engines` as an object.
     ({"os": "linux", "cpu": ["x64", 64], "libc": "glibc"}, {"os": ["linux"], "cpu": ["x64"], "libc": ["glibc"]}),
     ({"os": [], "cpu": {"x64": True}}, {"os": None, "cpu": None}),
     ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),
