@@ -118,7 +118,7 @@ def _is_specific(key: str, value: str) -> bool:
     if key in _ACCOUNT_KEYS:
         return _ACCOUNT.fullmatch(value) is not None
     if key in _ARN_KEYS:
-        return _has_owner(value)
+        return has_owner(value)
     if key in _ORGANIZATION_KEYS:
         return _ORGANIZATION.fullmatch(value) is not None
     if key in _PATH_KEYS:
@@ -126,7 +126,7 @@ def _is_specific(key: str, value: str) -> bool:
     return key in _NETWORK_KEYS and _NETWORK.fullmatch(value) is not None
 
 
-def _has_owner(arn: str) -> bool:
+def has_owner(arn: str) -> bool:
     """Returns whether an ARN pattern contains an account, or a bucket name. ARNs of S3 buckets have no account."""
     fields = arn.split(":", 5)
     if len(fields) < 6:

@@ -77,7 +77,7 @@ def writers_restricted(resource: PolicyResource, stack: StackValidationArgs) -> 
     if kind(resource) in BUCKET_POLICIES:
         yield from _bucket_writers(resource, stack, writers)
         return
-    holder = _permission_holder(resource)
+    holder = permission_holder(resource)
     for statement in identity_statements(resource):
         if not _matches_any(holder, writers):
             yield from (f"{holder} may {action}" for action in _write_actions(statement))
@@ -150,7 +150,7 @@ def _google_writers(grant: PolicyResource, stack: StackValidationArgs, writers: 
     config={"readers": {"type": "object", "default": _READERS}},
 )
 def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
-    holder = _permission_holder(args)
+    holder = permission_holder(args)
     readers: Mapping[str, Sequence[str]] = setting(args, "readers", _READERS)
     own = [name for role in readers if holder.endswith(f"-{role}") for name in readers[role]]
     patterns = [_arn_of(stack_name(args.urn), name) for name in own]
@@ -184,7 +184,7 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
     return re.compile(rf"arn:aws[\w-]*:(?:{of_secret}|ssm:{place}:parameter/{name})")
 
 
-def _permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
+def permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
     """Returns the name of the role, user or group that has the permissions of an IAM policy, or the
     policy's own name.
     """

@@ -4,6 +4,7 @@ data.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
@@ -31,6 +32,10 @@ _SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 _BACKUP_SCHEDULE = "gcp:spanner/backupSchedule:BackupSchedule"
+_RETENTION = re.compile(r"retention_period\s*=\s*'([^']+)'", re.IGNORECASE)
+# Spanner keeps changes for one day by default, and for seven days at most (Spanner, "Change streams overview").
+_STREAM_DAYS = 7
+_TTL_COLUMN = re.compile(r"ADD TTL INTERVAL '0 days' ON (\w+)", re.IGNORECASE)
 
 
 @each_resource(
@@ -161,10 +166,40 @@ def replicated(database: PolicyResource, stack: StackValidationArgs) -> Iterator
 )
 def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == SPANNER_DATABASE:
-        if not any(ddl.upper().startswith("CREATE CHANGE STREAM") for ddl in texts(args.props.get("ddls"))):
+        streams = [ddl for ddl in texts(args.props.get("ddls")) if ddl.upper().startswith("CREATE CHANGE STREAM")]
+        if not streams:
             yield "the database has no change stream"
+        for stream in streams:
+            if "NEW_ROW_AND_OLD_VALUES" not in stream.upper():
+                yield "its change stream lacks the values before a change"
+            kept = _RETENTION.search(stream)
+            if seconds_of(kept[1] if kept else "1d") < _STREAM_DAYS * DAY_SECONDS:
+                yield f"its change stream keeps changes for {kept[1] if kept else '1d'}, not for {_STREAM_DAYS} days"
     elif args.props.get("streamEnabled") is not True or args.props.get("streamViewType") != "NEW_AND_OLD_IMAGES":
         yield f"the stream is {args.props.get('streamViewType') or 'not enabled'}"
+
+
+@each_resource(
+    "multi-database-expired-items-removed",
+    "The database removes metadata that has expired, by the attribute `expires`, and no other metadata.",
+    of={TABLE, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=our_design("expired metadata is removed"),
+    fix='Set ttl of a table to {"enabled": true, "attribute_name": "expires"}; on Spanner, add the TTL of `expires`',
+    config={"attribute": {"type": "string", "default": "expires"}},
+)
+def expired_items_removed(args: ResourceValidationArgs) -> Iterator[str]:
+    wanted = setting(args, "attribute", "expires")
+    if kind(args) == SPANNER_DATABASE:
+        found = [match[1] for ddl in texts(args.props.get("ddls")) for match in [_TTL_COLUMN.search(ddl)] if match]
+    else:
+        ttl = part(args.props, "ttl")
+        found = [str(ttl.get("attributeName"))] if ttl.get("enabled") is True else []
+    if not found:
+        yield "it does not remove expired items"
+    for name in found:
+        if name != wanted:
+            yield f"it removes items by {name}, not by {wanted}"
 
 
 @whole_stack(
@@ -177,6 +212,10 @@ def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def capacity_scales(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if table.props.get("billingMode") == "PAY_PER_REQUEST":
+        most = part(table.props, "onDemandThroughput")
+        for name in ("maxReadRequestUnits", "maxWriteRequestUnits"):
+            if int(most.get(name) or -1) > 0:
+                yield f"{name} limits it to {int(most[name])} a second"
         return
     targets = (each for each in all_of(stack, {_SCALING_TARGET}) if _is_scaling_target_of(each, table))
     scaled = {str(target.props.get("scalableDimension")) for target in targets}
@@ -197,5 +236,6 @@ POLICIES: list[Policy] = [
     encrypted_with_own_key,
     replicated,
     changes_streamed,
+    expired_items_removed,
     capacity_scales,
 ]

@@ -73,6 +73,8 @@ def health_check_effective(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if props.get("disabled") is True or props.get("invertHealthcheck") is True:
         yield "it is disabled or inverted, so a failed target counts as healthy"
+    if props.get("insufficientDataHealthStatus") == "Healthy":
+        yield "it is healthy without data"
     if props.get("type") == "CALCULATED":
         if not int(props.get("childHealthThreshold") or 0):
             yield "it is healthy without a healthy child"

@@ -26,7 +26,10 @@ _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _KV_NAMESPACE = "kv_namespace"
 _TLS = {"ssl": {"strict"}, "min_tls_version": {"1.2", "1.3"}, "always_use_https": {"on"}}
-_SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|PASSPHRASE|APIKEY|CREDENTIALS?)($|_)", re.IGNORECASE
+)
+_JSON_NAME = re.compile(r'"([^"]+)"\s*:')
 
 
 @each_resource(
@@ -46,6 +49,9 @@ def secrets_bound_as_secret_text(args: ResourceValidationArgs) -> Iterator[str]:
         else:
             text = str(binding.get("text") or binding.get("json") or "")
             yield from (f"binding {binding.get('name')} seems to hold {found}" for found in secrets_in(text))
+            for name in _JSON_NAME.findall(text) if binding.get("type") == "json" else []:
+                if _SECRET_NAME.search(name):
+                    yield f"binding {binding.get('name')} has a value with the name {name}"
     for found in _recognized_secrets(str(args.props.get("content") or "")):
         yield f"the code seems to hold {found}"
 
@@ -195,8 +201,11 @@ def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
     fix='Set observability to {"enabled": true}',
 )
 def logs_enabled(args: ResourceValidationArgs) -> Iterator[str]:
-    if part(args.props, "observability").get("enabled") is not True:
+    observability = part(args.props, "observability")
+    if observability.get("enabled") is not True:
         yield "observability is not enabled"
+    elif observability.get("headSamplingRate") == 0:
+        yield "head_sampling_rate is 0"
 
 
 def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import foundational, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
+from policies.framework.principals import has_owner
 from policies.framework.relations import all_of, is_set, refers_to
 from policies.framework.secrets import secrets_in
 from policies.rules.database import TABLE
@@ -17,16 +18,19 @@ from policies.rules.database import TABLE
 FUNCTION = "aws:lambda/function:Function"
 SERVICE = "gcp:cloudrunv2/service:Service"
 _PERMISSION = "aws:lambda/permission:Permission"
-_URL = "aws:lambda/functionUrl:FunctionUrl"
+FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
 _INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
-_EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
+EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-_MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+_INVOKE = ("lambda:InvokeFunction", "lambda:InvokeFunctionUrl")
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 # A password in a connection string, such as `host=db password=x` or `?user=a&password=x`.
 _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
 # Names of environment variables that hold a secret itself. Variables with the name or the region of a secret do not
 # match.
-_SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"((^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)|APIKEY|PASSPHRASE)$", re.IGNORECASE
+)
 # Lambda runtimes that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11).
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
 
@@ -34,7 +38,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
 @each_resource(
     "multi-function-callers-named",
     "Only named principals can call a function, unless the function authenticates its callers itself.",
-    of={_PERMISSION, _URL, _INVOKER},
+    of={_PERMISSION, FUNCTION_URL, _INVOKER},
     severity=Severity.CRITICAL,
     control=foundational("Lambda.1"),
     fix="Name the principal and its source_arn. A function that authenticates its callers belongs in `open`",
@@ -42,7 +46,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
 )
 def callers_named(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
-    if kind(args) == _URL:
+    if kind(args) == FUNCTION_URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
             yield "its URL authenticates no callers"
         return
@@ -50,6 +54,11 @@ def callers_named(args: ResourceValidationArgs) -> Iterator[str]:
         if props.get("member") in ("allUsers", "allAuthenticatedUsers") and not _is_open(args, props.get("name")):
             yield f"{props.get('role')} is granted to everybody"
         return
+    if str(props.get("action")) not in _INVOKE:
+        yield f"it allows {props.get('action')}, which does more than invoke"
+    source = str(known(props, "sourceArn") or "")
+    if source and not has_owner(source):
+        yield f"its source {source} can be in any account"
     everybody = props.get("principal") == "*" and not given(props, "principalOrgId")
     by_url = props.get("invokedViaFunctionUrl") is True or props.get("functionUrlAuthType") == "NONE"
     if everybody and not (by_url and _is_open(args, props.get("function"))):
@@ -113,7 +122,7 @@ def _variables(containers: Iterable[Properties]) -> Iterator[Properties]:
 @each_resource(
     "aws-lambda-failed-events-kept",
     "Events that a function cannot process are retried, then kept for inspection, and delay no other events.",
-    of={_MAPPING},
+    of={MAPPING},
     severity=Severity.HIGH,
     control=well_architected("REL05-BP03"),
     fix="Set destination_config.on_failure, maximum_retry_attempts and bisect_batch_on_function_error",
@@ -131,7 +140,7 @@ def failed_events_kept(args: ResourceValidationArgs) -> Iterator[str]:
 @each_resource(
     "aws-lambda-triggers-enabled",
     "Functions, their event sources and their schedules are switched on.",
-    of={FUNCTION, _MAPPING, _EVENT_RULE},
+    of={FUNCTION, MAPPING, EVENT_RULE},
     severity=Severity.CRITICAL,
     control=our_design("revocation is visible in seconds"),
     fix="Leave enabled, state and is_enabled out, and reserved_concurrent_executions at -1 or above 0",
@@ -140,7 +149,7 @@ def triggers_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == FUNCTION:
         if args.props.get("reservedConcurrentExecutions") == 0:
             yield "no concurrent execution is allowed"
-    elif kind(args) == _MAPPING:
+    elif kind(args) == MAPPING:
         if args.props.get("enabled") is False:
             yield "the event source mapping is disabled"
     else:
@@ -163,7 +172,7 @@ def changes_followed(table: PolicyResource, stack: StackValidationArgs) -> Itera
         return
     mappings = [
         each
-        for each in all_of(stack, {_MAPPING})
+        for each in all_of(stack, {MAPPING})
         if known(each.props, "enabled") is not False and refers_to(each, "eventSourceArn", table, ("streamArn",))
     ]
     if not mappings:
@@ -172,6 +181,8 @@ def changes_followed(table: PolicyResource, stack: StackValidationArgs) -> Itera
         patterns = [str(each.get("pattern")) for each in parts(part(mapping.props, "filterCriteria"), "filters")]
         if patterns and not any('"tokens"' in pattern for pattern in patterns):
             yield f"the filter of {mapping.name} leaves out changes of tokens"
+        if any('"eventName"' in pattern for pattern in patterns):
+            yield f"the filter of {mapping.name} leaves out some kinds of changes"
 
 
 @whole_stack(

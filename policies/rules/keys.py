@@ -14,7 +14,8 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 GOOGLE_KEY = "gcp:kms/cryptoKey:CryptoKey"
 _GOOGLE_VERSION = "gcp:kms/cryptoKeyVersion:CryptoKeyVersion"
 _DAY_SECONDS = 24 * 3600
-_YEAR_SECONDS = 366 * _DAY_SECONDS
+_YEAR_DAYS = 366
+_YEAR_SECONDS = _YEAR_DAYS * _DAY_SECONDS
 
 
 @each_resource(
@@ -29,6 +30,9 @@ def rotated(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == KEY:
         if args.props.get("enableKeyRotation") is not True:
             yield "enable_key_rotation is not true"
+        # KMS rotates a key after 365 days by default
+        if (days := int(args.props.get("rotationPeriodInDays") or 365)) > _YEAR_DAYS:
+            yield f"rotation_period_in_days is {days}"
         return
     period = str(args.props.get("rotationPeriod") or "")
     if not period.endswith("s") or float(period.removesuffix("s")) > _YEAR_SECONDS:

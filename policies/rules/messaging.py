@@ -103,10 +103,35 @@ def subscription_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"messages are sent to {address}"
 
 
+@each_resource(
+    "multi-messaging-delivered-inside",
+    "Messages stay in the environment's own accounts, and no filter drops them.",
+    of={TOPIC_SUBSCRIPTION, GOOGLE_SUBSCRIPTION},
+    severity=Severity.HIGH,
+    control=nist("AC-4"),
+    fix="Name an endpoint in the accounts of the setting `accounts`, and leave filter, push_config, bigquery_config "
+    "and cloud_storage_config out",
+    config={"accounts": {"type": "array", "items": {"type": "string"}, "default": []}},
+)
+def delivered_inside(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == TOPIC_SUBSCRIPTION:
+        fields = str(args.props.get("endpoint")).split(":", 5)
+        accounts = setting(args, "accounts", [])
+        if fields[0] == "arn" and fields[4:5] and fields[4] not in accounts:
+            yield f"messages go to {args.props.get('endpoint')}, which is in no account of the environment"
+        return
+    if filtered := args.props.get("filter"):
+        yield f"the filter {filtered} drops messages"
+    for name in ("pushConfig", "bigqueryConfig", "cloudStorageConfig"):
+        if args.props.get(name):
+            yield f"{name} sends the messages elsewhere"
+
+
 POLICIES: list[Policy] = [
     messages_encrypted,
     messages_kept,
     subscription_permanent,
     topic_subscribed,
     subscription_encrypted,
+    delivered_inside,
 ]

@@ -29,7 +29,7 @@ from policies.framework.principals import (
     principals,
     unbound_services,
 )
-from policies.framework.relations import all_of
+from policies.framework.relations import all_of, is_set
 
 GOOGLE_GRANTS = {
     "gcp:projects/iAMMember:IAMMember",
@@ -45,9 +45,10 @@ GOOGLE_GRANTS = {
     "gcp:secretmanager/secretIamMember:SecretIamMember",
     "gcp:pubsub/topicIAMMember:TopicIAMMember",
 }
-_INVOKERS = {"gcp:cloudrunv2/serviceIamMember:ServiceIamMember"}
+INVOKERS = {"gcp:cloudrunv2/serviceIamMember:ServiceIamMember"}
 _REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GOOGLE_ACCOUNT = "gcp:serviceaccount/account:Account"
+_NETWORKS = {"aws:ec2/vpc:Vpc", "aws:ec2/vpcEndpoint:VpcEndpoint"}
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _OWN_ACCOUNT = re.compile(r"serviceAccount:[^@]+@([^@.]+)\.iam\.gserviceaccount\.com")
 # Service accounts of Google's own services that write access logs, use encryption keys and copy buckets (Cloud Storage,
@@ -157,6 +158,27 @@ def service_principals_bound(args: ResourceValidationArgs) -> Iterator[str]:
             yield f"{title_of(statement, number)} lets {service} act for any account"
 
 
+@whole_stack(
+    "aws-iam-networks-of-stack",
+    "Where a policy lets in everybody from a network, the network or endpoint belongs to the stack.",
+    of={*BUCKET_POLICIES, *RESOURCE_POLICIES},
+    severity=Severity.CRITICAL,
+    control=well_architected("SEC05-BP02"),
+    fix="Name the id of a VPC or VPC endpoint that the program creates, or add it to the setting `networks`",
+    config={"networks": {**_STRINGS, "default": []}},
+)
+def networks_of_stack(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not kind(resource).endswith("Policy") and not is_set(resource, "policy"):
+        return  # the provider fills in the policy of a key, queue or topic that has none
+    own = {str(known(each.props, "id")) for each in all_of(stack, _NETWORKS)} | set(setting(stack, "networks", []))
+    for statement in statements(resource.props.get("policy")):
+        if not allows(statement) or "*" not in principals(statement, "AWS"):
+            continue
+        for operator, key, values in conditions_of(statement):
+            if key in ("aws:sourcevpc", "aws:sourcevpce") and "Not" not in operator:
+                yield from (f"it lets in everybody from {each}" for each in values if each not in own)
+
+
 @each_resource(
     "gcp-iam-grants-not-public",
     "No role on Google Cloud is granted to everybody, or to everybody with a Google account.",
@@ -179,7 +201,7 @@ def public_grants(args: ResourceValidationArgs, members: Iterable[str]) -> Itera
 @each_resource(
     "gcp-iam-members-in-own-projects",
     "Roles on Google Cloud are granted to service accounts of the environment's own projects only.",
-    of={*GOOGLE_GRANTS, *_INVOKERS},
+    of={*GOOGLE_GRANTS, *INVOKERS},
     severity=Severity.CRITICAL,
     control=cis_gcp("1.1"),
     fix="Name a service account that the program creates, or allow the project or the member in the pack's "
@@ -207,6 +229,7 @@ POLICIES: list[Policy] = [
     google_subjects_of_stack,
     resource_policies_name_principals,
     service_principals_bound,
+    networks_of_stack,
     grants_not_public,
     members_in_own_projects,
 ]

@@ -36,7 +36,7 @@ _GCS_GRANTS = {
     "gcp:storage/bucketIAMBinding:BucketIAMBinding": "members",
     "gcp:storage/bucketAccessControl:BucketAccessControl": "entity",
 }
-_S3_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+S3_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 _S3_LOGGING = "aws:s3/bucketLogging:BucketLogging"
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
@@ -192,7 +192,7 @@ def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> 
 def object_lock_enabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if not setting(stack, "required", True) or is_log_bucket(bucket, stack):
         return
-    locks = of_bucket(bucket, _S3_LOCK, stack)
+    locks = of_bucket(bucket, S3_LOCK, stack)
     if not locks:
         yield "no object lock prevents the deletion of its objects"
     for each in locks:

@@ -32,6 +32,8 @@ def schedule(**changes: Any) -> PolicyResource:
     return resource("gcp:spanner/backupSchedule:BackupSchedule", {**props, **changes})
 
 
+STREAM = "create change stream z for all with (value_capture_type = 'new_row_and_old_values', retention_period = '7d')"
+
 CASES = [
     *[
         Case("gcp-spanner-database-backed-up", [SPANNER, schedule(**changes)], says)
@@ -138,6 +140,21 @@ CASES = [
     Case("multi-database-changes-streamed", [resource(TABLE, {})], "the stream is not enabled"),
     Case(
         "multi-database-changes-streamed",
+        [resource(DATABASE, {"ddls": ["CREATE CHANGE STREAM z FOR ALL WITH (retention_period = '7d')"]})],
+        "lacks the values before a change",
+    ),
+    Case(
+        "multi-database-changes-streamed",
+        [
+            resource(
+                DATABASE,
+                {"ddls": [STREAM.replace("7d", "1d")]},
+            )
+        ],
+        "keeps changes for 1d, not for 7 days",
+    ),
+    Case(
+        "multi-database-changes-streamed",
         [resource(TABLE, {"streamEnabled": True, "streamViewType": "KEYS_ONLY"})],
         "the stream is KEYS_ONLY",
     ),
@@ -150,7 +167,15 @@ CASES = [
         "multi-database-changes-streamed",
         [
             resource(TABLE, {"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"}),
-            resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)", "create change stream z for all"]}),
+            resource(
+                DATABASE,
+                {
+                    "ddls": [
+                        "CREATE TABLE x (y INT)",
+                        STREAM,
+                    ]
+                },
+            ),
         ],
     ),
     Case("aws-dynamodb-table-capacity-scales", [PROVISIONED], " capacity", count=2),

@@ -27,6 +27,11 @@ CASES = [
         config={"days": 7},
     ),
     Case("multi-key-rotated", [resource(KEY, {})], "enable_key_rotation is not true"),
+    Case(
+        "multi-key-rotated",
+        [resource(KEY, {"enableKeyRotation": True, "rotationPeriodInDays": 2560})],
+        "rotation_period_in_days is 2560",
+    ),
     Case("multi-key-rotated", [resource(GCP_KEY, {})], "rotation_period is not set"),
     Case("multi-key-rotated", [resource(GCP_KEY, {"rotationPeriod": "63072000s"})], "rotation_period is 63072000s"),
     Case(
