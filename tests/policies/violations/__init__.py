@@ -23,13 +23,15 @@ from tests.support.harness import Registered
 
 # The index of each stack in the list that `whole_stacks` returns.
 AWS, GOOGLE = 0, 1
+# In place of the policy of a violation that no policy finds.
+MISSED = ""
 
 
 @dataclass(frozen=True)
 class Violation:
     """One bad change to a stack's resource: the first one of the type `of` that `where` selects.
 
-    `policy` must report a finding that contains `says`.
+    `policy` must report a finding that contains `says`. If `policy` is `MISSED`, no policy finds the violation.
     """
 
     how: str

@@ -1,15 +1,40 @@
-"""Lists all violations that the policy pack must find, grouped by kind."""
+"""Lists all violations that the policy pack must find, grouped by kind, and those that it does not find."""
 
 from __future__ import annotations
 
-from tests.policies.violations import Violation, objects, principals, protections, rights, running, watching, writers
+from tests.policies.violations import (
+    MISSED,
+    Violation,
+    data,
+    delivery,
+    google_project,
+    held_policies,
+    objects,
+    principals,
+    protections,
+    rights,
+    roles,
+    running,
+    watching,
+    worker,
+    writers,
+)
 
-VIOLATIONS: list[Violation] = [
+_ALL: list[Violation] = [
     *principals.VIOLATIONS,
+    *held_policies.VIOLATIONS,
+    *roles.VIOLATIONS,
     *rights.VIOLATIONS,
     *writers.VIOLATIONS,
+    *google_project.VIOLATIONS,
     *objects.VIOLATIONS,
+    *data.VIOLATIONS,
     *protections.VIOLATIONS,
     *running.VIOLATIONS,
+    *worker.VIOLATIONS,
+    *delivery.VIOLATIONS,
     *watching.VIOLATIONS,
 ]
+
+VIOLATIONS = [each for each in _ALL if each.policy != MISSED]
+NOT_FOUND = [each for each in _ALL if each.policy == MISSED]

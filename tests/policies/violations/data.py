@@ -1,0 +1,133 @@
+"""Violations that freeze, expose or lose objects and metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.policies.mutations import Change
+from tests.policies.mutations.changes import put, without
+from tests.policies.violations import Violation
+from tests.support.harness import Registered
+
+TABLE = "aws:dynamodb/table:Table"
+LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+
+
+def ends(suffix: str) -> Callable[[Registered], bool]:
+    return lambda resource: resource.name.endswith(suffix)
+
+
+def published(resource: Registered) -> bool:
+    return not resource.name.endswith("-logs")
+
+
+def also_rule(**rule: Any) -> Change:
+    def change(lifecycle: Registered) -> Sequence[Registered]:
+        lifecycle.inputs["rules"].append({"id": "added", "status": "Enabled", **rule})
+        return [lifecycle]
+
+    return change
+
+
+VIOLATIONS = [
+    Violation(
+        "lock: compliance for a century",
+        "multi-bucket-locks-limited",
+        "nobody can end a lock with the mode COMPLIANCE",
+        LOCK,
+        put("rule", {"defaultRetention": {"mode": "COMPLIANCE", "years": 100}}),
+    ),
+    Violation(
+        "lock: governance for ten years",
+        "multi-bucket-locks-limited",
+        "objects are locked for 3650 days, longer than 365",
+        LOCK,
+        put("rule", {"defaultRetention": {"mode": "GOVERNANCE", "years": 10}}),
+    ),
+    Violation(
+        "lifecycle: and-filter of tags and size ends objects",
+        "multi-bucket-published-objects-kept",
+        "rule added deletes objects after 1 days",
+        LIFECYCLE,
+        also_rule(
+            filter={"and": {"prefix": "oci/", "tags": {"a": "b"}, "objectSizeGreaterThan": 1}}, expiration={"days": 1}
+        ),
+        published,
+    ),
+    Violation(
+        "lifecycle: smaller objects move to Glacier",
+        "multi-bucket-published-objects-kept",
+        "rule added moves objects to GLACIER",
+        LIFECYCLE,
+        also_rule(filter={"objectSizeLessThan": 1000}, transitions=[{"days": 0, "storageClass": "GLACIER"}]),
+        published,
+    ),
+    Violation(
+        "lifecycle: old versions of a tag end after 1 day",
+        "multi-bucket-old-versions-kept-and-expired",
+        "old versions are deleted after 1 days, not 7 to 365",
+        LIFECYCLE,
+        also_rule(filter={"tag": {"key": "a", "value": "b"}}, noncurrentVersionExpiration={"noncurrentDays": 1}),
+        published,
+    ),
+    Violation(
+        "versioning: suspended in a replica",
+        "multi-bucket-versioned",
+        "eu-west-1 has the status 'Suspended'",
+        "aws:s3/bucketVersioning:BucketVersioning",
+        put("versioningConfiguration", {"status": "Suspended"}),
+        ends("eu-west-1"),
+    ),
+    Violation(
+        "access block: one switch of a log bucket off",
+        "aws-s3-bucket-public-access-blocked",
+        "ap-southeast-1-logs does not set ignorePublicAcls",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        put("ignorePublicAcls", False),
+        ends("-logs"),
+    ),
+    Violation(
+        "table: TTL is off",
+        "multi-database-expired-items-removed",
+        "it does not remove expired items",
+        TABLE,
+        put("ttl", {"enabled": False}),
+    ),
+    Violation(
+        "table: TTL by another attribute",
+        "multi-database-expired-items-removed",
+        "it removes items by published, not by expires",
+        TABLE,
+        put("ttl", {"enabled": True, "attributeName": "published"}),
+    ),
+    Violation(
+        "table: TTL left out",
+        "multi-database-expired-items-removed",
+        "it does not remove expired items",
+        TABLE,
+        without("ttl"),
+    ),
+    Violation(
+        "table: at most one read a second",
+        "aws-dynamodb-table-capacity-scales",
+        "maxReadRequestUnits limits it to 1 a second",
+        TABLE,
+        put("onDemandThroughput", {"maxReadRequestUnits": 1, "maxWriteRequestUnits": 1}),
+    ),
+    Violation(
+        "table: stream has keys only",
+        "multi-database-changes-streamed",
+        "the stream is KEYS_ONLY",
+        TABLE,
+        put("streamViewType", "KEYS_ONLY"),
+    ),
+    Violation(
+        "table: replica unprotected",
+        "multi-database-deletion-protected",
+        "deletion protection is not enabled in ap-southeast-1",
+        TABLE,
+        put("replicas.1.deletionProtectionEnabled", False),
+    ),
+]
