@@ -34,6 +34,7 @@ from emulation.aws.permissions_boundaries import patch_permissions_boundaries
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
+from emulation.aws.table_limits import patch_table_limits
 from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
 from emulation.layout import AWS_PORT, Sandbox
@@ -51,6 +52,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_delete_markers()
     patch_permissions_boundaries()
     patch_tables()
+    patch_table_limits()
     patch_global_tables()
     patch_lambda(sandbox.aws_url)
     patch_bucket_metrics()

@@ -18,6 +18,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
+from emulation.aws.table_limits import check_item, check_transaction
+
 _Key = dict[str, Any]
 _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 
@@ -77,7 +79,7 @@ def _change_item(kind: str) -> Callable[..., Any]:
         def change(copied: DynamoDBBackend) -> Any:
             return _ORIGINAL[kind](copied, table_name, key, *arguments, **more)
 
-        return _atomically(backend, [(table_name, key)], change)
+        return _atomically(backend, [(table_name, key)], change, updated=kind == "update_item")
 
     return changed
 
@@ -106,10 +108,15 @@ def _table_and_key(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[st
 
 
 def _atomically(
-    backend: DynamoDBBackend, keys: Iterable[tuple[str, _Key]], change: Callable[[DynamoDBBackend], Any]
+    backend: DynamoDBBackend,
+    keys: Iterable[tuple[str, _Key]],
+    change: Callable[[DynamoDBBackend], Any],
+    *,
+    updated: bool = False,
 ) -> Any:
     """Applies a write to DynamoDB items completely or not at all. The change runs on copies of the items. If it
-    succeeds, the results are written to the tables, and each changed item is reported to its table's stream once."""
+    succeeds and all items are small enough, the results are written to the tables, and each changed item is reported to
+    its table's stream once. `updated` states whether the write is an update, which has an error message of its own."""
     with _LOCK:
         copies: dict[str, Table] = {}
         touched: list[tuple[Table, DynamoType, DynamoType | None]] = []
@@ -122,8 +129,13 @@ def _atomically(
                 _set(copied, *touched[-1][1:], copy.deepcopy(existing))
         changed = _with_tables(backend, copies.values())
         result = change(changed)
-        for table, partition, name in touched:
-            write_item(table, partition, name, changed.tables[table.name].get_item(partition, name))
+        written = [changed.tables[table.name].get_item(partition, name) for table, partition, name in touched]
+        for item in written:
+            check_item(item, updated=updated)
+        if len(written) > 1:
+            check_transaction(written)
+        for (table, partition, name), item in zip(touched, written, strict=True):
+            write_item(table, partition, name, item)
         _clear_tracking()
         return result
 

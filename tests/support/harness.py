@@ -37,6 +37,7 @@ from emulation.aws import (
     locks,
     permissions_boundaries,
     replication_rules,
+    table_limits,
     tables,
 )
 from emulation.providers import schema, wire
@@ -134,6 +135,8 @@ def aws_account() -> Generator[None]:
             environment.setattr(IAMBackend, name, method)
         for name, method in tables.patches():
             environment.setattr(DynamoDBBackend, name, method)
+        for owner, name, method in table_limits.patches():
+            environment.setattr(owner, name, method)
         for name, method in global_tables.patches():
             environment.setattr(DynamoHandler, name, method)
         for name, method in bucket_metrics.patches():

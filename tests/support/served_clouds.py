@@ -24,6 +24,7 @@ from moto.server import (
     create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from emulation.aws.table_limits import patch_table_limits
 from emulation.aws.tables import patch_tables
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process
@@ -147,6 +148,7 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
         return answer
 
     patch_tables()
+    patch_table_limits()
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
     app = create_app(StateStore(directory / "cloudflare.sqlite"))
     google_app = in_process.application(directory)
