@@ -67,6 +67,13 @@ class ReplacedBeforeDeletion:
     """
 
 
+class HoldsSets:
+    """Marks a resource type with list inputs that the real provider treats as sets: neither their order nor repeated
+    elements count as a change. `sets` has the names of these inputs."""
+
+    sets: frozenset[str]
+
+
 class Function(Protocol):
     """Serves one Pulumi data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
 

@@ -7,6 +7,7 @@ names it in the error.
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, cast
@@ -18,7 +19,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
-from emulation.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
+from emulation.providers.handler import CloudError, Function, Handler, HoldsSets, Properties, ReplacedBeforeDeletion
 
 # The provider settings that are also defaults for resources: a resource without a property of this name gets the
 # provider's value.
@@ -81,7 +82,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             for name in sorted(old.keys() | new.keys())
             if not name.startswith("__")
             and name not in request.ignoreChanges
-            and comparable(wire.reveal(old.get(name))) != comparable(wire.reveal(new.get(name)))
+            and _comparable(handler, name, old) != _comparable(handler, name, new)
         ]
         replaces = [name for name in changed if name in handler.replace_on]
         return provider_pb2.DiffResponse(
@@ -175,6 +176,14 @@ def _restore_secret(before: Any, now: Any) -> Any:
     if not wire.holds_secret(before):
         return now
     return before if wire.reveal(before) == now else wire.secret(now)
+
+
+def _comparable(handler: Handler, name: str, inputs: Properties) -> Any:
+    """Returns an input of a resource in a form that is equal for equal values."""
+    value = wire.reveal(inputs.get(name))
+    if isinstance(handler, HoldsSets) and name in handler.sets and isinstance(value, list):
+        return {json.dumps(each, sort_keys=True, default=repr) for each in cast(list[Any], value)}
+    return comparable(value)
 
 
 def _property_diff(name: str, old: Properties, new: Properties, replace: bool) -> Messages:

@@ -11,15 +11,17 @@ from botocore.exceptions import ClientError
 
 from emulation.providers.aws.clients import client, tag_list, tag_map
 from emulation.providers.aws.dynamodb_replicas import change_replicas, replica_outputs
-from emulation.providers.handler import Created, Properties
+from emulation.providers.handler import Created, HoldsSets, Properties
 
 
-class Table:
+class Table(HoldsSets):
     """Handles the Pulumi resource type `aws:dynamodb/table:Table`, with its property `replicas`. The module
     `emulation/aws/global_tables.py` emulates replicas in the cloud."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
+    # The schema of aws_dynamodb_table in the Terraform provider has the type TypeSet for both.
+    sets = frozenset({"attributes", "replicas"})
 
     def create(self, inputs: Properties) -> Created:
         dynamodb = client("dynamodb", inputs)

@@ -212,6 +212,18 @@ def test_a_changed_name_replaces_and_a_changed_tag_updates(cloud: Any) -> None:
     assert (tagged.changes, list(tagged.replaces), list(tagged.diffs)) == (some, [], ["tags"])
 
 
+def test_the_order_of_a_tables_replicas_is_no_change(cloud: Any) -> None:
+    def changes(old: list[str], new: list[str]) -> Any:
+        inputs = [wire.encode({"replicas": [{"regionName": region} for region in each]}) for each in (old, new)]
+        request = provider_pb2.DiffRequest(urn=TABLE, old_inputs=inputs[0], news=inputs[1])
+        return cloud.Diff(request, Context()).changes
+
+    some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
+    assert changes(["eu-west-1", "ap-southeast-1"], ["ap-southeast-1", "eu-west-1"]) == none
+    assert changes(["eu-west-1", "ap-southeast-1"], ["eu-west-1"]) == some
+    assert changes(["eu-west-1"], ["eu-west-1", "eu-west-1"]) == none
+
+
 def test_the_providers_region_is_inherited_only_where_accepted(cloud: Any) -> None:
     cloud.Configure(provider_pb2.ConfigureRequest(args=wire.encode({"region": "eu-west-1"})), Context())
     checked = cloud.Check(provider_pb2.CheckRequest(urn=BUCKET, news=wire.encode({"bucket": "b"})), Context())
