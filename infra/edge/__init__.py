@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import pulumi
+
+from contract.regions import REGIONS
+
+# The compatibility date of the edge worker, on Cloudflare and on PoPs of our own.
+COMPATIBILITY_DATE = "2026-11-01"
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,21 @@ class ShieldNode:
 
     host: str
     region: str
+
+
+def shields_binding(nodes: Sequence[ShieldNode]) -> str:
+    """Returns the shield machines as the worker's binding SHIELDS has them."""
+    return json.dumps(
+        [
+            {
+                "host": node.host,
+                "region": node.region,
+                "latitude": REGIONS[node.region].latitude,
+                "longitude": REGIONS[node.region].longitude,
+            }
+            for node in nodes
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,10 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from contract.regions import REGIONS
-from infra.edge import EdgeArgs, ShieldNode, ValidationRecord
+from infra.edge import COMPATIBILITY_DATE, EdgeArgs, ValidationRecord, shields_binding
 from infra.edge.activation import wait_until_active
 
 _MODULE = "worker.js"
-_COMPATIBILITY_DATE = "2026-11-01"
 # Settings of the Cloudflare zone, by setting id. Without the TLS mode `strict` the edge accepts any server that answers
 # at a shield's address, even with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust
 # Store").
@@ -95,7 +93,7 @@ class Edge(pulumi.ComponentResource):
             script_name=f"{args.prefix}-edge",
             main_module=_MODULE,
             content=args.bundle,
-            compatibility_date=_COMPATIBILITY_DATE,
+            compatibility_date=COMPATIBILITY_DATE,
             bindings=_bindings(args, self.version, entitlements.id, certificate.id),
             observability={"enabled": True, "head_sampling_rate": args.log_sampling},
             cache_options={"enabled": True, "cross_version_cache": True},
@@ -214,21 +212,7 @@ def _bindings(
         bound(name="PURGE_KEY", type="secret_text", text=pulumi.Output.secret(args.purge_key)),
         *reserved,
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
-        bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),
+        bound(name="SHIELDS", type="plain_text", text=shields_binding(args.shields)),
         bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),
         bound(name="VERSION", type="plain_text", text=version),
     ]
-
-
-def _shields(nodes: Sequence[ShieldNode]) -> str:
-    return json.dumps(
-        [
-            {
-                "host": node.host,
-                "region": node.region,
-                "latitude": REGIONS[node.region].latitude,
-                "longitude": REGIONS[node.region].longitude,
-            }
-            for node in nodes
-        ]
-    )

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.regions import REGIONS
+from infra.edge import COMPATIBILITY_DATE, shields_binding
 from infra.pop import Directories, PopSettings
 
 _FILES = Path(__file__).parent / "machine" / "files"
 _PLACEHOLDER = re.compile(r"@([A-Z0-9_]+)@")
-_COMPATIBILITY_DATE = "2026-11-01"
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _SIZE = re.compile(r"[1-9][0-9]*[MG]")
 _MOST_PROCESSES = 64
@@ -43,7 +42,7 @@ def render(settings: PopSettings) -> list[MachineFile]:
     files = [_rendered(file, values, settings.directories) for file in _FILES.rglob("*") if file.is_file()]
     etc = settings.directories.etc
     files.append(MachineFile(f"{etc}/worker.js", 0o644, settings.worker))
-    files.append(MachineFile(f"{etc}/shields.json", 0o644, _shields(settings)))
+    files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(
         MachineFile(f"{etc}/reserved_python_names.json", 0o644, json.dumps(list(settings.reserved_python_names)))
     )
@@ -81,7 +80,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "PURGES_PORT": str(ports.purges),
         "HOSTNAME": settings.hostname,
         "VERSION": settings.version,
-        "COMPATIBILITY_DATE": _COMPATIBILITY_DATE,
+        "COMPATIBILITY_DATE": COMPATIBILITY_DATE,
         "METADATA_API": settings.metadata_api,
         "ENTITLEMENTS": settings.entitlements,
         "NETWORK": settings.network,
@@ -103,21 +102,6 @@ def _servers(settings: PopSettings, socket: str) -> str:
     """Returns the lines of an NGINX upstream that name one socket of each workerd process."""
     run = settings.directories.run
     return "\n    ".join(f"server unix:{run}/{socket}-{number}.sock;" for number in range(settings.processes))
-
-
-def _shields(settings: PopSettings) -> str:
-    """Returns the list of shield machines as JSON, in the form of the edge worker's binding SHIELDS."""
-    return json.dumps(
-        [
-            {
-                "host": shield.host,
-                "region": shield.region,
-                "latitude": REGIONS[shield.region].latitude,
-                "longitude": REGIONS[shield.region].longitude,
-            }
-            for shield in settings.shields
-        ]
-    )
 
 
 def _rendered(file: Path, values: Mapping[str, str], directories: Directories) -> MachineFile:
