@@ -48,8 +48,7 @@ class WorkerPurges:
             status = self._post(json.dumps({"keys": keys[start : start + _AT_ONCE]}).encode(), signing_key)
             if status == 429:
                 raise PurgesLimited(keys[start:])
-            if status != 200:
-                raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
+            self._expect_success(status)
 
     def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
         """Purges all objects of a package, such as `npm:@acme/web`, or all objects that a worker version has stored.
@@ -59,6 +58,9 @@ class WorkerPurges:
         status = self._post(json.dumps({kind: [name]}).encode(), self.read_key())
         if status == 429:
             raise PurgeError("the edge accepts no more purges now; try again in a minute")
+        self._expect_success(status)
+
+    def _expect_success(self, status: int) -> None:
         if status != 200:
             raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
 
