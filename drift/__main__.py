@@ -16,7 +16,7 @@ from drift.comparison import Comparison
 from drift.state import State, read
 
 # Errors that a user can correct. The message of each says how.
-ERRORS = (DriftError, ClientError, BotoCoreError, CloudflareError)
+_ERRORS = (DriftError, ClientError, BotoCoreError, CloudflareError)
 
 app = typer.Typer(add_completion=False)
 
@@ -48,10 +48,11 @@ def differences(state: State) -> list[str]:
     return found.lines()
 
 
-def main() -> None:
+def main(program: typer.Typer = app) -> None:
+    """Runs a command line, and ends it with a line of text after an error that a user can correct."""
     try:
-        app()
-    except ERRORS as error:
+        program()
+    except _ERRORS as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

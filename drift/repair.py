@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ import typer
 import yaml
 
 from drift import DriftError
-from drift.__main__ import ERRORS, differences
+from drift.__main__ import differences, main
 from drift.pending import adopt
 from drift.search import found
 from drift.state import State, read
@@ -67,12 +66,5 @@ def _pulumi(*arguments: str) -> str:
     return result.stdout
 
 
-def main() -> None:
-    try:
-        app()
-    except ERRORS as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
-
-
 if __name__ == "__main__":
-    main()
+    main(app)
