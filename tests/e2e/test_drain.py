@@ -26,10 +26,9 @@ from local import operator
 from local.checkout import CHECKOUT
 from local.clients import Client
 from registry.catalog.outbox import Intent, Outbox
-from registry.target import Target
 from tests.support.packages import tarball
 from tests.support.sandbox.commands import registry
-from tests.support.sandbox.edge import access
+from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
@@ -53,9 +52,7 @@ def short_minutes(up: Up) -> Iterator[None]:
 
 @pytest.fixture
 def outbox(up: Up, monkeypatch: pytest.MonkeyPatch) -> Outbox:
-    for name, value in cloud_environment(up.sandbox, {}).items():
-        monkeypatch.setenv(name, value)
-    return Outbox(Target.model_validate(up.outputs()).repository)
+    return Outbox(target_of(up, monkeypatch).repository)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from registry.cloudflare.api import CloudflareUnavailable
 from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import resync, tokens
-from tests.support.sandbox.edge import access
+from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 US_EAST, EU_WEST, _ = CLIENT_LOCATIONS
@@ -35,9 +35,7 @@ BY = By("sandbox test", "", "tokens")
 
 @pytest.fixture
 def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
-    for name, value in cloud_environment(up.sandbox, {}).items():
-        monkeypatch.setenv(name, value)
-    return Target.model_validate(up.outputs())
+    return target_of(up, monkeypatch)
 
 
 @pytest.fixture

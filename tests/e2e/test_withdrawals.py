@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulation.engine.environment import cloud_environment
 from emulation.layout import CLIENT_LOCATIONS
 from registry.catalog.audit import By
 from registry.delivery import quarantine
@@ -18,7 +17,7 @@ from registry.target import Target
 from registry.tokens import tokens
 from tests.support.packages import tarball
 from tests.support.sandbox.commands import registry
-from tests.support.sandbox.edge import access
+from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
@@ -31,9 +30,7 @@ BY = By("sandbox test", "", "tokens")
 
 @pytest.fixture
 def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
-    for name, value in cloud_environment(up.sandbox, {}).items():
-        monkeypatch.setenv(name, value)
-    return Target.model_validate(up.outputs())
+    return target_of(up, monkeypatch)
 
 
 @pytest.fixture

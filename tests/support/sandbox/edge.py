@@ -32,9 +32,15 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
     }
 
 
+def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
+    """Returns the sandbox's stack with clients for its clouds, as the registry's commands use it. The clients read the
+    clouds' addresses and credentials from `environment`, which the caller restores."""
+    for name, value in cloud_environment(up.sandbox, {}).items():
+        environment.setenv(name, value)
+    return Target.model_validate(up.outputs())
+
+
 def purge_edge(up: Up, key: str) -> None:
     """Purges an object from L1 as the registry does: with a request to the edge worker."""
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in cloud_environment(up.sandbox, {}).items():
-            environment.setenv(name, value)
-        Target.model_validate(up.outputs()).purges().purge([key])
+        target_of(up, environment).purges().purge([key])
