@@ -1,22 +1,18 @@
-"""Renders the files of a PoP machine from the tree in `machine/files/`, which mirrors the machine's file system.
-
-In files whose names end in `.in`, values of the deployment replace the placeholders of the form `@NAME@`.
-"""
+"""Renders the files of a PoP machine from the tree in `machine/files/` (infra/machines/user_data.py)."""
 
 from __future__ import annotations
 
 import json
 import re
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from infra.edge import COMPATIBILITY_DATE, shields_binding
-from infra.pop import Directories, PopSettings
+from infra.machines.user_data import MachineFile, files_of
+from infra.pop import PopSettings
 
 _FILES = Path(__file__).parent / "machine" / "files"
-_PLACEHOLDER = re.compile(r"@([A-Z0-9_]+)@")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _SIZE = re.compile(r"[1-9][0-9]*[MG]")
 _MOST_PROCESSES = 64
@@ -26,21 +22,14 @@ class PopSettingsError(ValueError):
     """Raised when the settings of a PoP machine would make invalid configuration files."""
 
 
-@dataclass(frozen=True)
-class MachineFile:
-    """One file of a PoP machine."""
-
-    path: str
-    permissions: int
-    content: str
-
-
 def render(settings: PopSettings) -> list[MachineFile]:
     """Returns all files of a PoP machine, sorted by path. The same settings always give the same files."""
     _check(settings)
-    values = _values(settings)
-    files = [_rendered(file, values, settings.directories) for file in _FILES.rglob("*") if file.is_file()]
     etc = settings.directories.etc
+    files = [
+        replace(file, path=file.path.replace("/etc/artifact-edge", etc, 1))
+        for file in files_of(_FILES, _values(settings))
+    ]
     files.append(MachineFile(f"{etc}/worker.js", 0o644, settings.worker))
     files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(
@@ -102,13 +91,3 @@ def _servers(settings: PopSettings, socket: str) -> str:
     """Returns the lines of an NGINX upstream that name one socket of each workerd process."""
     run = settings.directories.run
     return "\n    ".join(f"server unix:{run}/{socket}-{number}.sock;" for number in range(settings.processes))
-
-
-def _rendered(file: Path, values: Mapping[str, str], directories: Directories) -> MachineFile:
-    path = "/" + file.relative_to(_FILES).as_posix()
-    permissions = 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644
-    content = file.read_text()
-    if file.suffix == ".in":
-        path = path.removesuffix(".in")
-        content = _PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], content)
-    return MachineFile(path.replace("/etc/artifact-edge", directories.etc, 1), permissions, content)

@@ -16,7 +16,7 @@ from typing import Any, cast
 import boto3
 import yaml
 
-from infra.shield.user_data import compressed
+from infra.machines.user_data import compressed
 from local import operator
 from previews import plans
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox

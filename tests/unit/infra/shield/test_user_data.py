@@ -12,8 +12,9 @@ from contract.regions import Cloud
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from emulation.machines import cloud_init
 from infra.blobs import Bucket
+from infra.machines.user_data import USER_DATA_LIMITS, UserDataError, user_data_size
 from infra.shield import BootSettings
-from infra.shield.user_data import USER_DATA_LIMITS, UserDataError, render_user_data, user_data_size
+from infra.shield.user_data import render_user_data
 
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-1", "us-west-2")
 ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"

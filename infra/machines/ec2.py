@@ -1,0 +1,104 @@
+"""Creates machines with Debian on EC2: their image, the instance, and the rules that admit Route 53's health
+checkers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.network import Network
+
+# the AWS account of the Debian project, which owns the machine images (Debian wiki, "Cloud/AmazonEC2Image")
+_DEBIAN = "136693071363"
+# Types of machines with ARM processors have a `g` after the generation (EC2 User Guide, "Instance type naming
+# conventions").
+_GRAVITON = re.compile(r"[a-z]+\d+g")
+_ROOT_GIB = 16  # size of the root disk for system and logs; caches are on the instance's local NVMe disks
+
+Architecture = Literal["amd64", "arm64"]
+
+
+@dataclass(frozen=True)
+class MachineArgs:
+    """Arguments of one machine on EC2.
+
+    `machine_type` is an EC2 instance type. `number` is the machine's number in its region; machines take the subnets in
+    turn. `identity` is the name of an instance profile. `user_data` is compressed and encoded in base64. The resources
+    in `boots_after` must exist before the machine boots.
+    """
+
+    prefix: str
+    region: str
+    machine_type: str
+    number: int
+    network: Network
+    group: aws.ec2.SecurityGroup
+    image: pulumi.Output[str]
+    identity: pulumi.Input[str]
+    user_data: pulumi.Input[str]
+    boots_after: Sequence[pulumi.Resource]
+
+
+def architecture(machine_type: str) -> Architecture:
+    """Returns Debian's name for the processor of an EC2 instance type."""
+    return "arm64" if _GRAVITON.match(machine_type) else "amd64"
+
+
+def debian_image(region: str, machine_type: str, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """Returns the id of the newest image of Debian 12 for a machine type."""
+    return aws.ec2.get_ami_output(
+        region=region,
+        owners=[_DEBIAN],
+        filters=[{"name": "name", "values": [f"debian-12-{architecture(machine_type)}-*"]}],
+        most_recent=True,
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    ).id
+
+
+def health_checkers(region: str, port: int, parent: pulumi.Resource) -> aws.ec2.SecurityGroupIngressArgs:
+    """Returns the rule of a security group that admits Route 53's health checkers to a port."""
+    checkers = aws.ec2.get_managed_prefix_list_output(
+        name=f"com.amazonaws.{region}.route53-healthchecks",
+        region=region,
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    )
+    return aws.ec2.SecurityGroupIngressArgs(
+        description="Route 53 health checkers",
+        protocol="tcp",
+        from_port=port,
+        to_port=port,
+        prefix_list_ids=[checkers.id],
+    )
+
+
+def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws.ec2.Instance:
+    """Creates a machine that is reachable from the internet, as far as its security group allows it."""
+    return aws.ec2.Instance(
+        name,
+        region=args.region,
+        ami=args.image,
+        instance_type=args.machine_type,
+        subnet_id=args.network.subnet_ids[args.number % len(args.network.subnet_ids)],
+        # the machine needs internet access at its first boot, when the fixed address is not attached yet
+        associate_public_ip_address=True,
+        vpc_security_group_ids=[args.group.id],
+        iam_instance_profile=args.identity,
+        user_data_base64=args.user_data,
+        user_data_replace_on_change=True,
+        metadata_options={
+            "http_tokens": "required",
+            "http_endpoint": "enabled",
+            "http_put_response_hop_limit": 1,
+        },
+        root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
+        tags={"Name": f"{args.prefix}-{name}"},
+        # A newer machine image does not replace machines, because the replacement of all machines at once would empty
+        # every cache.
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["ami"], depends_on=args.boots_after),
+    )

@@ -1,0 +1,101 @@
+"""Renders cloud-init user data from a file with the document's first part, and a tree that mirrors a machine's file
+system.
+
+Each file in the tree becomes one `write_files` entry with the same content. In files whose names end in `.in`, values
+of the deployment replace the placeholders of the form `@NAME@`.
+
+EC2 limits user data to 16,384 bytes, so machines on EC2 get compressed user data. cloud-init decompresses user data at
+boot (cloud-init, "User-data formats").
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import re
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from contract.regions import Cloud
+
+# The most bytes of user data that a cloud accepts. EC2 counts the bytes before base64 encoding (EC2 User Guide, "Run
+# commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM metadata").
+USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
+
+_CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}
+_PLACEHOLDER = re.compile(r"@([A-Z0-9_]+)@")
+
+
+class UserDataError(ValueError):
+    """Raised when the settings of a machine would make invalid user data."""
+
+
+@dataclass(frozen=True)
+class MachineFile:
+    """One file of a machine. `path` is absolute, and `permissions` are those of chmod(2)."""
+
+    path: str
+    permissions: int
+    content: str
+
+
+def files_of(tree: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
+    """Yields the files below `tree`, sorted by path, with `values` in the place of placeholders. `left_out` has the
+    names of files that the machine does not get.
+    """
+    for file in sorted(path for path in tree.rglob("*") if path.is_file() and path.name not in left_out):
+        path = "/" + file.relative_to(tree).as_posix()
+        permissions = 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644
+        content = file.read_text()
+        if file.suffix == ".in":
+            path = path.removesuffix(".in")
+            content = _PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], content)
+        yield MachineFile(path, permissions, content)
+
+
+def cloud_config(first_part: Path, files: Iterable[MachineFile]) -> str:
+    """Returns user data with the content of `first_part` and the given files. The same arguments always give the same
+    text.
+    """
+    document = cast("dict[str, Any]", yaml.safe_load(first_part.read_text()))
+    document["write_files"] = [
+        {"path": file.path, "permissions": f"{file.permissions:04o}", "content": file.content} for file in files
+    ]
+    return "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+
+
+def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
+    """Raises UserDataError if the cloud does not accept user data of this size. `machine` and `remedy` are parts of the
+    message.
+    """
+    size = user_data_size(rendered, cloud)
+    if size > USER_DATA_LIMITS[cloud]:
+        raise UserDataError(
+            f"user data of {machine} is {size} bytes; {_CLOUDS[cloud]} takes {USER_DATA_LIMITS[cloud]}. {remedy}"
+        )
+
+
+def user_data_size(rendered: str, cloud: Cloud) -> int:
+    """Returns the size of user data in bytes, as the cloud counts them for its limit: compressed on EC2."""
+    return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
+
+
+def compressed(rendered: str) -> str:
+    """Returns user data compressed with gzip and encoded in base64, which is the form that the EC2 API accepts."""
+    return base64.b64encode(gzip.compress(rendered.encode(), mtime=0)).decode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return yaml.ScalarNode("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
