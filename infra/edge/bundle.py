@@ -34,6 +34,9 @@ def compile_worker(directory: Path) -> str:
             "--format=esm",
             f"--target={_TARGET}",
             f"--external:{_RUNTIME_MODULE}",
+            # Stack traces keep their function names, because names are not shortened.
+            "--minify-whitespace",
+            "--minify-syntax",
             "--log-level=error",
             "--log-limit=1",
             "--color=false",

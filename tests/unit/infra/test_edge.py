@@ -45,9 +45,11 @@ def sources(tmp_path: Path) -> Path:
 def test_the_worker_compiles_to_one_reproducible_module() -> None:
     bundle = compile_worker(WORKER)
     assert bundle == compile_worker(WORKER)
-    assert "export {" in bundle
-    imported = re.findall(r'^import .* from "(.*)";$', bundle, re.MULTILINE)
+    assert re.search(r"\bexport ?\{", bundle)
+    imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers"}, "the runtime provides this module, and no other"
+    # Large modules make an isolate start slowly. Cloudflare measures the start with each deployment.
+    assert len(bundle.encode()) < 200_000
 
 
 @pytest.mark.parametrize(
