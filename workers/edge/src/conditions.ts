@@ -100,11 +100,9 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
   return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
 }
 
-/** Returns whether the requested range lies beyond the end of the object (RFC 9110, section 14.1.2). */
-export function isBeyond({ range, ifRange }: Conditions, whole: Headers): boolean {
-  const size = whole.get("content-length");
-  if (range === undefined || size === null || (ifRange !== undefined && !isCurrent(ifRange, whole))) return false;
-  return "suffix" in range ? range.suffix === 0 : range.first >= Number(size);
+/** Returns the range that the client requests of this whole answer. If-Range may name another version (section 13.1.5). */
+export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
+  return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;
 }
 
 /** Returns whether an If-None-Match header lists the entity tag, by a weak comparison (RFC 9110, section 13.1.2). */

@@ -1,7 +1,8 @@
 // Fetches an object from L1 under the client's conditions, and builds the client's response without internal headers.
 
-import { type Conditions, forwarded, isBeyond, type Verdict, verdictOn } from "./conditions";
+import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";
 import { BYPASS_HEADER, type L1 } from "./l1";
+import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
 
 const RETURNED_HEADERS = [
@@ -45,22 +46,33 @@ function verdictOf(conditions: Conditions, answer: Response): Verdict {
 }
 
 /**
- * Returns L1's answer, or an answer with status 304, 412 or 416 if the client's conditions or range require this
+ * Returns L1's answer, or an answer with status 206, 304, 412 or 416 if the client's conditions or range require this
  * status.
  */
 async function applyConditions(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
   if (answer === undefined) return undefined;
-  const instead = replacementFor(conditions, answer);
-  if (instead !== undefined) await answer.body?.cancel();
-  return instead ?? answer;
+  const verdict = verdictOf(conditions, answer);
+  if (verdict === "failed") return instead(answer, { status: 412 });
+  if (verdict === "not modified") return instead(answer, { status: 304, headers: answer.headers });
+  return answer.status === 200 ? applyRange(conditions, answer) : answer;
 }
 
-function replacementFor(conditions: Conditions, answer: Response): Response | undefined {
-  const verdict = verdictOf(conditions, answer);
-  if (verdict === "failed") return new Response(null, { status: 412 });
-  if (verdict === "not modified") return new Response(null, { status: 304, headers: answer.headers });
-  if (answer.status !== 200 || !isBeyond(conditions, answer.headers)) return undefined;
-  return new Response(null, { status: 416, headers: { "content-range": `bytes */${answer.headers.get("content-length")}` } });
+/** Returns the requested range of a whole object, or the whole object if no range applies. */
+async function applyRange(conditions: Conditions, whole: Response): Promise<Response> {
+  const range = rangeIn(conditions, whole.headers);
+  const size = Number(whole.headers.get("content-length") ?? Number.NaN);
+  if (range === undefined || Number.isNaN(size)) return whole;
+  // No Content-Range can describe the last bytes of an object without bytes.
+  if (size === 0 && "suffix" in range && range.suffix > 0) return whole;
+  const bounds = boundsOf(range, size);
+  if (bounds === undefined) return instead(whole, { status: 416, headers: { "content-range": `bytes */${size}` } });
+  // workerd decodes a body that the worker reads, but a range counts encoded bytes.
+  return whole.headers.has("content-encoding") ? whole : partOf(whole, bounds);
+}
+
+async function instead(answer: Response, init: ResponseInit): Promise<Response> {
+  await answer.body?.cancel();
+  return new Response(null, init);
 }
 
 /** Returns the response for the client: only headers meant for clients, private caching, and the tier that answered. */

@@ -1,0 +1,41 @@
+// Cuts a range out of a whole object (RFC 9110, section 14). A cache may ignore a range: Traffic Server does so for a
+// copy that is stale or that is still arriving.
+
+import type { Range } from "./conditions";
+
+/** The first and the last byte of a range in an object of `size` bytes. */
+export interface Bounds {
+  first: number;
+  last: number;
+  size: number;
+}
+
+/** Returns the bytes of a range in an object of `size` bytes, or undefined when the object has no such byte. */
+export function boundsOf(range: Range, size: number): Bounds | undefined {
+  const first = "suffix" in range ? Math.max(0, size - range.suffix) : range.first;
+  const last = "suffix" in range ? size - 1 : Math.min(range.last ?? size - 1, size - 1);
+  return first > last ? undefined : { first, last, size };
+}
+
+/** Returns the answer 206 with the bytes between the bounds. `whole` is an answer with the whole object. */
+export function partOf(whole: Response, { first, last, size }: Bounds): Response {
+  const headers = new Headers(whole.headers);
+  const length = last - first + 1;
+  headers.set("content-range", `bytes ${first}-${last}/${size}`);
+  headers.set("content-length", String(length));
+  const body = whole.body?.pipeThrough(cut(first, last)).pipeThrough(new FixedLengthStream(length));
+  return new Response(body, { status: 206, headers });
+}
+
+/** Passes the bytes from `first` to `last` on, and ends the stream after them. */
+function cut(first: number, last: number): TransformStream<Uint8Array, Uint8Array> {
+  let position = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      const part = chunk.subarray(Math.max(0, first - position), Math.max(0, last + 1 - position));
+      position += chunk.length;
+      if (part.length > 0) controller.enqueue(part);
+      if (position > last) controller.terminate();
+    },
+  });
+}
