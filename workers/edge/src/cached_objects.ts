@@ -8,9 +8,9 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
+import { InvalidPolicy } from "./fields";
 import { filteredObject } from "./filtered_objects";
 import { l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
-import { InvalidPolicy } from "./policy";
 import { fetchFromShields } from "./shield_nodes";
 import { Unavailable } from "./unavailable";
 

@@ -4,7 +4,8 @@
 
 import { sha256 } from "./digest";
 import { type Current, Feed } from "./feed";
-import { InvalidPolicy, parsePolicy, type Policy } from "./policy";
+import { InvalidPolicy } from "./fields";
+import { parsePolicy, type Policy } from "./policy";
 import { Unavailable } from "./unavailable";
 
 export interface NamedPolicy {

@@ -4,6 +4,7 @@
 
 import Range from "semver/classes/range";
 
+import { areTexts, check, type Fields, fieldsOf, InvalidPolicy, isInteger, isText, NAME } from "./fields";
 import { isSpecifier } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
@@ -26,18 +27,11 @@ export interface Policy {
   rules: readonly Rule[];
 }
 
-/** Thrown for a document that is no edge policy. The message names the rule and the field. */
-export class InvalidPolicy extends Error {}
-
-type Fields = Record<string, unknown>;
-
 const FORMAT = 1;
 const RULES_MAX = 1_000;
-const TEXTS_MAX = 1_000;
 const RANGE_CHARACTERS_MAX = 256;
 const DAYS_MAX = 3_650;
 const RULE_FIELDS = ["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"];
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 const PATTERN = /^[a-z0-9@*._~/-]{1,255}$/;
 const TAG = /^[A-Za-z0-9_.*-]{1,128}$/;
 const REASON = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]{0,200}$/u;
@@ -67,91 +61,72 @@ function ruleOf(given: unknown, index: number): Rule {
   const fields = fieldsOf(given, RULE_FIELDS, `rule number ${index + 1}`);
   const { name, action, reason = "" } = fields;
   check(isText(name, NAME), `rule number ${index + 1}`, "name");
-  check(action === "allow" || action === "deny", name, "action");
-  check(isText(reason, REASON), name, "reason");
-  const ecosystem = ecosystemIn(fields, name);
+  const what = `rule ${name}`;
+  check(action === "allow" || action === "deny", what, "action");
+  check(isText(reason, REASON), what, "reason");
+  const ecosystem = ecosystemIn(fields, what);
   return {
     name,
     action,
     ...(ecosystem === undefined ? {} : { ecosystem }),
-    packages: packagesIn(fields, name, ecosystem),
-    ...versionsIn(fields, name, ecosystem),
-    ...tagsIn(fields, name, ecosystem),
-    ...digestsIn(fields, name, ecosystem),
-    ...ageIn(fields, name, action),
+    packages: packagesIn(fields, what, ecosystem),
+    ...versionsIn(fields, what, ecosystem),
+    ...tagsIn(fields, what, ecosystem),
+    ...digestsIn(fields, what, ecosystem),
+    ...ageIn(fields, what, action),
     reason,
   };
 }
 
-function ecosystemIn({ ecosystem }: Fields, name: string): Ecosystem | undefined {
+function ecosystemIn({ ecosystem }: Fields, what: string): Ecosystem | undefined {
   if (ecosystem === undefined) return undefined;
-  check(ecosystem === "npm" || ecosystem === "pypi" || ecosystem === "oci", name, "ecosystem");
+  check(ecosystem === "npm" || ecosystem === "pypi" || ecosystem === "oci", what, "ecosystem");
   return ecosystem;
 }
 
-function packagesIn({ packages }: Fields, name: string, ecosystem: Ecosystem | undefined): readonly string[] {
-  check(areTexts(packages, PATTERN), name, "packages");
-  if (ecosystem === undefined) check(packages.length === 1 && packages[0] === "*", name, "packages");
+function packagesIn({ packages }: Fields, what: string, ecosystem: Ecosystem | undefined): readonly string[] {
+  check(areTexts(packages, PATTERN), what, "packages");
+  if (ecosystem === undefined) check(packages.length === 1 && packages[0] === "*", what, "packages");
   // Python names are matched in the normal form of PEP 503.
-  if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), name, "packages");
+  if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), what, "packages");
   return packages;
 }
 
-function versionsIn({ versions }: Fields, name: string, ecosystem: Ecosystem | undefined): Pick<Rule, "versions"> {
+function versionsIn({ versions }: Fields, what: string, ecosystem: Ecosystem | undefined): Pick<Rule, "versions"> {
   if (versions === undefined) return {};
   const isShort = typeof versions === "string" && versions.length <= RANGE_CHARACTERS_MAX && /^[ -~]*[!-~][ -~]*$/.test(versions);
-  check(isShort, name, "versions");
+  check(isShort, what, "versions");
   if (ecosystem === "pypi") {
-    check(isSpecifier(versions), name, "versions");
+    check(isSpecifier(versions), what, "versions");
     return { versions };
   }
-  check(ecosystem === "npm" && versions.split("||").every((part) => part.trim() !== ""), name, "versions");
-  return { versions: npmRange(versions, name) };
+  check(ecosystem === "npm" && versions.split("||").every((part) => part.trim() !== ""), what, "versions");
+  return { versions: npmRange(versions, what) };
 }
 
 /** Returns an npm range that includes pre-releases, so that no pre-release passes a rule about its range. */
-function npmRange(text: string, name: string): Range {
+function npmRange(text: string, what: string): Range {
   try {
     return new Range(text, { includePrerelease: true });
   } catch {
-    throw new InvalidPolicy(`rule ${name}: versions`);
+    throw new InvalidPolicy(`${what}: versions`);
   }
 }
 
-function tagsIn({ tags }: Fields, name: string, ecosystem: Ecosystem | undefined): Pick<Rule, "tags"> {
+function tagsIn({ tags }: Fields, what: string, ecosystem: Ecosystem | undefined): Pick<Rule, "tags"> {
   if (tags === undefined) return {};
-  check(ecosystem === "oci" && areTexts(tags, TAG), name, "tags");
+  check(ecosystem === "oci" && areTexts(tags, TAG), what, "tags");
   return { tags };
 }
 
-function digestsIn({ digests }: Fields, name: string, ecosystem: Ecosystem | undefined): Pick<Rule, "digests"> {
+function digestsIn({ digests }: Fields, what: string, ecosystem: Ecosystem | undefined): Pick<Rule, "digests"> {
   if (digests === undefined) return {};
-  check(ecosystem !== undefined && areTexts(digests, DIGESTS[ecosystem]), name, "digests");
+  check(ecosystem !== undefined && areTexts(digests, DIGESTS[ecosystem]), what, "digests");
   return { digests: new Set(digests) };
 }
 
-function ageIn({ younger_than_days: days }: Fields, name: string, action: Rule["action"]): Pick<Rule, "youngerThanDays"> {
+function ageIn({ younger_than_days: days }: Fields, what: string, action: Rule["action"]): Pick<Rule, "youngerThanDays"> {
   if (days === undefined) return {};
-  const isInRange = typeof days === "number" && Number.isInteger(days) && days >= 1 && days <= DAYS_MAX;
-  check(isInRange && action === "deny", name, "younger_than_days");
+  check(isInteger(days, 1, DAYS_MAX) && action === "deny", what, "younger_than_days");
   return { youngerThanDays: days };
-}
-
-function fieldsOf(given: unknown, known: readonly string[], what: string): Fields {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) throw new InvalidPolicy(`${what} is no object`);
-  const unknown = Object.keys(given).find((field) => !known.includes(field));
-  if (unknown !== undefined) throw new InvalidPolicy(`${what}: unknown field ${unknown}`);
-  return given as Fields;
-}
-
-function isText(given: unknown, form: RegExp): given is string {
-  return typeof given === "string" && form.test(given);
-}
-
-function areTexts(given: unknown, form: RegExp): given is string[] {
-  return Array.isArray(given) && given.length >= 1 && given.length <= TEXTS_MAX && given.every((text) => isText(text, form));
-}
-
-function check(holds: boolean, rule: string, field: string): asserts holds {
-  if (!holds) throw new InvalidPolicy(`rule ${rule}: ${field}`);
 }

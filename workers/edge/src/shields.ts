@@ -1,6 +1,8 @@
 // Orders the shield nodes for an object's key: first the nodes of the region nearest to the client, in the order of
 // rendezvous hashing, then those of the other regions by distance.
 
+import { hashOf } from "./hash";
+
 export interface Shield {
   host: string; // host and port
   region: string;
@@ -24,7 +26,7 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
     const known = nearest.get(shield.region) ?? Infinity;
     nearest.set(shield.region, Math.min(known, distance.get(shield) ?? Infinity));
   }
-  const weights = new Map<Shield, number>(shields.map((shield) => [shield, weight(shield.host, key)]));
+  const weights = new Map<Shield, number>(shields.map((shield) => [shield, hashOf(`${shield.host} ${key}`)]));
   return [...shields].sort((a, b) => {
     const byRegion = (nearest.get(a.region) ?? 0) - (nearest.get(b.region) ?? 0);
     if (a.region !== b.region) return byRegion || (a.region < b.region ? -1 : 1);
@@ -55,15 +57,4 @@ function angle(a: Place, b: Place): number {
     Math.sin(dLatitude) ** 2 +
     Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * Math.sin(dLongitude) ** 2;
   return 2 * Math.asin(Math.min(1, Math.sqrt(h)));
-}
-
-/** Returns the rendezvous weight: FNV-1a over node and key, with a final mix so that similar keys spread evenly. */
-function weight(host: string, key: string): number {
-  let hash = 0x811c9dc5;
-  for (const character of `${host} ${key}`) {
-    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

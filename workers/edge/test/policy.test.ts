@@ -6,8 +6,9 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
+import { InvalidPolicy } from "../src/fields";
 import { type Artifact, refusing, refusingAll, rulesFor } from "../src/filtering";
-import { InvalidPolicy, parsePolicy } from "../src/policy";
+import { parsePolicy } from "../src/policy";
 import { isIncluded } from "../src/python_ranges";
 import type { Ecosystem } from "../src/routes";
 import documents from "./policy_documents.json";

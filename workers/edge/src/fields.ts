@@ -1,0 +1,36 @@
+// Checks the fields of the edge policy's document.
+
+/** Thrown for a document that is no edge policy. The message names the rule and the field. */
+export class InvalidPolicy extends Error {}
+
+export type Fields = Record<string, unknown>;
+
+const TEXTS_MAX = 1_000;
+/** The form of the names of rules, experiments and variants. */
+export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+
+/** Returns the fields of an object. Throws `InvalidPolicy` for a field that is not among `known`. */
+export function fieldsOf(given: unknown, known: readonly string[], what: string): Fields {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) throw new InvalidPolicy(`${what} is no object`);
+  const unknown = Object.keys(given).find((field) => !known.includes(field));
+  if (unknown !== undefined) throw new InvalidPolicy(`${what}: unknown field ${unknown}`);
+  return given as Fields;
+}
+
+export function isText(given: unknown, form: RegExp): given is string {
+  return typeof given === "string" && form.test(given);
+}
+
+/** Returns whether the value is a list of one or more texts of this form. */
+export function areTexts(given: unknown, form: RegExp): given is string[] {
+  return Array.isArray(given) && given.length >= 1 && given.length <= TEXTS_MAX && given.every((text) => isText(text, form));
+}
+
+export function isInteger(given: unknown, least: number, most: number): given is number {
+  return typeof given === "number" && Number.isInteger(given) && given >= least && given <= most;
+}
+
+/** Throws `InvalidPolicy` that names the part of the document and the field, unless the condition holds. */
+export function check(holds: boolean, what: string, field: string): asserts holds {
+  if (!holds) throw new InvalidPolicy(`${what}: ${field}`);
+}

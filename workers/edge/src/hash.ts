@@ -1,0 +1,12 @@
+// A fast hash for decisions that must be equal everywhere, and that protect nothing.
+
+/** Returns 32 bits of FNV-1a over the text, with the final mix of MurmurHash3, so that similar texts spread evenly. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of text) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
