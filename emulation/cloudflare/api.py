@@ -10,7 +10,7 @@ import threading
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from emulation.cloudflare import certificates, custom_hostnames, kv, scripts, zone_settings, zones
+from emulation.cloudflare import certificates, custom_hostnames, kv, rulesets, scripts, zone_settings, zones
 from emulation.cloudflare.deployment import Edge, EdgeError, NoPops, deployment
 from emulation.cloudflare.envelope import ApiError, failure, new_id, success
 from emulation.state_store import StateStore
@@ -74,6 +74,7 @@ def create_app(
     api.register_blueprint(zones.registrar(store, converge))
     api.register_blueprint(custom_hostnames.blueprint(store, resolve, converge))
     api.register_blueprint(zone_settings.blueprint(store, converge))
+    api.register_blueprint(rulesets.blueprint(store, converge))
     api.register_blueprint(scripts.blueprint(store, pops, converge))
     app.register_blueprint(api)
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")

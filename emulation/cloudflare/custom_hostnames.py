@@ -91,11 +91,13 @@ def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]
     return hostnames
 
 
-def served(store: StateStore) -> list[str]:
-    """Returns the custom hostnames that the PoPs serve: those that are active and have an active certificate."""
+def served(store: StateStore, zone: str) -> list[str]:
+    """Returns the custom hostnames of a zone that the PoPs serve: those that are active and have an active
+    certificate.
+    """
     return [
         each["hostname"]
-        for each in store.all("hostname")
+        for each in store.all("hostname", zone)
         if each["status"] == "active" and each["ssl"]["status"] == "active"
     ]
 

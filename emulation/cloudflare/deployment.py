@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from emulation.cloudflare import custom_hostnames
+from emulation.cloudflare import custom_hostnames, rulesets
 from emulation.cloudflare.zone_settings import values_of
 from emulation.state_store import StateStore
 
@@ -59,6 +59,7 @@ class Deployment:
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` are the names that have a
     certificate: active zones with one level of names below each, as in universal certificates, and active custom
     hostnames. `zones` lists, for each active zone, the names with an address, and whether Cloudflare proxies each name.
+    `rules` lists, for each active zone, the names that it serves and its rules by phase.
     """
 
     scripts: Sequence[Script]
@@ -68,6 +69,7 @@ class Deployment:
     certificates: Mapping[str, Certificate]
     oldest_tls: str
     zones: Mapping[str, Mapping[str, bool]]
+    rules: Sequence[tuple[Sequence[str], Mapping[str, Sequence[Mapping[str, Any]]]]] = ()
 
     @property
     def routed(self) -> list[Script]:
@@ -108,10 +110,7 @@ def deployment(store: StateStore) -> Deployment:
     return Deployment(
         scripts=[script(document) for document in store.all("script")],
         routes=[(route["pattern"], route["script"]) for zone in active for route in store.all("route", zone["id"])],
-        hostnames=[
-            *(name for zone in active for name in (zone["name"], f"*.{zone['name']}")),
-            *custom_hostnames.served(store),
-        ],
+        hostnames=[name for zone in active for name in _served(store, zone)],
         certificates={
             document["id"]: Certificate(document["id"], document["certificates"], document["private_key"])
             for document in store.all("certificate")
@@ -119,7 +118,15 @@ def deployment(store: StateStore) -> Deployment:
         },
         oldest_tls=min((each["min_tls_version"] for each in settings), default="1.2"),
         zones={zone["name"]: _names(store, zone["id"]) for zone in active},
+        rules=[(_served(store, zone), rulesets.evaluated(store, zone["id"])) for zone in active],
     )
+
+
+def _served(store: StateStore, zone: Mapping[str, Any]) -> list[str]:
+    """Returns the names that a zone serves. The zone's rules also apply to its custom hostnames (Cloudflare for SaaS,
+    "WAF for SaaS").
+    """
+    return [zone["name"], f"*.{zone['name']}", *custom_hostnames.served(store, zone["id"])]
 
 
 def _names(store: StateStore, zone: str) -> Mapping[str, bool]:

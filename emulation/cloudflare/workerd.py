@@ -71,11 +71,13 @@ def configuration(
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
+        PurePosixPath("rules.js"): (TEMPLATES / "rules.js").read_bytes(),
         PurePosixPath("origin.js"): (TEMPLATES / "origin.js").read_bytes(),
         PurePosixPath("shields.js"): (TEMPLATES / "shields.js").read_bytes(),
         PurePosixPath("zones.json"): _json(deployment.zones),
         PurePosixPath("pop.json"): _json(_as_cf(pop)),
         PurePosixPath("routes.json"): _json([_route(pattern, name) for pattern, name in deployment.routes]),
+        PurePosixPath("rules.json"): _json([{"hosts": hosts, "rules": rules} for hosts, rules in deployment.rules]),
         PurePosixPath("edge.pem"): served.chain,
         PurePosixPath("edge.key"): served.key,
     }

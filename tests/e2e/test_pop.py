@@ -264,6 +264,45 @@ def test_each_pop_has_a_separate_cache(network: Network) -> None:
     assert network.shield.request_count("/npm/per-pop") == len(POPS)
 
 
+def test_the_rules_of_the_zone_decide_before_the_script_runs(network: Network) -> None:
+    block = [
+        {"action": "block", "expression": 'http.request.method eq "TRACE"'},
+        {"action": "block", "expression": 'lower(raw.http.request.uri.path) contains "%2e"'},
+        {"action": "block", "expression": "ip.src in {127.93.200.8/32}"},
+    ]
+    rate = {
+        "characteristics": ["cf.colo.id", "ip.src"],
+        "period": 10,
+        "requests_per_period": 2,
+        "mitigation_timeout": 10,
+    }
+    limit = [
+        {"action": "block", "expression": 'http.request.uri.path eq "/version"', "ratelimit": rate},
+    ]
+    rulesets: Any = network.api.rulesets
+    for phase, rules in (("http_request_firewall_custom", block), ("http_ratelimit", limit)):
+        rulesets.create(zone_id=network.zone, kind="zone", name="waf", phase=phase, rules=rules)
+    try:
+        sent = [network.request("TRACE", "/version"), network.get("/%2E%2e/version")]
+        assert [answer.status_code for answer in sent] == [403, 403]
+        assert [_get_from(network, "127.93.200.7", "/version") for _ in range(3)] == [200, 200, 429]
+        assert _get_from(network, "127.93.200.8", "/seen") == 403
+        assert network.get("/version").status_code == 200
+        assert network.get("/seen").json()["headers"]["cf-connecting-ip"] == "192.0.2.1"
+    finally:
+        for each in list(rulesets.list(zone_id=network.zone)):
+            rulesets.delete(each.id, zone_id=network.zone)
+    assert network.get("/%2E%2e/version").status_code == 200
+
+
+def _get_from(network: Network, address: str, path: str) -> int:
+    """Returns the status of the first PoP's response to a client with this address."""
+    context = ssl.create_default_context(cafile=str(network.sandbox.path("pki", "edge-ca.pem")))
+    url = f"https://{network.sandbox.pop_address(POPS[0])}:{POP_HTTPS_PORT}{path}"
+    with httpx.Client(transport=httpx.HTTPTransport(verify=context, local_address=address), timeout=20) as client:
+        return client.get(url, headers={"Host": HOST}, extensions={"sni_hostname": HOST}).status_code
+
+
 def test_simultaneous_misses_are_one_shield_request(network: Network) -> None:
     with ThreadPoolExecutor(100) as clients:
         answers = list(clients.map(network.get, ["/slow/tarball"] * 100))

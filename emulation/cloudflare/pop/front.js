@@ -1,18 +1,30 @@
-// Emulates what Cloudflare does with a request before a worker script runs: chooses the script by route, removes headers
-// that clients may not set, and adds the location of the PoP and the client's address.
+// Emulates what Cloudflare does with a request before a worker script runs: applies the rules of the zone, chooses the
+// script by route, removes headers that clients may not set, and adds the location of the PoP and the client's address.
 // Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
 
+import { blocked, fieldsOf } from "rules.js";
+
 const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-forwarded-proto)$/;
-// Clients of the sandbox connect over loopback. Scripts see this address for all of them (RFC 5737, documentation prefix).
+// Clients of the sandbox connect over loopback. A client that chooses no source address has this one (RFC 5737,
+// documentation prefix). A client that binds another loopback address has that address.
 const CLIENT = "192.0.2.1";
+const UNBOUND = "127.0.0.1";
+
+// The counters of rate limiting rules. All requests of a PoP run in one isolate.
+const counters = new Map();
 
 export default {
   async fetch(request, env) {
-    const script = routed(new URL(request.url), env.ROUTES);
+    const url = new URL(request.url);
+    const client = clientOf(request);
+    const rules = env.RULES.find(({ hosts }) => hosts.some((host) => fits(host, url.hostname)))?.rules ?? {};
+    const refusal = blocked(rules, fieldsOf(request, client, env.POP.country), counters, Date.now());
+    if (refusal !== undefined) return refusal;
+    const script = routed(url, env.ROUTES);
     if (script === undefined) {
       return new Response("error code: 1016\n", { status: 530 });
     }
-    const headers = presented(request.headers, env.POP);
+    const headers = presented(request.headers, env.POP, client);
     try {
       return await env[script].fetch(new Request(request, { headers }), { cf: origin(env.POP) });
     } catch (error) {
@@ -41,13 +53,18 @@ function fits(pattern, text) {
   return pattern === text;
 }
 
-function presented(sent, pop) {
+function clientOf(request) {
+  const address = request.cf?.clientIp?.replace(/:\d+$/, "") ?? UNBOUND;
+  return address === UNBOUND ? CLIENT : address;
+}
+
+function presented(sent, pop, client) {
   const headers = new Headers([...sent].filter(([name]) => !RESERVED.test(name)));
-  headers.set("CF-Connecting-IP", CLIENT);
+  headers.set("CF-Connecting-IP", client);
   headers.set("CF-IPCountry", pop.country);
   headers.set("CF-Ray", `${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}-${pop.colo}`);
   headers.set("CF-Visitor", '{"scheme":"https"}');
-  headers.set("X-Forwarded-For", CLIENT);
+  headers.set("X-Forwarded-For", client);
   headers.set("X-Forwarded-Proto", "https");
   return headers;
 }

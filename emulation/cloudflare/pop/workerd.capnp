@@ -41,12 +41,16 @@ const config :Workerd.Config = (
 );
 
 const front :Workerd.Worker = (
-  modules = [(name = "front.js", esModule = embed "front.js")],
+  modules = [
+    (name = "front.js", esModule = embed "front.js"),
+    (name = "rules.js", esModule = embed "rules.js"),
+  ],
   compatibilityDate = "2026-11-01",
   globalOutbound = "nowhere",
   bindings = [
     (name = "POP", json = embed "pop.json"),
     (name = "ROUTES", json = embed "routes.json"),
+    (name = "RULES", json = embed "rules.json"),
     @FRONT_BINDINGS@
   ],
 );

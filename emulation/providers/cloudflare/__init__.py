@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulation.providers.cloudflare import certificates, custom_hostnames, workers, zones
+from emulation.providers.cloudflare import certificates, custom_hostnames, rulesets, workers, zones
 from emulation.providers.cloudflare.clients import Clients, from_environment
 from emulation.providers.handler import Function, Handler
 
@@ -18,6 +18,7 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
         zones.DnsRecord(clients),
         custom_hostnames.CustomHostname(clients),
         custom_hostnames.FallbackOrigin(clients),
+        rulesets.Ruleset(clients),
         workers.KvNamespace(clients),
         workers.Script(clients),
         workers.Route(clients),

@@ -37,7 +37,7 @@ class Account:
         return now.status, now.ssl.status
 
     def served(self) -> list[str]:
-        return served(StateStore(self.directory / "state.sqlite"))
+        return served(StateStore(self.directory / "state.sqlite"), self.zone)
 
     def fallback_origin(self, name: str) -> None:
         self.api.dns.records.create(zone_id=self.zone, name=name, type="AAAA", content="100::", ttl=1, proxied=True)

@@ -21,6 +21,21 @@ from emulation.providers.cloudflare import clients, functions, handlers
 from emulation.providers.handler import CloudError, Created, Handler, Properties
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
+RULESET: Any = {
+    "name": "waf",
+    "kind": "zone",
+    "phase": "http_request_firewall_custom",
+    "rules": [
+        {
+            "action": "skip",
+            "actionParameters": {"phases": ["http_ratelimit"]},
+            "expression": "ip.src in {192.0.2.0/24}",
+            "description": "allowed addresses",
+            "logging": {"enabled": False},
+        },
+        {"action": "block", "expression": 'http.request.method eq "TRACE"', "enabled": True},
+    ],
+}
 SOURCE = "export default { fetch() { return new Response('\u00e9') } };\r\n"
 
 
@@ -108,6 +123,7 @@ def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
             hostname="packages.example.test",
             ssl={"type": "dv", "method": "txt", "settings": {"minTlsVersion": "1.2"}},
         ),
+        pulumi_cloudflare.Ruleset: cloud.create(pulumi_cloudflare.Ruleset, zoneId=zone, **RULESET),
     }
 
 
@@ -227,6 +243,20 @@ def test_a_hostname_and_a_route_are_updated_in_place(cloud: Cloud, everything: d
         route.id, route.outputs, {"zoneId": zone, "pattern": "*.artifact-edge.test/*", "script": "edge"}
     )
     assert moved["pattern"] == "*.artifact-edge.test/*"
+
+
+def test_a_rule_changed_by_hand_is_drift_and_is_changed_back_in_place(
+    cloud: Cloud, everything: dict[Any, Created]
+) -> None:
+    ruleset = everything[pulumi_cloudflare.Ruleset]
+    zone: str = ruleset.outputs["zoneId"]
+    rules: Any = [{"action": "block", "expression": 'http.request.method eq "PATCH"'}]
+    cloud.api.rulesets.update(ruleset.id, zone_id=zone, rules=rules)
+    now = cloud.read(pulumi_cloudflare.Ruleset, ruleset)
+    assert now and [rule["expression"] for rule in now["rules"]] == ['http.request.method eq "PATCH"']
+    again = cloud.of(pulumi_cloudflare.Ruleset).update(ruleset.id, now, {**RULESET, "zoneId": zone})
+    assert again["rules"] == ruleset.outputs["rules"]
+    assert cloud.read(pulumi_cloudflare.Ruleset, Created(ruleset.id, again)) == again
 
 
 def test_the_fallback_origin_of_a_zone_is_set_changed_and_removed(cloud: Cloud) -> None:
