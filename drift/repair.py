@@ -15,7 +15,7 @@ from drift import DriftError
 from drift.__main__ import differences, main
 from drift.pending import adopt
 from drift.search import found
-from drift.state import State, read
+from drift.state import State, read, tag_of
 
 app = typer.Typer(add_completion=False)
 
@@ -53,7 +53,7 @@ def _state(stack: str) -> State:
     if exported["deployment"].get("resources"):
         return read(exported)
     project: str = yaml.safe_load(Path("Pulumi.yaml").read_text())["name"]
-    return State(project, stack, [])
+    return State(tag_of(project), stack, [])
 
 
 def _pulumi(*arguments: str) -> str:

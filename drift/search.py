@@ -81,6 +81,19 @@ def _certificate(inputs: Inputs) -> Found:
                 yield arn
 
 
+def _policy(inputs: Inputs) -> Found:
+    for page in _client("iam", inputs).get_paginator("list_policies").paginate(Scope="Local"):
+        yield from (each["Arn"] for each in page["Policies"] if each["PolicyName"] == inputs["name"])
+
+
+def _oidc_provider(inputs: Inputs) -> Found:
+    # The ARN of an identity provider ends with its URL without the scheme (IAM User Guide, "IAM identifiers").
+    host = inputs["url"].removeprefix("https://")
+    for each in _client("iam", inputs).list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        if each["Arn"].partition("/")[2] == host:
+            yield each["Arn"]
+
+
 def _topic(inputs: Inputs) -> Found:
     for page in _client("sns", inputs).get_paginator("list_topics").paginate():
         yield from (each["TopicArn"] for each in page["Topics"] if each["TopicArn"].endswith(f":{inputs['name']}"))
@@ -157,6 +170,8 @@ _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
     "aws:ec2/subnet:Subnet": _ec2("describe_subnets", "Subnets", "SubnetId", cidrBlock="CidrBlock", vpcId="VpcId"),
     "aws:ec2/vpc:Vpc": _ec2("describe_vpcs", "Vpcs", "VpcId", cidrBlock="CidrBlock"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _ec2("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", vpcId="VpcId"),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _oidc_provider,
+    "aws:iam/policy:Policy": _policy,
     "aws:kms/key:Key": _key,
     "aws:kms/replicaKey:ReplicaKey": _key,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _mapping,

@@ -28,7 +28,7 @@ class Resource:
 @dataclass(frozen=True)
 class State:
     """The resources in one stack's Pulumi state. Every resource of the stack has the tags `project` and `environment`,
-    with the values of the fields of the same names.
+    with the values of the fields of the same names. `tag_of` returns the value of `project`.
     """
 
     project: str
@@ -42,6 +42,13 @@ class State:
 
     def of_type(self, type_token: str) -> list[Resource]:
         return [resource for resource in self.resources if resource.type == type_token]
+
+
+def tag_of(project: str) -> str:
+    """Returns the tag `project` of the resources of a Pulumi project. The resources of `bootstrap/` have the tags of
+    artifact-edge with the environment `bootstrap`.
+    """
+    return project.removesuffix("-bootstrap")
 
 
 def read(export: Any) -> State:
@@ -60,4 +67,4 @@ def read(export: Any) -> State:
         # The stack only reads external resources. Another owner created them, so they do not have the stack's tags.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
-    return State(project, environment, resources)
+    return State(tag_of(project), environment, resources)

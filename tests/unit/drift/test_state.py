@@ -31,6 +31,16 @@ def test_only_resources_of_the_stack_count() -> None:
     assert [(each.id, each.arn) for each in state.resources] == [("b", "arn:aws:s3:::b")]
 
 
+def test_the_resources_of_bootstrap_have_the_tags_of_the_project_that_it_prepares() -> None:
+    urn = "urn:pulumi:bootstrap::artifact-edge-bootstrap::pulumi:pulumi:Stack::artifact-edge-bootstrap-bootstrap"
+    state = read({"deployment": {"resources": [{**STACK, "urn": urn}]}})
+    assert (state.project, state.environment, state.prefix) == (
+        "artifact-edge",
+        "bootstrap",
+        "artifact-edge-bootstrap",
+    )
+
+
 @pytest.mark.parametrize("document", [{}, {"deployment": None}, {"version": 3, "deployment": {"resources": []}}])
 def test_a_document_without_resources_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(DriftError, match="pulumi stack export --stack <stack>"):
