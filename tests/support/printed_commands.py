@@ -54,14 +54,25 @@ class Block:
 
 def blocks(page: Path) -> Iterator[Block]:
     """Yields the blocks of a page that are marked as `sh`."""
-    lines = page.read_text().splitlines()
+    for line, text in _fenced(page.read_text()):
+        yield Block(page, line, text)
+
+
+def blocks_of(text: str) -> list[str]:
+    """Returns the blocks in a part of a page that are marked as `sh`."""
+    return [block for _, block in _fenced(text)]
+
+
+def _fenced(text: str) -> Iterator[tuple[int, str]]:
+    """Yields each block that is marked as `sh`, with the number of its first line."""
+    lines = text.splitlines()
     start: int | None = None
     for number, line in enumerate(lines):
         if start is None and line.strip() == "```sh":
             start = number + 1
         elif start is not None and line.strip() == "```":
             indent = len(line) - len(line.lstrip())
-            yield Block(page, start + 1, "\n".join(each[indent:] for each in lines[start:number]))
+            yield start + 1, "\n".join(each[indent:] for each in lines[start:number])
             start = None
 
 

@@ -1,0 +1,174 @@
+"""Runs the runbooks of docs/state.md on the bootstrap stack, in the order of the page.
+
+The state moves from a directory into the bucket that the stack creates, as the page says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from emulation import services
+from emulation.engine.environment import shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import Sandbox
+from local.checkout import CHECKOUT
+from tests.support.runbooks import Runbook, runbook
+from tests.support.sandbox.operator_shell import OperatorShell
+
+PAGE = "docs/state.md"
+LOOPBACK = "127.99"
+PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
+BUCKET = "artifact-edge-state-example"
+STACK = {"<stack>": "bootstrap"}
+NO_CHANGES = "pulumi preview --expect-no-changes"
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[OperatorShell]:
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    directory.chmod(0o755)
+    sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)
+    checkout = directory / "checkout"
+    checkout.mkdir()
+    for entry in CHECKOUT.iterdir():
+        if entry.name not in (".git", ".sandbox", "bootstrap"):
+            (checkout / entry.name).symlink_to(entry)
+    shutil.copytree(CHECKOUT / "bootstrap", checkout / "bootstrap")
+    try:
+        services.start(sandbox, services.CLOUDS)
+        environment = shell_environment(ensure_engine(print), sandbox, passphrase="")
+        home = {"HOME": str(directory / "home")}
+        yield OperatorShell(checkout, environment | home, directory / "commands")
+    finally:
+        services.stop_all(sandbox)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def blocks_of(cut_off: Runbook) -> list[str]:
+    """Returns the commands of "An update that was cut off" for the bootstrap stack."""
+    return cut_off.blocks({**STACK, "--stack prod": "--stack bootstrap", "<urn>": "PARENT"})
+
+
+def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> None:
+    """Starts a command, and kills all of its processes as soon as the condition holds."""
+    process = subprocess.Popen(
+        ["bash", "-c", command], cwd=shell.directory, env=shell.environment, start_new_session=True
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert process.poll() is None and time.monotonic() < deadline
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def role_exists(name: str) -> Callable[[], bool]:
+    """Returns a function that returns whether the emulated AWS has this role of bootstrap."""
+    url = f"http://{LOOPBACK}.0.1:5000"
+    iam: Any = cast(Any, boto3).client(
+        "iam", "us-east-1", endpoint_url=url, aws_access_key_id="any", aws_secret_access_key="any"
+    )
+
+    def exists() -> bool:
+        try:
+            iam.get_role(RoleName=f"artifact-edge-bootstrap-{name}")
+        except iam.exceptions.NoSuchEntityException:
+            return False
+        return True
+
+    return exists
+
+
+def test_the_state_of_bootstrap_moves_into_its_bucket(shell: OperatorShell) -> None:
+    create, move = runbook(PAGE, "Bootstrap").blocks({"<bucket>": BUCKET})
+    shell.run(create)
+    shell.run(move)
+    assert shell.environment["PULUMI_BACKEND_URL"].startswith("s3://")
+    assert f"s3://{BUCKET}/dev?region=us-east-1" in shell.run("pulumi stack output")
+
+
+def test_a_killed_update_leaves_a_lock_and_is_repaired_as_the_page_says(shell: OperatorShell) -> None:
+    lock, cut_off = runbook(PAGE, "A lock that nobody holds"), runbook(PAGE, "An update that was cut off")
+    shell.run("pulumi config set --path 'artifact-edge-bootstrap:environments[3]' test")
+    killed_when(shell, "pulumi up --yes --skip-preview", role_exists("test-deploy"))
+    refused = " ".join(shell.run("pulumi up", status=1).split())
+    (printed,) = re.findall(r"```text\n(.*?)```", lock.text, re.DOTALL)
+    assert " ".join(printed.split()) in refused
+    assert "created by" in refused and "(pid " in refused
+    (unlock,) = lock.blocks(STACK)
+    shell.run(unlock)
+
+    repair, again, *_ = blocks_of(cut_off)
+    assert "have the same resources" in shell.run(repair)
+    shell.run(again)
+    assert role_exists("test-deploy")()
+    shell.run(NO_CHANGES)
+
+
+def test_a_resource_that_the_state_lacks_is_listed_and_imported(shell: OperatorShell) -> None:
+    cut_off = runbook(PAGE, "An update that was cut off")
+    *_, adopt, compare = blocks_of(cut_off)
+    assert "no drift" in shell.run(compare)
+    urns = re.findall(r"URN: (\S+)", shell.run(cut_off.command("pulumi stack --show-urns")))
+    (role,) = (urn for urn in urns if urn.endswith("aws:iam/role:Role::prod-deploy"))
+    (parent,) = (urn for urn in urns if urn.endswith("::artifact-edge:bootstrap:Roles::roles"))
+    shell.run(f"pulumi state delete '{role}' --target-dependents --force")
+    repair, *_ = blocks_of(cut_off)
+    assert "missing from the state: " in shell.run(repair, status=1)
+    shell.run(adopt.replace("PARENT", f"'{parent}'"))
+    assert "no drift" in shell.run(compare)
+    shell.run("pulumi up")
+
+
+def test_a_preview_shows_that_the_checkout_is_older_than_the_state(shell: OperatorShell) -> None:
+    runbook(PAGE, "An older checkout").command("pulumi up")
+    config = shell.directory / "Pulumi.bootstrap.yaml"
+    newer = config.read_bytes()
+    shell.run("pulumi config rm --path 'artifact-edge-bootstrap:environments[3]'")
+    assert "aws:iam:Role test-deploy delete" in shell.run("pulumi preview")
+    config.write_bytes(newer)
+
+
+def test_an_older_state_is_put_back(shell: OperatorShell) -> None:
+    before = json.loads(shell.run("pulumi stack export"))
+    wrong = runbook(PAGE, "A state that is wrong")
+    key = "bootstrap/.pulumi/stacks/artifact-edge-bootstrap/bootstrap.json"
+    list_versions = wrong.command("aws s3api list-object-versions")
+    newest = f"--bucket {BUCKET} --prefix {key} --query 'Versions[?IsLatest].VersionId' --output text"
+    id = shell.run(f"{list_versions} {newest}").split()[0]
+    (role,) = (each["urn"] for each in before["deployment"]["resources"] if each["urn"].endswith("Role::prod-deploy"))
+    shell.run(f"pulumi state delete '{role}' --target-dependents --force")
+    assert "prod-deploy create" in shell.run("pulumi preview")
+    values = {"<bucket>": BUCKET, "<environment>": "bootstrap", "/artifact-edge/": "/artifact-edge-bootstrap/"}
+    (restore,) = wrong.blocks({**STACK, **values, "<id>": id})
+    shell.run(restore)
+    shell.run(NO_CHANGES)
+
+
+def test_a_state_with_an_empty_attribute_file_is_read_again(shell: OperatorShell, tmp_path: Path) -> None:
+    unreadable = runbook(PAGE, "A state that cannot be read")
+    backend = f"PULUMI_BACKEND_URL=file://{tmp_path} PULUMI_CONFIG_PASSPHRASE=any"
+    read = f"{backend} pulumi stack export --stack probe"
+    shell.run(
+        f"(cd {tmp_path} && printf 'name: probe\nruntime: python\n' > Pulumi.yaml && {backend} pulumi stack init probe)"
+    )
+    in_project = f"(cd {tmp_path} && {read})"
+    (attributes,) = tmp_path.rglob("probe.json.attrs")
+    attributes.write_bytes(b"")
+    assert "error: failed to load checkpoint: EOF" in shell.run(in_project, status=1)
+    unreadable.command("error: failed to load checkpoint: EOF")
+    (remove,) = unreadable.blocks({"<directory of states>": str(tmp_path)})
+    shell.run(f"({remove}\n)")
+    shell.run(in_project)

@@ -1,0 +1,64 @@
+"""Reads the runbooks in the documentation, so that tests run their commands as printed.
+
+A runbook is a section of a page. tests/unit/docs/test_runbooks.py checks that each one has a test that runs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.printed_commands import CHECKOUT, blocks_of
+
+# The pages whose sections are runbooks.
+PAGES = ("docs/operations.md", "docs/state.md", "docs/deploying.md")
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """A section of a page. `text` has everything below its heading, up to the next heading."""
+
+    page: str
+    heading: str
+    text: str
+
+    def blocks(self, values: Mapping[str, str]) -> list[str]:
+        """Returns the blocks of shell commands in the order in which the page prints them.
+
+        `values` maps parts of the printed text, such as `<stack>`, to what they are in the test. Each of these parts
+        must be in the text, and no placeholder may be left.
+        """
+        return [self._filled(block, values) for block in blocks_of(self.text)]
+
+    def command(self, printed: str, values: Mapping[str, str] | None = None) -> str:
+        """Returns a command that the runbook prints within a sentence."""
+        sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", self.text)
+        spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences)}
+        assert printed in spans, f"{self.page}: {self.heading!r} does not print `{printed}`"
+        return self._filled(printed, values or {})
+
+    def _filled(self, text: str, values: Mapping[str, str]) -> str:
+        for printed, value in values.items():
+            assert printed in self.text, f"{self.page}: {self.heading!r} does not print {printed}"
+            text = text.replace(printed, value)
+        left = re.findall(r"<[a-zA-Z][\w ]*>", text)
+        assert left == [], f"{self.page}: {self.heading!r} has placeholders without values: {left}"
+        return text
+
+
+def runbook(page: str, heading: str) -> Runbook:
+    """Returns the section of a page with this heading."""
+    return Runbook(page, heading, sections(page)[heading])
+
+
+def sections(page: str) -> dict[str, str]:
+    """Returns the text of each section of a page by its heading."""
+    _, *parts = re.split(r"(?m)^#+ (?=\S)", _without_comments((CHECKOUT / page).read_text()))
+    found = [part.partition("\n") for part in parts]
+    return {heading: text for heading, _, text in found}
+
+
+def _without_comments(page: str) -> str:
+    """Indents comments of shell blocks that begin a line, because they look like headings."""
+    return re.sub(r"(?ms)^```.*?^```$", lambda block: re.sub(r"(?m)^#", " #", block[0]), page)

@@ -1,0 +1,54 @@
+"""A shell in which a test runs the commands of a runbook one after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.checkout import CHECKOUT
+
+
+class OperatorShell:
+    """Runs scripts in one directory. Each script begins with the variables and the directory that the last one left.
+
+    `commands` is a directory for the command `aws`, which every runbook may call.
+    """
+
+    def __init__(self, directory: Path, environment: Mapping[str, str], commands: Path) -> None:
+        commands.mkdir(exist_ok=True)
+        aws = commands / "aws"
+        aws.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.support.aws_command "$@"\n')
+        aws.chmod(0o755)
+        self._after = commands / "after.json"
+        self.directory = directory
+        self.environment = {
+            **os.environ,
+            **environment,
+            "PYTHONPATH": str(CHECKOUT),
+            "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
+            # The page's reader answers "yes" to these questions.
+            "PULUMI_SKIP_CONFIRMATIONS": "true",
+        }
+
+    def run(self, script: str, *, status: int = 0) -> str:
+        """Runs a script, and returns its output and error output. Fails if its exit status is not `status`."""
+        save = "import json, os, sys; json.dump([os.getcwd(), dict(os.environ)], open(sys.argv[1], 'w'))"
+        done = subprocess.run(
+            ["bash", "-c", f'set -eu -o pipefail\n{script}\n"{sys.executable}" -c "{save}" "{self._after}"'],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, f"{script}\n{done.stdout}"
+        if done.returncode == 0:
+            directory, self.environment = json.loads(self._after.read_text())
+            self.directory = Path(directory)
+        return done.stdout
