@@ -1,23 +1,24 @@
-"""Encodes the documents through which the edge worker gets the edge policy.
+"""Encodes the documents through which the edge worker gets the edge policy and the data set of advisories.
 
 | form | written by | read by |
 | --- | --- | --- |
 | item `current` of the metadata database | `registry/edge_policy/versions.py` | the metadata API |
+| item `data-sets` of the metadata database (contract/advisories.py) | registry/advisories | the metadata API |
 | feed document of the metadata API | `feed_document` | `workers/edge/src/policies.ts` |
 | entry in Workers KV, for isolates without a feed document | `encode_entry` | `workers/edge/src/policies.ts` |
 | object at the origin: a policy's text | `registry/edge_policy/versions.py` | `workers/edge/src/policies.ts` |
 
-A policy is identified by the SHA-256 digest of its text. All forms except the last contain the digests of the latest
-policies, with the newest first. The edge applies the first policy that it accepts.
+A policy is identified by the SHA-256 digest of its text, and a data set by that of its index. The first four forms
+contain the digests of the latest ones, with the newest first. The edge applies the first one that it accepts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# The partition of the metadata database whose only item contains the digests of the latest policies.
+# The partition of the metadata database whose items contain the digests of the latest policies and data sets.
 PARTITION = "edge-policy"
 CURRENT = "current"
 # A name that sorts before the names of all items, so a query for later names returns the whole partition.
@@ -41,12 +42,19 @@ def object_key(digest: str) -> str:
     return f"edge-policies/{digest}.json"
 
 
-def feed_document(current: Mapping[str, Any] | None, read: float) -> str:
-    """Returns the feed document. `current` is the database's item, read at the time `read`, in seconds since 1970."""
-    document = {"version": _FORMAT, "read": read, "policies": list(current["policies"]) if current else []}
+def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
+    """Returns the feed document. `items` are those of the partition, read at the time `read`, in seconds since 1970."""
+    found: dict[str, Any] = {}
+    for item in items:
+        found |= item
+    document = {"version": _FORMAT, "read": read, **_digests(found.get("policies", ()), found.get("advisories", ()))}
     return json.dumps(document, separators=(",", ":"))
 
 
-def encode_entry(digests: Sequence[str]) -> bytes:
-    """Returns the entry in Workers KV for the policies with these digests, the newest first."""
-    return json.dumps({"version": _FORMAT, "policies": list(digests)}, separators=(",", ":")).encode()
+def encode_entry(policies: Sequence[str], advisories: Sequence[str]) -> bytes:
+    """Returns the entry in Workers KV for the policies and the data sets with these digests, the newest first."""
+    return json.dumps({"version": _FORMAT, **_digests(policies, advisories)}, separators=(",", ":")).encode()
+
+
+def _digests(policies: Sequence[str], advisories: Sequence[str]) -> dict[str, list[str]]:
+    return {"policies": list(policies), "advisories": list(advisories)}

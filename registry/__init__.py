@@ -7,6 +7,7 @@
 | catalog/ | packages' metadata records, the audit log and the outbox |
 | delivery/ | delivery of committed changes to readers: documents, purges, quarantine, metrics |
 | tokens/ | clients' tokens and grants, and the re-sync of their entries at the edge |
+| advisories/ | the import of advisories: OSV records, and the data set that the edge reads |
 | edge_policy/ | the edge policy: its document, and its versions |
 | importing/ | bulk import of existing packages and images |
 | cloudflare/ | the client of Workers KV and cache purges, which the functions in workers/ share |

@@ -7,7 +7,18 @@ import sys
 import typer
 
 from registry import RegistryError
-from registry.commands import edge, entitlements, imports, keys, packages, purges, replication, tokens, visible
+from registry.commands import (
+    advisories,
+    edge,
+    entitlements,
+    imports,
+    keys,
+    packages,
+    purges,
+    replication,
+    tokens,
+    visible,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(keys.app, name="keys")
@@ -20,6 +31,7 @@ app.add_typer(packages.tag_app, name="tag")
 app.add_typer(purges.app, name="purges")
 app.add_typer(replication.app, name="replication")
 app.add_typer(edge.app, name="edge")
+app.add_typer(advisories.app, name="advisories")
 
 
 @app.callback()

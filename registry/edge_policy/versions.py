@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contract.edge_policies import CURRENT, ENTRY, KNOWN, PARTITION, encode_entry, object_key
+from contract.edge_policies import CURRENT, KNOWN, PARTITION, object_key
 from registry import RegistryError
 from registry.catalog import audit
 from registry.catalog.artifact import Blob
 from registry.catalog.audit import By
 from registry.clock import now
-from registry.cloudflare.api import CloudflareError
+from registry.edge_policy import entry
 from registry.edge_policy.document import Policy, parsed
 from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
@@ -86,7 +86,7 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
     item = target.repository.item(PARTITION, CURRENT)
     _expect(target, item, replaces)
     if _digests(item)[:1] == [policy.digest]:
-        return Changed(version(target, replaces), new=False, edge_error=_update_edge(target))
+        return Changed(version(target, replaces), new=False, edge_error=entry.update(target))
     return _change(target, by, policy, item)
 
 
@@ -104,7 +104,7 @@ def rollback(target: Target, by: By, number: int) -> Changed:
     restored = number or version(target, there).replaces
     policy = parsed(version(target, restored).text, f"version {restored}") if restored else Policy(format=1, rules=())
     if policy.digest == item.document["policies"][0]:
-        return Changed(version(target, there), new=False, edge_error=_update_edge(target))
+        return Changed(version(target, there), new=False, edge_error=entry.update(target))
     return _change(target, by, policy, item, restores=restored)
 
 
@@ -128,7 +128,7 @@ def _change(target: Target, by: By, policy: Policy, item: Item | None, restores:
     except Conflict:
         _expect(target, target.repository.item(PARTITION, CURRENT), there)
         raise
-    return Changed(made, new=True, edge_error=_update_edge(target))
+    return Changed(made, new=True, edge_error=entry.update(target))
 
 
 def _expect(target: Target, item: Item | None, replaces: int) -> None:
@@ -143,22 +143,6 @@ def _expect(target: Target, item: Item | None, replaces: int) -> None:
         f"{replaces}; get that version (python -m registry edge policy get), apply your change to it, and use "
         f"--replaces {there}"
     )
-
-
-def _update_edge(target: Target) -> str:
-    """Writes the digests of the latest policies to the entry in Workers KV.
-
-    Returns the reason of a failure, or an empty text. A failure raises no error, because the change is committed
-    already. Repeats the write until the policies in the database have not changed during a write.
-    """
-    written: Sequence[str] = ()
-    try:
-        while (digests := _digests(target.repository.item(PARTITION, CURRENT))) != written:
-            target.edge.write_entry(ENTRY, encode_entry(digests))
-            written = digests
-    except (CloudflareError, RegistryError) as error:
-        return str(error)
-    return ""
 
 
 def _digests(item: Item | None) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The metadata API's feed of edge policies (contract/edge_policies.py)."""
+"""The metadata API's feed of edge policies and of data sets of advisories (contract/edge_policies.py)."""
 
 from __future__ import annotations
 
@@ -18,5 +18,4 @@ def policies_feed() -> Feed:
 
 
 def _document(database: Database, now: float) -> str:
-    items = list(database.documents(PARTITION, BEFORE))
-    return feed_document(json.loads(items[0]) if items else None, now)
+    return feed_document([json.loads(item) for item in database.documents(PARTITION, BEFORE)], now)

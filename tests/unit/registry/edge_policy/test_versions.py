@@ -51,7 +51,7 @@ def test_a_policy_is_stored_for_the_edge_before_it_is_named(network: Network) ->
     digest = policy("first").digest
     assert network.get(f"edge-policies/{digest}.json").decode() == policy("first").text
     assert named(network) == [digest]
-    assert entry(network) == {"version": 1, "policies": [digest]}
+    assert entry(network) == {"version": 1, "policies": [digest], "advisories": []}
 
 
 def test_each_version_has_its_author_its_time_and_the_version_before(network: Network) -> None:
@@ -143,7 +143,7 @@ def test_the_feed_names_the_policies_in_the_database(network: Network) -> None:
             return [json.dumps(dict(item.document)) for item in network.target.repository.items(partition, after=after)]
 
     empty = policies_feed().answer(Database(), 1000)
-    assert json.loads(empty.body) == {"version": 1, "read": 1000, "policies": []}
+    assert json.loads(empty.body) == {"version": 1, "read": 1000, "policies": [], "advisories": []}
     versions.put(network.target, CAROL, policy("first"), 0)
     full = policies_feed().answer(Database(), 1000)
     assert json.loads(full.body)["policies"] == [policy("first").digest]

@@ -1,0 +1,93 @@
+"""Encodes the data set of advisories, which the edge worker reads: known malware and vulnerabilities of packages.
+
+| form | key at the origin |
+| --- | --- |
+| index: the filter, and the digests of the shards | `advisories/<digest>.json` |
+| shard: the advisories of some packages | `advisories/shards/<digest>.json` |
+
+`registry/advisories` writes both. A digest is the SHA-256 of the object's text. The filter is a Bloom filter of all
+packages with advisories, so the worker reads shards only for packages that probably have some
+(workers/edge/src/advisories.ts).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# The item of the metadata database with the digests of the latest data sets, in the partition of the edge policy. The
+# feed of the edge policy contains them.
+CURRENT = "data-sets"
+
+# The number of data sets whose digests the edge gets. If the edge does not accept the newest one, it uses an older one.
+KNOWN = 3
+
+SHARDS = 256
+_FORMAT = 1
+_HASHES = 8  # a SHA-256 digest has 8 words of 32 bits, each of which sets one bit of the filter
+_BITS_MIN, _BITS_MAX = 1 << 10, 1 << 23
+
+
+def index_key(digest: str) -> str:
+    return f"advisories/{digest}.json"
+
+
+def shard_key(digest: str) -> str:
+    return f"advisories/shards/{digest}.json"
+
+
+def package_key(ecosystem: str, name: str) -> str:
+    """Returns the key of a package in a shard. `name` is the package's canonical name, in small letters."""
+    return f"{ecosystem}:{name}"
+
+
+def shard_of(key: str) -> int:
+    """Returns the number of the shard that holds the package with this key: the first byte of the key's SHA-256."""
+    return hashlib.sha256(key.encode()).digest()[0]
+
+
+class PackageFilter:
+    """A Bloom filter of package keys, with 8 to 16 bits for each key up to a limit of 1 MiB."""
+
+    def __init__(self, keys: int) -> None:
+        wanted = 1 << max(8 * keys - 1, 1).bit_length()
+        self._bits = min(max(wanted, _BITS_MIN), _BITS_MAX)
+        self._bytes = bytearray(self._bits // 8)
+
+    def add(self, key: str) -> None:
+        for at in self._positions(key):
+            self._bytes[at >> 3] |= 1 << (at & 7)
+
+    def __contains__(self, key: str) -> bool:
+        return all(self._bytes[at >> 3] & 1 << (at & 7) for at in self._positions(key))
+
+    @property
+    def text(self) -> str:
+        """The filter's bytes in Base64."""
+        return base64.b64encode(self._bytes).decode()
+
+    def _positions(self, key: str) -> list[int]:
+        digest = hashlib.sha256(key.encode()).digest()
+        words = [int.from_bytes(digest[4 * at : 4 * at + 4], "big") for at in range(_HASHES)]
+        return [word % self._bits for word in words]
+
+
+def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[str, Mapping[str, int]]) -> bytes:
+    """Returns the index of a data set.
+
+    `shards` has the digest of each shard, or an empty text for a shard without packages. `counts` has the numbers of
+    packages and advisories by ecosystem.
+    """
+    return _encoded({"version": _FORMAT, "shards": list(shards), "filter": known.text, "counts": counts})
+
+
+def encode_shard(packages: Mapping[str, Any]) -> bytes:
+    """Returns a shard. `packages` has the compiled advisories of each package by its key."""
+    return _encoded({"version": _FORMAT, "packages": packages})
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()

@@ -1,0 +1,128 @@
+"""Compiles advisories into a data set: shards with the advisories of each package, and an index of the shards.
+
+A temporary database on disk keeps the advisories until all are read, so the memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from contract.advisories import (
+    SHARDS,
+    PackageFilter,
+    encode_index,
+    encode_shard,
+    index_key,
+    package_key,
+    shard_key,
+    shard_of,
+)
+from registry.advisories.osv import Advisory, stored
+from registry.advisories.ranges import Bounds
+from registry.advisories.severity import highest
+from registry.catalog.artifact import Blob
+
+_JSON = "application/json"
+_SCHEMA = """
+    CREATE TABLE advisories (
+        shard INTEGER, package TEXT, id TEXT, modified TEXT, text TEXT, PRIMARY KEY (shard, package, id)
+    ) WITHOUT ROWID
+"""
+# Of two records with one ID, the one that was modified last is kept.
+_INSERT = """
+    INSERT INTO advisories VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+    SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
+"""
+
+# The numbers of packages, of advisories, and of advisories about malware, by ecosystem.
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The index of a data set, as an object to write."""
+
+    blob: Blob
+    counts: Counts
+
+    @property
+    def digest(self) -> str:
+        return self.blob.sha256
+
+
+class DataSet:
+    """A data set in the making. `file` is the path of the temporary database."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute(_SCHEMA)
+        self._shards = [""] * SHARDS
+
+    def add(self, advisories: Sequence[Advisory]) -> None:
+        rows: list[tuple[int, str, str, str, str]] = []
+        for each in advisories:
+            key = package_key(each.ecosystem, each.name)
+            rows.append((shard_of(key), key, each.id, each.modified, each.text))
+        self._database.executemany(_INSERT, rows)
+
+    def shards(self) -> Iterator[Blob]:
+        """Yields the shards that hold packages, one at a time."""
+        self._database.commit()
+        rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")
+        for number, of_shard in groupby(rows, key=lambda row: row[0]):
+            packages = {
+                package: compiled([stored(row[2]) for row in of_package])
+                for package, of_package in groupby(of_shard, key=lambda row: row[1])
+            }
+            body = encode_shard(packages)
+            digest = hashlib.sha256(body).hexdigest()
+            self._shards[number] = digest
+            yield Blob(shard_key(digest), body, _JSON, digest)
+
+    def index(self) -> Index:
+        """Returns the index. All shards must have been read before."""
+        (number,) = self._database.execute("SELECT COUNT(DISTINCT package) FROM advisories").fetchone()
+        known, counts = PackageFilter(number), dict[str, Counter[str]]()
+        rows = self._database.execute(
+            "SELECT package, COUNT(*), SUM(id LIKE 'MAL-%') FROM advisories GROUP BY shard, package"
+        )
+        for package, advisories, malware in rows:
+            known.add(package)
+            ecosystem: str = package.partition(":")[0]
+            counts.setdefault(ecosystem, Counter()).update(packages=1, advisories=advisories, malware=malware)
+        body = encode_index(self._shards, known, counts)
+        digest = hashlib.sha256(body).hexdigest()
+        return Index(Blob(index_key(digest), body, _JSON, digest), counts)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def compiled(advisories: Sequence[Advisory]) -> dict[str, Any]:
+    """Returns the advisories of one package in the form of a shard.
+
+    An advisory without a stated severity gets the one of another advisory about the same vulnerability.
+    """
+    bounds = Bounds(advisories[0].ecosystem, [each.affected for each in advisories])
+    listed: list[dict[str, Any]] = []
+    for each in advisories:
+        spans = bounds.spans(each.affected)
+        if not spans:
+            continue
+        level = each.level
+        if level == "unknown":
+            level = highest(other.level for other in advisories if other.level != "malware" and _is_same(each, other))
+        listed.append({"id": each.id, "level": level, "aliases": list(each.aliases), "spans": spans})
+    return {"bounds": bounds.texts, "advisories": listed}
+
+
+def _is_same(one: Advisory, other: Advisory) -> bool:
+    return not {one.id, *one.aliases}.isdisjoint({other.id, *other.aliases})

@@ -1,0 +1,77 @@
+"""Reads OSV records from archives and directories, one at a time."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry import RegistryError
+
+_SUFFIX = ".json"
+_MOST_BYTES = 16 * 1024 * 1024  # the largest records in public databases have some 100 KB
+
+
+@dataclass(frozen=True)
+class Record:
+    """The text of one record. `title` is its file, or the archive and the file in it. `error` is set without a text."""
+
+    title: str
+    text: bytes = b""
+    error: str = ""
+
+
+def records(source: Path) -> Iterator[Record]:
+    """Yields the records in a zip archive or below a directory: each file whose name ends in .json.
+
+    Raises RegistryError for a source that is neither an archive nor a directory, or that holds no record.
+    """
+    if not source.exists():
+        raise RegistryError(f"{source}: no such file or directory; name a zip archive or a directory of OSV records")
+    found = False
+    for record in _in_directory(source) if source.is_dir() else _in_archive(source):
+        found = True
+        yield record
+    if not found:
+        raise RegistryError(f"{source}: holds no file whose name ends in {_SUFFIX}; name an export of OSV records")
+
+
+def _in_directory(source: Path) -> Iterator[Record]:
+    for directory, folders, files in os.walk(source):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(directory) / name
+            if path.suffix != _SUFFIX:
+                continue
+            try:
+                size = path.stat().st_size
+                yield _sized(str(path), size) or Record(str(path), path.read_bytes())
+            except OSError as error:
+                yield Record(str(path), error=f"cannot be read: {error.strerror}")
+
+
+def _in_archive(source: Path) -> Iterator[Record]:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            for member in archive.infolist():
+                if not member.is_dir() and member.filename.endswith(_SUFFIX):
+                    yield _member(archive, member, f"{source}: {member.filename}")
+    except (zipfile.BadZipFile, OSError) as error:
+        raise RegistryError(f"{source}: cannot be read as a zip archive: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str) -> Record:
+    try:
+        return _sized(title, member.file_size) or Record(title, archive.read(member))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        return Record(title, error=f"cannot be unpacked: {error}")
+
+
+def _sized(title: str, size: int) -> Record | None:
+    return (
+        Record(title, error=f"has {size} bytes, and a record takes at most {_MOST_BYTES}")
+        if size > _MOST_BYTES
+        else None
+    )

@@ -1,0 +1,36 @@
+"""Writes the entry in Workers KV that names the policies and the data sets of advisories to the edge.
+
+The edge reads the entry when it has no feed document of the metadata API.
+"""
+
+from __future__ import annotations
+
+from contract import advisories
+from contract.edge_policies import CURRENT, ENTRY, PARTITION, encode_entry
+from registry import RegistryError
+from registry.cloudflare.api import CloudflareError
+from registry.target import Target
+
+
+def update(target: Target) -> str:
+    """Writes the digests of the latest policies and data sets to the entry.
+
+    Returns the reason of a failure, or an empty text. A failure raises no error, because the change is committed
+    already. Repeats the write until the digests in the database have not changed during a write.
+    """
+    written = b""
+    try:
+        while (entry := _entry(target)) != written:
+            target.edge.write_entry(ENTRY, entry)
+            written = entry
+    except (CloudflareError, RegistryError) as error:
+        return str(error)
+    return ""
+
+
+def _entry(target: Target) -> bytes:
+    policies = target.repository.item(PARTITION, CURRENT)
+    data_sets = target.repository.item(PARTITION, advisories.CURRENT)
+    return encode_entry(
+        policies.document["policies"] if policies else (), data_sets.document["advisories"] if data_sets else ()
+    )
