@@ -49,12 +49,16 @@ class Fact:
 
 @dataclass(frozen=True)
 class Document:
-    """A mutable object that is rendered from metadata records. `body` is None if the object must not exist."""
+    """A mutable object that is rendered from metadata records. `body` is None if the object must not exist.
+
+    `following` lists what clients request next (contract/predictions.py).
+    """
 
     key: str
     content_type: str
     body: bytes | None
     digest: str = ""
+    following: str = ""
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,7 @@ def _opened(file: Path) -> _Tarball:
     contents: dict[str, Any] = {
         "fileCount": len(sizes),
         "unpackedSize": sum(sizes.values()),
+        "size": file.stat().st_size,
         "hasShrinkwrap": "npm-shrinkwrap.json" in sizes,
         "gyp": any("/" not in path and path.endswith(".gyp") for path in sizes),
         "binFiles": bin_files(manifest, sizes),

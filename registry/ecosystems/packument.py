@@ -13,7 +13,9 @@ from typing import Any
 
 import semver
 
+from contract.predictions import encode
 from registry.catalog.artifact import Document, Known, Reader
+from registry.ecosystems.npm_releases import releases
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.upstream import PACKAGE
 
@@ -73,12 +75,17 @@ class NpmPackage:
                 for version, manifest in versions.items()
             },
         }
+        sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
+        following = encode(releases(versions, tags.get("latest", ""), sizes))
         return [
-            Document(f"npm/{self.name}/packument.json", "application/json", json.dumps(full).encode()),
+            Document(
+                f"npm/{self.name}/packument.json", "application/json", json.dumps(full).encode(), following=following
+            ),
             Document(
                 f"npm/{self.name}/packument.abbreviated.json",
                 "application/vnd.npm.install-v1+json",
                 json.dumps(abbreviated).encode(),
+                following=following,
             ),
         ]
 

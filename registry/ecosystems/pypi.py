@@ -27,6 +27,7 @@ from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
 from registry.ecosystems.python_archives import CoreMetadata, core_metadata, sdist_metadata, wheel_metadata
 from registry.ecosystems.python_names import DistributionName, NotInstallable, is_wheel, parsed
+from registry.ecosystems.python_releases import requirements
 from registry.ecosystems.simple import Listing, PypiIndex, PypiProject
 
 
@@ -92,6 +93,8 @@ def _artifact(
     if metadata.requires_python != normalized:
         # The original text has a separate record, because `file#` records never change and hold the normalized text.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
+    if projects := requirements(metadata.requires):
+        facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))
     listed = Change(PypiIndex(), [Fact(f"project#{name}", {"name": name})])
     return Artifact(f"pypi {file.name}", blobs, [Change(PypiProject(name), facts), listed])
 

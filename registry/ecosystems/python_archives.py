@@ -10,7 +10,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
@@ -50,6 +50,7 @@ class CoreMetadata:
     name: str = ""
     version: str = ""
     requires_python: str = ""
+    requires: Sequence[str] = ()
 
 
 @dataclass
@@ -70,7 +71,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
         found = " ".join(str(headers.get(name, "")).split())
         return "" if found == "UNKNOWN" else found
 
-    return CoreMetadata(text("Name"), text("Version"), text("Requires-Python"))
+    requires = [str(each) for each in headers.get_all("Requires-Dist", [])]
+    return CoreMetadata(text("Name"), text("Version"), text("Requires-Python"), requires)
 
 
 def wheel_metadata(file: Path, project: str) -> bytes:

@@ -13,7 +13,9 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from contract.predictions import encode
 from registry.catalog.artifact import Document, Fact, Known, Reader
+from registry.ecosystems.python_releases import releases
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
@@ -86,9 +88,10 @@ def _upload_time(known: Known, filename: str) -> str:
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Three kinds of records can change:
+    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Four kinds of records can change:
     `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a normalized one),
-    and `upstream#<filename>` (what another index stated about an imported file).
+    `requires#<filename>` (the projects that the file requires), and `upstream#<filename>` (what another index stated
+    about an imported file).
     """
 
     name: str
@@ -100,10 +103,14 @@ class PypiProject:
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
         """Renders the project's page as HTML and as JSON."""
         files = {name: known.facts[f"file#{name}"] for name in listed_files(known)}
-        html_page = self._html(files, known)
+        html_page, json_page = self._html(files, known), json.dumps(self._json(files, known))
+        installed = {name: fact for name, fact in files.items() if not yanked(known, name)}
+        required = {name: fact["projects"] for name, fact in known.of_kind("requires").items()}
+        following = encode(releases(installed, required))
+        start = f"pypi/simple/{self.name}"
         return [
-            Document(f"pypi/simple/{self.name}/index.html", "text/html; charset=utf-8", html_page.encode()),
-            Document(f"pypi/simple/{self.name}/index.json", _JSON, json.dumps(self._json(files, known)).encode()),
+            Document(f"{start}/index.html", "text/html; charset=utf-8", html_page.encode(), following=following),
+            Document(f"{start}/index.json", _JSON, json_page.encode(), following=following),
         ]
 
     def _path(self, filename: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from contract.predictions import NEXT
 from registry import RegistryError
 from registry.catalog.artifact import Blob, Document
 
@@ -102,6 +103,7 @@ class Origin:
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}
+        metadata |= {NEXT: document.following} if document.following else {}
         looks = document.body is None or not new
         for _ in range(_TRIES):
             validator, there = self._revision_of(document.key) if looks else ("", 0)

@@ -61,6 +61,7 @@ def test_npm_clients_find_the_tarball_by_its_digests(network: Network, samples: 
         body = network.get("npm/@acme/web/-/web-1.0.0.tgz")
         assert body == samples.files[1].read_bytes()
         assert manifest["dist"]["shasum"] == hashlib.sha1(body).hexdigest()  # noqa: S324  what npm asks for
+        assert network.head(f"npm/@acme/web/{document}").metadata["next"] == "1.0.0 @acme/greeting@^1.0.0"
     assert network.head("npm/@acme/web/packument.json").cache_control.startswith("public, max-age=5,")
     assert network.head("npm/@acme/web/-/web-1.0.0.tgz").cache_control.endswith("immutable")
     assert "npm/@acme/web/packument.json" in network.purged

@@ -2,8 +2,8 @@
 -- Renames Cloud Storage's metadata to S3's names, so that all origins look the same.
 
 local PASSED_ON = {}
-for name in ([[accept-ranges cache-control connection content-encoding content-length content-range content-type date etag
-  last-modified transfer-encoding x-amz-meta-digest x-amz-meta-published x-amz-meta-revision]])
+for name in ([[accept-ranges cache-control connection content-encoding content-length content-range content-type date
+  etag last-modified transfer-encoding x-amz-meta-digest x-amz-meta-next x-amz-meta-published x-amz-meta-revision]])
   :gmatch('%S+') do PASSED_ON[name] = true end
 
 local function strip()

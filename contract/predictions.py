@@ -1,0 +1,80 @@
+"""Encodes what clients request after they have read a document of a package, which the edge worker prefetches.
+
+The registry writes this list as metadata of the document, with the name NEXT. The list therefore reaches the edge with
+the document, without a request of its own. `workers/edge/src/successors.ts` decodes the list.
+
+    list       = release *( ";" release )
+    release    = [ "!" ] name *( " " dependency )
+    dependency = name [ "@" range ]
+
+A release is a version of an npm package, or a file of a Python project. The first release is the one that a client
+without a version range selects. `!` means that the edge does not prefetch the release's file. A dependency is a package
+of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. The list contains only
+direct dependencies, so it stays correct when a dependency changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+# The name of the metadata entry. Object stores prefix the name, as in `x-amz-meta-next`.
+NEXT = "next"
+
+# The most characters of a list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with object
+# metadata"). The other entries of a document need less than 300 bytes.
+CHARACTERS = 1500
+
+# The most releases in a list.
+RELEASES = 16
+
+# The edge does not prefetch files with more bytes. They would displace many small objects from the edge's cache.
+FILE_BYTES = 8 << 20
+
+# Characters that need no encoding. `;`, `!`, `%` and spaces are encoded, because they structure a list.
+_PLAIN = "@/^~<>=|*+.,-_()"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version or file in a list. `dependencies` maps names to ranges. An empty range allows every version."""
+
+    name: str
+    dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
+    prefetched: bool = True
+
+
+def encode(releases: Sequence[Release]) -> str:
+    """Returns the list of the given releases, the most important first.
+
+    While characters are left, the list gets the first release, its dependencies, the other releases, and their
+    dependencies, in this order.
+    """
+    kept = [[("" if each.prefetched else "!") + _text(each.name)] for each in releases[:RELEASES]]
+    left = CHARACTERS
+    encoded: list[list[str]] = []
+    for tokens, release in zip(kept, releases, strict=False):
+        left -= len(tokens[0]) + 1
+        if left < 0:
+            break
+        encoded.append(tokens)
+        if len(encoded) == 1:
+            left = _fill(tokens, release, left)
+    for tokens, release in list(zip(encoded, releases, strict=False))[1:]:
+        left = _fill(tokens, release, left)
+    return ";".join(" ".join(tokens) for tokens in encoded)
+
+
+def _fill(tokens: list[str], release: Release, left: int) -> int:
+    """Adds the dependencies of a release that fit, and returns the number of characters that are left."""
+    for name, wanted in release.dependencies.items():
+        token = _text(name) + (f"@{_text(wanted)}" if wanted else "")
+        if len(token) < left:
+            tokens.append(token)
+            left -= len(token) + 1
+    return left
+
+
+def _text(value: str) -> str:
+    return quote(value, safe=_PLAIN, errors="replace")

@@ -1,0 +1,82 @@
+"""Selects the files of a Python project that clients are most likely to install, with the projects that they require.
+
+Sources: pip's finder and uv's resolver (the highest stable version, wheels before sdists); PEP 425 (tags of wheels);
+PEP 508 (requirements).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from contract.predictions import FILE_BYTES, Release
+from registry.ecosystems.python_names import is_wheel
+
+# The most wheels for platforms that a list contains. Each name has some 70 characters.
+_PLATFORM_WHEELS = 8
+# The environment in which markers of requirements are evaluated: the most common one of servers.
+_ENVIRONMENT: Mapping[str, str] = {
+    "platform_release": "",
+    "platform_version": "",
+    "implementation_version": "3.12.0",
+    "os_name": "posix",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "python_version": "3.12",
+    "python_full_version": "3.12.0",
+    "extra": "",
+}
+
+
+def requirements(texts: Sequence[str]) -> list[str]:
+    """Returns the sorted names of the projects in the Requires-Dist fields `texts` that a client on Linux installs.
+
+    Requirements of extras and from URLs are left out.
+    """
+    return sorted({name for text in texts for name in _required(text)})
+
+
+def _required(text: str) -> Iterator[str]:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return
+    if requirement.url is None and (requirement.marker is None or requirement.marker.evaluate(_ENVIRONMENT)):
+        yield canonicalize_name(requirement.name)
+
+
+def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequence[str]]) -> Sequence[Release]:
+    """Returns the files of the highest stable version that clients install: a wheel for all platforms, or else wheels
+    for Linux on x86-64 and ARM, or else an sdist.
+
+    `files` maps the names of files to their metadata records, without yanked files. `required` maps names of files to
+    the projects that they require.
+    """
+    versions = {name: Version(fact["version"]) for name, fact in files.items()}
+    stable = {name: version for name, version in versions.items() if not version.is_prerelease} or versions
+    newest = sorted(name for name, version in stable.items() if version == max(stable.values()))
+    wheels = [name for name in newest if is_wheel(name)]
+    universal = [name for name in wheels if name.endswith("-none-any.whl") and "-py2-" not in name]
+    linux = sorted((name for name in wheels if "linux" in name and "musl" not in name), key=_python, reverse=True)
+    chosen = universal[:1] or linux[:_PLATFORM_WHEELS] or [name for name in newest if not is_wheel(name)][:1]
+    return [
+        Release(
+            name,
+            dict.fromkeys(required.get(name, ()), "") if name == chosen[0] else {},
+            int(files[name]["size"]) <= FILE_BYTES,
+        )
+        for name in chosen
+    ]
+
+
+def _python(wheel: str) -> tuple[int, bool]:
+    """Returns the sort key of a platform's wheel: the minor version of CPython, and x86-64 before other processors."""
+    tag = wheel.split("-")[-3]
+    return int(tag[3:]) if tag.startswith("cp3") and tag[3:].isdecimal() else 0, "x86_64" in wheel
