@@ -93,6 +93,22 @@ def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
     assert fetches(pop, path) == 1
 
 
+def test_a_range_is_its_bytes_although_l1_sends_the_whole_object(pop: OwnPop, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, body = publish(pop, "stale-ranges", MEGABYTE)
+    pop.entitlements.grant("reader-of-stale-ranges", "pypi:stale-ranges:pull")
+    monkeypatch.setattr(pop.shield, "headers", {"cache-control": "public, max-age=0"})
+    assert pop.request(path, "reader-of-stale-ranges").body == body
+    part = pop.request(path, "reader-of-stale-ranges", range="bytes=700000-700099")
+    assert (part.status, part.body) == (206, body[700_000:700_100])
+    assert part.headers["content-range"] == f"bytes 700000-700099/{MEGABYTE}"
+    beyond = pop.request(path, "reader-of-stale-ranges", range=f"bytes={MEGABYTE}-")
+    assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{MEGABYTE}")
+    several = pop.request(path, "reader-of-stale-ranges", range="bytes=0-1,5-6")
+    assert (several.status, several.body) == (200, body)
+    head = pop.request(path, "reader-of-stale-ranges", "HEAD", range="bytes=0-1")
+    assert (head.status, head.headers["content-length"]) == (200, str(MEGABYTE))
+
+
 def test_withdrawn_object_is_refused_although_l1_has_it(pop: OwnPop) -> None:
     path, body = publish(pop, "withdrawn")
     pop.entitlements.grant("reader-of-withdrawn", "pypi:withdrawn:pull")
