@@ -27,6 +27,9 @@ from contract.regions import Cloud
 # commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM metadata").
 USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 
+# The files of every machine that has a cache on local NVMe disks.
+NVME_FILES = Path(__file__).parent / "files"
+
 _CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}
 _PLACEHOLDER = re.compile(r"@([A-Z0-9_]+)@")
 
@@ -44,12 +47,18 @@ class MachineFile:
     content: str
 
 
-def files_of(tree: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
-    """Yields the files below `tree`, sorted by path, with `values` in the place of placeholders. `left_out` has the
+def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
+    """Yields the files below the trees, sorted by path, with `values` in the place of placeholders. `left_out` has the
     names of files that the machine does not get.
     """
-    for file in sorted(path for path in tree.rglob("*") if path.is_file() and path.name not in left_out):
-        path = "/" + file.relative_to(tree).as_posix()
+    found = {
+        file.relative_to(tree): file
+        for tree in trees
+        for file in tree.rglob("*")
+        if file.is_file() and file.name not in left_out
+    }
+    for relative, file in sorted(found.items()):
+        path = "/" + relative.as_posix()
         permissions = 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644
         content = file.read_text()
         if file.suffix == ".in":

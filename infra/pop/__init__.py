@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from infra.edge import ShieldNode
+from infra.machines.ec2 import Architecture
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Ports:
     """The TCP ports of a PoP. All but `https` are ports of the loopback address.
 
     `l1` is the port of Traffic Server. `misses` is the port at which Traffic Server reaches the worker after a miss.
-    `purges` is the port of the index of cache tags.
+    `purges` is the port of the index of cache tags. `entitlements` is the port of the service that takes the place of
+    Workers KV.
     """
 
     https: int = 443
     l1: int = 8081
     misses: int = 9100
     purges: int = 9101
+    entitlements: int = 9102
 
 
 @dataclass(frozen=True)
@@ -44,27 +47,42 @@ class Directories:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """The secrets, the certificate and the metadata table that a PoP machine reads with its IAM role.
+
+    The three secrets are in AWS Secrets Manager. `certificate_parameter` is the Parameter Store parameter that holds
+    the ARN of the certificate for the clients' hostname. Secrets and parameter are in `secret_region`. `table` is the
+    metadata table on DynamoDB, and `table_regions` are the regions of its replicas, the nearest first.
+    """
+
+    edge_secret: str
+    metadata_api_secret: str
+    purge_secret: str
+    secret_region: str
+    certificate_parameter: str
+    table: str
+    table_regions: Sequence[str]
+
+
+@dataclass(frozen=True)
 class PopSettings:
     """The settings of one PoP machine.
 
-    `hostname` is the name that clients use. `worker` is the bundle that is also deployed to Cloudflare, and `version`
-    identifies the bundle. `entitlements` is the address of the service that speaks the protocol of workerd's key-value
-    stores. `shield_authority` is a PEM certificate that shields' certificates must chain to; without one, they must
-    chain to a public authority. `network` limits the addresses that the worker may connect to, in workerd's terms.
-    `memory` and `disk` are the sizes of L1 as Traffic Server writes them.
+    `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
+    certificate that shields' certificates must chain to; without one, they must chain to a public authority. `network`
+    limits the addresses that the worker may connect to, in workerd's terms. `memory` is the size of L1 in memory, as
+    Traffic Server writes it.
     """
 
     hostname: str
-    worker: str
-    version: str
     shields: Sequence[ShieldNode]
     place: Place
-    entitlements: str
+    sources: Sources
     metadata_api: str = ""
     reserved_python_names: Sequence[str] = ()
+    architecture: Architecture = "amd64"
     processes: int = 4
     memory: str = "4G"
-    disk: str = "200G"
     network: str = "public"
     nginx_user: str = "www-data artifact-edge"
     shield_authority: str | None = None

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.edge import COMPATIBILITY_DATE, shields_binding
-from infra.machines.user_data import MachineFile, files_of
+from infra.machines.user_data import NVME_FILES, MachineFile, files_of
 from infra.pop import PopSettings
+from infra.pop.workerd import binary
 
 _FILES = Path(__file__).parent / "machine" / "files"
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
@@ -28,9 +29,8 @@ def render(settings: PopSettings) -> list[MachineFile]:
     etc = settings.directories.etc
     files = [
         replace(file, path=file.path.replace("/etc/artifact-edge", etc, 1))
-        for file in files_of(_FILES, _values(settings))
+        for file in files_of(NVME_FILES, _FILES, values=_values(settings))
     ]
-    files.append(MachineFile(f"{etc}/worker.js", 0o644, settings.worker))
     files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(
         MachineFile(f"{etc}/reserved_python_names.json", 0o644, json.dumps(list(settings.reserved_python_names)))
@@ -45,19 +45,21 @@ def _check(settings: PopSettings) -> None:
         raise PopSettingsError(
             f"hostname {settings.hostname!r} is not a host name; use lower case, such as packages.example.com"
         )
+    if not settings.sources.table_regions:
+        raise PopSettingsError("table_regions is empty; a PoP needs a replica of the metadata table")
     if not settings.shields:
         raise PopSettingsError("shields is empty; a PoP needs at least one shield machine")
     if not 1 <= settings.processes <= _MOST_PROCESSES:
         raise PopSettingsError(
             f"processes is {settings.processes}; a PoP runs 1 to {_MOST_PROCESSES} workerd processes"
         )
-    for name, size in (("memory", settings.memory), ("disk", settings.disk)):
-        if not _SIZE.fullmatch(size):
-            raise PopSettingsError(f"{name} is {size!r}; write a size such as 512M or 4G")
+    if not _SIZE.fullmatch(settings.memory):
+        raise PopSettingsError(f"memory is {settings.memory!r}; write a size such as 512M or 4G")
 
 
 def _values(settings: PopSettings) -> Mapping[str, str]:
-    ports, directories = settings.ports, settings.directories
+    ports, directories, sources = settings.ports, settings.directories, settings.sources
+    workerd = binary(settings.architecture)
     return {
         "ETC": directories.etc,
         "RUN": directories.run,
@@ -68,14 +70,22 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "MISSES_PORT": str(ports.misses),
         "PURGES_PORT": str(ports.purges),
         "HOSTNAME": settings.hostname,
-        "VERSION": settings.version,
         "COMPATIBILITY_DATE": COMPATIBILITY_DATE,
         "METADATA_API": settings.metadata_api,
-        "ENTITLEMENTS": settings.entitlements,
+        "ENTITLEMENTS_PORT": str(ports.entitlements),
         "NETWORK": settings.network,
         "NGINX_USER": settings.nginx_user,
         "MEMORY": settings.memory,
-        "DISK": settings.disk,
+        "EDGE_SECRET": sources.edge_secret,
+        "METADATA_API_SECRET": sources.metadata_api_secret,
+        "PURGE_SECRET": sources.purge_secret,
+        "SECRET_REGION": sources.secret_region,
+        "CERTIFICATE_PARAMETER": sources.certificate_parameter,
+        "TABLE": sources.table,
+        "TABLE_REGIONS": " ".join(sources.table_regions),
+        "WORKERD_URL": workerd.url,
+        "WORKERD_SHA256": workerd.sha256,
+        "PROCESSES": str(settings.processes),
         "PLACE": json.dumps({"latitude": str(settings.place.latitude), "longitude": str(settings.place.longitude)}),
         "SHIELD_AUTHORITIES": "trustBrowserCas = true"
         if settings.shield_authority is None
@@ -90,4 +100,4 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 def _servers(settings: PopSettings, socket: str) -> str:
     """Returns the lines of an NGINX upstream that name one socket of each workerd process."""
     run = settings.directories.run
-    return "\n    ".join(f"server unix:{run}/{socket}-{number}.sock;" for number in range(settings.processes))
+    return "\n    ".join(f"server unix:{run}/sockets/{socket}-{number}.sock;" for number in range(settings.processes))

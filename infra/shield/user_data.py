@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract.regions import Cloud, nearest_first
 from infra.blobs import Bucket, Store
-from infra.machines.user_data import UserDataError, check_size, cloud_config, files_of
+from infra.machines.user_data import NVME_FILES, UserDataError, check_size, cloud_config, files_of
 from infra.shield import BootSettings
 
 _MACHINE = Path(__file__).parent / "machine"
@@ -40,7 +40,8 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
         "ROLE_ARN": role_arn,
     }
     left_out = set[str]() if any(origin.store == "gcs" for origin in [*origins, *standby]) else _OF_CLOUD_STORAGE
-    rendered = cloud_config(_MACHINE / "cloud-config.yaml", files_of(_MACHINE / "files", values, left_out))
+    files = files_of(NVME_FILES, _MACHINE / "files", values=values, left_out=left_out)
+    rendered = cloud_config(_MACHINE / "cloud-config.yaml", files)
     check_size(
         rendered,
         cloud,

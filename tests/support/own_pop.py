@@ -25,7 +25,7 @@ from typing import Any
 from emulation.cloudflare.workerd import binary
 from infra.edge import ShieldNode
 from infra.edge.bundle import compile_worker
-from infra.pop import Directories, Place, PopSettings, Ports
+from infra.pop import Directories, Place, PopSettings, Ports, Sources
 from infra.pop.machine_files import render
 from tests.support.certificates import Authority
 from tests.support.waiting import eventually
@@ -98,19 +98,27 @@ class OwnPop:
         return [json.loads(line) for line in lines]
 
 
-def settings(root: Path, ports: Ports, entitlements: str, shields: Sequence[ShieldNode], authority: str) -> PopSettings:
+SOURCES = Sources(
+    edge_secret="artifact-edge/test/edge",
+    metadata_api_secret="artifact-edge/test/metadata-api",
+    purge_secret="artifact-edge/test/purge-signing",
+    secret_region="us-east-1",
+    certificate_parameter="/artifact-edge/test/pop-certificate",
+    table="artifact-edge-test-metadata",
+    table_regions=["us-east-1", "eu-west-1"],
+)
+
+
+def settings(root: Path, ports: Ports, shields: Sequence[ShieldNode], authority: str) -> PopSettings:
     """Returns the settings of a PoP whose directories are below `root`."""
     return PopSettings(
         hostname=HOSTNAME,
-        worker=compile_worker(ROOT / "workers" / "edge"),
-        version="the-version",
         shields=shields,
         place=Place(38.9, -77.4),
-        entitlements=entitlements,
+        sources=SOURCES,
         reserved_python_names=["acme-*"],
         processes=2,
         memory="32M",
-        disk="256M",
         network="local",
         nginx_user="root",
         shield_authority=authority,
@@ -122,14 +130,22 @@ def settings(root: Path, ports: Ports, entitlements: str, shields: Sequence[Shie
 def install(root: Path, pop: PopSettings, authority: Authority) -> None:
     """Writes the files of a PoP below `root`, with certificates that `authority` signs."""
     directories = pop.directories
-    for name in (directories.etc, f"{directories.run}/l1", f"{directories.cache}/l1", directories.log):
+    for name in (
+        directories.etc,
+        f"{directories.run}/l1",
+        f"{directories.run}/sockets",
+        f"{directories.cache}/l1",
+        directories.log,
+    ):
         Path(name).mkdir(parents=True)
+    (Path(directories.etc) / "storage.config").write_text(f"{directories.cache}/l1 256M\n")
     for file in render(pop):
         target = Path(file.path) if file.path.startswith(directories.etc) else root / file.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.content)
         target.chmod(file.permissions)
     run = Path(directories.run)
+    (run / "worker.js").write_text(compile_worker(ROOT / "workers" / "edge"))
     for name, host in (("server", HOSTNAME), ("client", "edge")):
         certificate, key = authority.issue(host)
         (run / f"{name}.pem").write_text(certificate)
@@ -153,18 +169,24 @@ def running_pop(root: Path) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`."""
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
-    certificate, key = authority.issue("localhost")
     with contextlib.ExitStack() as stack:
-        tls = _server_tls(root, authority, certificate, key)
-        shield_port = stack.enter_context(_serving(_shield_handler(shield), tls))
+        shield_port = stack.enter_context(serving_shield(root, authority, shield))
         store_port = stack.enter_context(_serving(_store_handler(entitlements)))
-        https, *loopback = free_ports(4)
+        https, l1, misses, purges = free_ports(4)
         nodes = [ShieldNode(f"localhost:{shield_port}", "us-east-1")]
-        pop = settings(root, Ports(https, *loopback), f"127.0.0.1:{store_port}", nodes, authority.certificate)
+        pop = settings(root, Ports(https, l1, misses, purges, store_port), nodes, authority.certificate)
         install(root, pop, authority)
         started = _start(root, pop, stack)
         workers = started[1 : 1 + pop.processes]
         yield OwnPop(https, pop.directories, root / "ca.pem", shield, entitlements, lambda: _end(workers))
+
+
+@contextlib.contextmanager
+def serving_shield(root: Path, authority: Authority, shield: Shield) -> Generator[int]:
+    """Serves the objects of a shield on a free port, and yields the port. `authority` signs all certificates."""
+    certificate, key = authority.issue("localhost")
+    with _serving(_shield_handler(shield), _server_tls(root, authority, certificate, key)) as port:
+        yield port
 
 
 def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[subprocess.Popen[bytes]]:
@@ -174,9 +196,10 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
     commands: list[tuple[list[str], dict[str, str], str | None]] = [
         ([str(scripts / "serve-purges"), tags, str(ports.purges), str(ports.l1)], {}, None),
     ]
-    worker = {"WORKERD": str(binary().resolve()), **KEYS}
+    worker = {"WORKERD": str(binary().resolve()), "VERSION": "the-version", **KEYS}
+    sockets = Path(directories.run) / "sockets"
     for number in range(pop.processes):
-        commands.append(([str(scripts / "run-worker"), directories.etc, directories.run, str(number)], worker, None))
+        commands.append(([str(scripts / "run-worker"), directories.etc, str(sockets), str(number)], worker, None))
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
     commands.append((["traffic_server"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
     commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))
@@ -189,8 +212,8 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
         processes.append(started)
         stack.callback(_end, [started])
     listening = [ports.https, ports.l1, ports.misses, ports.purges]
-    sockets = [Path(directories.run) / f"worker-{number}.sock" for number in range(pop.processes)]
-    is_up = eventually(lambda: all(map(_listens, listening)) and all(each.exists() for each in sockets))
+    workers = [sockets / f"worker-{number}.sock" for number in range(pop.processes)]
+    is_up = eventually(lambda: all(map(_listens, listening)) and all(each.exists() for each in workers))
     assert is_up, (root / "errors").read_text()
     return processes
 

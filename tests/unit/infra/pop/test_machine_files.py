@@ -21,11 +21,9 @@ from tests.support.certificates import Authority
 
 SETTINGS = PopSettings(
     hostname="packages.example.com",
-    worker="export default {};",
-    version="0123456789ab",
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
     place=Place(38.9, -77.4),
-    entitlements="127.0.0.1:9102",
+    sources=own_pop.SOURCES,
 )
 
 
@@ -37,7 +35,7 @@ def machine() -> Generator[tuple[Path, PopSettings]]:
         root = Path(name)
         root.chmod(0o755)
         nodes = [ShieldNode("us-east-1-0.shield.test:8443", "us-east-1")]
-        pop = own_pop.settings(root, Ports(*own_pop.free_ports(4)), "127.0.0.1:9", nodes, authority.certificate)
+        pop = own_pop.settings(root, Ports(*own_pop.free_ports(5)), nodes, authority.certificate)
         own_pop.install(root, pop, authority)
         yield root, pop
 
@@ -118,7 +116,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 def test_each_service_gives_up_privileges_and_writes_only_below_its_own_directories() -> None:
     units = {file.path: file.content for file in render(SETTINGS) if file.path.endswith(".service")}
-    assert len(units) == 4
+    assert len(units) == 6
     for path, content in units.items():
         settings = set(content.splitlines())
         assert {"NoNewPrivileges=true", "ProtectSystem=strict", "ProtectHome=true", "PrivateTmp=true"} <= settings, path
@@ -133,7 +131,7 @@ def test_the_target_starts_as_many_workers_as_nginx_knows() -> None:
 
 def test_no_placeholder_is_left_and_the_same_settings_give_the_same_files() -> None:
     assert render(SETTINGS) == render(replace(SETTINGS))
-    for file in render(replace(SETTINGS, worker="")):
+    for file in render(SETTINGS):
         assert "@L1_PORT@" not in file.content
         assert not [
             line

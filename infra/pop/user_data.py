@@ -1,0 +1,35 @@
+"""Renders the user data of a PoP machine from the files in `machine/`.
+
+User data contains no secret and no worker. The machine fetches both (`fetch-settings`), so a new worker replaces no
+machine. Lines that are only a comment are left out, because all files together are almost as large as EC2 accepts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from infra.machines.user_data import MachineFile, check_size, cloud_config
+from infra.pop import PopSettings
+from infra.pop.machine_files import render
+
+_FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
+# Lines with a comment only, by the suffix of the file. The first line of a script, `#!`, is not a comment.
+_COMMENTS = {".js": re.compile(r"^[ \t]*//.*\n", re.MULTILINE), ".lua": re.compile(r"^[ \t]*--.*\n", re.MULTILINE)}
+_COMMENT = re.compile(r"^[ \t]*#(?!!).*\n", re.MULTILINE)
+
+
+def render_user_data(settings: PopSettings, region: str) -> str:
+    """Returns the cloud-config of a PoP machine in `region`. The same arguments always give the same bytes.
+
+    Raises UserDataError if the user data is larger than EC2 accepts.
+    """
+    rendered = cloud_config(_FIRST_PART, map(_without_comments, render(settings)))
+    check_size(rendered, "aws", f"the PoP in {region}", "Shorten the files in infra/pop/machine, or use fewer shields")
+    return rendered
+
+
+def _without_comments(file: MachineFile) -> MachineFile:
+    comment = _COMMENTS.get(Path(file.path).suffix, _COMMENT)
+    return replace(file, content=comment.sub("", file.content))

@@ -1,0 +1,33 @@
+"""The build of workerd that PoP machines run, from the npm registry.
+
+The version is the one that tests run (workers/edge/package.json). The digests are of the binary in each package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infra.machines.ec2 import Architecture
+
+VERSION = "1.20261117.1"
+_PACKAGES: Mapping[Architecture, str] = {"amd64": "workerd-linux-64", "arm64": "workerd-linux-arm64"}
+_DIGESTS: Mapping[Architecture, str] = {
+    "amd64": "2c950df972c039779162ed3803db9fe3f407b70709db2c9ef5a523b36cac4583",
+    "arm64": "37007f28648931403563dbb75c6c784c3be0755d3a8793877c0d7ef33d116b7c",
+}
+
+
+@dataclass(frozen=True)
+class Binary:
+    """The URL of the npm package that contains a build of workerd, and the SHA-256 of the binary in it."""
+
+    url: str
+    sha256: str
+
+
+def binary(architecture: Architecture) -> Binary:
+    """Returns the build of workerd for a processor."""
+    package = _PACKAGES[architecture]
+    url = f"https://registry.npmjs.org/@cloudflare/{package}/-/{package}-{VERSION}.tgz"
+    return Binary(url, _DIGESTS[architecture])

@@ -1,0 +1,179 @@
+"""Tests the program with which a PoP machine fetches its secrets, the edge worker and workerd."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Generator
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulation.providers.aws.clients import client
+from infra.edge import ShieldNode, shields_binding
+from tests.support import own_pop
+from tests.support.certificates import Authority
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+PROGRAM = Path(__file__).parents[4] / "infra/pop/machine/files/usr/local/sbin/fetch-settings"
+WORKER = b"export default {};\n"
+DIGEST = hashlib.sha256(WORKER).hexdigest()
+KEYS = own_pop.KEYS
+
+
+class Machine:
+    """A PoP machine's program, in directories of the test, with a shield that has the edge worker."""
+
+    def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:
+        loader = SourceFileLoader("fetch_settings", str(PROGRAM))
+        spec = spec_from_loader(loader.name, loader)
+        assert spec is not None
+        self.program: Any = module_from_spec(spec)
+        loader.exec_module(self.program)
+        self.shield = shield
+        self.starts = True
+        self.controlled: list[tuple[str, ...]] = []
+        etc, self.run = root / "etc", root / "run"
+        for directory in (etc, self.run):
+            directory.mkdir()
+        # Nothing listens on port 9, so the program asks the second shield after the nearest.
+        nodes = [ShieldNode("localhost:9", "us-east-1"), ShieldNode(f"localhost:{port}", "eu-west-1")]
+        (etc / "shields.json").write_text(shields_binding(nodes))
+        (etc / "place.json").write_text('{"latitude": "38.9", "longitude": "-77.4"}')
+        (etc / "shield-authority.pem").write_text(authority.certificate)
+        self.program.ETC, self.program.RUN = etc, self.run
+        self.program.AUTHORITY = etc / "shield-authority.pem"
+        self.program.GROUP = None
+        self.program.control = self.control
+        self.program.answers = self.answers
+        self.write_secrets(authority)
+        self.publish(WORKER)
+
+    def control(self, *arguments: str) -> int:
+        self.controlled.append(arguments)
+        return 0
+
+    def answers(self, socket: Path) -> bool:
+        return self.starts
+
+    def publish(self, worker: bytes) -> None:
+        digest = hashlib.sha256(worker).hexdigest()
+        self.shield.objects["/objects/edge-workers/current.json"] = json.dumps({"sha256": digest}).encode()
+        self.shield.objects[f"/objects/edge-workers/{digest}.js"] = worker
+
+    def write_secrets(self, authority: Authority) -> None:
+        certificate, key = authority.issue("edge")
+        values = {
+            "edge": {
+                "client_certificate": certificate,
+                "client_key": key,
+                "origin_key": KEYS["ORIGIN_KEY"],
+                "token_signing_key": KEYS["TOKEN_SIGNING_KEY"],
+            },
+            "metadata-api": {"key": KEYS["METADATA_API_KEY"]},
+            "purge-signing": {"key": KEYS["PURGE_KEY"]},
+        }
+        manager = client("secretsmanager", {"region": "us-east-1"})
+        for name, value in values.items():
+            manager.create_secret(Name=f"artifact-edge/test/{name}", SecretString=json.dumps(value))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Machine]:
+    workerd = tmp_path / "workerd"
+    workerd.write_bytes(b"the program")
+    settings = {
+        "EDGE_SECRET": "artifact-edge/test/edge",
+        "METADATA_API_SECRET": "artifact-edge/test/metadata-api",
+        "PURGE_SECRET": "artifact-edge/test/purge-signing",
+        "SECRET_REGION": "us-east-1",
+        "PROCESSES": "2",
+        "WORKERD_URL": (tmp_path / "workerd.tgz").as_uri(),
+        "WORKERD_SHA256": hashlib.sha256(b"the program").hexdigest(),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    authority, shield = Authority("tests"), own_pop.Shield()
+    with own_pop.serving_shield(tmp_path / "shield", authority, shield) as port:
+        made = Machine(tmp_path, port, authority, shield)
+        made.program.WORKERD = workerd
+        yield made
+
+
+def test_first_run_writes_the_worker_and_its_environment_for_few_readers(machine: Machine) -> None:
+    machine.program.update_worker()
+    assert (machine.run / "worker.js").read_bytes() == WORKER
+    variables = dict(line.split("=", 1) for line in (machine.run / "worker.env").read_text().splitlines())
+    assert variables == {**KEYS, "VERSION": DIGEST[:16]}
+    for file in machine.run.iterdir():
+        assert file.stat().st_mode & 0o007 == 0, file
+
+
+def test_a_new_worker_restarts_the_processes_one_by_one_and_an_old_one_does_not(machine: Machine) -> None:
+    machine.program.update_worker()
+    machine.controlled.clear()
+    machine.program.update_worker()
+    assert machine.controlled == []
+    machine.publish(b"export default { changed: true };\n")
+    machine.program.update_worker()
+    units = [f"artifact-edge-worker@{number}.service" for number in (0, 1)]
+    assert machine.controlled == [
+        call for unit in units for call in (("is-active", "--quiet", unit), ("restart", unit))
+    ]
+    assert b"changed" in (machine.run / "worker.js").read_bytes()
+
+
+def test_a_worker_that_does_not_start_is_taken_back_before_the_second_process(machine: Machine) -> None:
+    machine.program.update_worker()
+    machine.controlled.clear()
+    machine.publish(b"throw new Error();\n")
+    machine.starts = False
+    with pytest.raises(ValueError, match=r"artifact-edge-worker@0\.service does not start"):
+        machine.program.update_worker()
+    assert (machine.run / "worker.js").read_bytes() == WORKER
+    assert not any("artifact-edge-worker@1.service" in call for call in machine.controlled)
+
+
+def test_a_worker_with_another_digest_is_refused(machine: Machine) -> None:
+    machine.shield.objects[f"/objects/edge-workers/{DIGEST}.js"] = b"something else"
+    with pytest.raises(ValueError, match="the edge worker has another digest"):
+        machine.program.update_worker()
+    assert not (machine.run / "worker.js").exists()
+
+
+def test_workerd_is_installed_from_its_package_only_with_the_right_digest(machine: Machine, tmp_path: Path) -> None:
+    target = machine.program.WORKERD = tmp_path / "bin-workerd"
+    with tarfile.open(tmp_path / "workerd.tgz", "w:gz") as package:
+        entry = tarfile.TarInfo("package/bin/workerd")
+        entry.size = len(b"the program")
+        package.addfile(entry, io.BytesIO(b"the program"))
+    url, digest = os.environ["WORKERD_URL"], os.environ["WORKERD_SHA256"]
+    with pytest.raises(ValueError, match="has another digest than 00"):
+        machine.program.install_workerd(url, "00")
+    assert not target.exists()
+    machine.program.install_workerd(url, digest)
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"the program", 0o755)
+
+
+def test_all_machines_derive_the_same_ticket_keys_and_change_them_daily(machine: Machine) -> None:
+    keys = {machine.program.ticket_key("the client key", period) for period in (1, 1, 2)}
+    assert len(keys) == 2
+    assert {len(key) for key in keys} == {80}
+    assert machine.program.ticket_key("another key", 1) not in keys
+
+
+def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Machine) -> None:
+    command = ["openssl", "genpkey", "-algorithm", "ed25519"]
+    key = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    encrypt = ["openssl", "pkcs8", "-topk8", "-passout", "pass:the-passphrase"]  # words-ok: an option of OpenSSL
+    encrypted = subprocess.run(encrypt, input=key, capture_output=True, text=True, check=True).stdout
+    assert "ENCRYPTED" in encrypted
+    assert machine.program.decrypted(encrypted, "the-passphrase") == key

@@ -1,0 +1,80 @@
+"""Tests the user data of PoP machines. The tests parse it as cloud-init does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emulation.machines import cloud_init
+from infra.edge import ShieldNode
+from infra.machines.user_data import USER_DATA_LIMITS, UserDataError, user_data_size
+from infra.pop.user_data import render_user_data
+from infra.pop.workerd import VERSION, binary
+from tests.unit.infra.pop.test_machine_files import SETTINGS
+
+ROOT = Path(__file__).parents[4]
+REGION = "us-east-1"
+# A host name of the greatest length that a stack's domain allows, in 32 shields.
+SHIELDS = [
+    ShieldNode(f"{region}-{number}.shield.{'d' * 47}.example:8443", region)
+    for region in ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
+    for number in range(8)
+]
+
+
+def files() -> dict[str, cloud_init.BootFile]:
+    return {file.path: file for file in cloud_init.parse(render_user_data(SETTINGS, REGION)).files}
+
+
+def test_fits_with_many_shields_and_leaves_room() -> None:
+    settings = replace(SETTINGS, shields=SHIELDS, metadata_api=f"https://{'abcd1234' * 4}.lambda-url.us-east-1.on.aws/")
+    left = USER_DATA_LIMITS["aws"] - user_data_size(render_user_data(settings, REGION), "aws")
+    assert left >= 1024, f"{left} bytes of user data are left: shorten infra/pop/machine"
+
+
+def test_user_data_that_ec2_would_refuse_is_an_error_that_names_the_region() -> None:
+    names = [f"{number * 7919 % 999983:06}" for number in range(20000)]
+    with pytest.raises(UserDataError, match=r"the PoP in us-east-1 is \d+ bytes; EC2 takes 16384\. Shorten"):
+        render_user_data(replace(SETTINGS, reserved_python_names=names), REGION)
+
+
+def test_user_data_names_secrets_and_contains_neither_a_secret_nor_the_worker() -> None:
+    found = files()
+    assert "EDGE_SECRET=artifact-edge/test/edge\n" in found["/etc/artifact-edge/pop.env"].content
+    assert "/etc/artifact-edge/worker.js" not in found
+    text = "\n".join(file.content for file in found.values())
+    assert "PRIVATE KEY" not in text and "AKIA" not in text
+    assert not any(path.startswith("/run") for path in found)
+
+
+def test_comments_are_left_out_and_programs_still_run() -> None:
+    found = files()
+    assert found["/usr/local/sbin/run-worker"].content.startswith("#!/bin/sh\n")
+    assert "--socket-addr" in found["/usr/local/sbin/run-worker"].content
+    assert "# --- TLS" not in found["/etc/artifact-edge/nginx.conf"].content
+    assert not re.search(r"^\s*//", found["/etc/artifact-edge/pop.js"].content, re.MULTILINE)
+    for name in ("fetch-settings", "serve-entitlements", "serve-purges"):
+        compile(found[f"/usr/local/sbin/{name}"].content, name, "exec")
+    for name in ("run-worker", "prepare-nvme"):
+        script = found[f"/usr/local/sbin/{name}"].content
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+
+
+def test_machine_runs_the_build_of_workerd_that_tests_run() -> None:
+    package = json.loads((ROOT / "workers/edge/node_modules/workerd/package.json").read_text())
+    assert package["version"] == VERSION
+    assert binary("arm64").url.endswith(f"/workerd-linux-arm64-{VERSION}.tgz")
+    assert len({binary("amd64").sha256, binary("arm64").sha256}) == 2
+
+
+def test_each_unit_that_boots_is_in_the_user_data() -> None:
+    config = cloud_init.parse(render_user_data(SETTINGS, REGION))
+    units = [argv[-1] for argv in config.run_commands if argv[0] == "systemctl" and argv[-1].startswith("artifact")]
+    assert len(units) == 7
+    for unit in units:
+        assert f"/etc/systemd/system/{unit}" in files()
