@@ -20,6 +20,7 @@ _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
 # A number of 16 digits or more. npm accepts only numbers that JavaScript represents exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
+_PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
 # For each ecosystem, the pattern of a file's digest and an example. On npm, this is the field `integrity` in
 # package-lock.json.
@@ -74,6 +75,12 @@ def _is_npm_range(text: str) -> bool:
     if _UNSAFE_NUMBER.search(text) or not all(part.strip() for part in text.split("||")):
         return False
     return cast(Any, nodesemver).valid_range(text, False) is not None
+
+
+def principal(text: str) -> str:
+    if not _PRINCIPAL.fullmatch(text):
+        raise ValueError("is not the name of a principal; use up to 128 letters, digits and . _ @ / + -")
+    return text
 
 
 def tag_pattern(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The edge policy's document: a list of rules, of which the first that matches a version decides.
+"""The edge policy's document: a list of rules, of which the first that matches a version decides, and experiments.
 
 Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The tests of both use
 the cases in workers/edge/test/policy_documents.json, so that both accept the same documents.
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from registry import RegistryError
 from registry.edge_policy import conditions
+from registry.edge_policy.experiments import Experiment, Variant, check_together
 
 # The version of the document's format. The edge worker ignores a document with another version.
 FORMAT = 1
@@ -127,6 +128,17 @@ class Policy(BaseModel):
 
     format: Literal[1] = Field(description="the version of the document's form")
     rules: tuple[Rule, ...] = Field(max_length=MOST_RULES, description="the rules, in the order of their evaluation")
+    experiments: tuple[Experiment, ...] = Field(
+        default=(), max_length=20, description="A/B tests of the edge (docs/experiments.md)"
+    )
+    operators: Texts | None = Field(
+        default=None, description="principals whose responses have the header X-Artifact-Edge-Variant"
+    )
+
+    @field_validator("operators")
+    @classmethod
+    def _operators(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return value and _each(value, conditions.principal)
 
     @model_validator(mode="after")
     def _unique(self) -> Policy:
@@ -135,6 +147,7 @@ class Policy(BaseModel):
             if rule.name in seen:
                 raise ValueError(f"rule {rule.name!r}: another rule has this name; give each rule a name of its own")
             seen.add(rule.name)
+        check_together(self.experiments)
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
@@ -147,13 +160,21 @@ class Policy(BaseModel):
     @property
     def text(self) -> str:
         """The policy's document as it is stored and sent to the edge. Equal policies have equal texts."""
-        rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
-        return json.dumps({"format": self.format, "rules": rules}, separators=(",", ":"), ensure_ascii=False)
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def digest(self) -> str:
         """The SHA-256 digest of the policy's document, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+# The fields whose entries have names: what a message calls an entry, and its model.
+_PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
+    "rules": ("rule", Rule),
+    "experiments": ("experiment", Experiment),
+    "variants": ("variant", Variant),
+}
 
 
 def schema() -> str:
@@ -187,24 +208,26 @@ def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _line(detail: Mapping[str, Any], given: Any) -> str:
-    """Returns the message for one mistake: the rule's name, the field, the value, and what is accepted."""
+    """Returns the message for one mistake: the rule or experiment, the field, the value, and what is accepted."""
     location = list(cast(Sequence[str | int], detail["loc"]))
-    where = ""
-    if len(location) >= 2 and location[0] == "rules":
-        rule: Any = given["rules"][location[1]]
-        name: Any = cast(Mapping[str, Any], rule).get("name") if isinstance(rule, dict) else None
-        where = f"rule {name!r}: " if isinstance(name, str) else f"rule number {int(location[1]) + 1}: "
-        location = location[2:]
+    where, described = "", "a policy"
+    model: type[BaseModel] = Policy
+    while len(location) >= 2 and location[0] in _PARTS:
+        kind, model = _PARTS[str(location[0])]
+        given = cast(Any, given[location[0]][location[1]])
+        name: Any = cast(Mapping[str, Any], given).get("name") if isinstance(given, dict) else None
+        where += f"{kind} {name!r}: " if isinstance(name, str) else f"{kind} number {int(location[1]) + 1}: "
+        location, described = location[2:], f"{'an' if kind == 'experiment' else 'a'} {kind}"
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     message = str(detail["msg"]).removeprefix("Value error, ")
     value: Any = detail.get("input")
     shown = f" {value!r}" if isinstance(value, (str, int, float)) and not message.startswith(repr(value)) else ""
+    if detail["type"] == "extra_forbidden":
+        message = f"no such field; {described} has {', '.join(model.model_fields)}"
     return f"{where}{field}{shown}: {_in_plain_words(detail['type'], message)}" if field else f"{where}{message}"
 
 
 def _in_plain_words(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"no such field; a rule has {', '.join(Rule.model_fields)}"
     if kind == "missing":
         return "is missing"
     return message[:1].lower() + message[1:]

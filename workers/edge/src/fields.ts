@@ -22,8 +22,8 @@ export function isText(given: unknown, form: RegExp): given is string {
 }
 
 /** Returns whether the value is a list of one or more texts of this form. */
-export function areTexts(given: unknown, form: RegExp): given is string[] {
-  return Array.isArray(given) && given.length >= 1 && given.length <= TEXTS_MAX && given.every((text) => isText(text, form));
+export function areTexts(given: unknown, form: RegExp, most = TEXTS_MAX): given is string[] {
+  return Array.isArray(given) && given.length >= 1 && given.length <= most && given.every((text) => isText(text, form));
 }
 
 export function isInteger(given: unknown, least: number, most: number): given is number {

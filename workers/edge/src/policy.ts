@@ -4,6 +4,7 @@
 
 import Range from "semver/classes/range";
 
+import { experimentsIn, type Experiment, PRINCIPAL } from "./experiments";
 import { areTexts, check, type Fields, fieldsOf, InvalidPolicy, isInteger, isText, NAME } from "./fields";
 import { isSpecifier } from "./python_ranges";
 import type { Ecosystem } from "./routes";
@@ -25,12 +26,16 @@ export interface Rule {
 /** The first rule that matches an artifact decides. */
 export interface Policy {
   rules: readonly Rule[];
+  experiments: readonly Experiment[];
+  /** The principals whose responses name the variants of the experiments. */
+  operators: readonly string[];
 }
 
 const FORMAT = 1;
 const RULES_MAX = 1_000;
 const RANGE_CHARACTERS_MAX = 256;
 const DAYS_MAX = 3_650;
+const DOCUMENT_FIELDS = ["format", "rules", "experiments", "operators"];
 const RULE_FIELDS = ["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"];
 const PATTERN = /^[a-z0-9@*._~/-]{1,255}$/;
 const TAG = /^[A-Za-z0-9_.*-]{1,128}$/;
@@ -49,12 +54,13 @@ export function parsePolicy(text: string): Policy {
   } catch {
     throw new InvalidPolicy("the document is no JSON");
   }
-  const { format, rules } = fieldsOf(given, ["format", "rules"], "the document");
+  const { format, rules, experiments = [], operators } = fieldsOf(given, DOCUMENT_FIELDS, "the document");
   check(format === FORMAT, "the document", "format");
   check(Array.isArray(rules) && rules.length <= RULES_MAX, "the document", "rules");
   const parsed = (rules as unknown[]).map(ruleOf);
   if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw new InvalidPolicy("two rules have one name");
-  return { rules: parsed };
+  check(operators === undefined || areTexts(operators, PRINCIPAL), "the document", "operators");
+  return { rules: parsed, experiments: experimentsIn(experiments), operators: operators ?? [] };
 }
 
 function ruleOf(given: unknown, index: number): Rule {
