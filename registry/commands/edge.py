@@ -37,7 +37,8 @@ def policy_root() -> None:
 def check(document: Document) -> None:
     """Validate a policy document. Print each mistake with its rule, its value and what is accepted."""
     policy = _policy(document)
-    print(f"{document}: valid; number of rules: {len(policy.rules)}")
+    experiments = f"; number of experiments: {len(policy.experiments)}" if policy.experiments else ""
+    print(f"{document}: valid; number of rules: {len(policy.rules)}{experiments}")
 
 
 @policy_app.command()
@@ -78,7 +79,7 @@ def get(
 
 @policy_app.command()
 def history(stack_outputs: Outputs) -> None:
-    """List all versions: number, time, principal, the identity verified by the cloud, and what changed."""
+    """List all versions: number, time, principal, the identity verified by the cloud, the digest, and what changed."""
     from registry.edge_policy import versions
     from registry.target import read_target
 
@@ -86,7 +87,7 @@ def history(stack_outputs: Outputs) -> None:
         known = f" ({found.by.caller})" if found.by.caller else ""
         rules = len(json.loads(found.text)["rules"])
         restored = f", restores version {found.restores}" if found.restores else ""
-        print(f"{found.number}  {found.at}  {found.by.principal}{known}  rules: {rules}{restored}")
+        print(f"{found.number}  {found.at}  {found.by.principal}{known}  {found.digest}  rules: {rules}{restored}")
 
 
 @policy_app.command()

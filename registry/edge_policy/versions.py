@@ -81,10 +81,12 @@ def history(target: Target) -> Iterator[Version]:
 def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
     """Puts a policy in force instead of the version `replaces`, which is 0 if there was never a policy.
 
-    Raises RegistryError if another version is in force, because someone else has changed the policy meanwhile.
+    Raises RegistryError if another version is in force, because someone else has changed the policy meanwhile. Also
+    raises it if an experiment names a policy that is not stored.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _expect(target, item, replaces)
+    _check_variants(target, policy)
     if _digests(item)[:1] == [policy.digest]:
         return Changed(version(target, replaces), new=False, edge_error=entry.update(target))
     return _change(target, by, policy, item)
@@ -129,6 +131,17 @@ def _change(target: Target, by: By, policy: Policy, item: Item | None, restores:
         _expect(target, target.repository.item(PARTITION, CURRENT), there)
         raise
     return Changed(made, new=True, edge_error=entry.update(target))
+
+
+def _check_variants(target: Target, policy: Policy) -> None:
+    """Raises RegistryError if a variant of an experiment names a policy that no version has."""
+    named = {variant.policy: variant for experiment in policy.experiments for variant in experiment.variants}
+    named.pop(None, None)
+    for digest in named.keys() - ({found.digest for found in history(target)} if named else set()):
+        raise RegistryError(
+            f"variant {named[digest].name!r}: no version of the edge policy has the digest {digest}; "
+            "see: python -m registry edge policy history"
+        )
 
 
 def _expect(target: Target, item: Item | None, replaces: int) -> None:

@@ -58,6 +58,20 @@ def test_a_mistake_names_the_rule_the_value_and_the_way_out() -> None:
     assert "rule 'no-left-pad': unless 1: no such field; a rule has name, action" in mistakes({**DENIED, "unless": 1})
 
 
+def test_a_mistake_in_an_experiment_names_the_variant_and_the_way_out() -> None:
+    def mistake(**changes: Any) -> str:
+        variants = [{"name": "on", "weight": 1}, {"name": "off", "weight": 1, **changes}]
+        experiment = {"name": "hedging", "layer": "shields", "unit": "token", "variants": variants}
+        with pytest.raises(RegistryError) as refused:
+            parsed(json.dumps({"format": 1, "rules": [], "experiments": [experiment]}), "policy.json")
+        return str(refused.value)
+
+    where = "experiment 'hedging': variant 'off': "
+    assert f"{where}weight 0: input should be greater than or equal to 1" in mistake(weight=0)
+    assert f"{where}hedge 1: no such field; a variant has name, weight, shield_pool" in mistake(hedge=1)
+    assert f"{where}shield_pool: 'US': matches no shield node; write a host name" in mistake(shield_pool=["US"])
+
+
 def test_all_mistakes_are_reported_at_once() -> None:
     text = mistakes({**DENIED, "versions": ">>1"}, {**DENIED, "name": "second", "younger_than_days": 0})
     assert "rule 'no-left-pad': versions" in text
@@ -68,6 +82,12 @@ def test_the_documented_policy_is_valid_and_is_that_of_the_file() -> None:
     file = (CHECKOUT / "docs/edge-policy.example.json").read_text()
     assert f"```json\n{file}```\n" in (CHECKOUT / "docs/edge-policy.md").read_text()
     assert len(parsed(file, "docs/edge-policy.example.json").rules) == 4
+
+
+def test_the_documented_experiment_is_valid() -> None:
+    page = (CHECKOUT / "docs/experiments.md").read_text()
+    document = page.split("```json\n")[1].split("```")[0]
+    assert [variant.name for variant in parsed(document, "page").experiments[0].variants] == ["on", "off"]
 
 
 def test_equal_policies_have_equal_texts() -> None:

@@ -54,6 +54,25 @@ def test_a_policy_is_stored_for_the_edge_before_it_is_named(network: Network) ->
     assert entry(network) == {"version": 1, "policies": [digest], "advisories": []}
 
 
+def canary(digest: str) -> Policy:
+    """Returns a policy with an experiment whose second variant has the rules of another policy."""
+    variants = [{"name": "new", "weight": 5}, {"name": "old", "weight": 95, "policy": digest}]
+    experiment = {"name": "canary", "layer": "policy", "unit": "principal", "variants": variants}
+    return parsed(json.dumps({"format": 1, "rules": [], "experiments": [experiment]}), "policy.json")
+
+
+def test_a_variant_names_a_policy_that_the_edge_can_read(network: Network) -> None:
+    versions.put(network.target, CAROL, policy("first"), 0)
+    with pytest.raises(RegistryError, match="variant 'old': no version of the edge policy has the digest " + "0" * 64):
+        versions.put(network.target, CAROL, canary("0" * 64), 1)
+    assert named(network) == [policy("first").digest]
+    digest = policy("first").digest
+    put = versions.put(network.target, CAROL, canary(digest), 1)
+    stored = json.loads(network.get(f"edge-policies/{put.version.digest}.json"))
+    assert stored["experiments"][0]["variants"][1] == {"name": "old", "weight": 95, "policy": digest}
+    assert put.version.text == canary(digest).text
+
+
 def test_each_version_has_its_author_its_time_and_the_version_before(network: Network) -> None:
     versions.put(network.target, CAROL, policy("first"), 0)
     versions.put(network.target, DAVE, policy("second"), 1)
