@@ -10,7 +10,7 @@ import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
 import { InvalidPolicy } from "./fields";
 import { filteredObject } from "./filtered_objects";
-import { l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
+import { flagsIn, l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
 import { fetchFromShields } from "./shield_nodes";
 import { Unavailable } from "./unavailable";
 
@@ -56,7 +56,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
     }));
-    const answer = await fetchFromShields(key, "GET", headers, this.env, placeIn(request.headers));
+    const answer = await fetchFromShields(key, "GET", headers, this.env, placeIn(request.headers), flagsIn(request.headers));
     if (answer === undefined) return uncached(502);
     if (answer.status === 404) {
       await answer.body?.cancel();
@@ -83,7 +83,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";
     try {
-      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined);
+      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined, flagsIn(request.headers));
       const answer = await filteredObject(key, view, request, l1, Date.now());
       if (answer === undefined) return uncached(502);
       answer.headers.append("cache-tag", `${packageTag},${await versionTag(this.env.VERSION)}`);

@@ -8,16 +8,28 @@ import { fetchFeed, metadataApiOf } from "./cached_feeds";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { rulingOn } from "./enforcement";
+import { DEFAULT_FLAGS, type Flags, type Subject, variantOf } from "./experiments";
 import { type Current, type Feed, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
-import { allows, matches } from "./grants";
+import { allows } from "./grants";
 import { type L1, l1From, readerOf, type View } from "./l1";
+import { absent, withoutGrant, withoutShield } from "./object_errors";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
-import { type Digests, isNewestInForce, latestPolicies, POLICIES_ENTRY, policiesFeed, policyInForce } from "./policies";
+import {
+  type Digests,
+  isNewestInForce,
+  latestPolicies,
+  type NamedPolicy,
+  POLICIES_ENTRY,
+  policiesFeed,
+  policyInForce,
+  policyOfVariant,
+} from "./policies";
 import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { redirectToL1 } from "./redirects";
+import { nameVariants, requestEvent } from "./request_log";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
@@ -75,6 +87,7 @@ async function serveProtected(
   bindings: Bindings,
   ctx: ExecutionContext,
 ): Promise<Response> {
+  const started = Date.now();
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
   const credential = await credentialOf(header, signingKey, hostname);
@@ -89,7 +102,7 @@ async function serveProtected(
   if (!holder) return unauthorized(wanted.ecosystem, hostname, { scope, error });
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
-    return withoutGrant(wanted, bindings);
+    return withoutGrant(wanted, bindings.RESERVED_PYTHON_NAMES);
   }
   if (credential.kind === "session" && !credential.repositories.includes(wanted.name)) {
     return unauthorized(wanted.ecosystem, hostname, { scope, error: "insufficient_scope" });
@@ -97,7 +110,30 @@ async function serveProtected(
   if (await isQuarantined(wanted.key, sources, Date.now())) {
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
-  return permitted(wanted, request, bindings, ctx, await policies);
+  const subject = { principal: holder.principal, token: credential.digest };
+  return assigned(wanted, request, bindings, ctx, await policies, subject, started);
+}
+
+/** Answers an authorized request as the client's variants say. Logs the request of a client that has any. */
+async function assigned(
+  wanted: ObjectRoute,
+  request: Request,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+  policies: Current<Digests>,
+  subject: Subject,
+  started: number,
+): Promise<Response> {
+  const tag = await packageTag(wanted.ecosystem, wanted.name);
+  const read = readerOf(l1Of(tag, request, bindings, ctx, DEFAULT_FLAGS)());
+  const inForce = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), read);
+  const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
+  const named = await policyOfVariant(assignment.flags.policy, inForce, read);
+  const response = await permitted(wanted, request, bindings, ctx, tag, named, assignment.flags);
+  if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
+  console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
+  if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
+  return response;
 }
 
 /** Answers an authorized request by the edge policy: with the object, with a filtered document, or with 403. */
@@ -106,15 +142,15 @@ async function permitted(
   request: Request,
   bindings: Bindings,
   ctx: ExecutionContext,
-  policies: Current<Digests>,
+  tag: string,
+  named: NamedPolicy | undefined,
+  flags: Flags,
 ): Promise<Response> {
-  const tag = await packageTag(wanted.ecosystem, wanted.name);
-  const l1 = l1Of(tag, request, bindings, ctx);
+  const l1 = l1Of(tag, request, bindings, ctx, flags);
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(wanted, request, l1(view))
-      : redirectToL1(wanted, request, tag, placeOf(request), view);
-  const named = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), readerOf(l1()));
+      : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
   if (named === undefined) return serve();
   const ruling = await rulingOn(wanted, named, readerOf(l1({ kind: "refusals", policy: named.digest })), Date.now());
   if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
@@ -124,36 +160,21 @@ async function permitted(
 }
 
 /** Returns a function that returns the L1 access for a view of objects. Without a view, it is that for stored objects. */
-function l1Of(tag: string, request: Request, bindings: Bindings, ctx: ExecutionContext): (view?: View) => L1 {
+function l1Of(
+  tag: string,
+  request: Request,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+  flags: Flags,
+): (view?: View) => L1 {
   const { Objects } = ctx.exports as unknown as Entrypoints;
   const place = placeOf(request);
-  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place);
-  return (view) => l1From(Objects, place, tag, shields, view);
+  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, flags);
+  return (view) => l1From(Objects, place, tag, shields, flags, view);
 }
 
 function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
   return () => entryText(store, POLICIES_ENTRY);
-}
-
-function withoutShield({ ecosystem }: ObjectRoute): Response {
-  return failure(ecosystem, 502, "no shield could answer", { "retry-after": "1" });
-}
-
-/**
- * Returns the error for a client whose token has no grant for the package: 404 for a Python project whose name is not
- * reserved, because uv tries its next index only after 404, and 403 otherwise. The error does not depend on whether the
- * package exists.
- */
-function withoutGrant(wanted: ObjectRoute, bindings: Bindings): Response {
-  const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
-  if (isProject && !isReserved(wanted.name, bindings.RESERVED_PYTHON_NAMES ?? "[]")) {
-    return failure(wanted.ecosystem, 404, `${wanted.name}: no such project, or this token does not allow pulling it`);
-  }
-  return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
-}
-
-function isReserved(name: string, patterns: string): boolean {
-  return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
 }
 
 async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
@@ -179,12 +200,6 @@ async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Re
   if (wanted.part === undefined) return whole;
   const part = await packumentPart(whole, wanted.part, request.method);
   return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
-}
-
-/** Returns the error for an object that does not exist (404) or was withdrawn (410). */
-function absent({ ecosystem, name, absent: code }: ObjectRoute, status: 404 | 410, why: string): Response {
-  const message = `${name}: ${why}`;
-  return code === undefined ? failure(ecosystem, status, message) : ociFailure(status, code, message);
 }
 
 function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlement): Response {
@@ -228,7 +243,7 @@ async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionCo
   const headers = { "cache-control": "no-store" };
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
   if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
-  const read = readerOf(l1Of("", request, bindings, ctx)());
+  const read = readerOf(l1Of("", request, bindings, ctx, DEFAULT_FLAGS)());
   if (await isNewestInForce(policies.document ?? [], read)) return new Response("ok\n", { headers });
   return new Response("the newest edge policy is not applied here\n", { status: 503, headers });
 }

@@ -3,6 +3,7 @@
 // call contains nothing that belongs to one client.
 // Source: developers.cloudflare.com/workers/cache, "Cache keys" and "Limitations".
 
+import { DEFAULT_FLAGS, type ShieldFlags } from "./experiments";
 import { answerWithin, systemClock } from "./hedging";
 import type { Place } from "./shields";
 
@@ -12,9 +13,13 @@ import type { Place } from "./shields";
  */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
-/** Headers with the client's coordinates and with the tag of the object's package. They are not part of the cache key. */
+/**
+ * Headers with the client's coordinates, with the tag of the object's package, and with the flags for requests to shields.
+ * They are not part of the cache key.
+ */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
+export const FLAGS_HEADER = "x-artifact-edge-flags";
 /** The header of the cached entrypoint's answer for an object that is too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /** The header of answers that bypass Workers Cache. */
@@ -36,18 +41,21 @@ const PATH = /^\/(?:(objects)|(filtered|refusals)\/([0-9a-f]{64}))\/(.+)$/;
 /**
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
  * entrypoint with its cache, and `packageTag` is the package's cache tag. `shields` fetches an object from a shield,
- * without the cache: with Range, because a range of a large object must not read the whole object.
+ * without the cache: with Range, because a range of a large object must not read the whole object. `flags` apply on a
+ * miss.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,
   place: Place | undefined,
   packageTag: string,
   shields: L1,
+  flags: ShieldFlags,
   view = STORED,
 ): L1 {
   const near = place === undefined ? {} : { [PLACE_HEADER]: `${place.latitude},${place.longitude}` };
+  const always = { ...near, ...flagsHeader(flags), [PACKAGE_TAG_HEADER]: packageTag };
   return async (key, method, headers) => {
-    const sent = { ...headers, ...near, [PACKAGE_TAG_HEADER]: packageTag };
+    const sent = { ...headers, ...always };
     // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
     const request = { method, headers: sent, redirect: "manual" } as const;
@@ -92,4 +100,14 @@ export function requestedIn(path: string): { key: string; view: View } | undefin
 export function placeIn(headers: Headers): Place | undefined {
   const [latitude, longitude] = (headers.get(PLACE_HEADER) ?? "").split(",").map(Number);
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
+}
+
+/** Returns the header with the flags for requests to shields, or no header when they are the usual ones. */
+export function flagsHeader({ shieldPool, hedging }: ShieldFlags): Record<string, string> {
+  return shieldPool === undefined && hedging ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging }) };
+}
+
+export function flagsIn(headers: Headers): ShieldFlags {
+  const text = headers.get(FLAGS_HEADER);
+  return text === null ? DEFAULT_FLAGS : { ...DEFAULT_FLAGS, ...(JSON.parse(text) as Partial<ShieldFlags>) };
 }

@@ -77,6 +77,24 @@ export async function policyInForce(digests: Digests, read: Read): Promise<Named
   return last;
 }
 
+/**
+ * Returns the policy whose rules apply to a client, with the digest that its variant names. While that policy cannot be
+ * read, and if it is invalid, the policy in force applies.
+ */
+export async function policyOfVariant(
+  digest: string | undefined,
+  inForce: NamedPolicy | undefined,
+  read: Read,
+): Promise<NamedPolicy | undefined> {
+  if (digest === undefined) return inForce;
+  try {
+    return { digest, policy: await policyWith(digest, read) };
+  } catch (error) {
+    if (error instanceof InvalidPolicy || error instanceof Unavailable) return inForce;
+    throw error;
+  }
+}
+
 /** Returns whether the newest of the policies is the one in force: the isolate can read it, and it is valid. */
 export async function isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
   try {

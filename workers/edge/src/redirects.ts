@@ -1,7 +1,8 @@
 // On machines of our own, NGINX asks the worker for a decision and sends objects from L1 itself, so that bodies do not
 // pass through the isolate (docs/decisions/own-pops.md). The decision is an internal redirect to the object's path.
 
-import { PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
+import type { ShieldFlags } from "./experiments";
+import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
 import type { ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
@@ -17,11 +18,13 @@ export function redirectToL1(
   request: Request,
   packageTag: string,
   place: Place | undefined,
+  flags: ShieldFlags,
   view?: View,
 ): Response {
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   if (isCut || CHECKED_BY_THE_WORKER.some((name) => request.headers.has(name))) return new Response(null);
-  const headers = new Headers({ "x-accel-redirect": pathOf(wanted.key, view), [PACKAGE_TAG_HEADER]: packageTag });
+  const redirect = { "x-accel-redirect": pathOf(wanted.key, view), [PACKAGE_TAG_HEADER]: packageTag };
+  const headers = new Headers({ ...redirect, ...flagsHeader(flags) });
   if (place !== undefined) headers.set(PLACE_HEADER, `${place.latitude},${place.longitude}`);
   if (wanted.negotiated) headers.set("vary", "Accept");
   if (wanted.ecosystem === "oci") headers.set("docker-distribution-api-version", "registry/2.0");

@@ -2,10 +2,11 @@
 // request when the first one fails or is slower than usual.
 
 import type { Bindings } from "./bindings";
+import type { ShieldFlags } from "./experiments";
 import { type Attempt, firstAnswer, systemClock } from "./hedging";
 import { pathOf } from "./l1";
 import { NodeHealth } from "./node_health";
-import { attempted, candidates, type Place, type Shield } from "./shields";
+import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
 
 const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a node
 // The longest wait for the first byte of the last node. The worker waits longer for this node, because a late answer is
@@ -17,7 +18,8 @@ let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
  * Requests an object from shield nodes, and returns the first response with status 200, 206, 304, 404 or 416. Returns
- * undefined when no node gives one. `conditions` are the request's range and validators.
+ * undefined when no node gives one. `conditions` are the request's range and validators. The flags are those of the
+ * client's variants.
  */
 export async function fetchFromShields(
   key: string,
@@ -25,17 +27,18 @@ export async function fetchFromShields(
   conditions: Record<string, string>,
   bindings: Bindings,
   place: Place | undefined,
+  { shieldPool = [], hedging }: ShieldFlags,
 ): Promise<Response | undefined> {
   const headers = new Headers({ ...conditions, "X-Artifact-Edge-Key": bindings.ORIGIN_KEY });
-  const order = attempted(candidates(shieldsOf(bindings.SHIELDS), key, place), (node) =>
-    health.isBackedOff(node.host, Date.now()),
-  );
+  const preferred = preferring(candidates(shieldsOf(bindings.SHIELDS), key, place), shieldPool);
+  const order = attempted(preferred, (node) => health.isBackedOff(node.host, Date.now()));
   const attempts = order.map((node, index): Attempt<Response> => ({
     start: (signal) => {
       health.started(node.host, Date.now());
       return fetchFrom(bindings.SHIELD, node, key, { method, headers, redirect: "manual", signal });
     },
-    hedgeAfter: health.hedgeAfter(node.host),
+    // Without hedging, the next node gets the request only after this one has failed.
+    hedgeAfter: hedging ? health.hedgeAfter(node.host) : LAST_FIRST_BYTE_MILLISECONDS,
     limit: index === order.length - 1 ? LAST_FIRST_BYTE_MILLISECONDS : FIRST_BYTE_MILLISECONDS,
     ended: (outcome, milliseconds) => {
       if (outcome === "answered") health.answered(node.host, milliseconds);

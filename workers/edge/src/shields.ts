@@ -1,6 +1,7 @@
 // Orders the shield nodes for an object's key: first the nodes of the region nearest to the client, in the order of
 // rendezvous hashing, then those of the other regions by distance.
 
+import { matches } from "./grants";
 import { hashOf } from "./hash";
 
 export interface Shield {
@@ -46,6 +47,12 @@ export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) 
   const rest = usableOthers.length > 0 ? usableOthers : others;
   const last = rest.find(({ region }) => region !== first?.region) ?? rest[0];
   return [first, second, last].filter((node) => node !== undefined);
+}
+
+/** Returns the nodes with those first whose names match one of the patterns. */
+export function preferring(order: readonly Shield[], patterns: readonly string[]): Shield[] {
+  const isPreferred = ({ host }: Shield): boolean => patterns.some((pattern) => matches(pattern, host.split(":")[0] ?? ""));
+  return [...order.filter(isPreferred), ...order.filter((node) => !isPreferred(node))];
 }
 
 /** Returns the great-circle distance between two places, as an angle in radians (haversine formula). */

@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, beforeEach } from "node:test";
 
 export const SIGNING_KEY = "a-key-of-tests";
@@ -45,6 +46,8 @@ export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[]
 /** The purges that the worker requested: the purged cache, and the tags. */
 export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
+/** The lines that the worker has logged. */
+export const logged: string[] = [];
 const servers: Server[] = [];
 let workerd: ChildProcess;
 export let edge: string;
@@ -181,8 +184,9 @@ before(async () => {
   writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet, l1, cache));
   workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {
     cwd: scratch,
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
+    stdio: ["ignore", "pipe", "inherit", "pipe"],
   });
+  createInterface({ input: workerd.stdout! }).on("line", (line) => logged.push(line));
   const ports = await socketPorts(workerd);
   edge = `http://127.0.0.1:${ports.get("http")}`;
   origin = ports.get("origin")!;
@@ -202,6 +206,7 @@ beforeEach(() => {
   l1Requests.length = 0;
   apiRequests.length = 0;
   purges.length = 0;
+  logged.length = 0;
   const purged = { success: true, errors: [] };
   Object.assign(stub, { store: "works", apiStatus: 200, feed: "works", shield: answerWhole, l1: miss, purged });
   Object.assign(revocations, { tokens: {}, objects: [] });

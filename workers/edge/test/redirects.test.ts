@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { DEFAULT_FLAGS } from "../src/experiments";
+import { flagsIn } from "../src/l1";
 import { redirectToL1 } from "../src/redirects";
 import { type ObjectRoute, route } from "../src/routes";
 
@@ -18,7 +20,7 @@ function redirect(path: string, headers: Record<string, string> = {}, policy?: s
   const wanted = route(new URL(request.url), request.headers.get("accept") ?? "") as ObjectRoute;
   assert.equal(wanted.kind, "object");
   const view = policy === undefined ? undefined : ({ kind: "filtered", policy } as const);
-  return redirectToL1(wanted, request, "the-tag", { latitude: 38.9, longitude: -77.4 }, view);
+  return redirectToL1(wanted, request, "the-tag", { latitude: 38.9, longitude: -77.4 }, DEFAULT_FLAGS, view);
 }
 
 test("a redirect names the object's path in L1, its package's tag and the place of the PoP", () => {
@@ -33,6 +35,18 @@ test("a redirect to a document under a policy names the filtered document", () =
   const { headers } = redirect("/pypi/simple/demo/", { accept: "text/html" }, "f".repeat(64));
   assert.equal(headers.get("x-accel-redirect"), `/filtered/${"f".repeat(64)}/pypi/simple/demo/index.html`);
   assert.equal(headers.get("vary"), "Accept");
+});
+
+test("a redirect carries the flags of the client's variants for a miss, and no flags of a client without variants", () => {
+  const request = new Request("https://packages.test/npm/web");
+  const wanted = route(new URL(request.url), "") as ObjectRoute;
+  const { headers } = redirectToL1(wanted, request, "the-tag", undefined, { shieldPool: ["us-*"], hedging: false });
+  assert.deepEqual(flagsIn(new Headers({ "x-artifact-edge-flags": headers.get("x-artifact-edge-flags")! })), {
+    ...DEFAULT_FLAGS,
+    shieldPool: ["us-*"],
+    hedging: false,
+  });
+  assert.equal(redirect("/npm/web").headers.get("x-artifact-edge-flags"), null);
 });
 
 test("a redirect to an image's blob has the headers of the registry API", () => {

@@ -1,0 +1,33 @@
+// Errors of authenticated requests for objects.
+
+import { failure, ociFailure } from "./answers";
+import { matches } from "./grants";
+import type { ObjectRoute } from "./routes";
+
+/** Returns the error for an object that no shield could deliver. */
+export function withoutShield({ ecosystem }: ObjectRoute): Response {
+  return failure(ecosystem, 502, "no shield could answer", { "retry-after": "1" });
+}
+
+/**
+ * Returns the error for a client whose token has no grant for the package: 404 for a Python project whose name is not
+ * reserved, because uv tries its next index only after 404, and 403 otherwise. The error does not depend on whether the
+ * package exists.
+ */
+export function withoutGrant(wanted: ObjectRoute, reservedNames = "[]"): Response {
+  const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
+  if (isProject && !isReserved(wanted.name, reservedNames)) {
+    return failure(wanted.ecosystem, 404, `${wanted.name}: no such project, or this token does not allow pulling it`);
+  }
+  return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+}
+
+function isReserved(name: string, patterns: string): boolean {
+  return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
+}
+
+/** Returns the error for an object that does not exist (404) or was withdrawn (410). */
+export function absent({ ecosystem, name, absent: code }: ObjectRoute, status: 404 | 410, why: string): Response {
+  const message = `${name}: ${why}`;
+  return code === undefined ? failure(ecosystem, status, message) : ociFailure(status, code, message);
+}

@@ -1,0 +1,44 @@
+// Log events of requests from clients that take part in experiments. `python -m registry edge experiment report` reads
+// them. An event contains no name of a package, principal or address, and no digest of a token.
+
+import type { Assignment } from "./experiments";
+import type { Ecosystem } from "./routes";
+
+const VARIANT_HEADER = "x-artifact-edge-variant";
+
+/** The log event of one request. */
+export interface RequestEvent {
+  event: "request";
+  /** The variants by the names of the experiments. */
+  variants: Readonly<Record<string, string>>;
+  /** For each experiment a number that stands for the client, because the requests of one client are alike. */
+  subjects: Readonly<Record<string, number>>;
+  ecosystem: Ecosystem;
+  status: number;
+  /** The tier that answered, as in X-Cache. Null when the response is no object. */
+  tier: string | null;
+  /** The length of the body that the client gets. Null when the worker does not know the length. */
+  bytes: number | null;
+  /** The time in milliseconds from the arrival of the request until the response's headers. */
+  first_byte_ms: number;
+}
+
+/** Returns the log event for a response that has its headers after this number of milliseconds. */
+export function requestEvent(
+  { variants, subjects }: Assignment,
+  ecosystem: Ecosystem,
+  method: string,
+  { status, headers }: Pick<Response, "status" | "headers">,
+  milliseconds: number,
+): RequestEvent {
+  const length = headers.get("content-length");
+  const hasBody = method !== "HEAD" && status !== 304;
+  const bytes = !hasBody ? 0 : length === null ? null : Number(length);
+  const tier = headers.get("x-cache");
+  return { event: "request", variants, subjects, ecosystem, status, tier, bytes, first_byte_ms: milliseconds };
+}
+
+/** Sets the header that names the client's variants to an operator. */
+export function nameVariants(headers: Headers, { variants }: Assignment): void {
+  headers.set(VARIANT_HEADER, Object.entries(variants).map(([experiment, variant]) => `${experiment}=${variant}`).join(", "));
+}

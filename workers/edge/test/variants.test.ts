@@ -1,0 +1,128 @@
+// Tests the deployed bundle of the edge worker: what a client's variant changes, who reads its name, and what is logged.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { beforeEach, test } from "node:test";
+
+import { variantOf } from "../src/experiments";
+import { parsePolicy } from "../src/policy";
+import type { RequestEvent } from "../src/request_log";
+import { bearer, edge, grant, logged, policies, shieldRequests, stub } from "./edge";
+
+const objects = new Map<string, string>();
+const SUBJECT = { principal: "alice", token: createHash("sha256").update("reader").digest("hex") };
+const TARBALL = "/npm/web/-/web-1.0.0.tgz";
+
+beforeEach(() => {
+  grant("reader", ["npm:*:pull"]);
+  stub.shield = (request, response) => {
+    const text = objects.get((request.url ?? "").slice("/objects/".length));
+    const headers = { "cache-control": "public, max-age=5", "content-length": text?.length ?? 4, "x-cache": "shield; hit" };
+    response.writeHead(200, headers).end(text ?? "body");
+  };
+});
+
+function stored(document: object): string {
+  const text = JSON.stringify({ format: 1, rules: [], ...document });
+  const digest = createHash("sha256").update(text).digest("hex");
+  objects.set(`edge-policies/${digest}.json`, text);
+  return digest;
+}
+
+/** Returns an experiment, and the variant that the client of the tests has in it. `changes` are those of both variants. */
+function experiment(name: string, changes: object = {}): { given: object; variant: string } {
+  const variants = ["a", "b"].map((variant) => ({ name: variant, weight: 1, ...changes }));
+  const given = { name, layer: name, unit: "principal", variants };
+  const parsed = parsePolicy(JSON.stringify({ format: 1, rules: [], experiments: [given] })).experiments;
+  return { given, variant: variantOf(parsed, SUBJECT).variants[name] ?? "" };
+}
+
+async function get(path: string, method = "GET"): Promise<Response> {
+  const answer = await fetch(`${edge}${path}`, { method, headers: bearer("reader") });
+  await answer.arrayBuffer();
+  return answer;
+}
+
+/** Waits until `found` returns a value. */
+async function until<T>(found: () => Promise<T | undefined>, what: string): Promise<T> {
+  const end = Date.now() + 120_000;
+  for (;;) {
+    const value = await found();
+    if (value !== undefined) return value;
+    assert.ok(Date.now() < end, what);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Puts a policy in force, with an operator who reads the name of an experiment that only this policy has. */
+async function putInForce(document: { experiments: object[] }): Promise<void> {
+  const marker = experiment(`marker-${objects.size}`);
+  policies.unshift(stored({ operators: ["alice"], ...document, experiments: [...document.experiments, marker.given] }));
+  const name = `marker-${objects.size - 1}`;
+  await until(async () => (await get(TARBALL)).headers.get("x-artifact-edge-variant")?.includes(name) || undefined, name);
+}
+
+function events(): Record<string, unknown>[] {
+  return logged.filter((line) => line.startsWith('{"event":"request"')).map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test("an operator reads the names of their variants, and each of their requests is logged with them", async () => {
+  const { given, variant } = experiment("shown");
+  await putInForce({ experiments: [given] });
+  logged.length = 0;
+  const answers = [await get(TARBALL), await get(TARBALL), await get(TARBALL, "HEAD")];
+  const expected = new RegExp(`^shown=${variant}, marker-\\d+=[ab]$`);
+  for (const { headers } of answers) assert.match(headers.get("x-artifact-edge-variant") ?? "", expected);
+  const written = await until(async () => (events().length === 3 ? events() : undefined), "the events were never logged");
+  for (const [index, event] of written.entries()) {
+    const { variants, subjects, first_byte_ms: time, ...others } = event as unknown as RequestEvent;
+    assert.equal(variants["shown"], variant);
+    assert.deepEqual(Object.keys(subjects), Object.keys(variants));
+    assert.ok(Number.isInteger(subjects["shown"]) && time >= 0);
+    const bytes = index === 2 ? 0 : 4;
+    assert.deepEqual(others, { event: "request", ecosystem: "npm", status: 200, tier: "shield; hit", bytes });
+  }
+  assert.ok(!logged.join().includes("alice") && !logged.join().includes("web") && !logged.join().includes(SUBJECT.token));
+});
+
+test("other principals read no variants, and a client without experiments is not logged", async () => {
+  await putInForce({ experiments: [] });
+  policies.unshift(stored({ operators: ["bob"], experiments: [experiment("hidden").given] }));
+  const header = async (): Promise<string | null> => (await get(TARBALL)).headers.get("x-artifact-edge-variant");
+  await until(async () => ((await header()) === null ? true : undefined), "the header stayed");
+  await until(async () => events().find(({ variants }) => "hidden" in (variants as object)), "the variant was never logged");
+  policies.unshift(stored({ operators: ["alice"], experiments: [] }));
+  await until(async () => {
+    const before = events().length;
+    return (await get(TARBALL)).status === 200 && events().length === before ? true : undefined;
+  }, "requests are still logged");
+  assert.equal(await header(), null);
+});
+
+test("a variant chooses the shield pool of a miss", async () => {
+  await putInForce({ experiments: [experiment("pool", { shield_pool: ["eu-west-1-*"] }).given] });
+  shieldRequests.length = 0;
+  for (const version of [1, 2, 3, 4]) await get(`/npm/pooled/-/pooled-${version}.0.0.tgz`);
+  assert.deepEqual(shieldRequests.map(({ host }) => host), Array(4).fill("eu-west-1-0.shield.test:8443"));
+});
+
+test("a variant applies the rules of another version of the policy, and those in force while it is not readable", async () => {
+  const rules = [{ name: "no-web", action: "deny", ecosystem: "npm", packages: ["web"], versions: "1" }];
+  const candidate = stored({ rules });
+  const versions = { "1.0.0": { dist: { tarball: "https://x/web-1.0.0.tgz" } } };
+  objects.set("npm/web/packument.json", JSON.stringify({ versions, "dist-tags": {} }));
+  await putInForce({ experiments: [experiment("canary", { policy: candidate }).given] });
+  const refused = await fetch(`${edge}${TARBALL}`, { headers: bearer("reader") });
+  assert.equal(refused.status, 403);
+  assert.match(await refused.text(), /rule no-web/);
+  await putInForce({ experiments: [experiment("absent", { policy: "0".repeat(64) }).given] });
+  assert.equal((await get(TARBALL)).status, 200);
+});
+
+test("a document with a broken experiment changes no assignment", async () => {
+  const { given, variant } = experiment("kept");
+  await putInForce({ experiments: [given] });
+  policies.unshift(stored({ operators: ["alice"], experiments: [{ ...given, unit: "address" }] }));
+  await until(async () => ((await fetch(`${edge}/healthz/feed`)).status === 503 ? true : undefined), "no alarm");
+  assert.match((await get(TARBALL)).headers.get("x-artifact-edge-variant") ?? "", new RegExp(`kept=${variant}`));
+});
