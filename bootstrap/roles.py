@@ -15,7 +15,7 @@ _ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
 # The longest session of a role, in seconds. AWS's default is one hour, and a deployment may take longer.
-_MOST_SECONDS = 2 * _HOUR
+MOST_SECONDS = 2 * _HOUR
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Roles(pulumi.ComponentResource):
             name=f"artifact-edge-bootstrap-{name}",
             description=f"GitHub's workflow {purpose} of {args.repository.name}, environment {environment}",
             assume_role_policy=self._issuer.arn.apply(lambda arn: _trust(arn, subjects)),
-            max_session_duration=_MOST_SECONDS,
+            max_session_duration=MOST_SECONDS,
             opts=child,
         )
 

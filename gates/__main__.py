@@ -23,19 +23,32 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Preview = Annotated[Path, typer.Argument(help="file with the output of `pulumi preview --json --show-sames`")]
 
 
+Limiting = Annotated[Path | None, typer.Option(help="file with the limits of one apply, instead of the defaults")]
+
+
 @app.command("plan")
-def check_plan(
-    preview: Preview,
-    limits: Annotated[
-        Path | None, typer.Option(help="file with the limits of one apply, instead of the defaults")
-    ] = None,
-) -> None:
+def check_plan(preview: Preview, limits: Limiting = None) -> None:
     """Refuse a plan that does too much in one apply, and say how to split it."""
-    plan, most = read_plan(load(preview)), read_settings(limits, Limits) if limits else Limits()
-    today = datetime.datetime.now(datetime.UTC).date()
+    plan, most, today = read_plan(load(preview)), _limits(limits), _today()
     refusals = rules.judge(plan, most, today)
     split = stages.lines(stages.split(plan, most, today)) if refusals else []
     _end([*map(str, refusals), *split])
+
+
+@app.command("next")
+def print_next(preview: Preview, limits: Limiting = None) -> None:
+    """Print the `--target` options of the first apply of a plan that the gate refuses, one per line.
+
+    For a plan that the gate accepts, the command prints nothing. Exits with status 1 if the gate refuses the first
+    apply too.
+    """
+    plan, most, today = read_plan(load(preview)), _limits(limits), _today()
+    if not rules.judge(plan, most, today):
+        return
+    first, *_ = stages.split(plan, most, today)
+    if first.refusals:
+        sys.exit("\n".join(f"error: {refusal}" for refusal in first.refusals))
+    print(*(f"--target={urn}" for urn in first.urns), sep="\n")
 
 
 @app.command("failures")
@@ -76,6 +89,14 @@ def record(
     """Save a stack's state as the state of a release, without its secrets."""
     named: dict[str, str] = load(secrets) if secrets else {}
     state.write(state.scrub(load(export), named), target)
+
+
+def _limits(file: Path | None) -> Limits:
+    return read_settings(file, Limits) if file else Limits()
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
 
 
 def _end(findings: list[str]) -> None:

@@ -82,6 +82,24 @@ def test_the_command_refuses_a_plan_and_suggests_a_split(tmp_path: Path) -> None
     )
 
 
+def test_the_next_apply_of_a_refused_plan_is_printed_as_options(tmp_path: Path) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("sole_nodes: true\n")
+    first, *_ = split(recorded("bigger_machines"), Limits(sole_nodes=True), TODAY)
+    options = "".join(f"--target={each}\n" for each in first.urns)
+    assert command("bigger_machines", tmp_path, "next", "--limits", str(limits)) == (0, options)
+
+
+def test_an_accepted_plan_has_no_next_apply(tmp_path: Path) -> None:
+    assert command("one_shield_removed", tmp_path, "next") == (0, "")
+
+
+def test_a_refused_first_apply_is_no_next_apply(tmp_path: Path) -> None:
+    code, output = command("another_domain_and_certificate", tmp_path, "next")
+    assert code == 1
+    assert "error: " in output and "--target" not in output
+
+
 def test_a_plan_without_unchanged_resources_is_refused() -> None:
     with pytest.raises(PlanError, match="--show-sames"):
         read_plan({"steps": step("same", BUCKET, "eu"), "changeSummary": {"same": 2}})
@@ -98,9 +116,9 @@ def test_recordings_contain_no_machine_data() -> None:
         assert not any(trace in text for trace in ("stackTrace", "sourcePosition", "PRIVATE KEY", str(CHECKOUT)))
 
 
-def command(name: str, tmp_path: Path) -> tuple[int, str]:
-    """Runs `python -m gates plan` on a recorded plan. Returns the exit code and the output of the command."""
+def command(name: str, tmp_path: Path, subcommand: str = "plan", *options: str) -> tuple[int, str]:
+    """Runs a command of `python -m gates` on a recorded plan. Returns the exit code and the output of the command."""
     file = tmp_path / "plan.json"
     file.write_bytes(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
-    result = CliRunner().invoke(app, ["plan", str(file)])
-    return result.exit_code, result.stdout
+    result = CliRunner().invoke(app, [subcommand, str(file), *options])
+    return result.exit_code, result.output

@@ -1,0 +1,121 @@
+"""Runs the scripts of workflow steps as GitHub does, with programs that record their arguments and print texts."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.workflows import WORKFLOWS
+
+DEPLOY = "deploy-one.yml"
+# How GitHub runs a script, by the `shell` of the step or of the workflow's defaults (GitHub Docs, "Workflow syntax for
+# GitHub Actions", `jobs.<job_id>.steps[*].shell`).
+SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
+TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulumi:dev::artifact-edge::a$b::d e"]
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Yields the file, the workflow and the step for each step with a script."""
+    for file, workflow in WORKFLOWS.items():
+        for job in workflow["jobs"].values():
+            for step in job.get("steps", []):
+                if "run" in step:
+                    yield file, workflow, step
+
+
+PIPES = [(workflow, step) for _, workflow, step in steps() if " | " in step["run"]]
+
+
+def named(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return next((workflow, step) for file, workflow, step in steps() if (file, step.get("name")) == (DEPLOY, name))
+
+
+def run(
+    workflow: dict[str, Any], step: dict[str, Any], directory: Path, programs: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs a step in a directory with these programs. Each value of `programs` is the script of a program."""
+    for name, script in programs.items():
+        file = directory / (".venv/bin/python" if name == "python" else f"bin/{name}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" >> {shlex.quote(str(directory / name))}\n{script}\n')
+        file.chmod(0o755)
+    shell = step.get("shell") or workflow.get("defaults", {}).get("run", {}).get("shell")
+    script = directory / "step.sh"
+    script.write_text(step["run"])
+    environment = {
+        **os.environ,
+        "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "STACK": "dev",
+        "AWS_REGION": "us-east-1",
+        "GITHUB_STEP_SUMMARY": str(directory / "summary.md"),
+        "GITHUB_ENV": str(directory / "environment"),
+    }
+    return subprocess.run(
+        [*SHELLS[shell], str(script)], cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def arguments(directory: Path, program: str) -> list[str]:
+    return (directory / program).read_text().splitlines()
+
+
+@pytest.mark.parametrize(("workflow", "step"), PIPES, ids=[step["name"] for _, step in PIPES])
+def test_a_failed_command_before_a_pipe_fails_the_step(
+    workflow: dict[str, Any], step: dict[str, Any], tmp_path: Path
+) -> None:
+    failed = run(workflow, step, tmp_path, dict.fromkeys(("python", "pulumi", "npm"), "exit 1"))
+    assert failed.returncode != 0
+
+
+def test_there_are_steps_with_pipes() -> None:
+    assert len(PIPES) > 4
+
+
+def test_a_failed_plan_shows_the_message_of_the_policy(tmp_path: Path) -> None:
+    pulumi = (
+        'case " $* " in *" --json "*) exit 255;; esac\necho "[mandatory] s3-versioned: enable versioning"\nexit 255'
+    )
+    failed = run(*named("Make a plan and check the policies"), tmp_path, {"pulumi": pulumi})
+    assert failed.returncode != 0
+    assert "s3-versioned: enable versioning" in failed.stdout
+    assert "s3-versioned: enable versioning" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_plan_is_kept_although_a_later_step_fails() -> None:
+    (kept,) = [
+        step for step in WORKFLOWS[DEPLOY]["jobs"]["deploy"]["steps"] if "upload-artifact" in step.get("uses", "")
+    ]
+    assert (kept["if"], kept["with"]["path"]) == ("always()", "plan.json")
+
+
+def test_a_whole_plan_is_applied_without_targets(tmp_path: Path) -> None:
+    planned = run(*named("Make a plan and check the policies"), tmp_path, {"pulumi": "echo {}"})
+    applied = run(*named("Apply exactly the plan"), tmp_path, {"pulumi": ""})
+    assert (planned.returncode, applied.returncode) == (0, 0), planned.stderr + applied.stderr
+    assert not [each for each in arguments(tmp_path, "pulumi") if not each or "target" in each]
+
+
+def test_the_next_part_of_a_refused_plan_is_planned_and_applied_with_its_targets(tmp_path: Path) -> None:
+    gate = f"printf '%s\\n' {shlex.join(TARGETS)}"
+    chosen = run(
+        *named("Plan only the first part of a plan that the gate refuses"),
+        tmp_path,
+        {"python": gate, "pulumi": "echo {}"},
+    )
+    assert chosen.returncode == 0, chosen.stderr
+    assert [each for each in arguments(tmp_path, "pulumi") if "target" in each] == TARGETS
+    (tmp_path / "pulumi").unlink()
+    assert run(*named("Apply exactly the plan"), tmp_path, {"pulumi": ""}).returncode == 0
+    assert [each for each in arguments(tmp_path, "pulumi") if "target" in each] == TARGETS
+
+
+def test_a_first_part_that_the_gate_refuses_is_not_applied(tmp_path: Path) -> None:
+    step = named("Plan only the first part of a plan that the gate refuses")
+    assert run(*step, tmp_path, {"python": "exit 1", "pulumi": ""}).returncode != 0
+    assert not (tmp_path / "pulumi").exists()
