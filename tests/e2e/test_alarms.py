@@ -75,7 +75,7 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @dataclass
 class OnCall:
-    """Subscriber to the topics of all regions, which keeps the messages that it received."""
+    """A subscriber to the alarm topics of all regions, which keeps the messages that it received."""
 
     sandbox: Sandbox
     target: Target
@@ -83,8 +83,8 @@ class OnCall:
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def wait_for(self, name: str, state: str) -> dict[str, Any]:
-        """Returns and removes the next message that reports the named alarm in the given state. Fails after `PATIENCE`
-        seconds.
+        """Returns the next received message that reports the named alarm in the given state, and removes it. Fails
+        after `PATIENCE` seconds.
         """
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -192,7 +192,7 @@ def answering(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def draining(on_call: OnCall) -> Generator[None]:
-    """Runs `purges drain` in a second process while the context lasts, as the runbook describes."""
+    """Runs the command `purges drain` in a second process during the `with` block, as the runbook describes."""
     command = ["purges", "drain", "--watch", "0.2", "--stack-outputs", on_call.outputs]
     process = subprocess.Popen([sys.executable, "-m", "registry", *command], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
     try:
@@ -210,7 +210,7 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # until the Lambda runtime applies the new settings
+    time.sleep(2)  # wait until the Lambda runtime applies the new settings
     on_call.clear()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
     message = on_call.wait_for("entitlements-dead", "ALARM")
@@ -281,7 +281,7 @@ def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
 
 @contextmanager
 def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
-    """Requests `url` every 0.05 s in a thread while the context lasts."""
+    """Requests `url` every 0.05 s in a thread during the `with` block."""
     ended = threading.Event()
 
     def read() -> None:

@@ -51,7 +51,9 @@ def form(value: Any) -> Any:
 
 
 def records(database: Spanner) -> list[Any]:
-    """Writes, updates and deletes a row. Returns a partition record and the change records of these three writes."""
+    """Writes, updates and deletes a database row. Returns a partition record and the change records of these three
+    writes.
+    """
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
@@ -113,7 +115,7 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    following = follower(google, edge)  # as after a crash of the first follower
+    following = follower(google, edge)  # a new follower takes over, as after a crash of the first one
     put(google, "x", version + 1)
     following.poll()
     following.poll()

@@ -1,9 +1,9 @@
-"""The last release's worker works with today's shields, and today's worker with the last release's shields.
+"""Tests that the last release's worker works with today's shields, and today's worker with the last release's shields.
 
 A rollout updates the worker and the shields in two applies. Between these, old and new versions serve clients together.
 
-The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte.
-As long as no release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
+The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte. As long as no
+release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def deploy_worker(up: Up, content: str) -> None:
 
 
 def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
-    """Reboots the machines with the user data of their region, and waits until all shields of those regions answer."""
+    """Reboots the shield machines with their region's user data, and waits until all shields of those regions
+    answer.
+    """
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     machines: set[str] = set()
     for region, program in user_data.items():

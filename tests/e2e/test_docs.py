@@ -29,7 +29,9 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder with links to the checkout's files, and with packages that the documented commands publish."""
+    """Makes a folder with links to the files of the checkout, and with packages that the documented commands
+    publish.
+    """
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):
             (tmp_path / entry.name).symlink_to(entry)
@@ -45,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
-    """Replaces what differs on every machine in a command: paths, stack names and ids of tokens."""
+    """Replaces the parts of a documented command that differ on every machine: paths, stack names and ids of tokens."""
     here = f"--directory {up.sandbox.directory}"
     text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)
     text = re.sub(r"(-m local env|-m local client \w+)", rf"\1 {here}", text)
@@ -72,7 +74,9 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
 
 
 def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> None:
-    """Commands for real stacks cannot run in a sandbox, so their options are compared with the help of `pulumi`."""
+    """The test compares documented options with the help of `pulumi`, because commands for real stacks cannot run in a
+    sandbox.
+    """
     printed = [words[1:] for block in all_blocks() for words in commands(block.text) if words[0] == "pulumi"]
     assert len(printed) > 20
     engine = shell_environment(ensure_engine(print), up.sandbox, passphrase="")

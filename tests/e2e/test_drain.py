@@ -32,8 +32,8 @@ from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
-WITHIN = 120.0  # seconds before a test fails; long, for busy machines
-NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
+WITHIN = 120.0  # seconds before a test fails; long, because the machine may be busy
+NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of an edge API that is down: nothing listens on the discard port
 KILLED_AFTER_THE_COMMIT = """
 import os, signal
 from registry.delivery.deliver import Delivery
@@ -93,7 +93,7 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    set_minute(up, MINUTE_SECONDS)  # the schedule must not invoke the relay before the checks below
+    set_minute(up, MINUTE_SECONDS)  # the relay's schedule must not invoke it before the assertions after the kill
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
         cwd=CHECKOUT,
@@ -117,7 +117,8 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    set_minute(up, MINUTE_SECONDS)  # the schedule must not invoke the relay before the checks below
+    # the relay's schedule must not invoke it before the assertions after the failed withdrawal
+    set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the quarantine list at the edge was not updated" in taken.stderr

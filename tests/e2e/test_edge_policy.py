@@ -82,7 +82,7 @@ def put(up: Up, file: Path, document: object) -> None:
 
 
 def await_status(up: Up, path: str, status: int) -> None:
-    """Waits until every PoP answers with the status."""
+    """Waits until every PoP answers a request with the status."""
     start = time.monotonic()
     for location in CLIENT_LOCATIONS:
         with httpx.Client(**access(up, location, "policy-reader")) as client:
@@ -93,7 +93,7 @@ def await_status(up: Up, path: str, status: int) -> None:
 
 
 def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
-    """Installs a package with npm. Returns the installed version, or an empty text after an error, and npm's
+    """Installs a package with npm. Returns the installed version, or an empty text if the installation fails, and npm's
     messages.
     """
     done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))

@@ -92,7 +92,9 @@ def client(sandbox: Sandbox, service: str, region: str) -> Any:
 
 
 def changes(preview: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """Returns the operations of a JSON preview by resource name, without unchanged resources."""
+    """Returns the planned operation for each resource name in the JSON output of `pulumi preview`, without unchanged
+    resources.
+    """
     assert preview.returncode == 0, preview.stdout + preview.stderr
     steps = json.loads(preview.stdout)["steps"]
     return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in steps if step["op"] != "same"}

@@ -40,7 +40,7 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 @pytest.fixture
 def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes operators' direct writes to the edge fail, so that only the change stream updates it."""
+    """Makes the registry's direct writes to the edge fail, so that only the change stream updates the edge."""
 
     def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -62,7 +62,9 @@ def status(client: httpx.Client, token: str) -> int:
 
 
 def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
-    """Returns the seconds until the edge answers with status `wanted`. Fails after `WITHIN` seconds."""
+    """Returns the seconds until the edge answers with status `wanted`. Fails if that takes longer than `WITHIN`
+    seconds.
+    """
     start = time.monotonic()
     while (found := status(client, token)) != wanted:
         assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
@@ -85,13 +87,15 @@ def where(target: Target) -> dict[str, str]:
 
 
 def entry(target: Target, digest: str) -> Any:
-    """Returns the token's entry in the edge's store, or None if the store has no such entry."""
+    """Returns the token's entry in the edge's entitlement store, or None if the store has no such entry."""
     found = target.token_entries.read([f"token:{digest}"])
     return json.loads(found[f"token:{digest}"]) if found else None
 
 
 def until_entry(target: Target, digest: str, version: int) -> float:
-    """Returns the seconds until the edge's store has the given version of the token. Fails after `WITHIN` seconds."""
+    """Returns the seconds until the edge's entitlement store has the given version of the token. Fails after `WITHIN`
+    seconds.
+    """
     start = time.monotonic()
     while (entry(target, digest) or {"revision": -1})["revision"] < version:
         assert time.monotonic() - start < WITHIN
@@ -158,7 +162,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        time.sleep(1)  # the stream delivers each change twice, and would restore the entry
+        # the change stream delivers each change twice, and its second delivery would restore the deleted entry
+        time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
@@ -166,7 +171,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
-    assert entry(target, kept) is None  # the metadata API gave the answer, not the store
+    # the edge got the answer from the metadata API, because its entitlement store has no entry
+    assert entry(target, kept) is None
 
 
 def dead_letters(up: Up) -> tuple[Any, str]:
@@ -211,7 +217,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
-    time.sleep(1)  # the stream delivers each change twice, and would restore the entry
+    # the change stream delivers each change twice, and its second delivery would restore the deleted entry
+    time.sleep(1)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()
     edge_values(target).update(f"token:{spoilt}", value=wrong, **where(target))

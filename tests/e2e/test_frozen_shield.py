@@ -21,9 +21,9 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def working(up: Up) -> Generator[str]:
-    """Freezes one of the two shields near the client, and yields the other one.
+    """Freezes one of the two shields near the client, and yields the shield that works.
 
-    Afterwards waits until the edge asks the frozen shield again, so that later tests find both in use.
+    Afterwards waits until the edge sends requests to the frozen shield again, so that later tests can use both shields.
     """
     silent, working = machines(up, "us-east-1")
     with frozen(up.sandbox, silent):

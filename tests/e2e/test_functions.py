@@ -59,7 +59,7 @@ class Stack:
         return json.loads(found[f"token:{digest}"]) if found else {}
 
     def is_up_to_date(self, digest: str) -> bool:
-        """Returns whether the edge's store has the last recorded version of the token."""
+        """Returns whether the edge's entitlement store has the latest version of the token in the metadata database."""
         item = self.target.repository.item("tokens", digest)
         return item is not None and self.entry(digest).get("revision") == item.version
 
@@ -70,7 +70,7 @@ class Stack:
         processes.stop(self.sandbox, name)
 
     def set_variables(self, function: str, variables: dict[str, str]) -> None:
-        """Sets the variables of a function, and waits until the Lambda runtime applies them."""
+        """Sets the environment variables of a Lambda function, and waits until the Lambda runtime applies them."""
         applied = f"{function} has new code or new settings"
         before = self._log().count(applied)
         aws("lambda").update_function_configuration(FunctionName=function, Environment={"Variables": variables})
@@ -126,7 +126,7 @@ def _provisioned(sandbox: Sandbox) -> Stack:
 
 @pytest.fixture(autouse=True)
 def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes direct writes to the edge fail, so that only the change stream updates it."""
+    """Makes the registry's direct writes to the edge fail, so that only the change stream updates the edge."""
 
     def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -146,7 +146,7 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def created(stack: Stack) -> str:
-    """Creates a token, waits until the edge's store has it, and returns its digest."""
+    """Creates a token, waits until the edge's entitlement store has the token, and returns the token's digest."""
     digest = tokens.create(stack.target, BY, "alice", ["npm:*:pull"], 3600).token.digest
     until(lambda: stack.is_up_to_date(digest))
     return digest

@@ -14,7 +14,8 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.sandbox.up import Up, local
 
-# Certificates among the fields of the secrets that tiers share; a certificate is public, so it may be in plain text.
+# # The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain
+# text.
 PUBLIC = {"client_ca", "client_certificate"}
 
 

@@ -81,7 +81,7 @@ def program(name: str) -> str:
 
 
 def installed(directory: Path) -> dict[str, str]:
-    """Returns the versions of the installed packages, by path below node_modules."""
+    """Returns the versions that a client installed, by path below node_modules."""
     modules = directory / "node_modules"
     return {
         str(file.parent.relative_to(modules)): json.loads(file.read_text())["version"]
@@ -152,7 +152,9 @@ def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, re
 
 @pytest.fixture
 def other_registry(tmp_path: Path) -> Iterator[str]:
-    """Serves another registry, whose package has two versions of earlier years. `latest` is on the older one."""
+    """Serves another npm registry. Its package has two versions of earlier years; the tag `latest` names the older
+    version.
+    """
     answers: dict[str, bytes] = {}
     times = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z"}
 

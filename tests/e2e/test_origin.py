@@ -28,12 +28,15 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 LAG_SECONDS = 30
-INSTALLS = 20.0  # seconds to wait for an install: caches expire sooner, and replication takes longer
+# seconds to wait until clients install the expected version; caches expire sooner, and replication takes longer
+INSTALLS = 20.0
 
 
 @pytest.fixture(autouse=True)
 def settled(up: Up) -> Iterator[None]:
-    """Waits before and after each test until all objects are replicated. Ends outages and replication lag after it."""
+    """Waits before and after each test until all objects are replicated. Ends outages and replication lag after the
+    test.
+    """
     wait_until_copied(up)
     yield
     control(up, "outages", {})
@@ -87,7 +90,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
 
 
 class PackageClient:
-    """A client at one client location, which installs packages into a new directory each time."""
+    """A package client at one client location. Each installation goes into a new directory."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
         self._client = Client(up.sandbox, "reader", up.outputs()["url"], client_location)
@@ -124,7 +127,7 @@ def package_clients(up: Up, tmp_path: Path) -> list[PackageClient]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
-    """Tests a new version while the replicas still hold the documents of the old version, which each region has
+    """Publishes a new version while the replica buckets still hold the old version's documents, which each region has
     served.
     """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
@@ -167,14 +170,16 @@ def test_all_reads_succeed_while_the_primary_is_down(
 
 @contextmanager
 def lag(up: Up) -> Generator[None]:
-    """Delays replication by `LAG_SECONDS`; fails if no copy is pending at the end."""
+    """Delays the replication of buckets by `LAG_SECONDS`. Fails if no copy is pending at the end of the `with`
+    block.
+    """
     control(up, "replication", {"lag_seconds": LAG_SECONDS})
     yield
     assert control(up, "replication")["pending"] > 0
 
 
 def replicated(up: Up, key: str) -> bytes:
-    """Returns the replica's content of the object, or empty bytes if the replica does not have it."""
+    """Returns an object's content in the replica bucket, or empty bytes if the replica does not have the object."""
     s3, bucket = up.aws("s3"), up.outputs()["buckets"][1]["name"]
     found = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])]
     return s3.get_object(Bucket=bucket, Key=key)["Body"].read() if key in found else b""

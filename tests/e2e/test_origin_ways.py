@@ -52,7 +52,7 @@ def intruder(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Reads an object through the edge and the shield of a region, as a client in this region does."""
+    """Reads an object through the edge and through the shields of a region, as a client in this region does."""
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
 
@@ -69,7 +69,9 @@ def pause_copies(up: Up, paused: bool) -> None:
 
 @contextmanager
 def changed_access_policy(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
-    """Changes the role policy that limits where shields may read from, and restores it at the end."""
+    """Changes the IAM role policy that limits the networks of shields, and restores the policy after the `with`
+    block.
+    """
     iam = up.aws("iam")
     role = next(each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("-shield"))
     named = {"RoleName": role, "PolicyName": "origin-ways"}

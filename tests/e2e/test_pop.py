@@ -43,7 +43,7 @@ DOMAIN = "artifact-edge.test"
 HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
 PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
-UNREACHABLE = "us-west-2-0"  # the shield that accepts no connection, and refuses none
+UNREACHABLE = "us-west-2-0"  # the name of a shield that neither accepts nor refuses connections
 CONNECT_SECONDS = 2  # how long the PoPs wait for a connection, instead of Cloudflare's 19 seconds
 SECRET = "the-origin-key-that-nobody-may-see"
 BODY = bytes(range(256)) * 400
@@ -161,7 +161,9 @@ class Network:
         )
 
     def add_name(self, name: str, *, proxied: bool) -> None:
-        """Adds a record to the zone. Only its name counts, because the stub DNS server answers with the address."""
+        """Adds a DNS record to the zone. Only the record's name matters, because the stub DNS server chooses the
+        address.
+        """
         records = self.api.dns.records
         records.create(zone_id=self.zone, name=name, type="A", content="192.0.2.7", ttl=1, proxied=proxied)
 
@@ -197,7 +199,9 @@ class _ToPop(httpx.BaseTransport):
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
-    """Returns the TLS version that the first PoP negotiates with a client's TLS context, or `refused`."""
+    """Returns the TLS version that the first PoP negotiates with a client's TLS context, or `refused` if the handshake
+    fails.
+    """
     address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     with socket.create_connection(address, timeout=10) as plain:
         try:
@@ -209,7 +213,7 @@ def _handshake(network: Network, context: ssl.SSLContext) -> str:
 
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
-    # pytest's own temporary directory would not do: the caches run as another user, who cannot enter it.
+    # # The caches run as another user, who cannot enter pytest's own temporary directory.
     directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback="127.93")
@@ -296,7 +300,7 @@ def test_the_rules_of_the_zone_decide_before_the_script_runs(network: Network) -
 
 
 def _get_from(network: Network, address: str, path: str) -> int:
-    """Returns the status of the first PoP's response to a client with this address."""
+    """Returns the status of the first PoP's response to a client with the given IP address."""
     context = ssl.create_default_context(cafile=str(network.sandbox.path("pki", "edge-ca.pem")))
     url = f"https://{network.sandbox.pop_address(POPS[0])}:{POP_HTTPS_PORT}{path}"
     with httpx.Client(transport=httpx.HTTPTransport(verify=context, local_address=address), timeout=20) as client:
@@ -328,7 +332,8 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # A copy is two seconds old when it expires, so the third fetch comes four seconds after the first one or later.
+    # # L1's copy is two seconds old when it expires. The third fetch therefore comes at least four seconds after the
+    # first.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 
 
@@ -567,7 +572,9 @@ def test_no_argument_and_no_readable_file_contains_a_secret(network: Network) ->
 
 
 def _until_hit(network: Network, path: str) -> None:
-    """Repeats a request until the cache answers it. After a HEAD request, the cache stores the object with a delay."""
+    """Repeats a request until the L1 cache answers it. After a HEAD request, the cache stores the object with a
+    delay.
+    """
     deadline = time.monotonic() + 120
     while network.get(path).headers["cf-cache-status"] != "HIT":
         assert time.monotonic() < deadline
@@ -575,7 +582,7 @@ def _until_hit(network: Network, path: str) -> None:
 
 
 def _once_expired(network: Network, path: str) -> httpx.Response:
-    """Repeats a request, and returns the first response after the L1's cached copy expired."""
+    """Repeats a request until L1's cached copy has expired, and returns the first response after that."""
     while True:
         answer = network.get(path)
         if answer.headers["cf-cache-status"] != "HIT":

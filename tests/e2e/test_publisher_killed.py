@@ -32,7 +32,8 @@ from tests.support.served_clouds import ServedClouds, served_clouds
 
 @dataclass(frozen=True)
 class Case:
-    """Two releases of one package: `old` is published first, and the publisher is killed while it publishes `new`.
+    """A test case with two releases of one package. `old` is published first. The publisher is killed while it
+    publishes `new`.
 
     `shown` returns the releases that each document offers its readers, by the document's key.
     """
@@ -45,7 +46,9 @@ class Case:
 
 @dataclass
 class Watched:
-    """Records the publisher's writes in order, and kills the publisher before its write number `at` takes effect."""
+    """Records the publisher's writes in order, and kills the publisher's process before the write number `at` takes
+    effect.
+    """
 
     clouds: ServedClouds
     case: Case
@@ -113,8 +116,8 @@ def pypi_case(directory: Path) -> Case:
 
 
 def oci_case(directory: Path) -> Case:
-    """Returns the case of an image tag that moves to a new image: a pull gets the old or the new image, with all
-    parts.
+    """Returns a test case in which an image tag moves to a new image. A pull must get all parts of the old or the new
+    image.
     """
     layouts = [build(directory / name).image for name in ("old", "new")]
     rewrite_manifest(layouts[1], {"annotations": {"build": "2"}})
@@ -146,7 +149,9 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that some cache purge follows a document's last change. The recorded purges do not show their keys."""
+    """Asserts that a cache purge follows the last change of any document. The recorded purges do not contain their
+    keys.
+    """
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]
     assert changes
@@ -162,7 +167,7 @@ def is_document(write: str) -> bool:
 
 
 def publish(clouds: ServedClouds, case: list[str]) -> None:
-    """Publishes the case's files in this process, without a kill."""
+    """Publishes the files of a test case in this process, which nothing kills."""
     files, repository = [Path(case[0])], case[2] if len(case) > 1 else ""
     report = publishing.publish(
         Target.model_validate(clouds.outputs), files, By("tester", "", "publish"), repository=repository

@@ -214,7 +214,8 @@ def test_the_access_log_contains_no_secret(shield: Shield) -> None:
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
     statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
-    assert statuses > {"000", "200"}  # 000: the cache had the object; 200: the origin sent it
+    # 000: the shield's cache had the object, so no origin was requested; 200: the origin sent the object
+    assert statuses > {"000", "200"}
 
 
 @pytest.mark.usefixtures("stored_early")
@@ -230,7 +231,7 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
-    """Waits until the shield uses all origins again. It skips a failed origin for
+    """Waits until the shield uses all origins again. The shield skips a failed origin for
     proxy.config.http.parent_proxy.retry_time.
     """
     deadline = time.monotonic() + 120

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason=
 CONTENT = body(1000)
 LATER = body(500, seed=1)
 ETAG = f'"{len(CONTENT)}"'
-# An object with this Cache-Control is stale at once, so that the shield revalidates its copy for each request.
+# # An object with this Cache-Control is stale at once, so the shield revalidates its cached copy for each request.
 STALE = "public, max-age=0, stale-if-error=86400"
 _numbers = count()
 
@@ -29,7 +29,7 @@ def shield() -> Iterator[Shield]:
 
 
 def _answers(shield: Shield, method: str, headers: dict[str, str]) -> Iterator[tuple[str, httpx.Response]]:
-    """Yields a shield's responses to one request, for an uncached, a cached and a stale object."""
+    """Yields a shield's responses to the same request for an uncached, a cached and a stale object."""
     for state in ("lacks", "has", "has stale"):
         key = f"ranges-{next(_numbers)}"
         shield.cloud.put(NEAR, key, CONTENT, **({"cache_control": STALE} if state == "has stale" else {}))

@@ -64,7 +64,9 @@ BY = By("sandbox test", "", "tokens")
 
 @dataclass
 class Network:
-    """A running stack in which operators' direct writes to the edge fail, so that only the services update the edge."""
+    """A running stack in which the registry's direct writes to the edge fail, so that only Cloud Run services update
+    the edge.
+    """
 
     scratch: TemporarySandbox
     outputs: dict[str, Any]
@@ -75,13 +77,13 @@ class Network:
         return self.edge.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code
 
     def entry(self, digest: str) -> Any:
-        """Returns the token's entry in the edge's store, or None if the store has no such entry."""
+        """Returns the token's entry in the edge's entitlement store, or None if the store has no such entry."""
         found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else None
 
     def service(self, name: str) -> int:
         """Returns the process id of a Cloud Run service, found by the process's working directory. Raises
-        AssertionError if none runs.
+        AssertionError if the service does not run.
         """
         for process in Path("/proc").iterdir():
             if process.name.isdigit() and f"/run-services/{name}/" in f"{_directory(process)}/":
@@ -121,7 +123,9 @@ def _do_nothing(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """Returns the seconds until the edge answers with status `wanted`. Fails after `WITHIN` seconds."""
+    """Returns the seconds until the edge answers with status `wanted`. Fails if that takes longer than `WITHIN`
+    seconds.
+    """
     start = time.monotonic()
     while (found := network.status(token)) != wanted:
         assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
@@ -130,7 +134,9 @@ def seconds_until(network: Network, token: str, wanted: int) -> float:
 
 
 def until_entry(network: Network, digest: str) -> float:
-    """Returns the seconds until the edge's store has the token's recorded version. Fails after `WITHIN` seconds."""
+    """Returns the seconds until the edge's entitlement store has the token's recorded version. Fails after `WITHIN`
+    seconds.
+    """
     item = network.target.repository.item("tokens", digest)
     assert item is not None
     start = time.monotonic()
@@ -223,7 +229,8 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
         seconds_until(network, good, 200)
         seconds_until(network, gone, 401)
         seconds_until(network, "ae_made-up", 401)
-        assert network.entry(kept) is None  # the metadata API gave the answer, not the store
+        # the edge got the answer from the metadata API, because its entitlement store has no entry
+        assert network.entry(kept) is None
     finally:
         os.kill(follower, signal.SIGCONT)
 

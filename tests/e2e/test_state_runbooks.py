@@ -1,6 +1,6 @@
 """Runs the runbooks of docs/state.md on the bootstrap stack, in the order of the page.
 
-The state moves from a directory into the bucket that the stack creates, as the page says.
+As the page describes, the test moves the Pulumi state from a directory into the bucket that the stack creates.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def shell() -> Iterator[OperatorShell]:
 
 
 def blocks_of(cut_off: Runbook) -> list[str]:
-    """Returns the commands of "An update that was cut off" for the bootstrap stack."""
+    """Returns the commands for the bootstrap stack in the runbook "An update that was cut off"."""
     return cut_off.blocks({**STACK, "--stack prod": "--stack bootstrap", "<urn>": "PARENT"})
 
 
@@ -75,7 +75,7 @@ def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -
 
 
 def role_exists(name: str) -> Callable[[], bool]:
-    """Returns a function that returns whether the emulated AWS has this role of bootstrap."""
+    """Makes a check of whether the emulated AWS has the given IAM role of the bootstrap stack."""
     url = f"http://{LOOPBACK}.0.1:5000"
     iam: Any = cast(Any, boto3).client(
         "iam", "us-east-1", endpoint_url=url, aws_access_key_id="any", aws_secret_access_key="any"

@@ -1,4 +1,6 @@
-"""Tests which tier answers a request, what the origin receives, and that no tier serves what another tier refuses."""
+"""Tests which tier answers a request (edge, shield or origin), what the origin receives, and that no tier serves what
+another tier refuses.
+"""
 
 from __future__ import annotations
 

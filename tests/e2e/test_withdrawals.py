@@ -1,4 +1,6 @@
-"""Tests that every PoP refuses revoked tokens and withdrawn objects before Workers KV shows the change in the PoP."""
+"""Tests that every PoP refuses revoked tokens and withdrawn objects, even while Workers KV still returns old values
+there.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +46,16 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Makes every PoP use old values of Workers KV, so that no PoP sees a change in Workers KV."""
+    """Makes every PoP read outdated values from Workers KV, so that no PoP sees a later change."""
     with stale_kv(up.sandbox):
         yield
 
 
 @contextmanager
 def failing_api(up: Up) -> Generator[None]:
-    """Makes the metadata API fail during the `with` block: names a missing table in its Lambda function's settings."""
+    """Makes the metadata API fail during the `with` block. Its Lambda function gets the name of a missing table as a
+    setting.
+    """
     api, name = up.aws("lambda"), "artifact-edge-local-metadata-api"
     variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     broken = {**variables, "TABLE": "absent"}

@@ -12,12 +12,16 @@ from tests.support.harness import Deployment, Registered
 
 
 def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
-    """Returns a stack's resources and components, with their parents and the dependencies of each property."""
+    """Returns a stack's resources and components as policies receive them, with parents and the dependencies of each
+    property.
+    """
     return graph(deployment.resources)
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Links resources by URN to each other and to the resources in `around`; ignores dependencies on other URNs."""
+    """Links Pulumi resources by URN to each other and to the resources in `around`. Dependencies on other URNs are
+    ignored.
+    """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}
     seen = {**(around or {}), **made}

@@ -1,4 +1,4 @@
-"""Makes resources in the form in which the engine passes them to a policy, and returns the policy's findings."""
+"""Makes resources in the form in which the Pulumi engine passes them to a policy, and returns the policy's findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _CONFIG = Path(__file__).resolve().parents[2] / "policies" / "config"
 
 
 def settings(environment: str) -> dict[str, dict[str, Any]]:
-    """Returns the settings in `policies/config/<environment>.json` by policy; expands a bare enforcement level."""
+    """Returns each policy's settings from `policies/config/<environment>.json`. A text in the file is a policy's
+    enforcement level.
+    """
     file = _CONFIG / f"{environment}.json"
     written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     return {name: {"enforcementLevel": found} if isinstance(found, str) else found for name, found in written.items()}
@@ -53,7 +55,7 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a resource in a component of the type `within`. The default for machines is a shield component.
+    """Returns a Pulumi resource in a component of the type `within`. By default, a machine is in a shield component.
 
     `on` lists the resources that each property depends on.
     """
@@ -78,8 +80,9 @@ def findings(
     *,
     found: list[str] | None = None,
 ) -> list[str]:
-    """Returns the named policy's findings. Also appends them to `found`, which keeps them if the rule raises an
-    error."""
+    """Returns the named policy's findings. Also appends them to the list `found`, so that they remain after the policy
+    raises an error.
+    """
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found
     schema = policy.config_schema.properties if policy.config_schema else {}

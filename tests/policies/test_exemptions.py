@@ -71,7 +71,9 @@ def test_only_the_report_of_exemptions_is_advisory() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
-    """The test fails on the day that an exemption expires. Comply with the policy, or ask the exemption's owner."""
+    """The test fails on the day that a policy exemption expires. Then comply with the policy, or ask the exemption's
+    owner.
+    """
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"
     stack = PolicyResource("pulumi:pulumi:Stack", {}, root, "stack", PRIMARY.opts, None, None, [], {})

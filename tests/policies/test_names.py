@@ -1,4 +1,4 @@
-"""Tests the names of policies: which names a declaration may use, and how the pack handles a former name."""
+"""Tests the names of policies: which names a declaration may use, and how the policy pack handles a renamed policy."""
 
 from __future__ import annotations
 

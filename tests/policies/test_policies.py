@@ -18,7 +18,7 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read a resource's type and options, or exemptions, which are always known in a preview.
+# # These policies read only a resource's type and options, or exemptions. All of these are always known in a preview.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
@@ -55,9 +55,9 @@ def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExem
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_an_unknown_value_is_not_accepted(name: str) -> None:
-    """A policy raises an error for a value that a preview does not know yet.
+    """A policy raises an error for a property value that a preview does not know yet.
 
-    The engine reports the error as an advisory, and runs the policy again in `pulumi up`.
+    The Pulumi engine reports the error as an advisory, and runs the policy again in `pulumi up`.
     """
     for case in (case for case in CASES if case.policy == name and case.says):
         hidden = [unknown(each) for each in case.resources]
@@ -97,7 +97,9 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environments_settings_name_existing_policies_and_settings(environment: str) -> None:
-    """This test finds unknown names, which the engine ignores, and settings that weaken a policy."""
+    """This test finds unknown names in the policy settings, which the engine ignores, and settings that weaken a
+    policy.
+    """
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]
         schema = policy.config_schema.properties if policy.config_schema else {}
@@ -121,7 +123,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # The alphabetically first type that the policy governs: a Lambda function sorts before a Cloud Run service.
+        # # The test expects the alphabetically first type that the policy governs: a Lambda function sorts before a
+        # Cloud Run # service.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

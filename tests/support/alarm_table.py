@@ -58,7 +58,7 @@ def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
 
 
 def whole() -> Sequence[Deployment]:
-    """Deploys the two stacks that together have every kind of alarm."""
+    """Deploys the two stacks that together have every kind of alarm of the project."""
     blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
     stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
     return [first_up("prod", stood_by), first_up("prod", ON_GOOGLE)]

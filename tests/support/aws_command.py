@@ -38,7 +38,9 @@ def main(service: str, operation: str, *arguments: str) -> None:
 
 
 def _parsed(arguments: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str]]:
-    """Returns the options with their values, and the file that the output goes to. That file comes last."""
+    """Returns the options of an AWS CLI command with their values, and the output file that is the command's last
+    argument.
+    """
     options: dict[str, list[str]] = {}
     files: list[str] = []
     values: list[str] | None = None

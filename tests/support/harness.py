@@ -77,12 +77,12 @@ class Deployment:
     secret_outputs: frozenset[str] = frozenset()
 
     def of(self, resource: type[pulumi.CustomResource]) -> dict[str, Registered]:
-        """Returns all registered resources of one type, by name."""
+        """Returns all resources of one type that the Pulumi program registered, by name."""
         token = schema.token_of(resource)
         return {registered.name: registered for registered in self.resources if registered.type == token}
 
     def components(self) -> set[str]:
-        """Returns the type tokens of all registered components."""
+        """Returns the type tokens of all components that the Pulumi program registered."""
         return {registered.type for registered in self.resources if registered.type.startswith("artifact-edge:")}
 
 
@@ -94,9 +94,9 @@ def deploy(
     stack: str = "test",
     config: Mapping[str, str] | None = None,
 ) -> Deployment:
-    """Runs the program as the first `pulumi up` of the stack.
+    """Runs a Pulumi program as the first `pulumi up` of its stack.
 
-    Raises the program's errors and the handlers' refusals.
+    Raises the program's errors, and the errors of handlers that refuse a resource.
     """
     deployment = Deployment()
     settings = dict(config or {})
@@ -108,7 +108,8 @@ def deploy(
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
-        set_root_resource(cast(Any, None))  # replaces the mocks' stack by one that keeps its exports
+        # replaces the stack resource of Pulumi's mocks by one that keeps its exports
+        set_root_resource(cast(Any, None))
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
 
@@ -145,7 +146,7 @@ def aws_account() -> Generator[None]:
 
 
 class _Sandbox(mocks.Mocks):
-    """Answers resource registrations and function calls for all clouds.
+    """Answers a Pulumi program's resource registrations and function calls for all emulated clouds.
 
     A lock serializes the requests, because Pulumi registers resources in parallel and moto handles one request at a
     time.
@@ -164,7 +165,7 @@ class _Sandbox(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
-        # The attribute `request` is the registration that the calling thread handles.
+        # # The attribute `request` is the resource registration that the calling thread handles.
         self.current = threading.local()
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:
@@ -286,7 +287,7 @@ def _in_separate_thread(run: Callable[[], None]) -> None:
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # kept, and raised again in the calling thread
+        except BaseException as error:  # kept, because the calling thread raises the error again
             raised.append(error)
 
     thread = threading.Thread(target=target)

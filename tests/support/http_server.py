@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Generator[str]:
-    """Listens on a free port of the loopback address while the context lasts, and yields the server's URL."""
+    """Listens on a free port of the loopback address during the `with` block, and yields the server's URL."""
     made: Any = handler
     server = ThreadingHTTPServer(("127.0.0.1", 0), made)
     threading.Thread(target=server.serve_forever, daemon=True).start()

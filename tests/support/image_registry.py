@@ -27,14 +27,14 @@ _STARTS_WITHIN_SECONDS = 20
 
 
 class Images:
-    """Builds images in a directory, one blob at a time."""
+    """Builds container images in a directory, one blob at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         (directory / "blobs" / "sha256").mkdir(parents=True)
 
     def blob(self, body: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
-        """Writes a blob and returns its descriptor."""
+        """Writes a blob of a container image, and returns the blob's descriptor."""
         digest = hashlib.sha256(body).hexdigest()
         (self.directory / "blobs" / "sha256" / digest).write_bytes(body)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(body)}
@@ -55,7 +55,9 @@ class Images:
         return self.blob(json.dumps(index).encode(), INDEX)
 
     def referrer(self, subject: dict[str, Any], kind: str, body: bytes) -> dict[str, Any]:
-        """Writes a manifest that refers to `subject`. Returns the manifest's entry for a list of referrers."""
+        """Writes an image manifest that refers to the manifest `subject`. Returns its descriptor for a list of
+        referrers.
+        """
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,

@@ -17,7 +17,7 @@ HOST = "up.test"
 
 
 class ImageSource:
-    """Answers requests as an image registry does. It lacks the referrers API unless `referrers` is set."""
+    """Answers requests as an image registry does. The registry lacks the referrers API unless `referrers` is set."""
 
     def __init__(self, images: Images, tags: Mapping[str, Mapping[str, Any]]) -> None:
         self._images = images

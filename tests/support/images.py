@@ -38,7 +38,7 @@ def zstandard(body: bytes) -> bytes:
 
 
 def tar(files: Mapping[str, str]) -> bytes:
-    """Returns a tar archive of the files."""
+    """Returns a tar archive of the files, which `files` maps from name to text."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, text in files.items():
@@ -56,7 +56,9 @@ def runnable(
     media_types: tuple[str, str, str] = (MANIFEST, CONFIG, f"{LAYER}+gzip"),
     platform: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Writes an image with one layer for each mapping of files, and returns its descriptor with the platform."""
+    """Writes a container image with one layer for each mapping of files, and returns its descriptor with the
+    platform.
+    """
     manifest_type, config_type, layer_type = media_types
     platform = platform or {"architecture": "amd64", "os": "linux"}
     layers = [tar(each) for each in files]

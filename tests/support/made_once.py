@@ -1,4 +1,4 @@
-"""Caches slow library work that unit tests repeat."""
+"""Caches files that boto3 would otherwise load again in each unit test."""
 
 from __future__ import annotations
 

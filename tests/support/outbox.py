@@ -19,7 +19,7 @@ from tests.support.registry import Network
 
 @dataclass
 class Clock:
-    """Holds the time, in seconds since 1970, that a test sets."""
+    """A clock for tests of the outbox, which holds the time in seconds since 1970 that a test sets."""
 
     time: float = 4_000_000_000.0
 

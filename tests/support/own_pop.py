@@ -40,7 +40,7 @@ TRAFFIC_SERVER_USER = "trafficserver"
 
 @dataclass
 class Shield:
-    """A stand-in for a shield machine. It requires a client certificate and the origin key."""
+    """Emulates a shield machine for a PoP. Clients must present a client certificate and the origin key."""
 
     objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
     headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "public, max-age=31536000, immutable"})
@@ -49,7 +49,7 @@ class Shield:
 
 @dataclass
 class Entitlements:
-    """A stand-in for the store of entitlements, which speaks the protocol of workerd's key-value stores."""
+    """Emulates the store of entitlements for a PoP, with the protocol of workerd's key-value stores."""
 
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
     works: bool = True
@@ -183,7 +183,7 @@ def running_pop(root: Path) -> Generator[OwnPop]:
 
 @contextlib.contextmanager
 def serving_shield(root: Path, authority: Authority, shield: Shield) -> Generator[int]:
-    """Serves the objects of a shield on a free port, and yields the port. `authority` signs all certificates."""
+    """Serves the emulated shield's objects on a free port, and yields the port. `authority` signs all certificates."""
     certificate, key = authority.issue("localhost")
     with _serving(_shield_handler(shield), _server_tls(root, authority, certificate, key)) as port:
         yield port

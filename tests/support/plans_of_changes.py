@@ -99,7 +99,9 @@ def apply_to_config(sandbox: TemporarySandbox, change: Callable[[TemporarySandbo
 
 
 def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
-    """Applies one named change to the stack's config and returns its plan. Restores the config afterwards."""
+    """Applies one named change to the stack's config and returns Pulumi's plan for the change. Restores the config
+    afterwards.
+    """
     file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     before = file.read_text()
     try:
@@ -141,7 +143,9 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns only the lines of a machine's user data that contain an AWS URL. The encoding stays that of `key`."""
+    """Returns only the lines of a machine's user data that contain an AWS URL. User data in `userDataBase64` stays
+    compressed.
+    """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)

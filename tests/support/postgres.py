@@ -18,7 +18,7 @@ from emulation.gcp.spanner.programs import postgres_programs
 
 USER = "registry"
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
-# The data is not needed after the test, so PostgreSQL need not write it to the disk.
+# The tests do not need the data after a run, so PostgreSQL need not write it to the disk.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -32,7 +32,7 @@ _SETTINGS = {
 
 @contextmanager
 def server() -> Generator[Path]:
-    """Starts a server and yields the directory of its socket, for use as PGHOST.
+    """Starts a PostgreSQL server and yields the directory of its socket, for use as PGHOST.
 
     Stops the server by its pid afterwards.
     """

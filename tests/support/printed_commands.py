@@ -36,7 +36,7 @@ NOT_RUN = {
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of shell commands. `line` is the number of its first line on the page."""
+    """A fenced block of shell commands in the documentation. `line` is the number of its first line on the page."""
 
     page: Path
     line: int
@@ -48,24 +48,26 @@ class Block:
 
     @property
     def reason_not_to_run(self) -> str | None:
-        """Returns why tests/e2e/test_docs.py does not run the block, or None if it does."""
+        """Returns why tests/e2e/test_docs.py does not run a documented block of commands, or None if the test runs the
+        block.
+        """
         found = (reason for pattern, reason in NOT_RUN.items() if re.search(pattern, self.text, re.MULTILINE))
         return next(found, None)
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Yields the blocks of a page that are marked as `sh`."""
+    """Yields the fenced blocks with the label `sh` on a page of the documentation."""
     for line, text in _fenced(page.read_text()):
         yield Block(page, line, text)
 
 
 def blocks_of(text: str) -> list[str]:
-    """Returns the blocks in a part of a page that are marked as `sh`."""
+    """Returns the fenced blocks with the label `sh` in a section of the documentation."""
     return [block for _, block in _fenced(text)]
 
 
 def _fenced(text: str) -> Iterator[tuple[int, str]]:
-    """Yields each block that is marked as `sh`, with the number of its first line."""
+    """Yields each fenced block with the label `sh` in a text, with the number of its first line."""
     lines = text.splitlines()
     start: int | None = None
     for number, line in enumerate(lines):

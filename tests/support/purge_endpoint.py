@@ -44,14 +44,14 @@ class PurgeEndpoint:
         return 200
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
-        """Answers a request of the registry's client without a network."""
+        """Answers an HTTP request of the registry's client without a network."""
         assert (method, url.endswith("/-/purge")) == ("POST", True)
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")
         return Answered(self.answer(body or b"", headers.get("x-artifact-edge-signature", "")))
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Serves the endpoint as a WSGI application."""
+        """Serves the emulated purge endpoint as a WSGI application."""
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         start(_STATUS[self.answer(body, environ.get("HTTP_X_ARTIFACT_EDGE_SIGNATURE", ""))], [])
         return [b""]
@@ -59,7 +59,7 @@ class PurgeEndpoint:
 
 @contextmanager
 def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
-    """Serves a WSGI application on a port of its own, and yields its URL."""
+    """Serves a WSGI application on a free port, and yields its URL."""
     server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -70,7 +70,7 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
 
 
 class Answered:
-    """Holds a response in the form that urllib3 returns."""
+    """Holds a response in the form that the HTTP library urllib3 returns."""
 
     data = b""
 

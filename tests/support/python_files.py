@@ -1,4 +1,4 @@
-"""Builds wheels and sdists of every age and shape for tests to publish and import."""
+"""Builds wheels and sdists in old and new forms, for tests to publish and import."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MODES: dict[str, Literal["w:gz", "w:bz2", "w:xz", "w:"]] = {
 
 
 def metadata(*lines: str, name: str = "p", version: str = "1.0", of: str = "2.1") -> str:
-    """Returns a distribution's core metadata. `of` is the metadata version; an empty one omits its line."""
+    """Returns a Python distribution's core metadata. `of` is the metadata version; an empty version omits its line."""
     first = [f"Metadata-Version: {of}"] if of else []
     return "\n".join([*first, f"Name: {name}", f"Version: {version}", *lines, ""])
 
 
 def archive(path: Path, members: Mapping[str, str | bytes]) -> Path:
-    """Writes an archive of the members. The path's suffix selects zip or a kind of tar."""
+    """Writes an archive file with the given members. The path's suffix selects zip or a compression of tar."""
     bodies = {name: body if isinstance(body, bytes) else body.encode() for name, body in members.items()}
     mode = _MODES.get(path.suffix)
     if mode is None:

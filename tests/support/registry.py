@@ -103,7 +103,7 @@ class OnCloudStorage:
         return {each["name"] for each in self._call("GET", f"/{BUCKET}/o").json().get("items", [])}
 
     def delete(self, key: str, generation: str) -> None:
-        """Deletes one generation of an object permanently."""
+        """Deletes one generation of a Cloud Storage object permanently."""
         self._call("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -114,7 +114,7 @@ class OnCloudStorage:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """Holds a response in the form that urllib3 returns."""
+    """Holds a response in the form that the HTTP library urllib3 returns."""
 
     status: int
     data: bytes
@@ -165,7 +165,7 @@ class Network:
         return self.bucket.keys()
 
     def entry(self, digest: str) -> Any:
-        """Returns the edge's entry for a token, or None if the edge has none."""
+        """Returns the entry for a token in the edge's entitlement store, or None if the store has none."""
         namespace = self.target.entitlements.namespace_id
         names = [key.name for key in self.edge.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)]
         if f"token:{digest}" not in names:

@@ -1,5 +1,6 @@
-"""Serves an emulated S3 with replication for unit tests. One bucket replicates to a second bucket, and a third
-bucket has no rule."""
+"""Serves an emulated S3 with replication for unit tests. One bucket replicates to a second bucket, and a third bucket
+has no replication rule.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +66,8 @@ def _served() -> Generator[Any]:
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # The object must be older than the rule. Without this wait, the emulation could process the write after the
-        # rule exists, and copy the object.
+        # # The object must be older than the replication rule. Without this wait, the emulated S3 could process the
+        # write after # the rule exists, and copy the object.
         settled(client)
         replicate(client, "source", "replica")
         yield client
@@ -99,12 +100,12 @@ def write_role(s3: Any, statements: Sequence[Mapping[str, Any]]) -> None:
 
 
 def status(s3: Any, bucket: str, key: str) -> str | None:
-    """Returns the replication status of an object."""
+    """Returns the S3 replication status of an object."""
     return s3.head_object(Bucket=bucket, Key=key).get("ReplicationStatus")
 
 
 def replicate(client: Any, source: str, destination: str, encryption: Mapping[str, Any] | None = None) -> None:
-    """Creates the rule that replicates the objects under `kept/` from one bucket to another."""
+    """Creates the S3 replication rule that copies the objects under `kept/` from one bucket to another."""
     rule = {
         "ID": "all",
         "Status": "Enabled",

@@ -11,23 +11,25 @@ from dataclasses import dataclass
 
 from tests.support.printed_commands import CHECKOUT, blocks_of
 
-# The pages whose sections are runbooks.
+# # The pages of the documentation whose sections are runbooks.
 PAGES = ("docs/operations.md", "docs/state.md", "docs/deploying.md")
 
 
 @dataclass(frozen=True)
 class Runbook:
-    """A section of a page. `text` has everything below its heading, up to the next heading."""
+    """A runbook, which is a section of a documentation page. `text` has everything below its heading, up to the next
+    heading.
+    """
 
     page: str
     heading: str
     text: str
 
     def blocks(self, values: Mapping[str, str]) -> list[str]:
-        """Returns the blocks of shell commands in the order in which the page prints them.
+        """Returns the runbook's blocks of shell commands in the order in which the page prints them.
 
-        `values` maps parts of the printed text, such as `<stack>`, to what they are in the test. Each of these parts
-        must be in the text, and no placeholder may be left.
+        `values` maps parts of the printed text, such as `<stack>`, to their values in the test. The text must contain
+        each of these parts, and no placeholder may be left.
         """
         return [self._filled(block, values) for block in blocks_of(self.text)]
 

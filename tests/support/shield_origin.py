@@ -35,7 +35,7 @@ LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 @dataclass(frozen=True)
 class Stored:
-    """One object of a bucket. By default, its ETag is its size in quotation marks."""
+    """One object in a bucket of the emulated S3. By default, its ETag is its size in quotation marks."""
 
     body: bytes
     cache_control: str = IMMUTABLE
@@ -62,7 +62,7 @@ class Stored:
 
 @dataclass
 class Cloud:
-    """Holds the objects by bucket host and key.
+    """Holds the emulated S3's objects by bucket host and key.
 
     `requests` lists the host, key and headers of each request that reached a bucket. A test that needs other answers
     than those of S3 sets `answer`, which gets the method, the key and the headers.
@@ -136,7 +136,9 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
     def _exported(self, request: Mapping[str, str]) -> dict[str, str]:
-        """Returns the response of ExportCertificate: the machine's certificate, and its private key encrypted."""
+        """Returns the emulated response of AWS's ExportCertificate: the machine's certificate, and its encrypted
+        private key.
+        """
         assert request["CertificateArn"] == CERTIFICATE_ARN
         certificate, key = self._cloud.certificate
         encryption = serialization.BestAvailableEncryption(base64.b64decode(request["Passphrase"]))
@@ -149,7 +151,9 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, b"token", {})
 
     def _metadata(self) -> None:
-        """Answers a path that ends in `/` with the role's name, and any other path with the role's credentials."""
+        """Emulates the EC2 instance metadata service: a path that ends in `/` returns the IAM role's name, and any
+        other path the role's credentials.
+        """
         assert self.headers["X-aws-ec2-metadata-token"] == "token"
         credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
         document = {

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-_DIRECTORY = Path("/usr/lib/google-cloud-sdk/bin/cloud_spanner_emulator")  # of Google's Debian package
+# where Google's Debian package installs the Spanner emulator
+_DIRECTORY = Path("/usr/lib/google-cloud-sdk/bin/cloud_spanner_emulator")
 PROJECT, INSTANCE = "projects/unit", "unit-tests"
 
 
@@ -26,7 +27,7 @@ class Refused(Exception):
 
 @dataclass
 class Spanner:
-    """Connects to an instance of the emulator.
+    """Connects to an instance of Google's Spanner emulator.
 
     `api` is a client of the emulator's REST API. `grpc` is the address for SPANNER_EMULATOR_HOST.
     """
@@ -35,7 +36,7 @@ class Spanner:
     grpc: str
 
     def database(self, name: str, ddl: Sequence[str]) -> str:
-        """Creates a database in the PostgreSQL dialect and returns its path.
+        """Creates a Spanner database in the PostgreSQL dialect and returns its path.
 
         Raises Refused if Spanner refuses a statement.
         """
@@ -50,7 +51,7 @@ class Spanner:
         return self._request("GET", f"{database}/ddl").get("statements", [])
 
     def plan(self, database: str, sql: str) -> Any:
-        """Analyzes a statement whose parameters are `$1`, `$2` and so on, and returns the parameters' types.
+        """Analyzes a SQL statement whose parameters are `$1`, `$2` and so on, and returns the parameters' types.
 
         Raises Refused if Spanner refuses the statement.
         """
@@ -69,7 +70,7 @@ class Spanner:
 
 @pytest.fixture(scope="session")
 def spanner() -> Generator[Spanner]:
-    """Starts the emulator, and skips the test if the emulator is not installed."""
+    """Starts Google's Spanner emulator, and skips the test if the emulator is not installed."""
     gateway = shutil.which("gateway_main", path=f"{_DIRECTORY}:{os.environ.get('PATH', '')}")
     if gateway is None:
         pytest.skip("Google's Spanner emulator is not installed")

@@ -66,7 +66,7 @@ def _of(node: Any) -> Iterator[str]:
 
 
 def _nodes(value: Any) -> Iterator[Any]:
-    """Yields a node and all nodes that it contains."""
+    """Yields a node of the SQL syntax tree and all nodes below it."""
     if isinstance(value, tuple):
         for each in cast("tuple[Any, ...]", value):
             yield from _nodes(each)

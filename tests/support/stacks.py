@@ -41,7 +41,9 @@ ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" 
 
 
 def stack_config(environment: str) -> dict[str, str]:
-    """Returns the stack's config as Pulumi passes it to the program: every value is a text, and objects are JSON."""
+    """Returns the stack's config as Pulumi passes it to the program: every value is a text, and objects are
+    JSON texts.
+    """
     document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
@@ -63,7 +65,7 @@ def _first_up(environment: str, changes: str, stack: str) -> Deployment:
 
 
 def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
-    """Runs a first `pulumi up` in the current AWS account.
+    """Runs a first `pulumi up` in the current emulated AWS account.
 
     Returns the deployment and a client of its Google Cloud project.
     """

@@ -52,7 +52,9 @@ class Headers:
 
 
 class Script:
-    """Runs a loaded script. `root` takes the place of the machine's file system, and `now` is the clock in seconds."""
+    """Runs a Lua script of the shield. `root` takes the place of the machine's file system, and `now` is the clock in
+    seconds.
+    """
 
     def __init__(self, path: Path, root: Path) -> None:
         self.now = 1000.0
@@ -73,7 +75,7 @@ class Script:
     def request(
         self, headers: Mapping[str, str] | None = None, *, method: str = "GET", uri: str = "/", port: int = EDGE_PORT
     ) -> Transaction:
-        """Runs `do_remap` for a request, as Traffic Server does for a rule of remap.config."""
+        """Runs the Lua function `do_remap` for a request, as Traffic Server does for a rule of remap.config."""
         transaction = Transaction(self, Message(Headers(headers), method=method, uri=uri, port=port))
         transaction.run(self._remap)
         return transaction
@@ -81,7 +83,7 @@ class Script:
 
 @dataclass
 class Message:
-    """Holds a request or a response for a test to inspect."""
+    """Holds an HTTP request or response of Traffic Server for a test to inspect."""
 
     headers: Headers
     method: str = ""
@@ -112,24 +114,26 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Runs the script's hook after the cache look-up. Returns the headers of the client's request afterwards."""
+        """Runs the Lua script's hook after the cache look-up. Returns the headers of the client's request
+        afterwards.
+        """
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
         return self.client_request.headers.all()
 
     def send_request(self, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Runs the hook for a request to the origin, and returns the headers that the origin receives."""
+        """Runs the Lua script's hook for a request to the origin, and returns the headers that the origin receives."""
         sent = Message(Headers(self.client_request.headers.all() if headers is None else headers))
         self._run("SEND_REQUEST_HDR", lookup=lookup, server_request=_Request(sent, self.script))
         return sent.headers.all()
 
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
-        """Runs the hook for the origin's response, and returns the response that the cache receives."""
+        """Runs the Lua script's hook for the origin's response, and returns the response that the cache receives."""
         answer = Message(Headers(headers), status=status)
         self._run("READ_RESPONSE_HDR", http=_ReceivedResponse(answer), server_response=_Response(answer, self.script))
         return answer
 
     def send_response(self, status: int, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Runs the hook for a response to the client, and returns the headers that the client receives."""
+        """Runs the Lua script's hook for a response to the client, and returns the headers that the client receives."""
         answer = Message(Headers(headers), status=status)
         self._run("SEND_RESPONSE_HDR", lookup=lookup, client_response=_Response(answer, self.script))
         return answer.headers.all()
@@ -188,7 +192,7 @@ class _Response:
 
 
 class _ReceivedResponse:
-    """Emulates the object `ts.http` in the hook that reads the origin's response."""
+    """Emulates the Lua object `ts.http` in Traffic Server's hook for the origin's response."""
 
     def __init__(self, answer: Message) -> None:
         self._answer = answer
@@ -212,7 +216,9 @@ class _Http:
 
 
 class _Ts:
-    """Emulates the `ts` object during one call of a handler. `parts` are the messages that the hook offers."""
+    """Emulates Traffic Server's Lua object `ts` during one call of a hook. `parts` are the messages that the hook
+    offers.
+    """
 
     def __init__(self, transaction: Transaction, lookup: Lookup | None = None, **parts: Any) -> None:
         self._transaction = transaction

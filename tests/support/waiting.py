@@ -1,4 +1,4 @@
-"""Waits for changes that another process makes."""
+"""Waits in a test for changes that another process makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Declares a bucket in a single region. The stack setting `guarded` adds everything that policies require."""
+"""Pulumi program for tests: declares a bucket in one region. The stack setting `guarded` adds all that policies
+require.
+"""
 
 import json
 
@@ -12,8 +14,8 @@ LASTING = pulumi.ResourceOptions(protect=True)
 
 
 def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
-    """Declares the protective settings that policies require for a bucket. `key` is the KMS key that encrypts it; None
-    means S3's own key.
+    """Declares the protective settings that policies require for a bucket. `key` is the KMS key that encrypts the
+    bucket; None selects S3's own key.
     """
     arn = f"arn:aws:s3:::{title}"
     aws.s3.BucketPublicAccessBlock(

@@ -1,4 +1,4 @@
-"""Declares a versioned bucket in Europe and a table with point-in-time recovery. The origin tier has both kinds."""
+"""Pulumi program for tests: declares a versioned bucket in Europe, and a DynamoDB table with point-in-time recovery."""
 
 import pulumi
 import pulumi_aws as aws

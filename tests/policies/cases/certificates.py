@@ -1,4 +1,4 @@
-"""Cases of the policies for the certificate that shield machines present to the edge."""
+"""Test cases for the policies on the certificate that shield machines present to the edge."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WORKER = resource(SCRIPT, {}, "edge")
 
 
 def certificate(**props: Any) -> PolicyResource:
-    """Returns the certificate of the shields; `props` replace its properties."""
+    """Returns an AWS certificate resource for the shield machines; `props` replace its properties."""
     good = {"domainName": "*.shield.x.io", "validationMethod": "DNS", "options": {"export": "ENABLED"}, "arn": "arn:c"}
     return resource(CERTIFICATE, {**good, **props}, "shield")
 
 
 def parameter(**props: Any) -> PolicyResource:
-    """Returns the parameter with the ARN of a certificate; `props` replace its properties."""
+    """Returns an SSM parameter resource that holds the ARN of a certificate; `props` replace its properties."""
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
     return resource(PARAMETER, {"type": "String", "value": arn, **props}, "shield")
 

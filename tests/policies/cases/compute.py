@@ -1,4 +1,4 @@
-"""Test cases for the policies on machines."""
+"""Test cases for the policies on virtual machines of AWS and Google Cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test cases for the policies on copies and versions of objects."""
+"""Test cases for the policies on the replication and versioning of buckets."""
 
 from __future__ import annotations
 

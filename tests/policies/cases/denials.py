@@ -1,4 +1,4 @@
-"""Test cases for the policies on denials, on the administration of keys, and on locks of objects."""
+"""Test cases for the policies on IAM deny statements, on the administration of KMS keys, and on locks of S3 objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test cases for the policies on events, schedules, deliveries of messages and alarms, and expired metadata."""
+"""Test cases for the policies on event sources, schedules, delivery of messages and alarms, and expiry of metadata."""
 
 from __future__ import annotations
 

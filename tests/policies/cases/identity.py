@@ -1,4 +1,4 @@
-"""Test cases for the policies on permissions."""
+"""Test cases for the policies on IAM permissions."""
 
 from __future__ import annotations
 

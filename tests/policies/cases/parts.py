@@ -40,7 +40,8 @@ Props = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case: the policy must report `count` findings that contain `says`, or none if `says` is empty.
+    """One test case for a policy of the Pulumi policy pack. The policy must report `count` findings that contain
+    `says`, or none if `says` is empty.
 
     `exemptions` is the text of the stack's file in `policies/exemptions`.
     """

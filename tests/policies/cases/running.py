@@ -1,4 +1,4 @@
-"""Test cases for the policies on parts that can be switched off: DNS names, workers, functions, machines, messages."""
+"""Test cases for the policies that keep DNS names, workers, functions, machines and messages switched on."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # the tags are unknown until the apply, and might then be empty
+    ),  # the firewall's tags are unknown until the apply, and might then be empty
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

@@ -28,8 +28,9 @@ Change = Callable[[Registered], Sequence[Registered]]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of some types, as a careless change to the Pulumi program could. `where` selects
-    the resources."""
+    """One way to break resources of some types, as a careless change to the Pulumi program could. `where` selects the
+    resources to break.
+    """
 
     policy: str
     of: Sequence[str]
@@ -50,7 +51,9 @@ class StackMutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A broken resource and the policy's findings; no findings mean that the policy missed the fault."""
+    """A resource that a test broke on purpose, and the policy's findings. No findings mean that the policy missed the
+    fault.
+    """
 
     mutation: Mutation | StackMutation
     resource: str
@@ -62,7 +65,9 @@ def run(
     mutations: Iterable[Mutation | StackMutation],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Outcome]:
-    """Applies each mutation to each resource that it selects, always on the original stack, and yields the outcomes."""
+    """Applies each mutation to each resource that it selects, always in the original stack, and yields the policies'
+    findings.
+    """
     whole = {each.urn: each for each in graph(registered)}
     for mutation in mutations:
         config = settings.get(mutation.policy, {})
@@ -76,7 +81,9 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns each policy with each resource type that it governs and the stack has, if no mutation tests this pair."""
+    """Returns each pair of a policy and a resource type of the stack that the policy governs, if no mutation tests this
+    pair.
+    """
     has = {kind_of(each) for each in registered}
     broken = {
         (mutation.policy, kind_of(each)) for mutation in mutations for each in registered if _is_about(mutation, each)

@@ -39,8 +39,9 @@ to report, with prod's settings. These changes are no proof of completeness eith
 
 
 def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[str]:
-    """Yields the report's lines: the summary, one line for each policy, and each changed resource that its policy
-    accepts."""
+    """Yields the lines of the mutation report: a summary, one line for each policy, and each broken resource that its
+    policy accepts.
+    """
     caught = sum(bool(each.reported) for each in found)
     named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"

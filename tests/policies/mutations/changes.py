@@ -55,7 +55,7 @@ def _made_without(resource: Registered, name: str) -> Registered:
 
 
 def _within(props: Any, way: Sequence[str]) -> Any:
-    """Returns the value at the end of a path; creates missing objects along the path."""
+    """Returns the property of a resource at the end of a path; creates missing objects along the path."""
     for step in way:
         props = cast(Any, props[int(step)] if isinstance(props, list) else props.setdefault(step, {}))
     return props
@@ -96,7 +96,7 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Makes a mutation that adds a resource under the same parent.
+    """Makes a mutation that adds a resource to the stack under the parent of the existing resource.
 
     The added resource's property `depends` depends on the existing resource.
     """

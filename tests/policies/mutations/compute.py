@@ -1,4 +1,4 @@
-"""Changes that break machines, each of which a policy must report."""
+"""Changes that break virtual machines of AWS and Google Cloud, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes that break copies and versions of objects, each of which a policy must report."""
+"""Changes that break the replication and versioning of buckets, each of which a policy must report."""
 
 from __future__ import annotations
 

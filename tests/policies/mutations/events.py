@@ -1,4 +1,6 @@
-"""Changes to events, schedules, deliveries and to what belongs to the worker, each of which a policy must report."""
+"""Changes to event sources, schedules, message delivery and the worker's resources, each of which a policy must
+report.
+"""
 
 from __future__ import annotations
 

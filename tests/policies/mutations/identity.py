@@ -1,4 +1,4 @@
-"""Changes that break permissions, each of which a policy must report."""
+"""Changes that break IAM permissions, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes to permissions, to trust relationships, to denials and to locks, each of which a policy must report."""
+"""Changes to IAM permissions, trust policies, deny statements and object locks, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes that switch off parts of the stack: DNS names, workers, functions, machines and messages."""
+"""Changes that switch off DNS names, workers, functions, machines or messages, each of which a policy must report."""
 
 from __future__ import annotations
 

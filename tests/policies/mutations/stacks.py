@@ -1,4 +1,6 @@
-"""The stacks for the mutation run, which together have each type of resource that the program makes."""
+"""Deploys the stacks that the mutation run breaks. Together they have each resource type that the Pulumi
+program makes.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def published(resource: Registered) -> bool:
 def added_and_removed(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """Returns two mutations for a bucket setting: one adds a bucket without it, the other removes it from a bucket."""
+    """Returns two mutations for a bucket setting: one adds a bucket that lacks the setting, the other removes the
+    setting from an existing bucket.
+    """
     added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [
         Mutation(policy, [BUCKET], f"a bucket without {how}", added),

@@ -31,7 +31,7 @@ def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Regi
 
 
 def without_subscriptions(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack without the subscriptions of one alarm topic, for each topic in turn."""
+    """Yields the stack without the subscriptions of one SNS alarm topic, for each topic in turn."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])

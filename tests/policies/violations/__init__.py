@@ -21,9 +21,9 @@ from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
-# The index of each stack in the list that `whole_stacks` returns.
+# # The index of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# In place of the policy of a violation that no policy finds.
+# # The policy name of a violation that no policy finds.
 MISSED = ""
 
 
@@ -47,9 +47,9 @@ class Violation:
 
 
 def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
-    """Returns the findings of all policies on the stack with the violation, by policy.
+    """Returns each policy's findings on the stack with the violation.
 
-    Policies about single resources check only the changed resources: the others are unchanged and have no findings.
+    Policies about single resources check only the changed resources, because the unchanged resources have no findings.
     """
     stack = policy_stacks()[violation.stack]
     whole = _graph_of(violation.stack)
@@ -73,6 +73,8 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _selected(stack: PolicyStack, violation: Violation) -> Registered:
-    """Returns the selected resource with the first URN. The Pulumi program registers resources in no fixed order."""
+    """Returns the resource that the violation changes: of the matching resources, the one with the alphabetically first
+    URN. The Pulumi program registers resources in no fixed order.
+    """
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

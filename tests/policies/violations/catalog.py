@@ -1,4 +1,4 @@
-"""Lists all violations that the policy pack must find, grouped by kind, and those that it does not find."""
+"""Lists all violations that the policy pack must find, grouped by subject, and the violations that it does not find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Violations that stop events, schedules and alarms on their way."""
+"""Violations that stop events, schedules or alarms before they reach their recipients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Violations on Google Cloud: grants, locks, lifecycles, the database and its messages."""
+"""Violations in a stack on Google Cloud: grants, object locks, bucket lifecycles, the database and Pub/Sub messages."""
 
 from __future__ import annotations
 

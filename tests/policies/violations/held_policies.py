@@ -1,4 +1,4 @@
-"""Violations in policies that buckets, keys, queues, topics and endpoints hold."""
+"""Violations in the resource policies of S3 buckets, KMS keys, SQS queues, SNS topics and VPC endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations that lose or expose published objects: lifecycles, replication, writers and inline settings."""
+"""Violations that lose or expose published objects: in bucket lifecycles, replication, write permissions and inline
+settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations that take the protection from keys and databases, or add resources that no policy has reviewed."""
+"""Violations that remove the protection of keys and databases, or add resource types that the project has not
+reviewed.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +139,7 @@ def parameters() -> list[Violation]:
 
 
 def unreviewed() -> list[Violation]:
-    """Returns violations that add a resource of a type that policies do not know. Several of these types are free."""
+    """Returns violations that add a resource of a type that no policy reads. Several of these types cost nothing."""
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:
         return Violation(f"unreviewed: {how}", REVIEWED, token, of, add_resource(token, **props), stack=stack)

@@ -1,4 +1,4 @@
-"""Violations that give roles too many permissions, secrets of other components, or AWS managed policies."""
+"""Violations that give roles too many permissions, access to secrets of other components, or AWS managed policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Violations that let others become a role, or that give a role more than its work needs."""
+"""Violations that let strangers assume an IAM role, or give a role more permissions than its work needs."""
 
 from __future__ import annotations
 

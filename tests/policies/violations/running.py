@@ -1,4 +1,4 @@
-"""Violations that switch off parts of the stack: DNS names, workers, functions, machines and messages."""
+"""Violations that switch off DNS names, workers, functions, machines or messages of a stack."""
 
 from __future__ import annotations
 

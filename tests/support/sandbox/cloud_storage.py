@@ -41,7 +41,9 @@ CONFIG = {
 
 @dataclass(frozen=True)
 class OnCloudStorage(Up):
-    """The stack, after `pulumi up`, with its runtime started and the sample packages published."""
+    """A sandbox's stack with objects on Cloud Storage, after `pulumi up`. Its runtime runs, and the sample packages are
+    published.
+    """
 
     project: TemporarySandbox
 
@@ -57,7 +59,7 @@ class OnCloudStorage(Up):
         return self.outputs()["buckets"][0]["name"]
 
     def api(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Calls the emulated Google Cloud. Raises httpx.HTTPStatusError on an error status."""
+        """Calls the API of the emulated Google Cloud. Raises httpx.HTTPStatusError on an error status."""
         return httpx.request(method, f"{self.sandbox.gcp_url}{path}", **more).raise_for_status()
 
     def store(self, key: str, size: int) -> bytes:
@@ -74,7 +76,7 @@ class OnCloudStorage(Up):
 
     @property
     def machine(self) -> Path:
-        """The root directory of the shield's file system."""
+        """Returns the root directory of the shield machine's file system."""
         (found,) = self.sandbox.directory.glob("machines/*/root")
         return found
 

@@ -19,19 +19,19 @@ def npm_install(client: Client, package: str, target: Path, **more: str) -> Fini
 
 
 def pip_install(client: Client, package: str, target: Path) -> Finished:
-    """Installs a Python package and its dependencies into `target`."""
+    """Installs a Python package and its dependencies into `target` with pip."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     return _run(client, [*pip, "--target", target, package], {})
 
 
 def skopeo_copy(client: Client, image: str, target: Path) -> Finished:
-    """Copies an image into an OCI layout at `target`."""
+    """Copies a container image with skopeo into an OCI layout at `target`."""
     host = client.url.removeprefix("https://")
     return _run(client, ["skopeo", "copy", f"docker://{host}/{image}", f"oci:{target}"], {})
 
 
 def in_client(client: Client, command: list[str], directory: Path, **more: str) -> Finished:
-    """Runs any command in `directory` as the client; `more` adds environment variables."""
+    """Runs a command in `directory` with the environment of a package client; `more` adds environment variables."""
     return _run(client, list(command), more, directory)
 
 

@@ -13,7 +13,8 @@ from local.checkout import CHECKOUT
 
 
 class OperatorShell:
-    """Runs scripts in one directory. Each script begins with the variables and the directory that the last one left.
+    """Runs shell scripts in one directory. Each script starts with the variables and the working directory of the last
+    one.
 
     `commands` is a directory for the command `aws`, which every runbook may call.
     """
@@ -30,7 +31,7 @@ class OperatorShell:
             **environment,
             "PYTHONPATH": str(CHECKOUT),
             "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
-            # The page's reader answers "yes" to these questions.
+            # # Pulumi asks for confirmation before a change. An operator who follows the page answers "yes".
             "PULUMI_SKIP_CONFIRMATIONS": "true",
         }
 

@@ -26,7 +26,7 @@ class Up:
     printed: str
 
     def commands(self, heading: str) -> list[str]:
-        """Returns the indented lines below the printed line that ends in `heading`."""
+        """Returns the indented lines that `make up` printed below the line that ends in `heading`."""
         found = re.search(re.escape(heading) + r"\n((?:  \S[^\n]*\n)+)", self.printed)
         assert found, self.printed
         return [line.strip() for line in found[1].splitlines()]
