@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry import RegistryError
-from registry.commands import Outputs, Principal
+from registry.commands import Outputs, Principal, experiments
 
 if TYPE_CHECKING:
     from registry.edge_policy.document import Policy
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 policy_app = typer.Typer(no_args_is_help=True, help="The edge policy: which packages and versions the edge refuses.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(experiments.app, name="experiment")
 
 Document = Annotated[Path, typer.Argument(help="file with the policy (JSON), or - for standard input")]
 

@@ -46,7 +46,7 @@ export interface Subject {
 /** The variants that a subject is assigned to, by the names of the experiments, and the resulting flags. */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** For each experiment a number of 16 bits that stands for the subject in log events. */
+  /** For each experiment a number of 24 bits that stands for the subject in log events. */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }
@@ -76,7 +76,7 @@ export function variantOf(experiments: readonly Experiment[], subject: Subject):
     const hash = hashOf(`variant ${salt} ${subject[unit]}`);
     const chosen = weighted(choices, hash);
     variants[name] = chosen.name;
-    subjects[name] = hash & 0xffff;
+    subjects[name] = hash >>> 8;
     flags = { ...flags, ...chosen.flags };
   }
   return { variants, subjects, flags };

@@ -1,0 +1,78 @@
+"""Reads the requests of an experiment from logs of the edge worker (workers/edge/src/request_log.ts).
+
+A log has one JSON value in a line: the event itself, as workerd writes it, or a value that contains events, as
+Cloudflare's Workers Trace Events, `wrangler tail --format json` and exports of Workers Logs do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+_MARK = '"request"'
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of a client that takes part in the experiment.
+
+    `subject` is a number that stands for the client. `tier` is the tier that answered, or None for a response that is
+    no object. `size` is the number of bytes of the body, or None if the worker did not know it. `first_byte` is the
+    time to the response's headers, in milliseconds.
+    """
+
+    variant: str
+    subject: int
+    status: int
+    tier: str | None
+    size: int | None
+    first_byte: float
+
+
+def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """Yields the request events in the lines of a log. Ignores all other lines."""
+    for line in lines:
+        if _MARK not in line.replace("\\", ""):
+            continue
+        try:
+            yield from _within(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+
+
+def _within(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yields the events in a JSON value. An event may be a text, because log services wrap what programs print."""
+    if isinstance(value, str) and value.startswith("{") and _MARK in value:
+        yield from _within(json.loads(value))
+    elif isinstance(value, list):
+        for each in cast(list[Any], value):
+            yield from _within(each)
+    elif isinstance(value, dict):
+        fields = cast(dict[str, Any], value)
+        if fields.get("event") == "request" and isinstance(fields.get("variants"), dict):
+            yield fields
+            return
+        for each in fields.values():
+            yield from _within(each)
+
+
+def request_in(event: Mapping[str, Any], experiment: str) -> Request | None:
+    """Returns the request if its client takes part in the experiment, and None otherwise."""
+    try:
+        variant, subject = event["variants"].get(experiment), event["subjects"].get(experiment)
+        if not isinstance(variant, str) or not isinstance(subject, int):
+            return None
+        size = event["bytes"]
+        tier = event["tier"]
+        return Request(
+            variant,
+            subject,
+            int(event["status"]),
+            None if tier is None else str(tier).split(";")[0],
+            None if size is None else int(size),
+            float(event["first_byte_ms"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
