@@ -69,7 +69,7 @@ class StateStore:
         return json.loads(rows[0][0]) if rows else None
 
     def all(self, kind: str, scope: str | None = None) -> list[Document]:
-        """Returns all resources of one kind in the order of their creation.
+        """Returns all stored resources of one type, in the order of their creation.
 
         With `scope`, returns only the resources that have this parent.
         """
@@ -85,7 +85,7 @@ class StateStore:
         self._run("DELETE FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
 
     def remove_scope(self, scope: str) -> None:
-        """Removes all resources whose parent is `scope`."""
+        """Removes all stored resources of the emulated cloud whose parent is `scope`."""
         self._run("DELETE FROM resource WHERE scope = ?", scope)
 
     def write(self, namespace: str, *entries: Entry) -> None:

@@ -71,7 +71,7 @@ class Alarms:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)
                 evaluate(now, self._minute)
-            except Exception:  # one failing alarm must not stop all others
+            except Exception:  # an error in one alarm must not stop the evaluation of all other alarms
                 traceback.print_exc()
             self._changed.wait(min(_LONGEST_PAUSE, self._minute / _EVALUATIONS_PER_MINUTE))
             self._changed.clear()

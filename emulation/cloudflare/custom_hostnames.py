@@ -29,7 +29,7 @@ _SSL = ("method", "settings", "type", "wildcard")
 
 
 def no_dns(name: str, type: str) -> Sequence[str]:
-    """Resolves no DNS name at all, for tests without DNS."""
+    """Resolves no DNS name at all, for tests that need no DNS."""
     return []
 
 

@@ -57,7 +57,9 @@ _TOKEN = re.compile(
 
 
 class Parser:
-    """Parses one expression. Methods raise ApiError for an invalid expression and for one that is not emulated."""
+    """Parses one expression of Cloudflare's Rules language. Methods raise ApiError for an expression that is invalid or
+    not emulated.
+    """
 
     def __init__(self, expression: str) -> None:
         if len(expression) > MAX_LENGTH:
@@ -67,7 +69,7 @@ class Parser:
         self.fields: list[str] = []
 
     def parse(self) -> Json:
-        """Returns the whole expression as JSON."""
+        """Parses the whole Rules expression, and returns it as JSON."""
         result = self._or()
         if self._next < len(self._tokens):
             raise _invalid(f"unexpected {self._peek()!r}")
@@ -113,7 +115,7 @@ class Parser:
         return ["compare", operator, value, literals]
 
     def _value(self) -> tuple[Json, str]:
-        """Returns a field or the call of a function, with its type."""
+        """Parses a field or a function call in a Rules expression. Returns it as JSON, and the type of its value."""
         name = self._take()
         if self._peek() == "(":
             return self._call(name)
@@ -131,7 +133,7 @@ class Parser:
         return value, kind
 
     def _item(self, array: Json) -> Json:
-        """Returns an item of an array, or each item for `[*]`."""
+        """Parses the index behind an array in a Rules expression: one item, or each item for `[*]`."""
         if self._peek() != "[":
             raise _unsupported("an array without an index")
         self._take()
@@ -157,7 +159,7 @@ class Parser:
             self._take(",")
             call.append(self._literal("string"))
         self._take(")")
-        if self._peek() == "[":  # the results for each item of an array
+        if self._peek() == "[":  # the function is called for each item of an array
             self._take()
             self._take("*")
             self._take("]")
@@ -199,12 +201,16 @@ class Parser:
 
 
 def parse(expression: str) -> Json:
-    """Returns an expression as JSON. Raises ApiError if it is invalid or not emulated."""
+    """Parses an expression of Cloudflare's Rules language, and returns it as JSON. Raises ApiError if the expression is
+    invalid or not emulated.
+    """
     return Parser(expression).parse()
 
 
 def fields_of(expression: str) -> Sequence[str]:
-    """Returns the names of the fields in an expression, in order. Raises ApiError as `parse` does."""
+    """Returns the names of the request fields that a Rules expression reads, in order. Raises ApiError as
+    `parse` does.
+    """
     parser = Parser(expression)
     parser.parse()
     return parser.fields
@@ -223,8 +229,8 @@ def _tokens(expression: str) -> Sequence[str]:
 
 
 def _network(text: str) -> list[int]:
-    """Returns the first address and the length of the prefix. Clients of the emulated PoPs have IPv4 addresses, so an
-    IPv6 network becomes an empty list, which matches no client.
+    """Returns the first address of an IP network and the length of its prefix. Clients of the emulated PoPs have IPv4
+    addresses, so an IPv6 network becomes an empty list, which matches no client.
     """
     network = ipaddress.ip_network(text)
     return [int(network.network_address), network.prefixlen] if network.version == 4 else []

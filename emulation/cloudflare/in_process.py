@@ -16,7 +16,7 @@ from emulation.state_store import StateStore
 def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -> Cloudflare:  # noqa: S107  any token is let in
     """Returns a client of Cloudflare's official SDK for a new emulated account, whose state is in `directory`.
 
-    `resolve` looks names up in public DNS, to validate custom hostnames.
+    `resolve` looks names up in public DNS, to validate custom hostnames of the account.
     """
     app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve)
     transport = httpx.WSGITransport(app=app)

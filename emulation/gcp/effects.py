@@ -10,7 +10,8 @@ from emulation.gcp.catalog import Json
 
 class Effect(Protocol):
     """What the emulated Google Cloud does when a resource of one type is created, changed or deleted. Each method runs
-    before the document is stored. If the method raises Refused, nothing is stored."""
+    before the resource's document is stored. If the method raises Refused, nothing is stored.
+    """
 
     def create(self, document: Json) -> None: ...
 

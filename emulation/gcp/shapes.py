@@ -14,8 +14,10 @@ Check = Callable[[Any, str], None]
 
 @dataclass(frozen=True)
 class Shape:
-    """Checks a JSON object: it may have only the given members, and the members in `needed` are required. A call raises
-    Refused if a value is invalid. `where` is the value's place in the request."""
+    """Checks a JSON object in a request to the emulated Google Cloud. The object may have only the given members, and
+    the members in `needed` are required. A call raises Refused if a value is invalid. `where` is the value's path in
+    the request.
+    """
 
     members: Mapping[str, Check]
     needed: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from emulation.gcp.metric_filters import Descriptors, Filter, parse
 from emulation.gcp.metric_types import OWN_RESOURCES, RESOURCES
 from emulation.gcp.shapes import each, number, one_of, shape, text, texts
 
-_AT_ONCE = 200  # maximum time series in one request (Cloud Monitoring, "Quotas and limits")
+_AT_ONCE = 200  # maximum number of time series in one write request (Cloud Monitoring, "Quotas and limits")
 _SERIES = shape(
     {
         "metric": shape({"type": text}, {"labels": texts}),

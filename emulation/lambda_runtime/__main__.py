@@ -35,7 +35,8 @@ class Runner:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        # The cached `report` logs each problem only once, although the deployed functions are read every second.
+        # # The cache of `report` makes each problem appear only once in the log, although the functions are read every
+        # second.
         self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())

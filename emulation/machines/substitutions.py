@@ -33,8 +33,9 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The root directory and the address of an emulated machine. `metadata_host` is the address of Google's metadata
-    server, and empty for a machine of another cloud."""
+    """The properties of an emulated machine on which changes to its files depend: its root directory and its address.
+    `metadata_host` is the address of Google's metadata server, and empty for a machine of another cloud.
+    """
 
     sandbox: Sandbox
     root: Path

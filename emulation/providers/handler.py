@@ -18,15 +18,18 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Created:
-    """A new cloud resource: the id that the cloud assigned, and all output properties, which include the inputs."""
+    """A resource that a handler created in an emulated cloud: the id that the cloud assigned, and all output
+    properties, which include the inputs.
+    """
 
     id: str
     outputs: Properties
 
 
 class Handler(Protocol):
-    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. If a method raises
-    CloudError, it has not created or changed the resource. The user sees the message of the error."""
+    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. A method that raises
+    CloudError has changed nothing. The user sees the message of the error.
+    """
 
     @property
     def resource(self) -> type[pulumi.CustomResource]:

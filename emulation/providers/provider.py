@@ -179,7 +179,7 @@ def _restore_secret(before: Any, now: Any) -> Any:
 
 
 def _comparable(handler: Handler, name: str, inputs: Properties) -> Any:
-    """Returns an input of a resource in a form that is equal for equal values."""
+    """Returns an input of a resource in a form that can be compared: equal inputs give equal results."""
     value = wire.reveal(inputs.get(name))
     if isinstance(handler, HoldsSets) and name in handler.sets and isinstance(value, list):
         return {json.dumps(each, sort_keys=True, default=repr) for each in cast(list[Any], value)}

@@ -26,7 +26,9 @@ def computed_fields(request: Request) -> Json:
 
 
 class ServiceEffect:
-    """Raises Refused when a request creates or changes a Cloud Run service that the emulation cannot run."""
+    """Checks requests that create or change a service of the emulated Cloud Run. Raises Refused if the emulation cannot
+    run the service.
+    """
 
     def create(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))

@@ -19,7 +19,7 @@ Api = Any  # a boto3 client, which has the type Any as in `clients.client`
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Does nothing. It is the default for resource types without inputs that the emulated provider changes in place."""
+    """Does nothing. This is the update function of AWS resource types whose inputs cannot change in place."""
 
 
 @dataclass(frozen=True)

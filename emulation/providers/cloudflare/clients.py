@@ -33,7 +33,7 @@ def _client(url: str, token: str) -> Cloudflare:
 
 @contextmanager
 def api_errors() -> Generator[None]:
-    """Turns errors of Cloudflare's SDK into CloudError with the message of the API."""
+    """Turns errors of Cloudflare's SDK into CloudError, with the message of Cloudflare's API."""
     try:
         yield
     except APIStatusError as error:

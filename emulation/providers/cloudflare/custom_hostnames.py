@@ -35,8 +35,9 @@ class CustomHostname(Scoped):
 
 
 class FallbackOrigin:
-    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one, so its Pulumi id is the
-    zone's id."""
+    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one fallback origin, so its
+    Pulumi id is the zone's id.
+    """
 
     resource = pulumi_cloudflare.CustomHostnameFallbackOrigin
     replace_on = frozenset({"zoneId"})

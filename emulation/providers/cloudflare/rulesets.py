@@ -55,8 +55,8 @@ class Ruleset(Scoped):
 
 
 def _in_form_of_inputs(current: Properties, given: Properties) -> Properties:
-    """Returns the properties with each rule in the form of the rule at the same place of the inputs. The API adds
-    members to a rule, such as its id.
+    """Returns a ruleset's properties in the form of the Pulumi inputs, rule by rule. The API adds members to a rule,
+    such as its id.
     """
     wanted: list[Properties] = given.get("rules") or []
     rules: list[Properties] = current.get("rules") or []

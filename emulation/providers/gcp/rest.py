@@ -58,7 +58,7 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 class Rest:
     """Handles one Google Cloud resource type. The fields hold what differs between resource types.
 
-    `collection` returns the path at which a resource is created, and `request` returns the body of this request.
+    `collection` returns the path at which a resource is created, and `request` returns the body of the create request.
     `outputs` converts the API's document to Pulumi's form. `changed` returns the body of a PATCH request. `id_from` is
     the beginning of the resource's path, which its Pulumi id leaves out.
     """
@@ -92,8 +92,8 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's document, and the values of
-        `given` that the document lacks.
+        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's document. For outputs that the
+        document lacks, returns the values in `given`.
         """
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 

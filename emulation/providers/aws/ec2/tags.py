@@ -1,5 +1,6 @@
-"""Sets the tags of EC2 resources. The request that creates a resource sets its first tags. Separate requests change
-the tags later."""
+"""Changes the tags of EC2 resources by separate API requests. The request that creates a resource sets its
+first tags.
+"""
 
 from __future__ import annotations
 
