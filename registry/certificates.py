@@ -19,7 +19,7 @@ LEAF_DAYS = 397
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its private key."""
+    """An X.509 certificate and its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -34,12 +34,12 @@ class Pair:
 
 
 def authority_name(environment: str) -> str:
-    """Returns the common name of an environment's certificate authority."""
+    """Returns the common name in the certificate of an environment's certificate authority."""
     return f"artifact-edge {environment} edge"
 
 
 def leaf_name(environment: str) -> str:
-    """Returns the common name of the edge's client certificate."""
+    """Returns the common name in the client certificate of an environment's edge."""
     return f"edge.{environment}"
 
 

@@ -123,7 +123,7 @@ class StoredSecrets:
         return self._read("edge")
 
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
-        """Writes the changed secrets, and returns their names.
+        """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
         The shields accept a new authority before the next run uses it, also if this run is interrupted.
         """

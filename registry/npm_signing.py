@@ -29,7 +29,9 @@ _SCHEME = "ecdsa-sha2-nistp256"
 
 
 class NpmSigner:
-    """Signs versions with one ECDSA P-256 key. The public key is recorded with the first signature."""
+    """Signs npm versions with one ECDSA P-256 key. The public key is recorded in the database with the first
+    signature.
+    """
 
     def __init__(self, private_key: str, repository: Repository) -> None:
         key = serialization.load_pem_private_key(private_key.encode(), password=None)
@@ -47,7 +49,9 @@ class NpmSigner:
         return {"keyid": f"SHA256:{digest}", "keytype": _SCHEME, "scheme": _SCHEME, "key": key}
 
     def signature(self, name: str, version: str, integrity: str) -> Fact:
-        """Returns the record with the signature of a version. The same version always has the same signature."""
+        """Returns the metadata record with the signature of an npm version. The same version always has the same
+        signature.
+        """
         # The ECDSA signature is deterministic (RFC 6979), so that publishing the same bytes again changes nothing.
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         signed = self._key.sign(f"{name}@{version}:{integrity}".encode(), algorithm)
@@ -55,7 +59,9 @@ class NpmSigner:
         return Fact(f"signature#{version}", content, immutable=False)
 
     def signed(self, artifact: Artifact) -> Artifact:
-        """Returns the artifact with a signature of each npm version in it, and with the public key if it is new."""
+        """Returns the artifact with a signature of each npm version in it, and with the public key if the database
+        lacks it.
+        """
         changes = [self._changed(change) for change in artifact.changes]
         if changes == list(artifact.changes):
             return artifact
@@ -85,7 +91,7 @@ class NpmSigner:
 
 
 def npm_signer(environment: str, region: str, repository: Repository) -> NpmSigner | None:
-    """Returns the signer of an environment, or None if `keys init` has not created a key.
+    """Returns the signer of npm versions for an environment, or None if `keys init` has not created a key.
 
     Raises RegistryError if the key cannot be read.
     """

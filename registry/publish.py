@@ -30,7 +30,9 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of publishing. `delayed` holds the reasons for failed deliveries; `purges drain` retries them."""
+    """The result of publishing. `delayed` holds the reasons for failed deliveries to readers; `purges drain` retries
+    them.
+    """
 
     published: Sequence[Published]
     delayed: Sequence[str]
@@ -58,7 +60,9 @@ def publish(
 
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
-    """Writes, commits and delivers the artifacts in order. Raises RegistryError at the first refused artifact."""
+    """Writes the objects of each artifact, commits its records and delivers it to readers. Raises RegistryError at the
+    first refused artifact.
+    """
     origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
     artifacts = signed(target, artifacts)
     published: list[Published] = []

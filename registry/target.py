@@ -45,7 +45,9 @@ class Retention(_Part):
 
 
 class Bucket(_Part):
-    """A bucket of the origin. `lock` is present when the writer has to set each object's retention (Cloud Storage)."""
+    """A bucket of the origin. `lock` is present if the registry has to set each object's retention (on Cloud
+    Storage).
+    """
 
     region: str
     name: str
@@ -92,7 +94,7 @@ class Target(_Part):
 
     @property
     def bucket(self) -> Bucket:
-        """The primary bucket. The other buckets are its replicas."""
+        """The stack's primary bucket. The other buckets of the stack are its replicas."""
         return self.buckets[0]
 
     @property
@@ -118,7 +120,7 @@ class Target(_Part):
 
     @property
     def metrics(self) -> CloudWatch | CloudMonitoring:
-        """The client for the custom metrics of publishing. Raises RegistryError when an output is missing."""
+        """The client that reports custom metrics of publishing. Raises RegistryError when a stack output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
         from registry.delivery.cloud_monitoring import CloudMonitoring  # imported only here: it loads slowly

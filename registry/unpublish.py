@@ -59,7 +59,9 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Returns the npm packages in the registry with a listed version that depends on any version of the package."""
+    """Returns the npm packages in the registry with a listed version that depends on any version of the given
+    package.
+    """
     facts, found = Facts(target.repository), list[str]()
     for entry in target.repository.items(npm.dependents_of(reference.name)):
         known = facts.read(NpmPackage(entry.name).partition).known
@@ -70,7 +72,7 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns an image's other tags and its referrers. The result is empty for npm and PyPI."""
+    """Returns the other tags and the referrers of an image to unpublish. The result is empty for npm and PyPI."""
     if reference.ecosystem != "oci":
         return []
     (digest,) = amend.releases(known, reference)
@@ -82,7 +84,9 @@ def _tagged(reference: Reference, known: Known) -> list[str]:
 
 
 def _keys(reference: Reference, known: Known, name: str) -> list[str]:
-    """Returns the keys of the immutable objects to withdraw. An image's blobs stay, because images can share them."""
+    """Returns the keys of the immutable objects to withdraw with a version. An image's blobs stay, because images can
+    share blobs.
+    """
     if reference.ecosystem == "npm":
         tarball = f"npm/{reference.name}/-/{known.facts[f'version#{name}']['file']}"
         attested = f"attestations#{name}" in known.facts

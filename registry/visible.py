@@ -109,7 +109,7 @@ class Follower:
                 return [wait.result() for wait in waits]
 
     def age(self) -> float:
-        """Returns the seconds since the change was committed."""
+        """Returns the seconds since the package's last change was committed."""
         return seconds_of(now()) - seconds_of(self.published)
 
     def _wait(self, place: Place, read_revision: Callable[[Document], int], timeout: float) -> Seen:

@@ -39,7 +39,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class Fact:
-    """A metadata record of a package. The content of an immutable record never changes."""
+    """A metadata record of a package. The content of a record that is marked as immutable never changes."""
 
     # The record's sort key in the metadata database.
     name: str
@@ -87,7 +87,7 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """A change of one package: the metadata records to add or to replace."""
+    """A change of one package to publish: the metadata records to add or to replace."""
 
     package: Package
     facts: Sequence[Fact]

@@ -161,7 +161,7 @@ class Facts:
     def _writes(self, artifact: Artifact, by: audit.By, at: str, there: _Read) -> _Writes:
         """Returns the database writes for an artifact, or no writes if all its metadata records exist already.
 
-        `there` maps the keys of the artifact's records to the database items, or to None for missing items.
+        `there` maps the keys of the artifact's records to the stored database items, or to None for missing items.
         """
         writes = [write for change in artifact.changes for write in _changed(artifact.title, change, at, there)]
         if not writes:

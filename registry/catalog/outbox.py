@@ -70,7 +70,7 @@ class Intent:
 
     @property
     def age(self) -> float:
-        """The seconds since the change was committed."""
+        """The seconds since a change in the outbox was committed."""
         return seconds_of(now()) - seconds_of(self.at)
 
     @property
@@ -145,7 +145,9 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent | None, new: Intent | None) -> None:
-        """Adds, replaces or deletes an intent in the database. Does nothing if another process has changed `old`."""
+        """Adds, replaces or deletes an intent in the outbox. Does nothing if another process has changed the intent
+        `old`.
+        """
         is_moved = old is not None and (new is None or new.name != old.name)
         gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if old and is_moved else []
         put = (

@@ -38,7 +38,7 @@ class WorkerPurges:
     http: Http
 
     def purge(self, keys: Sequence[str]) -> None:
-        """Purges the objects with these keys.
+        """Purges the objects with these keys from the edge's cache.
 
         Raises PurgesLimited with the remaining keys when the cache accepts no more purges now, and PurgeError when the
         worker does not answer or refuses.
@@ -51,7 +51,8 @@ class WorkerPurges:
             self._expect_success(status)
 
     def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
-        """Purges all objects of a package, such as `npm:@acme/web`, or all objects that a worker version has stored.
+        """Purges all objects of a package, such as `npm:@acme/web`, or all objects that one version of the edge worker
+        has stored.
 
         Raises PurgeError when the worker does not answer or refuses the purge, for example because of the rate limit.
         """
@@ -69,7 +70,8 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # After failed retries, the attribute `reason` contains the error of the last retry.
+            # # When all retries of a purge request have failed, the attribute `reason` contains the error of the last
+            # retry.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 
@@ -90,7 +92,7 @@ class CloudflareEdge:
         self.purges.purge(keys)
 
     def write_entry(self, name: str, value: bytes) -> None:
-        """Writes one entry of the key-value store. Raises CloudflareError."""
+        """Writes one entry to the edge's Workers KV namespace. Raises CloudflareError."""
         namespace = f"/accounts/{self.account_id}/storage/kv/namespaces/{self.namespace_id}"
         self.entries.send("PUT", f"{namespace}/values/{name}", value, "application/octet-stream")
 

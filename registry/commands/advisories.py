@@ -78,7 +78,9 @@ def status(stack_outputs: Outputs) -> None:
 
 
 def _read(sources: list[Path], made: DataSet) -> tuple[Counter[str], int]:
-    """Reads all records. Returns the numbers of records that are left out by reason, and the number of invalid ones."""
+    """Reads all OSV records of the sources. Returns the number of records that are left out for each reason, and the
+    number of invalid ones.
+    """
     from registry.advisories import osv
     from registry.advisories.sources import records
 

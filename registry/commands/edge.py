@@ -1,4 +1,4 @@
-"""The edge network and its policy."""
+"""Commands that show and change the edge policy: which packages and versions the edge refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token entries at the edge."""
+"""The command that repairs the token entries at the edge."""
 
 from __future__ import annotations
 

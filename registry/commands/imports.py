@@ -151,7 +151,9 @@ def _print_result(imported: Imported) -> None:
 
 
 def _line(title: str, reason: str) -> str:
-    """Returns the message for a failed or omitted item: the package, its file and the reason, without repetitions."""
+    """Returns the message for a package that failed or was left out: the package, its file and the reason, without
+    repetitions.
+    """
     if title in reason:
         return reason
     filename = title.rsplit(" ", 1)[-1]

@@ -1,4 +1,4 @@
-"""The keys between the tiers."""
+"""Commands that create, renew and check the keys with which the tiers authenticate to each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client tokens and their grants."""
+"""Commands that issue and revoke client tokens, and change their grants."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class PassReport:
 
 @dataclass
 class Delivered:
-    """The result of delivering several changes.
+    """The result of the delivery of several changes to readers.
 
     `delivered` counts the changes that were delivered completely. `limited` counts those that were delivered, except
     that some purges are still missing. `failed` has one reason for each failed change.
@@ -140,7 +140,8 @@ class Delivery:
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
-        """Renders the documents of a package, writes those that changed to the origin, and returns the keys of all.
+        """Renders the documents of a package, writes those that changed to the origin, and returns the keys of all
+        documents.
 
         Unchanged documents are purged too, because an earlier run may have stopped between its write and its purge.
         """

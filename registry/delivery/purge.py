@@ -28,7 +28,7 @@ class PurgesLimited(Exception):
 
 
 class EdgeNetwork(Protocol):
-    """The edge network that serves readers. Both methods raise RegistryError."""
+    """The edge network that serves readers. Methods raise RegistryError."""
 
     def purge(self, keys: Sequence[str]) -> None:
         """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds.
@@ -38,7 +38,9 @@ class EdgeNetwork(Protocol):
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
-        """Replaces the quarantine list: every PoP refuses exactly these objects, even while caches hold them."""
+        """Replaces the quarantine list at the edge. Every PoP then refuses exactly the given objects, even if a cache
+        holds them.
+        """
         ...
 
 

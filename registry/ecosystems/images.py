@@ -35,7 +35,9 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the changed tags, the tag list, the list of the repository's contents, and changed referrer lists."""
+        """Renders a repository's documents that a change affects: its tags, tag list, list of contents, and referrer
+        lists.
+        """
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
         for kind, name in (fact.split("#", 1) for fact in touched):
@@ -60,7 +62,8 @@ class OciRepository:
         return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
 
     def _contents(self, known: Known) -> Document:
-        """Renders a document with the digest of each tag and the publication time of each manifest.
+        """Renders the document that lists a repository's contents: the digest of each tag, and each manifest's
+        publication time.
 
         Only the edge worker reads this document, to evaluate the edge policy.
         """

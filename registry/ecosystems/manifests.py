@@ -111,7 +111,7 @@ _Descriptors = Annotated[list[Descriptor], _unless_null([])]
 
 
 class Referring(BaseModel):
-    """The fields that image manifests and image indexes share."""
+    """The fields that both OCI image manifests and image indexes have."""
 
     artifactType: Text = ""
     annotations: Annotations = {}

@@ -35,7 +35,9 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
 
 
 def _rank(version: str, manifest: Mapping[str, Any]) -> tuple[bool, bool, semver.Version]:
-    """Returns the sort key of a version. Stable versions and those that are not deprecated sort last."""
+    """Returns the sort key of an npm version. Pre-releases sort before stable versions; in each group, deprecated
+    versions sort first.
+    """
     parsed = semver.Version.parse(version)
     return not parsed.prerelease, "deprecated" not in manifest, parsed
 
@@ -51,7 +53,7 @@ def _release(version: str, manifest: Mapping[str, Any], size: int) -> Release:
 
 
 def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the dependencies that npm installs from the registry: names and ranges."""
+    """Yields the dependencies of an npm version that clients install from the registry: names and ranges."""
     bundled: Sequence[str] = manifest.get("bundleDependencies", ())
     about_peers: Mapping[str, Any] = manifest.get("peerDependenciesMeta", {})
     optional_peers = {name for name, about in about_peers.items() if about == {"optional": True}}

@@ -30,9 +30,10 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# The limit of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB (registry/metadata/).
+# # The maximum size of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB #
+# (registry/metadata/).
 _ANNOTATIONS_BYTES = 300_000
-# The limit of an image's manifests. All are committed in one DynamoDB transaction, which takes 100 items.
+# # The maximum number of manifests in an image. One DynamoDB transaction of at most 100 items commits all of them.
 _MANIFESTS_AT_ONCE = 90
 
 
@@ -155,7 +156,7 @@ def _reachable(
 
 
 def _fact(descriptor: Descriptor, manifest: Referring, artifact_type: str) -> Fact:
-    """Returns the metadata record of a manifest, from which the documents for tags and referrers are rendered.
+    """Returns the metadata record of an image manifest, from which the documents for tags and referrers are rendered.
 
     Large annotations do not fit into the record. They are left out of the record unless the manifest is a referrer,
     because only lists of referrers show annotations. Raises RegistryError for a referrer with large annotations.

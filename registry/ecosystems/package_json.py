@@ -114,7 +114,7 @@ def _repository(value: Any) -> Any:
 
 
 def _person(value: Any) -> Any:
-    """Returns a person in a package.json as an object. A string has the form `Name <email> (url)`."""
+    """Returns the author or contributor in a package.json as an object. A text has the form `Name <email> (url)`."""
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return _object(value)

@@ -24,7 +24,9 @@ _FORM = {
 
 @dataclass(frozen=True)
 class Reference:
-    """A package, or one version of it, as named on the command line. An image's version is its tag or digest."""
+    """A package, or one version of the package, as named on the command line. An image's version is its tag
+    or digest.
+    """
 
     ecosystem: str
     name: str

@@ -55,8 +55,8 @@ class CoreMetadata:
 
 @dataclass
 class _Sdist:
-    """The files in the root of an sdist. `info` is the content of PKG-INFO, and `builds` is true if the
-    root has a build file (setup.py or pyproject.toml).
+    """The files in the root directory of an sdist. `info` is the content of PKG-INFO, and `builds` is true if the root
+    directory has a build file (setup.py or pyproject.toml).
     """
 
     info: bytes | None = None
@@ -176,6 +176,6 @@ def _at_root(name: str) -> str:
 
     The root may be one directory deep, because an sdist has a single directory at the archive's root.
     """
-    # PurePosixPath drops the leading `.` with which some archives start each path.
+    # # PurePosixPath drops the leading `.` with which some sdists start each path.
     parts = PurePosixPath(name).parts
     return parts[-1] if 1 <= len(parts) <= 2 else ""

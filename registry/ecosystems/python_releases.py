@@ -16,9 +16,9 @@ from packaging.version import Version
 from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
-# The most wheels for platforms that a list contains. Each name has some 70 characters.
+# # The maximum number of platform wheels in the list of a project's releases. Each file name has some 70 characters.
 _PLATFORM_WHEELS = 8
-# The environment in which markers of requirements are evaluated: the most common one of servers.
+# # The environment in which the markers of Python requirements are evaluated: the most common one of servers.
 _ENVIRONMENT: Mapping[str, str] = {
     "platform_release": "",
     "platform_version": "",
@@ -77,6 +77,8 @@ def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequ
 
 
 def _python(wheel: str) -> tuple[int, bool]:
-    """Returns the sort key of a platform's wheel: the minor version of CPython, and x86-64 before other processors."""
+    """Returns the sort key of a wheel for one platform: the minor version of CPython, and x86-64 before other
+    processors.
+    """
     tag = wheel.split("-")[-3]
     return int(tag[3:]) if tag.startswith("cp3") and tag[3:].isdecimal() else 0, "x86_64" in wheel

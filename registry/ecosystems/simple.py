@@ -54,11 +54,15 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that changes with the content of the listing, so that an import detects changes at the other index."""
+        """A text that changes with what the other index states about the file, so that an import detects
+        changes there.
+        """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record of what the other index states. A later import replaces the record."""
+        """Returns the metadata record of what the other index states about a file. A later import replaces
+        the record.
+        """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 
 
@@ -101,7 +105,7 @@ class PypiProject:
         return f"pypi#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the project's page as HTML and as JSON."""
+        """Renders the project's page of the simple index as HTML and as JSON."""
         files = {name: known.facts[f"file#{name}"] for name in listed_files(known)}
         html_page, json_page = self._html(files, known), json.dumps(self._json(files, known))
         installed = {name: fact for name, fact in files.items() if not yanked(known, name)}
@@ -124,7 +128,7 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                # Before PEP 714 the attribute had this name. Older clients read only this name.
+                # # Clients from before PEP 714 read only this older name of the attribute.
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:

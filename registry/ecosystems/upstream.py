@@ -1,4 +1,4 @@
-"""The time, the deprecation and the dist-tags of a version that is imported from another npm registry.
+"""Reads what another npm registry states about an imported version: its time, its deprecation and its dist-tags.
 
 Clients choose a version by these data. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
 """
@@ -33,11 +33,13 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that changes with the stated data, so that an import detects changes at the other registry."""
+        """A text that changes with what the other npm registry states about the version, so that an import detects
+        changes there.
+        """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns the metadata records of what the other registry states. A later import replaces the records."""
+        """Returns the metadata records of what the other npm registry states. A later import replaces the records."""
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]
         if self.tags:

@@ -23,7 +23,8 @@ _CHUNK = 1 << 20
 # Some servers declare the compression of a .tar.gz file as a content coding. httpx must not decode the file then, so
 # requests ask for the identity coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
-# The number of packuments in memory. A few suffice, because a lockfile lists a package's versions one after another.
+# # The maximum number of packuments that the client keeps in memory. A few suffice, because a lockfile lists a
+# package's # versions one after another.
 _PACKUMENTS_KEPT = 64
 
 
@@ -175,7 +176,8 @@ def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted
 
 
 def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
-    """Raises RegistryError for a failed request if `last` is set (no retries are left), or if a retry cannot succeed.
+    """Raises RegistryError for a failed HTTP request if `last` is set (no retries are left), or if a retry cannot
+    succeed.
 
     A retry cannot change an invalid URL or a status below 500.
     """

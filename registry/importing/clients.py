@@ -96,7 +96,7 @@ def pip_indexes() -> list[str]:
 
 
 def _setting(line: str) -> tuple[str, str]:
-    """Parses a line of `pip config list`: `<section>.<name>='<value>'`.
+    """Parses a line of `pip config list`, which has the form `<section>.<name>='<value>'`.
 
     The lines cover pip's configuration files and the PIP_… environment variables.
     """
@@ -112,12 +112,12 @@ def _configured(settings: Mapping[str, str], name: str) -> str:
 
 @dataclass(frozen=True)
 class NpmSettings:
-    """npm's settings in the directory `at`.
+    """npm's settings for the project in the directory `at`.
 
-    `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry.
-    `full_packuments` are command-line options that make npm fetch full packuments, which have publication times. npm
-    fetches them when the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if
-    npm's configuration already sets one of these options.
+    `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry. `full_packuments`
+    are command-line options that make npm fetch full packuments, which have publication times. npm fetches them when
+    the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if npm's
+    configuration already sets one of these options.
     """
 
     at: Path

@@ -40,13 +40,15 @@ Progress = Callable[["Imported"], None]
 
 @dataclass
 class _Stored:
-    """An item of an import whose objects are stored: its artifacts to commit, and the reasons for parts left out."""
+    """An item of an import whose objects are in the origin: its artifacts to commit, and a reason for each part left
+    out.
+    """
 
     artifacts: list[Artifact]
     left_out: list[str]
 
 
-# An item of an import whose objects are stored, or the reason for which the item cannot be imported.
+# # An item of an import whose objects are in the origin, or the reason for which the item cannot be imported.
 _Ready = _Stored | str
 
 
@@ -174,7 +176,7 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            # The temporary directory's path is removed from the message, because it means nothing to operators.
+            # # The error message leaves out the temporary directory's path, because it means nothing to operators.
             return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)

@@ -116,7 +116,7 @@ def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
 
 @dataclass
 class _Links:
-    """The data in the HTML page of a simple index: links with their attributes, the base URL, and the API version."""
+    """The content of an HTML page of a simple index: links with their attributes, the base URL, and the API version."""
 
     links: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     base: str = ""

@@ -27,12 +27,14 @@ MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
-# The partition and the name of an item.
+# # The key of a database item: its partition and its name.
 Key = tuple[str, str]
 
 
 class Conflict(Exception):
-    """Raised when the condition of a write failed. Nothing was written. `partition` and `name` identify the item."""
+    """Raised when the condition of a database write failed. Nothing was written. `partition` and `name` identify the
+    item.
+    """
 
     def __init__(self, partition: str, name: str) -> None:
         super().__init__(
@@ -43,7 +45,7 @@ class Conflict(Exception):
 
 
 class Busy(RegistryError):
-    """Raised when other processes kept writing the same items. The transaction has written nothing."""
+    """Raised when other processes kept writing the items of a transaction. The transaction has written nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Always:
-    """A condition that is always true, also if the item does not exist."""
+    """The condition of a database write that always holds, also if the item does not exist."""
 
 
 @dataclass(frozen=True)
 class Absent:
-    """The condition that an item does not exist or has expired."""
+    """The condition of a database write that the item does not exist or has expired."""
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The condition that an item exists and still has the version that was read."""
+    """The condition of a database write that the item exists and still has the version that was read."""
 
     version: int
 
@@ -83,7 +85,9 @@ Condition = Always | Absent | Unchanged
 
 @dataclass(frozen=True)
 class Put:
-    """Creates or replaces an item. `document` holds JSON values. Reads skip the item after `expires`."""
+    """A database write that creates or replaces an item. `document` holds JSON values. Reads skip the item after
+    `expires`.
+    """
 
     partition: str
     name: str
@@ -94,7 +98,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Delete:
-    """Deletes an item. Deleting a missing item does nothing."""
+    """A database write that deletes an item. Deleting a missing item does nothing."""
 
     partition: str
     name: str

@@ -52,7 +52,8 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        with _readable_errors():  # connects once first, because the pool does not report why a connection fails
+        # connects once first, because the connection pool does not report why a connection fails
+        with _readable_errors():
             psycopg.connect(dbname=name, connect_timeout=_CONNECT_SECONDS).close()
         self._pool = ConnectionPool(
             kwargs={"dbname": name, "autocommit": True},
@@ -73,7 +74,7 @@ class SpannerRepository:
         if not names:
             return {}
         with self._connection() as connection, connection.cursor() as cursor:
-            # The pipeline sends one statement for each partition and waits only once for all results.
+            # # The pipeline sends one SQL statement for each partition, and waits only once for all results.
             cursor.executemany(READ_NAMED, list(names.items()), returning=True)
             found: dict[Key, Item] = {}
             for partition in names:
@@ -136,7 +137,7 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Returns the version of each existing item, and whether the item has not expired."""
+        """Returns the version of each existing item in the database, and whether the item has not expired."""
         names = _by_partition([(write.partition, write.name) for write in writes])
         return {
             (partition, name): (version, self._is_live(expires))

@@ -22,7 +22,7 @@ class StoreError(RegistryError):
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """The head of an existing object: its metadata, and `validator`, its ETag (S3) or generation (Cloud Storage)."""
+    """The metadata of an existing object, and its `validator`: the ETag (S3) or the generation (Cloud Storage)."""
 
     validator: str
     metadata: Mapping[str, str]
@@ -39,10 +39,10 @@ class ObjectStore(Protocol):
     def read(self, key: str) -> bytes: ...
 
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
-        """Writes an immutable object. Returns False when an object with the key exists.
+        """Writes an immutable object to the origin bucket. Returns False when an object with the key exists.
 
-        When two processes write the same key at once, the store accepts one write, and the call of the other
-        process returns False.
+        When two processes write the same key at once, the store accepts one write, and the call of the other process
+        returns False.
         """
         ...
 
@@ -55,7 +55,9 @@ class ObjectStore(Protocol):
         ...
 
     def remove(self, key: str, validator: str = "") -> bool:
-        """Deletes an object; its noncurrent versions stay. Returns False when a given `validator` does not match."""
+        """Deletes an object, and keeps its noncurrent versions. Returns False when a given `validator` does
+        not match.
+        """
         ...
 
     def copy(self, key: str, to: str) -> bool:

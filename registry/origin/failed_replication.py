@@ -19,7 +19,8 @@ _AT_ONCE = 16
 _PAGE = 1000
 # The largest object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and renaming objects").
 MOST_BYTES = 5 * 1024**3
-# The copy gets these headers of the original. HeadObject returns each under the name that CopyObject accepts.
+# # The copy of an object gets these headers of the original. HeadObject returns each under the name that CopyObject #
+# accepts.
 _COPIED_HEADERS = (
     "CacheControl",
     "ContentDisposition",
@@ -63,7 +64,7 @@ class FailedReplication:
                 yield from (found for found in pool.map(self._failed, keys) if found)
 
     def copy_again(self, found: FailedObject) -> bool:
-        """Copies the object to its own key. Returns False if the object was changed or deleted since `find`.
+        """Copies an object to its own key. Returns False if the object was changed or deleted since `find`.
 
         In that case no copy is needed, because S3 replicates a newer version by itself.
         """

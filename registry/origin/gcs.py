@@ -24,7 +24,7 @@ with warnings.catch_warnings():  # Google's library warns of old Python versions
     from google.auth.exceptions import GoogleAuthError
     from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
 
-# The generation number that means "the object does not exist" in a precondition.
+# # The generation number in a precondition of Cloud Storage that means "the object does not exist".
 _ABSENT = 0
 
 
@@ -132,7 +132,7 @@ def _conditional(key: str, write: Callable[[], object]) -> bool:
 
 
 def _call(key: str, request: Callable[[], _Answer]) -> _Answer:
-    """Runs a request and turns the library's errors into StoreError.
+    """Calls Google's storage library, and turns the library's errors into StoreError.
 
     PreconditionFailed and NotFound pass through, because callers treat them as results.
     """

@@ -15,7 +15,9 @@ _MISSING = ("404", "NoSuchKey")
 
 
 class S3:
-    """A bucket on S3. `s3` is a client for its region. The bucket's default retention, if any, locks new objects."""
+    """A bucket on S3. `s3` is a boto3 client for the bucket's region. The bucket's default retention, if any, locks new
+    objects.
+    """
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3

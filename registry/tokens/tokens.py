@@ -109,7 +109,7 @@ def revoke(target: Target, by: By, identity: str) -> Changed:
 def change_grants(
     target: Target, by: By, identity: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> Changed:
-    """Adds grants to a token, removes grants, or both. Raises RegistryError for a grant that the token lacks."""
+    """Adds grants to a token, removes grants from it, or both. Raises RegistryError if a grant to remove is missing."""
     added, taken = list(add), set(remove)
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
@@ -134,7 +134,7 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         changed, written = change(token)
         puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
         changes = [
-            # A write increments the version of the record (registry/metadata).
+            # # The database increments the version of the token's record with each write (registry/metadata).
             revocations.of_token(each.digest, version + 1, revoked=bool(each.revoked))
             for each in written
             if each.digest == token.digest
@@ -178,7 +178,7 @@ def _put(token: Token, condition: Absent | Unchanged) -> Put:
 
 
 def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
-    """Commits the writes with an audit entry for each changed token. Raises Conflict."""
+    """Commits changes of tokens to the database, with an audit entry for each changed token. Raises Conflict."""
     at = now()
     entries = [audit.entry(by, f"token {token.id} of {token.principal}", at) for token in changed]
     target.repository.transact([*writes, *entries])

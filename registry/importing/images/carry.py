@@ -85,7 +85,8 @@ class Carrier:
                 top = saved.save(digest)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
-                # The message names the image instead of the temporary layout's path, which means nothing to operators.
+                # # The error message names the image instead of the temporary layout's path, which means nothing to
+                # operators.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             left_out += saved.absent.values()
             yield artifact, parts
@@ -97,8 +98,8 @@ class Carrier:
     def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> list[str]:
         """Copies an image's configs and layers to the origin, and waits until all are copied.
 
-        Parts that the origin already holds are skipped. Returns a reason for each layer that is left out. Raises
-        RegistryError, and the cloud client's errors.
+        The import skips configs and layers that the origin already holds. Returns a reason for each layer that is left
+        out. Raises RegistryError, and the cloud client's errors.
         """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]
@@ -106,7 +107,7 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts the copy of a config or layer, or returns the running copy if another image shares the part.
+        """Starts the copy of an image's config or layer, or returns the running copy if another image shares it.
 
         A copy that failed is started again.
         """
@@ -117,7 +118,9 @@ class Carrier:
             return there
 
     def _carry(self, source: SourceRepository, part: oci.Part) -> str:
-        """Copies a config or layer to the origin. Returns the reason for a part that is left out, otherwise nothing."""
+        """Copies an image's config or layer to the origin. Returns a reason if the import leaves it out, otherwise
+        nothing.
+        """
         descriptor = part.descriptor
         if self._origin.holds(part.key, part.digest):
             return ""

@@ -20,7 +20,7 @@ from registry import RegistryError
 
 # The timeout of a credential helper, which leaves an operator time to unlock the key ring.
 _HELPER_SECONDS = 60
-# The output of a credential helper that has no credentials for a host. Its exit code is 1.
+# # The output by which a credential helper says that it has no credentials for a host. Its exit code is then 1.
 _NOT_FOUND = "credentials not found"
 
 
@@ -77,7 +77,7 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
 
 
 def _plain(key: str) -> str:
-    """Returns the registry's name in an entry of a credentials file.
+    """Returns the host and path that an entry of a credentials file is for.
 
     Older clients wrote a URL; its scheme and API version are removed.
     """

@@ -22,12 +22,13 @@ from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
-# The start of the media types of Docker schema 1, an old manifest format. The rest is json or prettyjws.
+# # The media types of Docker schema 1, an old manifest format, begin with this text. They end with json or prettyjws.
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
-# Suffixes of the tags of signatures, attestations and SBOMs, which are tried if a registry refuses to list its tags.
+# # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
+# # its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# Statuses from registries without the referrers API: 404, or an error of a proxy that allows only certain paths.
+# # Statuses with which registries without the referrers API answer: 404, or a proxy's error for paths that it refuses.
 _NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
@@ -62,7 +63,7 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        self._listed: list[str] | None = None  # tags that begin with a digest, after they were listed
+        self._listed: list[str] | None = None  # the registry's tags that begin with a digest, once they were listed
         self._lists_tags = True  # False after the registry refused to list its tags
         self._lists_referrers = True  # False after the registry answered 404 to the referrers API
 
@@ -83,7 +84,9 @@ class SourceRepository:
         return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
 
     def manifest(self, reference: str) -> Fetched:
-        """Fetches a manifest by tag or digest. Raises RegistryError when the content does not match the digest."""
+        """Fetches an image manifest by tag or digest. Raises RegistryError when the content does not match
+        the digest.
+        """
         answer = self._get(f"{self._base}/manifests/{reference}")
         body, title = answer.content, f"{self._title} {reference}"
         stated = answer.headers.get("docker-content-digest", "")
