@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Control:
-    """One control of a compliance framework. `url` is the address of its text, or a path in this repository."""
+    """One security control of a compliance framework. `url` is the address of its text, or a path in this
+    repository.
+    """
 
     framework: str
     reference: str

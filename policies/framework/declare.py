@@ -159,7 +159,7 @@ def urn_of_stack(stack: StackValidationArgs) -> str:
 
 
 def exemptions_at(urn: str) -> Exemptions:
-    """Returns the exemptions of the stack that the resource with this URN belongs to."""
+    """Returns the policy exemptions of the stack that the resource with this URN belongs to."""
     return exemptions(urn.removeprefix("urn:pulumi:").split("::")[0])
 
 
@@ -186,7 +186,7 @@ def governs(policy: str) -> frozenset[str]:
 
 
 class Typed(Protocol):
-    """An object with a Pulumi type token, such as a resource that a policy checks."""
+    """A Pulumi resource, or another object with a Pulumi type token, that a policy checks."""
 
     @property
     def resource_type(self) -> str: ...
@@ -199,7 +199,7 @@ def kind(resource: Typed) -> str:
 
 
 def setting(args: ResourceValidationArgs | StackValidationArgs, name: str, default: Any) -> Any:
-    """Returns a setting of the policy from the pack's configuration, or the default."""
+    """Returns the value of a policy's setting from the pack's configuration, or the setting's default."""
     return args.get_config().get(name, default)
 
 
@@ -217,12 +217,14 @@ def known(properties: Properties, name: str) -> Any:
 
 
 def part(properties: Properties, name: str) -> Properties:
-    """Returns the object that a resource's property holds, or an empty mapping if the property is missing."""
+    """Returns the object that a resource's property contains, or an empty mapping if the property is missing."""
     return cast(Properties, properties.get(name) or {})
 
 
 def parts(properties: Properties, name: str) -> Iterable[Properties]:
-    """Returns the objects in a list that a resource's property holds, or an empty list if the property is missing."""
+    """Returns the objects in a list that a resource's property contains, or an empty list if the property is
+    missing.
+    """
     return cast(Iterable[Properties], properties.get(name) or [])
 
 

@@ -1,4 +1,4 @@
-"""Finds the IAM policy documents in resources: in a property of their own, in a list, or in the fields of a Lambda
+"""Finds the IAM policy documents in Pulumi resources: in a separate property, in a list, or in the fields of a Lambda
 permission.
 """
 
@@ -15,7 +15,7 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 LAMBDA_PERMISSION = "aws:lambda/permission:Permission"
 
-# Resource types that hold a policy about what a role, user or group may do.
+# # Types of Pulumi resources whose IAM policy says what a role, user or group may do.
 IDENTITY_POLICIES = {
     ROLE,
     ROLE_POLICY,
@@ -23,7 +23,7 @@ IDENTITY_POLICIES = {
     "aws:iam/userPolicy:UserPolicy",
     "aws:iam/groupPolicy:GroupPolicy",
 }
-# Resource types that hold a policy about who may use a resource, in the property `policy`.
+# # Types of Pulumi resources whose property `policy` is an IAM policy that says who may use the resource.
 BUCKET_POLICIES = {"aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"}
 RESOURCE_POLICIES = {
     "aws:kms/key:Key",

@@ -29,8 +29,9 @@ FORMER_NAME = "exceptions"
 
 
 class Exemption(BaseModel):
-    """An exemption of some resources from one policy. `resource` is a pattern (`*`, `?`, `[…]`) that matches their
-    whole URN."""
+    """An exemption of some resources from one policy. `resource` is a pattern (`*`, `?`, `[…]`) that matches the whole
+    URN of each of these resources.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +47,7 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack from policies, and the findings that they have covered since the last report.
+    """The exemptions of one stack from policies, and the policy findings that they have covered since the last report.
 
     `undecided` are policies that read a value which is not known yet. Exemptions from these policies may still be
     needed, so they are not reported as unused.
@@ -59,7 +60,7 @@ class Exemptions:
     undecided: set[str] = field(default_factory=set[str])
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
-        """Returns whether an exemption covers a policy's finding. Keeps a covered finding for the report."""
+        """Returns whether an exemption covers a policy's finding. Adds a covered finding to the report."""
         if policy in (VALID, REPORTED):
             return False
         for each in self.listed:

@@ -36,7 +36,7 @@ _ESCALATING = [
 
 
 def allows_everything(statement: Properties) -> bool:
-    """Returns whether a statement allows all actions, or all actions of one service, on all resources."""
+    """Returns whether an IAM statement allows all actions, or all actions of one service, on all resources."""
     any_action = "NotAction" in statement or any(is_every_action(action) for action in texts(statement.get("Action")))
     return any_action and allows_on_everything(statement)
 

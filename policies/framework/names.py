@@ -31,7 +31,9 @@ def check_name(name: str, prefix: str) -> None:
 
 
 def prefix_of(types: Collection[str]) -> str:
-    """Returns the first part of the name of a policy that checks resources of these types."""
+    """Returns the prefix of the name of a policy for resources of these types: a cloud, or `multi` for
+    several clouds.
+    """
     clouds = {token.split(":")[0] for token in types}
     return clouds.pop() if len(clouds) == 1 else SEVERAL_CLOUDS
 

@@ -103,7 +103,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
 
 
 def _account_of(principal: str) -> str:
-    """Returns the account in an ARN, or the whole text if it is no ARN."""
+    """Returns the account in an ARN, or the whole text if the text is no ARN."""
     fields = principal.split(":", 5)
     return fields[4] if len(fields) == 6 else principal
 
@@ -127,7 +127,7 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def has_owner(arn: str) -> bool:
-    """Returns whether an ARN pattern contains an account, or a bucket name. ARNs of S3 buckets have no account."""
+    """Returns whether an ARN pattern names an AWS account or an S3 bucket. ARNs of S3 buckets contain no account."""
     fields = arn.split(":", 5)
     if len(fields) < 6:
         return False

@@ -47,8 +47,9 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the text of each compressed file in the text. Data after the end of a file is ignored, because base64
-    without padding continues into the next line's letters."""
+    """Yields the content of each compressed file in a text. Data after the end of a file is ignored, because base64
+    without padding continues into the next line's letters.
+    """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])

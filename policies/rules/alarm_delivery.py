@@ -1,4 +1,4 @@
-"""Policies for the way from a metric to the on-call engineers: regions, topics, their keys, and conditions."""
+"""Policies for the delivery of alarms to the on-call engineers: regions, topics, encryption keys, and conditions."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def lets_alarms_publish(topic: PolicyResource, stack: StackValidationArgs) -> It
 
 
 def _is_of_alarms(topic: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether an alarm notifies the topic. An unknown topic of an alarm ends the rule."""
+    """Returns whether an alarm of the stack notifies the SNS topic. If an alarm's topic is unknown, the policy ends
+    undecided.
+    """
     alarms = list(all_of(stack, {ALARM}))
     if any(refers_to(alarm, "alarmActions", topic, ("arn", "id")) for alarm in alarms):
         return True
@@ -83,7 +85,7 @@ def _is_of_alarms(topic: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def _lets_cloudwatch(resource: PolicyResource, action: str) -> bool:
-    """Returns whether the policy that a resource holds allows CloudWatch the action."""
+    """Returns whether a resource's own policy, such as that of a topic or key, allows CloudWatch the action."""
     return any(
         allows(statement)
         and _CLOUDWATCH in principals(statement, "Service")

@@ -65,9 +65,7 @@ def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 def _is_of_stack(alarm: PolicyResource, dimension: str, value: object, stack: StackValidationArgs) -> bool:
-    """Returns whether a dimension of an alarm's metric names a resource of the stack, or names the stack as the
-    environment.
-    """
+    """Returns whether a dimension of an alarm's metric names a resource of the stack or the stack's environment."""
     if dimension == "Environment":
         return value == stack_name(alarm.urn)
     if dimension not in _NAMED:

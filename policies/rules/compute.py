@@ -19,10 +19,11 @@ EBS_VOLUME = "aws:ebs/volume:Volume"
 GCE_INSTANCE = "gcp:compute/instance:Instance"
 _SERVICE = "gcp:cloudrunv2/service:Service"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
-# Endings of the default service accounts that Google Cloud creates in every project. These accounts have the role of an
-# editor.
+# # Endings of the names of default service accounts that Google Cloud creates in every project. These accounts have the
+# # role of an editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
-# Parts of metadata keys whose values Google's guest agent runs as scripts (Compute Engine, "Startup scripts").
+# # Names of instance metadata whose values Google's guest agent runs as scripts contain one of these texts (Compute #
+# Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 
 
@@ -40,7 +41,7 @@ def imdsv2_required(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    # the setting must be 1, because a machine image may set 2, which gives containers access to the metadata service
+    # the hop limit must be 1, because a machine image may set 2, which gives containers access to the metadata service
     if options.get("httpPutResponseHopLimit") != 1:
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 

@@ -153,7 +153,7 @@ def _is_source(replication: PolicyResource, bucket: PolicyResource) -> bool:
 
 
 def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
-    """Returns whether a replication rule for all objects has the bucket as its destination.
+    """Returns whether an S3 replication rule for all objects has the bucket as its destination.
 
     The ARNs of the rules' destinations decide. While one of them is unknown, the dependencies of the rules decide.
     """

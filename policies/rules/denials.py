@@ -1,4 +1,6 @@
-"""Policies for what resource policies forbid and whom they let administer keys: published data stays readable."""
+"""Policies for deny statements in resource policies, and for the administrators of encryption keys. Published data must
+stay readable.
+"""
 
 from __future__ import annotations
 

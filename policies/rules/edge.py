@@ -104,7 +104,9 @@ def proxied_record_has_worker(record: PolicyResource, stack: StackValidationArgs
         return
     name = str(record.props.get("name"))
     if name in fallback_origins(stack):
-        return  # requests through the fallback origin are for custom hostnames, whose routes another policy checks
+        # requests that reach the worker through the fallback origin are for custom hostnames, and another policy checks
+        # their routes
+        return
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
     if not any(is_set(route, "script") for route in routes):
         yield f"no route leads {name}/* to a worker"
@@ -219,15 +221,15 @@ def _in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs
 
 
 def _is_unknown(binding: Properties) -> bool:
-    """Returns whether the value of a worker's binding is not known yet. The policy checks such bindings last, because
-    its check stops at the first unknown value.
+    """Returns whether the value of an edge worker's binding is not known yet. The policy checks such bindings last,
+    because its check stops at the first unknown value.
     """
     return given(binding, "text") and known(binding, "text") is None
 
 
 def _recognized_secrets(code: str) -> list[str]:
-    """Returns the kinds of secrets with a recognizable format in the worker's code. Long random texts do not count,
-    because compiled code has many that only look random.
+    """Returns the kinds of secrets with a recognizable format in the edge worker's code. Long random texts do not
+    count, because compiled code has many that only look random.
     """
     return [found for found in secrets_in(code) if found != "a long random text"]
 

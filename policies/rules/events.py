@@ -1,4 +1,6 @@
-"""Policies for events that functions follow: changes arrive within seconds, and schedules run each few minutes."""
+"""Policies for events that invoke functions: changes must arrive within seconds, and schedules must run every few
+minutes.
+"""
 
 from __future__ import annotations
 

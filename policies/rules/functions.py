@@ -1,4 +1,4 @@
-"""Policies for Lambda functions and Cloud Run services: their callers, their environment, and the events that fail."""
+"""Policies for Lambda functions and Cloud Run services: who may call them, their environment, and failed events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Policies for lifecycle rules: published objects stay readable, and old versions stay for a limited time."""
+"""Policies for lifecycle rules of buckets: published objects stay readable, and old versions stay for a
+limited time.
+"""
 
 from __future__ import annotations
 
@@ -127,8 +129,8 @@ def is_for_everything(rule: Properties) -> bool:
 
 
 def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Properties]:
-    """Yields the enabled lifecycle rules of an S3 bucket, from separate resources and from the bucket's
-    own property.
+    """Yields the enabled lifecycle rules of an S3 bucket, from separate Pulumi resources and from the bucket's own
+    property.
     """
     for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack):
         yield from (rule for rule in parts(lifecycle.props, "rules") if rule.get("status") != "Disabled")

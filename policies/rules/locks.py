@@ -1,4 +1,4 @@
-"""Policies for locks on objects: administrators can end a lock, and no lock outlasts a mistake for years."""
+"""Policies for locks on objects: administrators must be able to end a lock, and a lock must not last for years."""
 
 from __future__ import annotations
 

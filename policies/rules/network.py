@@ -208,13 +208,14 @@ def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator
 
 
 def _present(rule: Properties, names: Collection[str]) -> list[str]:
-    """Returns which of the named properties a rule has, even if their values are not known yet."""
+    """Returns which of the named properties a firewall rule has, even if their values are not known yet."""
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 
 def _port_range(protocol: object, first: object, last: object) -> str:
-    """Returns the port range of an AWS rule as text, or an empty string for all ports. The protocol -1 means all
-    protocols and ports. The ports -1, and 0 to 0, also mean all ports."""
+    """Returns the port range of an AWS firewall rule as text, or an empty string for all ports. The protocol -1 means
+    all protocols and ports. The ports -1, and 0 to 0, also mean all ports.
+    """
     if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
         return ""
     start, end = int(str(first).split(".")[0]), int(str(last).split(".")[0])

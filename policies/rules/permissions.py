@@ -1,5 +1,5 @@
-"""Policies for the permissions of roles: each role has only the actions of its own work, on resources of its own
-environment.
+"""Policies for the permissions of IAM roles: each role has only the actions that its work needs, on resources of its
+own environment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FOLLOW = [
     *_LOGS,
 ]
 _ANSWER = ["dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue", *_LOGS]
-# For each role, the actions that its work needs. The keys are the ends of the roles' names.
+# # For each IAM role, the actions that its work needs. The keys are the ends of the roles' names.
 _ACTIONS: Mapping[str, Sequence[str]] = {
     "shield": [
         "acm:ExportCertificate",
@@ -122,7 +122,9 @@ def resources_of_environment(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _resources(statement: Properties) -> list[str]:
-    """Returns the ARNs that an IAM statement allows something on. Another policy checks `*` and `NotResource`."""
+    """Returns the ARNs of the resources that an IAM statement allows access to. Another policy checks `*` and
+    `NotResource`.
+    """
     return [arn for arn in texts(statement.get("Resource")) if allows(statement) and arn.startswith("arn:")]
 
 
@@ -132,8 +134,8 @@ def _account(arn: str) -> str:
 
 
 def _is_of_environment(arn: str, environment: str) -> bool:
-    """Returns whether an ARN pattern matches only names with the name of the environment, as far as its service has
-    such names.
+    """Returns whether an ARN pattern matches only resources named after the environment. Services whose ARNs contain no
+    such names always match.
     """
     fields = arn.split(":", 5)
     if len(fields) < 6 or fields[2] not in _NAMED_SERVICES:

@@ -137,7 +137,7 @@ def resource_policies_name_principals(args: ResourceValidationArgs) -> Iterator[
 
 
 def open_statements(args: ResourceValidationArgs) -> Iterator[str]:
-    """Yields a finding for each statement in a resource's own policy that allows something to all principals."""
+    """Yields a finding for each statement in a resource's own policy that allows access to all principals."""
     for number, statement in enumerate(statements(args.props.get("policy"))):
         if is_for_all_principals(statement):
             allowed = statement.get("Action") or "all but some actions"
@@ -169,7 +169,7 @@ def service_principals_bound(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def networks_of_stack(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if not kind(resource).endswith("Policy") and not is_set(resource, "policy"):
-        return  # the provider fills in the policy of a key, queue or topic that has none
+        return  # the cloud provider fills in the policy of a key, queue or topic that has none
     own = {str(known(each.props, "id")) for each in all_of(stack, _NETWORKS)} | set(setting(stack, "networks", []))
     for statement in statements(resource.props.get("policy")):
         if not allows(statement) or "*" not in principals(statement, "AWS"):

@@ -114,5 +114,6 @@ REVIEWED = frozenset(
         "gcp:storage/transferJob:TransferJob",
     }
 )
-# Types of the Pulumi engine itself, and of this program's components, whose child resources are checked one by one.
+# # Resource types of the Pulumi engine itself, and component types of this program, whose child resources are checked
+# one # by one.
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:", "artifact-edge:")

@@ -1,5 +1,5 @@
-"""Policies for the shields: enough machines in separate zones and regions, reachable only from the edge, with the cache
-on NVMe.
+"""Policies for the shield machines: enough of them in separate zones and regions, reachable only from the edge, with
+the cache on NVMe disks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from policies.rules.network import FIREWALL, SECURITY_GROUP, allowed_ingress
 from policies.rules.storage import S3_BUCKET, is_log_bucket
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
-# Resource types that make a machine reachable in another way than through its own address, such as a load balancer.
+# # Resource types, such as load balancers, that make a machine reachable by an address other than its own.
 _FRONTS = {
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
@@ -54,8 +54,8 @@ _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
-# EC2 instance types with local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type naming
-# conventions").
+# # EC2 instance types that have local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type
+# # naming conventions").
 _NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
@@ -147,7 +147,7 @@ def cache_on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        return  # the stack of another program needs no shields
+        return  # a stack of another Pulumi program needs no shields
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:

@@ -1,4 +1,6 @@
-"""Policies for who can become a role: known services and identity providers only, within a permissions boundary."""
+"""Policies for who may assume an IAM role: only known services and identity providers, within a permissions
+boundary.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from policies.framework.principals import principals
 from policies.framework.relations import all_of, is_set
 
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-# The services that run the program's own code or copy its objects.
+# # The AWS services that run the program's own code or copy its objects.
 _SERVICES = ["ec2.amazonaws.com", "lambda.amazonaws.com", "s3.amazonaws.com"]
 _PROVIDERS = ["accounts.google.com"]
 

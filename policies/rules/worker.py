@@ -1,4 +1,6 @@
-"""Policies for what belongs to the worker: its routes, its cache, its metadata API, and the zone's settings."""
+"""Policies for resources that the edge worker needs: its routes, its cache, its metadata API, and the zone's
+settings.
+"""
 
 from __future__ import annotations
 
