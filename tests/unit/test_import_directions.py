@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FOLDERS: list[str] = SETTINGS["root_packages"]
 
-# Modules that no other module imports, because they are started or packed by their path.
+# # Modules that no other module imports, because a command starts them or an archive contains them by their path.
 NOT_IMPORTED = {
     "tests/e2e/buckets/__main__.py",
     "tests/e2e/program/__main__.py",
@@ -44,7 +44,7 @@ FORBIDDEN = [
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """Yields the Python files beneath `folder`, but not those of npm packages."""
+    """Yields the Python files beneath `folder`, without those that npm packages contain."""
     for directory, below, files in os.walk(folder):
         below[:] = [name for name in below if name != "node_modules"]
         yield from (Path(directory, name) for name in files if name.endswith(".py"))
@@ -84,7 +84,7 @@ def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.Impo
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a copy of all files that the linter reads. The linter accepts the unchanged copy."""
+    """Returns a copy of all files that the import linter reads. The linter accepts the unchanged copy."""
     root = tmp_path_factory.mktemp("copy")
     for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):
         target = root / file.relative_to(ROOT)
@@ -97,7 +97,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(copy: Path) -> str:
-    """Returns the linter's output for the copy with every import of FORBIDDEN added."""
+    """Returns the import linter's output for the copy with every import of FORBIDDEN added."""
     for importer, imported in FORBIDDEN:
         (copy / importer / f"{planted(imported)}.py").write_text(f"import {imported}\n")
     linted = lint(copy)

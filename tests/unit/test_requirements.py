@@ -1,4 +1,6 @@
-"""Tests that the lock and requirements.txt name every package that pyproject.toml requires, at its version."""
+"""Tests that both lists of pinned versions (the lock and requirements.txt) name every package that pyproject.toml
+requires.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def group(name: str) -> Iterator[str]:
 
 
 def with_dependencies(requirements: Iterable[str]) -> set[str]:
-    """Returns the names of the packages and of all packages that they require on this machine.
+    """Returns the names of the Python packages and of all packages that they require on this machine.
 
     The requirements are read from the metadata of the installed packages.
     """

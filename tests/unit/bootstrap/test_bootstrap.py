@@ -1,6 +1,6 @@
 """Tests the bootstrap program, which creates the bucket for the Pulumi state and the deploy roles.
 
-The tests read the emulated AWS after the program ran, and the findings of the policies.
+The tests read the emulated AWS after the program ran, and run the policies on the program's resources.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def any_of(kind: type[Any], **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Returns a strategy that builds a dataclass with a drawn value for each field.
+    """Returns a Hypothesis strategy that builds instances of a dataclass with a random value for each field.
 
     A field without an entry in `_VALUES` is drawn by its type.
     """

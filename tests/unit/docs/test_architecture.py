@@ -1,5 +1,5 @@
-"""Tests that the architecture page and the README name existing files and folders, and the floors that the linter
-checks.
+"""Tests that the architecture page and the README name existing files and folders, and that the page's table of code
+layers ("Floors") agrees with the import linter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests that all decision records have one form, and that the index lists each record correctly."""
+"""Tests that all decision records in the documentation have one form, and that their index lists each record
+correctly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that links in the pages lead to existing files, and that a folder's README names existing files."""
+"""Tests that links in the documentation lead to existing files, and that a folder's README names existing files."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ def python_problem(arguments: list[str]) -> str | None:
 
 
 def parse_problem(program: str, arguments: list[str]) -> str | None:
-    """Parses a command's arguments with its program's own parser, without running the command. Returns the error or
-    None.
+    """Parses the arguments of a documented command with the program's own parser. Returns the error, or None for a
+    valid command.
     """
     command: Any = typer.main.get_command(PROGRAMS[program])
     try:
@@ -82,7 +82,9 @@ def parse_problem(program: str, arguments: list[str]) -> str | None:
 
 
 def aws_problem(service: str, operation: str, *arguments: str) -> str | None:
-    """Compares an AWS command's options with the operation's parameters in botocore. Returns the difference or None."""
+    """Compares a documented AWS command's options with the operation's parameters in botocore. Returns the difference
+    or None.
+    """
     model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
     found = [each for each in model.operation_names if xform_name(each, "-") == operation]
     if not found:
@@ -134,7 +136,7 @@ def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
-    """Checks that commands are only in `sh` blocks.
+    """Checks that commands in the documentation are only in `sh` blocks.
 
     The other tests read only `sh` blocks. They would miss a command in an indented block or in a block of another
     language.
@@ -148,7 +150,9 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
-    """Allows a command within a sentence to lack required arguments, or to be only the name of a program."""
+    """Checks commands within a sentence of the documentation. Such a command may lack required arguments, or be only
+    the name of a program.
+    """
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
     problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
     harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")

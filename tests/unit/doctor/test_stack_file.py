@@ -1,4 +1,4 @@
-"""Tests how the command reads the settings of a stack, and its messages for files that it cannot use."""
+"""Tests how `python -m doctor` reads the settings of a stack, and its messages for files that it cannot use."""
 
 from __future__ import annotations
 

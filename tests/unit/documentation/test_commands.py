@@ -1,4 +1,4 @@
-"""Tests that the pages of commands are current, and that each command and option is described."""
+"""Tests that the documentation pages of commands are current, and that each command and option has a description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that the site builds without a warning, shows lists and tables, and that a broken link fails the build."""
+"""Tests that the documentation site builds without a warning, shows lists and tables, and rejects a broken link."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from documentation.site import DOCS
 
 
 def settings(**changed: Path) -> Any:
-    """Reads mkdocs.yml, and replaces the folders that a test names."""
+    """Reads mkdocs.yml, and replaces its folders by the folders that a test names."""
     load: Any = getattr(mkdocs_config, "load_config")  # noqa: B009 - the function's types are incomplete
     return load(str(DOCS.parent / "mkdocs.yml"), **{name: str(path) for name, path in changed.items()})
 
@@ -36,7 +36,7 @@ def logs_of_mkdocs() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds the site as `make docs` does."""
+    """Builds the documentation site as `make docs` does."""
     folder = tmp_path_factory.mktemp("site")
     build(settings(site_dir=folder))
     return folder
@@ -71,7 +71,7 @@ class _Prose(HTMLParser):
 
 
 def test_no_paragraph_contains_a_list_or_a_table_as_text(site: Path) -> None:
-    """Checks that each list has an empty line before it in the Markdown source.
+    """Checks that each list in the documentation has an empty line before it in the Markdown source.
 
     Without the empty line, GitHub still shows a list, but MkDocs shows the list's text as a paragraph.
     """

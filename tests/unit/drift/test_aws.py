@@ -48,7 +48,9 @@ def test_a_stack_that_was_just_created_has_no_difference(state: State) -> None:
 
 @pytest.mark.parametrize("region", ["eu-west-1", "sa-east-1"])
 def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str) -> None:
-    """Checks also the region sa-east-1, because the Pulumi state has no resource in that region."""
+    """Checks that `python -m drift` also looks in the region sa-east-1, although the Pulumi state has no resource
+    there.
+    """
     made = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
     other = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Value": "prod-eu"}]
     foreign = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", other))

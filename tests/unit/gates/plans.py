@@ -26,7 +26,7 @@ def step(
     depends: Mapping[str, Sequence[str]] | None = None,
     keys: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Returns a plan's steps for one resource.
+    """Returns the steps of a Pulumi plan for one resource.
 
     `old` and `new` are the resource's inputs before and after the change. If only one is given, both are equal.
     """

@@ -1,4 +1,6 @@
-"""Tests which read paths of a small stack remain when parts of the stack are lost."""
+"""Tests the failure proof of the plan gate: which read paths of a small stack remain when parts of the stack
+are lost.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def bucket(region: str) -> Resource:
 
 
 def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
-    """Returns a shield machine in a zone with its subnet, address and name.
+    """Returns the resources of a shield: a machine in a zone with its subnet, address and DNS name.
 
     The machine reads from the buckets of the given regions.
     """
@@ -144,7 +146,7 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """Returns the findings of the failure proof for a stack that must survive only one given loss.
 
-    A loss is written like `region:us-east-1`: all resources in that region fail.
+    The text `region:us-east-1` means the loss of all resources in that region.
     """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [

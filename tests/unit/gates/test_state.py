@@ -1,4 +1,5 @@
-"""Tests that a recorded Pulumi state contains the names of secrets, but no value of a secret.
+"""Tests the recorded Pulumi states of the gates. A recorded state contains the names of secrets, but no value of a
+secret.
 
 The secrets of another sandbox can be filled in by name.
 """

@@ -1,4 +1,4 @@
-"""Tests the summary of a plan that reviewers read."""
+"""Tests the summary of a Pulumi plan that reviewers of a change read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests which resources an upgrade may not replace, and the messages about allowances for single replacements."""
+"""Tests which resources an upgrade of a stack may not replace, and the messages about allowed replacements."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NODES = (
 
 
 class EdgeOnCloudflare:
-    """Takes the place of the edge component, with a host name that is ready without waiting."""
+    """Takes the place of the edge component in tests of DNS. Its host name is ready without waiting."""
 
     target = "test.zone.test"
     validation_records = (
@@ -41,7 +41,7 @@ class EdgeOnCloudflare:
 
 
 def records() -> dict[tuple[str, str | None], Any]:
-    """Returns all records of the zone, by name and set identifier."""
+    """Returns all records of the Route 53 zone, by name and set identifier."""
 
     def program() -> None:
         nodes = [

@@ -35,7 +35,7 @@ WORKER = Path(__file__).parents[3] / "workers" / "edge"
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """Returns a folder for the source files of a test worker. The folder has the compiler of the real worker."""
+    """Returns a folder for the source files of a test worker, with a link to the compiler of the edge worker."""
     directory = tmp_path / "workers" / "edge"
     (directory / "src").mkdir(parents=True)
     (directory / "node_modules").symlink_to(WORKER / "node_modules")
@@ -48,7 +48,7 @@ def test_the_worker_compiles_to_one_reproducible_module() -> None:
     assert re.search(r"\bexport ?\{", bundle)
     imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers"}, "the runtime provides this module, and no other"
-    # Large modules make an isolate start slowly. Cloudflare measures the start with each deployment.
+    # # A large worker bundle makes an isolate start slowly. Cloudflare measures the start time in each deployment.
     assert len(bundle.encode()) < 200_000
 
 
@@ -117,7 +117,7 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Cloudflare:
-    """Returns a client of an account with one active zone."""
+    """Returns a client of an emulated Cloudflare account with one active zone."""
     api = in_process.client(tmp_path)
     active_zone(api, ACCOUNT, "zone.test")
     return api

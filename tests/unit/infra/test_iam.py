@@ -1,4 +1,4 @@
-"""Tests that one module writes all IAM documents, and that a permission for a secret covers only that secret."""
+"""Tests that one module writes all IAM documents, and that the permission to read a secret covers only that secret."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_a_key_changes_in_place_and_waits_for_its_deletion() -> None:
     assert kms.list_resource_tags(KeyId=key.id)["Tags"] == [{"TagKey": "a", "TagValue": "b"}]
     assert gone(aws.kms.Key, key)
     assert kms.describe_key(KeyId=key.id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
-    handler(aws.kms.Key).delete(key.id, key.outputs)  # deleting a deleted key is no error
+    handler(aws.kms.Key).delete(key.id, key.outputs)  # deleting a key that is already deleted raises no error
 
 
 def test_a_replica_has_a_separate_policy_in_another_region() -> None:

@@ -1,4 +1,4 @@
-"""Tests that the Dockerfile agrees with the code: Debian packages, ports, and files that the build must ignore."""
+"""Tests that the Dockerfile agrees with the code: Debian packages, ports, and files that an image build must ignore."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_the_image_does_not_run_as_root() -> None:
 
 
 def test_an_image_build_ignores_all_files_that_git_ignores() -> None:
-    """Packages that were installed on another machine would not work in the image, and outputs can contain secrets."""
+    """An image build must ignore packages that were installed on another machine, and outputs that can
+    contain secrets.
+    """
     left_out = {line.strip("/").removeprefix("**/") for line in lines(".dockerignore")}
     assert {line.strip("/") for line in lines(".gitignore")} <= left_out
     assert ".git" in left_out

@@ -19,7 +19,8 @@ def port_of(server: asyncio.Server) -> int:
 
 
 async def answered(handler: Handler, request: bytes) -> bytes:
-    """Sends a request through the relay to a server with the given handler. Returns the whole response.
+    """Sends a request through the relay of `python -m local serve` to a server with the given handler. Returns the
+    response.
 
     The client closes its sending side after the request.
     """

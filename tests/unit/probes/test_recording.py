@@ -1,4 +1,6 @@
-"""Tests that recordings contain no secrets and no IDs of the account, and how responses are compared with them."""
+"""Tests the recorded responses of probes: recordings contain no secrets and no IDs of the account, and how they are
+compared.
+"""
 
 from __future__ import annotations
 

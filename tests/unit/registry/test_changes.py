@@ -1,4 +1,4 @@
-"""Tests changes to published packages, as readers of the origin, the edge's list and the audit log see them."""
+"""Tests that changes to published packages show in the origin, in the edge's quarantine list and in the audit log."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ARGUMENTS = ["--environment", "dev", "--region", "us-east-1"]
 
 @pytest.fixture
 def start() -> datetime:
-    """Returns the time at which the test issues its first certificates."""
+    """Returns the time at which the test issues its first TLS certificates."""
     return datetime.now(UTC)
 
 
@@ -40,7 +40,9 @@ def leaf(secrets: Secrets) -> x509.Certificate:
 
 
 def is_accepted(certificate: x509.Certificate, shield: str, now: datetime) -> bool:
-    """Returns whether a shield accepts a client certificate. `shield` contains the authorities that it trusts."""
+    """Returns whether a shield accepts a client certificate. `shield` contains the authorities that the
+    shield trusts.
+    """
     return any(
         each.not_valid_before_utc <= now <= each.not_valid_after_utc and _is_issued_by(certificate, each)
         for each in x509.load_pem_x509_certificates(shield.encode())

@@ -1,4 +1,4 @@
-"""Tests the keys between the tiers: which tier can authenticate to which, and that a second run changes nothing."""
+"""Tests the keys with which the tiers authenticate to each other, and that a second `keys init` changes nothing."""
 
 from __future__ import annotations
 

@@ -222,9 +222,9 @@ def test_two_concurrent_publishers_both_succeed(
 
 
 def test_a_document_changed_by_another_writer_is_read_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that a writer of an earlier revision does not replace a later revision.
+    """Checks that a publisher with an earlier revision of a document does not replace a later revision.
 
-    Another writer writes the later revision after the first writer has read the stored revision.
+    Another publisher writes the later revision after the first publisher has read the stored revision.
     """
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False

@@ -1,4 +1,4 @@
-"""Tests that the command line loads only what a command needs, and never Pulumi or its programs."""
+"""Tests that the registry's command line loads only the modules that a command needs, and never Pulumi."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests by random values that no config makes the loader fail with a trace: it returns a stack, or lists mistakes."""
+"""Tests by random values that no stack config makes the loader fail with a stack trace: it returns a stack, or lists
+mistakes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ VALUES = st.recursive(
 
 
 def documents() -> list[dict[str, Any]]:
-    """Returns the config of each environment, and one config that is all on Google Cloud. JSON values are decoded."""
+    """Returns each environment's stack config, and one config that is all on Google Cloud. JSON values are decoded."""
     decoded: list[dict[str, Any]] = []
     for environment in ENVIRONMENTS:
         values = stack_config(environment)
@@ -39,7 +41,7 @@ def documents() -> list[dict[str, Any]]:
 
 
 def places(value: Any, place: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
-    """Yields the path of each value in a document."""
+    """Yields the path of each value in a JSON document."""
     entries: dict[Any, Any] = dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}
     if isinstance(value, dict):
         entries = cast("dict[Any, Any]", value)
@@ -55,9 +57,10 @@ DOCUMENTS = [(document, list(places(document))) for document in documents()]
 
 @st.composite
 def changed(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """Draws a valid config, and makes up to three random changes to its values.
+    """Draws a valid stack config, and makes up to three random changes to its values.
 
-    Returns the changed config, and the top-level key of the last change."""
+    Returns the changed config, and the top-level key of the last change.
+    """
     document, known = draw(st.sampled_from(DOCUMENTS))
     document = json.loads(json.dumps(document))
     key = ""
@@ -89,7 +92,9 @@ def as_pulumi_passes(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def mistakes(environment: str, values: dict[str, Any], secrets: list[str]) -> list[str]:
-    """Returns the mistakes that the loader lists, or nothing for a valid config. Any other error fails the test."""
+    """Returns the mistakes that the config loader lists, or nothing for a valid config. Any other error fails
+    the test.
+    """
     try:
         assert isinstance(load(environment, values, secrets), Stack)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Tests which stack config is accepted, and that each mistake gets a one-line message."""
+"""Tests which stack config is accepted, and that each mistake in it gets a one-line message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 
 def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:
-    """Returns the messages for an environment's config with some keys of the namespace `artifact-edge` changed."""
+    """Returns the error messages for an environment's config with some keys of the namespace `artifact-edge`
+    changed.
+    """
     values = stack_config(environment)
     values.pop(remove, None)
     values |= {

@@ -84,7 +84,8 @@ def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod"])  # the smallest environment, and the largest
+# the environment with the fewest resources, and the one with the most
+@pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_an_environments_config_gives_the_same_stack_under_any_name(environment: str) -> None:
     own = shape(first_up(environment), environment)
     other = shape(first_up(environment, stack=OTHER), environment)

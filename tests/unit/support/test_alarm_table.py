@@ -1,5 +1,5 @@
-"""Tests that the page of alarms lists every alarm, that each alarm links to a runbook, and that every runbook has an
-alarm.
+"""Tests that the documentation page of alarms lists every alarm, that each alarm links to a runbook, and that every
+runbook has an alarm.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ CLOUD = ("aws-actions/configure-aws-credentials", "google-github-actions/auth")
 
 
 def jobs() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields the name, the workflow and the job for each job of each workflow."""
+    """Yields each job of each GitHub workflow, with its name and its workflow."""
     for file, workflow in WORKFLOWS.items():
         for name, job in workflow["jobs"].items():
             yield f"{file}:{name}", workflow, job
@@ -39,7 +39,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def commands() -> Iterator[str]:
-    """Yields each line of each script, with continued lines joined."""
+    """Yields each line of each shell script in the GitHub workflows, with continued lines joined."""
     for _, step in steps():
         yield from step.get("run", "").replace("\\\n", " ").splitlines()
 

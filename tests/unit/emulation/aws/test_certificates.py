@@ -27,7 +27,9 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 
 
 def request(**options: str) -> str:
-    """Requests a certificate with these options, and returns its ARN."""
+    """Requests a certificate from the emulated AWS Certificate Manager with these options, and returns the
+    certificate's ARN.
+    """
     acm: Any = client("acm")
     return acm.request_certificate(DomainName=NAME, ValidationMethod="DNS", Options=options)["CertificateArn"]
 

@@ -1,4 +1,4 @@
-"""Tests the limits of DynamoDB on items, batches and transactions."""
+"""Tests the limits of the emulated DynamoDB on items, batches and transactions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.harness import aws_account
 
-# An item may have this many bytes: 400 KB with its attribute names (DynamoDB Developer Guide, "Constraints").
+# # The maximum size of a DynamoDB item: 400 KB with its attribute names (DynamoDB Developer Guide, "Constraints").
 LARGEST = 400 * 1024
 NAMES = len("pk") + len("v")
 ALMOST = LARGEST - 1024
@@ -31,7 +31,7 @@ def dynamodb() -> Iterator[Any]:
 
 
 def item(key: str, size: int) -> dict[str, Any]:
-    """Returns an item of the given size in bytes."""
+    """Returns a DynamoDB item of the given size in bytes."""
     return {"pk": {"S": key}, "v": {"S": "x" * (size - NAMES - len(key))}}
 
 

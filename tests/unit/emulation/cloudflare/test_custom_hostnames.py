@@ -1,4 +1,6 @@
-"""Tests custom hostnames of a zone by the official SDK: validation, certificates, routes and refusals."""
+"""Tests custom hostnames of an emulated Cloudflare zone with the official SDK: validation, certificates, routes,
+errors.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Account:
         return self.hostnames.create(zone_id=self.zone, hostname=hostname, ssl=SSL)
 
     def state(self, hostname: Any) -> tuple[str, str]:
-        """Returns the status of the hostname and of its certificate."""
+        """Returns the status of a custom hostname and of its certificate."""
         now = self.hostnames.get(hostname.id, zone_id=self.zone)
         return now.status, now.ssl.status
 

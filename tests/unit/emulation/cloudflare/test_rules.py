@@ -1,4 +1,4 @@
-"""Tests which requests the rules of a zone match and block in an emulated PoP."""
+"""Tests which requests the WAF rules of a Cloudflare zone match and block in an emulated PoP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GET: Mapping[str, Any] = {
     "address": "192.0.2.1",
 }
 
-# For each expression, a request that it matches and one that it does not match.
+# # For each expression of a WAF rule, a request that it matches and a request that it does not match.
 EXPRESSIONS: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = (
     ('http.request.method eq "TRACE"', {"method": "TRACE"}, {}),
     ('not http.request.method in {"GET" "HEAD"}', {"method": "PUT"}, {"method": "HEAD"}),
@@ -78,7 +78,9 @@ console.log(JSON.stringify(cases.map(answer)));
 
 
 def evaluated(cases: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Returns the results of the PoP's module: whether an expression matches, or the status of a block."""
+    """Returns what the emulated PoP's JavaScript decides for each request: whether an expression matches, or the status
+    of a block.
+    """
     script = _SCRIPT % json.dumps(RULES.as_uri())
     command = ["node", "--input-type=module", "--eval", script, json.dumps({"cases": list(cases)})]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

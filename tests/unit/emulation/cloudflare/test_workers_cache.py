@@ -1,5 +1,6 @@
-"""Tests purges of the emulated Workers Cache by tag: the matching of tags, the entrypoint's scope, and the rate
-limit."""
+"""Tests purges of the emulated Workers Cache by tag: which tags match, which entrypoints are affected, and the rate
+limit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the client locations' proxies with real tunnels to a TLS listener that only our DNS server resolves."""
+"""Tests the client locations' proxies with real tunnels to a TLS listener that only the sandbox's DNS server
+resolves.
+"""
 
 from __future__ import annotations
 

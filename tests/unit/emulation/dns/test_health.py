@@ -1,4 +1,4 @@
-"""Tests Route 53's health checkers against real listeners."""
+"""Tests the emulated health checkers of Route 53 against real listeners."""
 
 from __future__ import annotations
 

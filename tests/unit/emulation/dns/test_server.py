@@ -1,4 +1,4 @@
-"""Tests the DNS server over real sockets, with zones that boto3 creates in an emulated Route 53."""
+"""Tests the sandbox's DNS server over real sockets, with zones that boto3 creates in an emulated Route 53."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Place:
         return DnsServer(lambda: authority)
 
     def exchange(self, query: Message, by: Callable[..., Message] = dns.query.udp) -> Message:
-        """Sends one DNS query over a socket."""
+        """Sends one DNS query over a socket, and returns the answer."""
 
         async def send_query() -> Message:
             port = await self.server().serve(ADDRESS, 0)
@@ -167,7 +167,8 @@ def test_a_cname_loop_is_answered_once(place: Place) -> None:
         "b.example.test. a.example.test.",
     ]
     wire = place.server().respond(client.question("a.example.test", "A", None).to_wire(), ADDRESS, udp=True)
-    assert wire is not None and int.from_bytes(wire[6:8]) == 2  # records in the answer, RFC 1035, section 4.1.1
+    # the number of records in the answer section (RFC 1035, section 4.1.1)
+    assert wire is not None and int.from_bytes(wire[6:8]) == 2
 
 
 def test_an_alias_is_answered_in_its_own_name_and_fails_over_with_its_target(place: Place) -> None:
@@ -205,7 +206,8 @@ def test_wildcards_match_only_missing_names(place: Place) -> None:
     place.record("a.b.example.test", "A", "127.98.2.8")
     assert texts(place.send_query("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
     assert texts(place.send_query("a.b.example.test")) == ["a.b.example.test. 127.98.2.8"]
-    assert texts(place.send_query("b.example.test")) == []  # the name exists, because a.b exists
+    # the name b.example.test exists without records, because a.b.example.test exists
+    assert texts(place.send_query("b.example.test")) == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from emulation.engine.command import end_engines
 from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
-# A script that takes the place of the engine. It writes each signal to the file `signals`, and ends at the second one.
+# # A script that takes the place of the Pulumi engine. The script writes each signal to the file `signals`, and ends at
+# # the second signal.
 ENGINE = """\
 #!/bin/sh
 caught() { echo "$1" >> signals; [ "$(wc -l < signals)" -lt "$ENDS_AT" ] || exit 1; }
@@ -39,7 +40,7 @@ except KeyboardInterrupt:
 
 
 def started(home: Path, *, ends_at: int) -> subprocess.Popen[str]:
-    """Starts a command that runs the engine, and waits until the engine runs."""
+    """Starts a command that runs the Pulumi engine, and waits until the engine runs."""
     (home / "pulumi").write_text(ENGINE)
     (home / "pulumi").chmod(0o755)
     command = subprocess.Popen(

@@ -51,7 +51,7 @@ class Cloud:
         return f"/objects/o/{quote(NAME, safe='')}{query}"
 
     def read(self, authorization: str = "", **headers: str) -> requests.Response:
-        """Reads the object with a plain HTTP request, as a shield does."""
+        """Reads an object of the emulated Cloud Storage with a plain HTTP request, as a shield does."""
         given = {**headers, **({"Authorization": authorization} if authorization else {})}
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 
@@ -78,7 +78,8 @@ def seeded(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])  # the last size is more than the library sends in one request
+# the last size is more than Google's library sends in one request
+@pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])
 def test_the_library_reads_what_it_wrote(cloud: Cloud, size: int) -> None:
     content = seeded(size)
     blob = cloud.bucket.blob(NAME)

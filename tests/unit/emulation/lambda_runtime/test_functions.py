@@ -1,4 +1,6 @@
-"""Tests batches as Lambda delivers them, filters as Lambda reads them, and handlers in separate processes."""
+"""Tests the emulated Lambda runtime: how it delivers batches, applies filters, and runs handlers in separate
+processes.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def numbers(records: Sequence[Record]) -> Numbers:
 
 
 class Shard:
-    """Records the batches that a function received, and the batches that were no longer retried after failures.
+    """Records the batches that a Lambda function received, and the batches that Lambda gave up after failures.
 
     The callable `fails` returns the function's result for each batch.
     """

@@ -1,4 +1,4 @@
-"""Tests that the sandbox's functions have the credentials of their own roles, if Lambda may assume these roles."""
+"""Tests that the sandbox's Lambda functions get credentials of their own roles, if Lambda may assume these roles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedCl
 
 
 def code(clouds: ServedClouds, service: str) -> Code:
-    """Returns the code of a function whose role the given service may assume."""
+    """Returns the code of a Lambda function whose role the given service may assume."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = clouds.client("iam").create_role(RoleName="drain", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

@@ -1,4 +1,4 @@
-"""Tests how EventBridge rules invoke the sandbox's functions."""
+"""Tests how EventBridge rules invoke the sandbox's Lambda functions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_any_other_schedule_is_refused_by_its_name(expression: str) -> None:
 
 
 def fired(schedule: Schedule, fails: int = 0) -> tuple[list[Any], list[str]]:
-    """Returns the events that the function received, and the messages that were reported."""
+    """Returns the events that the Lambda function received, and the messages that were reported."""
     given: list[Any] = []
     reports: list[str] = []
 

@@ -76,7 +76,7 @@ class Up:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Returns the address of each shield, by region and name."""
+        """Returns the public address of each shield machine, by region and name."""
         shields = self.deployment.outputs["shields"]
         return {f"{shield['region']}/{shield['name']}": shield["address"] for shield in shields}
 
@@ -170,12 +170,14 @@ def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
 
 
 def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> None:
-    """Checks the order of creation, because AWS refuses a policy that names a role that does not exist yet."""
+    """Checks that the policies which name the shields' IAM role are created after the role. AWS refuses a policy that
+    names a missing role.
+    """
     role = f"role/artifact-edge-{up.stack.environment}-shield"
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    assert len(naming) == 2 * len(up.places)  # one policy for each bucket and each key
+    assert len(naming) == 2 * len(up.places)  # one policy for each bucket and each encryption key
     assert min(naming) > there
 
 
@@ -386,7 +388,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         }
         readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
         assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # no other member has a role
+        assert len(bucket["iam"]["bindings"]) == 3  # no fourth member has a role on the Cloud Storage bucket
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

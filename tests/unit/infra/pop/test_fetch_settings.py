@@ -30,7 +30,9 @@ KEYS = own_pop.KEYS
 
 
 class Machine:
-    """A PoP machine's program, in directories of the test, with a shield that has the edge worker."""
+    """The program that fetches a PoP machine's settings, in directories of the test. The emulated shield has the edge
+    worker.
+    """
 
     def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:
         loader = SourceFileLoader("fetch_settings", str(PROGRAM))
@@ -44,7 +46,7 @@ class Machine:
         etc, self.run = root / "etc", root / "run"
         for directory in (etc, self.run):
             directory.mkdir()
-        # Nothing listens on port 9, so the program asks the second shield after the nearest.
+        # # Nothing listens on port 9, so the PoP's program asks the second nearest shield.
         nodes = [ShieldNode("localhost:9", "us-east-1"), ShieldNode(f"localhost:{port}", "eu-west-1")]
         (etc / "shields.json").write_text(shields_binding(nodes))
         (etc / "place.json").write_text('{"latitude": "38.9", "longitude": "-77.4"}')

@@ -56,7 +56,9 @@ def create_table(region: str) -> DynamoDbRepository:
 
 @pytest.fixture
 def store() -> Generator[str]:
-    """Yields the URL of a store that reads the replicas in both regions. No test has created the table yet."""
+    """Yields the URL of a PoP's store of entitlements, which reads the table's replicas in both regions. No test has
+    created the table yet.
+    """
     module = program()
     server = ThreadingHTTPServer(("127.0.0.1", 0), module.handler(module.Replicas(TABLE, [NEAREST, HOME])))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -71,7 +73,7 @@ def read(store: str, key: str) -> tuple[int, str]:
 
 
 def put_token(repository: DynamoDbRepository, revoked: str = "", lifetime: int = 3600) -> Record:
-    """Writes a token to the table as `registry tokens` does, and returns its record."""
+    """Writes a token to the metadata table as `registry tokens` does, and returns its record."""
     until = int(time.time()) + lifetime
     token = Token(DIGEST, "alice", ("npm:@acme/*:pull",), until, until, revoked)
     repository.transact([Put("tokens", DIGEST, encode_document(token), expires=until)])

@@ -1,6 +1,4 @@
-"""Tests the decisions of the shield's Lua files: which clients are admitted, which headers pass, and what responses
-report.
-"""
+"""Tests the Lua scripts of a shield: which clients are admitted, which headers pass, and what responses report."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ BLOB = "/objects/pypi/files/a/a-1.0.tar.gz"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Returns the root of a machine's file system that has the secrets that fetch-secrets writes."""
+    """Returns the root directory of a shield machine's file system, with the secrets that fetch-secrets writes."""
     secrets = tmp_path / "run" / "artifact-edge"
     secrets.mkdir(parents=True)
     (secrets / "origin_key").write_text(f"{KEY}\n")

@@ -66,7 +66,7 @@ def test_fits_with_the_longest_names_there_are_and_leaves_room(
     settings: BootSettings, cloud: Cloud, margin: int
 ) -> None:
     left = USER_DATA_LIMITS[cloud] - user_data_size(user_data(settings, cloud=cloud), cloud)
-    print(f"{left} bytes of user data are left")  # pytest -s shows it
+    print(f"{left} bytes of user data are left")  # `pytest -s` shows this line
     assert left >= margin, f"{left} bytes of user data are left: shorten infra/shield/machine"
 
 
@@ -80,9 +80,9 @@ def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest(
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
-    # An immutable object that a lagging replica lacks (404) is requested from the next bucket.
+    # # If a lagging replica lacks an immutable object (404), the shield requests the object from the next bucket.
     assert 'simple_server_retry_responses="403,404"' in immutable
-    # Other objects are requested from the primary first. If it answers 404, the object does not exist.
+    # # The shield requests mutable objects from the primary bucket first. If it answers 404, the object does not exist.
     assert 'simple_server_retry_responses="403"' in rest
 
 

@@ -23,7 +23,7 @@ real_client = Target.cloudflare  # the fixture replaces this method
 
 
 class Cloudflare:
-    """Emulates an API that returns the responses of a list in order, and then repeats the last one."""
+    """Emulates Cloudflare's API, which returns the responses of a list in order, and then repeats the last one."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Any]] = []

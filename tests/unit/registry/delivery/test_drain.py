@@ -1,4 +1,4 @@
-"""Tests a pass of the outbox relay that has limited time, and what the pass leaves to the next one."""
+"""Tests a time-limited pass of the outbox relay, and which changes the pass leaves to the next one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    assert clock.time - started == 40  # one purge of all changes, then three purges of one change, 10 seconds each
+    # one purge of all changes together, then three purges of one change each; each purge takes 10 seconds
+    assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]
     assert sorted(intent.tries for intent in network.target.delivery.outbox.pending()) == [0] * 3 + [1] * 3

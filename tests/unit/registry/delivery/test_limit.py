@@ -69,7 +69,8 @@ def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
     (left,) = network.target.delivery.outbox.pending()
     assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
     drained = network.target.delivery.drain()
-    assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)  # not due yet
+    # the next purge is not due yet
+    assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)
     clock.time += 60
     drained = network.target.delivery.drain()
     assert (drained.delivered, drained.limited, drained.lag) == (1, 0, 0)

@@ -36,7 +36,7 @@ def rendered(package: Package, facts: Mapping[str, Any], *touched: str) -> dict[
 
 
 def packuments(facts: Mapping[str, Any]) -> list[Any]:
-    """Returns both forms of the packument of package `web`."""
+    """Returns the full and the abbreviated packument of the npm package `web`."""
     return [json.loads(each.body or b"") for each in rendered(NpmPackage("web"), facts).values()]
 
 

@@ -25,7 +25,7 @@ def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
 
 
 def read_back(artifact: Artifact) -> list[dict[str, Any]]:
-    """Returns the packument in both forms, the full form first."""
+    """Returns the full and the abbreviated packument of a published npm package."""
     (change,) = artifact.changes
     facts = {fact.name: json.loads(json.dumps(fact.content)) for fact in change.facts}
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
@@ -33,12 +33,13 @@ def read_back(artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
-    """Returns the version object of a package from both forms of its packument, the full form first."""
+    """Returns the version object of an npm package from its full and its abbreviated packument."""
     return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
 
 
 INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # Bundled dependencies are always a list under `bundleDependencies`, also if package.json has another form.
+    # # In a packument, bundled dependencies are always a list under `bundleDependencies`, whatever form package.json
+    # has.
     ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
      {"bundleDependencies": ["a"]}),
@@ -49,7 +50,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"bundleDependencies": ["all"], "dependencies": {"all": "*"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
     ({"bundledDependencies": ["a"], "optionalDependencies": {"a": "1"}}, {"dependencies": None}),
-    # dependencies of all kinds: always objects of version ranges by name
+    # # In a packument, dependencies of all kinds are objects that map a name to a version range.
     ({"dependencies": {"a": "1", "b": "2"}, "optionalDependencies": {"a": "3"}},
      {"dependencies": {"b": "2"}, "optionalDependencies": {"a": "3"}}),
     ({"dependencies": ["a@1.0.0", "b >=2", "@s/c@^3", "d"]},
@@ -62,7 +63,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"peerDependenciesMeta": {"a": {"optional": True}}}),
     ({"peerDependenciesMeta": []}, {"peerDependenciesMeta": None}),
     ({"acceptDependencies": {"a": "1"}}, {"acceptDependencies": {"a": "1"}}),
-    # `bin`: always an object of paths by command, inside the package
+    # # In a packument, `bin` is an object that maps a command to a path inside the package.
     ({"name": "@acme/cli", "bin": "./cli.js"}, {"bin": {"cli": "cli.js"}}),
     ({"bin": {"x/../../y": "../../etc/passwd", "z": ["no"], "w": ""}}, {"bin": {"y": "etc/passwd"}}),
     ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
@@ -74,11 +75,11 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),
     ({"engines": "node >=0.6"}, {"engines": {"node": ">=0.6"}}),
     ({"engines": {"node": ">=18", "npm": None}}, {"engines": {"node": ">=18"}}),
-    # `hasInstallScript`: true if an install script exists
+    # # In a packument, `hasInstallScript` is true if the package has an install script.
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # other fields that npm clients show or that change how they install
+    # # A packument keeps other fields that npm clients show, or that change how clients install the package.
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),
@@ -156,7 +157,8 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
         assert manifest["bundleDependencies"] == ["a"]
         assert manifest["hasInstallScript"] is True
-        assert "_hasShrinkwrap" not in manifest  # absent means unknown: the client must read the tarball
+        # a packument without the field means "unknown", so the client must read the tarball
+        assert "_hasShrinkwrap" not in manifest
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tests the lists of what clients request next, which the registry writes as metadata of documents."""
+"""Tests the lists of the objects that clients request next, which the registry writes as metadata of documents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RELEASES = st.builds(Release, TEXTS, st.dictionaries(TEXTS, st.text()), st.boole
 
 
 def following(package: NpmPackage | PypiProject, facts: Mapping[str, Any]) -> str:
-    """Returns the list of both documents of a package, which must be the same."""
+    """Returns the list of next requests from both documents of a package, which must have the same list."""
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
     first, second = package.documents(known, (), "https://packages.test", lambda key: b"")
     assert first.following == second.following

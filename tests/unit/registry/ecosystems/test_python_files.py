@@ -19,7 +19,7 @@ LATIN = metadata("Author: Jos\N{LATIN SMALL LETTER E WITH ACUTE}").encode("latin
 
 
 def recorded(artifact: Artifact) -> Mapping[str, Any]:
-    """Returns the metadata record of the project's only file."""
+    """Returns the metadata record of the only file in a Python project."""
     project, _ = artifact.changes
     (fact,) = [fact for fact in project.facts if fact.name.startswith("file#")]
     texts = [fact.content["text"] for fact in project.facts if fact.name.startswith("requires-python#")]

@@ -33,7 +33,7 @@ TOKEN = "npm-token"
 
 @dataclass
 class Npm:
-    """Provides two registries on one host: a public one, and one for the scope @acme that requires a token."""
+    """Provides two npm registries on one host: a public one, and one for the scope @acme that requires a token."""
 
     url: str = ""
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -95,7 +95,7 @@ def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def specs(found: Iterator[Found]) -> list[str]:
-    """Returns the specifications (`name@version`) of importable artifacts. Asserts that their digests are right."""
+    """Returns the specifications (`name@version`) of the packages to import. Asserts that their digests are right."""
     there: list[str] = []
     for each in found:
         assert isinstance(each, Wanted), each

@@ -81,7 +81,7 @@ def key(section: str, descriptor: Mapping[str, Any]) -> str:
 
 
 def assert_carried(network: Network, images: Images, top: Mapping[str, Any], tag: str = "1.0") -> None:
-    """Asserts that the tag, the manifests and the parts of an image are stored byte for byte."""
+    """Asserts that an imported image's tag, manifests, configs and layers are stored byte for byte."""
     assert network.head(f"oci/tags/team/app/{tag}").metadata["digest"] == top["digest"]
     waiting = [top]
     while waiting:

@@ -101,7 +101,7 @@ def sample_images(tmp_path: Path) -> SampleImages:
 
 
 def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
-    """Pushes the images, with the tags that clients maintain on a registry without the referrers API."""
+    """Pushes the sample images, with the tags that clients maintain on a registry without the referrers API."""
     push = sample_images.images.push
     push(host, "acme/app", sample_images.top, "1.0", auth=auth)
     push(host, "acme/app", sample_images.other, "2.0", auth=auth)
@@ -114,7 +114,9 @@ def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
 
 
 def assert_complete(network: Network, sample_images: SampleImages, repository: str) -> None:
-    """Asserts that all parts of the image are in the bucket, byte for byte, and that its referrers are listed."""
+    """Asserts that an imported image is in the bucket completely and byte for byte, and that its referrers
+    are listed.
+    """
     assert sha256(network.get(f"oci/tags/{repository}/1.0")) == sample_images.top["digest"]
     waiting, seen = [sample_images.top, sample_images.sbom, sample_images.signature], 0
     while waiting:
@@ -165,7 +167,7 @@ def test_all_tags_are_imported_once_and_no_layer_twice(
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
-        # The tag moves to another image, so it differs from the imported image.
+        # # The source registry's tag moves to another image, so it differs from the imported image.
         sample_images.images.push(host, "acme/app", sample_images.other, "1.0")
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)

@@ -138,7 +138,7 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
 def source(
     files: dict[str, bytes | dict[str, Any]], *, flaky: bool = False
 ) -> Callable[[httpx.Request], httpx.Response]:
-    """Returns a handler that serves the given files by path.
+    """Returns an HTTP handler that serves the given files by path.
 
     If `flaky` is true, the first request for each file fails with 503.
     """
@@ -163,7 +163,7 @@ def integrity(body: bytes) -> str:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> dict[str, bytes | dict[str, Any]]:
-    """Provides an npm registry and a Python index, each with two versions of one package."""
+    """Provides an npm registry and a Python index to import from, each with two versions of one package."""
     made: dict[str, bytes | dict[str, Any]] = {}
     versions: dict[str, Any] = {}
     files: list[dict[str, Any]] = []

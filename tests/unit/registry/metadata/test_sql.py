@@ -86,7 +86,7 @@ def test_spanner_accepts_the_statements(spanner: Spanner) -> None:
 
 
 def test_spanner_refuses_what_the_list_refuses(spanner: Spanner) -> None:
-    """Checks that Spanner refuses each SQL feature that the test's list says Spanner lacks."""
+    """Checks that Google's emulator refuses each SQL feature in this project's list of features that Spanner lacks."""
     database = spanner.database("lacking", statements(SCHEMA.read_text()))
     taken: list[str] = []
     for number, sql in enumerate(LACKING):

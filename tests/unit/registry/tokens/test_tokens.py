@@ -1,5 +1,5 @@
-"""Tests tokens: what the database and the edge hold, and that no failure or order of updates admits a revoked token
-again.
+"""Tests client tokens: what the database and the edge hold, and that no failure or order of updates admits a revoked
+token again.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def test_a_rotated_token_has_a_successor_and_expires_after_the_overlap(network: 
     assert network.entry(digest_of(new))["grants"] == GRANTS
     assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
     assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
-    assert item(network, digest_of(old)).expires == before.expires  # the record's expiry is unchanged
+    assert item(network, digest_of(old)).expires == before.expires  # the expiry in the old token's record is unchanged
     again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
     assert network.entry(digest_of(new))["expires"] <= time.time()
     assert {token.digest for token in tokens.tokens(network.target)} == {digest_of(old), digest_of(again)}
@@ -219,7 +219,7 @@ def test_a_resync_repairs_missing_stale_and_orphaned_entries(network: Network) -
 
 
 def test_a_resync_restores_the_database_state_over_a_later_entry(network: Network) -> None:
-    """Checks a resync when the edge's entry is later than the database, as after the database was restored to an
+    """Checks a resync when the edge's token entry is later than the database, as after the database was restored to an
     earlier point.
     """
     token = create(network)
@@ -277,7 +277,7 @@ def test_an_unknown_id_is_an_error(network: Network) -> None:
         tokens.revoke(network.target, BY, "")
 
 
-# --- the commands
+# # --- the commands of `python -m registry tokens`
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from workers.entitlements.spanner import Spanner, SpannerError, rows_of
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
-        parent.chmod(parent.stat().st_mode | 0o111)  # for the user of PostgreSQL
+        parent.chmod(parent.stat().st_mode | 0o111)  # the system user of PostgreSQL must be able to enter
     with emulated(directory) as running:
         yield running
 
@@ -90,7 +90,7 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # assigns the commit time now
+        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # makes PostgreSQL assign the commit time now
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         while reading.is_alive() and not observer.execute(waiting).fetchone():
@@ -142,7 +142,7 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "x", 1)
     following.poll()
     put(spanner, "x", 2)
-    put(spanner, "y", 1)  # the first follower ends here: it polls no more
+    put(spanner, "y", 1)  # the first follower ends here: it reads the change stream no more
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
     assert "before" not in {record.digest for record in second.updates}

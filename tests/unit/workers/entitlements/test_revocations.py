@@ -53,7 +53,7 @@ def request(*, key: str = KEY, body: str = '{"feed":"revocations"}') -> Any:
 
 
 def document() -> Any:
-    """Returns the current document, as another instance of the function reads it."""
+    """Returns the feed's current document, as another instance of the function reads it."""
     api.endpoint = Endpoint()
     return json.loads(request()["body"])
 

@@ -1,5 +1,6 @@
-"""Tests the emulated providers of zones, records, health checks, roles and bucket rules: how they create resources
-in the API, and which differences are drift."""
+"""Tests handlers of the emulated AWS provider for zones, records, health checks, roles and bucket rules: how they
+create resources in the API, and which differences are drift.
+"""
 
 from __future__ import annotations
 
