@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Records that the client cannot do the action, and why. The test goes on and passes."""
+    """Provides a function that records that the client cannot do the action, and why. The test goes on and passes."""
 
     def record(reason: str) -> None:
         request.node.stash[_reasons] = reason
@@ -69,5 +69,5 @@ def _runs_all(config: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def packages(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    """Publishes the test packages in the sandbox, once for all tests of package clients."""
+    """Publishes the test packages in the sandbox once, for all tests of package clients."""
     return published_packages.publish(up, tmp_path_factory.mktemp("packages"))

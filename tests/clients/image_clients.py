@@ -19,8 +19,8 @@ Finished = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Setting:
-    """One client in an empty directory, with credentials, the edge's CA certificate and the proxy of a client
-    location.
+    """The setting in which a test runs an image client: an empty directory, credentials, the edge's CA certificate, and
+    the proxy of a client location.
     """
 
     client: Client
@@ -83,7 +83,7 @@ class ImageClient:
     name: str
     programs: tuple[str, ...]  # the programs that the client needs; the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
+    content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README from the image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
     artifact: Callable[[Setting, str], Finished] | None = None  # prints the file of a non-image artifact
@@ -96,7 +96,9 @@ class ImageClient:
 
 
 def log_in(client: ImageClient, setting: Setting) -> Finished:
-    """Logs in to the registry with the token on standard input. The client starts with an empty file of credentials."""
+    """Runs the image client's log-in command, with the token on standard input. The client starts without any
+    credentials.
+    """
     (setting.directory / "docker" / "config.json").unlink(missing_ok=True)
     arguments = [word.replace("{daemon}", setting.daemon) for word in client.login]
     command = [*arguments, "--username", "__token__", "--password-stdin", setting.host]

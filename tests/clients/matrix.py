@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the action does not apply to the client
+_ABSENT = "-"  # the cell of an action that does not apply to the client
 _INTRODUCTION = """\
 # Clients
 
@@ -29,7 +29,7 @@ that the client has no such action. `make test-clients` runs the tests and compa
 
 
 class Section(StrEnum):
-    """The tables of docs/clients.md, in the page's order."""
+    """The sections of docs/clients.md, each with one table, in the page's order."""
 
     IMAGES = "Images and other OCI artifacts"
     NPM = "npm packages"
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
 
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
-    """Marks a test, or one of its parameters, as the one that decides a cell of docs/clients.md."""
+    """Marks a test, or one of its parameters, as the one that decides the verdict in a cell of docs/clients.md."""
     return pytest.mark.cell(section, client, action)
 
 
@@ -124,7 +124,7 @@ def stale(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
 
 
 def no(reason: str) -> str:
-    """Returns the verdict for an action that a client cannot do."""
+    """Returns the verdict for an action that a package client cannot do: "no", with the reason."""
     return "no: " + " ".join(reason.split()).replace("|", "/")
 
 

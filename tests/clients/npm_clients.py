@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:9/"
 
 
 class Credential(StrEnum):
-    """The setting of a client's configuration that contains the token."""
+    """The setting in an npm client's configuration that contains the token."""
 
     TOKEN = "_authToken"
     VARIABLE = "_authToken from a variable"
@@ -49,7 +49,7 @@ class NpmClient:
         return self.setting.name == "yarn 4"
 
     def configure(self, credential: Credential = Credential.TOKEN, *, scope: str = "") -> None:
-        """Writes the client's configuration files.
+        """Writes the configuration files of an npm client.
 
         With `scope`, the client gets only the packages of this scope from the sandbox's registry. Otherwise it gets all
         packages from this registry.
@@ -104,31 +104,33 @@ class NpmClient:
                 return "_auth", plain if self._is_berry else base64.b64encode(plain.encode()).decode()
 
     def run(self, *arguments: str) -> Finished:
-        """Runs the client. An environment variable contains the token, because some configurations read the
-        token from this variable.
+        """Runs the npm client. An environment variable contains the token, because some configurations read the token
+        from this variable.
         """
         name = self.setting.family
         settings = {TOKEN_VARIABLE: self.setting.token, "NODE_EXTRA_CA_CERTS": str(self.setting.authority)}
         return self.setting.run(name, *arguments, **settings)
 
     def add(self, package: str) -> Finished:
-        """Adds a package to the project and installs it."""
+        """Adds an npm package to the project and installs it."""
         return self.run("install" if self.setting.family == "npm" else "add", package)
 
     def add_all(self, dependencies: Mapping[str, str]) -> Finished:
-        """Writes a package.json with these dependencies, and installs them without running their install scripts."""
+        """Writes a package.json with the given dependencies, and installs them without running their install
+        scripts.
+        """
         package = {"name": "user", "version": "1.0.0", "private": True, "dependencies": dict(dependencies)}
         self.setting.write("project/package.json", json.dumps(package))
         return self.run("install", *(("--mode=skip-build",) if self._is_berry else ("--ignore-scripts",)))
 
     def install_locked(self) -> Finished:
-        """Installs the versions in the lockfile, and fails if the lockfile would have to change."""
+        """Installs the npm packages in the lockfile, and fails if the lockfile would have to change."""
         if self.setting.family == "npm":
             return self.run("ci")
         return self.run("install", "--immutable" if self._is_berry else "--frozen-lockfile")
 
     def show(self, package: str) -> Finished:
-        """Prints the metadata of a package."""
+        """Prints the metadata of an npm package with the client's own command."""
         return self.run(
             *{"yarn 1": ("info",), "yarn 4": ("npm", "info"), "bun 1.4": ("info",)}.get(self.setting.name, ("view",)),
             package,

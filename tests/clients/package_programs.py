@@ -39,12 +39,14 @@ PYTHON: Mapping[str, str] = {
 # The Python package keyring, from which some clients read passwords.
 KEYRING = "keyring"
 _REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
-# Additional requirements of a client. pdm 2.29.4 would install hishel 2.0 otherwise, and fails with this version.
+# # Additional requirements of a client. Without this one, pdm 2.29.4 would install hishel 2.0, with which pdm fails.
 _WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 
 def directory(client: str) -> Path:
-    """Returns the directory in the cache in which a client is installed. It does not exist if the client is missing."""
+    """Returns the directory in the cache in which a package client is installed. It does not exist if the client is
+    missing.
+    """
     return cache_directory() / "clients" / _REQUIREMENTS[client].replace("/", "-")
 
 
@@ -55,12 +57,12 @@ def libraries(client: str) -> Path:
 
 
 def program(client: str, name: str) -> Path:
-    """Returns the path of one of a client's programs."""
+    """Returns the path of one of the programs of a package client."""
     return directory(client) / ("node_modules/.bin" if client in NPM else "bin") / name
 
 
 def install() -> None:
-    """Installs the missing clients. Prints an error for each client that cannot be installed.
+    """Installs the missing package clients. Prints an error for each client that cannot be installed.
 
     The tests skip missing clients, and docs/clients.md then shows them as not installed.
     """
@@ -71,7 +73,7 @@ def install() -> None:
 
 
 def _install(client: str) -> None:
-    """Installs a client into its directory in the cache, and deletes the directory if the installation fails.
+    """Installs a package client into its directory in the cache, and deletes the directory if the installation fails.
 
     The client cannot be installed elsewhere and moved later, because virtual environments contain absolute paths.
     """
@@ -83,7 +85,7 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        if client == KEYRING:  # other clients import the packages of this environment, and must not import its pip
+        if client == KEYRING:  # the clients import the packages of this environment, and must not import its pip
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)

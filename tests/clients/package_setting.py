@@ -1,4 +1,4 @@
-"""The home directory and the environment variables of one client of npm or Python packages. From the tests' own
+"""Gives one client of npm or Python packages its own home directory and environment variables. From the tests' own
 environment, the client gets only PATH.
 """
 
@@ -21,7 +21,7 @@ TOKEN_VARIABLE = "ARTIFACT_EDGE_TOKEN"
 
 @dataclass(frozen=True)
 class PackageSetting:
-    """The home directory, the identity and the token of a client.
+    """The home directory, the identity and the token of a package client.
 
     `name` is the client's row in docs/clients.md, such as `npm 10`. `token` can be invalid, or empty for no
     credentials.
@@ -34,7 +34,7 @@ class PackageSetting:
 
     @property
     def family(self) -> str:
-        """The client's name without its version."""
+        """The package client's name without its version."""
         return self.name.partition(" ")[0]
 
     @property
@@ -50,12 +50,12 @@ class PackageSetting:
         return self.home / "project"
 
     def environment(self) -> dict[str, str]:
-        """Returns the environment variables of the client. The client keeps its caches below HOME."""
+        """Returns the environment variables of a package client. The client keeps its caches below HOME."""
         path = f"{program(self.name, 'x').parent}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.home), "TMPDIR": str(self.home), "HTTPS_PROXY": self.identity.proxy}
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file in the client's home directory. Only the owner can read the file."""
+        """Writes a file in the package client's home directory. Only the owner can read the file."""
         file = self.home / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -80,7 +80,9 @@ class PackageSetting:
 
 
 def setting_of(name: str, identity: Client, home: Path, token: str) -> PackageSetting:
-    """Returns the setting of an installed client. Skips the test if the client is not installed."""
+    """Returns the home directory, identity and token of an installed package client. Skips the test if the client is
+    not installed.
+    """
     setting = PackageSetting(name, identity, home, token)
     if not program(name, setting.family).exists():
         pytest.skip("not installed; python -m tests.clients.programs")

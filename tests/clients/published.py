@@ -81,7 +81,7 @@ def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str
 
 
 def _named(file: str) -> dict[str, Any]:
-    """Returns the annotation of a layer's descriptor from which oras takes the name of the file."""
+    """Returns the annotation that names a layer's file. The client oras reads it from the layer's descriptor."""
     return {"annotations": {"org.opencontainers.image.title": file}}
 
 

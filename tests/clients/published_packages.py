@@ -33,7 +33,7 @@ class Packages:
 
     @property
     def wrong_token(self) -> str:
-        """A token that was never issued."""
+        """A client token that was never issued."""
         return self.token[:-6] + ("AAAAAA" if not self.token.endswith("AAAAAA") else "BBBBBB")
 
 
@@ -69,7 +69,9 @@ def publish(up: Up, directory: Path) -> Packages:
 
 
 def _wheel(directory: Path, project: str, version: str, requires: str = "") -> Path:
-    """Writes a wheel with a complete RECORD file, because poetry checks it. The same input gives the same bytes."""
+    """Writes a wheel with a complete RECORD file, because poetry checks that file. The same input gives the
+    same bytes.
+    """
     about = f"{project}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {project.replace('_', '-')}\nVersion: {version}\n{requires}"
     files = {

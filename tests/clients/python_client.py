@@ -46,7 +46,7 @@ class Store(KeyringBackend):
 
 
 class Credential(StrEnum):
-    """The place from which a client reads the token. The values are the headings of columns in docs/clients.md."""
+    """Names where a Python client reads the token from. The values are the headings of columns in docs/clients.md."""
 
     URL = "token in the URL"
     VARIABLE = "token in a variable"
@@ -71,7 +71,9 @@ class PythonClient(ABC):
 
     @property
     def url(self) -> str:
-        """The URL of the package index. It contains the user and the token if the client reads these from the URL."""
+        """The URL of the Python package index. It contains the user and the token if the client reads these from the
+        URL.
+        """
         user = {
             Credential.URL: f"{USER}:{self.setting.token}@",
             Credential.VARIABLE: f"{USER}:${{{TOKEN_VARIABLE}}}@",
@@ -86,13 +88,13 @@ class PythonClient(ABC):
         return {Credential.COMMAND: "subprocess", Credential.LIBRARY: "import"}.get(self.credential, "disabled")
 
     def configure(self) -> None:
-        """Writes the client's configuration files, and stores the token in the place from which the client reads it."""
+        """Writes the configuration files of a Python client, and stores the token where the client reads it."""
         if self.credential is Credential.NETRC:
             self.setting.write(".netrc", f"machine {self.setting.host} login {USER} password {self.setting.token}\n")
         if self.credential in (Credential.COMMAND, Credential.LIBRARY):
             self.setting.write("store/keyring_store.py", _STORE)
-            # Clients first look up a password by the index's URL, which they write in different forms. All clients
-            # then look it up by the host name, so the password is stored by this name.
+            # # Clients first look up a keyring password by the index's URL, which they write in different forms. All
+            # clients # then look it up by the host name, so the password is stored by this name.
             done = self.run(program(KEYRING, "keyring"), "set", self.setting.host, USER, given=self.setting.token)
             assert done.returncode == 0, done.stderr
         self.write_configuration()
@@ -124,7 +126,7 @@ class PythonClient(ABC):
         moved = replace(self, setting=replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
         for file in self.setting.project.iterdir():
-            # The file .pdm-python is left out, because it contains the path of the virtual environment.
+            # # The new home gets no .pdm-python file, because the file contains the path of the virtual environment.
             if file.is_file() and not file.name.startswith("."):
                 shutil.copy(file, moved.setting.project)
         moved.configure()
@@ -132,15 +134,17 @@ class PythonClient(ABC):
 
     @abstractmethod
     def write_configuration(self) -> None:
-        """Writes the client's own configuration files."""
+        """Writes configuration files that only one Python client reads."""
 
     @abstractmethod
     def add(self, project: str) -> Finished:
-        """Installs a Python project. Clients with a project file also add the project to its dependencies."""
+        """Installs a Python project with the client. Clients with a project file also add the project to its
+        dependencies.
+        """
 
     @abstractmethod
     def install_locked(self) -> Finished:
-        """Installs exactly the versions and files of the lockfile."""
+        """Installs exactly the Python projects and files that the lockfile lists."""
 
     def installed(self) -> dict[str, str]:
         """Returns the versions of the installed projects of the tests by name, from any directory in the home."""
@@ -155,6 +159,6 @@ class PythonClient(ABC):
         return count
 
     def write_once(self, name: str, text: str) -> None:
-        """Writes a file in the project's directory, unless it exists already."""
+        """Writes a file in the Python client's project directory, unless the file exists already."""
         if not (self.setting.project / name).exists():
             self.setting.write(f"project/{name}", text)

@@ -146,7 +146,8 @@ CLIENTS: dict[str, type[PythonClient]] = {"pip": Pip, "uv": Uv, "poetry": Poetry
 
 
 def client_of(name: str, identity: Client, home: Path, token: str) -> PythonClient:
-    """Returns a client with an empty home directory. The test must configure the client before it runs a command.
+    """Returns a Python client with an empty home directory. The test must configure the client before it runs a
+    command.
 
     Skips the test if the client is not installed.
     """

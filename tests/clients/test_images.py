@@ -80,7 +80,7 @@ def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]
 
 
 def pull(client: ImageClient, setting: Setting, image: str) -> Finished:
-    """Pulls an image with a client that has no local images."""
+    """Pulls an image with an image client that has no local images."""
     assert client.pull is not None
     return client.pull(setting, image)
 

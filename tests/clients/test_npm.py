@@ -29,7 +29,7 @@ def rows(action: str, *names: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def client(name: str, packages: Packages, tmp_path: Path) -> NpmClient:
-    """Provides the client in an empty home, with a token that may pull the packages."""
+    """Provides an npm client in an empty home directory, with a token that may pull the test packages."""
     return client_of(name, packages.identity, tmp_path / "home", packages.token)
 
 

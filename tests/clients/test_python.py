@@ -20,7 +20,7 @@ from tests.clients.python_clients import client_of
 from tests.support.sandbox.up import Up
 
 APP = "clients-app"
-# The projects that clients must install. Version 2.0 of the library is yanked, so clients install version 1.0.
+# # The Python projects that clients must install. Version 2.0 of the library is yanked, so clients install version 1.0.
 INSTALLED = {"clients_app": "1.0", "clients_lib": "1.0"}
 Refused = Callable[[str], None]
 
@@ -32,7 +32,7 @@ def rows(action: str, *names: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def client(name: str, packages: Packages, tmp_path: Path) -> PythonClient:
-    """Provides the client in an empty home, with a token in netrc that may pull the packages."""
+    """Provides a Python client in an empty home directory, with a token in netrc that may pull the test packages."""
     return client_of(name, packages.identity, tmp_path / "home", packages.token)
 
 
