@@ -1,4 +1,4 @@
-"""The components of each tier, a package for each.
+"""The Pulumi components of the network's tiers, with one Python package for each tier.
 
 `__init__.py` of a package holds the components' arguments and, where one component can replace another, the Protocol
 that they share. A module for each product holds the component: `blobs/s3.py` and `blobs/gcs.py`, `shield/ec2.py` and

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 def keep_only(
     name: str, role: pulumi.Input[str], policies: Sequence[pulumi.Input[str]], parent: pulumi.Resource
 ) -> None:
-    """Lets an IAM role have exactly the given inline policies, and no attached policy.
+    """Makes the given inline policies the only policies of an IAM role. The role then has no attached policy.
 
     If someone adds a policy by hand, `pulumi refresh` detects the policy and the next `pulumi up` removes it.
     `policies` are the names of the inline policies. Each name is an output of the policy's resource, so that AWS has

@@ -20,7 +20,7 @@ GOOGLE = "accounts.google.com"
 
 
 class Statement(TypedDict, total=False):
-    """One statement of a policy document; the keys are those of AWS's policy grammar."""
+    """One statement of an IAM policy document; the keys are those of AWS's policy grammar."""
 
     Sid: str
     Effect: Required[Literal["Allow", "Deny"]]
@@ -62,7 +62,7 @@ def deny(
     principal: Principal | None = None,
     condition: Condition | None = None,
 ) -> Statement:
-    """Returns an IAM statement that denies the given actions. A denial overrides all statements that allow."""
+    """Returns an IAM statement that denies the given actions. Such a statement overrides all statements that allow."""
     return _statement("Deny", actions, resources, sid, principal, condition)
 
 

@@ -23,8 +23,8 @@ _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "gcp": {"user_labels": "userLabels", "labels": "labels"},
 }
 
-# Types that hold published data, the keys that decrypt it, or the zone that clients' resolvers use. With protection on,
-# no `up` or `destroy` deletes a resource of these types.
+# # Pulumi resource types that hold published data, the keys that decrypt it, or the zone that clients' resolvers use.
+# With # protection on, no `up` or `destroy` deletes a resource of these types.
 IRREPLACEABLE = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -107,7 +107,7 @@ def resource_class(type_token: str) -> type[pulumi.CustomResource]:
 
 
 def _label(text: str) -> str:
-    """Returns the text as a Google Cloud label: at most 63 characters of a-z, 0-9, `_` and `-`.
+    """Returns a text in the form of a Google Cloud label: at most 63 characters of a-z, 0-9, `_` and `-`.
 
     Source: Resource Manager guide, "Requirements for labels".
     """

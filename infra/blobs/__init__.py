@@ -15,8 +15,8 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """The time during which S3 or Cloud Storage refuses to delete versions of published objects: `days` from
-    publication.
+    """The object lock, the time during which S3 or Cloud Storage refuses to delete versions of published objects:
+    `days` from publication.
 
     In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
     bypass the lock can. New versions and delete markers can always be added.
@@ -50,7 +50,7 @@ class BlobsArgs:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket to read objects from; all fields are known before any resource is provisioned."""
+    """A bucket from which shields read objects. All fields are known before any resource is provisioned."""
 
     name: str
     region: str
@@ -59,13 +59,13 @@ class Bucket:
 
 
 def log_bucket_name(prefix: str, region: str) -> str:
-    """Returns the name of the bucket that receives the access logs of the bucket in `region`."""
+    """Returns the name of the bucket that receives the access logs of the origin bucket in `region`."""
     return f"{prefix}-logs-{region}"
 
 
 class Blobs(HasAlarms, Protocol):
-    """The attributes that the object storage on AWS or Google Cloud offers to other tiers; the primary bucket comes
-    first.
+    """The attributes that the object storage on AWS or Google Cloud offers to other tiers. The primary bucket comes
+    first in each list.
     """
 
     buckets: Sequence[Bucket]

@@ -17,7 +17,7 @@ _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
 _SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage accepts, except zero
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# The codes of Cloud Storage's locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
+# # Codes of Cloud Storage locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 
@@ -35,7 +35,7 @@ def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
 
 
 def gcs_location(regions: Sequence[str]) -> str:
-    """Returns the bucket's location: the region, or for two regions Cloud Storage's code of the continent that has
+    """Returns the location of a Cloud Storage bucket: the region, or for two regions the code of the continent that has
     both.
     """
     return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
@@ -51,7 +51,7 @@ class GcsBlobs(pulumi.ComponentResource):
     """
 
     buckets: Sequence[Bucket]
-    # The bucket's name. Resources that use this output wait until the bucket exists.
+    # # The Cloud Storage bucket's name. Resources that use this output wait until the bucket exists.
     made: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]
 

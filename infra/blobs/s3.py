@@ -25,8 +25,8 @@ def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
 
 
 class S3Blobs(pulumi.ComponentResource):
-    """Versioned, encrypted, logged, private buckets. S3 replicates objects and deletions from the first bucket to the
-    others.
+    """The origin's S3 buckets: versioned, encrypted, logged and private. S3 replicates objects and deletions from the
+    first bucket to the other buckets.
     """
 
     buckets: Sequence[Bucket]

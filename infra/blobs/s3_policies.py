@@ -1,4 +1,4 @@
-"""IAM statements for the S3 buckets; all use names that are known before any resource exists."""
+"""Builds IAM statements for the S3 buckets. All statements use names that are known before any resource exists."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from infra.iam import Statement, allow, deny, service
 
 
 def arn(bucket: str) -> str:
-    """Returns a bucket's ARN from its name alone, so that previews can show complete policies."""
+    """Returns a bucket's ARN from its name alone, so that previews can show complete policies with the ARN."""
     return f"arn:aws:s3:::{bucket}"
 
 
 def tls_only(bucket: str) -> Iterator[Statement]:
-    """Yields statements that deny plain HTTP and TLS below 1.2 (S3 User Guide, "Security best practices")."""
+    """Yields statements for an S3 bucket's policy that deny plain HTTP and TLS below 1.2 (S3 User Guide, "Security best
+    practices").
+    """
     for sid, refused in {
         "RefusePlainText": {"Bool": {"aws:SecureTransport": "false"}},
         "RefuseOldTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
@@ -24,7 +26,7 @@ def tls_only(bucket: str) -> Iterator[Statement]:
 
 
 def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
-    """Yields statements that allow `readers` to get and list objects.
+    """Yields statements for an S3 bucket's policy that allow `readers` to get and list objects.
 
     Readers need the permission to list: S3 answers 404 for a missing key only to principals that may list, and 403 to
     all others.

@@ -30,7 +30,7 @@ _ABANDONED_UPLOADS: Rule = {
 
 
 class Guarded:
-    """A versioned, private bucket that owns the objects in it and accepts requests over TLS only."""
+    """A versioned, private S3 bucket that owns its objects and accepts only requests over TLS."""
 
     def __init__(
         self, title: str, name: str, region: str, removable: bool, policy: pulumi.Input[str], parent: pulumi.Resource
@@ -67,13 +67,13 @@ class Guarded:
             bucket=self.bucket.bucket,
             region=region,
             policy=policy,
-            # S3 refuses two simultaneous changes of one bucket's access settings (409 OperationAborted), so one waits
-            # for the other.
+            # # S3 refuses two simultaneous changes of one bucket's access settings (409 OperationAborted), so one
+            # change waits for # the other.
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
         )
 
     def encrypt(self, key: pulumi.Input[str] | None) -> None:
-        """Sets the bucket's default encryption: the given KMS key, or for None a key that S3 manages."""
+        """Sets an S3 bucket's default encryption: the given KMS key, or for None a key that S3 manages."""
         aws.s3.BucketServerSideEncryptionConfiguration(
             self._title,
             bucket=self.bucket.bucket,
@@ -84,8 +84,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # A bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no value
-                    # of this setting.
+                    # # An S3 bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no
+                    # value of the setting # `bucketKeyEnabled`.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],
@@ -93,7 +93,7 @@ class Guarded:
         )
 
     def age(self, *rules: Rule) -> None:
-        """Creates the bucket's lifecycle configuration: the given rules, and a rule that removes abandoned multipart
+        """Creates an S3 bucket's lifecycle configuration: the given rules, and a rule that removes abandoned multipart
         uploads.
         """
         aws.s3.BucketLifecycleConfiguration(
@@ -108,7 +108,7 @@ class Guarded:
 
 
 class Logs(Guarded):
-    """The bucket that receives the access logs of one region's bucket.
+    """The S3 bucket that receives the access logs of the origin bucket in one region.
 
     S3 encrypts the logs with a key that it manages, because a log target requires SSE-S3 (S3 User Guide, "Enabling
     Amazon S3 server access logging").
@@ -133,7 +133,7 @@ class Logs(Guarded):
 
 
 class Store(Guarded):
-    """The bucket for the objects of one region.
+    """The S3 bucket for the origin's objects in one region.
 
     `ready` holds the resources that must exist before S3 accepts replication rules.
     """
@@ -169,7 +169,7 @@ class Store(Guarded):
         self._watch(Logs(place, account, args, parent))
 
     def _locked(self, lock: Lock) -> pulumi.Resource:
-        """Enables Object Lock on the existing bucket.
+        """Enables Object Lock on the existing S3 bucket.
 
         If the lock were set at the bucket's creation, a later change would replace the bucket.
         """

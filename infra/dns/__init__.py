@@ -1,4 +1,4 @@
-"""Geo-DNS: each name resolves to the healthy region that is nearest to the client."""
+"""Geo-DNS: each host name of the network resolves to the healthy region that is nearest to the client."""
 
 from __future__ import annotations
 

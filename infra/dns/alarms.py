@@ -76,7 +76,7 @@ def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAl
 
 
 def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that fires when no shield machine of a region answers."""
+    """Returns the alarm that goes off when no shield machine of a region answers."""
     fault = (
         f"No shield machine in {place} answers; the edge uses regions that are farther away, with fewer objects cached"
     )

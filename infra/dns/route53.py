@@ -106,7 +106,7 @@ class Dns(pulumi.ComponentResource):
         ]
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
-        """Creates the DNS record and the health check of one machine, and returns the check.
+        """Creates the DNS record and the health check of one shield machine, and returns the check.
 
         The record resolves even if the check fails, because the edge worker fails over by itself.
         """
@@ -134,8 +134,8 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """Creates records for the shields' common name. A client gets the nearest region with at least one healthy
-        machine.
+        """Creates the DNS records of the shields' common name. A client gets the nearest region with at least one
+        healthy machine.
 
         Returns the health check of each region.
         """

@@ -1,4 +1,4 @@
-"""The edge: the worker that authenticates, authorizes and routes requests, close to each client."""
+"""The edge: the worker that authenticates, authorizes and routes requests, and that runs close to each client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ShieldNode:
 
 
 def shields_binding(nodes: Sequence[ShieldNode]) -> str:
-    """Returns the shield machines as the worker's binding SHIELDS has them."""
+    """Returns the list of shield machines as JSON, the value of the edge worker's binding SHIELDS."""
     return json.dumps(
         [
             {
@@ -112,8 +112,8 @@ class EdgeName(Protocol):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns the validation records once the edge serves the hostname. DNS records for clients depend on the
-        result.
+        """Returns the validation records once the edge serves the clients' hostname. DNS records for clients depend on
+        the result.
 
         `name_servers` are those of the zone that holds the records. An error message names them to users who must still
         delegate the domain.

@@ -1,4 +1,4 @@
-"""Compiles the edge worker into the one module that is deployed."""
+"""Compiles the edge worker's TypeScript into the one JavaScript module that is deployed."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def _first_error(directory: Path, report: str) -> str:
 
 
 def _shown(directory: Path) -> str:
-    """Returns the path of a directory relative to the checkout, for messages."""
+    """Returns the path of a directory relative to the checkout, for error messages."""
     return "/".join(directory.parts[-2:])

@@ -31,7 +31,7 @@ _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# The length of the worker's version. The version is the beginning of the bundle's SHA-256 digest, in hexadecimal.
+# # The length of the worker's version, which is the beginning of the bundle's SHA-256 digest in hexadecimal.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
@@ -144,7 +144,9 @@ class Edge(pulumi.ComponentResource):
         )
 
     def _validation_records(self) -> Sequence[ValidationRecord]:
-        """Returns the records that prove control of the hostname and delegate the validation of its certificate."""
+        """Returns the DNS records that prove control of the clients' hostname and delegate the validation of its
+        certificate.
+        """
         delegation = cloudflare.get_dcv_delegation_output(zone_id=self.zone_id)
         challenge = pulumi.Output.concat(self._hostname, ".", delegation.uuid, ".dcv.cloudflare.com")
         verification: pulumi.Output[Any] = self._custom_hostname.ownership_verification

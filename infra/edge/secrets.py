@@ -1,5 +1,5 @@
-"""Reads the secrets that the edge worker shares with the shields and the metadata API, as Pulumi secrets. So the state
-and the worker's bindings hold them as secrets only.
+"""Reads the secrets that the edge worker shares with the shields and the metadata API. The values are Pulumi secrets,
+so the state and the worker's bindings contain them only as secrets.
 """
 
 from __future__ import annotations

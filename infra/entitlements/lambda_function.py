@@ -30,8 +30,8 @@ _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
-    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, and a queue for changes that
-    it could not deliver. The function reads each shard of the stream in order.
+    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, in the order of each shard. A
+    queue receives the changes that the function could not deliver.
     """
 
     dead_letters: pulumi.Output[str]

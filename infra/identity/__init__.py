@@ -1,4 +1,4 @@
-"""The identities of shield machines on each cloud, and the few permissions that they have.
+"""The identities of shield machines on each cloud, and the few permissions that these identities have.
 
 Machines read objects and one secret. aws.py creates an IAM role, and gcp.py creates a service account. origin_access.py
 limits the networks from which the role reads objects.

@@ -49,8 +49,8 @@ class AwsIdentity(pulumi.ComponentResource):
             _ROLE,
             name=f"{args.prefix}-shield",
             role=role.name,
-            # The profile waits for the role's policy, because a machine reads its secret as soon as it boots with the
-            # profile.
+            # # The instance profile waits for the role's policy, because a machine reads its secret as soon as it boots
+            # with the # profile.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.policy = policy.name
@@ -67,7 +67,9 @@ def _arn(prefix: str, account_id: str) -> str:
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
-    """Returns the role's trust policy, for EC2 instances and for the given Google service accounts."""
+    """Returns the trust policy of the shields' IAM role, for EC2 instances and for the given Google service
+    accounts.
+    """
     statements = [iam.assumed_by_service("ec2.amazonaws.com")]
     if gcp_service_accounts:
         statements.append(iam.assumed_by_google_accounts(gcp_service_accounts, role_arn))

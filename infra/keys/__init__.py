@@ -1,4 +1,4 @@
-"""The keys that encrypt objects and metadata, one for each stack and cloud.
+"""The encryption keys of objects and metadata, one for each stack and cloud.
 
 Readers need permission on both the bucket and the key. aws.py creates a key in AWS KMS, gcp.py one in Cloud KMS.
 """
@@ -13,7 +13,7 @@ import pulumi
 
 @dataclass(frozen=True)
 class AwsKeysArgs:
-    """Arguments of the component that creates the key on AWS.
+    """Arguments of the component that creates the encryption key on AWS.
 
     `regions` lists the regions that need the key, the primary first. The primary cannot move without a new key.
     `readers` are ARNs of roles that may use the key only to decrypt objects that they read from S3. `deletion_days` (7
@@ -28,7 +28,7 @@ class AwsKeysArgs:
 
 @dataclass(frozen=True)
 class GcpKeysArgs:
-    """Arguments of the component that creates the key on Google Cloud.
+    """Arguments of the component that creates the encryption key on Google Cloud.
 
     `location` is the location of the bucket: a region, or an area that holds two regions.
     """

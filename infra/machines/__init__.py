@@ -1,5 +1,5 @@
-"""What the virtual machines of all tiers have in common: how they boot, and how EC2 creates them.
+"""The code that the virtual machines of all tiers share: how they boot, and how EC2 creates them.
 
-`user_data.py` renders cloud-init user data, and `ec2.py` creates machines with Debian on EC2. `files/` has the
-files of every machine whose cache is on local NVMe disks.
+`user_data.py` renders cloud-init user data, and `ec2.py` creates machines with Debian on EC2. `files/` has the files of
+every machine whose cache is on local NVMe disks.
 """

@@ -48,8 +48,8 @@ class MachineFile:
 
 
 def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
-    """Yields the files below the trees, sorted by path, with `values` in the place of placeholders. `left_out` has the
-    names of files that the machine does not get.
+    """Yields the files of a machine from the given directory trees, sorted by path. `values` replace the placeholders.
+    `left_out` has the names of files that the machine does not get.
     """
     found = {
         file.relative_to(tree): file
@@ -68,8 +68,8 @@ def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] 
 
 
 def cloud_config(first_part: Path, files: Iterable[MachineFile]) -> str:
-    """Returns user data with the content of `first_part` and the given files. The same arguments always give the same
-    text.
+    """Returns cloud-init user data with the content of `first_part` and the given files. The same arguments always give
+    the same text.
     """
     document = cast("dict[str, Any]", yaml.safe_load(first_part.read_text()))
     document["write_files"] = [

@@ -14,7 +14,7 @@ from infra.observability import CloudWatchAlarm
 
 
 class DynamoDbMetadata(pulumi.ComponentResource):
-    """One DynamoDB table for all metadata, with a replica in each further region, a change stream and 35 days of
+    """One DynamoDB table for all metadata, with a replica in each additional region, a change stream and 35 days of
     backups.
     """
 

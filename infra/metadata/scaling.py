@@ -1,4 +1,4 @@
-"""Application Auto Scaling of a provisioned DynamoDB table, separately for the replica in each region."""
+"""Creates Application Auto Scaling for a provisioned DynamoDB table, separately for the replica in each region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of one region's shield machines: public addresses, and private access to the origin."""
+"""The network of the shield machines in one region: public addresses, and private access to the origin."""
 
 from __future__ import annotations
 

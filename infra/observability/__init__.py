@@ -63,7 +63,7 @@ class CustomMetric:
 
 @dataclass(frozen=True)
 class Like:
-    """A regular expression (RE2) that must match the whole value of a metric's label."""
+    """A regular expression (RE2) that must match the whole value of a label of a Cloud Monitoring metric."""
 
     pattern: str
 

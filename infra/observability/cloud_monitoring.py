@@ -59,7 +59,7 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
         self.register_outputs({"policies": self.policies, "dashboard": dashboard.id})
 
     def _metrics(self, alarms: Sequence[CloudMonitoringAlarm]) -> Sequence[pulumi.Resource]:
-        """Creates descriptors of custom metrics, which must exist before an alarm uses the metrics."""
+        """Creates descriptors of custom metrics, because an alarm cannot use a metric without a descriptor."""
         custom = {alarm.metric: alarm.custom for alarm in alarms if alarm.custom is not None}
         return [
             gcp.monitoring.MetricDescriptor(

@@ -1,4 +1,4 @@
-"""The CloudWatch dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
+"""Builds the CloudWatch dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
 
 The JSON has the form of CloudWatch's "Dashboard body structure and syntax". The grid is 24 columns wide.
 """

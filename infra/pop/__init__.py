@@ -1,4 +1,4 @@
-"""A PoP on a machine of our own: NGINX, the edge worker in workerd, and Traffic Server as L1.
+"""A PoP (point of presence) on a machine of our own: NGINX, the edge worker in workerd, and Traffic Server as L1.
 
 No stack creates such a machine yet (docs/decisions/own-pops.md).
 """
@@ -14,7 +14,7 @@ from infra.machines.ec2 import Architecture
 
 @dataclass(frozen=True)
 class Place:
-    """The coordinates of a PoP in degrees. The worker orders the shields by their distance from the PoP."""
+    """The coordinates of a PoP in degrees. The edge worker orders the shields by their distance from the PoP."""
 
     latitude: float
     longitude: float
@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Ports:
-    """The TCP ports of a PoP. All but `https` are ports of the loopback address.
+    """The TCP ports of a PoP machine. All but `https` are ports of the loopback address.
 
     `l1` is the port of Traffic Server. `misses` is the port at which Traffic Server reaches the worker after a miss.
     `purges` is the port of the index of cache tags. `entitlements` is the port of the service that takes the place of
@@ -38,7 +38,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Directories:
-    """The directories of a PoP: configuration, secrets and sockets (in memory), the cache, and logs."""
+    """The directories of a PoP machine: configuration, secrets and sockets (in memory), the cache, and logs."""
 
     etc: str = "/etc/artifact-edge"
     run: str = "/run/artifact-edge"

@@ -1,4 +1,4 @@
-"""The build of workerd that PoP machines run, from the npm registry.
+"""Names the build of workerd in the npm registry that PoP machines run.
 
 The version is the one that tests run (workers/edge/package.json). The digests are of the binary in each package.
 """
@@ -20,14 +20,16 @@ _DIGESTS: Mapping[Architecture, str] = {
 
 @dataclass(frozen=True)
 class Binary:
-    """The URL of the npm package that contains a build of workerd, and the SHA-256 of the binary in it."""
+    """A build of workerd for one processor: the URL of its npm package, and the SHA-256 of the binary in the
+    package.
+    """
 
     url: str
     sha256: str
 
 
 def binary(architecture: Architecture) -> Binary:
-    """Returns the build of workerd for a processor."""
+    """Returns the build of workerd for a processor, which `architecture` names."""
     package = _PACKAGES[architecture]
     url = f"https://registry.npmjs.org/@cloudflare/{package}/-/{package}-{VERSION}.tgz"
     return Binary(url, _DIGESTS[architecture])

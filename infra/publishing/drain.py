@@ -21,7 +21,8 @@ _SCHEDULE = "rate(1 minute)"  # the shortest interval that EventBridge offers
 
 
 class Drain(pulumi.ComponentResource):
-    """The outbox relay: a Lambda function in the metadata's home region, and the schedule that invokes it every minute.
+    """The outbox relay: a Lambda function in the home region of the metadata, and the schedule that invokes it every
+    minute.
 
     A failed run is not retried before the next minute, because two simultaneous runs would do the same work twice.
     """

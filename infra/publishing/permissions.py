@@ -73,8 +73,8 @@ def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
 def measure() -> Statement:
     """Returns the outbox relay's permission to write metrics to one CloudWatch namespace.
 
-    Metrics have no ARNs, so the namespace is a condition (CloudWatch, "Using condition keys to limit access to
-    CloudWatch namespaces").
+    Metrics have no ARNs, so a condition limits the permission to the namespace (CloudWatch, "Using condition keys to
+    limit access to CloudWatch namespaces").
     """
     return allow(
         ["cloudwatch:PutMetricData"],

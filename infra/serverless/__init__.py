@@ -1,4 +1,6 @@
-"""Python code that runs as a Lambda function or as a Cloud Run service, each with a separate identity."""
+"""Python code that runs as a Lambda function or as a Cloud Run service. Each function or service has its own
+identity.
+"""
 
 from __future__ import annotations
 

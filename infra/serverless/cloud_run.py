@@ -70,7 +70,7 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
 def service(
     name: str, args: ServiceArgs, who: Identity, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
 ) -> gcp.cloudrunv2.Service:
-    """Creates a Cloud Run service as a child of the component `parent`.
+    """Creates the Pulumi resource of a Cloud Run service as a child of the component `parent`.
 
     The resources in `after` must exist before its first instance starts.
     """

@@ -1,4 +1,4 @@
-"""A Lambda function with a separate role and log group, and access to its secrets."""
+"""Creates Lambda functions, each with its own role and log group, and with access to its secrets."""
 
 from __future__ import annotations
 

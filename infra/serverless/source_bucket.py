@@ -1,4 +1,4 @@
-"""The bucket from which Cloud Run takes the code of services."""
+"""The bucket from which Cloud Run takes the Python code of services."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class GceShield(pulumi.ComponentResource):
         ).cidr_blocks
 
     def _let_in(self, who: str, port: int, networks: pulumi.Input[Sequence[str]]) -> None:
-        """Creates the firewall rule that admits `networks` to a port. Without a rule, a VPC on Google Cloud admits no
+        """Creates the Google Cloud firewall rule that admits `networks` to a port. Without a rule, a VPC admits no
         traffic.
         """
         name = f"{self._args.region}-{who}"
@@ -70,7 +70,7 @@ class GceShield(pulumi.ComponentResource):
         gcp.compute.Instance(
             node,
             name=name,
-            # machines alternate between zones b and c, the only zones that every region has
+            # shield machines alternate between zones b and c, the only zones that every region has
             zone=f"{args.region}-{'bc'[number % 2]}",
             machine_type=args.machine_type,
             boot_disk={"initialize_params": {"image": _IMAGE, "size": _ROOT_GIB}},
