@@ -1,4 +1,4 @@
-"""A fault tree of a client's read path: the parts that can be lost, and what each part needs in order to work.
+"""A fault tree of a client's read path: the parts of the network that can be lost, and what each part needs to work.
 
 A part, such as a bucket or a region's shield machine, works if two things hold: no loss that takes it down has
 occurred, and each of its needs has at least one alternative that works.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Names of the things that can be lost, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`,
-# `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
+# # Names of losses that the fault tree simulates, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`,
+# # `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
 Losses = frozenset[str]
 
 

@@ -1,4 +1,4 @@
-"""Finds clients' read paths in the resource graph of a stack, from the name that clients use to the buckets and the
+"""Finds clients' read paths in the resource graph of a stack: from the name that clients use to the buckets and the
 stores of tokens.
 
 The module reads types, properties and dependencies of resources only. A resource that it does not find counts as
@@ -17,8 +17,8 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# Whether the edge worker's key-value store already holds the token's entry (`cached`), or the worker must query the
-# metadata API (`cold`).
+# # The two states of the edge worker's key-value store in the check: it holds the token's entry (`cached`), or the
+# worker # must query the metadata API (`cold`).
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
@@ -49,7 +49,7 @@ class Graph:
 
     @cached_property
     def _proxied(self) -> frozenset[str]:
-        """The DNS names in Cloudflare's zones that lead to Cloudflare's edge network."""
+        """The DNS names in Cloudflare's zones that resolve to Cloudflare's edge network."""
         records = self._of_type("cloudflare:index/dnsRecord:DnsRecord")
         return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
 
@@ -67,7 +67,7 @@ class Graph:
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
-        """Returns the DNS records of a name in the authoritative zone, which is on Route 53."""
+        """Returns the DNS records of a name in its authoritative zone, which is on Route 53."""
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 

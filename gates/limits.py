@@ -11,7 +11,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Allowed(BaseModel):
-    """An exemption of one resource from the plan gate's rules, with the reason and the last day on which it applies."""
+    """An exemption of one resource from the plan gate's rules, with a reason and the last day on which the exemption
+    applies.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

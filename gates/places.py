@@ -25,7 +25,9 @@ def region_of(resource: Resource) -> str:
 
 
 def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
-    """Returns the given URNs and the URNs of all resources that depend on one of them, directly or indirectly."""
+    """Returns the given URNs and the URNs of all resources that depend on one of their resources, directly or
+    indirectly.
+    """
     found = set(urns)
     while more := {one.urn for one in resources if one.urn not in found and not found.isdisjoint(one.uses())}:
         found |= more

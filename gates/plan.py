@@ -1,4 +1,5 @@
-"""Reads the plans that `pulumi preview --json` prints, with one change per resource, and the resources of a state.
+"""Reads the plans that `pulumi preview --json` prints, with one change per resource, and the resources of a Pulumi
+state.
 
 The engine lists a replacement as several steps of one resource. This module merges these steps into one change.
 """
@@ -17,8 +18,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
-# Maps the engine's names of steps to actions. Other steps (`discard`, `remove-pending-replace`) change nothing in the
-# cloud.
+# # Maps the Pulumi engine's names of plan steps to actions. Other steps (`discard`, `remove-pending-replace`) change #
+# nothing in the cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",
     "refresh": "same",
@@ -59,7 +60,9 @@ class Resource:
 
     @property
     def label(self) -> str:
-        """The name of a resource in messages to users: the last part of its type, and its name."""
+        """The name of a resource in messages to users: the last part of the resource's type, and the
+        resource's name.
+        """
         return f"{self.type.rsplit(':', 1)[-1]} {self.name}"
 
     def uses(self) -> set[str]:
@@ -69,8 +72,8 @@ class Resource:
 
 @dataclass(frozen=True)
 class Change:
-    """The planned change of one resource. `old` is None for a creation, `new` is None for a deletion, and `keys` names
-    the changed inputs.
+    """The planned change of one resource in a Pulumi plan. `old` is None for a creation, `new` is None for a deletion,
+    and `keys` names the changed inputs.
     """
 
     action: Action

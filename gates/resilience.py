@@ -61,12 +61,12 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """A statement about losses after which every read path of clients still has a route."""
+    """A resilience statement about losses after which every read path of clients still has a route."""
 
 
 class NotSurvived(_Statement):
-    """A statement about losses that break some read paths of clients, with the reason why this is accepted. `paths` are
-    patterns for the names of the broken paths, in which `*` matches any text.
+    """A resilience statement about losses that break some read paths of clients, with the reason why that is accepted.
+    `paths` are patterns for the names of the broken paths, in which `*` matches any text.
     """
 
     reason: str = Field(min_length=20)
@@ -135,8 +135,8 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the read paths that lose their route although no statement excepts them. Paths with the same reason share
-    one line.
+    """Yields the read paths that lose their route although no resilience statement excepts them. Paths with the same
+    reason share one line.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
@@ -155,8 +155,8 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the findings about a `does_not_survive` statement that is wrong. Either the resource graph does not
-    contain what the statement calls lost, or a named read path still has a route.
+    """Yields the findings about a wrong `does_not_survive` statement. Either the resource graph does not contain what
+    the statement calls lost, or a named read path still has a route.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -1,4 +1,4 @@
-"""The plan gate's rules that a single apply must not break. Some rules cite an incident that the rule would have
+"""The plan gate's rules, which a single apply must not break. Some rules cite an incident that the rule would have
 prevented.
 """
 
@@ -16,7 +16,7 @@ from gates.plan import Change, Plan, Resource
 from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.traffic import client_names, moved, splits
 
-# Inputs of a DNS record that decide which target its clients get.
+# # Inputs of a DNS record that decide which target the record sends clients to.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
 
 
@@ -36,15 +36,18 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """Returns the refusals of a plan by all rules, without those for resources that the limits exempt by name."""
+    """Returns the refusals of a plan by all rules of the plan gate, without those for resources that the limits exempt
+    by name.
+    """
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
     return [refusal for refusal in found if not passed.issuperset(refusal.urns)]
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses an apply that changes both certificates and the DNS records of client names. If one change is wrong, the
-    other makes the rollback harder and causes an outage of minutes (Rust infrastructure, 2023-01)."""
+    """Refuses an apply that changes both certificates and the DNS records of client names. If one of them is wrong, the
+    change of the other one makes the rollback harder and causes an outage of minutes (Rust infrastructure, 2023-01).
+    """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
     records = [
@@ -136,7 +139,7 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 
 def at_once(share: float, of: int) -> int:
-    """Returns how many machines of a group of `of` machines may be replaced at once: the share `share` of the group,
+    """Returns how many of the `of` machines in a group may be replaced at once: the fraction `share` of the group,
     rounded down, but at least one.
     """
     return max(1, int(share * of + 1e-9))
@@ -174,8 +177,8 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    """Groups changes of resources by region and by type of the enclosing components, such as the shields of one region
-    or the machines of one PoP.
+    """Groups changes of resources by region and by the type of the component that contains them, such as the shields of
+    one region or the machines of one PoP.
     """
     found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:

@@ -19,14 +19,14 @@ from gates.plan import Change, Plan
 from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
 
-# Positions in the order of applies. Waves of replaced machines count up from _ROTATE, and changes of DNS and load
-# balancers have _LEAD.
+# # Positions of planned changes in the order of applies. Waves of replaced machines count up from _ROTATE, and changes
+# of # DNS and load balancers have _LEAD.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the applies that a plan is split into: its purpose, its targets, and the refusals that remain."""
+    """One of the applies that a refused plan is split into: its purpose, its targets, and the refusals that remain."""
 
     purpose: str
     urns: tuple[str, ...]
@@ -60,8 +60,8 @@ def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
 
 
 def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the position of each change in the order of applies. Unchanged resources and components that exist before
-    and after the plan have no position.
+    """Returns the position of each planned change in the order of applies. Unchanged resources and components that
+    exist before and after the plan have no position.
     """
     changed = {
         urn: one

@@ -1,4 +1,5 @@
-"""Stack states as test fixtures, without secrets and without data about the machine that made the state.
+"""Turns Pulumi states of stacks into test fixtures without secrets and without data about the machine that made the
+state.
 
 Each secret is replaced by its name, if the name is known. A later preview inserts the secret of its own sandbox under
 that name. A key that differs between sandboxes therefore does not look like a change of the program.
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-# How the engine marks a secret in a state: the object has a member named _SIGNATURE with the value _SECRET
+# # How the Pulumi engine marks a secret in a state: the object has a member named _SIGNATURE with the value _SECRET #
 # (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
@@ -99,7 +100,9 @@ def _is_text(value: object) -> bool:
 
 
 def _map_strings(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
-    """Returns a copy of a JSON value in which `text` replaces each string and `secret` replaces each marked secret."""
+    """Returns a copy of a JSON value. The function `text` replaces each string, and the function `secret` each marked
+    secret.
+    """
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from gates.limits import Limits
 from gates.plan import Resource, known
 from gates.resource_types import BALANCERS, RECORDS
 
-# Maps each target to its share of the clients. The shares add up to 1.
+# # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
 _ROUTING = (
@@ -39,9 +39,9 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns how clients are split over targets, for each record name and type (`packages.example.com CNAME`) and for
-    each load balancer. Names that only machines use are left out if they have no routing policy, because they carry no
-    client traffic.
+    """Returns how clients are split over targets, for each DNS record's name and type (`packages.example.com CNAME`)
+    and for each load balancer. Names that only machines use are left out if they have no routing policy, because they
+    carry no client traffic.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:

@@ -41,7 +41,7 @@ def _unpacked(packed: str) -> str:
 
 
 def reads(machine: Resource, bucket: str) -> bool:
-    """Returns whether the machine's user data contains the address of the bucket."""
+    """Returns whether a machine's user data contains the address of the bucket."""
     return f"//{bucket}." in program(machine)
 
 
