@@ -18,11 +18,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The item of the metadata database with the digests of the latest data sets, in the partition of the edge policy. The
-# feed of the edge policy contains them.
+# # The item of the metadata database with the digests of the latest advisory data sets, in the partition of the edge #
+# policy. The feed of the edge policy contains these digests.
 CURRENT = "data-sets"
 
-# The number of data sets whose digests the edge gets. If the edge does not accept the newest one, it uses an older one.
+# # The number of advisory data sets whose digests the edge gets. If the edge does not accept the newest data set, it
+# uses # an older one.
 KNOWN = 3
 
 SHARDS = 256
@@ -40,7 +41,9 @@ def shard_key(digest: str) -> str:
 
 
 def package_key(ecosystem: str, name: str) -> str:
-    """Returns the key of a package in a shard. `name` is the package's canonical name, in small letters."""
+    """Returns the key of a package in a data set of advisories. `name` is the package's canonical name, in small
+    letters.
+    """
     return f"{ecosystem}:{name}"
 
 
@@ -66,7 +69,7 @@ class PackageFilter:
 
     @property
     def text(self) -> str:
-        """The filter's bytes in Base64."""
+        """The bytes of the Bloom filter in Base64."""
         return base64.b64encode(self._bytes).decode()
 
     def _positions(self, key: str) -> list[int]:
@@ -76,7 +79,7 @@ class PackageFilter:
 
 
 def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[str, Mapping[str, int]]) -> bytes:
-    """Returns the index of a data set.
+    """Returns the index of a data set of advisories.
 
     `shards` has the digest of each shard, or an empty text for a shard without packages. `counts` has the numbers of
     packages and advisories by ecosystem.
@@ -85,7 +88,9 @@ def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[st
 
 
 def encode_shard(packages: Mapping[str, Any]) -> bytes:
-    """Returns a shard. `packages` has the compiled advisories of each package by its key."""
+    """Returns a shard of a data set of advisories. `packages` has the compiled advisories of each package by
+    its key.
+    """
     return _encoded({"version": _FORMAT, "packages": packages})
 
 

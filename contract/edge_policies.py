@@ -18,32 +18,35 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# The partition of the metadata database whose items contain the digests of the latest policies and data sets.
+# # The partition of the metadata database whose items contain the digests of the latest edge policies and data sets.
 PARTITION = "edge-policy"
 CURRENT = "current"
-# A name that sorts before the names of all items, so a query for later names returns the whole partition.
+# # A name that sorts before the names of all items in a partition, so a query for later names returns the whole
+# partition.
 BEFORE = "!"
 
-# The name of the feed in a request to the metadata API.
+# # The name of the edge policy's feed in a request to the metadata API.
 FEED = "edge-policy"
 
-# The key of the entry in Workers KV.
+# # The key of the entry in Workers KV that names the edge policies and the data sets of advisories.
 ENTRY = "edge-policy"
 
-# The number of policies whose digests the edge gets. If the edge does not accept the newest policy, it applies an
-# older one.
+# # The number of edge policies whose digests the edge gets. If the edge does not accept the newest policy, it applies
+# an # older one.
 KNOWN = 5
 
 _FORMAT = 1
 
 
 def object_key(digest: str) -> str:
-    """Returns the key of the object at the origin that holds the policy with the given digest."""
+    """Returns the key of the origin's object that holds the edge policy with the given digest."""
     return f"edge-policies/{digest}.json"
 
 
 def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
-    """Returns the feed document. `items` are those of the partition, read at the time `read`, in seconds since 1970."""
+    """Returns the feed document of the edge policy. `items` are the items of the policy's partition in the metadata
+    database, read at the time `read`, in seconds since 1970.
+    """
     found: dict[str, Any] = {}
     for item in items:
         found |= item
@@ -52,7 +55,7 @@ def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
 
 
 def encode_entry(policies: Sequence[str], advisories: Sequence[str]) -> bytes:
-    """Returns the entry in Workers KV for the policies and the data sets with these digests, the newest first."""
+    """Returns the Workers KV entry for the edge policies and the data sets with these digests, the newest first."""
     return json.dumps({"version": _FORMAT, **_digests(policies, advisories)}, separators=(",", ":")).encode()
 
 

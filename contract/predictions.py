@@ -19,26 +19,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# The name of the metadata entry. Object stores prefix the name, as in `x-amz-meta-next`.
+# # The name of the object metadata that contains the list. Object stores prefix the name, as in `x-amz-meta-next`.
 NEXT = "next"
 
-# The most characters of a list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with object
-# metadata"). The other entries of a document need less than 300 bytes.
+# # The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working
+# with # object metadata"). The other entries of a document need less than 300 bytes.
 CHARACTERS = 1500
 
-# The most releases in a list.
+# # The maximum number of releases in the list of what clients request next.
 RELEASES = 16
 
-# The edge does not prefetch files with more bytes. They would displace many small objects from the edge's cache.
+# # The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.
 FILE_BYTES = 8 << 20
 
-# Characters that need no encoding. `;`, `!`, `%` and spaces are encoded, because they structure a list.
+# # Characters that need no percent-encoding in the list. `;`, `!`, `%` and spaces are encoded, because they structure a
+# # list.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 
 @dataclass(frozen=True)
 class Release:
-    """One version or file in a list. `dependencies` maps names to ranges. An empty range allows every version."""
+    """One version or file of a package that clients are likely to request next. `dependencies` maps names to ranges. An
+    empty range allows every version.
+    """
 
     name: str
     dependencies: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -46,7 +49,7 @@ class Release:
 
 
 def encode(releases: Sequence[Release]) -> str:
-    """Returns the list of the given releases, the most important first.
+    """Returns the encoded list of the given releases, the most important first.
 
     While characters are left, the list gets the first release, its dependencies, the other releases, and their
     dependencies, in this order.
@@ -67,7 +70,7 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Adds the dependencies of a release that fit, and returns the number of characters that are left."""
+    """Adds those dependencies of a release to the list that fit, and returns the number of characters that are left."""
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")
         if len(token) < left:

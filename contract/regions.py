@@ -1,5 +1,5 @@
 """Coordinates of the clouds' regions. The edge worker picks the nearest shield by distance. `latency_regions` assigns
-each Google Cloud region to a near AWS region, because Route 53's latency records name AWS regions only.
+each Google Cloud region to a nearby AWS region, because Route 53's latency records name AWS regions only.
 
 Coordinates are those of the city that the cloud names as the region's location (AWS: "Regions and Zones" guide; Google
 Cloud: "Cloud locations" page). They are in degrees with one decimal, about 11 km, which is enough to compare regions.
@@ -17,7 +17,7 @@ Cloud = Literal["aws", "gcp"]
 
 @dataclass(frozen=True)
 class Region:
-    """One region of one cloud. `continent` is the two letters that Route 53 and Cloudflare use."""
+    """One region of AWS or Google Cloud. `continent` is the two letters that Route 53 and Cloudflare use."""
 
     name: str
     cloud: Cloud
@@ -92,7 +92,7 @@ _EARTH_RADIUS_KM = 6371.0  # mean radius of the Earth (IUGG)
 
 
 class Place(Protocol):
-    """An object with a geographic position, as latitude and longitude in degrees."""
+    """An object with a geographic location: latitude and longitude in degrees."""
 
     @property
     def latitude(self) -> float: ...
@@ -110,7 +110,7 @@ def distance(one: Place, other: Place) -> float:
 
 
 def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
-    """Returns the candidate regions sorted by distance from `place`, and by name where distances are equal."""
+    """Returns the given regions sorted by distance from `place`, and by name where distances are equal."""
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 
 

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-# The partition of the metadata database that contains one item for each change. An item's name begins with the time of
-# the change.
+# # The partition of the metadata database that contains one item for each revocation or withdrawal. An item's name
+# begins # with the time of the change.
 PARTITION = "revocations"
 
-# The name of the feed in a request to the metadata API.
+# # The name of the feed of revocations in a request to the metadata API.
 FEED = "revocations"
 
 # The number of seconds for which the feed contains a change. A change in Workers KV is visible in all PoPs "up to 60
@@ -32,13 +32,13 @@ FEED = "revocations"
 # feed contains a withdrawal until it is delivered.
 WINDOW_SECONDS = 900
 
-# How long the edge's cache may use a feed document, in seconds.
+# # How many seconds the edge's cache may use a copy of the revocation feed.
 LIFETIME_SECONDS = 2
 
-# How long the database keeps an item, in seconds.
+# # How many seconds the database keeps the item of a revocation or withdrawal.
 KEPT_SECONDS = 86_400
 
-# The path at which each point of presence reports whether it has a current feed document.
+# # The URL path at which each PoP reports whether it has a current copy of the revocation feed.
 HEALTH_PATH = "/healthz/feed"
 
 _FORMAT = 1
@@ -48,11 +48,13 @@ Document = Mapping[str, Any]
 
 
 class MalformedChange(Exception):
-    """Raised when a stored change cannot be decoded. The message does not contain any part of the change."""
+    """Raised when a stored revocation or withdrawal cannot be decoded. The message contains no part of the
+    stored text.
+    """
 
 
 def item_name(now: float, unique: str) -> str:
-    """Returns the name of the database item for a change. `now` is the time of the change in seconds since 1970.
+    """Returns the name of the database item for a revocation or withdrawal. `now` is its time in seconds since 1970.
 
     The names of items sort by time.
     """
@@ -60,7 +62,9 @@ def item_name(now: float, unique: str) -> str:
 
 
 def first_name(now: float) -> str:
-    """Returns a name that sorts before the names of all items that the feed contains at the time `now`."""
+    """Returns a name that sorts before the names of all items that the feed of revocations contains at the
+    time `now`.
+    """
     return _text(now - WINDOW_SECONDS)
 
 
@@ -71,12 +75,14 @@ def token_change(digest: str, version: int, *, revoked: bool) -> Document:
 
 
 def withdrawal(keys: Sequence[str]) -> Document:
-    """Returns the database document for a withdrawal of objects."""
+    """Returns the database document for a withdrawal of objects from the network."""
     return {"objects": list(keys)}
 
 
 def decode_change(text: Any) -> Document:
-    """Returns the change in the JSON text of a database item. Raises MalformedChange if the text is invalid."""
+    """Returns the revocation or withdrawal in the JSON text of a database item. Raises MalformedChange if the text is
+    invalid.
+    """
     try:
         change: Any = json.loads(text)
     except (TypeError, ValueError):
@@ -93,7 +99,8 @@ def decode_change(text: Any) -> Document:
 
 
 def feed_document(changes: Iterable[Document], read: float) -> str:
-    """Returns the feed document with the changes that were in the database at the time `read`, in seconds since 1970.
+    """Returns the feed document with the revocations and withdrawals in the database at the time `read`, in seconds
+    since 1970.
 
     For a token with several changes, the document has the latest version. A token that was revoked once stays revoked.
     """

@@ -1,13 +1,12 @@
-"""A token's fields, and the codec of each form in which a token is stored.
+"""The fields of a client token, and the codec of each form in which a token is stored.
 
-| form | encoded by | decoded by |
-| --- | --- | --- |
-| document in the metadata database | `encode_document` | `decode_token`, `decode_record` |
-| item of DynamoDB, row of Spanner | registry/metadata, which holds any document | `decode_image`, `decode_row` |
-| entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` | `decode_entry` |
+| form | encoded by | decoded by | | --- | --- | --- | | document in the metadata database | `encode_document` |
+`decode_token`, `decode_record` | | item of DynamoDB, row of Spanner | registry/metadata, which holds any document |
+`decode_image`, `decode_row` | | entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` |
+`decode_entry` |
 
-The edge worker decodes entries, too (workers/edge/src/tokens.ts).
-tests/unit/contract/test_tokens.py encodes and decodes every field in every form.
+The edge worker decodes entries, too (workers/edge/src/tokens.ts). tests/unit/contract/test_tokens.py encodes and
+decodes every field in every form.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-# The partition of the metadata database that holds tokens. An item's name in it is the token's SHA-256, in hex.
+# # The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 of the token, in
+# # hex.
 PARTITION = "tokens"
 
-# The prefix of the tokens' keys in Workers KV; a digest follows.
+# # The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
 KEY_PREFIX = "token:"
 
 # The version of the format of entries in Workers KV. The edge worker rejects other versions
@@ -46,8 +46,8 @@ class MalformedRecord(Exception):
 
 @dataclass(frozen=True)
 class Entitlement:
-    """The part of a token that the edge worker needs: principal, grants, and end of validity (seconds
-    since 1970, UTC).
+    """The part of a client token that the edge worker needs: principal, grants, and end of validity (seconds since
+    1970, UTC).
     """
 
     principal: str
@@ -82,7 +82,9 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """The state of a token at one version, as the edge receives it. `entitlement` is None for a revoked token."""
+    """The state of a client token at one version, as the edge receives it. `entitlement` is None for a
+    revoked token.
+    """
 
     digest: str
     version: int
@@ -193,7 +195,7 @@ def version_of(entry: str | None) -> int:
     """Returns the version of the token record that an entry in Workers KV was made from, or -1 without an entry or
     version.
 
-    The rest of the entry may be unreadable.
+    Other parts of the entry may be unreadable.
     """
     try:
         version = json.loads(entry or "null")["revision"]
