@@ -1,4 +1,4 @@
-"""The program that Pulumi runs for each stack. stacks/network.py says which resources a stack has."""
+"""The Pulumi program of all stacks. stacks/network.py says which resources a stack has."""
 
 from stacks.config import load_current
 from stacks.network import compose

@@ -1,4 +1,4 @@
-"""The identities of a stack's shield machines on both clouds."""
+"""Creates the identities of a stack's shield machines on AWS and Google Cloud."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from stacks.config import Blobs, Stack
 def export_outputs(
     stack: Stack, buckets: Sequence[Bucket], metadata: Metadata, edge: Edge, dns: Dns, nodes: Sequence[Node]
 ) -> None:
-    """Exports every output of the stack. docs/contracts.md, "Stack outputs", describes each."""
+    """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output."""
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
     pulumi.export("home_region", stack.home_region)

@@ -1,6 +1,6 @@
 """Writes docs/configuration.md and the JSON Schema of stack config: `python -m stacks.reference`.
 
-Both come from the models that check the config. The page also shows the values in the stacks' files.
+The models that check the config are the source of both files. The page also shows the values in the stacks' files.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _LISTED: Mapping[Any, str] = {
 
 
 def page() -> str:
-    """Returns the text of docs/configuration.md."""
+    """Returns the text of the documentation page docs/configuration.md."""
     return _HEAD + "\n".join([*_rows(StackConfig, f"{NAMESPACE}:"), "", *_environments()]) + "\n"
 
 
@@ -70,7 +70,7 @@ def _environments() -> Iterator[str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yields nested config keys and their values as text, one pair for each row of a table.
+    """Yields nested config keys and their values as text, one pair for each row of a documentation table.
 
     A list of objects has one object on each line.
     """

@@ -1,4 +1,4 @@
-"""The shields of a stack: in each region a network and the cache machines in it."""
+"""Creates the shields of a stack: in each region a network and the cache machines in it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Se
 
 
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
-    """Creates the certificate that all machines present to the edge, and lets the machines' IAM role export it. The
-    role keeps only the policies that the stack has given it so far, so no later step may add a policy.
+    """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
+    The role keeps only the policies that the stack has given it so far, so no later step may add a policy.
     """
     args = ShieldCertificateArgs(
         zone_id=dns.zone_id,
@@ -77,6 +77,7 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     )
     certificate = ShieldCertificate("shield-certificate", args)
     policies = [identities.aws.policy, *identities.aws_policies, certificate.policy]
-    # The identity's component cannot be the parent of this resource, because machines and policies would wait for each
-    # other. The machines wait for all children of the identity, and one of the role's policies waits for the machines.
+    # # The component with the machines' identity cannot be the parent of this resource, because machines and policies
+    # would # wait for each other. The machines wait for all children of the identity, and one of the role's policies
+    # waits for the # machines.
     keep_only("shield", identities.aws.role_name, policies, certificate)

@@ -1,4 +1,4 @@
-"""The origin of a stack: encryption keys, object storage and the metadata database."""
+"""Creates the origin of a stack: encryption keys, object storage and the metadata database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ METADATA = {"dynamodb": DynamoDbMetadata, "spanner": SpannerMetadata}
 
 @dataclass(frozen=True)
 class StandbyCopy:
-    """A copy of all objects on Google Cloud, and the hourly transfer that keeps it up to date."""
+    """The standby bucket on Google Cloud, with a copy of all objects, and the hourly transfer that keeps it
+    up to date.
+    """
 
     blobs: GcsBlobs
     transfer: Standby

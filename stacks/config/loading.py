@@ -41,14 +41,14 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of resources, except buckets. Such names must be unique within an account or
-        project.
+        """The prefix of the names of the stack's resources, except buckets. Such names must be unique within an account
+        or project.
         """
         return f"{PROJECT}-{self.environment}"
 
     @property
     def bucket_prefix(self) -> str:
-        """The prefix of the names of buckets. Such names must be unique among all accounts of a cloud."""
+        """The prefix of the names of the stack's buckets. Such names must be unique among all accounts of a cloud."""
         return bucket_prefix(self.environment, self.config)
 
     def secret(self, name: SecretName) -> str:
@@ -112,7 +112,7 @@ def _decoded(value: Any) -> Any:
 
 
 def _texts_in(value: Any) -> Iterator[str]:
-    """Yields each text in a config value."""
+    """Yields each text in a stack's config value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -122,7 +122,7 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _without(hidden: Collection[str], problem: str) -> str:
-    """Returns the message with `[secret]` in place of each hidden value."""
+    """Returns an error message with `[secret]` in place of each secret value of the config."""
     for text in hidden:
         problem = problem.replace(repr(text), "[secret]")
     return problem
@@ -178,7 +178,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """Yields an error message if a shield would have more origins than it can read from.
+    """Yields an error message if a shield would have to read from more origins than it supports.
 
     Each S3 bucket is one origin of every shield. A standby on Google Cloud is one more origin of the shields there.
     """

@@ -9,8 +9,8 @@ from typing import Any
 
 import botocore.session
 
-# Instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User Guide,
-# "Instance type naming conventions").
+# # EC2 instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User #
+# Guide, "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
 # Machine types of Compute Engine to which local SSDs can be added, or that include them ("About Local SSD disks", and
@@ -41,8 +41,8 @@ _OF_GCE: Mapping[str, tuple[str, str]] = {
     "c4d-highmem": (_C4D, "-lssd"),
     "g2-standard": ("4 8 12 16 24 32 48 96", ""),
 }
-# The names of Z3 machine types end with a disk size ("Storage-optimized machine family"). For each disk size, the
-# numbers of virtual processors that it is available with.
+# # The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). For each
+# disk # size, the numbers of virtual processors that it is available with.
 _Z3: Mapping[str, str] = {"standardlssd": "14 22 44 88 176", "highlssd": "8 16 22 32 36 44 72 88"}
 
 

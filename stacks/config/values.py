@@ -40,7 +40,7 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # a name with the same letters in another order is the most likely typing error
+    # # a cloud region's name with the same letters in another order is the most likely typing error
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -92,8 +92,8 @@ StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"
 
 
 def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
-    """Returns a validator that refuses texts which do not match the pattern. The error message is the text in quotes,
-    followed by `fault`.
+    """Returns a pydantic validator that refuses texts which do not match the pattern. The error message is the text in
+    quotes, followed by `fault`.
     """
 
     def check(text: str) -> str:
