@@ -1,4 +1,6 @@
-"""Paths of this checkout. The emulated clouds do not import these paths; commands pass them as arguments."""
+"""Paths in this checkout of the repository. The emulated clouds do not import these paths; commands pass them as
+arguments.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _exports(client: Client) -> str:
 
 
 def _tar(texts: Mapping[str, str], directory: str) -> bytes:
-    """Returns a tar archive of the files. After unpacking, only the owner can read them."""
+    """Returns a tar archive of the client's files. After unpacking, only the owner can read the files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, text in texts.items():

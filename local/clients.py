@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
 from local.health import client_location_proxy, edge_authority
 
-# The grants of each identity that has a token.
+# # The grants of each client identity that has a token.
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
     "outsider": ["npm:@elsewhere/*:pull", "pypi:elsewhere-*:pull", "oci:elsewhere/*:pull"],
@@ -68,7 +68,7 @@ class Client:
 
     @property
     def authority(self) -> Path:
-        """The file with the certificate authority that the client trusts."""
+        """The file with the certificate authority that the sandbox's client trusts."""
         return edge_authority(self.sandbox)
 
     def token(self) -> str | None:
@@ -82,7 +82,7 @@ class Client:
     def configure(self, token: str | None) -> None:
         """Replaces the client's configuration files, which only their owner can read.
 
-        `token` is None for `anonymous`.
+        `token` is None for the identity `anonymous`.
         """
         shutil.rmtree(self.directory, ignore_errors=True)
         self.sandbox.path("clients", self.identity, "x")
@@ -100,7 +100,7 @@ class Client:
             "npmrc": self._npmrc(token),
             "netrc": f"machine {self.host} login __token__ password {token}\n" if token else "",
             "auth.json": json.dumps({"auths": self._auths(token)}),
-            "certificates/edge.crt": authority,  # skopeo reads all certificates in a directory
+            "certificates/edge.crt": authority,  # skopeo reads all certificates in this directory
         }
         return {**files, "token": token} if token else files
 
@@ -109,7 +109,8 @@ class Client:
             f"registry={self.url}/npm/",
             f"cafile={self.authority}",
             f"https-proxy={self.proxy}",
-            f"cache={self.directory / 'npm-cache'}",  # separate, so that no identity reads the downloads of another one
+            # each identity has its own npm cache, so that it reads no downloads of another identity
+            f"cache={self.directory / 'npm-cache'}",
             "audit=false",
             "fund=false",
             "update-notifier=false",

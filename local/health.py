@@ -1,4 +1,4 @@
-"""Health checks of the provisioned network, with the same requests that clients send."""
+"""Checks the health of the provisioned network, with the same requests that clients send."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class OperatorError(Exception):
 
 
 def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Creates the keys between the tiers of a stack, unless they exist.
+    """Creates the keys with which the tiers of a stack authenticate to each other, unless the keys exist.
 
     `stacks` is the directory of the stack's config.
     """
@@ -69,7 +69,7 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Builds and publishes the sample packages.
+    """Builds and publishes the sandbox's sample packages.
 
     Returns one line for each package, whether it was published by this call or earlier.
     """
@@ -80,7 +80,7 @@ def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
 
 
 def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
-    """Creates a token with these grants for `principal`, and returns it.
+    """Creates a client token with these grants for `principal`, and returns it.
 
     Raises OperatorError when `python -m registry` fails.
     """

@@ -47,11 +47,11 @@ _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 
 class PrerequisiteError(Exception):
-    """The machine does not meet a requirement; the message says how to correct that."""
+    """Raised when the machine does not meet a requirement of the sandbox. The message says how to correct that."""
 
 
 def ensure(report: Report) -> None:
-    """Checks the machine and installs missing packages.
+    """Checks that the machine can run a sandbox, and installs missing packages.
 
     Raises PrerequisiteError when a requirement is still not met.
     """

@@ -55,8 +55,8 @@ async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Se
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from a connection to another until the sender closes its side. Then the function sends the
-    receiver an end of file.
+    """Copies bytes from one connection to another until the sender closes its side, and then closes the sending side
+    there.
 
     Bytes in the opposite direction can still follow, because each direction of a TCP connection ends separately.
     """

@@ -26,7 +26,9 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The stack of one sandbox, and the Pulumi engine that operates the stack. The emulated providers must run."""
+    """The Pulumi stack of one sandbox, and the Pulumi engine that operates the stack. The emulated providers
+    must run.
+    """
 
     engine: Engine
     sandbox: Sandbox
@@ -35,7 +37,7 @@ class LocalStack:
         self._pulumi("stack", "select", "--create", STACK)
 
     def up(self, *, refresh: bool) -> dict[str, int]:
-        """Provisions the stack, and returns the number of resources for each kind of change ("create", "same", …).
+        """Runs `pulumi up`, and returns the number of resources for each kind of change ("create", "same", …).
 
         `refresh` compares the state with the clouds first, which is necessary after the clouds have lost resources.
         """

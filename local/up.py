@@ -55,7 +55,7 @@ def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: 
 
 @contextmanager
 def alone(sandbox: Sandbox) -> Generator[None]:
-    """Locks the sandbox for a `with` block. Raises BusyError when another command has the lock."""
+    """Locks the sandbox for a `with` block. Raises BusyError when another `make up` or `make down` has the lock."""
     with sandbox.path("run", "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,15 +24,15 @@ TAG = "1.0"
 IMAGE = f"{REPOSITORY}:{TAG}"
 
 _SOURCES = Path(__file__).parent
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can write
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can store
 
 
 @dataclass(frozen=True)
 class Samples:
     """The paths of the sample packages after they were built."""
 
-    files: list[Path]  # npm packages and a wheel, to publish without changes
-    image: Path  # an OCI image layout
+    files: list[Path]  # the paths of the sample npm packages and of the sample wheel
+    image: Path  # the path of the sample image, an OCI image layout
 
 
 def build(directory: Path) -> Samples:
@@ -91,7 +91,7 @@ def _image(source: Path, layout: Path) -> Path:
 
 
 def _add(layout: Path, body: bytes, media_type: str) -> dict[str, Any]:
-    """Writes a blob to the OCI image layout of the sample image, and returns the blob's descriptor."""
+    """Writes a blob to the sample image's OCI image layout, and returns the blob's descriptor."""
     digest = hashlib.sha256(body).hexdigest()
     path = layout / "blobs" / "sha256" / digest
     path.parent.mkdir(parents=True, exist_ok=True)
