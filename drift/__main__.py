@@ -15,7 +15,7 @@ from drift import DriftError, aws, cloudflare
 from drift.comparison import Comparison
 from drift.state import State, read
 
-# Errors that a user can correct. The message of each says how.
+# # Errors that a user can correct. The message of each error says how.
 _ERRORS = (DriftError, ClientError, BotoCoreError, CloudflareError)
 
 app = typer.Typer(add_completion=False)
@@ -40,7 +40,7 @@ def compare(
 
 
 def differences(state: State) -> list[str]:
-    """Returns one line of text for each difference between the accounts and the state."""
+    """Returns one line of text for each difference between the cloud accounts and the Pulumi state."""
     found = Comparison()
     for cloud in (aws, cloudflare):
         of_cloud = cloud.compare(state)

@@ -1,4 +1,4 @@
-"""Lists the AWS resources of a stack in all regions of the account, and compares them with the state.
+"""Lists the AWS resources of a stack in all regions of the account, and compares them with the Pulumi state.
 
 The AWS Resource Groups Tagging API lists the tagged resources of most services, but no IAM roles (User Guide, "Resource
 types you can use with AWS Resource Groups and Tag Editor"). Resources of EC2, IAM and Route 53 come from the APIs of
@@ -62,13 +62,13 @@ _EC2 = (
 # The states in which AWS still lists VPC endpoints that were deleted.
 _ENDING = ("deleting", "deleted")
 _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
-# For resources of these services, the last part of the ARN is compared with the ID in the state. A copy of the resource
-# in another region has the same ID and a different ARN.
+# # For resources of these services, the last part of the ARN is compared with the ID in the Pulumi state. A copy of the
+# # resource in another region has the same ID and a different ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
 
 
 def compare(state: State) -> Comparison:
-    """Compares the resources in the AWS account of the default credentials with the resources in the state."""
+    """Compares the resources in the AWS account of the default credentials with the resources in the Pulumi state."""
     known = [resource for resource in state.resources if resource.type.startswith("aws:")]
     arns = {resource.arn for resource in known}
     ids = {(_LISTED.get(resource.type), resource.id) for resource in known}
@@ -111,7 +111,7 @@ def _tagged(region: str, tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]:
-    """Yields the ARNs of the EC2 resources in a region that have the tags. Terminated machines are left out."""
+    """Yields the ARNs of the EC2 resources in a region that have the stack's tags. Terminated machines are left out."""
     ec2 = _client("ec2", region)
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     for kind, operation, members, id in _EC2:
@@ -131,8 +131,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # A role's name is no proof, because the name of another environment may begin with this environment's name.
-            # The role's tags decide whether it belongs to this environment.
+            # # The name of an IAM role does not show its environment, because one environment's name may begin with
+            # another's name. # The role's tags decide.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():

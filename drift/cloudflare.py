@@ -1,4 +1,4 @@
-"""Lists a stack's worker scripts and key-value namespaces on Cloudflare, and compares them with the state.
+"""Lists a stack's worker scripts and key-value namespaces on Cloudflare, and compares them with the Pulumi state.
 
 Worker scripts and namespaces have no tags. They belong to the stack if their names begin with the stack's prefix.
 """
@@ -18,7 +18,7 @@ _NAMESPACE = "cloudflare:index/workersKvNamespace:WorkersKvNamespace"
 
 
 def compare(state: State) -> Comparison:
-    """Compares the scripts and namespaces in Cloudflare accounts with those in the state.
+    """Compares the worker scripts and key-value namespaces in Cloudflare accounts with those in the Pulumi state.
 
     The state contains the IDs of the accounts. The Cloudflare client reads the API token from CLOUDFLARE_API_TOKEN.
     """

@@ -30,7 +30,7 @@ _BY_BUCKET = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 )
-# The pattern of the ID for each resource type, with the names of inputs in braces.
+# # The pattern of the cloud's ID for each resource type, with the names of inputs in braces.
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(_BY_NAME, "{name}"),
     **dict.fromkeys(_BY_BUCKET, "{bucket}"),
@@ -63,7 +63,7 @@ WITHOUT_TRACE = ("aws:acm/certificateValidation:CertificateValidation", "pulumi:
 
 
 def identifier(type_token: str, inputs: Inputs) -> str | None:
-    """Returns the ID of a resource with these inputs, or None if the cloud chooses the IDs of its type."""
+    """Returns the ID of a resource with these inputs, or None if the cloud chooses the IDs of the resource's type."""
     if type_token == "aws:route53/record:Record":  # noqa: S105  a type of resources
         parts = [inputs["zoneId"], inputs["name"], inputs["type"], inputs.get("setIdentifier", "")]
         return "_".join(part for part in parts if part)

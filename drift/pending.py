@@ -11,12 +11,14 @@ from typing import Any
 from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
 
 Json = dict[str, Any]
-# A function that yields the IDs of existing resources of a type with these inputs. It returns None for an unknown type.
+# # A function that yields the IDs of existing cloud resources of a type with these inputs. It returns None for an
+# unknown # type.
 Search = Callable[[str, Inputs], Iterable[str] | None]
 
 
 def adopt(deployment: Json, search: Search) -> list[str]:
-    """Removes the pending operations of a deployment, and adds a resource for each creation that may have succeeded.
+    """Removes the pending operations from a Pulumi state, and adds a resource for each creation that may have
+    succeeded.
 
     If an ID depends only on inputs, the function adds the resource without a search. `pulumi refresh` then removes the
     resource if it does not exist. Pending updates and deletions also need only `pulumi refresh`. For a resource of an
@@ -49,7 +51,7 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks the old resource with this URN for deletion, because the new resource replaces it."""
+    """Marks the old resource with this URN in the Pulumi state for deletion, because a new resource replaces it."""
     for each in resources:
         if each["urn"] == urn:
             each["delete"] = True

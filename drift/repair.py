@@ -1,4 +1,4 @@
-"""`python -m drift.repair`: corrects the state of a stack after an engine was killed."""
+"""`python -m drift.repair`: corrects the Pulumi state of a stack after the Pulumi engine was killed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def repair(
 
 
 def _state(stack: str) -> State:
-    """Returns the state of the stack. If the state has no resources, the project's name comes from Pulumi.yaml."""
+    """Returns the Pulumi state of the stack. If the state has no resources, the project's name comes from
+    Pulumi.yaml.
+    """
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     if exported["deployment"].get("resources"):
         return read(exported)

@@ -18,7 +18,9 @@ Found = Iterator[str]
 
 
 def found(type_token: str, inputs: Inputs) -> Found | None:
-    """Yields the IDs of the existing resources with these inputs. Returns None if there is no search for the type."""
+    """Yields the IDs of existing cloud resources with these inputs. Returns None if the module has no search for the
+    type.
+    """
     search = _SEARCHES.get(type_token)
     return search(inputs) if search else None
 

@@ -11,7 +11,7 @@ from drift import DriftError
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource in the state. `id` is the ID that the cloud gave it, and `outputs` are its properties."""
+    """A resource in the Pulumi state. `id` is the ID that the cloud gave it, and `outputs` are its properties."""
 
     urn: str
     type: str
@@ -64,7 +64,8 @@ def read(export: Any) -> State:
     resources = [
         Resource(each["urn"], each["type"], each["id"], each.get("outputs", {}))
         for each in found
-        # The stack only reads external resources. Another owner created them, so they do not have the stack's tags.
+        # # The stack only reads resources that are marked as external. Another owner created them, so they do not have
+        # the # stack's tags.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
     return State(tag_of(project), environment, resources)
