@@ -10,8 +10,9 @@ import boto3
 
 
 def setting(name: str) -> str:
-    """Returns a variable of the function's environment. The component that creates the function sets all of them.
-    Raises KeyError if the variable is missing."""
+    """Returns an environment variable of the Lambda function. The component that creates the function sets all
+    variables. Raises KeyError if the variable is missing.
+    """
     return os.environ[name]
 
 

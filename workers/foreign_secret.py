@@ -33,7 +33,7 @@ class SecretUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Credentials:
-    """Temporary credentials of an assumed role."""
+    """Temporary AWS credentials of an assumed role."""
 
     key_id: str
     secret_key: str = field(repr=False)
@@ -42,7 +42,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ForeignSecret:
-    """One secret, a JSON object in AWS Secrets Manager.
+    """One secret, a JSON object in AWS Secrets Manager, that a service on Google Cloud reads.
 
     `role` is the ARN of the only role that may read the secret, and the audience of identity tokens that assume it.
     """

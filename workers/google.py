@@ -16,7 +16,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # a token is replaced this long before it expires
+_EARLY_SECONDS = 120  # seconds before its expiry at which a token is replaced
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
@@ -25,7 +25,7 @@ class NoIdentity(Exception):
 
 
 class Identity:
-    """The service account that the service runs as. Any thread may call its methods."""
+    """The Google service account that the service runs as. Any thread may call its methods."""
 
     def __init__(self) -> None:
         # Google's own libraries read GCE_METADATA_HOST, too.
@@ -44,7 +44,9 @@ class Identity:
             return self._access
 
     def identity_token(self, audience: str) -> str:
-        """Returns an identity token for the audience, signed by Google and valid for an hour. Raises NoIdentity."""
+        """Returns an identity token for the audience. Google signs the token, which is valid for an hour. Raises
+        NoIdentity.
+        """
         return self._request(f"/identity?audience={quote(audience, safe='')}")
 
     def _request(self, path: str) -> str:

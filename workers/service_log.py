@@ -1,4 +1,4 @@
-"""Log lines of a service in the format that Cloud Logging reads: one JSON object per line, with a severity.
+"""Writes log lines of a service in the format that Cloud Logging reads: one JSON object per line, with a severity.
 
 Source: Cloud Run, "Writing structured logs".
 """
@@ -19,7 +19,9 @@ class _Structured(logging.Formatter):
 
 
 def structured() -> None:
-    """Configures logging so that the process writes all messages of level INFO or above as structured lines."""
+    """Configures logging so that the process writes all messages of level INFO or above as JSON lines for Cloud
+    Logging.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Structured())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

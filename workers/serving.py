@@ -16,12 +16,13 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def serve(application: Application, threads: int) -> None:
-    """Serves the application until the process ends. HOST is the address to listen on; by default the server listens on
-    all addresses, as Cloud Run requires."""
+    """Serves a WSGI application until the process ends. HOST is the address to listen on; by default the server listens
+    on all addresses, as Cloud Run requires.
+    """
     address = {"host": os.environ.get("HOST", "0.0.0.0"), "port": int(os.environ["PORT"])}  # noqa: S104
     cast(Any, waitress).serve(application, threads=threads, ident="", _quiet=True, **address)
 
 
 def serve_beside(application: Application) -> None:
-    """Serves the application in a background thread, which does not keep the process alive."""
+    """Serves a WSGI application in a background thread, which does not keep the process alive."""
     threading.Thread(target=serve, args=(application, 1), daemon=True).start()

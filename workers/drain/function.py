@@ -1,7 +1,7 @@
 """Lambda function of the outbox relay: one pass over the outbox, and the metrics that it reports to CloudWatch.
 
-A pass stops before the function's timeout and leaves the rest to the next pass, because a function that times out does
-not report why. The next pass may deliver a change again. A repeated delivery does no harm.
+A pass stops before the function's timeout and leaves other changes to the next pass, because a function that times out
+does not report why. The next pass may deliver a change again. A repeated delivery does no harm.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# Seconds after which a pass starts no further delivery. The current delivery may take as long again, if every request
-# takes its full timeout.
+# # Seconds after which a pass of the outbox relay starts no further delivery. The current delivery may take as long
+# again, # if every request takes its full timeout.
 PASS_SECONDS = 25.0
-# Timeouts of AWS requests. The SDK's default timeouts are longer than the function's.
+# # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
     for reason in report.delayed:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
-        _delivery.cache_clear()  # so that the next pass reads API tokens again, which may have been replaced
+        _delivery.cache_clear()  # the next pass reads API tokens again, because they may have been replaced
     counts = {
         "settled": report.delivered,
         "waiting": report.waiting,
@@ -83,7 +83,7 @@ def _metrics() -> CloudWatch:
 
 
 def _session() -> None:
-    """Applies the short timeouts to all AWS clients that are created afterwards."""
+    """Applies short timeouts to all AWS clients that the function creates afterwards."""
     session = botocore.session.get_session()
     session.set_default_client_config(_SHORT_TIMEOUTS)
     cast(Any, boto3).setup_default_session(botocore_session=session)

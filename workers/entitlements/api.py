@@ -17,7 +17,7 @@ from workers.entitlements.protocol import SIGNATURE_HEADER, DatabaseUnavailable
 
 
 class DynamoDb:
-    """The metadata table, with the reads that the metadata API needs."""
+    """Reads the metadata table on DynamoDB for the metadata API: tokens, and the items of feeds."""
 
     def token(self, digest: str) -> Record | None:
         key = {"pk": {"S": PARTITION}, "sk": {"S": digest}}
@@ -45,7 +45,7 @@ class DynamoDb:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-# This instance of the function keeps its rate limit and its feed document here between two calls.
+# # This instance of the Lambda function keeps its rate limit and its feed documents here between two invocations.
 endpoint = Endpoint()
 _database = DynamoDb()
 

@@ -27,10 +27,10 @@ class Database(Protocol):
 class Change:
     """One written row of the database, and the change's position in the change stream."""
 
-    commit: str  # RFC 3339
+    commit: str  # the time of the commit (RFC 3339)
     transaction: str
     sequence: str
-    kind: str  # INSERT, UPDATE, DELETE
+    kind: str  # INSERT, UPDATE or DELETE
     table: str
     keys: Mapping[str, Any]
     new: Mapping[str, Any]
@@ -50,7 +50,9 @@ class Child:
 
 @dataclass(frozen=True)
 class StreamRecords:
-    """The answer to a query of one partition: its changes, and the child partitions that replace it if it has ended."""
+    """The answer to a query of one change stream partition: its changes, and the child partitions that replace it if it
+    has ended.
+    """
 
     changes: Sequence[Change]
     children: Sequence[Child]
@@ -64,11 +66,13 @@ class ChangeStream:
         self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  no user sets the name
 
     def partitions(self, at: str) -> Sequence[Child]:
-        """Returns the partitions of the change stream that exist at a time (RFC 3339)."""
+        """Returns the partitions of the change stream that exist at the given time (RFC 3339)."""
         return self._query(None, at, at).children
 
     def read(self, token: str, start: str, end: str) -> StreamRecords:
-        """Returns the changes and children of a partition from `start` to `end` (RFC 3339), both included."""
+        """Returns the changes and child partitions of a change stream partition from `start` to `end` (RFC 3339), both
+        included.
+        """
         return self._query(token, start, end)
 
     def _query(self, token: str | None, start: str, end: str) -> StreamRecords:
@@ -100,7 +104,8 @@ def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:
 def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
     if record is None:
         return
-    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # queries accept UTC only in the form with Z
+    # Spanner's queries accept a UTC time only with a final Z
+    start = str(record["start_timestamp"]).replace("+00:00", "Z")
     for child in record["child_partitions"]:
         yield Child(child["token"], frozenset(child["parent_partition_tokens"]), start)
 

@@ -40,7 +40,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     try:
         written = _edge().update(records)
     except CloudflareError as error:
-        _edge.cache_clear()  # so that the next call reads the API token again, which may have been replaced
+        _edge.cache_clear()  # the next invocation reads the API token again, because it may have been replaced
         _log.warning("%s; %d changes will be retried", error, len(changes))
         return {"batchItemFailures": [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]}
     _log.info("%d changes, %d tokens written", len(changes), len(written))

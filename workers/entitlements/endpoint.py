@@ -1,4 +1,4 @@
-"""Answers the requests of the edge to the metadata API (protocol.py), on any cloud and database."""
+"""Answers the requests of the edge to the metadata API (protocol.py), for any cloud and database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.entitlements.revocations import revocations_feed
 
 
 class Endpoint:
-    """Answers requests to one instance of the metadata API, and keeps the instance's rate limit and feed document."""
+    """Answers requests to one instance of the metadata API, and keeps the instance's rate limit and feed documents."""
 
     def __init__(self, lookups: Lookups | None = None) -> None:
         self._lookups = lookups or Lookups()

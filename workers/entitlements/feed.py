@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contract.revocations import LIFETIME_SECONDS
 from workers.entitlements.protocol import Answer, Database, DatabaseUnavailable, refusal
 
-# How long an instance reuses a document that it has read, so that the number of reads does not grow with the number of
-# PoPs.
+# # How many seconds an instance reuses a feed document that it has read. The number of database reads then does not
+# grow # with the number of PoPs.
 REUSED_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Feed:
         self._document = ""
 
     def answer(self, database: Database, now: float) -> Answer:
-        """Returns the feed document. `now` is the current time in seconds since 1970."""
+        """Returns the response with the feed document. `now` is the current time in seconds since 1970."""
         try:
             with self._lock:
                 if now - self._read > REUSED_SECONDS:

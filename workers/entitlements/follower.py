@@ -20,7 +20,7 @@ from workers.entitlements.spanner import Row, Spanner, SpannerInvalidRequest
 
 ITEMS = "items"
 _SCAN = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk LIMIT 500"
-_SAVED_EVERY = 10.0  # seconds between saves while there are no changes
+_SAVED_EVERY = 10.0  # seconds between two saves of the position in the change stream, while there are no changes
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,8 @@ class Follower:
             for partition in [each for each in self._partitions.values() if not each.waits_for]:
                 self._advance(self._partitions, partition, now)
         except SpannerInvalidRequest as error:
-            # The saved position is older than the stream's retention, or the stream was deleted and created again.
+            # # The saved position is older than the change stream's retention, or the stream was deleted and created
+            # again.
             _log.error("%s: all tokens are sent again, and the stream is followed from the current time", error)
             self._positions.save((), list(self._partitions))
             self._partitions = None
@@ -133,6 +134,8 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns a child partition that no longer waits for the parent `ended`. Every parent reports its children."""
+    """Returns a child partition of the change stream that no longer waits for the parent `ended`. Every parent reports
+    its children.
+    """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

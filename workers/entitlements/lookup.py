@@ -1,4 +1,4 @@
-"""Look-ups of tokens by the edge, independent of cloud and database. The module does no I/O except through its
+"""Look-ups of client tokens by the edge, for any cloud and database. The module does no I/O except through its
 arguments.
 
 The HTTP status is 200 with the token's entry in the form of Workers KV, or 404 if there is no such token. The status is
@@ -41,14 +41,16 @@ class TokenBucket:
 
 
 class Lookups:
-    """The state of one instance of the metadata API: its rate limit, and the digests that it recently did not find."""
+    """The state of one instance of the metadata API: its rate limit, and the token digests that it recently did not
+    find.
+    """
 
     def __init__(self, bucket: TokenBucket | None = None) -> None:
         self._bucket = bucket or TokenBucket(RATE, BURST)
         self._negative: dict[str, float] = {}
 
     def answer(self, digest: str, find: Find, now: float) -> Answer:
-        """Answers a look-up. `find` looks up a digest, and `now` is in seconds since 1970."""
+        """Answers a look-up of a token. `find` looks up the token's digest, and `now` is in seconds since 1970."""
         if self._negative.get(digest, 0) > now:
             return refusal(404, "no such token")
         if not self._bucket.take(now):

@@ -8,12 +8,12 @@ from contract.edge_policies import BEFORE, PARTITION, feed_document
 from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
-# The edge may use a stale document for a day, because an old policy is better than none.
+# # The edge may use a stale feed document for a day, because an old edge policy is better than none.
 _USABLE_SECONDS = 86_400
 
 
 def policies_feed() -> Feed:
-    """Returns the feed for one instance of the metadata API."""
+    """Returns the feed of edge policies and advisory data sets for one instance of the metadata API."""
     return Feed(_document, _USABLE_SECONDS)
 
 

@@ -44,8 +44,9 @@ class Positions:
         return {token: Partition(token, frozenset(json.loads(waits_for)), at) for token, waits_for, at in rows}
 
     def save(self, kept: Iterable[Partition], gone: Iterable[str] = ()) -> None:
-        """Stores the partitions in `kept` and deletes those named in `gone`, in one commit. A repeated call does no
-        harm."""
+        """Stores the partitions in `kept` and deletes the partitions named in `gone`, in one commit. A repeated call
+        does no harm.
+        """
         rows = [[each.token, json.dumps(sorted(each.waits_for)), each.position] for each in kept]
         keys = [[token] for token in gone]
         mutations = list[Mapping[str, Any]]()

@@ -1,11 +1,11 @@
-"""The requests of the edge to the metadata API, and the answers, independent of cloud and database.
+"""The requests of the edge to the metadata API, and the answers, for any cloud and database.
 
     POST /   {"digest": "<sha256 hex>"}        a look-up of a token (lookup.py)
     POST /   {"feed": "<name>"}                a feed (revocations.py, policies.py)
     x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
 
-The status is 403 for an invalid signature, and 400 for a body in any other form. The status is 503 if the database
-does not answer. The digest is in the body, because URLs are often logged.
+The status is 403 for an invalid signature, and 400 for a body in any other form. The status is 503 if the database does
+not answer. The digest is in the body, because URLs are often logged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from contract.tokens import Record
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
-SIGNATURE_SECONDS = 60  # how long a signature is valid, including differences between clocks
+SIGNATURE_SECONDS = 60  # seconds for which a request's signature is valid, including differences between clocks
 
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
@@ -31,14 +31,18 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(Protocol):
-    """The metadata database. Each read sees all earlier commits. The methods raise DatabaseUnavailable."""
+    """The metadata database, as far as the metadata API reads it. Each read sees all earlier commits. The methods raise
+    DatabaseUnavailable.
+    """
 
     def token(self, digest: str) -> Record | None:
-        """Returns the record of a token, or None if there is none. Raises MalformedRecord."""
+        """Returns the record of the token with this digest, or None if there is none. Raises MalformedRecord."""
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns the documents, as JSON texts, of the items of a partition whose names sort after a name."""
+        """Returns the documents of a partition's items, as JSON texts, for items whose names sort after the
+        given name.
+        """
         ...
 
 
@@ -64,7 +68,7 @@ def signed(signature: str, body: str, key: str, now: float) -> bool:
 
 
 def fields(body: str) -> Mapping[str, Any]:
-    """Returns the fields of a request's body. The result is empty if the body is not a JSON object."""
+    """Returns the fields of a JSON request body. The result is empty if the body is not a JSON object."""
     try:
         given: Any = json.loads(body)
     except ValueError:

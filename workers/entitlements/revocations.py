@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def revocations_feed() -> Feed:
-    """Returns the feed for one instance of the metadata API.
+    """Returns the feed of revocations for one instance of the metadata API.
 
     A stale document still contains revocations that the key-value store may not show yet. The edge computes the age of
     a document from the time in it.
