@@ -56,7 +56,7 @@ def _delegation(domain: str, lookup: Lookup) -> Iterator[Finding]:
 
 
 def _issuers(domain: str, lookup: Lookup) -> Iterator[Finding]:
-    """Yields findings about the CAA records of the domain.
+    """Yields findings about the CAA records of the clients' domain.
 
     If the domain has no CAA records, the records of the closest parent domain that has any apply (RFC 8659, section 3).
     """

@@ -1,4 +1,4 @@
-"""The result of one check of an account."""
+"""The result of one check of a cloud account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. `subject` names the checked setting or resource, and `found` its state.
+    """The result of one check of a cloud account. `subject` names the checked setting or resource, and `found` its
+    state.
 
     `fix` is the step that corrects a problem. It is empty if there is no problem.
     """

@@ -59,7 +59,7 @@ def run(names: Names, zone: ZoneName = "", domain: Domain = "", record: Record =
 
 
 def _run(name: str, zone: str, domain: str, recorded: Path | None) -> bool:
-    """Runs a probe and prints a line for each fact. Returns whether all facts hold."""
+    """Runs a probe and prints a line for each fact that it checks. Returns whether all facts hold."""
     run = secrets.token_hex(4)
     recording = Recording(run)
     with ExitStack() as cleanup:

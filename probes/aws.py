@@ -37,7 +37,7 @@ class AwsAccount:
         return made
 
     def name(self, kind: str) -> str:
-        """Returns a name for a resource of the kind `kind`. Another run of the probe gets a different name."""
+        """Returns a name for an AWS resource, which contains `kind`. Another run of the probe gets a different name."""
         return f"artifact-edge-probe-{self._run}-{kind}"
 
     def later(self, remove: Callable[..., Any], **arguments: Any) -> None:

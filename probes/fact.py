@@ -1,4 +1,4 @@
-"""The types of a probe and of its results."""
+"""The types of a probe, which checks documented facts of a cloud, and of its results."""
 
 from __future__ import annotations
 

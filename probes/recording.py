@@ -25,7 +25,7 @@ _REPLACED = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
 )
-# Fields with a different value in each response, and fields that may have a secret.
+# # Fields of responses with a different value in each response, and fields that may have a secret.
 _DROPPED = re.compile(
     r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"
 )
@@ -85,7 +85,7 @@ class Recording:
 
 
 def read(file: Path) -> list[Answer]:
-    """Returns the responses in a recording's file."""
+    """Returns the responses in the file of a recording."""
     return [Answer(**answer) for answer in json.loads(file.read_text())["answers"]]
 
 

@@ -61,7 +61,9 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def deploy(self, source: str, cache: Mapping[str, bool], *, cross_version: bool) -> None:
-        """Deploys a worker script. `cache` says for each entrypoint whether Workers Cache stores its responses."""
+        """Deploys a worker script to Cloudflare. `cache` says for each entrypoint whether Workers Cache stores its
+        responses.
+        """
         self.api.workers.scripts.update(
             self.name,
             account_id=self.account,
@@ -75,7 +77,7 @@ class Zone:
         )
 
     def send(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """Sends a request to the deployed script, and records and returns the response."""
+        """Sends a request to the deployed worker script. Records and returns the response."""
         answer = self._http.request(method, f"https://{self._host}{path}", headers=dict(headers or {}))
         self._recording.add(f"{method} {path}", answer.status_code, "", answer.headers, None)
         return answer
