@@ -27,7 +27,7 @@ _READS_WITHOUT_RESOURCE = (
     "tag:GetResources",
 )
 
-# The secrets that a deployment renews, because they contain certificates.
+# # The names of the secrets that a deployment renews, because they contain certificates.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when
@@ -191,7 +191,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
 
 
 def boundary_name(environment: str) -> str:
-    """Returns the name of the IAM policy that is the permissions boundary of an environment's roles."""
+    """Returns the name of the IAM policy that serves as the permissions boundary of an environment's roles."""
     return f"artifact-edge-bootstrap-{environment}-boundary"
 
 

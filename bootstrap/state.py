@@ -20,14 +20,16 @@ _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
 @dataclass(frozen=True)
 class StateArgs:
-    """Arguments of the component that stores Pulumi's state. `bucket` must be a name that no other AWS account uses."""
+    """Arguments of the component that stores Pulumi's state. `bucket` must be a bucket name that no other AWS account
+    uses.
+    """
 
     bucket: str
     region: str
 
 
 class State(pulumi.ComponentResource):
-    """A versioned bucket for Pulumi's state, and its encryption key, which is also the stacks' secrets provider."""
+    """A versioned S3 bucket for Pulumi's state, and its encryption key, which is also the stacks' secrets provider."""
 
     key_arn: pulumi.Output[str]
     alias: str

@@ -39,7 +39,9 @@ class Planned:
 
 
 def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
-    """Previews an existing stack. `options` are further options of the engine, such as those of `policies_of`."""
+    """Previews an existing Pulumi stack. `options` are further options of the engine, such as those of
+    `policies_of`.
+    """
     log = sandbox.clouds.path("events.json")
     log.unlink(missing_ok=True)
     printed = ("--json", "--show-sames", "--event-log", str(log))
@@ -75,7 +77,7 @@ def _events(log: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields each error message of a preview once, without the summary "preview failed"."""
+    """Yields each error message of a Pulumi preview once, without the summary "preview failed"."""
     said = {"preview failed"}
     for event in events:
         diagnostic: Mapping[str, str] = event.get("diagnosticEvent") or {"severity": "none", "message": ""}
