@@ -35,19 +35,19 @@ _SCHEMA = """
         shard INTEGER, package TEXT, id TEXT, modified TEXT, text TEXT, PRIMARY KEY (shard, package, id)
     ) WITHOUT ROWID
 """
-# Of two records with one ID, the one that was modified last is kept.
+# # Of two OSV records with one ID, the data set keeps the one that was modified last.
 _INSERT = """
     INSERT INTO advisories VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# The numbers of packages, of advisories, and of advisories about malware, by ecosystem.
+# # The numbers of packages, of all advisories, and of advisories about malware, for each ecosystem.
 Counts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class Index:
-    """The index of a data set, as an object to write."""
+    """The index of an advisory data set, as an object to write to the origin."""
 
     blob: Blob
     counts: Counts
@@ -58,7 +58,7 @@ class Index:
 
 
 class DataSet:
-    """A data set in the making. `file` is the path of the temporary database."""
+    """An advisory data set in the making. `file` is the path of the temporary database."""
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file)
@@ -74,7 +74,7 @@ class DataSet:
         self._database.executemany(_INSERT, rows)
 
     def shards(self) -> Iterator[Blob]:
-        """Yields the shards that hold packages, one at a time."""
+        """Yields the data set's shards that contain packages, one at a time."""
         self._database.commit()
         rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")
         for number, of_shard in groupby(rows, key=lambda row: row[0]):
@@ -88,7 +88,7 @@ class DataSet:
             yield Blob(shard_key(digest), body, _JSON, digest)
 
     def index(self) -> Index:
-        """Returns the index. All shards must have been read before."""
+        """Returns the index of the advisory data set. All shards must have been read before."""
         (number,) = self._database.execute("SELECT COUNT(DISTINCT package) FROM advisories").fetchone()
         known, counts = PackageFilter(number), dict[str, Counter[str]]()
         rows = self._database.execute(
@@ -107,7 +107,7 @@ class DataSet:
 
 
 def compiled(advisories: Sequence[Advisory]) -> dict[str, Any]:
-    """Returns the advisories of one package in the form of a shard.
+    """Returns the advisories of one package in the form that a shard of the data set stores.
 
     An advisory without a stated severity gets the one of another advisory about the same vulnerability.
     """

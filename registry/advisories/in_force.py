@@ -29,7 +29,7 @@ _KEPT = 0.9
 
 @dataclass(frozen=True)
 class InForce:
-    """A data set in force. `at` is the time of the import (ISO 8601, UTC)."""
+    """An advisory data set in force. `at` is the time of the import (ISO 8601, UTC)."""
 
     digest: str
     counts: Counts
@@ -39,7 +39,7 @@ class InForce:
 
 @dataclass(frozen=True)
 class Imported:
-    """The data set in force after an import. `new` is false if the data set was in force before.
+    """The advisory data set in force after an import. `new` is false if the data set was in force before.
 
     `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
     """
@@ -51,7 +51,7 @@ class Imported:
 
 
 def current(target: Target) -> InForce | None:
-    """Returns the data set in force, or None if there was never one."""
+    """Returns the advisory data set in force, or None if there was never one."""
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:
         return None
@@ -61,7 +61,7 @@ def current(target: Target) -> InForce | None:
 
 
 def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
-    """Puts a data set in force.
+    """Puts an advisory data set in force.
 
     Raises RegistryError without `fewer` if an ecosystem loses more than a tenth of its advisories. Also raises
     RegistryError if another operator imports at the same time.
@@ -80,7 +80,7 @@ def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
 
 
 def _write(target: Target, shards: Iterator[Blob]) -> None:
-    """Writes the shards that the origin does not have yet, with only a few of them in memory."""
+    """Writes the data set's shards that the origin does not have yet, with only a few of them in memory."""
     with ThreadPoolExecutor(_WRITTEN_AT_ONCE) as pool:
         while some := list(islice(shards, _WRITTEN_AT_ONCE)):
             list(pool.map(target.origin.create, some))

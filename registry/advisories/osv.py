@@ -17,7 +17,7 @@ from registry.advisories.severity import Level, level
 
 # OSV's names of the ecosystems whose packages the registry serves.
 ECOSYSTEMS: dict[str, Ecosystem] = {"npm": "npm", "PyPI": "pypi"}
-# Records of malware have this prefix (OSV schema, "id, modified fields").
+# # The IDs of OSV records about malware begin with this prefix (OSV schema, "id, modified fields").
 _MALWARE = "MAL-"
 _KINDS: tuple[Kind, ...] = ("introduced", "fixed", "last_affected", "limit")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
@@ -43,7 +43,7 @@ class _Range(_Part):
 
 
 class _Affected(_Part):
-    # GitHub's records of CVEs without a package leave `package` out.
+    # # GitHub's OSV records of CVEs that concern no package leave `package` out.
     package: _Package | None = None
     severity: Sequence[_Severity] = ()
     ranges: Sequence[_Range] = ()
@@ -64,7 +64,7 @@ class _Record(_Part):
 
 @dataclass(frozen=True)
 class Advisory:
-    """What one record states about one package. `name` is the package's canonical name, in small letters."""
+    """What one OSV record states about one package. `name` is the package's canonical name, in small letters."""
 
     ecosystem: Ecosystem
     name: str
@@ -81,13 +81,15 @@ class Advisory:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A record that is left out on purpose. `reason` is the same for all records of the kind."""
+    """An OSV record that the import leaves out on purpose. `reason` is the same for all records that are left out for
+    one cause.
+    """
 
     reason: str
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory from its text."""
+    """Returns the advisory that is stored as a JSON text."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

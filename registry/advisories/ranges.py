@@ -19,10 +19,10 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of positions: its first and its last one. A span without a last position has no end.
+# # A span of affected versions: its first and its last position. A span without a last position has no end.
 Span = Sequence[int]
-# A change of the state along the versions: the kind, and the version. The version `0` of an introduction comes before
-# all versions, and the version `*` of a limit after all.
+# # An event of a version range, which begins or ends the affected versions: its kind, and its version. The version `0`
+# of # an introduction comes before all versions, and the version `*` of a limit after all.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"
@@ -30,12 +30,12 @@ _LARGEST_NUMBER = 2**53 - 1  # npm accepts only numbers that JavaScript represen
 
 
 class InvalidRange(Exception):
-    """Raised for a range that cannot be evaluated. The message names the event and the reason."""
+    """Raised for a version range that cannot be evaluated. The message names the event and the reason."""
 
 
 @total_ordering
 class NpmVersion:
-    """An npm version, ordered as semantic versions are. `text` is the version in its full form without a build."""
+    """An npm version, ordered as semantic versions are. `text` is the full version without build metadata."""
 
     def __init__(self, text: str) -> None:
         self._version = semver.Version.parse(text, optional_minor_and_patch=True).replace(build=None)
@@ -58,7 +58,7 @@ _VERSIONS: Mapping[Ecosystem, Callable[[str], Any]] = {"npm": NpmVersion, "pypi"
 
 
 def parsed(ecosystem: Ecosystem, text: str) -> Any:
-    """Returns a version that can be compared with others of the ecosystem, or None for a text that is no version."""
+    """Returns a version that can be compared with others of its ecosystem, or None for a text that is no version."""
     try:
         return _VERSIONS[ecosystem](text)
     except (ValueError, TypeError, InvalidVersion):
@@ -71,14 +71,16 @@ def text_of(version: Any) -> str:
 
 @dataclass(frozen=True)
 class Affected:
-    """The versions of a package that an advisory affects: those in one of the ranges, and those in the list."""
+    """The versions of a package that an advisory affects: the versions in a range, and the listed versions."""
 
     ranges: Sequence[Sequence[Event]]
     versions: Sequence[str]
 
 
 def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
-    """Returns the events of a range. Raises InvalidRange for a range that the schema does not allow."""
+    """Returns the events of a version range in an OSV record. Raises InvalidRange for a range that the schema does not
+    allow.
+    """
     if not any(kind == "introduced" for kind, _ in events):
         raise InvalidRange("events: no event has `introduced`")
     if {"fixed", "last_affected"} <= {kind for kind, _ in events}:
@@ -90,7 +92,7 @@ def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
 
 
 class Bounds:
-    """The sorted bounds of one package."""
+    """The sorted bounds of one package: the versions at which some advisory begins or ends to apply."""
 
     def __init__(self, ecosystem: Ecosystem, affected: Iterable[Affected]) -> None:
         self._ecosystem: Ecosystem = ecosystem
@@ -103,7 +105,7 @@ class Bounds:
         return [text_of(version) for version in self._sorted]
 
     def spans(self, affected: Affected) -> list[Span]:
-        """Returns the positions of the affected versions: spans in their order, with gaps between them.
+        """Returns the positions of the affected versions: spans in ascending order, with gaps between them.
 
         The result leaves out listed versions that are no versions of the ecosystem, because the registry does not
         publish them.
@@ -116,7 +118,7 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version that is one of the bounds."""
+        """Returns the position of a version that is one of the package's bounds."""
         return self._positions[parsed(self._ecosystem, text)]
 
     def _versions_in(self, affected: Affected) -> Iterable[Any]:
@@ -138,7 +140,7 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of an event's version, or None for a limit without an end."""
+        """Returns the position of the version in a range event, or None for a limit without an end."""
         kind, text = event
         if _is_special(kind, text):
             return 0 if kind == "introduced" else None
@@ -146,7 +148,7 @@ class Bounds:
 
 
 def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
-    """Returns the same affected versions, without the listed ones that are in a range, and without invalid ones.
+    """Returns the same affected versions without the listed versions that are in a range, and without invalid versions.
 
     Public databases list each version in a range of Python versions, and so most bounds would be superfluous.
     """
@@ -173,7 +175,7 @@ def _cut(first: int, last: int | None, limit: int | None) -> Iterable[tuple[int,
 
 
 def _joined(spans: Iterable[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    """Joins spans that overlap or follow each other without a gap."""
+    """Joins spans of affected versions that overlap or follow each other without a gap."""
     joined: list[tuple[int, int | None]] = []
     for first, last in sorted(spans, key=lambda span: span[0]):
         if joined and (joined[-1][1] is None or first <= joined[-1][1] + 1):

@@ -1,4 +1,4 @@
-"""Determines how severe an advisory is: from the database's own word, or from its CVSS vectors of version 3.
+"""Determines how severe an advisory is: from the level that the database states, or from CVSS vectors of version 3.
 
 Sources: FIRST, "CVSS v3.1: Specification Document", sections 5 (levels), 7.1 and 7.4 (base score) and appendix A
 (rounding); GitHub's advisory database, which writes `database_specific.severity`.
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-# Malware is above all levels of vulnerabilities. `unknown` is the level of a record without any statement.
+# # The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of a
+# record # that states no severity.
 Level = Literal["malware", "critical", "high", "medium", "low", "unknown"]
 SEVERITIES: Sequence[Level] = ("critical", "high", "medium", "low")
 
@@ -34,9 +35,10 @@ _PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.6
 
 
 def level(words: Iterable[object], vectors: Iterable[str]) -> Level:
-    """Returns the level of a vulnerability. The database's own words take precedence over the vectors.
+    """Returns the severity level of a vulnerability. A level that the database states takes precedence over the
+    vectors.
 
-    The result is `unknown` if no word is known and no vector is one of CVSS 3.0 or 3.1.
+    The result is `unknown` if no stated level is known and no vector is one of CVSS 3.0 or 3.1.
     """
     stated: list[Level] = [_WORDS[word.upper()] for word in words if isinstance(word, str) and word.upper() in _WORDS]
     if stated:
@@ -73,7 +75,7 @@ def base_score(vector: str) -> float | None:
 
 
 def _rounded_up(score: float) -> float:
-    """Rounds up to one decimal, without the errors of floating-point numbers."""
+    """Rounds a CVSS score up to one decimal, without the errors of floating-point numbers."""
     whole = round(score * 100_000)
     return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from registry import RegistryError
 
 _SUFFIX = ".json"
-_MOST_BYTES = 16 * 1024 * 1024  # the largest records in public databases have some 100 KB
+_MOST_BYTES = 16 * 1024 * 1024  # the largest OSV records in public databases have some 100 KB
 
 
 @dataclass(frozen=True)
 class Record:
-    """The text of one record. `title` is its file, or the archive and the file in it. `error` is set without a text."""
+    """The text of one OSV record. `title` is its file, or the archive and the file in it. `error` is set without a
+    text.
+    """
 
     title: str
     text: bytes = b""
@@ -24,7 +26,7 @@ class Record:
 
 
 def records(source: Path) -> Iterator[Record]:
-    """Yields the records in a zip archive or below a directory: each file whose name ends in .json.
+    """Yields the OSV records in a zip archive or below a directory: each file whose name ends in .json.
 
     Raises RegistryError for a source that is neither an archive nor a directory, or that holds no record.
     """

@@ -2,7 +2,8 @@
 
 The edge worker accepts each text that this module accepts (workers/edge/src/policy.ts).
 
-Each function returns the text unchanged, and raises ValueError with a message that says which texts are valid.
+Each function returns the text of a condition unchanged, and raises ValueError with a message that says which texts are
+valid.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, Specifier
 
-# The longest texts in a condition. They limit the time that the worker needs to evaluate a rule.
+# # The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a
+# rule.
 MOST_RANGE_CHARACTERS = 256
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# A number of 16 digits or more. npm accepts only numbers that JavaScript represents exactly.
+# # A number of 16 digits or more in a version. npm accepts only numbers that JavaScript represents exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")

@@ -17,9 +17,9 @@ from registry import RegistryError
 from registry.edge_policy import conditions
 from registry.edge_policy.experiments import Experiment, Variant, check_together
 
-# The version of the document's format. The edge worker ignores a document with another version.
+# # The format version of an edge policy's document. The edge worker ignores a document with another version.
 FORMAT = 1
-# Limits that keep a document within the item size of the metadata database, and make evaluation at the edge fast.
+# # Limits that keep an edge policy's document within the item size of the metadata database, and make evaluation fast.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
 _HOW = "docs/edge-policy.md describes the rules"
@@ -29,7 +29,9 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Rule(BaseModel):
-    """A rule matches when all its conditions hold. The rule then allows or denies the version."""
+    """One rule of an edge policy. The rule matches when all its conditions hold, and then allows or denies
+    the version.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -104,7 +106,9 @@ class Rule(BaseModel):
         return self
 
     def covers(self, other: Rule) -> bool:
-        """Returns whether this rule has no conditions except `packages`, and names all packages of the rule `other`."""
+        """Returns whether this rule matches all versions that the rule `other` can match: its only condition is
+        `packages`, and it names all packages of `other`.
+        """
         conditions = (self.versions, self.tags, self.digests, self.younger_than_days)
         if any(condition is not None for condition in conditions) or self.ecosystem not in (None, other.ecosystem):
             return False
@@ -112,7 +116,7 @@ class Rule(BaseModel):
 
 
 def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Checks each text of a list. The message of a ValueError begins with the invalid text."""
+    """Checks each text in a list of conditions. The message of a ValueError begins with the invalid text."""
     for text in texts:
         try:
             check(text)
@@ -185,7 +189,7 @@ def schema() -> str:
 
 
 def parsed(text: str, source: str) -> Policy:
-    """Returns the policy in a JSON text. Raises RegistryError that names each mistake's rule, value and remedy."""
+    """Returns the edge policy in a JSON text. Raises RegistryError that names each mistake's rule, value and remedy."""
     if len(text.encode()) > MOST_BYTES:
         raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")
     try:
@@ -208,7 +212,9 @@ def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _line(detail: Mapping[str, Any], given: Any) -> str:
-    """Returns the message for one mistake: the rule or experiment, the field, the value, and what is accepted."""
+    """Returns the message for one mistake in an edge policy: the rule or experiment, the field, the value, and what is
+    accepted.
+    """
     location = list(cast(Sequence[str | int], detail["loc"]))
     where, described = "", "a policy"
     model: type[BaseModel] = Policy

@@ -13,7 +13,7 @@ from registry.target import Target
 
 
 def update(target: Target) -> str:
-    """Writes the digests of the latest policies and data sets to the entry.
+    """Writes the digests of the latest edge policies and advisory data sets to the entry in Workers KV.
 
     Returns the reason of a failure, or an empty text. A failure raises no error, because the change is committed
     already. Repeats the write until the digests in the database have not changed during a write.

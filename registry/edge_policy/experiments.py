@@ -23,7 +23,9 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """A variant has a share of the experiment's subjects by its weight. Fields that it does not set stay as usual."""
+    """A variant of an experiment. Its weight sets the share of subjects that get the variant. The edge uses its usual
+    value for each field that the variant does not set.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,7 +71,7 @@ class Variant(BaseModel):
 
     @property
     def flags(self) -> set[str]:
-        """The names of the fields that this variant sets."""
+        """The names of the fields that this variant of an experiment sets."""
         return {name for name in _FLAGS if getattr(self, name) is not None}
 
 
@@ -125,7 +127,7 @@ class Experiment(BaseModel):
 
     @property
     def seed(self) -> str:
-        """The salt, or the name if there is no salt."""
+        """The experiment's salt, or the experiment's name if there is no salt."""
         return self.salt if self.salt is not None else self.name
 
 

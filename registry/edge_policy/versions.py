@@ -23,7 +23,7 @@ from registry.edge_policy.document import Policy, parsed
 from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
-# The partition of the metadata database with one item for each version.
+# # The partition of the metadata database with one item for each version of the edge policy.
 VERSIONS = "edge-policy-versions"
 
 
@@ -46,7 +46,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Changed:
-    """The version in force after a command. `new` is false if the policy was in force before the command.
+    """The version of the edge policy in force after a command. `new` is false if the policy was in force before the
+    command.
 
     `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
     """
