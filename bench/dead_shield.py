@@ -66,7 +66,9 @@ class Bench:
         self._made = 0
 
     def install(self, *, dead: bool) -> list[float]:
-        """Runs an install. Returns the durations of all its requests in seconds, followed by the install's duration."""
+        """Simulates an install. Returns the durations of all its requests in seconds, followed by the install's
+        duration.
+        """
         waves = [self._keys(_PACKAGES) for _ in range(2)]
         for key in (key for wave in waves for key in wave):
             caching = "public, max-age=31536000, immutable"

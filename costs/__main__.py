@@ -1,4 +1,6 @@
-"""`python -m costs PLAN…`: estimates what the stacks in the given Pulumi plans or states cost a month."""
+"""`python -m costs PLAN…`: estimates what the stacks in the given Pulumi plans or states cost a month, at
+list prices.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixed monthly charges of a cloud resource, for each resource type."""
+"""Computes the fixed monthly charges of a cloud resource, for each resource type."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ class Stack:
         return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
 
     def kill(self, operation: str, writes: int) -> None:
-        """Starts a Pulumi operation. After `writes` writes of the state, kills the engine and its child processes."""
+        """Starts a Pulumi operation. After `writes` writes of the Pulumi state, kills the engine and its child
+        processes.
+        """
         engine = self._started(operation, writes)
         program = _children(engine.pid)
         engine.kill()
@@ -68,7 +70,7 @@ class Stack:
         engine.wait()
 
     def interrupt(self, operation: str, writes: int, *, times: int) -> str:
-        """Starts a Pulumi operation, and interrupts it after `writes` writes of the state.
+        """Starts a Pulumi operation, and interrupts it after `writes` writes of the Pulumi state.
 
         The engine gets `times` interrupts, as from Ctrl-C. Returns the output of the Pulumi engine.
         """
@@ -131,7 +133,7 @@ def stack() -> Iterator[Stack]:
 
 
 def moments(number: int) -> tuple[int, int]:
-    """Chooses when the test with this number kills `up` and `destroy`.
+    """Chooses the moments at which the test with this number kills `pulumi up` and `pulumi destroy`.
 
     Each moment is a count of writes of the Pulumi state. Returns the count for `up` and the count for `destroy`.
     """

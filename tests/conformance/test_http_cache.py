@@ -72,7 +72,7 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class SuiteProxy:
-    """Forwards requests from the test suite's client to the shield, and from the shield to the suite's server.
+    """Forwards requests from the conformance suite's client to the shield, and from the shield to the suite's server.
 
     The shield removes the suite's own header fields, so this proxy passes them from the client to the server without
     the shield.
@@ -81,7 +81,8 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        self._last: dict[str, dict[str, str]] = {}  # the suite's header fields in each test's last request
+        # the header fields of the conformance suite in each test's last request
+        self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
         connection = http.client.HTTPConnection("localhost", self._suite_port, timeout=60)
@@ -95,12 +96,12 @@ class SuiteProxy:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Answers an origin request of the shield with the response of the suite's server."""
+        """Answers a shield's origin request with the response of the conformance suite's server."""
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:
             status, answer, body = self.to_suite(method, f"/{key}", given)
-        except (OSError, http.client.HTTPException):  # some tests close the connection
+        except (OSError, http.client.HTTPException):  # some tests of the suite close the connection
             return 502, {}, b""
         carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}
         return status, {**answer, **_lifetime(answer), _CARRIER: json.dumps(carried)}, body
@@ -159,7 +160,7 @@ def _front(suite_proxy: SuiteProxy) -> Generator[str]:
                     status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
-            except (OSError, http.client.HTTPException) as error:  # some tests close the connection
+            except (OSError, http.client.HTTPException) as error:  # some tests of the suite close the connection
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)
             for name, value in headers.items():
@@ -201,7 +202,9 @@ def _suite_server(package: Path, port: int) -> Generator[None]:
 
 
 def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
-    """Runs the suite. Returns its groups of tests, and for each test True or the name and message of the failure."""
+    """Runs the conformance suite. Returns its groups of tests, and for each test True or the name and message of the
+    failure.
+    """
     shutil.copy(Path(__file__).with_name("http_cache.mjs"), package / "run.mjs")
     command = ["node", "--no-warnings", "run.mjs", base]
     done = subprocess.run(command, cwd=package, stdout=subprocess.PIPE, text=True, check=True)

@@ -22,7 +22,9 @@ def semver(*events: dict[str, str], kind: str = "SEMVER") -> dict[str, Any]:
 
 
 def malware(id: str, ecosystem: str, name: str, *versions: str) -> dict[str, Any]:
-    """Returns a record as the OpenSSF publishes it: with all versions affected, or with a list of versions."""
+    """Returns an OSV record about malware as the OpenSSF publishes it: with all versions affected, or with a list of
+    versions.
+    """
     if versions:
         return record(id, package(ecosystem, name, versions=list(versions)), summary=f"Malicious code in {name}")
     return record(id, package(ecosystem, name, ranges=[semver({"introduced": "0"})]), aliases=["GHSA-1111-2222-3333"])
@@ -36,7 +38,9 @@ def github(id: str, name: str, severity: str, *events: dict[str, str]) -> dict[s
 
 
 def pypa(id: str, name: str, *events: dict[str, str], **more: Any) -> dict[str, Any]:
-    """Returns a record as PyPA publishes it: a range of the ecosystem, the list of its versions, and a range of git."""
+    """Returns an OSV record as PyPA publishes it: a range of the ecosystem, the list of its versions, and a range of
+    git.
+    """
     commits = {
         "type": "GIT",
         "repo": "https://git.example/project",

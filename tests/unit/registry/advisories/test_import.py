@@ -42,7 +42,7 @@ def imported(network: Network, directory: Path, *found: dict[str, Any]) -> Resul
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the data sets that the feed of the metadata API names to the edge."""
+    """Returns the digests of the advisory data sets that the feed of the metadata API names to the edge."""
 
     class Database:
         def token(self, digest: str) -> None: ...
@@ -54,7 +54,7 @@ def named(network: Network) -> list[str]:
 
 
 def packages(network: Network) -> dict[str, Any]:
-    """Returns the packages in the data set in force, read from the objects that the edge reads."""
+    """Returns the packages in the advisory data set in force, read from the objects that the edge reads."""
     index = network.json(f"advisories/{named(network)[0]}.json")
     found: dict[str, Any] = {}
     for digest in filter(None, index["shards"]):
