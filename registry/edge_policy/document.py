@@ -29,9 +29,7 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Rule(BaseModel):
-    """One rule of an edge policy. The rule matches when all its conditions hold, and then allows or denies
-    the version.
-    """
+    """A rule matches when all its conditions hold. The rule then allows or denies the version."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -23,9 +23,7 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """A variant of an experiment. Its weight sets the share of subjects that get the variant. The edge uses its usual
-    value for each field that the variant does not set.
-    """
+    """A variant has a share of the experiment's subjects by its weight. Fields that it does not set stay as usual."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
