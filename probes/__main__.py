@@ -15,14 +15,14 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import Cloudflare, CloudflareError
 
-from probes import accounts, s3, workers
+from probes import accounts, client_certificates, dynamodb, s3, workers
 from probes.aws import AwsAccount
 from probes.fact import Fact, Probe
 from probes.recording import DIRECTORY, Recording
 from probes.zone import Zone, ZoneError
 
-ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in (*s3.PROBES, *accounts.PROBES)}
-ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in workers.PROBES}
+ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in (*s3.PROBES, *dynamodb.PROBES, *accounts.PROBES)}
+ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in (*workers.PROBES, *client_certificates.PROBES)}
 _TIMEOUT_SECONDS = 30.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)

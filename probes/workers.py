@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,8 +13,10 @@ from probes.fact import Fact, Probe
 from probes.zone import Zone
 
 _SCRIPT = Path(__file__).with_name("workers_cache.js")
-_ENTRYPOINTS = {"default": False, "Cached": True}
+_ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 _KEYS_AT_ONCE = 100
+_SIMULTANEOUS = 5
+_DELAY_MILLISECONDS = 500  # the misses arrive while the cached entrypoint still waits
 
 
 def _workers_cache(zone: Zone) -> Iterator[Fact]:
@@ -24,6 +27,12 @@ def _workers_cache(zone: Zone) -> Iterator[Fact]:
     first, second = zone.send("/same"), zone.send("/same", headers={"x-probe-host": "another"})
     yield _fact("the cached entrypoint is called once for two requests of a path", _is_same(first, second), second)
     yield _fact("clients see no Cache-Tag", "cache-tag" not in zone.send("/tagged?cache-tag=a").headers, second)
+    with ThreadPoolExecutor(_SIMULTANEOUS) as pool:
+        misses = list(pool.map(zone.send, [f"/slow?x-delay={_DELAY_MILLISECONDS}"] * _SIMULTANEOUS))
+    are_one = all(_is_same(misses[0], miss) for miss in misses)
+    yield _fact("simultaneous misses of a path are one call of the cached entrypoint", are_one, misses[-1])
+    methods = [zone.send("/method") for _ in range(2)]
+    yield _fact("calls of other methods than fetch() bypass the cache", methods[0].text != methods[1].text, methods[1])
     yield from _ranges(zone)
     yield from _not_stored(zone)
     lasting = [zone.send("/silent?cache-control=") for _ in range(2)]
@@ -64,7 +73,13 @@ def _not_stored(zone: Zone) -> Iterator[Fact]:
 def _purges(zone: Zone) -> Iterator[Fact]:
     path = "/purged?cache-tag=Some-Tag"
     before, kept = zone.send(path), zone.send("/kept?cache-tag=other-tag")
-    zone.send("/purge?tag=some-tag", "POST")
+    zone.send("/purge?tag=some-tag&entrypoint=Other", "POST")
+    other = zone.send(path)
+    yield _fact("a purge of another entrypoint removes nothing", _is_same(before, other), other)
+    zone.purge(path)
+    other = zone.send(path)
+    yield _fact("a purge of the zone removes nothing from Workers Cache", _is_same(before, other), other)
+    zone.send("/purge?tag=some-tag&entrypoint=Cached", "POST")
     after = zone.send(path)
     yield _fact("a purge removes the responses with the tag, in any case", not _is_same(before, after), after)
     yield _fact("a purge keeps other responses", _is_same(kept, again := zone.send("/kept?cache-tag=other-tag")), again)

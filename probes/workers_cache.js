@@ -8,6 +8,9 @@ export class Cached extends WorkerEntrypoint {
   purge(tags) {
     return this.ctx.cache.purge({ tags });
   }
+  method() {
+    return crypto.randomUUID();
+  }
   async fetch(request) {
     const headers = new Headers({
       "cache-control": "public, max-age=600",
@@ -17,16 +20,22 @@ export class Cached extends WorkerEntrypoint {
     for (const [name, value] of new URL(request.url).searchParams) {
       value === "" ? headers.delete(name) : headers.set(name, value);
     }
+    await new Promise((done) => setTimeout(done, Number(headers.get("x-delay"))));
     if (headers.has("x-empty")) return new Response(null, { status: 204, headers });
     return new Response("0123456789", { headers });
   }
 }
 
+export class Other extends Cached {}
+
 export default {
   async fetch(request, env, ctx) {
     const { pathname, search, searchParams } = new URL(request.url);
     if (pathname === "/ready") return new Response("ready");
-    if (pathname === "/purge") return Response.json(await ctx.exports.Cached.purge([searchParams.get("tag")]));
+    if (pathname === "/purge") {
+      return Response.json(await ctx.exports[searchParams.get("entrypoint")].purge([searchParams.get("tag")]));
+    }
+    if (pathname === "/method") return new Response(await ctx.exports.Cached.method());
     const host = request.headers.get("x-probe-host") ?? "cache";
     const headers = ["range", "authorization"].flatMap((name) => {
       const value = request.headers.get(name);

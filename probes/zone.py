@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -37,6 +37,7 @@ class Zone:
             raise ZoneError(f"{zone}: the API token in CLOUDFLARE_API_TOKEN sees no zone of this name")
         self.account, self._id = str(found.account.id), str(found.id)
         self.name = f"artifact-edge-probe-{run}"
+        self._zone = zone
         self._host = f"{self.name}.{zone}"
         self._http = http
         self._cleanup = cleanup
@@ -50,17 +51,34 @@ class Zone:
         """Routes a hostname in the zone to the probe's script, and waits until the script answers requests to this
         hostname.
         """
-        # The worker answers all requests, so Cloudflare never connects to this address in the discard prefix (RFC
-        # 6666).
-        record = self.api.dns.records.create(
-            zone_id=self._id, name=self._host, type="AAAA", content="100::", proxied=True, ttl=1
-        )
-        self.later(self.api.dns.records.delete, record.id, zone_id=self._id)
+        self.add_proxied_name(self._host)
         route = self.api.workers.routes.create(zone_id=self._id, pattern=f"{self._host}/*", script=self.name)
         self.later(self.api.workers.routes.delete, route.id, zone_id=self._id)
         self.until(self._answers, f"{self._host} does not answer")
 
-    def deploy(self, source: str, cache: Mapping[str, bool], *, cross_version: bool) -> None:
+    def host(self, kind: str) -> str:
+        """Returns a hostname in the zone that no other run of the probe uses."""
+        return f"{self.name}-{kind}.{self._zone}"
+
+    def add_proxied_name(self, name: str) -> None:
+        """Adds a proxied DNS record. No server answers at its address in the discard prefix (RFC 6666)."""
+        record = self.api.dns.records.create(
+            zone_id=self._id, name=name, type="AAAA", content="100::", proxied=True, ttl=1
+        )
+        self.later(self.api.dns.records.delete, record.id, zone_id=self._id)
+
+    def purge(self, path: str) -> None:
+        """Purges the URL of a path from the cache of the zone, which is not Workers Cache."""
+        self.api.cache.purge(zone_id=self._id, files=[f"https://{self._host}{path}"])
+
+    def deploy(
+        self,
+        source: str,
+        cache: Mapping[str, bool],
+        *,
+        cross_version: bool,
+        bindings: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         """Deploys a worker script to Cloudflare. `cache` says for each entrypoint whether Workers Cache stores its
         responses.
         """
@@ -70,6 +88,7 @@ class Zone:
             metadata={
                 "main_module": "index.js",
                 "compatibility_date": "2026-11-01",
+                "bindings": list(bindings),
                 "cache_options": {"enabled": True, "cross_version_cache": cross_version},
                 "exports": {name: {"type": "worker", "cache": {"enabled": on}} for name, on in cache.items()},
             },

@@ -730,12 +730,27 @@ def _full_queue(sandbox: Sandbox) -> Generator[None]:
 
 
 def test_the_probe_of_workers_cache_passes(network: Network) -> None:
+    assert_passes(network, "workers-cache", facts=19)
+
+
+def test_the_probe_of_client_certificates_passes(network: Network) -> None:
+    # The emulated edge presents one client certificate, so only the probe's script may have a route meanwhile.
+    (route,) = network.api.workers.routes.list(zone_id=network.zone)
+    network.api.workers.routes.delete(route.id, zone_id=network.zone)
+    try:
+        assert_passes(network, "workers-client-certificates", facts=2)
+    finally:
+        network.api.workers.routes.create(zone_id=network.zone, pattern=route.pattern, script="edge")
+
+
+def assert_passes(network: Network, probe: str, *, facts: int) -> None:
+    """Runs a probe at the emulated edge, and asserts that all its facts hold and that it deletes its resources."""
     recording = Recording("0a1b2c3d")
     with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=20) as http:
         zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording)
-        facts = list(ON_CLOUDFLARE["workers-cache"].check(zone))
-    assert len(facts) == 15
-    assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
+        found = list(ON_CLOUDFLARE[probe].check(zone))
+    assert len(found) == facts
+    assert [f"{fact.text}: {fact.observed}" for fact in found if not fact.holds] == []
     assert [script.id for script in network.api.workers.scripts.list(account_id=ACCOUNT)] == ["edge"]
     names = {record.name for record in network.api.dns.records.list(zone_id=network.zone)}
     assert {name for name in names if ".shield." not in name} == set()

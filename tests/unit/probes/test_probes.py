@@ -41,10 +41,11 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles and certificates in the emulated AWS account."""
-    s3, iam, acm = (client(service) for service in ("s3", "iam", "acm"))
+    """Returns the names of all buckets, roles, tables and certificates in the emulated AWS account."""
+    s3, iam, acm, dynamodb = (client(service) for service in ("s3", "iam", "acm", "dynamodb"))
     return [
         *(each["Name"] for each in s3.list_buckets()["Buckets"]),
+        *dynamodb.list_tables()["TableNames"],
         *(each["RoleName"] for each in iam.list_roles()["Roles"]),
         *(each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]),
     ]
