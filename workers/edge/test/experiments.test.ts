@@ -6,6 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { DEFAULT_FLAGS, type Experiment, type Subject, variantOf } from "../src/experiments";
+import { InvalidPolicy } from "../src/fields";
 import { parsePolicy } from "../src/policy";
 
 const SUBJECTS = 2_000;
@@ -116,4 +117,40 @@ test("the flags are those of the subject's variants, and the usual ones otherwis
     assert.deepEqual(assigned.flags, chosen === "b" ? flags : DEFAULT_FLAGS);
   }
   assert.deepEqual([...found].sort(), ["a", "b"]);
+});
+
+test("any experiment is accepted or invalid, and an accepted one assigns each subject to one of its variants", () => {
+  const field = (valid: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> => fc.oneof({ weight: 40, arbitrary: valid }, fc.jsonValue());
+  const variant = fc.record({ name: field(label), weight: field(fc.integer({ min: 0, max: 10_000 })), hedging: field(fc.boolean()) });
+  const percent = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.integer({ min: 1, max: 100 }));
+  const layer = fc.constantFrom("a", "b");
+  const given = fc.record(
+    {
+      name: field(label),
+      layer: field(layer),
+      unit: field(fc.constantFrom("principal", "token")),
+      percent: field(percent),
+      variants: field(fc.array(variant, { minLength: 1, maxLength: 4 })),
+    },
+    { requiredKeys: [] },
+  );
+  let accepted = 0;
+  fc.assert(fc.property(fc.array(given, { maxLength: 3 }), subject, (given, subject) => {
+    let parsed: readonly Experiment[];
+    try {
+      parsed = parsePolicy(JSON.stringify({ format: 1, rules: [], experiments: given })).experiments;
+    } catch (error) {
+      assert.ok(error instanceof InvalidPolicy, String(error));
+      return;
+    }
+    accepted += parsed.length;
+    const { variants } = variantOf(parsed, subject);
+    for (const [experiment, chosen] of Object.entries(variants)) {
+      const names = parsed.find(({ name }) => name === experiment)?.variants.map(({ name }) => name);
+      assert.ok(names?.includes(chosen));
+    }
+    const layers = Object.keys(variants).map((experiment) => parsed.find(({ name }) => name === experiment)?.layer);
+    assert.equal(new Set(layers).size, layers.length);
+  }), { ...SEED, numRuns: 5_000 });
+  assert.ok(accepted > 100, `only ${accepted} experiments were accepted`);
 });

@@ -7,7 +7,7 @@ import { beforeEach, test } from "node:test";
 import { variantOf } from "../src/experiments";
 import { parsePolicy } from "../src/policy";
 import type { RequestEvent } from "../src/request_log";
-import { bearer, edge, grant, logged, policies, shieldRequests, stub } from "./edge";
+import { bearer, edge, entries, grant, logged, policies, shieldRequests, stub } from "./edge";
 
 const objects = new Map<string, string>();
 const SUBJECT = { principal: "alice", token: createHash("sha256").update("reader").digest("hex") };
@@ -97,6 +97,35 @@ test("other principals read no variants, and a client without experiments is not
     return (await get(TARBALL)).status === 200 && events().length === before ? true : undefined;
   }, "requests are still logged");
   assert.equal(await header(), null);
+});
+
+test("2,000 clients are split by weight, and each stays with its variant", async () => {
+  const { given } = experiment("split");
+  await putInForce({ experiments: [given] });
+  const clients = Array.from({ length: 2_000 }, (_, number) => `ci-${number}`);
+  for (const name of clients) {
+    const entry = { version: 1, principal: name, expires: 4_000_000_000, grants: ["npm:*:pull"] };
+    entries.set(`token:${createHash("sha256").update(name).digest("hex")}`, JSON.stringify(entry));
+  }
+  logged.length = 0;
+  const waiting = [...clients, ...clients.slice(0, 200)];
+  const requested = async (): Promise<void> => {
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      const answer = await fetch(`${edge}${TARBALL}`, { headers: bearer(name) });
+      assert.equal(await answer.text(), "body");
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, requested));
+  const written = await until(async () => (events().length >= 2_200 ? events() : undefined), "events are missing");
+  const chosen = new Map<number, Set<string>>();
+  for (const { variants, subjects } of written as unknown as RequestEvent[]) {
+    const subject = subjects["split"] ?? NaN;
+    chosen.set(subject, (chosen.get(subject) ?? new Set()).add(variants["split"] ?? ""));
+  }
+  assert.ok([...chosen.values()].every(({ size }) => size === 1), "a client changed its variant");
+  assert.equal(chosen.size, 2_000);
+  const inA = [...chosen.values()].filter((variants) => variants.has("a")).length;
+  assert.ok(Math.abs(inA - 1_000) <= 5 * Math.sqrt(500), `${inA} of 2,000 clients are in variant a`);
 });
 
 test("a variant chooses the shield pool of a miss", async () => {
