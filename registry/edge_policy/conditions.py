@@ -16,6 +16,9 @@ from packaging.specifiers import InvalidSpecifier, Specifier
 # # The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a
 # rule.
 MOST_RANGE_CHARACTERS = 256
+# The rule that is in force without a policy (workers/edge/src/policy.ts).
+MALWARE_RULE = "known-malware"
+_ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
@@ -34,6 +37,8 @@ _DIGESTS = {
 
 
 def rule_name(text: str) -> str:
+    if text == MALWARE_RULE:
+        raise ValueError("is the name of the rule that refuses malware; use another name, or exempt an advisory")
     if not _NAME.fullmatch(text):
         raise ValueError("use up to 64 small letters, digits and hyphens, such as no-left-pad; clients read this name")
     return text
@@ -95,4 +100,10 @@ def digest(text: str, ecosystem: str) -> str:
     form, example = _DIGESTS[ecosystem]
     if not form.fullmatch(text):
         raise ValueError(f"is not a digest of a file in the ecosystem {ecosystem}; write {example}")
+    return text
+
+
+def advisory(text: str) -> str:
+    if not _ADVISORY.fullmatch(text):
+        raise ValueError("is no ID of an advisory; write one such as MAL-2026-1, GHSA-aaaa-bbbb-cccc or CVE-2026-1")
     return text

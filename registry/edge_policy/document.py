@@ -25,6 +25,7 @@ MOST_RULES = 1_000
 _HOW = "docs/edge-policy.md describes the rules"
 
 Ecosystem = Literal["npm", "pypi", "oci"]
+Severity = Literal["critical", "high", "medium", "low"]
 Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
@@ -50,12 +51,27 @@ class Rule(BaseModel):
     younger_than_days: int | None = Field(
         default=None, ge=1, le=3_650, description="matches versions published less than this many days ago", strict=True
     )
+    severity: Severity | None = Field(
+        default=None, description="matches versions with an advisory of this severity or a higher one"
+    )
+    unknown: Literal["allow", "deny"] = Field(
+        default="deny", description="whether a rule about severities denies vulnerabilities without a known severity"
+    )
     reason: str = Field(default="", description="a text that a refused client reads after the rule's name")
 
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
         return conditions.rule_name(value)
+
+    @field_validator("severity")
+    @classmethod
+    def _severity(cls, value: Severity | None, info: ValidationInfo) -> Severity | None:
+        if value is not None and info.data.get("action", "deny") != "deny":
+            raise ValueError("belongs to a deny rule; to accept an advisory, write an exemption")
+        if value is not None and info.data.get("ecosystem") == "oci":
+            raise ValueError('no advisory is about images; use "ecosystem": "npm" or "pypi"')
+        return value
 
     @field_validator("reason")
     @classmethod
@@ -65,10 +81,7 @@ class Rule(BaseModel):
     @field_validator("packages")
     @classmethod
     def _packages(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        ecosystem: Ecosystem | None = info.data.get("ecosystem")
-        if ecosystem is None and "ecosystem" in info.data and value != ("*",):
-            raise ValueError('names packages of one ecosystem; add "ecosystem": "npm", "pypi" or "oci"')
-        return _each(value, lambda text: conditions.package_pattern(text, ecosystem or ""))
+        return _patterns(value, info)
 
     @field_validator("versions")
     @classmethod
@@ -101,16 +114,25 @@ class Rule(BaseModel):
     def _whole(self) -> Rule:
         if self.action == "allow" and self.younger_than_days is not None:
             raise ValueError("younger_than_days: belongs to a deny rule; put an allow rule for exemptions before it")
+        if "unknown" in self.model_fields_set and self.severity is None:
+            raise ValueError("unknown: belongs to a rule with a severity")
         return self
 
     def covers(self, other: Rule) -> bool:
         """Returns whether this rule matches all versions that the rule `other` can match: its only condition is
         `packages`, and it names all packages of `other`.
         """
-        conditions = (self.versions, self.tags, self.digests, self.younger_than_days)
+        conditions = (self.versions, self.tags, self.digests, self.younger_than_days, self.severity)
         if any(condition is not None for condition in conditions) or self.ecosystem not in (None, other.ecosystem):
             return False
         return "*" in self.packages or set(other.packages) <= set(self.packages)
+
+
+def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    ecosystem: Ecosystem | None = info.data.get("ecosystem")
+    if ecosystem is None and "ecosystem" in info.data and value != ("*",):
+        raise ValueError('names packages of one ecosystem; add "ecosystem": "npm", "pypi" or "oci"')
+    return _each(value, lambda text: conditions.package_pattern(text, ecosystem or ""))
 
 
 def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
@@ -121,6 +143,34 @@ def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...
         except ValueError as error:
             raise ValueError(f"{text!r}: {error}") from None
     return texts
+
+
+class Exemption(BaseModel):
+    """An exemption says that an advisory does not count, for all its packages or for those that the patterns match."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    advisory: str = Field(description="the advisory's ID, or one of its aliases, such as MAL-2026-1 or CVE-2026-1")
+    ecosystem: Literal["npm", "pypi"] | None = Field(default=None, description="the ecosystem of the packages")
+    packages: Texts | None = Field(default=None, description="names of packages; * matches any characters")
+    reason: str = Field(description="why the advisory does not count")
+
+    @field_validator("advisory")
+    @classmethod
+    def _advisory(cls, value: str) -> str:
+        return conditions.advisory(value)
+
+    @field_validator("packages")
+    @classmethod
+    def _packages(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        return value and _patterns(value, info)
+
+    @field_validator("reason")
+    @classmethod
+    def _reason(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("say why the advisory does not count")
+        return conditions.reason(value)
 
 
 class Policy(BaseModel):
@@ -141,6 +191,10 @@ class Policy(BaseModel):
     @classmethod
     def _operators(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return value and _each(value, conditions.principal)
+
+    exemptions: tuple[Exemption, ...] = Field(
+        default=(), max_length=MOST_RULES, description="the advisories that do not count"
+    )
 
     @model_validator(mode="after")
     def _unique(self) -> Policy:
@@ -175,6 +229,7 @@ class Policy(BaseModel):
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),
+    "exemptions": ("exemption", Exemption),
     "variants": ("variant", Variant),
 }
 
@@ -221,7 +276,7 @@ def _line(detail: Mapping[str, Any], given: Any) -> str:
         given = cast(Any, given[location[0]][location[1]])
         name: Any = cast(Mapping[str, Any], given).get("name") if isinstance(given, dict) else None
         where += f"{kind} {name!r}: " if isinstance(name, str) else f"{kind} number {int(location[1]) + 1}: "
-        location, described = location[2:], f"{'an' if kind == 'experiment' else 'a'} {kind}"
+        location, described = location[2:], f"{'an' if kind.startswith('e') else 'a'} {kind}"
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     message = str(detail["msg"]).removeprefix("Value error, ")
     value: Any = detail.get("input")

@@ -1,4 +1,5 @@
-"""Tests the edge policy with real npm, pip and skopeo: clients neither select nor download a denied version."""
+"""Tests the edge policy and advisories with real npm, pip and skopeo: clients neither select nor download a denied
+version."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import pytest
 from emulation.layout import CLIENT_LOCATIONS
 from local import operator, samples
 from local.clients import Client
+from tests.support.osv_records import malware, write
 from tests.support.packages import tarball, wheel
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import access
@@ -21,7 +23,8 @@ from tests.support.sandbox.installs import npm_install, pip_install, skopeo_copy
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-NAME, IMAGE = "policed", "acme/policed"
+NAME, IMAGE, HIJACKED = "policed", "acme/policed", "hijacked"
+EXEMPTION = {"advisory": "MAL-2026-1", "ecosystem": "npm", "packages": [HIJACKED], "reason": "our own experiment"}
 # Seconds that a test waits until every PoP applies an edge policy. The project promises 5 s.
 # A busy machine can take longer.
 WITHIN = 30.0
@@ -68,6 +71,14 @@ def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
     put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
 
 
+@pytest.fixture
+def no_advisories(up: Up, tmp_path: Path) -> Iterator[None]:
+    """Puts advisories of no published package in force after the test."""
+    yield
+    empty = write(tmp_path / "none", malware("MAL-2026-3", "npm", "never-published"))
+    assert registry(up, "advisories", "import", empty, "--fewer").returncode == 0
+
+
 def policy(up: Up, *arguments: str | Path) -> str:
     done = registry(up, "edge", "policy", *arguments, "--principal", "tests")
     assert done.returncode == 0, done.stderr
@@ -97,7 +108,7 @@ def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
     messages.
     """
     done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))
-    manifest = directory / "node_modules" / NAME / "package.json"
+    manifest = directory / "node_modules" / spec.split("@")[0] / "package.json"
     return json.loads(manifest.read_text())["version"] if done.returncode == 0 else "", done.stderr
 
 
@@ -139,3 +150,49 @@ def test_clients_resolve_to_the_allowed_version_and_read_the_rule_for_the_denied
     log = registry(up, "audit").stdout
     assert "edge policy put" in log
     assert "edge policy rollback" in log
+
+
+def publish_version(up: Up, directory: Path, version: str) -> None:
+    file = tarball(directory / f"{version}.tgz", {"name": HIJACKED, "version": version})
+    metadata = f"Metadata-Version: 2.1\nName: {HIJACKED}\nVersion: {version}\n"
+    path = directory / f"{HIJACKED}-{version}-py3-none-any.whl"
+    published = registry(up, "publish", file, wheel(path, metadata=metadata, project=HIJACKED, version=version))
+    assert published.returncode == 0, published.stderr
+
+
+def test_clients_do_not_get_known_malware_even_if_it_is_published_later(
+    up: Up, reader: Client, tmp_path: Path, no_advisories: None
+) -> None:
+    for version in ("1.0.0", "2.0.0"):
+        publish_version(up, tmp_path, version)
+    tar, file = f"/npm/{HIJACKED}/-/{HIJACKED}-2.0.0.tgz", f"/pypi/files/{HIJACKED}/{HIJACKED}-2.0.0-py3-none-any.whl"
+    assert npm_version(reader, HIJACKED, tmp_path / "npm0")[0] == "2.0.0"
+    records = [
+        malware("MAL-2026-1", "npm", HIJACKED, "2.0.0", "3.0.0"),
+        malware("MAL-2026-2", "PyPI", HIJACKED, "2.0.0"),
+    ]
+    imported = registry(up, "advisories", "import", write(tmp_path / "osv", *records), "--fewer")
+    assert imported.returncode == 0, imported.stderr
+    await_status(up, tar, 403)
+    await_status(up, file, 403)
+
+    assert npm_version(reader, HIJACKED, tmp_path / "npm1")[0] == "1.0.0"
+    installed, messages = npm_version(reader, f"{HIJACKED}@2.0.0", tmp_path / "npm2")
+    assert installed == ""
+    assert "refused by rule known-malware of the edge policy: MAL-2026-1 says that this is malware" in messages, (
+        messages
+    )
+    assert pip_version(reader, HIJACKED, tmp_path / "pip1")[0] == "1.0.0"
+    assert pip_version(reader, f"{HIJACKED}==2.0.0", tmp_path / "pip2")[0] == ""
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:
+        assert "MAL-2026-2 says that this is malware" in client.get(file).text
+
+    publish_version(up, tmp_path, "3.0.0")
+    await_status(up, tar.replace("2.0.0", "3.0.0"), 403)
+    assert npm_version(reader, f"{HIJACKED}@latest", tmp_path / "npm3")[0] == "1.0.0"
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:
+        assert eventually(lambda: f"{HIJACKED}-3.0.0" in client.get(f"/pypi/simple/{HIJACKED}/").text)
+
+    put(up, tmp_path / "exempt.json", {"format": 1, "rules": [], "exemptions": [EXEMPTION]})
+    await_status(up, tar, 200)
+    assert npm_version(reader, f"{HIJACKED}@2.0.0", tmp_path / "npm4")[0] == "2.0.0"

@@ -8,7 +8,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
-import { InvalidPolicy } from "./fields";
+import { InvalidDocument } from "./fields";
 import { filteredObject } from "./filtered_objects";
 import { flagsIn, l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
 import { fetchFromShields } from "./shield_nodes";
@@ -89,7 +89,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       answer.headers.append("cache-tag", `${packageTag},${await versionTag(this.env.VERSION)}`);
       return answer;
     } catch (error) {
-      if (error instanceof InvalidPolicy || error instanceof Unavailable) return uncached(502);
+      if (error instanceof InvalidDocument || error instanceof Unavailable) return uncached(502);
       throw error;
     }
   }

@@ -2,11 +2,12 @@
 
 import { unlisted } from "./artifacts";
 import { refusalMessage } from "./filtered_documents";
-import { refusing, refusingAll, rulesFor } from "./filtering";
-import type { Rule } from "./policy";
-import type { NamedPolicy, Read } from "./policies";
+import { refusing, refusingAll } from "./filtering";
+import { idOf, type Rule } from "./policy";
+import { type RuleSet, rulesOf } from "./rule_sets";
 import type { ObjectRoute } from "./routes";
 import { type ArtifactSubject, subjectOf } from "./subjects";
+import type { Read } from "./versioned_documents";
 
 /**
  * The policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the worker
@@ -16,7 +17,7 @@ import { type ArtifactSubject, subjectOf } from "./subjects";
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
-/** The list of a package's artifacts: by the id of each one the name of the rule that refuses it, or an empty text. */
+/** The list of a package's artifacts: by the id of each one the id of the rule that refuses it, or an empty text. */
 interface Listed {
   refusals: ReadonlyMap<string, string>;
   characters: number;
@@ -29,12 +30,20 @@ const MEMORY_CHARACTERS = 4_000_000; // some 10 MB of the isolate's 128 MB of me
 const memory = new Map<string, Listed>();
 let remembered = 0; // the characters of all lists in memory
 
-/** Returns the policy's decision on a request. `refusals` fetches the list of a package's refused artifacts. */
-export async function rulingOn(wanted: ObjectRoute, named: NamedPolicy, refusals: Read, now: number): Promise<Ruling> {
-  const { policy, digest } = named;
+/**
+ * Returns the policy's decision on a request. `stored` fetches stored objects, and `refusals` the list of a package's
+ * refused artifacts. Throws `Unavailable` when the package's advisories cannot be read.
+ */
+export async function rulingOn(
+  wanted: ObjectRoute,
+  ruleSet: RuleSet,
+  stored: Read,
+  refusals: Read,
+  now: number,
+): Promise<Ruling> {
   const subject = subjectOf(wanted.key);
   if (subject === undefined || wanted.anyToken === true) return { kind: "unaffected" };
-  const rules = rulesFor(policy, subject.ecosystem, subject.name);
+  const rules = await rulesOf(ruleSet, subject.ecosystem, subject.name, stored);
   if (rules.length === 0) return { kind: "unaffected" };
   const all = refusingAll(rules);
   if (all !== undefined) return refused(wanted.name, all);
@@ -45,13 +54,13 @@ export async function rulingOn(wanted: ObjectRoute, named: NamedPolicy, refusals
   }
   const id = subject.kind === "artifact" ? subject.id : versionIn(wanted);
   if (id === undefined) return { kind: "filtered" };
-  const listed = await listedRefusals(`${digest} ${subject.index}`, id, () => refusals(subject.index), now);
+  const listed = await listedRefusals(`${ruleSet.id} ${subject.index}`, id, () => refusals(subject.index), now);
   if (listed === undefined) return { kind: "unknown" };
-  const name = listed.get(id);
-  const rule = name === undefined ? undefined : rules.find((each) => each.name === name);
+  const refusedBy = listed.get(id);
+  const rule = refusedBy === undefined ? undefined : rules.find((each) => idOf(each) === refusedBy);
   if (rule !== undefined) return refused(`${wanted.name} ${id}`, rule);
   if (subject.kind === "document") return { kind: "filtered" };
-  return name === undefined ? rulingOnUnlisted(subject, rules, listed.size > 0, now) : { kind: "unaffected" };
+  return refusedBy === undefined ? rulingOnUnlisted(subject, rules, listed.size > 0, now) : { kind: "unaffected" };
 }
 
 /** Returns the decision on an artifact that the index does not list, or that belongs to a package without an index. */
@@ -68,7 +77,7 @@ function versionIn({ part }: ObjectRoute): string | undefined {
 }
 
 /**
- * Returns the names of refusing rules by the ids of a package's artifacts, or undefined when no shield answers. A list in
+ * Returns the ids of refusing rules by the ids of a package's artifacts, or undefined when no shield answers. A list in
  * the isolate's memory that lacks the id may be older than the artifact, so it is read again.
  */
 async function listedRefusals(

@@ -1,7 +1,7 @@
 // A/B tests at the edge (docs/experiments.md): validates the experiments in the edge policy's document, and assigns
 // subjects to their variants. An assignment is a pure function, so all isolates and PoPs agree without shared state.
 
-import { areTexts, check, fieldsOf, InvalidPolicy, isInteger, isText, NAME } from "./fields";
+import { areTexts, check, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { hashOf } from "./hash";
 
 /** What a variant may change about the handling of a request. */
@@ -89,7 +89,7 @@ function weighted(variants: readonly Variant[], hash: number): Variant {
   return chosen;
 }
 
-/** Returns the experiments in the document's field. Throws `InvalidPolicy`. */
+/** Returns the experiments in the document's field. Throws `InvalidDocument`. */
 export function experimentsIn(given: unknown): readonly Experiment[] {
   check(Array.isArray(given) && given.length <= EXPERIMENTS_MAX, "the document", "experiments");
   const experiments = (given as unknown[]).map(experimentOf);
@@ -136,7 +136,7 @@ function parsedVariant(given: unknown, experiment: string): Variant {
 }
 
 function checkUnique(texts: readonly string[], message: string): void {
-  if (new Set(texts).size < texts.length) throw new InvalidPolicy(message);
+  if (new Set(texts).size < texts.length) throw new InvalidDocument(message);
 }
 
 /** Checks that a subject takes part in at most one experiment of a layer, and that no two layers set the same flag. */

@@ -1,7 +1,7 @@
 // Checks the fields of the edge policy's document.
 
-/** Thrown for a document that is no edge policy. The message names the rule and the field. */
-export class InvalidPolicy extends Error {}
+/** Thrown for a document that is not valid. The message names the part of the document and the field. */
+export class InvalidDocument extends Error {}
 
 export type Fields = Record<string, unknown>;
 
@@ -9,11 +9,11 @@ const TEXTS_MAX = 1_000;
 /** The form of the names of rules, experiments and variants. */
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
-/** Returns the fields of an object. Throws `InvalidPolicy` for a field that is not among `known`. */
+/** Returns the fields of an object. Throws `InvalidDocument` for a field that is not among `known`. */
 export function fieldsOf(given: unknown, known: readonly string[], what: string): Fields {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) throw new InvalidPolicy(`${what} is no object`);
+  if (typeof given !== "object" || given === null || Array.isArray(given)) throw new InvalidDocument(`${what} is no object`);
   const unknown = Object.keys(given).find((field) => !known.includes(field));
-  if (unknown !== undefined) throw new InvalidPolicy(`${what}: unknown field ${unknown}`);
+  if (unknown !== undefined) throw new InvalidDocument(`${what}: unknown field ${unknown}`);
   return given as Fields;
 }
 
@@ -30,7 +30,7 @@ export function isInteger(given: unknown, least: number, most: number): given is
   return typeof given === "number" && Number.isInteger(given) && given >= least && given <= most;
 }
 
-/** Throws `InvalidPolicy` that names the part of the document and the field, unless the condition holds. */
+/** Throws `InvalidDocument` that names the part of the document and the field, unless the condition holds. */
 export function check(holds: boolean, what: string, field: string): asserts holds {
-  if (!holds) throw new InvalidPolicy(`${what}: ${field}`);
+  if (!holds) throw new InvalidDocument(`${what}: ${field}`);
 }

@@ -6,11 +6,11 @@ import { keyTag } from "./cache_tags";
 import { isListed } from "./conditions";
 import { sha256 } from "./digest";
 import { filteredDocument, type Refusing } from "./filtered_documents";
-import { refusing, rulesFor } from "./filtering";
+import { refusing } from "./filtering";
 import { type L1, readerOf, type View } from "./l1";
 import { cacheVerdict } from "./objects";
-import { policyWith } from "./policies";
-import type { Policy } from "./policy";
+import { idOf, type Rule } from "./policy";
+import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
 const LIFETIME = "public, max-age=5"; // the lifetime of the list of refused artifacts of a package without an index
@@ -32,11 +32,11 @@ export async function filteredObject(
 ): Promise<Response | undefined> {
   const subject = subjectOf(key);
   if (subject?.kind !== "document" || (subject.form === "contents" && view.kind === "filtered")) return undefined;
-  const [policy, document] = await Promise.all([policyWith(view.policy, readerOf(l1)), stored(key, l1)]);
+  const [rules, document] = await Promise.all([rulesIn(view, subject, l1), stored(key, l1)]);
   const index = key === subject.index ? document : await stored(subject.index, l1);
   if (document === undefined || index === undefined) return undefined;
   const tags = [...new Set(await Promise.all([key, subject.index].map(keyTag)))];
-  const rule = refusingIn(policy, subject, index, now);
+  const rule = refusingIn(rules, subject, index, now);
   if (view.kind === "refusals") return answerWith(request, index, refusalsOf(subject, index, rule), tags);
   if (document === "absent") return new Response(null, { status: 404, headers: { "cache-control": "no-store" } });
   return answerWith(request, document, filteredDocument(subject, document.text, rule), tags);
@@ -49,16 +49,24 @@ async function stored(key: string, l1: L1): Promise<Index | undefined> {
   return answer?.status === 404 ? "absent" : undefined;
 }
 
-function refusingIn(policy: Policy, { ecosystem, name }: DocumentSubject, index: Index, now: number): Refusing {
-  const rules = rulesFor(policy, ecosystem, name);
+async function rulesIn(
+  { policy }: Exclude<View, { kind: "objects" }>,
+  { ecosystem, name }: DocumentSubject,
+  l1: L1,
+): Promise<readonly Rule[]> {
+  const read = readerOf(l1);
+  return rulesOf(await ruleSetWith(policy, read), ecosystem, name, read);
+}
+
+function refusingIn(rules: readonly Rule[], { ecosystem, name }: DocumentSubject, index: Index, now: number): Refusing {
   const artifacts = artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text);
   return (id) => refusing(rules, artifacts.get(id) ?? unlisted(ecosystem, name, id), now);
 }
 
-/** Returns a JSON object that maps the id of each listed artifact to the refusing rule's name, or to an empty text. */
+/** Returns a JSON object that maps the id of each listed artifact to the refusing rule's id, or to an empty text. */
 function refusalsOf({ ecosystem, name }: DocumentSubject, index: Index, refusing: Refusing): string {
   const ids = [...artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text).keys()];
-  return JSON.stringify(Object.fromEntries(ids.map((id) => [id, refusing(id)?.name ?? ""])));
+  return JSON.stringify(Object.fromEntries(ids.map((id) => [id, idOf(refusing(id))])));
 }
 
 async function answerWith(request: Request, source: Index, text: string, tags: readonly string[]): Promise<Response> {

@@ -3,6 +3,7 @@
 
 import parseVersion from "semver/functions/parse";
 
+import { isAffected } from "./advisories";
 import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";
 import { isIncluded } from "./python_ranges";
@@ -63,8 +64,8 @@ export function refusing(rules: readonly Rule[], artifact: Artifact, now: number
   return first?.action === "deny" ? first : undefined;
 }
 
-function isUnconditional({ versions, tags, digests, youngerThanDays }: Rule): boolean {
-  return versions === undefined && tags === undefined && digests === undefined && youngerThanDays === undefined;
+function isUnconditional({ versions, tags, digests, youngerThanDays, severity, advisory }: Rule): boolean {
+  return [versions, tags, digests, youngerThanDays, severity, advisory].every((condition) => condition === undefined);
 }
 
 /**
@@ -77,6 +78,7 @@ function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
     verdict(rule.versions, artifact.version, isInRange),
     verdict(rule.tags, artifact.tag, (patterns, tag) => patterns.some((pattern) => matches(pattern, tag))),
     verdict(rule.digests, artifact.digests, (digests, of) => of.some((digest) => digests.has(digest))),
+    verdict(rule.advisory, artifact.version, ({ of, advisory }, version) => isAffected(of, advisory, version)),
     verdict(rule.youngerThanDays, artifact.published, (days, published) => now - published < days * DAY_MILLISECONDS),
   ];
   if (verdicts.includes(false)) return false;

@@ -1,6 +1,7 @@
 // The default entrypoint of the edge worker maps the URL to an object, authenticates and authorizes the client, and
 // calls the cached entrypoint. It is never cached itself, so no cache is queried before the client is authorized.
 
+import { dataSetInForce, isNewestDataSetInForce } from "./advisories";
 import { failure, ociFailure, unauthorized } from "./answers";
 import type { Bindings } from "./bindings";
 import { packageTag } from "./cache_tags";
@@ -17,10 +18,9 @@ import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
 import {
-  type Digests,
   isNewestInForce,
+  type Latest,
   latestPolicies,
-  type NamedPolicy,
   POLICIES_ENTRY,
   policiesFeed,
   policyInForce,
@@ -32,6 +32,7 @@ import { redirectToL1 } from "./redirects";
 import { nameVariants, requestEvent } from "./request_log";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
+import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { scopeOf } from "./sessions";
 import { fetchFromShields } from "./shield_nodes";
 import type { Place } from "./shields";
@@ -120,16 +121,18 @@ async function assigned(
   request: Request,
   bindings: Bindings,
   ctx: ExecutionContext,
-  policies: Current<Digests>,
+  policies: Current<Latest>,
   subject: Subject,
   started: number,
 ): Promise<Response> {
   const tag = await packageTag(wanted.ecosystem, wanted.name);
   const read = readerOf(l1Of(tag, request, bindings, ctx, DEFAULT_FLAGS)());
-  const inForce = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), read);
+  const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
+  const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
-  const response = await permitted(wanted, request, bindings, ctx, tag, named, assignment.flags);
+  const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read));
+  const response = await permitted(wanted, request, bindings, ctx, tag, rules, assignment.flags);
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
   if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
@@ -143,7 +146,7 @@ async function permitted(
   bindings: Bindings,
   ctx: ExecutionContext,
   tag: string,
-  named: NamedPolicy | undefined,
+  rules: RuleSet | undefined,
   flags: Flags,
 ): Promise<Response> {
   const l1 = l1Of(tag, request, bindings, ctx, flags);
@@ -151,12 +154,13 @@ async function permitted(
     bindings.REDIRECT_TO_L1 === undefined
       ? object(wanted, request, l1(view))
       : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
-  if (named === undefined) return serve();
-  const ruling = await rulingOn(wanted, named, readerOf(l1({ kind: "refusals", policy: named.digest })), Date.now());
+  if (rules === undefined) return serve();
+  const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
+  const ruling = await rulingOn(wanted, rules, readerOf(l1()), refusals, Date.now());
   if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
   if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
   if (ruling.kind === "unknown") return withoutShield(wanted);
-  return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: named.digest } : undefined);
+  return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: rules.id } : undefined);
 }
 
 /** Returns a function that returns the L1 access for a view of objects. Without a view, it is that for stored objects. */
@@ -244,8 +248,12 @@ async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionCo
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
   if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
   const read = readerOf(l1Of("", request, bindings, ctx, DEFAULT_FLAGS)());
-  if (await isNewestInForce(policies.document ?? [], read)) return new Response("ok\n", { headers });
-  return new Response("the newest edge policy is not applied here\n", { status: 503, headers });
+  const { policies: digests, advisories } = policies.document ?? { policies: [], advisories: [] };
+  if (!(await isNewestInForce(digests, read))) {
+    return new Response("the newest edge policy is not applied here\n", { status: 503, headers });
+  }
+  if (await isNewestDataSetInForce(advisories, read)) return new Response("ok\n", { headers });
+  return new Response("the newest advisories are not applied here\n", { status: 503, headers });
 }
 
 /** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */

@@ -4,8 +4,9 @@
 
 import Range from "semver/classes/range";
 
+import type { Advisory, Level, PackageAdvisories } from "./advisories";
 import { experimentsIn, type Experiment, PRINCIPAL } from "./experiments";
-import { areTexts, check, type Fields, fieldsOf, InvalidPolicy, isInteger, isText, NAME } from "./fields";
+import { areTexts, check, type Fields, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { isSpecifier } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
@@ -20,23 +21,54 @@ export interface Rule {
   tags?: readonly string[];
   digests?: ReadonlySet<string>;
   youngerThanDays?: number;
+  /** The lowest severity of vulnerabilities that the rule concerns (rule_sets.ts). */
+  severity?: Level;
+  /** Whether the rule matches only what the edge knows, and so neither a vulnerability without a severity. */
+  allowsUnknown?: boolean;
+  /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
+  advisory?: { of: PackageAdvisories; advisory: Advisory };
+  /** The rule's identifier in lists of refusals. Absent when the name identifies the rule. */
+  id?: string;
   reason: string;
+}
+
+/** Says that an advisory does not count, for the packages that the patterns match or else for all. */
+export interface Exemption {
+  advisory: string;
+  ecosystem?: Ecosystem;
+  packages?: readonly string[];
 }
 
 /** The first rule that matches an artifact decides. */
 export interface Policy {
   rules: readonly Rule[];
+  exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
   /** The principals whose responses name the variants of the experiments. */
   operators: readonly string[];
+}
+
+/** The rule that refuses malware. It is in force without a policy, and no policy may have another rule of its name. */
+export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
+
+/** Returns the text that identifies a rule in a list of refusals, or an empty text without a rule. */
+export function idOf(rule: Rule | undefined): string {
+  return rule?.id ?? rule?.name ?? "";
 }
 
 const FORMAT = 1;
 const RULES_MAX = 1_000;
 const RANGE_CHARACTERS_MAX = 256;
 const DAYS_MAX = 3_650;
-const DOCUMENT_FIELDS = ["format", "rules", "experiments", "operators"];
-const RULE_FIELDS = ["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"];
+const DOCUMENT_FIELDS = ["format", "rules", "exemptions", "experiments", "operators"];
+const RULE_FIELDS = [
+  ...["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "severity", "unknown"],
+  "reason",
+];
+const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
+const EXEMPTIONS_MAX = 1_000;
+const SEVERITY = /^(?:critical|high|medium|low)$/;
+const ADVISORY = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/;
 const PATTERN = /^[a-z0-9@*._~/-]{1,255}$/;
 const TAG = /^[A-Za-z0-9_.*-]{1,128}$/;
 const REASON = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]{0,200}$/u;
@@ -46,27 +78,33 @@ const DIGESTS: Record<Ecosystem, RegExp> = {
   oci: /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/,
 };
 
-/** Returns the policy in a JSON text. Throws `InvalidPolicy`. */
+/** Returns the policy in a JSON text. Throws `InvalidDocument`. */
 export function parsePolicy(text: string): Policy {
   let given: unknown;
   try {
     given = JSON.parse(text);
   } catch {
-    throw new InvalidPolicy("the document is no JSON");
+    throw new InvalidDocument("the document is no JSON");
   }
-  const { format, rules, experiments = [], operators } = fieldsOf(given, DOCUMENT_FIELDS, "the document");
+  const { format, rules, exemptions = [], experiments = [], operators } = fieldsOf(given, DOCUMENT_FIELDS, "the document");
   check(format === FORMAT, "the document", "format");
   check(Array.isArray(rules) && rules.length <= RULES_MAX, "the document", "rules");
   const parsed = (rules as unknown[]).map(ruleOf);
-  if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw new InvalidPolicy("two rules have one name");
+  if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw new InvalidDocument("two rules have one name");
+  check(Array.isArray(exemptions) && exemptions.length <= EXEMPTIONS_MAX, "the document", "exemptions");
   check(operators === undefined || areTexts(operators, PRINCIPAL), "the document", "operators");
-  return { rules: parsed, experiments: experimentsIn(experiments), operators: operators ?? [] };
+  return {
+    rules: parsed,
+    exemptions: (exemptions as unknown[]).map(exemptionOf),
+    experiments: experimentsIn(experiments),
+    operators: operators ?? [],
+  };
 }
 
 function ruleOf(given: unknown, index: number): Rule {
   const fields = fieldsOf(given, RULE_FIELDS, `rule number ${index + 1}`);
   const { name, action, reason = "" } = fields;
-  check(isText(name, NAME), `rule number ${index + 1}`, "name");
+  check(isText(name, NAME) && name !== MALWARE_RULE.name, `rule number ${index + 1}`, "name");
   const what = `rule ${name}`;
   check(action === "allow" || action === "deny", what, "action");
   check(isText(reason, REASON), what, "reason");
@@ -80,7 +118,23 @@ function ruleOf(given: unknown, index: number): Rule {
     ...tagsIn(fields, what, ecosystem),
     ...digestsIn(fields, what, ecosystem),
     ...ageIn(fields, what, action),
+    ...severityIn(fields, what, action, ecosystem),
     reason,
+  };
+}
+
+function exemptionOf(given: unknown, index: number): Exemption {
+  const what = `exemption number ${index + 1}`;
+  const fields = fieldsOf(given, EXEMPTION_FIELDS, what);
+  const { advisory, packages, reason } = fields;
+  check(isText(advisory, ADVISORY), what, "advisory");
+  check(isText(reason, REASON) && reason.trim() !== "", what, "reason");
+  const ecosystem = ecosystemIn(fields, what);
+  check(ecosystem !== "oci", what, "ecosystem");
+  return {
+    advisory,
+    ...(ecosystem === undefined ? {} : { ecosystem }),
+    ...(packages === undefined ? {} : { packages: packagesIn(fields, what, ecosystem) }),
   };
 }
 
@@ -115,7 +169,7 @@ function npmRange(text: string, what: string): Range {
   try {
     return new Range(text, { includePrerelease: true });
   } catch {
-    throw new InvalidPolicy(`${what}: versions`);
+    throw new InvalidDocument(`${what}: versions`);
   }
 }
 
@@ -135,4 +189,16 @@ function ageIn({ younger_than_days: days }: Fields, what: string, action: Rule["
   if (days === undefined) return {};
   check(isInteger(days, 1, DAYS_MAX) && action === "deny", what, "younger_than_days");
   return { youngerThanDays: days };
+}
+
+function severityIn(
+  { severity, unknown }: Fields,
+  what: string,
+  action: Rule["action"],
+  ecosystem: Ecosystem | undefined,
+): Pick<Rule, "severity" | "allowsUnknown"> {
+  check(unknown === undefined || (severity !== undefined && (unknown === "allow" || unknown === "deny")), what, "unknown");
+  if (severity === undefined) return {};
+  check(isText(severity, SEVERITY) && action === "deny" && ecosystem !== "oci", what, "severity");
+  return { severity: severity as Level, allowsUnknown: unknown === "allow" };
 }

@@ -39,6 +39,8 @@ export const revocations: { tokens: Record<string, { revision: number; revoked?:
 };
 /** The digests of edge policies in the metadata API's feed, the newest first. */
 export const policies: string[] = [];
+/** The digests of data sets of advisories in the same feed, the newest first. */
+export const dataSets: string[] = [];
 /** The metadata API's requests of recent revocations. They are not in `apiRequests`, because any request of a client may cause one. */
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
@@ -165,7 +167,7 @@ before(async () => {
     let body = "";
     for await (const part of request) body += String(part);
     const { digest, feed } = JSON.parse(body) as { digest?: string; feed?: string };
-    if (feed === "edge-policy") return answerFeed(response, { policies });
+    if (feed === "edge-policy") return answerFeed(response, { policies, advisories: dataSets });
     if (feed !== undefined) {
       feedRequests.push({ signature: String(signature), body });
       return answerFeed(response, revocations);

@@ -5,23 +5,24 @@ import { test } from "node:test";
 
 import { type Ruling, rulingOn } from "../src/enforcement";
 import { parsePolicy } from "../src/policy";
-import type { Read } from "../src/policies";
 import type { ObjectRoute } from "../src/routes";
+import type { Read } from "../src/versioned_documents";
 
 const RULE = { name: "old", action: "deny", ecosystem: "npm", packages: ["*"], versions: "<1" };
 const policy = parsePolicy(JSON.stringify({ format: 1, rules: [RULE] }));
-let digests = 0;
+const stored: Read = async () => assert.fail("without advisories, nothing else is read");
+let ids = 0;
 
 /** Returns a function that rules on a tarball at a time, under a policy of its own, and the keys of the lists read. */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
-  const [digest, read]: [string, string[]] = [String(digests++), []];
+  const [id, read]: [string, string[]] = [String(ids++), []];
   const refusals: Read = async (key) => {
     read.push(key);
     return Response.json(list());
   };
   const on = (file: string, now: number, name = "web"): Promise<Ruling> => {
     const wanted: ObjectRoute = { kind: "object", ecosystem: "npm", name, key: `npm/${name}/-/${file}`, negotiated: false };
-    return rulingOn(wanted, { digest, policy }, refusals, now);
+    return rulingOn(wanted, { id, policy, dataSet: undefined }, stored, refusals, now);
   };
   return [on, read];
 }
@@ -57,6 +58,7 @@ test("no ruling is made while no list can be read", async () => {
   const wanted: ObjectRoute = { kind: "object", ecosystem: "npm", name: "web", key: "npm/web/-/web-1.0.0.tgz", negotiated: false };
   const answers = [undefined, new Response(null, { status: 502 })];
   for (const answer of answers) {
-    assert.equal((await rulingOn(wanted, { digest: "none", policy }, async () => answer, 0)).kind, "unknown");
+    const ruling = await rulingOn(wanted, { id: "other", policy, dataSet: undefined }, stored, async () => answer, 0);
+    assert.equal(ruling.kind, "unknown");
   }
 });

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { beforeEach, test } from "node:test";
 
-import { bearer, edge, grant, l1Requests, miss, policies, stub } from "./edge";
+import { encodedDataSet } from "./data_sets";
+import { bearer, dataSets, edge, grant, l1Requests, miss, policies, stub } from "./edge";
 
 const DAY = 86_400_000;
 const DIGESTS = ["a", "b", "c"].map((digit) => `sha256:${digit.repeat(64)}`) as [string, string, string];
@@ -37,6 +38,14 @@ function name(policy: unknown): string {
 /** Names these policies to the edge, the newest first. */
 function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
+}
+
+/** Names a data set of advisories to the edge. */
+function putAdvisories(packages: Record<string, unknown>): string {
+  const { digest, objects: encoded } = encodedDataSet(packages);
+  for (const [key, text] of encoded) objects.set(key, text);
+  dataSets.splice(0, dataSets.length, digest);
+  return digest;
 }
 
 interface Published {
@@ -84,6 +93,7 @@ async function refusalOf(path: string): Promise<[number, string]> {
 beforeEach(() => {
   grant("reader", ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]);
   putPolicies(POLICY);
+  dataSets.length = 0;
   stub.shield = (request, response) => {
     const key = (request.url ?? "").slice("/objects/".length).split("/").map(decodeURIComponent).join("/");
     const body = objects.get(key);
@@ -293,4 +303,70 @@ test("L1 keeps filtered documents by policy and not by client, with the tags of 
   const key = createHash("sha256").update("npm/web/packument.json").digest("hex");
   const of = createHash("sha256").update("npm:web").digest("hex");
   assert.match(tags.get(filtered) ?? "", new RegExp(`^key-${key},\\s*package-${of},version-[0-9a-f]{64}$`));
+});
+
+const malware = (id: string, ...spans: number[][]): unknown => ({ id, level: "malware", aliases: [], spans });
+
+/** Waits until a path has a status, because an isolate reads the feed every two seconds. */
+async function becomes(path: string, wanted: number): Promise<void> {
+  const end = Date.now() + 120_000;
+  while ((await status(path)) !== wanted) {
+    assert.ok(Date.now() < end, `${path} never became ${wanted}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+test("known malware vanishes from documents and is refused by name, without any policy", async () => {
+  npmPackage("hijacked", { "1.0.0": {}, "1.1.0": {} }, { latest: "1.1.0" });
+  npmPackage("stolen", { "1.0.0": {} }, { latest: "1.0.0" });
+  project("typo-squat", { "typo_squat-1.0-py3-none-any.whl": {}, "typo_squat-1.1-py3-none-any.whl": {} });
+  putPolicies();
+  putAdvisories({
+    "npm:hijacked": { bounds: ["1.1.0"], advisories: [malware("MAL-2026-1", [1, 1])] },
+    "npm:stolen": { bounds: [], advisories: [malware("MAL-2026-2", [0])] },
+    "pypi:typo-squat": { bounds: ["1.1"], advisories: [malware("MAL-2026-3", [1, 1])] },
+  });
+  await becomes("/npm/hijacked/-/hijacked-1.1.0.tgz", 403);
+  const [, message] = await refusalOf("/npm/hijacked/-/hijacked-1.1.0.tgz");
+  assert.match(message, /refused by rule known-malware of the edge policy: MAL-2026-1 says that this is malware/);
+  const packument = (await (await get("/npm/hijacked")).json()) as Record<string, Record<string, unknown>>;
+  assert.deepEqual([Object.keys(packument["versions"]!), packument["dist-tags"]], [["1.0.0"], { latest: "1.0.0" }]);
+  assert.match(String(packument["policyRestrictions"]!["message"]), /MAL-2026-1/);
+  for (const path of ["/npm/stolen", "/npm/stolen/-/stolen-1.0.0.tgz"]) {
+    const [refused, reason] = await refusalOf(path);
+    assert.deepEqual([refused, reason.includes("MAL-2026-2")], [403, true], path);
+  }
+  const page = (await (await get("/pypi/simple/typo-squat/", { accept: "application/vnd.pypi.simple.v1+json" })).json()) as Record<string, unknown>;
+  assert.deepEqual(page["versions"], ["1.0"]);
+  assert.doesNotMatch(await (await get("/pypi/simple/typo-squat/", { accept: "text/html" })).text(), /typo_squat-1.1/);
+  assert.equal(await status("/pypi/files/typo-squat/typo_squat-1.1-py3-none-any.whl"), 403);
+});
+
+test("a data set and a policy with a severity work together, and clients of other packages notice nothing", async () => {
+  npmPackage("risky", { "1.0.0": {}, "2.0.0": {} }, { latest: "2.0.0" });
+  npmPackage("calm", { "1.0.0": {} }, { latest: "1.0.0" });
+  const limit = { name: "no-high", action: "deny", packages: ["*"], severity: "high" };
+  putPolicies({ format: 1, rules: [limit], exemptions: [{ advisory: "CVE-2026-2", reason: "we never call it" }] });
+  const advisories = [
+    { id: "GHSA-1", level: "critical", aliases: ["CVE-2026-1"], spans: [[1]] },
+    { id: "GHSA-2", level: "critical", aliases: ["CVE-2026-2"], spans: [[0]] },
+  ];
+  putAdvisories({ "npm:risky": { bounds: ["2.0.0"], advisories } });
+  await becomes("/npm/risky/-/risky-2.0.0.tgz", 403);
+  assert.match((await refusalOf("/npm/risky/-/risky-2.0.0.tgz"))[1], /rule no-high of the edge policy: GHSA-1, severity critical/);
+  assert.match((await refusalOf("/npm/risky/2.0.0"))[1], /rule no-high/);
+  assert.equal(((await (await get("/npm/risky/latest")).json()) as Record<string, unknown>)["version"], "1.0.0");
+  l1Requests.length = 0;
+  assert.equal((await (await get("/npm/calm")).text()), objects.get("npm/calm/packument.json"));
+  assert.deepEqual(l1Requests.filter(({ path }) => /filtered|refusals|shards/.test(path)), []);
+});
+
+test("without the advisories of a package the edge does not decide", async () => {
+  npmPackage("unread", { "1.0.0": {} }, { latest: "1.0.0" });
+  npmPackage("other", { "1.0.0": {} }, { latest: "1.0.0" });
+  putPolicies();
+  putAdvisories({ "npm:unread": { bounds: [], advisories: [malware("MAL-2026-4", [0])] } });
+  for (const key of [...objects.keys()].filter((each) => each.startsWith("advisories/shards/"))) objects.delete(key);
+  await becomes("/npm/unread", 503);
+  assert.equal(await status("/npm/other"), 200);
 });

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { beforeEach, mock, test } from "node:test";
 
-import { isNewestInForce, latestPolicies, parseDigests, policyInForce, type Read } from "../src/policies";
+import { isNewestInForce, latestPolicies, parseDigests, policyInForce } from "../src/policies";
 import { Unavailable } from "../src/unavailable";
+import type { Read } from "../src/versioned_documents";
 import { bearer, edge, grant, policies, stub } from "./edge";
 
 const objects = new Map<string, string>();
@@ -87,17 +88,19 @@ test("an isolate that can read no policy refuses to decide, instead of allowing 
 
 test("without a feed document the key-value store names the policies, and without both nobody knows", async () => {
   const digest = denying("a");
+  const nothing = { policies: [], advisories: [] };
+  const there = { policies: [digest], advisories: ["b".repeat(64)] };
   const failing = async (): Promise<string> => Promise.reject(new Error("no store"));
-  const holding = async (): Promise<string> => JSON.stringify({ version: 1, policies: [digest] });
-  assert.deepEqual(await latestPolicies({ document: [], age: 0 }, failing, 0), []);
+  const holding = async (): Promise<string> => JSON.stringify({ version: 1, ...there });
+  assert.deepEqual(await latestPolicies({ document: nothing, age: 0 }, failing, 0), nothing);
   await assert.rejects(latestPolicies(unknown, failing, 0), Unavailable);
-  assert.deepEqual(await latestPolicies(unknown, holding, 0), [digest]);
-  assert.deepEqual(await latestPolicies(unknown, failing, 5_000), [digest]);
-  assert.deepEqual(await latestPolicies(unknown, async () => null, 10_000), []);
+  assert.deepEqual(await latestPolicies(unknown, holding, 0), there);
+  assert.deepEqual(await latestPolicies(unknown, failing, 5_000), there);
+  assert.deepEqual(await latestPolicies(unknown, async () => null, 10_000), nothing);
 });
 
 test("a document that names no digests is refused as a whole", () => {
-  for (const bad of [{}, { policies: "x" }, { policies: ["x"] }, { policies: [1] }]) assert.throws(() => parseDigests(bad));
+  for (const bad of [{}, { policies: "x" }, { policies: ["x"] }, { policies: [1] }, { policies: [], advisories: ["x"] }]) assert.throws(() => parseDigests(bad));
 });
 
 async function statusOf(name: string): Promise<number> {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { InvalidPolicy } from "../src/fields";
+import { InvalidDocument } from "../src/fields";
 import { type Artifact, refusing, refusingAll, rulesFor } from "../src/filtering";
 import { parsePolicy } from "../src/policy";
 import { isIncluded } from "../src/python_ranges";
@@ -39,9 +39,9 @@ test("the worker accepts the documents that the registry's commands accept", () 
   for (const { document, mistake } of documents) {
     const parse = (): unknown => parsePolicy(JSON.stringify(document));
     if (mistake === null) assert.doesNotThrow(parse, JSON.stringify(document));
-    else assert.throws(parse, InvalidPolicy, JSON.stringify(document));
+    else assert.throws(parse, InvalidDocument, JSON.stringify(document));
   }
-  assert.throws(() => parsePolicy("{"), InvalidPolicy);
+  assert.throws(() => parsePolicy("{"), InvalidDocument);
 });
 
 test("npm ranges include pre-releases", () => {
@@ -145,7 +145,7 @@ test("any text is a policy or an invalid policy", () => {
     try {
       parsePolicy(text);
     } catch (error) {
-      assert.ok(error instanceof InvalidPolicy, String(error));
+      assert.ok(error instanceof InvalidDocument, String(error));
     }
   }), { numRuns: 5_000 });
 });

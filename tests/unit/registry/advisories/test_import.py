@@ -19,8 +19,8 @@ from registry.advisories import in_force
 from registry.catalog import audit
 from registry.edge_policy import versions
 from registry.edge_policy.document import Policy
+from tests.support.osv_records import github, malware, package, pypa, record, write
 from tests.support.registry import ACCOUNT, Network, network
-from tests.unit.registry.advisories.records import github, malware, package, pypa, record, write
 from workers.entitlements.policies import policies_feed
 
 __all__ = ["network"]

@@ -11,7 +11,7 @@ from registry import RegistryError
 from registry.advisories.data_set import compiled
 from registry.advisories.osv import Advisory, LeftOut, read, stored
 from registry.advisories.severity import base_score
-from tests.unit.registry.advisories.records import CRITICAL, github, malware, package, pypa, record, semver
+from tests.support.osv_records import CRITICAL, github, malware, package, pypa, record, semver
 
 
 def advisories(found: dict[str, Any]) -> list[Advisory]:

@@ -5,8 +5,10 @@ The oracles are `packaging` for Python versions, and `nodesemver`, a port of npm
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
+from pathlib import Path
 from typing import Any, cast
 
 import nodesemver  # pyright: ignore[reportMissingTypeStubs]
@@ -15,7 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from contract.advisories import PackageFilter, encode_index
+from registry.advisories import osv
+from registry.advisories.data_set import compiled
 from registry.advisories.ranges import Affected, Bounds, Ecosystem, Event, InvalidRange, checked, parsed, shortened
+
+ROOT = Path(__file__).parents[4]
 
 Compare = Callable[[str, str], int]
 
@@ -138,3 +145,22 @@ def test_an_incomplete_npm_version_means_zeros_and_a_build_does_not_count() -> N
 def test_an_invalid_range_is_refused(events: Sequence[Event], reason: str) -> None:
     with pytest.raises(InvalidRange, match=reason):
         checked("npm", events)
+
+
+def test_the_workers_cases_are_what_the_registry_writes() -> None:
+    """The worker's tests check that it finds the same affected versions (workers/edge/test/advisories.test.ts)."""
+    written = json.loads((ROOT / "workers/edge/test/advisories.json").read_text())
+    known = PackageFilter(len(written["keys"]))
+    for key in written["keys"]:
+        known.add(key)
+    assert encode_index(["a" * 64, *[""] * 254, "b" * 64], known, {}).decode() == written["index"]
+    for case in written["cases"]:
+        ecosystem: Ecosystem = case["ecosystem"]
+        found = [osv.read(json.dumps(record).encode()) for record in case["records"]]
+        advisories = [each[0] for each in found if not isinstance(each, osv.LeftOut)]
+        assert compiled(advisories) == case["package"]
+        for version, expected in case["affected"].items():
+            # The edge compares Python versions without their local part.
+            public = Version(version).public if ecosystem == "pypi" else version
+            affecting = [each.id for each in advisories if is_affected(public, each.affected, ORDERS[ecosystem])]
+            assert affecting == expected, version

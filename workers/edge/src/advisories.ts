@@ -1,0 +1,170 @@
+// Reads the advisories of packages from the data set that `python -m registry advisories import` writes
+// (contract/advisories.py). The worker reads one index, and the shards of the packages that have advisories.
+
+import compareNpm from "semver/functions/compare";
+import parseVersion from "semver/functions/parse";
+import { compare, explain } from "@renovatebot/pep440";
+
+import { sha256 } from "./digest";
+import { InvalidDocument } from "./fields";
+import type { Ecosystem } from "./routes";
+import { Unavailable } from "./unavailable";
+import { type Digests, type Named, type Read, verifiedText, VersionedDocuments } from "./versioned_documents";
+
+/** The level of an advisory. `unknown` is the severity of a vulnerability of which no database states one. */
+export type Level = "malware" | "critical" | "high" | "medium" | "low" | "unknown";
+
+export interface Advisory {
+  id: string;
+  level: Level;
+  aliases: readonly string[];
+  /** The affected versions: spans of positions among the bounds, of which the last one may have no end. */
+  spans: readonly (readonly [number, number?])[];
+}
+
+/** The advisories of one package. `bounds` are the sorted versions at which an advisory begins or ends. */
+export interface PackageAdvisories {
+  ecosystem: Ecosystem;
+  bounds: readonly string[];
+  advisories: readonly Advisory[];
+}
+
+/** The index of a data set. The filter is a Bloom filter of the packages with advisories. */
+export interface DataSet {
+  shards: readonly string[];
+  filter: Uint8Array;
+}
+
+const FORMAT = 1;
+const SHARDS = 256;
+const WORDS = 8; // the words of 32 bits in a SHA-256 digest, each of which names one bit of the filter
+const UNREADABLE = "the advisories cannot be read right now";
+const REMEMBERED_PACKAGES = 2_000; // the most packages whose advisories an isolate keeps in memory for each data set
+
+const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `advisories/${digest}.json`, parseIndex);
+const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();
+const positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
+
+/** Returns the index in a JSON text. Throws `InvalidDocument`. */
+export function parseIndex(text: string): DataSet {
+  try {
+    const { version, shards, filter } = JSON.parse(text) as { version: unknown; shards: string[]; filter: string };
+    const areShards = shards.length === SHARDS && shards.every((digest) => /^(?:[0-9a-f]{64})?$/.test(digest));
+    if (version !== FORMAT || !areShards) throw new Error("another format");
+    const bytes = Uint8Array.from(atob(filter), (character) => character.charCodeAt(0));
+    if (bytes.length === 0) throw new Error("no filter");
+    return { shards, filter: bytes };
+  } catch (error) {
+    throw new InvalidDocument(String(error));
+  }
+}
+
+/** Returns the data set in force among those with these digests (`VersionedDocuments.inForce`). */
+export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
+  return documents.inForce(digests, read);
+}
+
+/** Returns whether the newest of the data sets is the one in force. */
+export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
+  return documents.isNewestInForce(digests, read);
+}
+
+/** Returns the data set with a digest. Throws `InvalidDocument`, or `Unavailable` when it cannot be read. */
+export async function dataSetWith(digest: string, read: Read): Promise<DataSet> {
+  return documents.withDigest(digest, read);
+}
+
+/**
+ * Returns a package's advisories, or undefined when it has none. Reads at most one shard, and remembers the result. Throws
+ * `Unavailable` when the shard cannot be read.
+ */
+export async function advisoriesOf(
+  dataSet: DataSet,
+  ecosystem: Ecosystem,
+  name: string,
+  read: Read,
+): Promise<PackageAdvisories | undefined> {
+  const known = byPackage.get(dataSet) ?? new Map<string, PackageAdvisories | undefined>();
+  byPackage.set(dataSet, known);
+  const key = `${ecosystem}:${name}`;
+  if (known.has(key)) return known.get(key);
+  const found = await advisoriesIn(dataSet, ecosystem, key, read);
+  if (known.size >= REMEMBERED_PACKAGES) known.delete(known.keys().next().value ?? "");
+  known.set(key, found);
+  return found;
+}
+
+async function advisoriesIn(
+  { shards, filter }: DataSet,
+  ecosystem: Ecosystem,
+  key: string,
+  read: Read,
+): Promise<PackageAdvisories | undefined> {
+  if (ecosystem === "oci") return undefined;
+  const hash = await sha256(key);
+  if (!isInFilter(filter, hash)) return undefined;
+  const shard = shards[parseInt(hash.slice(0, 2), 16)];
+  if (shard === undefined || shard === "") return undefined;
+  const text = await shardText(shard, read);
+  const { packages } = JSON.parse(text) as { packages: Record<string, Omit<PackageAdvisories, "ecosystem">> };
+  return Object.hasOwn(packages, key) ? { ecosystem, ...packages[key]! } : undefined;
+}
+
+async function shardText(digest: string, read: Read): Promise<string> {
+  try {
+    return await verifiedText(`advisories/shards/${digest}.json`, digest, UNREADABLE, read);
+  } catch (error) {
+    if (!(error instanceof InvalidDocument)) throw error;
+    console.error(JSON.stringify({ event: "advisories-invalid", shard: digest, reason: error.message }));
+    throw new Unavailable(UNREADABLE);
+  }
+}
+
+function isInFilter(filter: Uint8Array, hash: string): boolean {
+  for (let word = 0; word < WORDS; word++) {
+    const bit = parseInt(hash.slice(8 * word, 8 * word + 8), 16) % (8 * filter.length);
+    if ((filter[Math.floor(bit / 8)]! & (1 << (bit % 8))) === 0) return false;
+  }
+  return true;
+}
+
+/** Returns whether an advisory affects a version of its package, or undefined for a text that is no version. */
+export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: string): boolean | undefined {
+  const at = positionOf(of, version);
+  return at === undefined ? undefined : spans.some(([first, last = Infinity]) => first <= at && at <= last);
+}
+
+/** Returns the position of a version among the bounds: 2i + 1 for bound number i, and even numbers between the bounds. */
+function positionOf(of: PackageAdvisories, version: string): number | undefined {
+  const known = positions.get(of) ?? new Map<string, number | undefined>();
+  positions.set(of, known);
+  if (!known.has(version)) known.set(version, computedPosition(of, version));
+  return known.get(version);
+}
+
+function computedPosition({ ecosystem, bounds }: PackageAdvisories, version: string): number | undefined {
+  const order = orderFrom(ecosystem, version);
+  if (order === undefined) return undefined;
+  let [low, high] = [0, bounds.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const found = order(bounds[middle]!);
+    if (found === 0) return 2 * middle + 1;
+    if (found > 0) low = middle + 1;
+    else high = middle;
+  }
+  return 2 * low;
+}
+
+/**
+ * Returns the function that compares a version with another one. A Python version counts without its local part, so that
+ * an advisory about 2.0.1 also affects 2.0.1+cu118.
+ */
+function orderFrom(ecosystem: Ecosystem, version: string): ((other: string) => number) | undefined {
+  if (ecosystem === "npm") {
+    const parsed = parseVersion(version);
+    return parsed === null ? undefined : (other) => compareNpm(parsed, other);
+  }
+  const parsed = explain(version);
+  return parsed === null ? undefined : (other) => compare(parsed.public, other);
+}

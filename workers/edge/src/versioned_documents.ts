@@ -1,0 +1,103 @@
+// Finds the document in force among documents with several versions. The documents are immutable objects at the origin,
+// named by their digests: edge policies, and data sets of advisories.
+
+import { sha256 } from "./digest";
+import { InvalidDocument } from "./fields";
+import { Unavailable } from "./unavailable";
+
+export type Digests = readonly string[];
+
+/** Fetches an object by its key. Returns undefined when no shield answers. */
+export type Read = (key: string) => Promise<Response | undefined>;
+
+export interface Named<T> {
+  digest: string;
+  value: T;
+}
+
+const KEPT = 8; // the most valid documents, and the most invalid ones, that an isolate keeps in memory
+
+/** The documents of one kind. `kind` names the kind in the log, and `what` in messages to clients. */
+export class VersionedDocuments<T> {
+  readonly #valid = new Map<string, T>();
+  readonly #invalid = new Map<string, true>();
+  #last: Named<T> | undefined;
+
+  /** `parse` returns the document in a text, and throws `InvalidDocument`. */
+  constructor(
+    private readonly kind: string,
+    private readonly what: string,
+    private readonly keyOf: (digest: string) => string,
+    private readonly parse: (text: string) => T,
+  ) {}
+
+  /**
+   * Returns the newest valid document among those with these digests, or undefined when there are none. While the newest
+   * one cannot be read, the isolate's last one stays in force. Throws `Unavailable` when the isolate has none.
+   */
+  async inForce(digests: Digests, read: Read): Promise<Named<T> | undefined> {
+    if (digests.length === 0) return (this.#last = undefined);
+    for (const digest of digests) {
+      try {
+        return (this.#last = { digest, value: await this.withDigest(digest, read) });
+      } catch (error) {
+        if (error instanceof InvalidDocument) continue;
+        if (error instanceof Unavailable && this.#last !== undefined) return this.#last;
+        throw error;
+      }
+    }
+    if (this.#last === undefined) throw new Unavailable(this.what);
+    return this.#last;
+  }
+
+  /** Returns whether the newest of the documents is the one in force: the isolate can read it, and it is valid. */
+  async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
+    try {
+      return (await this.inForce(digests, read))?.digest === digests[0];
+    } catch (error) {
+      if (error instanceof Unavailable) return false;
+      throw error;
+    }
+  }
+
+  /** Returns the document with a digest. Throws `InvalidDocument`, or `Unavailable` when it cannot be read. */
+  async withDigest(digest: string, read: Read): Promise<T> {
+    const known = this.#valid.get(digest);
+    if (known !== undefined) return known;
+    if (this.#invalid.has(digest)) throw new InvalidDocument(digest);
+    try {
+      const value = this.parse(await verifiedText(this.keyOf(digest), digest, this.what, read));
+      remember(this.#valid, digest, value);
+      return value;
+    } catch (error) {
+      if (error instanceof InvalidDocument) this.#report(digest, error);
+      throw error;
+    }
+  }
+
+  /** Logs that a document is invalid, and keeps this result in memory. */
+  #report(digest: string, { message }: InvalidDocument): void {
+    remember(this.#invalid, digest, true);
+    console.error(JSON.stringify({ event: `${this.kind}-invalid`, policy: digest, reason: message }));
+  }
+}
+
+/**
+ * Returns the text of the object with a key and a digest. Throws `InvalidDocument` when the text has another digest, and
+ * `Unavailable` with the message `what` when the object cannot be read.
+ */
+export async function verifiedText(key: string, digest: string, what: string, read: Read): Promise<string> {
+  const answer = await read(key);
+  if (answer?.status !== 200) {
+    await answer?.body?.cancel();
+    throw new Unavailable(what);
+  }
+  const text = await answer.text();
+  if ((await sha256(text)) !== digest) throw new InvalidDocument("the document has another digest");
+  return text;
+}
+
+function remember<V>(kept: Map<string, V>, digest: string, value: V): void {
+  if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? "");
+  kept.set(digest, value);
+}
