@@ -97,6 +97,8 @@ def _artifact(
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     if projects := requirements(metadata.requires):
         facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))
+    if metadata.license:
+        facts.append(Fact(f"license#{file.name}", {"text": metadata.license}, immutable=False))
     listed = Change(PypiIndex(), [Fact(f"project#{name}", {"name": name})])
     return Artifact(f"pypi {file.name}", blobs, [Change(PypiProject(name), facts), listed])
 

@@ -6,6 +6,7 @@ Sources: the binary distribution format; the source distribution format; pip's u
 from __future__ import annotations
 
 import lzma
+import re
 import struct
 import tarfile
 import zipfile
@@ -22,6 +23,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.ecosystems.archives import checked_members, checked_names
 
+# The longest field License that is a name. Some projects write the whole text of the licence into it.
+_LICENSE_MAX = 100
 _METADATA_BYTES = 4 << 20
 _BUILD_FILES = ("setup.py", "pyproject.toml")
 _BROKEN = (
@@ -44,13 +47,15 @@ _MODES: dict[str, _Mode] = {
 class CoreMetadata:
     """The fields of a Python distribution's metadata that a simple index needs.
 
-    A field that is missing or has the value UNKNOWN is empty.
+    A field that is missing or has the value UNKNOWN is empty. `license` is the licence expression (PEP 639). For older
+    metadata, it is made of the classifiers, or else it is the field License if that is short.
     """
 
     name: str = ""
     version: str = ""
     requires_python: str = ""
     requires: Sequence[str] = ()
+    license: str = ""
 
 
 @dataclass
@@ -72,7 +77,19 @@ def core_metadata(raw: bytes) -> CoreMetadata:
         return "" if found == "UNKNOWN" else found
 
     requires = [str(each) for each in headers.get_all("Requires-Dist", [])]
-    return CoreMetadata(text("Name"), text("Version"), text("Requires-Python"), requires)
+    classifiers = [str(each) for each in headers.get_all("Classifier", [])]
+    named = text("License")
+    license = text("License-Expression") or _license(classifiers) or (named if len(named) <= _LICENSE_MAX else "")
+    return CoreMetadata(text("Name"), text("Version"), text("Requires-Python"), requires, license)
+
+
+def _license(classifiers: Sequence[str]) -> str:
+    """Returns the licence expression that the classifiers make. Several licences apply together, because no classifier
+    says that there is a choice. An abbreviation in parentheses is left out.
+    """
+    names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
+    known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]
+    return " AND ".join(dict.fromkeys(filter(None, known)))
 
 
 def wheel_metadata(file: Path, project: str) -> bytes:

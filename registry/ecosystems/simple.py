@@ -138,6 +138,7 @@ class PypiProject:
 
     def _json(self, files: Mapping[str, Mapping[str, Any]], known: Known) -> dict[str, Any]:
         pythons = {filename: _requires_python(known, filename) for filename in files}
+        licenses = known.of_kind("license")
         return {
             "meta": {"api-version": _API_VERSION},
             "name": self.name,
@@ -151,6 +152,8 @@ class PypiProject:
                     "upload-time": _upload_time(known, filename),
                     "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
+                    # The edge policy reads this key. PEP 691 reserves keys with an underscore for the index itself.
+                    **({"_license": licenses[filename]["text"]} if filename in licenses else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }
                 for filename, fact in files.items()

@@ -19,6 +19,7 @@ MOST_RANGE_CHARACTERS = 256
 # The rule that is in force without a policy (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
 _ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
+_METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
@@ -106,4 +107,10 @@ def digest(text: str, ecosystem: str) -> str:
 def advisory(text: str) -> str:
     if not _ADVISORY.fullmatch(text):
         raise ValueError("is no ID of an advisory; write one such as MAL-2026-1, GHSA-aaaa-bbbb-cccc or CVE-2026-1")
+    return text
+
+
+def metadata_pattern(text: str) -> str:
+    if not _METADATA_PATTERN.fullmatch(text):
+        raise ValueError("use 1 to 100 printable ASCII characters, without spaces at both ends, such as MIT or BSD-*")
     return text

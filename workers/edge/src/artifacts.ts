@@ -5,13 +5,19 @@ import type { Artifact } from "./filtering";
 import { canonicalPypiName, type Ecosystem } from "./routes";
 import { tagId } from "./subjects";
 
+interface Dist {
+  integrity?: string;
+  tarball?: string;
+  attestations?: { provenance?: { predicateType?: string } };
+}
+
 interface PackumentIndex {
-  versions: Record<string, { dist?: { integrity?: string; tarball?: string } }>;
+  versions: Record<string, { dist?: Dist; license?: unknown; licenses?: unknown }>;
   time?: Record<string, string>;
 }
 
 interface PageIndex {
-  files: { filename: string; hashes?: Record<string, string>; "upload-time"?: string }[];
+  files: { filename: string; hashes?: Record<string, string>; "upload-time"?: string; _license?: string }[];
 }
 
 interface RepositoryIndex {
@@ -35,7 +41,7 @@ export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifa
   if (ecosystem === "pypi") return { ...unknown, tag: null, version: pythonVersion(name, id) };
   if (ecosystem === "npm") return { ...unknown, tag: null, version: npmVersion(name, id) };
   const tag = id.startsWith(tagId("")) ? id.slice(tagId("").length) : null;
-  return { ...unknown, tag, version: null, ...(tag === null ? { digests: [id] } : {}) };
+  return { ...unknown, tag, version: null, license: null, provenance: null, ...(tag === null ? { digests: [id] } : {}) };
 }
 
 /** Returns the version in the filename of a Python distribution, or undefined when the filename has another form. */
@@ -58,19 +64,43 @@ function npmVersion(name: string, id: string): string {
 /** Yields each version under its number and under the name of its tarball. */
 function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(time));
-  for (const [version, { dist = {} }] of Object.entries(versions)) {
+  for (const [version, { dist = {}, license, licenses }] of Object.entries(versions)) {
     const digests = dist.integrity?.split(/\s+/);
-    const artifact = { version, tag: null, digests, published: timeOf(times.get(version)) };
+    const type = dist.attestations?.provenance?.predicateType;
+    const artifact = {
+      version,
+      tag: null,
+      digests,
+      published: timeOf(times.get(version)),
+      license: npmLicense(license ?? licenses),
+      provenance: type === undefined ? [] : [type],
+    };
     yield [version, artifact];
     const file = dist.tarball?.split("/").at(-1);
     if (file !== undefined) yield [decodeURIComponent(file), artifact];
   }
 }
 
+/**
+ * Returns the licence expression in a package.json, or undefined for a package.json without one. Old packages have objects
+ * with a type, or a list of alternatives.
+ */
+function npmLicense(given: unknown): string | undefined {
+  if (Array.isArray(given)) {
+    const all = given.map(npmLicense);
+    return all.length === 0 || all.includes(undefined) ? undefined : all.map((license) => `(${license})`).join(" OR ");
+  }
+  if (typeof given === "object" && given !== null) return npmLicense((given as { type?: unknown }).type);
+  // npm's form for a licence in a file of the package, whose content nobody reads here.
+  return typeof given !== "string" || given.trim() === "" || /^SEE LICEN[SC]E/i.test(given) ? undefined : given;
+}
+
+/** Yields each file of a Python project. The registry keeps no attestations of Python files. */
 function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[string, Artifact]> {
-  for (const { filename, hashes = {}, "upload-time": uploaded } of files) {
+  for (const { filename, hashes = {}, "upload-time": uploaded, _license: license } of files) {
     const digests = hashes["sha256"] === undefined ? undefined : [`sha256:${hashes["sha256"]}`];
-    yield [filename, { version: pythonVersion(project, filename), tag: null, digests, published: timeOf(uploaded) }];
+    const artifact = { version: pythonVersion(project, filename), tag: null, digests, published: timeOf(uploaded) };
+    yield [filename, { ...artifact, license, provenance: undefined }];
   }
 }
 
@@ -78,7 +108,8 @@ function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[stri
 function* imageArtifacts({ tags, manifests }: RepositoryIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(manifests));
   const manifest = (digest: string): Artifact => {
-    return { version: null, tag: null, digests: [digest], published: timeOf(times.get(digest)) };
+    const known = { version: null, license: null, provenance: null };
+    return { ...known, tag: null, digests: [digest], published: timeOf(times.get(digest)) };
   };
   for (const digest of times.keys()) yield [digest, manifest(digest)];
   for (const [tag, digest] of Object.entries(tags)) yield [tagId(tag), { ...manifest(digest), tag }];

@@ -48,7 +48,7 @@ export async function rulingOn(
   const all = refusingAll(rules);
   if (all !== undefined) return refused(wanted.name, all);
   if (subject.kind === "blob") {
-    const blob = { version: null, tag: null, digests: [subject.digest], published: null };
+    const blob = { version: null, tag: null, digests: [subject.digest], published: null, license: null, provenance: null };
     const rule = refusing(rules, blob, now);
     return rule === undefined ? { kind: "unaffected" } : refused(`${wanted.name} ${subject.digest}`, rule);
   }

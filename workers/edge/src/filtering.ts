@@ -5,6 +5,7 @@ import parseVersion from "semver/functions/parse";
 
 import { isAffected } from "./advisories";
 import { matches } from "./grants";
+import { isSatisfied } from "./licenses";
 import type { Policy, Rule } from "./policy";
 import { isIncluded } from "./python_ranges";
 import type { Ecosystem } from "./routes";
@@ -20,6 +21,10 @@ export interface Artifact {
   digests: Property<readonly string[]>;
   /** When the artifact was published, in milliseconds since 1970. */
   published: Property<number>;
+  /** The licence expression in the artifact's metadata. */
+  license?: Property<string>;
+  /** The predicate types of the attestations about the artifact's origin. */
+  provenance?: Property<readonly string[]>;
 }
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -64,26 +69,33 @@ export function refusing(rules: readonly Rule[], artifact: Artifact, now: number
   return first?.action === "deny" ? first : undefined;
 }
 
-function isUnconditional({ versions, tags, digests, youngerThanDays, severity, advisory }: Rule): boolean {
-  return [versions, tags, digests, youngerThanDays, severity, advisory].every((condition) => condition === undefined);
+function isUnconditional({ versions, tags, digests, youngerThanDays, severity, advisory, ...rule }: Rule): boolean {
+  const conditions = [versions, tags, digests, youngerThanDays, severity, advisory, rule.withoutLicense, rule.withoutProvenance];
+  return conditions.every((condition) => condition === undefined);
 }
 
 /**
  * Returns whether the rule decides about the artifact. When the edge does not know a property, a deny rule about it
- * matches and an allow rule does not. When the artifact has no such property, the reverse holds: a rule about tags
+ * matches, unless the rule says otherwise, and an allow rule does not. When the artifact has no such property, the reverse holds: a rule about tags
  * neither refuses a layer, nor does an allow list of tags refuse the layers of the allowed images.
  */
 function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
   const verdicts = [
     verdict(rule.versions, artifact.version, isInRange),
-    verdict(rule.tags, artifact.tag, (patterns, tag) => patterns.some((pattern) => matches(pattern, tag))),
+    verdict(rule.tags, artifact.tag, matchesAny),
     verdict(rule.digests, artifact.digests, (digests, of) => of.some((digest) => digests.has(digest))),
     verdict(rule.advisory, artifact.version, ({ of, advisory }, version) => isAffected(of, advisory, version)),
+    verdict(rule.withoutLicense, artifact.license, (patterns, license) => !isSatisfied(license, patterns)),
+    verdict(rule.withoutProvenance, artifact.provenance, (patterns, types) => !types.some((type) => matchesAny(patterns, type))),
     verdict(rule.youngerThanDays, artifact.published, (days, published) => now - published < days * DAY_MILLISECONDS),
   ];
   if (verdicts.includes(false)) return false;
   if (verdicts.includes(null)) return rule.action === "allow";
-  return !verdicts.includes(undefined) || rule.action === "deny";
+  return !verdicts.includes(undefined) || (rule.action === "deny" && rule.allowsUnknown !== true);
+}
+
+function matchesAny(patterns: readonly string[], text: string): boolean {
+  return patterns.some((pattern) => matches(pattern, text));
 }
 
 function verdict<C, T extends string | number | readonly string[]>(

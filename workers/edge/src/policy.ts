@@ -23,7 +23,10 @@ export interface Rule {
   youngerThanDays?: number;
   /** The lowest severity of vulnerabilities that the rule concerns (rule_sets.ts). */
   severity?: Level;
-  /** Whether the rule matches only what the edge knows, and so neither a vulnerability without a severity. */
+  /** Patterns of licences, and of the predicate types of attestations. The rule matches what has none of these. */
+  withoutLicense?: readonly string[];
+  withoutProvenance?: readonly string[];
+  /** Whether the rule does not match when the edge does not know what its conditions are about. */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
@@ -62,12 +65,13 @@ const RANGE_CHARACTERS_MAX = 256;
 const DAYS_MAX = 3_650;
 const DOCUMENT_FIELDS = ["format", "rules", "exemptions", "experiments", "operators"];
 const RULE_FIELDS = [
-  ...["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "severity", "unknown"],
-  "reason",
+  ...["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"],
+  ...["severity", "without_license", "without_provenance", "unknown"],
 ];
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
+const LICENSE = /^[!-~](?:[ -~]{0,98}[!-~])?$/;
 const ADVISORY = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/;
 const PATTERN = /^[a-z0-9@*._~/-]{1,255}$/;
 const TAG = /^[A-Za-z0-9_.*-]{1,128}$/;
@@ -119,6 +123,8 @@ function ruleOf(given: unknown, index: number): Rule {
     ...digestsIn(fields, what, ecosystem),
     ...ageIn(fields, what, action),
     ...severityIn(fields, what, action, ecosystem),
+    ...requiredIn(fields, what, action, ecosystem),
+    ...unknownIn(fields, what),
     reason,
   };
 }
@@ -192,13 +198,35 @@ function ageIn({ younger_than_days: days }: Fields, what: string, action: Rule["
 }
 
 function severityIn(
-  { severity, unknown }: Fields,
+  { severity }: Fields,
   what: string,
   action: Rule["action"],
   ecosystem: Ecosystem | undefined,
-): Pick<Rule, "severity" | "allowsUnknown"> {
-  check(unknown === undefined || (severity !== undefined && (unknown === "allow" || unknown === "deny")), what, "unknown");
+): Pick<Rule, "severity"> {
   if (severity === undefined) return {};
   check(isText(severity, SEVERITY) && action === "deny" && ecosystem !== "oci", what, "severity");
-  return { severity: severity as Level, allowsUnknown: unknown === "allow" };
+  return { severity: severity as Level };
+}
+
+function requiredIn(
+  { without_license: licenses, without_provenance: types }: Fields,
+  what: string,
+  action: Rule["action"],
+  ecosystem: Ecosystem | undefined,
+): Pick<Rule, "withoutLicense" | "withoutProvenance"> {
+  const isUsable = action === "deny" && ecosystem !== "oci";
+  check(licenses === undefined || (areTexts(licenses, LICENSE) && isUsable), what, "without_license");
+  check(types === undefined || (areTexts(types, LICENSE) && isUsable), what, "without_provenance");
+  return {
+    ...(licenses === undefined ? {} : { withoutLicense: licenses }),
+    ...(types === undefined ? {} : { withoutProvenance: types }),
+  };
+}
+
+function unknownIn(fields: Fields, what: string): Pick<Rule, "allowsUnknown"> {
+  const { unknown } = fields;
+  if (unknown === undefined) return {};
+  const isUsable = ["severity", "without_license", "without_provenance"].some((field) => fields[field] !== undefined);
+  check(isUsable && (unknown === "allow" || unknown === "deny"), what, "unknown");
+  return { allowsUnknown: unknown === "allow" };
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,30 @@ def test_uploads_can_be_checked_by_current_rules(tmp_path: Path) -> None:
         with pytest.raises(RegistryError, match=r"strict rules for new uploads") as error:
             pypi.read(file, strict=True)
         assert says in str(error.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("fields", "license"),
+    [
+        (["License-Expression: MIT OR Apache-2.0", "License: other"], "MIT OR Apache-2.0"),
+        (["License: BSD", "Classifier: License :: OSI Approved :: MIT License"], "MIT License"),
+        (
+            [
+                "Classifier: License :: OSI Approved",
+                "Classifier: License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)",
+                "Classifier: License :: OSI Approved :: MIT License",
+            ],
+            "Mozilla Public License 2.0 AND MIT License",
+        ),
+        (["License: Apache 2.0"], "Apache 2.0"),
+        (["License: UNKNOWN"], ""),
+        (["License: " + "a text " * 50], ""),
+        ([], ""),
+    ],
+)
+def test_the_page_names_the_licence_for_the_edge_policy(tmp_path: Path, fields: list[str], license: str) -> None:
+    project, _ = pypi.read(wheel(tmp_path / WHEEL, metadata(*fields))).changes
+    known = Known({fact.name: fact.content for fact in project.facts}, {f"file#{WHEEL}": "2026-01-01T00:00:00Z"})
+    documents = project.package.documents(known, (), "https://packages.test", lambda _: b"")
+    (page,) = [json.loads(document.body or b"") for document in documents if document.key.endswith(".json")]
+    assert page["files"][0].get("_license", "") == license

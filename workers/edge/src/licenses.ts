@@ -1,0 +1,61 @@
+// Decides whether a licence expression allows a use under some of the licences that a rule lists (SPDX specification,
+// annex "SPDX License Expressions"). An expression in the metadata of packages may also be a text that is no SPDX
+// identifier, such as a classifier of PyPI: words between the operators then are one licence.
+
+import { matches } from "./grants";
+
+const CHARACTERS_MAX = 1_000; // the parser is recursive, so a text must not nest too deeply
+const TOKEN = /\s*(\(|\)|(?<=[\s)])(?:AND|OR)(?=[\s(]))\s*/i;
+
+/**
+ * Returns whether an expression is satisfied by licences that match one of the patterns: each licence of an AND, and one
+ * licence of an OR. Upper and lower case are equal.
+ */
+export function isSatisfied(expression: string, patterns: readonly string[]): boolean {
+  if (expression.length > CHARACTERS_MAX) return false;
+  const tokens = expression.toLowerCase().split(TOKEN).filter((token) => token.trim() !== "");
+  const parser = new Parser(tokens, (license) => patterns.some((pattern) => matches(pattern.toLowerCase(), license)));
+  const found = parser.either();
+  // Without the form of an expression, the whole text is the name of a licence.
+  return parser.isAtEnd && found !== undefined ? found : parser.accepts(expression.toLowerCase().trim());
+}
+
+class Parser {
+  #at = 0;
+
+  constructor(
+    private readonly tokens: readonly string[],
+    readonly accepts: (license: string) => boolean,
+  ) {}
+
+  get isAtEnd(): boolean {
+    return this.#at === this.tokens.length;
+  }
+
+  /** Returns the value of an expression: parts that OR joins. Returns undefined for a text in another form. */
+  either(): boolean | undefined {
+    return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);
+  }
+
+  #joined(
+    operator: string,
+    part: () => boolean | undefined,
+    join: (one: boolean, other: boolean) => boolean,
+  ): boolean | undefined {
+    let value = part();
+    while (value !== undefined && this.tokens[this.#at] === operator) {
+      this.#at++;
+      const next = part();
+      value = next === undefined ? undefined : join(value, next);
+    }
+    return value;
+  }
+
+  #license(): boolean | undefined {
+    const token = this.tokens[this.#at++];
+    if (token === undefined || token === ")" || token === "and" || token === "or") return undefined;
+    if (token !== "(") return this.accepts(token);
+    const value = this.either();
+    return this.tokens[this.#at++] === ")" ? value : undefined;
+  }
+}
