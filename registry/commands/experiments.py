@@ -53,12 +53,16 @@ def report(
     from registry.edge_policy import experiment_log, experiment_report
 
     known = None if policy is None else _experiment(policy, experiment)
-    events = list(experiment_log.events(_lines(logs)))
-    requests = [found for event in events if (found := experiment_log.request_in(event, experiment))]
+    requests: list[Request] = []
+    seen: set[str] = set()
+    for event in experiment_log.events(_lines(logs)):
+        seen.update(event["variants"])
+        found = experiment_log.request_in(event, experiment)
+        requests.extend([found] if found else [])
     names = [each.name for each in known.variants] if known else _variants(requests)
     there = control or (names[0] if names else "")
     if there not in _variants(requests):
-        others = ", ".join(sorted(experiment_report.experiments_in(events))) or "none"
+        others = ", ".join(sorted(seen)) or "none"
         raise RegistryError(
             f"experiment {experiment!r}: the log has no request with the variant {there!r}; "
             f"experiments in the log: {others}"

@@ -14,7 +14,7 @@ from typing import Any, cast
 _MARK = '"request"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request of a client that takes part in the experiment.
 

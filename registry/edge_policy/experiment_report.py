@@ -6,7 +6,7 @@ requests (a cluster bootstrap, by scipy).
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -181,8 +181,3 @@ def _bootstrapped(statistic: Callable[..., float], *samples: _Sample) -> Estimat
     )
     low, high = found.confidence_interval
     return Estimate(value, float(low), float(high))
-
-
-def experiments_in(events: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """Returns the number of requests of each experiment."""
-    return Counter(str(name) for event in events for name in event["variants"])
