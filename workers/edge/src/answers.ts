@@ -36,7 +36,7 @@ export function ociFailure(
 
 /** The parameters of a WWW-Authenticate challenge, without the realm. */
 export interface Challenge {
-  /** The scope that the client must request from the token endpoint. */
+  /** The scope that the client must request from the token endpoint, such as `repository:team/app:pull`. */
   scope?: string | undefined;
   /** The error code of RFC 6750, section 3.1. Absent when the client sent no Bearer credential. */
   error?: "invalid_token" | "insufficient_scope" | undefined;

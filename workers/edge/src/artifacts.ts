@@ -61,7 +61,7 @@ function npmVersion(name: string, id: string): string {
   return isFile ? id.slice(start.length, -".tgz".length) : id;
 }
 
-/** Yields each version under its number and under the name of its tarball. */
+/** Yields the properties of each npm version, under its number and under the name of its tarball. */
 function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(time));
   for (const [version, { dist = {}, license, licenses }] of Object.entries(versions)) {
@@ -104,7 +104,7 @@ function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[stri
   }
 }
 
-/** Yields each manifest under its digest, and each tag with the properties of its manifest. */
+/** Yields the properties of each image manifest under its digest, and each tag with the properties of its manifest. */
 function* imageArtifacts({ tags, manifests }: RepositoryIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(manifests));
   const manifest = (digest: string): Artifact => {

@@ -4,17 +4,17 @@
 
 import { sha256 } from "./digest";
 
-/** Returns the tag of the object with a key. */
+/** Returns the cache tag of the object with a key. */
 export async function keyTag(key: string): Promise<string> {
   return `key-${await sha256(key)}`;
 }
 
-/** Returns the tag of all objects of a package. */
+/** Returns the cache tag of all objects of a package. */
 export async function packageTag(ecosystem: string, name: string): Promise<string> {
   return `package-${await sha256(`${ecosystem}:${name}`)}`;
 }
 
-/** Returns the tag of all objects that a version of the worker stored. */
+/** Returns the cache tag of all objects that a version of the worker stored. */
 export async function versionTag(version: string): Promise<string> {
   return `version-${await sha256(version)}`;
 }

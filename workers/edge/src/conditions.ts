@@ -100,7 +100,10 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
   return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
 }
 
-/** Returns the range that the client requests of this whole answer. If-Range may name another version (section 13.1.5). */
+/**
+ * Returns the byte range that the client requests of this whole answer. If-Range may name another version (section
+ * 13.1.5), and the range then does not apply.
+ */
 export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
   return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;
 }

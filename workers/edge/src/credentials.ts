@@ -23,12 +23,15 @@ export async function credentialOf(header: string | null, key: string, service: 
   return session === undefined ? { kind: "invalid" } : { kind: "session", ...session };
 }
 
-/** Returns the credential for a token's text. The text of a session is treated as a token, and no such token exists. */
+/**
+ * Returns the credential for the text of a token. The text of a session is treated as a token, and no such token
+ * exists.
+ */
 export async function ofSecret(secret: string | undefined): Promise<Credential> {
   return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };
 }
 
-/** Returns whether the header uses the Bearer scheme, valid or not. */
+/** Returns whether an Authorization header uses the Bearer scheme, with a valid or an invalid credential. */
 export function isBearer(header: string | null): boolean {
   return /^bearer(?: |$)/i.test(header ?? "");
 }

@@ -17,7 +17,7 @@ import type { Read } from "./versioned_documents";
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
-/** The list of a package's artifacts: by the id of each one the id of the rule that refuses it, or an empty text. */
+/** Maps the id of each artifact of a package to the id of the rule that refuses it, or to an empty text. */
 interface Listed {
   refusals: ReadonlyMap<string, string>;
   characters: number;
@@ -25,10 +25,11 @@ interface Listed {
 }
 
 const FRESH_MILLISECONDS = 2_000; // how long an isolate uses a list of refusals before it reads the list again
-const MEMORY_CHARACTERS = 4_000_000; // some 10 MB of the isolate's 128 MB of memory
+// the longest total length of the lists in memory: some 10 MB of the isolate's 128 MB
+const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();
-let remembered = 0; // the characters of all lists in memory
+let remembered = 0; // the total number of characters of all lists in memory
 
 /**
  * Returns the policy's decision on a request. `stored` fetches stored objects, and `refusals` the list of a package's
@@ -99,7 +100,7 @@ async function listedRefusals(
   return refusals;
 }
 
-/** Keeps a list in memory, and forgets the oldest lists while there are too many characters. */
+/** Keeps a package's list of refusals in memory. Forgets the oldest lists while all lists have too many characters. */
 function remember(key: string, listed: Listed): void {
   forget(key);
   memory.set(key, listed);

@@ -4,19 +4,19 @@
 import { areTexts, check, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { hashOf } from "./hash";
 
-/** What a variant may change about the handling of a request. */
+/** The parts of the handling of a request that a variant of an experiment may change. */
 export interface Flags {
-  /** Patterns of the names of the shield nodes that the worker tries first. Undefined means that it prefers none. */
+  /** Patterns of the names of the shield nodes that the worker tries first. Undefined means that it prefers no node. */
   shieldPool: readonly string[] | undefined;
   /** Whether a second shield node gets a request when the first one is slower than usual. */
   hedging: boolean;
-  /** Whether the worker may fetch what the client is expected to ask for next. */
+  /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;
-  /** The digest of the policy whose rules apply. Undefined means the policy in force. */
+  /** The digest of the edge policy whose rules apply to the client. Undefined means the policy in force. */
   policy: string | undefined;
 }
 
-/** The flags that concern requests to shields. */
+/** The flags of a variant that concern requests to shields. */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging">;
 
 export interface Variant {
@@ -29,7 +29,7 @@ export interface Experiment {
   name: string;
   /** Experiments of one layer exclude each other: a subject takes part in one of them at most. */
   layer: string;
-  /** Another salt assigns the subjects anew. */
+  /** A text in the hash that assigns subjects to variants. With another salt, subjects are assigned anew. */
   salt: string;
   unit: "principal" | "token";
   /** The part of the layer's subjects that take part: from the first percentage up to the second. */
@@ -46,7 +46,7 @@ export interface Subject {
 /** The variants that a subject is assigned to, by the names of the experiments, and the resulting flags. */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** For each experiment a number of 24 bits that stands for the subject in log events. */
+  /** For each experiment, a number of 24 bits that identifies the subject in log events. */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }
@@ -56,7 +56,7 @@ export const PRINCIPAL = /^[A-Za-z0-9._@/+-]{1,128}$/;
 
 const EXPERIMENTS_MAX = 20;
 const VARIANTS_MAX = 10;
-const POOL_PATTERNS_MAX = 20; // a call of L1 carries them in a header
+const POOL_PATTERNS_MAX = 20; // a call of L1 carries the patterns in a header
 const WEIGHT_MAX = 10_000;
 const EXPERIMENT_FIELDS = ["name", "layer", "salt", "unit", "percent", "variants"];
 const VARIANT_FIELDS = ["name", "weight", "shield_pool", "hedging", "prediction", "policy"];
@@ -89,7 +89,7 @@ function weighted(variants: readonly Variant[], hash: number): Variant {
   return chosen;
 }
 
-/** Returns the experiments in the document's field. Throws `InvalidDocument`. */
+/** Returns the experiments in the edge policy's document. Throws `InvalidDocument` for an invalid one. */
 export function experimentsIn(given: unknown): readonly Experiment[] {
   check(Array.isArray(given) && given.length <= EXPERIMENTS_MAX, "the document", "experiments");
   const experiments = (given as unknown[]).map(experimentOf);

@@ -5,9 +5,9 @@
 // A document contains the time at which the API read its database. The age of the document counts from this time, so
 // that an old document in a cache never looks new.
 
-// The isolate fetches a new document in the background when its document is older than this.
+// The isolate fetches a new feed document in the background when its document is older than this.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// A request waits for a new document when the isolate's document is older than this, and the metadata API answers.
+// A request waits for a new feed document when the isolate's document is older than this, and the metadata API answers.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
 // After a failed fetch, requests do not wait for a document for this time, so that an outage of the API delays few
@@ -15,12 +15,12 @@ const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
 const PAUSE_MILLISECONDS = 2_000;
 // The pause between two fetches in the background. Workers Cache returns the same document during its lifetime.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-// The health check of the feed fails when the document is older than this.
+// The health check of the feed fails when the isolate's document is older than this.
 export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;
 
-/** A document, and its age in milliseconds. The age is Infinity when the isolate has never had a document. */
+/** A feed document, and its age in milliseconds. The age is Infinity when the isolate has never had a document. */
 export interface Current<T> {
   document: T | undefined;
   age: number;

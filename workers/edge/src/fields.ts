@@ -6,7 +6,7 @@ export class InvalidDocument extends Error {}
 export type Fields = Record<string, unknown>;
 
 const TEXTS_MAX = 1_000;
-/** The form of the names of rules, experiments and variants. */
+/** The form of the names of an edge policy's rules, experiments and variants. */
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
 /** Returns the fields of an object. Throws `InvalidDocument` for a field that is not among `known`. */
@@ -21,7 +21,7 @@ export function isText(given: unknown, form: RegExp): given is string {
   return typeof given === "string" && form.test(given);
 }
 
-/** Returns whether the value is a list of one or more texts of this form. */
+/** Returns whether the value is a list of one or more texts that match the pattern. */
 export function areTexts(given: unknown, form: RegExp, most = TEXTS_MAX): given is string[] {
   return Array.isArray(given) && given.length >= 1 && given.length <= most && given.every((text) => isText(text, form));
 }
@@ -30,7 +30,7 @@ export function isInteger(given: unknown, least: number, most: number): given is
   return typeof given === "number" && Number.isInteger(given) && given >= least && given <= most;
 }
 
-/** Throws `InvalidDocument` that names the part of the document and the field, unless the condition holds. */
+/** Throws `InvalidDocument` unless the condition holds. The message names the part of the document and the field. */
 export function check(holds: boolean, what: string, field: string): asserts holds {
   if (!holds) throw new InvalidDocument(`${what}: ${field}`);
 }

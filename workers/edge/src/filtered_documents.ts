@@ -8,7 +8,7 @@ import { pythonVersion } from "./artifacts";
 import type { Rule } from "./policy";
 import { type DocumentSubject, tagId } from "./subjects";
 
-/** Returns the rule that refuses the artifact with an id, or undefined when the artifact is allowed. */
+/** Returns the policy rule that refuses the artifact with an id, or undefined when the artifact is allowed. */
 export type Refusing = (id: string) => Rule | undefined;
 
 interface Packument {
@@ -32,7 +32,7 @@ const OF_LATEST = [
 const NAMED_VERSIONS = 5; // the most refused versions of one rule that a message lists
 const LINK = /^<a href="[^"#]*\/([^"#\/]+)[#"]/;
 
-/** Returns a document without the artifacts that a rule refuses. */
+/** Returns a document without the artifacts that a rule of the edge policy refuses. */
 export function filteredDocument({ form, name }: DocumentSubject, text: string, refusing: Refusing): string {
   if (form === "html") return filteredHtml(text, refusing);
   const document: unknown = JSON.parse(text);

@@ -14,7 +14,7 @@ export interface Attempt<T> {
   ended: (outcome: Outcome, milliseconds: number) => void;
 }
 
-/** `lost` means that another attempt answered first. */
+/** The outcome of an attempt. `lost` means that another attempt answered first. */
 export type Outcome = "answered" | "failed" | "lost";
 
 export interface Clock {

@@ -163,7 +163,10 @@ async function permitted(
   return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: rules.id } : undefined);
 }
 
-/** Returns a function that returns the L1 access for a view of objects. Without a view, it is that for stored objects. */
+/**
+ * Returns a function that returns the access to L1 for a view of objects. Without a view, the access is to stored
+ * objects.
+ */
 function l1Of(
   tag: string,
   request: Request,
@@ -183,7 +186,8 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
 
 async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
   const started = Date.now();
-  // The client's range and validators refer to the part that the worker cuts out, not to the stored object.
+  // The client's range and validators refer to the part of the document that the worker cuts out, not to the stored
+  // object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);

@@ -69,7 +69,7 @@ export function l1From(
   };
 }
 
-/** Returns the function that fetches whole objects by their keys. */
+/** Returns the function that fetches whole objects from L1 by their keys. */
 export function readerOf(l1: L1): (key: string) => Promise<Response | undefined> {
   return (key) => l1(key, "GET", {});
 }

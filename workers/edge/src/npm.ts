@@ -3,7 +3,7 @@
 
 import { type ObjectRoute, preferred, type Route } from "./routes";
 
-/** A part of the packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
+/** A part of an npm packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 
 interface Packument {

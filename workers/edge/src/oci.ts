@@ -13,11 +13,11 @@ export type OciCode =
   | "UNAUTHORIZED"
   | "UNSUPPORTED";
 
-/** The part of a list of tags or referrers that a client requests. */
+/** The part of a list of tags or referrers that an image client requests. */
 export interface ListQuery {
   /** The maximum number of tags (query parameter `n`). Absent when the client sets no limit. */
   limit?: number;
-  /** The entry after which the part begins (query parameter `last`). */
+  /** The tag or referrer after which the requested part begins (query parameter `last`). */
   last?: string;
   /** The artifact types that a list of referrers is filtered by. Empty when the client sets no filter. */
   artifactTypes: readonly string[];

@@ -19,7 +19,8 @@ export interface Latest {
   advisories: Digests;
 }
 
-export const POLICIES_ENTRY = "edge-policy"; // the key in the key-value store
+// the key of the entry in the key-value store that names the latest policies
+export const POLICIES_ENTRY = "edge-policy";
 export const policiesFeed = new Feed("edge-policy", parseDigests);
 
 const UNREADABLE = "the edge policy cannot be read right now";

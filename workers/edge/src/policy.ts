@@ -16,7 +16,7 @@ export interface Rule {
   action: "allow" | "deny";
   ecosystem?: Ecosystem;
   packages: readonly string[];
-  /** An npm range, or a specifier of PEP 440. */
+  /** The affected versions of a rule: an npm range, or a specifier of PEP 440. */
   versions?: Range | string;
   tags?: readonly string[];
   digests?: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
-  /** The principals whose responses name the variants of the experiments. */
+  /** The principals whose responses have a header with the names of the experiments' variants. */
   operators: readonly string[];
 }
 

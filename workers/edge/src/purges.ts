@@ -8,13 +8,14 @@ import { keyTag, packageTag, versionTag } from "./cache_tags";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
-// Enough for 100 keys with S3's most bytes, 1,024, and for the quotes and escapes in JSON.
+// The limit of a purge request's body: enough for 100 object keys of S3's maximum length, 1,024 bytes, with quotes and
+// escapes.
 const BODY_BYTES_MAX = 256 * 1024;
 const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
 
-/** The method of the cached entrypoint that purges its cache. */
+/** The method of the cached entrypoint that purges its cache by tags. */
 export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }

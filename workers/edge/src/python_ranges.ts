@@ -1,5 +1,5 @@
-// Matches Python versions with version specifiers, pre-releases included (PEP 440, "Version specifiers"). The comparison of
-// versions is the library's. The library's own matching of specifiers differs from pip's: it takes 1.0 for no match of
+// Matches Python versions with version specifiers, pre-releases included (PEP 440, "Version specifiers"). A library
+// compares the versions. The library's own matching of specifiers differs from pip's: it does not match 1.0 with
 // `<1.0.post1`, `>1.0rc1` and `==1.0.0.*`.
 
 import { compare, explain, validRange } from "@renovatebot/pep440";
@@ -8,7 +8,10 @@ type Version = NonNullable<ReturnType<typeof explain>>;
 
 const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
 
-/** Returns whether each part of the text is a version specifier. `===` is none here, because it compares texts. */
+/**
+ * Returns whether each part of the text is a version specifier. The operator `===` is refused, because it compares
+ * texts.
+ */
 export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));
 }
@@ -33,22 +36,30 @@ function isMatch(candidate: Version, part: string): boolean {
   return operator === "!=" ? !isEqual : isEqual;
 }
 
-/** Returns whether the release of the candidate, with zeros at its end where it is shorter, begins with `release`. */
+/**
+ * Returns whether the candidate's release number begins with `release`. A shorter release number is padded with zeros.
+ */
 function startsWith(candidate: Version, wanted: Version, release: readonly number[]): boolean {
   return candidate.epoch === wanted.epoch && release.every((number, at) => (candidate.release[at] ?? 0) === number);
 }
 
-/** Compares the local parts only when the specifier has one. */
+/** Returns whether two versions are equal. Local version labels are compared only when the specifier has one. */
 function isSame(candidate: Version, wanted: Version, text: string): boolean {
   return compare(wanted.local === null ? candidate.public : wholeOf(candidate), text) === 0;
 }
 
-/** A pre-release of the wanted version is not before it, unless the wanted version is a pre-release itself. */
+/**
+ * Returns whether the candidate is before the wanted version (operator `<`). Pre-releases of the wanted version are not
+ * before it, unless the wanted version is a pre-release itself.
+ */
 function isBefore(candidate: Version, wanted: Version): boolean {
   return compare(candidate.public, wanted.is_prerelease ? wanted.public : `${wanted.public}.dev0`) < 0;
 }
 
-/** A post-release and a local version of the wanted version are not after it, unless it is a post-release itself. */
+/**
+ * Returns whether the candidate is after the wanted version (operator `>`). Post-releases and local versions of the
+ * wanted version are not after it, unless the wanted version is a post-release itself.
+ */
 function isAfter(candidate: Version, wanted: Version): boolean {
   if (compare(candidate.public, wanted.public) <= 0) return false;
   const isPostRelease = candidate.is_postrelease && !wanted.is_postrelease && wanted.dev === null;

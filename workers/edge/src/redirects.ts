@@ -6,7 +6,7 @@ import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from
 import type { ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
-// The worker checks these conditions against L1's answer itself (conditions.ts).
+// The header fields of a client's conditions. The worker checks them against L1's answer itself (conditions.ts).
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**

@@ -6,12 +6,15 @@ import type { Ecosystem } from "./routes";
 
 const VARIANT_HEADER = "x-artifact-edge-variant";
 
-/** The log event of one request. */
+/** The log event of one client request that takes part in experiments. */
 export interface RequestEvent {
   event: "request";
-  /** The variants by the names of the experiments. */
+  /** The names of the client's variants by the names of the experiments. */
   variants: Readonly<Record<string, string>>;
-  /** For each experiment a number that stands for the client, because the requests of one client are alike. */
+  /**
+   * For each experiment, a number that identifies the client. Statistics need it, because one client's requests are
+   * alike.
+   */
   subjects: Readonly<Record<string, number>>;
   ecosystem: Ecosystem;
   status: number;
@@ -23,7 +26,7 @@ export interface RequestEvent {
   first_byte_ms: number;
 }
 
-/** Returns the log event for a response that has its headers after this number of milliseconds. */
+/** Returns the log event for a response whose headers are ready after this number of milliseconds. */
 export function requestEvent(
   { variants, subjects }: Assignment,
   ecosystem: Ecosystem,
@@ -38,7 +41,7 @@ export function requestEvent(
   return { event: "request", variants, subjects, ecosystem, status, tier, bytes, first_byte_ms: milliseconds };
 }
 
-/** Sets the header that names the client's variants to an operator. */
+/** Sets the response header that names the client's variants to an operator. */
 export function nameVariants(headers: Headers, { variants }: Assignment): void {
   headers.set(VARIANT_HEADER, Object.entries(variants).map(([experiment, variant]) => `${experiment}=${variant}`).join(", "));
 }

@@ -14,7 +14,7 @@ export interface Revocations {
   objects: ReadonlySet<string>; // keys of withdrawn objects
 }
 
-/** The revocations when the worker has no feed. Only the key-value store decides then. */
+/** The revocations of a worker without a feed document: none. Only the key-value store decides then. */
 export const NO_REVOCATIONS: Revocations = { tokens: new Map(), objects: new Set() };
 
 export const revocationsFeed = new Feed("revocations", parseRevocations);

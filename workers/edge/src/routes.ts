@@ -12,17 +12,17 @@ export interface ObjectRoute {
   ecosystem: Ecosystem;
   name: string;
   key: string;
-  /** Whether the body depends on the Accept header. */
+  /** Whether the response's body depends on the Accept header of the request. */
   negotiated: boolean;
-  /** The digest in the URL, when the client requests by digest. */
+  /** The digest in the URL, when the client requests an image manifest or a blob by digest. */
   digest?: string;
   /** The part of the npm packument that the client requests. Absent when the client requests the whole packument. */
   part?: PackumentPart;
-  /** Whether any valid token may read the object, whatever its grants. */
+  /** Whether any valid token may read the object, whatever the token's grants. */
   anyToken?: boolean;
   /** The OCI error code to answer when the origin has no such object. */
   absent?: OciCode;
-  /** Set when the object is a list of tags or referrers, of which the client requests a part. */
+  /** The part of a list that the client requests. Set when the object is a list of tags or referrers. */
   list?: ListQuery;
 }
 

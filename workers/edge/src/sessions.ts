@@ -42,7 +42,7 @@ export function scopeOf(repository: string): string {
   return `repository:${repository}:pull`;
 }
 
-/** Returns a JWT for the session, valid for SESSION_SECONDS. */
+/** Returns a signed JWT for the session, valid for SESSION_SECONDS. */
 export async function signed(session: Session, principal: string, key: string, service: string): Promise<SignedSession> {
   const issuedAt = Math.floor(Date.now() / 1000);
   const access = session.repositories.map((name) => ({ type: "repository", name, actions: ["pull"] }));

@@ -8,7 +8,7 @@ import { NodeHealth } from "./node_health";
 const TIMEOUT_MILLISECONDS = 1_000;
 const STORE = "store";
 
-/** The part of a KVNamespace that the worker uses. */
+/** The methods of Workers KV (a KVNamespace) that the worker uses. */
 interface Store {
   get: (name: string, options: { cacheTtl: number }) => Promise<string | null>;
 }

@@ -4,22 +4,25 @@ import { canonicalPypiName, type Ecosystem } from "./routes";
 
 interface Package {
   ecosystem: Ecosystem;
-  /** The package's canonical name. */
+  /** The canonical name of the package that an object belongs to. */
   name: string;
   /** The key of the document that has the properties of all artifacts of the package. */
   index: string;
 }
 
-/** The form of a document. Clients read every form but `contents`, the index of an image repository. */
+/**
+ * The form of a document that lists artifacts. Clients read every form but `contents`, the index of an image
+ * repository.
+ */
 export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
 
-/** A document that lists artifacts. */
+/** A document that lists the artifacts of a package. */
 export type DocumentSubject = Package & { kind: "document"; form: Form };
 
-/** An artifact, or a part of one. `id` is its name in the index (artifacts.ts). */
+/** An artifact of a package, or a file that belongs to one. `id` is its name in the package's index (artifacts.ts). */
 export type ArtifactSubject = Package & { kind: "artifact"; id: string };
 
-/** A layer or a configuration of an image. No index lists them. */
+/** A layer or a configuration of an image. No index lists these blobs. */
 export type BlobSubject = Package & { kind: "blob"; digest: string };
 
 export type Subject = DocumentSubject | ArtifactSubject | BlobSubject;

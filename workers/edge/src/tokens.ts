@@ -9,7 +9,7 @@ import { Unavailable } from "./unavailable";
 
 /** A token's entry in the key-value store, under the key `token:<sha256 hex>`. */
 export interface Entitlement {
-  revision: number; // the version of the token's record, 0 when the entry has none
+  revision: number; // the version of the token's record, or 0 when the entry has none
   principal: string;
   expires: number; // Unix time in seconds
   grants: readonly string[];

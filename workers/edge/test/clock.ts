@@ -1,4 +1,4 @@
-// A clock that tests move.
+// A clock for tests, which only the test moves.
 
 import type { Clock } from "../src/hedging";
 
@@ -19,7 +19,7 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
-  /** Moves the clock, and runs the timers on the way and what they cause. */
+  /** Moves the clock forward, and runs all timers that are due, in order. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();

@@ -26,7 +26,7 @@ export const stub: {
   apiStatus: number;
   feed: "works" | "fails" | "silent";
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers the default entrypoint's calls in place of Workers Cache. */
+  /** Answers the default entrypoint's calls of the cached entrypoint in place of Workers Cache. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
   /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };
@@ -48,7 +48,7 @@ export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[]
 /** The purges that the worker requested: the purged cache, and the tags. */
 export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
-/** The lines that the worker has logged. */
+/** The lines that the edge worker has logged. */
 export const logged: string[] = [];
 const servers: Server[] = [];
 let workerd: ChildProcess;

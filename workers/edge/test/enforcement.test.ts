@@ -1,4 +1,5 @@
-// Unit tests of rulings: when an isolate reads a package's list of refusals. The clock is the tests'.
+// Unit tests of the edge policy's decisions: when an isolate reads a package's list of refusals. The tests move the
+// clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +14,10 @@ const policy = parsePolicy(JSON.stringify({ format: 1, rules: [RULE] }));
 const stored: Read = async () => assert.fail("without advisories, nothing else is read");
 let ids = 0;
 
-/** Returns a function that rules on a tarball at a time, under a policy of its own, and the keys of the lists read. */
+/**
+ * Returns a function that decides on a tarball at a given time under a new policy, and the keys of the lists that it
+ * read.
+ */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];
   const refusals: Read = async (key) => {

@@ -1,4 +1,5 @@
-// Property-based tests of the assignment to variants: the split, its permanence, its independence, and the layers.
+// Property-based tests of the assignment of clients to variants: the shares of the variants, that an assignment stays,
+// that experiments are independent, and that experiments of a layer exclude each other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

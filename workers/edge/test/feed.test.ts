@@ -1,4 +1,5 @@
-// Unit tests of feeds: when a request waits for a document, and what counts while there is none. The clock is the tests'.
+// Unit tests of feeds: when a request waits for a document, and what applies while there is none. The tests move the
+// clock.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
@@ -28,7 +29,7 @@ beforeEach(() => {
   feed = new Feed("numbers", ({ value }) => String(value));
 });
 
-/** Returns a document that was read at a time. Its value is that time. */
+/** Returns a feed document that was read at a time. The document's value is that time. */
 function document(read: number): Response {
   return Response.json({ version: 1, read: read / 1000, value: read });
 }

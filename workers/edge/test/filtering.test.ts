@@ -35,7 +35,7 @@ function name(policy: unknown): string {
   return digest;
 }
 
-/** Names these policies to the edge, the newest first. */
+/** Makes these edge policies the latest ones at the edge, the newest first. */
 function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }
@@ -53,7 +53,7 @@ interface Published {
   integrity?: string;
 }
 
-/** Stores both packuments of an npm package. */
+/** Stores the full and the abbreviated packument of an npm package. */
 function npmPackage(name: string, versions: Record<string, Published>, tags: Record<string, string>): void {
   const manifests = Object.entries(versions).map(([version, { integrity = "sha512-x" }]) => {
     const tarball = `https://packages.test/npm/${name}/-/${name.split("/").at(-1)}-${version}.tgz`;
@@ -177,7 +177,7 @@ test("a version is refused by its integrity", async () => {
 
 test("nothing of a refused package is served, and no shield is asked for its objects", async () => {
   npmPackage("evil", { "1.0.0": {} }, { latest: "1.0.0" });
-  await status("/npm/web"); // so that the isolate has the policy
+  await status("/npm/web"); // makes the isolate read the policy
   l1Requests.length = 0;
   for (const path of ["/npm/evil", "/npm/evil/-/evil-1.0.0.tgz", "/npm/evil-twin", "/npm/evil/latest"]) {
     assert.match((await refusalOf(path))[1], /rule no-evil of the edge policy/, path);
@@ -209,7 +209,8 @@ test("a refused Python file and its metadata are 403 with the rule's name", asyn
   assert.equal(await status("/pypi/files/acme-greeter/acme_greeter-2.0-py3-none-any.whl"), 200);
   assert.match((await refusalOf("/pypi/files/other/other-1.0.tar.gz"))[1], /rule bad-wheel/);
   assert.match((await refusalOf("/pypi/files/other/other-2.0.tar.gz"))[1], /rule seven-days/);
-  assert.equal(await status("/pypi/files/other/other-3.0.tar.gz"), 404); // the policy allows it, and the origin lacks it
+  // the policy allows the file, but the origin does not have it
+  assert.equal(await status("/pypi/files/other/other-3.0.tar.gz"), 404);
 });
 
 /** Stores a repository whose tags `1.0`, `2.0` and `edge` point to manifests, of which the second is young. */

@@ -5,10 +5,10 @@ import { test } from "node:test";
 import { answerWithin, type Attempt, firstAnswer, type Outcome } from "../src/hedging";
 import { FakeClock } from "./clock";
 
-/** Emulates places that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
+/** Emulates servers that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
 function race(...places: (number | "fails" | "silent")[]) {
   const clock = new FakeClock();
-  const started: [number, number][] = []; // the place and the time
+  const started: [number, number][] = []; // the server of each request, and the time at which the request started
   const ended: [number, Outcome, number][] = [];
   const aborted: number[] = [];
   const discarded: number[] = [];

@@ -1,4 +1,4 @@
-// Unit tests of what an isolate knows of shield nodes, and of the nodes that it asks for an object.
+// Unit tests of what an isolate records about shield nodes, and of the nodes that it chooses for an object.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

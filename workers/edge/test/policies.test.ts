@@ -26,7 +26,7 @@ function named(text: string): string {
   return digest;
 }
 
-/** Returns the digest of a policy that denies a package, unlike all policies before. */
+/** Stores a policy that denies a package and differs from all earlier policies, and returns its digest. */
 function denying(name: string): string {
   const rules = [{ name: `no-${name}`, action: "deny", ecosystem: "npm", packages: [name], reason: String(number++) }];
   return named(JSON.stringify({ format: 1, rules }));
@@ -109,7 +109,7 @@ async function statusOf(name: string): Promise<number> {
   return answer.status;
 }
 
-/** Waits until a package has a status, for five seconds at most on an idle machine. */
+/** Waits until requests for a package get the given status. */
 async function becomes(name: string, status: number): Promise<void> {
   const end = Date.now() + 120_000;
   while ((await statusOf(name)) !== status) {

@@ -18,7 +18,7 @@ function purge(body: string, signed = signature(body)): Promise<Response> {
 
 const of = (...keys: string[]): string => JSON.stringify({ keys });
 
-/** Requests an object, and returns the tags with which the cache stores it. */
+/** Requests an object, and returns the cache tags with which the cache stores it. */
 async function tagsOf(path: string): Promise<string[]> {
   let tags = "";
   stub.l1 = (request, response) => miss(request, response, (answer) => { tags = String(answer.headers["cache-tag"]); });

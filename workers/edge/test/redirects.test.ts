@@ -9,7 +9,7 @@ import { redirectToL1 } from "../src/redirects";
 import { type ObjectRoute, route } from "../src/routes";
 
 declare global {
-  // The type of workerd that l1.ts names. The types of workerd and of Node exclude each other.
+  // workerd provides this type, which l1.ts uses. The types of workerd and of Node cannot be loaded together.
   interface Fetcher {
     fetch: typeof fetch;
   }

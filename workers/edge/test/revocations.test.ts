@@ -16,7 +16,7 @@ async function status(path: string, token: string): Promise<number> {
   return answer.status;
 }
 
-/** Sends requests until one has another status than 200, and returns that status. Fails after two minutes. */
+/** Sends requests until one gets another status than 200, and returns that status. Fails after two minutes. */
 async function laterStatus(path: string, token: string): Promise<number> {
   for (let tries = 0; tries < 1_200; tries++) {
     const found = await status(path, token);
@@ -26,7 +26,7 @@ async function laterStatus(path: string, token: string): Promise<number> {
   return 200;
 }
 
-// The first test, because it needs an isolate that has never had a document.
+// This test must be the first one, because it needs an isolate that has never had a document.
 test("without a feed, the store's entries count, and a health check fails", async () => {
   stub.feed = "fails";
   grant("early", ["npm:*:pull"]);
@@ -78,7 +78,8 @@ test("a token whose change the store already shows causes no request to the meta
   entries.set(`token:${digest}`, JSON.stringify({ version: 1, revision: 7, principal: "alice", expires: 4e9, grants: ["npm:*:pull"] }));
   revocations.tokens[digest] = { revision: 7 };
   revocations.objects = ["npm/marker/-/marker-1.0.0.tgz"];
-  assert.equal(await laterStatus("/npm/marker/-/marker-1.0.0.tgz", "shown"), 410); // the isolate has the document now
+  // the isolate has read the feed document by now
+  assert.equal(await laterStatus("/npm/marker/-/marker-1.0.0.tgz", "shown"), 410);
   assert.equal(await status(FILE, "shown"), 200);
   assert.equal(apiRequests.length, 0);
 });
@@ -99,7 +100,7 @@ test("during an outage of the feed, grants stay valid and known revocations stay
   assert.equal(await laterStatus(FILE, "gone"), 401);
   for (const failure of ["fails", "silent"] as const) {
     stub.feed = failure;
-    await new Promise((done) => setTimeout(done, 4_500)); // the isolate's document becomes too old
+    await new Promise((done) => setTimeout(done, 4_500)); // the isolate's feed document becomes too old
     assert.equal(await status(FILE, "steady"), 200, failure);
     assert.equal(await status(FILE, "gone"), 401, failure);
   }
@@ -108,7 +109,7 @@ test("during an outage of the feed, grants stay valid and known revocations stay
 
 test("requests without a token cause no feed request, and many with one cause few", async () => {
   grant("busy", ["npm:*:pull"]);
-  await new Promise((done) => setTimeout(done, 4_500)); // the isolate's document becomes too old
+  await new Promise((done) => setTimeout(done, 4_500)); // the isolate's feed document becomes too old
   for (let count = 0; count < 20; count++) assert.equal((await fetch(edge + FILE)).status, 401);
   assert.equal(feedRequests.length, 0);
   const started = Date.now();

@@ -8,7 +8,7 @@ import { DEFAULT_FLAGS, type ShieldFlags } from "../src/experiments";
 import { fetchFromShields } from "../src/shield_nodes";
 
 declare global {
-  // A type of workerd that bindings.ts names. The types of workerd and of Node exclude each other.
+  // workerd provides this type, which bindings.ts uses. The types of workerd and of Node cannot be loaded together.
   interface KVNamespace {
     get: (key: string) => Promise<string | null>;
   }

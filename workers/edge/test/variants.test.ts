@@ -1,4 +1,5 @@
-// Tests the deployed bundle of the edge worker: what a client's variant changes, who reads its name, and what is logged.
+// Tests the deployed bundle of the edge worker: what a client's variant of an experiment changes, which clients get the
+// variant's name in a header, and what is logged.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -29,7 +30,9 @@ function stored(document: object): string {
   return digest;
 }
 
-/** Returns an experiment, and the variant that the client of the tests has in it. `changes` are those of both variants. */
+/**
+ * Returns an experiment, and the variant that the tests' client has in it. `changes` are the fields of both variants.
+ */
 function experiment(name: string, changes: object = {}): { given: object; variant: string } {
   const variants = ["a", "b"].map((variant) => ({ name: variant, weight: 1, ...changes }));
   const given = { name, layer: name, unit: "principal", variants };
@@ -43,7 +46,7 @@ async function get(path: string, method = "GET"): Promise<Response> {
   return answer;
 }
 
-/** Waits until `found` returns a value. */
+/** Waits until the function `found` returns a value, and returns that value. */
 async function until<T>(found: () => Promise<T | undefined>, what: string): Promise<T> {
   const end = Date.now() + 120_000;
   for (;;) {
