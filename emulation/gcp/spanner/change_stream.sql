@@ -1,8 +1,10 @@
--- Stands in for a change stream of Spanner: {stream} of table {table}. Shapes and rules are those of Spanner, "Change stream partitions,
--- records, and queries"; tests/e2e/test_change_streams.py holds them to Google's emulator.
+-- Emulates a change stream of Spanner in PostgreSQL: the stream {stream} of the table {table}. The forms of records and the
+-- rules are those of Spanner, "Change stream partitions, records, and queries". tests/e2e/test_change_streams.py compares
+-- them with Google's emulator.
 --
--- What is written becomes a record as it is committed: the trigger is deferred to the end of the transaction and holds a lock from its
--- look at the clock until the commit can be seen. Whoever has held that lock since has therefore seen all that was committed before.
+-- A deferred trigger writes the change records at the end of a transaction. The trigger takes a lock before it reads the
+-- clock, and the transaction holds this lock until its commit is visible. A reader that takes the lock afterwards
+-- therefore sees all commits with earlier times.
 
 CREATE SCHEMA IF NOT EXISTS spanner;
 
@@ -27,7 +29,7 @@ CREATE FUNCTION spanner.text_of_{stream}(at timestamptz) RETURNS text LANGUAGE s
   SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- A row without its key, its values as Spanner's JSON has them.
+-- Returns the columns of a row except the key, with values in the form of Spanner's JSON.
 CREATE FUNCTION spanner.values_of_{stream}(given {table}) RETURNS jsonb LANGUAGE sql AS $$
   SELECT CASE WHEN given.pk IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
     'document', given.document, 'version', given.version::text,
@@ -44,12 +46,12 @@ BEGIN
   IF TG_OP <> 'INSERT' THEN
     old_values := spanner.values_of_{stream}(OLD); keys := jsonb_build_object('pk', OLD.pk, 'sk', OLD.sk);
   END IF;
-  IF TG_OP = 'UPDATE' THEN  -- NEW_ROW_AND_OLD_VALUES: of the old row, what has changed
+  IF TG_OP = 'UPDATE' THEN  -- NEW_ROW_AND_OLD_VALUES: the record has only the changed columns of the old row
     SELECT coalesce(jsonb_object_agg(key, value), '{{}}') INTO old_values
     FROM jsonb_each(old_values) WHERE new_values -> key IS DISTINCT FROM value;
   END IF;
   PERFORM pg_advisory_xact_lock(hashtext('{stream}'));
-  -- All of a transaction has one time; these settings end with it.
+  -- All changes of a transaction have one commit time. These settings end with the transaction.
   moment := coalesce(nullif(current_setting('spanner.moment', true), '')::timestamptz, clock_timestamp());
   number := coalesce(nullif(current_setting('spanner.number', true), '')::int, 0);
   PERFORM set_config('spanner.moment', moment::text, true), set_config('spanner.number', (number + 1)::text, true);
@@ -71,7 +73,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER record_{stream} AFTER INSERT OR UPDATE OR DELETE ON {table}
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spanner.record_{stream}();
 
--- Partitions come and go by load, on Spanner; here each time that this is called: one splits in two, two become one.
+-- Replaces the partitions: one partition splits into two, or two merge into one. Spanner does this when the load changes.
 CREATE FUNCTION spanner.replace_partitions_{stream}() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   old text[]; moment timestamptz;
