@@ -30,6 +30,7 @@ from infra.shield import Node, host
 from stacks.config import Stack
 from stacks.identities import create_identities
 from stacks.outputs import export_outputs
+from stacks.pops import create_pop_addresses, create_pops
 from stacks.serverless import create_drain, create_metadata_api, create_token_sync
 from stacks.shields import create_shield_certificate, create_shields
 from stacks.storage import create_aws_keys, create_metadata, create_objects
@@ -52,7 +53,8 @@ def compose(stack: Stack) -> None:
     metadata = create_metadata(stack, aws_keys)
 
     # The shields: caches between the edge and the origin, in many regions.
-    nodes = create_shields(stack, identities, objects)
+    pop_nodes = create_pop_addresses(stack)
+    nodes = create_shields(stack, identities, objects, pop_nodes)
 
     # The edge: the worker that answers clients, and the DNS names that resolve to it.
     metadata_api = create_metadata_api(stack, metadata.changes)
@@ -60,14 +62,17 @@ def compose(stack: Stack) -> None:
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
+    # The PoPs on machines of our own, which run the same worker.
+    pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
+
     # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge)
 
-    tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns]
+    tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns, pops]
     alarms = [alarm for tier in tiers if tier for alarm in tier.alarms]
     create_alarms(stack, [*alarms, *publishing_alarms(stack.environment, metadata.backend, metadata.region)])
-    export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes)
+    export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes, pop_nodes)
 
 
 def tag_and_protect(stack: Stack) -> None:

@@ -10,14 +10,23 @@ from infra.blobs import Bucket
 from infra.dns.route53 import Dns
 from infra.edge.cloudflare import Edge
 from infra.metadata import Metadata
+from infra.pop import PopNode
 from infra.shield import Node, host
 from stacks.config import Blobs, Stack
 
 
 def export_outputs(
-    stack: Stack, buckets: Sequence[Bucket], metadata: Metadata, edge: Edge, dns: Dns, nodes: Sequence[Node]
+    stack: Stack,
+    buckets: Sequence[Bucket],
+    metadata: Metadata,
+    edge: Edge,
+    dns: Dns,
+    nodes: Sequence[Node],
+    pops: Sequence[PopNode],
 ) -> None:
-    """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output."""
+    """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. A stack
+    without own PoPs has no output `pops`.
+    """
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
     pulumi.export("home_region", stack.home_region)
@@ -28,6 +37,8 @@ def export_outputs(
     pulumi.export("entitlements", {"account_id": account_id, "namespace_id": edge.namespace_id})
     pulumi.export("worker_version", edge.version)
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
+    if pops:
+        pulumi.export("pops", [{"name": node.name, "region": node.region, "address": node.address} for node in pops])
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import pulumi
 
-from contract.shields import certificate_parameter
+from contract.shields import certificate_parameter, host_suffix
 from infra.dns.route53 import Dns
 from infra.edge.networks import edge_networks
 from infra.exclusive import keep_only
 from infra.identity import OriginAccessArgs
 from infra.identity.origin_access import OriginAccess
+from infra.machines.certificate import MachineCertificateArgs
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
+from infra.pop import PopNode
 from infra.shield import BootSettings, Node, ShieldArgs
-from infra.shield.certificate import ShieldCertificate, ShieldCertificateArgs
+from infra.shield.certificate import ShieldCertificate
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from stacks.config import Stack
@@ -27,11 +29,11 @@ NETWORK = {"aws": AwsNetwork, "gcp": GcpNetwork}
 SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
-def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Sequence[Node]:
-    """Creates the shield machines of every region, and limits their AWS role to reading objects from the machines'
-    networks and addresses.
+def create_shields(stack: Stack, identities: Identities, objects: Objects, pops: Sequence[PopNode]) -> Sequence[Node]:
+    """Creates the shield machines of every region, which admit Cloudflare's networks and the machines of own PoPs.
+    Limits the shields' AWS role to reading objects from the shields' networks and addresses.
     """
-    edge_addresses = edge_networks()
+    edge_addresses = _edge_addresses(pops)
     boot = BootSettings(
         buckets=objects.blobs.buckets,
         secret_id=stack.secret("shield"),
@@ -68,11 +70,12 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
     The role keeps only the policies that the stack has given it so far, so no later step may add a policy.
     """
-    args = ShieldCertificateArgs(
+    args = MachineCertificateArgs(
         zone_id=dns.zone_id,
-        zone_name=stack.config.domain,
+        domain_name=f"*{host_suffix(stack.config.domain)}",
         region=stack.home_region,
         parameter=certificate_parameter(stack.environment),
+        description="ARN of the certificate that shield machines present to the edge",
         role=identities.aws.role_name,
     )
     certificate = ShieldCertificate("shield-certificate", args)
@@ -81,3 +84,12 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     # would # wait for each other. The machines wait for all children of the identity, and one of the role's policies
     # waits for the # machines.
     keep_only("shield", identities.aws.role_name, policies, certificate)
+
+
+def _edge_addresses(pops: Sequence[PopNode]) -> pulumi.Output[Sequence[str]]:
+    """Returns the networks from which the edge connects: Cloudflare's, and the address of each machine of own PoPs."""
+    if not pops:
+        return edge_networks()
+    return pulumi.Output.all(edge_networks(), *(node.address for node in pops)).apply(
+        lambda known: [*known[0], *(f"{address}/32" for address in known[1:])]
+    )

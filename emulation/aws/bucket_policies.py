@@ -16,10 +16,10 @@ from emulation.aws.policies import COMMON_CONTEXT
 
 def patch_bucket_policies() -> None:
     """Makes moto evaluate the conditions of bucket policies."""
-    cast(Any, models.FakeBucket).get_permission = _permission
+    cast(Any, models.FakeBucket).get_permission = permission
 
 
-def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+def permission(bucket: Any, action: str, resource: str) -> PermissionResult:
     """Replaces `moto.s3.models.FakeBucket.get_permission`, and ignores the policy statements whose conditions do not
     hold."""
     if bucket.policy is None:

@@ -1,4 +1,6 @@
-"""Alarms on Route 53's health checks of the edge, of its feed, of each shield machine and of each shield region."""
+"""Alarms on Route 53's health checks of the edge, of its feed, of each machine and of each region of shields
+and own PoPs.
+"""
 
 from __future__ import annotations
 
@@ -81,6 +83,32 @@ def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
         f"No shield machine in {place} answers; the edge uses regions that are farther away, with fewer objects cached"
     )
     return _unhealthy_alarm(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
+
+
+def pop_machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
+    """Returns alarms on one PoP machine: it does not answer, or only some of Route 53's checkers reach it."""
+    return [
+        _unhealthy_alarm(
+            f"{node}-down",
+            "pop",
+            check,
+            f"PoP machine {node} does not answer; the others of its region take its share",
+            "a-pop-machine-is-down",
+        ),
+        _partly_unhealthy_alarm(
+            f"{node}-reached-in-part",
+            "pop",
+            check,
+            f"PoP machine {node} is reached from some parts of the world only",
+            "a-pop-machine-is-down",
+        ),
+    ]
+
+
+def pop_region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
+    """Returns the alarm that fires when no PoP machine of a region answers."""
+    fault = f"No PoP machine in {place} answers; clients there use PoPs that are farther away"
+    return _unhealthy_alarm(f"pop-{place}-lost", "pop", check, fault, "a-pop-machine-is-down")
 
 
 def _unhealthy_alarm(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:

@@ -12,15 +12,9 @@ from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from infra.dns import DnsArgs
 from infra.dns.alarms import edge_alarms, feed_alarm, machine_alarms, region_alarm
+from infra.dns.records import TTL_SECONDS, LatencyRecord, any_of, http_check, https_check, latency_record
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
-
-# How many seconds a resolver may cache a DNS answer. The health checks take thirty seconds to fail, so clients leave a
-# failed region within a minute.
-_TTL_SECONDS = 30
-
-_CHECK_SECONDS = 10  # seconds between health checks: Route 53 offers 10 and 30
-_CHECK_FAILURES = 3
 
 
 class Dns(pulumi.ComponentResource):
@@ -49,7 +43,7 @@ class Dns(pulumi.ComponentResource):
         places = self._shield_records(regions, machines)
         self.alarms = [
             *edge_alarms(args.hostname, edge.id),
-            feed_alarm(self._edge_check("edge-feed", revocations.HEALTH_PATH).id),
+            feed_alarm(https_check("edge-feed", args.hostname, revocations.HEALTH_PATH, self._child).id),
             *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
             *(region_alarm(place, check.id) for place, check in places.items()),
         ]
@@ -64,31 +58,14 @@ class Dns(pulumi.ComponentResource):
         The check requests the hostname itself, as clients do. The records wait until the edge serves the hostname, so
         that no client meets a name without a certificate. Returns the health check.
         """
-        check = self._edge_check("edge", HEALTH_PATH)
+        check = https_check("edge", self._args.hostname, HEALTH_PATH, self._child)
         served = pulumi.ResourceOptions(
             parent=self, depends_on=self._args.edge.activated_by(self._validation_records(), self._zone.name_servers)
         )
         for place, region in regions.items():
-            target = [self._args.edge.target]
-            self._latency_record(
-                f"edge-{place}", self._args.hostname, "CNAME", target, place, region, check, opts=served
-            )
+            record = LatencyRecord(self._args.hostname, "CNAME", [self._args.edge.target], place, region, check)
+            latency_record(f"edge-{place}", self._zone.zone_id, record, served)
         return check
-
-    def _edge_check(self, name: str, path: str) -> aws.route53.HealthCheck:
-        """Creates a Route 53 health check that requests a path on the clients' hostname."""
-        return aws.route53.HealthCheck(
-            name,
-            type="HTTPS",
-            fqdn=self._args.hostname,
-            port=443,
-            resource_path=path,
-            enable_sni=True,
-            request_interval=_CHECK_SECONDS,
-            failure_threshold=_CHECK_FAILURES,
-            tags={"Name": self._args.hostname},
-            opts=self._child,
-        )
 
     def _validation_records(self) -> Sequence[pulumi.Resource]:
         """Creates the records by which the edge network validates the clients' hostname."""
@@ -98,7 +75,7 @@ class Dns(pulumi.ComponentResource):
                 zone_id=self._zone.zone_id,
                 name=record.name,
                 type=record.type,
-                ttl=_TTL_SECONDS,
+                ttl=TTL_SECONDS,
                 records=[record.value],
                 opts=self._child,
             )
@@ -115,21 +92,12 @@ class Dns(pulumi.ComponentResource):
             zone_id=self._zone.zone_id,
             name=host(node, self._args.zone_name),
             type="A",
-            ttl=_TTL_SECONDS,
+            ttl=TTL_SECONDS,
             records=[node.address],
             opts=self._child,
         )
-        return aws.route53.HealthCheck(
-            f"node-{node.name}",
-            type="HTTP",
-            ip_address=node.address,
-            port=HEALTH_PORT,
-            resource_path=HEALTH_PATH,
-            request_interval=_CHECK_SECONDS,
-            failure_threshold=_CHECK_FAILURES,
-            tags={"Name": host(node, self._args.zone_name)},
-            opts=self._child,
-        )
+        name = host(node, self._args.zone_name)
+        return http_check(f"node-{node.name}", name, node.address, HEALTH_PORT, HEALTH_PATH, self._child)
 
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
@@ -143,39 +111,8 @@ class Dns(pulumi.ComponentResource):
         name = f"shield.{self._args.zone_name}"
         for place, region in regions.items():
             nodes = [node for node in self._args.nodes if node.region == place]
-            checks[place] = aws.route53.HealthCheck(
-                f"region-{place}",
-                type="CALCULATED",
-                child_healthchecks=[machines[node.name].id for node in nodes],
-                child_health_threshold=1,
-                tags={"Name": f"{place}.{name}"},
-                opts=self._child,
-            )
-            addresses = [node.address for node in nodes]
-            self._latency_record(f"shield-{place}", name, "A", addresses, place, region, checks[place])
+            of_machines = [machines[node.name] for node in nodes]
+            checks[place] = any_of(f"region-{place}", f"{place}.{name}", of_machines, self._child)
+            record = LatencyRecord(name, "A", [node.address for node in nodes], place, region, checks[place])
+            latency_record(f"shield-{place}", self._zone.zone_id, record, self._child)
         return checks
-
-    def _latency_record(
-        self,
-        name: str,
-        record: str,
-        record_type: str,
-        values: Sequence[pulumi.Input[str]],
-        place: str,
-        region: str,
-        check: aws.route53.HealthCheck,
-        *,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        aws.route53.Record(
-            name,
-            zone_id=self._zone.zone_id,
-            name=record,
-            type=record_type,
-            ttl=_TTL_SECONDS,
-            records=values,
-            set_identifier=place,
-            latency_routing_policies=[{"region": region}],
-            health_check_id=check.id,
-            opts=opts or self._child,
-        )

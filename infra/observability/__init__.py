@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "registry"]
+Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "pop", "edge", "dns", "registry"]
 
 
 @dataclass(frozen=True)

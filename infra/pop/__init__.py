@@ -1,6 +1,5 @@
-"""A PoP (point of presence) on a machine of our own: NGINX, the edge worker in workerd, and Traffic Server as L1.
-
-No stack creates such a machine yet (docs/decisions/own-pops.md).
+"""PoPs (points of presence) on machines of our own: NGINX, the edge worker in workerd, and Traffic Server as L1
+(docs/decisions/own-pops.md).
 """
 
 from __future__ import annotations
@@ -8,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pulumi
+
 from infra.edge import ShieldNode
 from infra.machines.ec2 import Architecture
+from infra.network import Network
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,42 @@ class PopSettings:
     shield_authority: str | None = None
     ports: Ports = field(default_factory=Ports)
     directories: Directories = field(default_factory=Directories)
+
+
+@dataclass(frozen=True)
+class PopNode:
+    """One machine of a PoP with its fixed address. `allocation_id` identifies the Elastic IP address in EC2."""
+
+    name: str
+    region: str
+    address: pulumi.Output[str]
+    allocation_id: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class PopAddressesArgs:
+    """Arguments of the component that creates the addresses of a PoP with `nodes` machines."""
+
+    prefix: str
+    region: str
+    nodes: int
+
+
+@dataclass(frozen=True)
+class PopArgs:
+    """Arguments of the component that creates the machines of one PoP.
+
+    `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
+    `user_data` is compressed and encoded in base64. `shield_addresses` are the addresses of all shield machines. The
+    resources in `boots_after` must exist before a machine boots.
+    """
+
+    prefix: str
+    region: str
+    machine_type: str
+    nodes: Sequence[PopNode]
+    network: Network
+    identity: pulumi.Input[str]
+    user_data: pulumi.Input[str]
+    shield_addresses: Sequence[pulumi.Input[str]]
+    boots_after: Sequence[pulumi.Resource]

@@ -47,8 +47,9 @@ _WRITERS = [
 ]
 # For each role, the secrets and the SSM parameter that it may read (docs/architecture.md, "Between the tiers"). The
 # keys are the ends of the roles' names.
-_READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate"]]] = {
+_READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
+    "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],
     "metadata-api": ["metadata-api"],
     "answer": ["metadata-api"],
     "entitlements": ["edge-kv"],

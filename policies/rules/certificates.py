@@ -9,28 +9,29 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import our_design, well_architected
 from policies.framework.declare import each_resource, known, part, texts, whole_stack
-from policies.framework.relations import all_of, refers_to
+from policies.framework.relations import all_of, of_tier, refers_to
 from policies.rules.edge import SCRIPT
 
 CERTIFICATE = "aws:acm/certificate:Certificate"
 VALIDATION = "aws:acm/certificateValidation:CertificateValidation"
 PARAMETER = "aws:ssm/parameter:Parameter"
 _SHIELDS = "*.shield."
+_CLIENTS = "packages."
 _ARN = re.compile(r"arn:aws[\w-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+")
 
 
 @each_resource(
     "aws-acm-certificate-for-shields-only",
-    "Machines can export a certificate for the names of shields only. With another, a machine could pose as "
-    "the hostname of clients.",
+    "Machines can export a certificate for the names of shields only, and own PoPs one for the hostname of clients. "
+    "With another, a shield could pose as that hostname.",
     of={CERTIFICATE},
     severity=Severity.CRITICAL,
     control=our_design("mutual TLS between edge and shield"),
-    fix="Request it for *.shield.<domain> alone",
+    fix="Request it for *.shield.<domain> alone, or in a component of own PoPs for packages.<domain> alone",
 )
 def certificate_for_shields_only(args: ResourceValidationArgs) -> Iterator[str]:
     for name in [str(args.props.get("domainName")), *texts(args.props.get("subjectAlternativeNames"))]:
-        if not name.startswith(_SHIELDS):
+        if not name.startswith(_CLIENTS if of_tier(args, "pop") else _SHIELDS):
             yield f"it is for {name}"
 
 
@@ -58,7 +59,7 @@ def certificate_renewable(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Give the stack an aws.acm.Certificate for *.shield.<domain> and its aws.acm.CertificateValidation",
 )
 def shields_publicly_trusted(_: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    certificates = list(all_of(stack, {CERTIFICATE}))
+    certificates = [each for each in all_of(stack, {CERTIFICATE}) if not of_tier(each, "pop")]
     validations = list(all_of(stack, {VALIDATION}))
     if not certificates:
         yield "shields have no public certificate"

@@ -10,7 +10,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import cis_aws, cis_gcp, foundational, nist
 from policies.framework.declare import Properties, each_resource, given, kind, known, parts, setting, texts
-from policies.framework.relations import is_set
+from policies.framework.relations import is_set, of_tier
 
 SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
 FIREWALL = "gcp:compute/firewall:Firewall"
@@ -28,6 +28,7 @@ _WIDEST_IPV6 = 16
 
 _GROUP_PEERS = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
 _RULE_PEERS = {"prefixListId", "referencedSecurityGroupId"}
+_HTTPS = "443"
 _LOGIN_PORTS = (22, 3389)
 
 
@@ -51,14 +52,20 @@ class AllowedTraffic:
 
 @each_resource(
     "multi-network-ingress-not-from-internet",
-    "No rule admits the whole internet. Rules name the networks of the edge and of the health checkers.",
+    "No rule admits the whole internet, except to the HTTPS port of own PoPs. Rules name the networks of the edge and "
+    "of the health checkers.",
     of={*_INGRESS_TYPES, _PREFIX_LIST},
     severity=Severity.CRITICAL,
     control=foundational("EC2.18"),
     fix="Allow the networks of the edge and of Route 53's health checkers only",
 )
 def ingress_not_from_internet(args: ResourceValidationArgs) -> Iterator[str]:
-    admitted = [network for traffic in allowed_ingress(args) for network in traffic.networks]
+    admitted = [
+        network
+        for traffic in allowed_ingress(args)
+        for network in traffic.networks
+        if not (of_tier(args, "pop") and traffic.protocol in ("tcp", "6") and traffic.ports == _HTTPS)
+    ]
     if kind(args) == _PREFIX_LIST:  # security groups allow the networks of a prefix list, so its entries count, too
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:

@@ -39,6 +39,13 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
         "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
     ],
+    "pop": [
+        "acm:ExportCertificate",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "secretsmanager:GetSecretValue",
+        "ssm:GetParameter",
+    ],
     "metadata-api": _ANSWER,
     "answer": _ANSWER,
     "entitlements": _FOLLOW,

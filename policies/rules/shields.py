@@ -20,6 +20,7 @@ from policies.framework.declare import (
     architecture,
     each_resource,
     kind,
+    known,
     parts,
     setting,
     statements,
@@ -50,6 +51,7 @@ _FRONTS = {
     "gcp:compute/targetInstance:TargetInstance",
 }
 
+_EIP = "aws:ec2/eip:Eip"
 _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
@@ -69,7 +71,7 @@ _PORTS: Config = {
 
 @whole_stack(
     "multi-shield-ingress-from-edge-only",
-    "A shield admits only the edge's networks and the health checkers, each on one port.",
+    "A shield admits only the edge's networks, the addresses of own PoPs and the health checkers, each on one port.",
     of={SECURITY_GROUP, FIREWALL, *_MACHINES, *_FRONTS},
     severity=Severity.CRITICAL,
     control=our_design("a tier refuses what did not come from the tier above it"),
@@ -102,7 +104,9 @@ def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) ->
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
-    edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
+    addresses = [known(each.props, "publicIp") for each in all_of(stack, {_EIP}) if of_tier(each, "pop")]
+    own = [f"{address}/32" for address in addresses if address]
+    edge = [ipaddress.ip_network(network) for network in (*setting(stack, "edge_networks", _EDGE), *own)]
     for traffic in allowed_ingress(resource):
         if traffic.protocol not in ("tcp", "6") or traffic.ports not in (edge_port, health_port):
             yield f"it lets in {traffic.protocol} on {traffic.ports or 'all ports'}"

@@ -155,6 +155,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
                     f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
                 )
     yield from _problems_of_origins(config)
+    yield from _problems_of_pops(config)
     yield from _problems_of_zone(config)
     yield from problems_of_buckets(environment, config)
     yield from problems_of_names(environment, config)
@@ -189,6 +190,22 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
             f"{NAMESPACE}:blobs.regions: {listed(regions)} are {len(regions)}; a shield reads from at most"
             f" {MOST_ORIGINS} buckets{', the standby among them' if spare else ''}, so name up to {most}"
         )
+
+
+def _problems_of_pops(config: StackConfig) -> Iterator[str]:
+    """Yields an error message for each store that PoPs of our own cannot read.
+
+    PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB (docs/decisions/own-pops.md).
+    """
+    for section, store, needed in (
+        ("blobs", config.blobs.store, "s3"),
+        ("metadata", config.metadata.store, "dynamodb"),
+    ):
+        if config.pops and store != needed:
+            yield (
+                f"{NAMESPACE}:pops: own PoPs do not work with {NAMESPACE}:{section}.store {store!r};"
+                f" use {needed!r}, or leave {NAMESPACE}:pops out"
+            )
 
 
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:

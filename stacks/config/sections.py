@@ -12,6 +12,7 @@ from infra.metadata.spanner import MULTI_REGIONS
 from stacks.config.machine_types import NVME_OF_EC2, ec2_types, gce_types, pattern
 from stacks.config.values import (
     ANY_REGION,
+    AWS_REGION,
     CLOUD_OF_STORE,
     DOMAIN,
     Email,
@@ -39,6 +40,14 @@ _LONGEST_ZONE = 218
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _check_ec2_type(name: str) -> None:
+    """Checks that a machine type of EC2 exists and has local NVMe disks."""
+    if name not in ec2_types():
+        raise wrong(f"{name!r} is not an EC2 instance type{did_you_mean(name, ec2_types())}")
+    if not NVME_OF_EC2.fullmatch(name):
+        raise wrong(f"{name!r} has no NVMe disks of its own; use a type such as i4i.large, i3en.large or c6id.large")
 
 
 def _domain_name(text: str, longest: int) -> str:
@@ -197,15 +206,36 @@ class Shield(_Section):
     @classmethod
     def _has_nvme(cls, name: str, info: ValidationInfo) -> str:
         cloud = info.data.get("cloud")
-        if cloud == "aws" and name not in ec2_types():
-            raise wrong(f"{name!r} is not an EC2 instance type{did_you_mean(name, ec2_types())}")
-        if cloud == "aws" and not NVME_OF_EC2.fullmatch(name):
-            raise wrong(
-                f"{name!r} has no NVMe disks of its own; use a type such as i4i.large, i3en.large or c6id.large"
-            )
+        if cloud == "aws":
+            _check_ec2_type(name)
         if cloud == "gcp" and name not in gce_types():
             hint = did_you_mean(name, gce_types()) or "; use a type such as n2-standard-8 or c3-standard-8-lssd"
             raise wrong(f"{name!r} is not in the list of Google machine types with local SSDs{hint}")
+        return name
+
+
+class Pop(_Section):
+    """The machines of one PoP of our own, beside Cloudflare."""
+
+    region: str = Field(
+        description="region of AWS; one entry per region, and no entry for no own PoPs", json_schema_extra=AWS_REGION
+    )
+    machine_type: str = Field(
+        description="EC2 instance type with local NVMe disks, such as `i4i.large`",
+        json_schema_extra={"pattern": f"^{NVME_OF_EC2.pattern}$"},
+    )
+    nodes: int = Field(ge=1, le=10, description="number of machines in the region")
+
+    @field_validator("region")
+    @classmethod
+    def _check_region(cls, name: str) -> str:
+        known_region(name, "aws")
+        return name
+
+    @field_validator("machine_type")
+    @classmethod
+    def _has_nvme(cls, name: str) -> str:
+        _check_ec2_type(name)
         return name
 
 
@@ -288,6 +318,9 @@ class StackConfig(_Section):
     metadata: Metadata
     shields: list[Shield] = Field(min_length=1, description="one entry per shield region")
     edge: Edge
+    pops: list[Pop] = Field(
+        default_factory=list[Pop], description="PoPs on machines of our own, one entry per region; empty for none"
+    )
     alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones are protected from deletion")
     allow_single_region: bool = Field(False, description="whether objects or metadata may be in one region only")
@@ -313,3 +346,9 @@ class StackConfig(_Section):
     def _check_regions_distinct(cls, shields: list[Shield]) -> list[Shield]:
         distinct([shield.region for shield in shields])
         return shields
+
+    @field_validator("pops")
+    @classmethod
+    def _check_pop_regions_distinct(cls, pops: list[Pop]) -> list[Pop]:
+        distinct([pop.region for pop in pops])
+        return pops

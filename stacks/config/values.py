@@ -78,6 +78,8 @@ _Editor = dict[str, Any]
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
 
+AWS_REGION: _Editor = {"enum": sorted(name for name, region in REGIONS.items() if region.cloud == "aws")}
+
 _GOOGLE = sorted(name for name, region in REGIONS.items() if region.cloud == "gcp")
 
 

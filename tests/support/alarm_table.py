@@ -1,7 +1,7 @@
 """Writes the table of all alarms in docs/alarms.md, from a deployment of the program.
 
 Run it with `python -m tests.support.alarm_table`. Alarms that differ only by region or machine share one line. Two
-stacks together have all kinds of alarms: prod with a standby, and prod on Google Cloud alone.
+stacks together have all kinds of alarms: prod with a standby and own PoPs, and prod on Google Cloud alone.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def whole() -> Sequence[Deployment]:
     """Deploys the two stacks that together have every kind of alarm of the project."""
     blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
     stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
-    return [first_up("prod", stood_by), first_up("prod", ON_GOOGLE)]
+    pops = [{"region": "us-east-1", "machine_type": "i4i.2xlarge", "nodes": 1}]
+    return [first_up("prod", {**stood_by, "pops": pops}), first_up("prod", ON_GOOGLE)]
 
 
 def page(text: str, table: Sequence[Row]) -> str:

@@ -22,7 +22,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import IAMBackend
 from moto.kms.models import KmsBackend
-from moto.s3.models import S3Backend
+from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
@@ -32,6 +32,7 @@ from pulumi.runtime.stack import run_in_stack
 from emulation.aws import (
     bucket_metrics,
     bucket_names,
+    bucket_policies,
     global_tables,
     keys,
     locks,
@@ -130,6 +131,7 @@ def aws_account() -> Generator[None]:
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
+        environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
         environment.setattr(S3Backend, "put_bucket_replication", replication_rules.put_bucket_replication)
         for name, method in permissions_boundaries.patches():

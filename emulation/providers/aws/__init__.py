@@ -20,6 +20,7 @@ from emulation.providers.aws import (
     logs,
     route53,
     s3,
+    s3_objects,
     s3_rules,
     s3_watch,
     secretsmanager,
@@ -35,6 +36,7 @@ def handlers() -> Iterable[Handler]:
     return [
         s3.Bucket(),
         *s3.settings(),
+        *s3_objects.handlers(),
         *s3_rules.handlers(),
         *s3_watch.handlers(),
         dynamodb.Table(),

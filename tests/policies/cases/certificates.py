@@ -20,6 +20,10 @@ def certificate(**props: Any) -> PolicyResource:
     return resource(CERTIFICATE, {**good, **props}, "shield")
 
 
+def pop_certificate(name: str) -> PolicyResource:
+    return resource(CERTIFICATE, {"domainName": name}, "pops", within="artifact-edge:pop:PopCertificate")
+
+
 def parameter(**props: Any) -> PolicyResource:
     """Returns an SSM parameter resource that holds the ARN of a certificate; `props` replace its properties."""
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
@@ -35,6 +39,10 @@ CASES = [
         "it is for packages.x.io",
     ),
     Case("aws-acm-certificate-for-shields-only", [certificate()]),
+    Case("aws-acm-certificate-for-shields-only", [pop_certificate("packages.x.io")]),
+    Case("aws-acm-certificate-for-shields-only", [pop_certificate("*.shield.x.io")], "it is for *.shield.x.io"),
+    Case("aws-acm-certificate-for-shields-only", [pop_certificate("*.x.io")], "it is for *.x.io"),
+    Case("cloudflare-workers-shields-publicly-trusted", [WORKER, pop_certificate("a")], "no public certificate"),
     Case("aws-acm-certificate-renewable", [certificate(validationMethod="EMAIL")], "validationMethod is EMAIL"),
     Case("aws-acm-certificate-renewable", [certificate(options={})], "options.export is not set"),
     Case("aws-acm-certificate-renewable", [certificate()]),

@@ -9,6 +9,8 @@ from tests.policies.resources import resource
 
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
+OPEN = {"protocol": "tcp", "cidrBlocks": ["0.0.0.0/0"]}
+
 CASES = [
     Case(
         "multi-network-ingress-not-from-internet",
@@ -53,6 +55,15 @@ CASES = [
             resource(FIREWALL, {"direction": "EGRESS", "allows": [{"protocol": "tcp"}]}),
         ],
     ),
+    *[
+        Case("multi-network-ingress-not-from-internet", [resource(GROUP, {"ingress": [rule]}, within=within)], says)
+        for rule, within, says in (
+            ({**OPEN, "fromPort": 443, "toPort": 443}, "artifact-edge:pop:Ec2Pop", ""),
+            ({**OPEN, "fromPort": 443, "toPort": 444}, "artifact-edge:pop:Ec2Pop", "0.0.0.0/0"),
+            ({**OPEN, "protocol": "-1"}, "artifact-edge:pop:Ec2Pop", "0.0.0.0/0"),
+            ({**OPEN, "fromPort": 443, "toPort": 443}, "artifact-edge:shield:Ec2Shield", "0.0.0.0/0"),
+        )
+    ],
     *[
         Case("multi-network-ssh-and-rdp-closed", [resource(GROUP, {"ingress": [rule]})], says, count=n)
         for rule, says, n in (

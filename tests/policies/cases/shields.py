@@ -74,7 +74,21 @@ PAIR = [A, B, machine("us-east-1", A), machine("us-east-1", B)]
 TIER = resource("artifact-edge:blobs:S3Blobs", {})
 GUARD = group()
 
+POP_ADDRESS = resource("aws:ec2/eip:Eip", {"publicIp": "203.0.113.7"}, within="artifact-edge:pop:PopAddresses")
+OTHER_ADDRESS = resource("aws:ec2/eip:Eip", {"publicIp": "203.0.113.7"}, within="artifact-edge:shield:Ec2Shield")
+
 CASES = [
+    Case("multi-shield-ingress-from-edge-only", [group(cidrBlocks=[*EDGE, "203.0.113.7/32"]), POP_ADDRESS]),
+    Case(
+        "multi-shield-ingress-from-edge-only",
+        [group(cidrBlocks=[*EDGE, "203.0.113.0/24"]), POP_ADDRESS],
+        "it lets in 203.0.113.0/24 as if it were the edge",
+    ),
+    Case(
+        "multi-shield-ingress-from-edge-only",
+        [group(cidrBlocks=[*EDGE, "203.0.113.7/32"]), OTHER_ADDRESS],
+        "it lets in 203.0.113.7/32 as if it were the edge",
+    ),
     *[
         Case("multi-shield-ingress-from-edge-only", [group(SHIELD, **rule)], says)
         for rule, says in (

@@ -37,7 +37,7 @@ _SECONDS = {31_536_000: "a year", 86_400: "a day"}
         ("shield", "mutable", _ARTIFACT, r'(?m)^MUTABLE = "public, max-age=(\d+)'),
         ("shield", "mutable", _SHIELD, r"negative_revalidating_lifetime INT (\d+)"),
         ("shield", "error", _SHIELD, r"parent_proxy\.retry_time INT (\d+)"),
-        ("DNS", "immutable", "infra/dns/route53.py", r"_TTL_SECONDS = (\d+)"),
+        ("DNS", "immutable", "infra/dns/records.py", r"TTL_SECONDS = (\d+)"),
         ("DNS", "404", "emulation/dns/zones.py", r"_SOA_TTL = (\d+)"),
     ],
 )

@@ -12,7 +12,7 @@ import yaml
 
 from stacks.config import ConfigError, Stack, load
 from stacks.reference import page
-from tests.support.stacks import ENVIRONMENTS, stack_config
+from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, stack_config
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,6 +35,10 @@ def shield(**changes: Any) -> list[dict[str, Any]]:
     return [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
 
 
+def pop(**changes: Any) -> list[dict[str, Any]]:
+    return [{"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
+
+
 def edge(**changes: Any) -> dict[str, Any]:
     return {"account_id": "0" * 32, "zone": "artifact-edge-zone.test", **changes}
 
@@ -47,6 +51,15 @@ def test_more_buckets_than_a_shield_reads_from_are_refused(standby: list[str], m
     (message,) = [line for line in problems(blobs=blobs, shields=shields, remove="gcp:project") if "blobs" in line]
     assert message.startswith(f"artifact-edge:blobs.regions: {', '.join(regions)} are {most + 1}; ")
     assert message.endswith(f"so name up to {most}")
+
+
+def test_pops_need_stores_that_they_can_read() -> None:
+    lines = problems(environment="prod", **ON_GOOGLE, pops=pop())
+    assert lines == [
+        f"artifact-edge:pops: own PoPs do not work with artifact-edge:{section}.store '{store}';"
+        f" use '{needed}', or leave artifact-edge:pops out"
+        for section, store, needed in (("blobs", "gcs", "s3"), ("metadata", "spanner", "dynamodb"))
+    ]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -103,6 +116,23 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
         (
             {"shields": shield(nodes=0)},
             "artifact-edge:shields[0].nodes: 0 is not accepted; it should be greater than or equal to 1",
+        ),
+        (
+            {"pops": pop(region="us-east1")},
+            "artifact-edge:pops[0].region: 'us-east1' is not an AWS region; did you mean 'us-east-1'?",
+        ),
+        (
+            {"pops": pop(machine_type="m6i.large")},
+            "artifact-edge:pops[0].machine_type: 'm6i.large' has no NVMe disks of its own; "
+            "use a type such as i4i.large, i3en.large or c6id.large",
+        ),
+        (
+            {"pops": pop(nodes=11)},
+            "artifact-edge:pops[0].nodes: 11 is not accepted; it should be less than or equal to 10",
+        ),
+        (
+            {"pops": pop() + pop()},
+            "artifact-edge:pops: 'us-east-1' is named twice; name each region once",
         ),
         (
             {"alerts": {"email": ["a@b.example", "c@b.example", "a@b.example"]}},

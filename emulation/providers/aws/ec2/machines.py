@@ -50,6 +50,14 @@ def handlers() -> list[Handler]:
             change=_change_address,
             replace_on=frozenset({"domain", "region"}),
         ),
+        Described(
+            aws.ec2.EipAssociation,
+            "ec2",
+            make=_associate,
+            describe=_describe_association,
+            remove=_disassociate,
+            replace_on=frozenset({"allocationId", "instanceId", "region"}),
+        ),
     ]
 
 
@@ -136,3 +144,32 @@ def _describe_address(ec2: Api, id: str, state: Properties) -> Properties | None
         "instance": address.get("InstanceId"),
         **tags_of(address, state),
     }
+
+
+def _associate(ec2: Api, inputs: Properties) -> str:
+    """Associates a public address with an instance. EC2 moves an address that another instance has, unless the request
+    forbids it (EC2 API Reference, "AssociateAddress")."""
+    address = ec2.associate_address(
+        AllocationId=inputs["allocationId"],
+        InstanceId=inputs["instanceId"],
+        AllowReassociation=inputs.get("allowReassociation", True),
+    )
+    return address["AssociationId"]
+
+
+def _association(ec2: Api, id: str) -> Properties | None:
+    return only(ec2.describe_addresses(Filters=[{"Name": "association-id", "Values": [id]}])["Addresses"])
+
+
+def _describe_association(ec2: Api, id: str, state: Properties) -> Properties | None:
+    address = _association(ec2, id)
+    return address and {
+        "allocationId": address["AllocationId"],
+        "instanceId": address["InstanceId"],
+        "publicIp": address["PublicIp"],
+    }
+
+
+def _disassociate(ec2: Api, id: str, state: Properties) -> None:
+    if _association(ec2, id) is not None:
+        ec2.disassociate_address(AssociationId=id)

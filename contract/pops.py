@@ -1,0 +1,24 @@
+"""Values that the PoPs on machines of our own share with the origin, DNS and the deployment."""
+
+from __future__ import annotations
+
+# The prefix of the objects at the origin that hold the compiled edge worker. No URL of clients leads to them. PoP
+# machines read them through the shields.
+WORKERS = "edge-workers/"
+# The key of the object that names the digest of the current edge worker (fetch-settings on PoP machines).
+CURRENT_WORKER = f"{WORKERS}current.json"
+
+
+def worker_key(digest: str) -> str:
+    """Returns the key of the object at the origin that holds the edge worker with the given SHA-256 digest."""
+    return f"{WORKERS}{digest}.js"
+
+
+def certificate_parameter(environment: str) -> str:
+    """Returns the name of the SSM parameter with the ARN of the certificate that PoP machines present to clients."""
+    return f"/artifact-edge/{environment}/pop-certificate"
+
+
+def pops_hostname(zone_name: str) -> str:
+    """Returns the name in a DNS zone that resolves to the nearest healthy PoP of our own."""
+    return f"pops.{zone_name}"

@@ -1,0 +1,102 @@
+"""Creates health checks of Route 53, and records that lead each client to the nearest healthy region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+# How many seconds a resolver may cache a DNS answer. The health checks take thirty seconds to fail, so clients leave a
+# failed region within a minute.
+TTL_SECONDS = 30
+
+_CHECK_SECONDS = 10  # seconds between health checks: Route 53 offers 10 and 30
+_CHECK_FAILURES = 3
+_HTTPS = 443
+
+
+@dataclass(frozen=True)
+class LatencyRecord:
+    """One of several records of a name. Clients for which `region` has the lowest latency get `values`, while the
+    health check passes. `place` tells the records of a name apart.
+    """
+
+    name: str
+    type: str
+    values: Sequence[pulumi.Input[str]]
+    place: str
+    region: str
+    check: aws.route53.HealthCheck
+
+
+def https_check(
+    name: str, hostname: str, path: str, opts: pulumi.ResourceOptions, address: pulumi.Input[str] | None = None
+) -> aws.route53.HealthCheck:
+    """Creates a health check that requests a path of `hostname` as clients do. With an `address`, the check connects to
+    this address, and otherwise to the one that the hostname resolves to.
+    """
+    return aws.route53.HealthCheck(
+        name,
+        type="HTTPS",
+        fqdn=hostname,
+        ip_address=address,
+        port=_HTTPS,
+        resource_path=path,
+        enable_sni=True,
+        request_interval=_CHECK_SECONDS,
+        failure_threshold=_CHECK_FAILURES,
+        tags={"Name": hostname if address is None else name},
+        opts=opts,
+    )
+
+
+def http_check(
+    name: str, label: str, address: pulumi.Input[str], port: int, path: str, opts: pulumi.ResourceOptions
+) -> aws.route53.HealthCheck:
+    """Creates a health check that requests a path at an address over plain HTTP. `label` is the name that the AWS
+    console shows.
+    """
+    return aws.route53.HealthCheck(
+        name,
+        type="HTTP",
+        ip_address=address,
+        port=port,
+        resource_path=path,
+        request_interval=_CHECK_SECONDS,
+        failure_threshold=_CHECK_FAILURES,
+        tags={"Name": label},
+        opts=opts,
+    )
+
+
+def any_of(
+    name: str, label: str, checks: Sequence[aws.route53.HealthCheck], opts: pulumi.ResourceOptions
+) -> aws.route53.HealthCheck:
+    """Creates a health check that passes while at least one of the given checks passes."""
+    return aws.route53.HealthCheck(
+        name,
+        type="CALCULATED",
+        child_healthchecks=[check.id for check in checks],
+        child_health_threshold=1,
+        tags={"Name": label},
+        opts=opts,
+    )
+
+
+def latency_record(
+    name: str, zone_id: pulumi.Input[str], record: LatencyRecord, opts: pulumi.ResourceOptions
+) -> aws.route53.Record:
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=record.name,
+        type=record.type,
+        ttl=TTL_SECONDS,
+        records=record.values,
+        set_identifier=record.place,
+        latency_routing_policies=[{"region": record.region}],
+        health_check_id=record.check.id,
+        opts=opts,
+    )

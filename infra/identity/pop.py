@@ -1,0 +1,85 @@
+"""The IAM role of PoP machines, which may read their secrets and entitlements, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from contract import edge_policies, tokens
+from infra import iam
+
+_ROLE = "pop"
+# The partition of the metadata table that lists withdrawn objects (registry/delivery/quarantine.py).
+_WITHDRAWN = "quarantine"
+
+
+@dataclass(frozen=True)
+class PopIdentityArgs:
+    """Arguments of the role of PoP machines.
+
+    Machines read the secrets `secret_ids` in `secret_region`, and some partitions of the metadata table in
+    `table_regions`.
+    """
+
+    prefix: str
+    secret_ids: Sequence[str]
+    secret_region: str
+    table: pulumi.Input[str]
+    table_regions: Sequence[str]
+
+
+class PopIdentity(pulumi.ComponentResource):
+    """The IAM role and the instance profile of PoP machines. Objects reach a PoP through the shields, so the role reads
+    no bucket.
+    """
+
+    instance_profile: pulumi.Output[str]
+    role_name: pulumi.Output[str]
+    policy: pulumi.Output[str]
+
+    def __init__(self, name: str, args: PopIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:identity:PopIdentity", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        role = aws.iam.Role(
+            _ROLE,
+            name=f"{args.prefix}-pop",
+            description="PoP machines: read their secrets, and what tokens may pull",
+            assume_role_policy=iam.document(iam.assumed_by_service("ec2.amazonaws.com")),
+            opts=child,
+        )
+        policy = aws.iam.RolePolicy(
+            _ROLE,
+            name="read-secrets-and-entitlements",
+            role=role.name,
+            policy=pulumi.Output.all(account, args.table).apply(lambda known: _permissions(args, *known)),
+            opts=child,
+        )
+        profile = aws.iam.InstanceProfile(
+            _ROLE,
+            name=f"{args.prefix}-pop",
+            role=role.name,
+            # A machine reads its secrets as soon as it boots with the profile.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        self.instance_profile = profile.name
+        self.role_name = role.name
+        self.policy = policy.name
+        self.register_outputs({"instance_profile": self.instance_profile})
+
+
+def _permissions(args: PopIdentityArgs, account: str, table: str) -> str:
+    tables = [f"arn:aws:dynamodb:{region}:{account}:table/{table}" for region in args.table_regions]
+    partitions = {"dynamodb:LeadingKeys": [tokens.PARTITION, _WITHDRAWN, edge_policies.PARTITION]}
+    return iam.document(
+        iam.read_secrets(args.secret_region, account, args.secret_ids),
+        iam.allow(
+            ["dynamodb:GetItem", "dynamodb:Query"],
+            tables,
+            sid="Entitlements",
+            condition={"ForAllValues:StringEquals": partitions},
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Creates the addresses and the machines of one PoP on EC2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.shields import EDGE_PORT
+from infra.machines.ec2 import MachineArgs, create_machine, debian_image
+from infra.pop import PopAddressesArgs, PopArgs, PopNode
+
+_HTTPS = 443
+_EVERYONE = ["0.0.0.0/0"]
+
+
+class PopAddresses(pulumi.ComponentResource):
+    """The fixed addresses of a PoP's machines. They exist before the machines, because shields admit them by address
+    and the machines request objects from shields as soon as they boot.
+    """
+
+    nodes: Sequence[PopNode]
+
+    def __init__(self, name: str, args: PopAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:pop:PopAddresses", name, None, opts)
+        nodes: list[PopNode] = []
+        for number in range(args.nodes):
+            node = f"pop-{args.region}-{number}"
+            address = aws.ec2.Eip(
+                node,
+                region=args.region,
+                domain="vpc",
+                tags={"Name": f"{args.prefix}-{node}"},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            nodes.append(PopNode(node, args.region, address.public_ip, address.allocation_id))
+        self.nodes = nodes
+        self.register_outputs({"addresses": {node.name: node.address for node in nodes}})
+
+
+class Ec2Pop(pulumi.ComponentResource):
+    """PoP machines with Debian on EC2. Everyone can connect to the HTTPS port, and to no other."""
+
+    def __init__(self, name: str, args: PopArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:pop:Ec2Pop", name, None, opts)
+        self._args = args
+        group = self._security_group(name)
+        image = debian_image(args.region, args.machine_type, self)
+        for number, node in enumerate(args.nodes):
+            self._machine(node, number, group, image)
+        self.register_outputs({})
+
+    def _security_group(self, name: str) -> aws.ec2.SecurityGroup:
+        args = self._args
+        shields = pulumi.Output.all(*args.shield_addresses).apply(lambda known: [f"{each}/32" for each in known])
+        return aws.ec2.SecurityGroup(
+            name,
+            name=f"{args.prefix}-pop",
+            region=args.region,
+            vpc_id=args.network.network_id,
+            description="PoP machines: in from clients, out to the shields and HTTPS",
+            ingress=[
+                aws.ec2.SecurityGroupIngressArgs(
+                    description="clients and health checkers",
+                    protocol="tcp",
+                    from_port=_HTTPS,
+                    to_port=_HTTPS,
+                    cidr_blocks=_EVERYONE,
+                )
+            ],
+            egress=[
+                aws.ec2.SecurityGroupEgressArgs(
+                    description="secrets, metadata and packages",
+                    protocol="tcp",
+                    from_port=_HTTPS,
+                    to_port=_HTTPS,
+                    cidr_blocks=_EVERYONE,
+                ),
+                aws.ec2.SecurityGroupEgressArgs(
+                    description="shields", protocol="tcp", from_port=EDGE_PORT, to_port=EDGE_PORT, cidr_blocks=shields
+                ),
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _machine(self, node: PopNode, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]) -> None:
+        args = self._args
+        machine = MachineArgs(
+            prefix=args.prefix,
+            region=args.region,
+            machine_type=args.machine_type,
+            number=number,
+            network=args.network,
+            group=group,
+            image=image,
+            identity=args.identity,
+            user_data=args.user_data,
+            boots_after=args.boots_after,
+        )
+        instance = create_machine(node.name, machine, self)
+        aws.ec2.EipAssociation(
+            node.name,
+            region=args.region,
+            allocation_id=node.allocation_id,
+            instance_id=instance.id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,59 @@
+"""The compiled edge worker at the origin, from where PoP machines fetch it through the shields."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.pops import CURRENT_WORKER, worker_key
+from infra.blobs import Bucket
+
+# The lifetimes that shields obey. A new worker reaches all machines within a minute or two.
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_MUTABLE = "public, max-age=5"
+
+
+@dataclass(frozen=True)
+class EdgeReleaseArgs:
+    """Arguments of the component that stores the edge worker. `bundle` is the worker that is also deployed to
+    Cloudflare, and `bucket` the primary bucket of the origin.
+    """
+
+    bundle: str
+    bucket: Bucket
+
+
+class EdgeRelease(pulumi.ComponentResource):
+    """The edge worker under its digest, and the object that names the digest of the current worker.
+
+    Pulumi deletes neither object: the bucket's lock protects old versions, and machines may still run an old worker.
+    """
+
+    def __init__(self, name: str, args: EdgeReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:pop:EdgeRelease", name, None, opts)
+        digest = hashlib.sha256(args.bundle.encode()).hexdigest()
+        worker = aws.s3.BucketObjectv2(
+            name,
+            bucket=args.bucket.name,
+            region=args.bucket.region,
+            key=worker_key(digest),
+            content=args.bundle,
+            content_type="text/javascript",
+            cache_control=_IMMUTABLE,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        aws.s3.BucketObjectv2(
+            f"{name}-current",
+            bucket=args.bucket.name,
+            region=args.bucket.region,
+            key=CURRENT_WORKER,
+            content=json.dumps({"version": 1, "sha256": digest}),
+            content_type="application/json",
+            cache_control=_MUTABLE,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[worker], retain_on_delete=True),
+        )
+        self.register_outputs({"digest": digest})

@@ -1,0 +1,134 @@
+"""The PoPs of a stack on machines of our own: in each region a network, addresses and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from contract.pops import certificate_parameter
+from contract.regions import REGIONS, nearest_first
+from contract.shields import EDGE_PORT
+from infra.dns.pops import PopDns, PopDnsArgs
+from infra.dns.route53 import Dns
+from infra.edge import ShieldNode
+from infra.exclusive import keep_only
+from infra.identity.pop import PopIdentity, PopIdentityArgs
+from infra.machines.certificate import MachineCertificateArgs
+from infra.machines.ec2 import architecture
+from infra.machines.user_data import compressed
+from infra.metadata import Metadata
+from infra.network import NetworkArgs
+from infra.network.aws import AwsNetwork
+from infra.pop import Place, PopAddressesArgs, PopArgs, PopNode, PopSettings, Sources
+from infra.pop.certificate import PopCertificate
+from infra.pop.ec2 import Ec2Pop, PopAddresses
+from infra.pop.release import EdgeRelease, EdgeReleaseArgs
+from infra.pop.user_data import render_user_data
+from infra.shield import Node, host
+from stacks.config import Stack
+from stacks.config.sections import Pop
+from stacks.serverless import MetadataApi
+from stacks.storage import Objects
+
+# A URL with the length of all URLs of Lambda functions in one region. The size of user data is checked with this URL
+# before the first deployment knows the real one.
+_EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
+
+
+def create_pop_addresses(stack: Stack) -> Sequence[PopNode]:
+    """Creates the addresses of all PoP machines. Shields admit these addresses."""
+    return [
+        node
+        for pop in stack.config.pops
+        for node in PopAddresses(
+            f"pop-addresses-{pop.region}", PopAddressesArgs(stack.prefix, pop.region, pop.nodes)
+        ).nodes
+    ]
+
+
+def create_pops(
+    stack: Stack,
+    bundle: str,
+    nodes: Sequence[PopNode],
+    shields: Sequence[Node],
+    objects: Objects,
+    metadata: Metadata,
+    metadata_api: MetadataApi,
+    dns: Dns,
+) -> PopDns:
+    """Creates the PoP machines of every region, their role, their certificate and their names in DNS."""
+    identity = _create_identity(stack, metadata)
+    _create_certificate(stack, identity, dns)
+    release = EdgeRelease(
+        "edge-worker",
+        EdgeReleaseArgs(bundle, objects.primary),
+        pulumi.ResourceOptions(depends_on=[objects.blobs]),
+    )
+    for pop in stack.config.pops:
+        render_user_data(_settings(stack, pop, shields, _EXAMPLE_URL.format(region=stack.home_region)), pop.region)
+        args = PopArgs(
+            prefix=stack.prefix,
+            region=pop.region,
+            machine_type=pop.machine_type,
+            nodes=[node for node in nodes if node.region == pop.region],
+            network=AwsNetwork(f"network-pop-{pop.region}", NetworkArgs(pop.region, stack.prefix)),
+            identity=identity.instance_profile,
+            user_data=_user_data(stack, pop, shields, metadata_api),
+            shield_addresses=[node.address for node in shields],
+            boots_after=[identity, release],
+        )
+        Ec2Pop(f"pop-{pop.region}", args)
+    return PopDns("dns-pops", PopDnsArgs(dns.zone_id, stack.config.domain, stack.hostname, nodes))
+
+
+def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
+    args = PopIdentityArgs(
+        prefix=stack.prefix,
+        secret_ids=[stack.secret("edge"), stack.secret("metadata-api"), stack.secret("purge-signing")],
+        secret_region=stack.home_region,
+        table=metadata.table,
+        table_regions=stack.config.metadata.regions,
+    )
+    return PopIdentity("identity-pops", args)
+
+
+def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
+    """Creates the certificate of the clients' hostname, and lets the role of PoP machines have no further policy."""
+    args = MachineCertificateArgs(
+        zone_id=dns.zone_id,
+        domain_name=stack.hostname,
+        region=stack.home_region,
+        parameter=certificate_parameter(stack.environment),
+        description="ARN of the certificate that PoP machines present to clients",
+        role=identity.role_name,
+    )
+    certificate = PopCertificate("pop-certificate", args)
+    keep_only("pop", identity.role_name, [identity.policy, certificate.policy], certificate)
+
+
+def _user_data(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: MetadataApi) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(metadata_api.binding.url).apply(
+        lambda url: compressed(render_user_data(_settings(stack, pop, shields, url), pop.region))
+    )
+
+
+def _settings(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: str) -> PopSettings:
+    config, region = stack.config, REGIONS[pop.region]
+    return PopSettings(
+        hostname=stack.hostname,
+        shields=[ShieldNode(f"{host(node, config.domain)}:{EDGE_PORT}", node.region) for node in shields],
+        place=Place(region.latitude, region.longitude),
+        sources=Sources(
+            edge_secret=stack.secret("edge"),
+            metadata_api_secret=stack.secret("metadata-api"),
+            purge_secret=stack.secret("purge-signing"),
+            secret_region=stack.home_region,
+            certificate_parameter=certificate_parameter(stack.environment),
+            table=f"{stack.prefix}-metadata",
+            table_regions=nearest_first(pop.region, dict.fromkeys(config.metadata.regions)),
+        ),
+        metadata_api=metadata_api,
+        reserved_python_names=config.edge.reserved_python_names,
+        architecture=architecture(pop.machine_type),
+    )

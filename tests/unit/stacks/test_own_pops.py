@@ -1,0 +1,161 @@
+"""Tests a stack with PoPs on machines of our own, which is deployed to the emulated clouds."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+
+from costs import Resource, estimate
+from emulation.machines import cloud_init
+from tests.policies.graph import as_policies_see_it
+from tests.policies.resources import NAMES, findings, settings
+from tests.support.harness import Deployment
+from tests.support.stacks import first_up
+
+POPS = {
+    "pops": [
+        {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},
+        {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
+    ]
+}
+NODES = ["pop-eu-west-1-0", "pop-us-west-2-0", "pop-us-west-2-1"]
+
+
+def deployment() -> Deployment:
+    return first_up("local", POPS)
+
+
+def machines() -> dict[str, Any]:
+    return {name: found for name, found in deployment().of(aws.ec2.Instance).items() if name.startswith("pop-")}
+
+
+def user_data(name: str) -> dict[str, str]:
+    """Returns the files of a machine by path, as cloud-init writes them."""
+    text = gzip.decompress(base64.b64decode(machines()[name].inputs["userDataBase64"])).decode()
+    return {file.path: file.content for file in cloud_init.parse(text).files}
+
+
+def test_each_region_has_its_machines_and_each_machine_its_address() -> None:
+    outputs = deployment().outputs["pops"]
+    assert sorted(machines()) == NODES
+    assert sorted(node["name"] for node in outputs) == NODES
+    addresses = {name: each.outputs["publicIp"] for name, each in deployment().of(aws.ec2.EipAssociation).items()}
+    assert addresses == {node["name"]: node["address"] for node in outputs}
+    assert len(set(addresses.values())) == 3
+
+
+def test_a_stack_without_pops_has_no_resource_of_them() -> None:
+    assert not [each for each in first_up("local").resources if ":pop:" in each.urn or "pop-" in each.name]
+
+
+def test_the_stack_meets_the_policies_and_has_a_price() -> None:
+    registered = as_policies_see_it(deployment())
+    given = settings("local")
+    found = {name: findings(name, registered, given.get(name)) for name in NAMES}
+    assert {name: each for name, each in found.items() if each} == {}
+    resources = [Resource(each.type, each.name, each.outputs) for each in deployment().resources]
+    without = [Resource(each.type, each.name, each.outputs) for each in first_up("local").resources]
+    # Three machines of the type i4i.large cost about 380 dollars a month.
+    assert 350 < estimate(resources).total - estimate(without).total < 600
+
+
+def test_user_data_names_the_nearest_replica_the_shields_and_the_metadata_api() -> None:
+    files = user_data("pop-eu-west-1-0")
+    assert "TABLE_REGIONS=eu-west-1 us-east-1\n" in files["/etc/artifact-edge/pop.env"]
+    assert "TABLE=artifact-edge-local-metadata\n" in files["/etc/artifact-edge/pop.env"]
+    shields = json.loads(files["/etc/artifact-edge/shields.json"])
+    assert [node["host"] for node in shields] == [f"{node['host']}:8443" for node in deployment().outputs["shields"]]
+    assert 'METADATA_API", text = "https://' in files["/etc/artifact-edge/worker.capnp"]
+    assert json.loads(files["/etc/artifact-edge/place.json"]) == {"latitude": "53.3", "longitude": "-6.3"}
+
+
+def test_everyone_reaches_the_https_port_and_pops_reach_shields_and_https_only() -> None:
+    group = deployment().of(aws.ec2.SecurityGroup)["pop-us-west-2"].inputs
+    assert [(rule["fromPort"], rule["toPort"], rule["cidrBlocks"]) for rule in group["ingress"]] == [
+        (443, 443, ["0.0.0.0/0"])
+    ]
+    shields = [f"{node['address']}/32" for node in deployment().outputs["shields"]]
+    assert [(rule["fromPort"], rule["cidrBlocks"]) for rule in group["egress"]] == [
+        (443, ["0.0.0.0/0"]),
+        (8443, shields),
+    ]
+
+
+def test_shields_admit_the_addresses_of_pops() -> None:
+    group = deployment().of(aws.ec2.SecurityGroup)["shield-us-east-1"].inputs
+    (edge,) = [rule for rule in group["ingress"] if rule["fromPort"] == 8443]
+    assert {f"{node['address']}/32" for node in deployment().outputs["pops"]} <= set(edge["cidrBlocks"])
+    assert "173.245.48.0/20" in edge["cidrBlocks"]
+
+
+def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_nothing_else() -> None:
+    role = "artifact-edge-local-pop"
+    policies = {name: each.inputs for name, each in deployment().of(aws.iam.RolePolicy).items()}
+    statements = [
+        statement
+        for each in policies.values()
+        if each["role"] == role
+        for statement in json.loads(each["policy"])["Statement"]
+    ]
+    by_action = {str(statement["Action"]): statement for statement in statements}
+    assert set(by_action) == {
+        "['secretsmanager:GetSecretValue']",
+        "['dynamodb:GetItem', 'dynamodb:Query']",
+        "ssm:GetParameter",
+        "acm:ExportCertificate",
+    }
+    secrets = by_action["['secretsmanager:GetSecretValue']"]["Resource"]
+    assert [name.rsplit("/", 1)[1].removesuffix("-??????") for name in secrets] == [
+        "edge",
+        "metadata-api",
+        "purge-signing",
+    ]
+    table = by_action["['dynamodb:GetItem', 'dynamodb:Query']"]
+    assert [arn.split(":")[3] for arn in table["Resource"]] == ["us-east-1", "eu-west-1"]
+    assert table["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["tokens", "quarantine", "edge-policy"]}
+    }
+    exclusive = deployment().of(aws.iam.RolePoliciesExclusive)["pop"].inputs
+    assert sorted(exclusive["policyNames"]) == ["export-certificate", "read-secrets-and-entitlements"]
+
+
+def test_the_worker_at_the_origin_is_the_one_that_its_name_says() -> None:
+    objects = deployment().of(aws.s3.BucketObjectv2)
+    worker, current = objects["edge-worker"].inputs, objects["edge-worker-current"].inputs
+    assert worker["bucket"] == "artifact-edge-local-example-us-east-1"
+    digest = json.loads(current["content"])["sha256"]
+    assert worker["key"] == f"edge-workers/{digest}.js"
+    assert digest.startswith(deployment().outputs["worker_version"])
+    assert (current["key"], current["cacheControl"]) == ("edge-workers/current.json", "public, max-age=5")
+
+
+def test_one_name_leads_to_the_nearest_healthy_pop() -> None:
+    records = deployment().of(aws.route53.Record)
+    checks = deployment().of(aws.route53.HealthCheck)
+    record = records["pops-us-west-2"].inputs
+    addresses = [node["address"] for node in deployment().outputs["pops"] if node["region"] == "us-west-2"]
+    assert (record["name"], record["type"], record["records"]) == ("pops.artifact-edge.test", "A", addresses)
+    assert record["latencyRoutingPolicies"] == [{"region": "us-west-2"}]
+    machine = checks["pop-us-west-2-0"].inputs
+    assert (machine["fqdn"], machine["resourcePath"], machine["ipAddress"]) == (
+        "packages.artifact-edge.test",
+        "/healthz",
+        addresses[0],
+    )
+    assert checks["pop-region-us-west-2"].inputs["childHealthThreshold"] == 1
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_machines_have_encrypted_disks_and_metadata_only_for_themselves(name: str) -> None:
+    machine = machines()[name].inputs
+    assert machine["metadataOptions"] == {
+        "httpTokens": "required",
+        "httpEndpoint": "enabled",
+        "httpPutResponseHopLimit": 1,
+    }
+    assert machine["rootBlockDevice"]["encrypted"] is True
