@@ -7,7 +7,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { DEFAULT_FLAGS, type Experiment, type Subject, variantOf } from "../src/experiments";
-import { InvalidPolicy } from "../src/fields";
+import { InvalidDocument } from "../src/fields";
 import { parsePolicy } from "../src/policy";
 
 const SUBJECTS = 2_000;
@@ -141,7 +141,7 @@ test("any experiment is accepted or invalid, and an accepted one assigns each su
     try {
       parsed = parsePolicy(JSON.stringify({ format: 1, rules: [], experiments: given })).experiments;
     } catch (error) {
-      assert.ok(error instanceof InvalidPolicy, String(error));
+      assert.ok(error instanceof InvalidDocument, String(error));
       return;
     }
     accepted += parsed.length;
