@@ -13,6 +13,8 @@ export interface Bindings {
   METADATA_API?: string;
   METADATA_API_KEY?: string;
   RESERVED_PYTHON_NAMES?: string;
+  /** The limits of prefetches as JSON (prediction.ts). Absent when prediction is off. */
+  PREDICTION?: string;
   /** Set for requests of NGINX on a machine of our own, which sends objects from L1 itself (redirects.ts). */
   REDIRECT_TO_L1?: string;
 }

@@ -10,7 +10,16 @@ import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
 import { InvalidDocument } from "./fields";
 import { filteredObject } from "./filtered_objects";
-import { flagsIn, l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
+import {
+  flagsIn,
+  l1From,
+  PACKAGE_TAG_HEADER,
+  placeIn,
+  PREDICTED_HEADER,
+  requestedIn,
+  TOO_LARGE_HEADER,
+  type View,
+} from "./l1";
 import { fetchFromShields } from "./shield_nodes";
 import { Unavailable } from "./unavailable";
 
@@ -29,6 +38,7 @@ const PASSED_HEADERS = [
   "last-modified",
   "server-timing",
   "x-amz-meta-digest",
+  "x-amz-meta-next",
   "x-amz-meta-published",
   "x-amz-meta-revision",
   "x-cache",
@@ -69,6 +79,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = answer.headers.get(name);
       if (value !== null) passed.set(name, value);
     }
+    if (request.headers.has(PREDICTED_HEADER)) passed.set(PREDICTED_HEADER, "1");
     if (answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX) {
       await answer.body?.cancel();
       passed.delete("content-length");
@@ -83,9 +94,12 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";
     try {
-      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined, flagsIn(request.headers));
+      const isPrefetch = request.headers.has(PREDICTED_HEADER);
+      const flags = flagsIn(request.headers);
+      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined, flags, undefined, isPrefetch);
       const answer = await filteredObject(key, view, request, l1, Date.now());
       if (answer === undefined) return uncached(502);
+      if (request.headers.has(PREDICTED_HEADER)) answer.headers.set(PREDICTED_HEADER, "1");
       answer.headers.append("cache-tag", `${packageTag},${await versionTag(this.env.VERSION)}`);
       return answer;
     } catch (error) {

@@ -14,7 +14,10 @@ import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
 const LIFETIME = "public, max-age=5"; // the lifetime of the list of refused artifacts of a package without an index
-const PASSED_HEADERS = ["cache-control", "content-type", "x-amz-meta-published", "x-amz-meta-revision", "server-timing"];
+const PASSED_HEADERS = [
+  ...["cache-control", "content-type", "server-timing"],
+  ...["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"],
+];
 
 /** The index of a package, or "absent" when the package has none. */
 type Index = { text: string; answer: Response } | "absent";

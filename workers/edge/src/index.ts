@@ -26,6 +26,8 @@ import {
   policyInForce,
   policyOfVariant,
 } from "./policies";
+import { budgetIn } from "./prediction";
+import { predicting } from "./prefetch";
 import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { redirectToL1 } from "./redirects";
@@ -112,7 +114,7 @@ async function serveProtected(
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
   const subject = { principal: holder.principal, token: credential.digest };
-  return assigned(wanted, request, bindings, ctx, await policies, subject, started);
+  return assigned(wanted, request, bindings, ctx, await policies, holder.grants, subject, started);
 }
 
 /** Answers an authorized request as the client's variants say. Logs the request of a client that has any. */
@@ -122,6 +124,7 @@ async function assigned(
   bindings: Bindings,
   ctx: ExecutionContext,
   policies: Current<Latest>,
+  grants: readonly string[],
   subject: Subject,
   started: number,
 ): Promise<Response> {
@@ -132,7 +135,7 @@ async function assigned(
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
   const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read));
-  const response = await permitted(wanted, request, bindings, ctx, tag, rules, assignment.flags);
+  const response = await permitted(wanted, request, bindings, ctx, tag, grants, rules, assignment.flags);
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
   if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
@@ -146,13 +149,14 @@ async function permitted(
   bindings: Bindings,
   ctx: ExecutionContext,
   tag: string,
+  grants: readonly string[],
   rules: RuleSet | undefined,
   flags: Flags,
 ): Promise<Response> {
   const l1 = l1Of(tag, request, bindings, ctx, flags);
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
-      ? object(wanted, request, l1(view))
+      ? object(wanted, request, withPrefetches(wanted, l1(view), request, bindings, ctx, grants, rules, flags))
       : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
@@ -161,6 +165,26 @@ async function permitted(
   if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
   if (ruling.kind === "unknown") return withoutShield(wanted);
   return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: rules.id } : undefined);
+}
+
+/** Returns an access to L1 that also prefetches what the client is expected to request next, if prediction is on. */
+function withPrefetches(
+  wanted: ObjectRoute,
+  l1: L1,
+  request: Request,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+  grants: readonly string[],
+  rules: RuleSet | undefined,
+  flags: Flags,
+): L1 {
+  const budget = budgetIn(bindings.PREDICTION);
+  if (budget === undefined || !flags.prediction) return l1;
+  const { Objects } = ctx.exports as unknown as Entrypoints;
+  const userAgent = request.headers.get("user-agent") ?? "";
+  const absent: L1 = async () => undefined;
+  const l1For = (tag: string) => (view?: View) => l1From(Objects, placeOf(request), tag, absent, flags, view, true);
+  return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 
 /**

@@ -22,6 +22,8 @@ export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 export const FLAGS_HEADER = "x-artifact-edge-flags";
 /** The header of the cached entrypoint's answer for an object that is too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
+/** The header of a prefetch, and of each copy in L1 that a prefetch brought (prefetch.ts). Not part of the cache key. */
+export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 /** The header of answers that bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
@@ -42,7 +44,7 @@ const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
  * entrypoint with its cache, and `packageTag` is the package's cache tag. `shields` fetches an object from a shield,
  * without the cache: with Range, because a range of a large object must not read the whole object. `flags` apply on a
- * miss.
+ * miss. With `isPrefetch`, the objects are not for a client.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,
@@ -51,9 +53,11 @@ export function l1From(
   shields: L1,
   flags: ShieldFlags,
   view = STORED,
+  isPrefetch = false,
 ): L1 {
   const near = place === undefined ? {} : { [PLACE_HEADER]: `${place.latitude},${place.longitude}` };
-  const always = { ...near, ...flagsHeader(flags), [PACKAGE_TAG_HEADER]: packageTag };
+  const prefetch = isPrefetch ? { [PREDICTED_HEADER]: "1" } : {};
+  const always = { ...near, ...flagsHeader(flags), ...prefetch, [PACKAGE_TAG_HEADER]: packageTag };
   return async (key, method, headers) => {
     const sent = { ...headers, ...always };
     // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.

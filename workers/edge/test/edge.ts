@@ -18,6 +18,8 @@ export const API_KEY = "another-key-of-tests";
 export const PURGE_KEY = "the-key-of-purges";
 export const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "eu-west-1-0.shield.test:8443"];
 
+/** Text bindings that a file of tests adds to the worker's bindings. It must add them when it is loaded. */
+export const moreBindings = new Map<string, string>();
 export const entries = new Map<string, string>();
 export const records = new Map<string, string>(); // the metadata API's answers by token digest
 /** The behavior of the stubs. A test may change the behavior, and each test starts with these defaults. */
@@ -53,7 +55,7 @@ export const logged: string[] = [];
 const servers: Server[] = [];
 let workerd: ChildProcess;
 export let edge: string;
-let origin: number; // the port at which the cache reaches the cached entrypoint
+export let origin: number; // the port at which the cache reaches the cached entrypoint
 let scratch: string;
 
 export function grant(token: string, grants: string[], expires = 4_000_000_000): void {
@@ -78,6 +80,7 @@ export function record(token: string, entry: Record<string, unknown>): string {
 function configuration(store: number, below: number, internet: number, l1: number, cache: number): string {
   const shields = NODES.map((host) => ({ host, region: host.slice(0, 9), latitude: 38.9, longitude: -77.4 }));
   const text = (value: string): string => JSON.stringify(value);
+  const more = [...moreBindings].map(([name, value]) => `(name = "${name}", text = ${text(value)}),`).join("");
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -99,6 +102,7 @@ const config :Workerd.Config = (
         (name = "RESERVED_PYTHON_NAMES", text = ${text(JSON.stringify(["acme-*"]))}),
         (name = "METADATA_API", text = "https://abc.lambda-url.us-east-1.on.aws/"),
         (name = "METADATA_API_KEY", text = ${text(API_KEY)}),
+        ${more}
         (name = "TOKEN_SIGNING_KEY", text = ${text(SIGNING_KEY)})],
       globalOutbound = "internet")),
     (name = "internet", external = (address = "127.0.0.1:${internet}", http = ())),

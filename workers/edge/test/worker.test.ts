@@ -42,6 +42,17 @@ test("a token without the grant is 403 for any package, and no shield receives a
   assert.deepEqual(shieldRequests, []);
 });
 
+test("without the binding for prediction, a document causes no other request", async () => {
+  grant("without-prediction", ["npm:*:pull"]);
+  stub.shield = (_, response) => response.writeHead(200, { "x-amz-meta-next": "1.0.0 dependency@^1" }).end("{}");
+  for (let time = 0; time < 50; time += 1) {
+    const answer = await fetch(`${edge}/npm/unpredicted`, { headers: bearer("without-prediction") });
+    assert.equal(await answer.text(), "{}");
+    assert.equal(answer.headers.get("x-amz-meta-next"), null);
+  }
+  assert.deepEqual(shieldRequests.map(({ path }) => path), Array(50).fill("/objects/npm/unpredicted/packument.json"));
+});
+
 test("a granted object arrives with private caching and the tier that answered", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   const answer = await fetch(`${edge}/npm/@acme/web/-/web-1.0.0.tgz`, { headers: { ...bearer("reader"), cookie: "a=b" } });

@@ -1,0 +1,130 @@
+// Decides which objects the worker prefetches into L1, and how many. The state is in the isolate's memory and contains
+// keys of objects only. A prefetch never answers a client, so it does not change what a client may have.
+
+import { PREDICTED_HEADER } from "./l1";
+import { type Expected, isFollowed, isUrgent } from "./successors";
+
+/** The limits of prefetches, from the binding PREDICTION (docs/contracts.md). */
+export interface Budget {
+  /** The most prefetches that the worker runs after one request of a client. */
+  requests: number;
+  /** The most prefetches of an isolate that run at the same time. */
+  inFlight: number;
+  /** The most bytes that the worker prefetches after one request of a client. */
+  bytes: number;
+  /** The most bytes of an object. */
+  objectBytes: number;
+  /** How many prefetches may reach a shield for each request of a client, on average. */
+  share: number;
+}
+
+const BURST = 1_000; // how many prefetches may reach a shield after a time with few of them: those of one large install
+const DEPTH = 16; // how far the worker follows dependencies from the document that a client requested
+const QUEUED = 2_000; // the most objects that wait for their prefetch
+// Clients do not need an object any more when it has waited for longer. A prefetch that runs for longer counts as ended,
+// because the runtime ends work that is left 30 s after a response, and the worker does not notice it.
+const WAIT_MILLISECONDS = 30_000;
+// How long an isolate does not prefetch an object again. An install rarely takes longer.
+const DOCUMENT_MILLISECONDS = 30_000;
+const FILE_MILLISECONDS = 600_000;
+const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
+
+/** An object to prefetch. `until` is the time at which the prefetch is not useful any more. */
+export interface Waiting {
+  expected: Expected;
+  depth: number;
+  until: number;
+}
+
+let parsed: { text: string; budget: Budget } | undefined;
+
+/** Returns the budget in the binding, or undefined when prediction is off. Parses the text once. */
+export function budgetIn(text: string | undefined): Budget | undefined {
+  if (text === undefined) return undefined;
+  if (parsed?.text !== text) {
+    const { requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share } = JSON.parse(text) as Record<string, number>;
+    parsed = { text, budget: { requests, inFlight, bytes, objectBytes, share } as Budget };
+  }
+  return parsed.budget;
+}
+
+/** The objects that an isolate expects clients to request, and its allowance of requests to shields. */
+export class Predictions {
+  readonly #urgent: Waiting[] = [];
+  readonly #files: Waiting[] = [];
+  readonly #recent = new Map<string, number>();
+  #allowance = BURST;
+  #running = new Set<Waiting>();
+
+  /** Adds to the allowance. The worker calls this function for each authorized request of a client. */
+  earn({ share }: Budget): void {
+    this.#allowance = Math.min(BURST, this.#allowance + share);
+  }
+
+  /**
+   * Returns whether the worker prefetches what follows a document that a client requested. The range of versions that
+   * the client needs is not known. So the result is false for a document that the worker has followed recently, with
+   * any range.
+   */
+  follow({ route }: Expected, now: number): boolean {
+    return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
+  }
+
+  /** Lets the objects wait for their prefetch, except for those that the isolate has prefetched recently. */
+  expect(found: readonly Expected[], depth: number, now: number): void {
+    if (depth > DEPTH) return;
+    for (const expected of found) {
+      const queue = isUrgent(expected.route) ? this.#urgent : this.#files;
+      if (queue.length >= QUEUED) continue;
+      const { key } = expected.route;
+      // Another range may select another version of the same document, whose files and dependencies are not known yet.
+      const isDocument = isFollowed(expected.route);
+      const name = isDocument ? `${key} ${expected.range}` : key;
+      if (!this.#isNew(name, isDocument ? DOCUMENT_MILLISECONDS : FILE_MILLISECONDS, now)) continue;
+      if (isDocument) this.#isNew(key, DOCUMENT_MILLISECONDS, now);
+      queue.push({ expected, depth, until: now + WAIT_MILLISECONDS });
+    }
+  }
+
+  /**
+   * Returns the next object to prefetch, documents before files, and counts it as running. Returns undefined when no
+   * object waits, too many prefetches run, or the allowance is used up.
+   */
+  take({ inFlight }: Budget, now: number): Waiting | undefined {
+    for (const running of this.#running) if (running.until < now) this.#running.delete(running);
+    if (this.#running.size >= inFlight || this.#allowance < 1) return undefined;
+    for (const queue of [this.#urgent, this.#files]) {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        if (next.until < now) continue;
+        const running = { ...next, until: now + WAIT_MILLISECONDS };
+        this.#running.add(running);
+        this.#allowance -= 1;
+        return running;
+      }
+    }
+    return undefined;
+  }
+
+  /** Ends a prefetch. `reachedShield` is false when L1 had the object, which costs no allowance. */
+  done(running: Waiting, reachedShield: boolean): void {
+    this.#running.delete(running);
+    if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
+  }
+
+  #isNew(name: string, milliseconds: number, now: number): boolean {
+    const until = this.#recent.get(name) ?? 0;
+    if (until > now) return false;
+    this.#recent.delete(name);
+    if (this.#recent.size >= REMEMBERED) this.#recent.delete(this.#recent.keys().next().value ?? "");
+    this.#recent.set(name, now + milliseconds);
+    return true;
+  }
+}
+
+/**
+ * Returns whether the worker prefetches what follows a document. `headers` are those of L1's answer. If L1 had a fresh
+ * copy that a client's request brought, the same request caused the prefetches.
+ */
+export function isWorthFollowing(status: number, headers: Headers): boolean {
+  return status === 200 && (headers.get("cf-cache-status") !== "HIT" || headers.has(PREDICTED_HEADER));
+}

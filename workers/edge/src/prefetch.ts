@@ -1,0 +1,143 @@
+// Prefetches into L1 what clients are expected to request next, after the response to a client. An error in a prefetch
+// has no effect on clients.
+
+import { packageTag } from "./cache_tags";
+import { rulingOn } from "./enforcement";
+import { allows } from "./grants";
+import { type L1, readerOf, type View } from "./l1";
+import { type Budget, isWorthFollowing, Predictions, type Waiting } from "./prediction";
+import type { ObjectRoute } from "./routes";
+import type { RuleSet } from "./rule_sets";
+import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
+
+/** What a prefetch needs to know about the client's request that caused it. */
+export interface Cause {
+  budget: Budget;
+  grants: readonly string[];
+  rules: RuleSet | undefined;
+  userAgent: string;
+  /** Returns the function that returns the L1 access for a view of objects, given the package's cache tag. */
+  l1: (tag: string) => (view?: View) => L1;
+}
+
+/** What is left of the budget of a client's request, and the prefetches that it started. */
+interface Progress {
+  requests: number;
+  bytes: number;
+  running: Promise<void>[];
+}
+
+const MANIFEST_BYTES = 1 << 20; // the largest image manifest that the worker reads to predict
+
+const predictions = new Predictions();
+
+/**
+ * Returns an L1 access that also prefetches what follows the document that it fetches, and other objects that wait.
+ * `waitUntil` continues work after the response to the client.
+ */
+export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil: (work: Promise<unknown>) => void): L1 {
+  return async (key, method, headers) => {
+    const answer = await l1(key, method, headers);
+    predictions.earn(cause.budget);
+    const document = { route: wanted, range: "" };
+    const isStart = answer !== undefined && method === "GET" && isFollowed(wanted) && isWorthFollowing(answer.status, answer.headers);
+    const body = isStart && predictions.follow(document, Date.now()) ? bodyOf(wanted, answer) : undefined;
+    waitUntil(prefetchAll(document, answer?.headers, body, cause));
+    return answer;
+  };
+}
+
+/** Returns the document's text if its successors depend on it, or an empty text. The client gets the same body. */
+function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
+  if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");
+  return answer.clone().text();
+}
+
+async function prefetchAll(
+  document: Expected,
+  headers: Headers | undefined,
+  body: Promise<string> | undefined,
+  cause: Cause,
+): Promise<void> {
+  const { requests, bytes } = cause.budget;
+  const progress: Progress = { requests, bytes, running: [] };
+  await new Promise((done) => setTimeout(done)); // the response to the client goes first
+  try {
+    if (body !== undefined) expect(document, headers?.get(NEXT_HEADER) ?? "", await body, 1, cause);
+    start(progress, cause);
+  } catch (error) {
+    report(error);
+  }
+  // A running prefetch may start others.
+  for (let running = progress.running.pop(); running !== undefined; running = progress.running.pop()) await running;
+}
+
+/** Lets the objects that follow a document wait for their prefetch, if the client may have them. */
+function expect(document: Expected, list: string, body: string, depth: number, { grants, budget, userAgent }: Cause): void {
+  const found = successorsOf(document, list, body, userAgent, budget.objectBytes);
+  const permitted = found.filter(({ route }) => allows(grants, route.ecosystem, route.name, "pull"));
+  predictions.expect(permitted, depth, Date.now());
+}
+
+/** Starts the prefetches of as many waiting objects as the budget allows. */
+function start(progress: Progress, cause: Cause): void {
+  while (progress.requests > 0 && progress.bytes > 0) {
+    const next = predictions.take(cause.budget, Date.now());
+    if (next === undefined) return;
+    progress.requests -= 1;
+    progress.running.push(run(next, progress, cause));
+  }
+}
+
+async function run(next: Waiting, progress: Progress, cause: Cause): Promise<void> {
+  let reachedShield = true;
+  try {
+    reachedShield = await prefetch(next, progress, cause);
+  } catch (error) {
+    report(error);
+  }
+  predictions.done(next, reachedShield);
+  start(progress, cause);
+}
+
+/** Prefetches an object. Returns false when L1 had a fresh copy, or when no request was necessary. */
+async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
+  const { route } = expected;
+  const l1 = await l1For(route, cause);
+  const answer = await l1?.(route.key, "GET", {});
+  if (answer === undefined) return l1 !== undefined;
+  const isHit = answer.headers.get("cf-cache-status") === "HIT";
+  const size = Number(answer.headers.get("content-length") ?? 0);
+  const isDocument = isFollowed(route);
+  const isTooLarge = size > Math.min(cause.budget.objectBytes, progress.bytes);
+  if (answer.status !== 200 || isTooLarge || (isHit && !isDocument)) {
+    await answer.body?.cancel();
+    return !isHit;
+  }
+  if (!isHit) progress.bytes -= size;
+  const list = answer.headers.get(NEXT_HEADER) ?? "";
+  if (route.ecosystem === "oci" && isDocument) {
+    expect(expected, list, await answer.text(), depth + 1, cause);
+  } else {
+    if (isDocument) expect(expected, list, "", depth + 1, cause);
+    start(progress, cause);
+    // L1 stores an object only when its body is read to the end.
+    if (isHit) await answer.body?.cancel();
+    else await answer.body?.pipeTo(new WritableStream());
+  }
+  return !isHit;
+}
+
+/** Returns the access to L1 for an object, as a client with the same policy gets it, or undefined for a refused one. */
+async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
+  const l1 = l1Of(await packageTag(route.ecosystem, route.name));
+  if (rules === undefined) return l1();
+  const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
+  const { kind } = await rulingOn(route, rules, readerOf(l1()), refusals, Date.now());
+  if (kind === "unaffected") return l1();
+  return kind === "filtered" ? l1({ kind: "filtered", policy: rules.id }) : undefined;
+}
+
+function report(error: unknown): void {
+  console.warn(JSON.stringify({ event: "prediction-failed", reason: String(error) }));
+}

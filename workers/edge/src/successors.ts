@@ -1,0 +1,158 @@
+// Finds out what clients request after they have read a document: the list in the document's metadata for packages
+// (contract/predictions.py), and the manifest itself for images. All functions are pure, and never throw an error for
+// text that the worker did not write.
+
+import compare from "semver/functions/rcompare";
+import satisfies from "semver/functions/satisfies";
+import validVersion from "semver/functions/valid";
+import validRange from "semver/ranges/valid";
+
+import { type ObjectRoute, route } from "./routes";
+
+/** The metadata entry with the list, as shields return it. */
+export const NEXT_HEADER = "x-amz-meta-next";
+
+/** An object that a client is expected to request. `range` is the range of versions of which a document is needed. */
+export interface Expected {
+  route: ObjectRoute;
+  range: string;
+}
+
+/** A version of an npm package, or a file of a Python project. */
+interface Release {
+  name: string;
+  isPrefetched: boolean;
+  dependencies: readonly { name: string; range: string }[];
+}
+
+interface Descriptor {
+  digest?: unknown;
+  size?: unknown;
+  platform?: { os?: unknown; architecture?: unknown };
+}
+
+const DOCUMENT = /^(?:npm\/.+\/packument(?:\.abbreviated)?\.json|pypi\/simple\/[^/]+\/index\.(?:html|json)|oci\/(?:tags|manifests)\/.+)$/;
+const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // in the User-Agent of pip and uv
+const CPU = /"cpu":"(\w+)"/;
+const ARCHITECTURE = /\barch\/(\w+)\b/; // in the User-Agent of Docker
+
+/** Returns whether clients request other objects after the object. */
+export function isFollowed({ key }: ObjectRoute): boolean {
+  return DOCUMENT.test(key);
+}
+
+/** Returns whether a client waits for the object before it knows which other objects it needs. */
+export function isUrgent({ key }: ObjectRoute): boolean {
+  return DOCUMENT.test(key) || key.endsWith(".whl.metadata");
+}
+
+/**
+ * Returns what a client requests after the document of `expected`, the most urgent first. `list` is the document's
+ * metadata. `body` is the document, which only images need. Objects with more than `bytesMax` bytes are left out where
+ * the size is known.
+ */
+export function successorsOf(
+  { route: { ecosystem, name, key }, range }: Expected,
+  list: string,
+  body: string,
+  userAgent: string,
+  bytesMax: number,
+): Expected[] {
+  if (ecosystem === "npm") return npmSuccessors(key, releasesIn(list), range);
+  if (ecosystem === "pypi") return pythonSuccessors(name, key, releasesIn(list), userAgent);
+  return imageSuccessors(name, body, userAgent, bytesMax);
+}
+
+export function releasesIn(list: string): Release[] {
+  try {
+    return list.split(";").flatMap((text) => {
+      const [marked = "", ...dependencies] = text.split(" ");
+      const name = decodeURIComponent(marked.replace(/^!/, ""));
+      return name === "" ? [] : [{ name, isPrefetched: !marked.startsWith("!"), dependencies: dependencies.map(dependencyIn) }];
+    });
+  } catch {
+    return [];
+  }
+}
+
+function dependencyIn(text: string): { name: string; range: string } {
+  const [, name = "", range = ""] = /^(@?[^@]*)(?:@(.*))?$/.exec(decodeURIComponent(text)) ?? [];
+  return { name, range };
+}
+
+/** Returns the release that npm selects for a range: the first one if the range allows it, or else the highest one. */
+export function selected(releases: readonly Release[], range: string): Release | undefined {
+  const [first] = releases;
+  if (range === "" || range === "latest" || validRange(range) === null) return first;
+  if (first !== undefined && satisfies(first.name, range)) return first;
+  const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
+  const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
+  // A list has few releases. The tarball of an exact version is known even so, and its dependencies are similar.
+  return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
+}
+
+function npmSuccessors(key: string, releases: readonly Release[], range: string): Expected[] {
+  const release = selected(releases, range);
+  if (release === undefined) return [];
+  const [, name = "", form] = /^npm\/(.+)\/(packument(?:\.abbreviated)?\.json)$/.exec(key) ?? [];
+  const accept = form === "packument.json" ? "application/json" : "application/vnd.npm.install-v1+json";
+  const documents = release.dependencies.flatMap((each) => expected(`/npm/${each.name}`, accept, each.range));
+  if (!release.isPrefetched) return documents;
+  return [...documents, ...expected(`/npm/${name}/-/${name.split("/").at(-1)}-${release.name}.tgz`)];
+}
+
+function pythonSuccessors(name: string, key: string, releases: readonly Release[], userAgent: string): Expected[] {
+  const accept = key.endsWith(".html") ? "text/html" : "application/vnd.pypi.simple.v1+json";
+  const release = releases.find((each) => each.name.endsWith("-any.whl") || !each.name.endsWith(".whl")) ??
+    releases.find((each) => fits(each.name, userAgent));
+  const dependencies = releases[0]?.dependencies ?? [];
+  const documents = dependencies.flatMap((each) => expected(`/pypi/simple/${each.name}/`, accept));
+  if (release === undefined) return documents;
+  const file = `/pypi/files/${name}/${release.name}`;
+  const metadata = release.name.endsWith(".whl") ? expected(`${file}.metadata`) : [];
+  return [...metadata, ...documents, ...(release.isPrefetched ? expected(file) : [])];
+}
+
+/** Returns whether a wheel is for the Python version and the processor that a client states in its User-Agent. */
+function fits(wheel: string, userAgent: string): boolean {
+  const minor = PYTHON.exec(userAgent)?.[1];
+  const cpu = CPU.exec(userAgent)?.[1];
+  if (minor === undefined || cpu === undefined || !wheel.endsWith(`_${cpu}.whl`)) return false;
+  const tag = /-cp3(\d+)-(\w+)-[^-]+$/.exec(wheel);
+  return tag?.[2] === "abi3" ? Number(tag[1]) <= Number(minor) : tag?.[1] === minor;
+}
+
+/**
+ * Returns the config and the layers of an image's manifest, or the manifests of an index for the client's architecture.
+ */
+function imageSuccessors(name: string, body: string, userAgent: string, bytesMax: number): Expected[] {
+  const { config, layers, manifests } = parsed(body);
+  const architecture = ARCHITECTURE.exec(userAgent)?.[1] ?? "amd64";
+  const blobs = [config, ...listOf(layers)].filter((blob) => typeof blob?.size === "number" && blob.size <= bytesMax);
+  const images = listOf(manifests).filter(
+    (each) => each.platform === undefined || (each.platform.os === "linux" && each.platform.architecture === architecture),
+  );
+  return [
+    ...images.flatMap(({ digest }) => expected(`/v2/${name}/manifests/${String(digest)}`)),
+    ...blobs.flatMap((blob) => expected(`/v2/${name}/blobs/${String(blob?.digest)}`)),
+  ];
+}
+
+function parsed(body: string): { config?: Descriptor; layers?: unknown; manifests?: unknown } {
+  try {
+    return Object(JSON.parse(body)) as object;
+  } catch {
+    return {};
+  }
+}
+
+function listOf(value: unknown): Descriptor[] {
+  return Array.isArray(value) ? value.map((each) => Object(each) as Descriptor) : [];
+}
+
+/** Returns the object at a client-facing path, or no object for an invalid path. */
+function expected(path: string, accept = "", range = ""): Expected[] {
+  if (!URL.canParse(path, "https://l1")) return [];
+  const found = route(new URL(path, "https://l1"), accept);
+  return found.kind === "object" ? [{ route: found, range }] : [];
+}
