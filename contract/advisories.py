@@ -18,12 +18,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# # The item of the metadata database with the digests of the latest advisory data sets, in the partition of the edge #
+# The item of the metadata database with the digests of the latest advisory data sets, in the partition of the edge
 # policy. The feed of the edge policy contains these digests.
 CURRENT = "data-sets"
 
-# # The number of advisory data sets whose digests the edge gets. If the edge does not accept the newest data set, it
-# uses # an older one.
+# The number of advisory data sets whose digests the edge gets. If the edge does not accept the newest data set, it uses
+# an older one.
 KNOWN = 3
 
 SHARDS = 256

@@ -18,21 +18,21 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# # The partition of the metadata database whose items contain the digests of the latest edge policies and data sets.
+# The partition of the metadata database whose items contain the digests of the latest edge policies and data sets.
 PARTITION = "edge-policy"
 CURRENT = "current"
-# # A name that sorts before the names of all items in a partition, so a query for later names returns the whole
+# A name that sorts before the names of all items in a partition, so a query for later names returns the whole
 # partition.
 BEFORE = "!"
 
-# # The name of the edge policy's feed in a request to the metadata API.
+# The name of the edge policy's feed in a request to the metadata API.
 FEED = "edge-policy"
 
-# # The key of the entry in Workers KV that names the edge policies and the data sets of advisories.
+# The key of the entry in Workers KV that names the edge policies and the data sets of advisories.
 ENTRY = "edge-policy"
 
-# # The number of edge policies whose digests the edge gets. If the edge does not accept the newest policy, it applies
-# an # older one.
+# The number of edge policies whose digests the edge gets. If the edge does not accept the newest policy, it applies an
+# older one.
 KNOWN = 5
 
 _FORMAT = 1

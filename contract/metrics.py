@@ -10,7 +10,7 @@ PURGE_LAG = "PurgeLagSeconds"
 GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
 
-# # Types of the registry's metrics in Cloud Monitoring. The registry writes metrics there if the metadata database is #
+# Types of the registry's metrics in Cloud Monitoring. The registry writes metrics there if the metadata database is
 # Spanner.
 GOOGLE_TYPES = {
     PURGE_LAG: "custom.googleapis.com/artifact_edge/purge_lag",

@@ -19,21 +19,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# # The name of the object metadata that contains the list. Object stores prefix the name, as in `x-amz-meta-next`.
+# The name of the object metadata that contains the list. Object stores prefix the name, as in `x-amz-meta-next`.
 NEXT = "next"
 
-# # The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working
-# with # object metadata"). The other entries of a document need less than 300 bytes.
+# The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with
+# object metadata"). The other entries of a document need less than 300 bytes.
 CHARACTERS = 1500
 
-# # The maximum number of releases in the list of what clients request next.
+# The maximum number of releases in the list of what clients request next.
 RELEASES = 16
 
-# # The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.
+# The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.
 FILE_BYTES = 8 << 20
 
-# # Characters that need no percent-encoding in the list. `;`, `!`, `%` and spaces are encoded, because they structure a
-# # list.
+# Characters that need no percent-encoding in the list. `;`, `!`, `%` and spaces are encoded, because they structure a
+# list.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 

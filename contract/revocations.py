@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-# # The partition of the metadata database that contains one item for each revocation or withdrawal. An item's name
-# begins # with the time of the change.
+# The partition of the metadata database that contains one item for each revocation or withdrawal. An item's name begins
+# with the time of the change.
 PARTITION = "revocations"
 
-# # The name of the feed of revocations in a request to the metadata API.
+# The name of the feed of revocations in a request to the metadata API.
 FEED = "revocations"
 
 # The number of seconds for which the feed contains a change. A change in Workers KV is visible in all PoPs "up to 60
@@ -32,13 +32,13 @@ FEED = "revocations"
 # feed contains a withdrawal until it is delivered.
 WINDOW_SECONDS = 900
 
-# # How many seconds the edge's cache may use a copy of the revocation feed.
+# How many seconds the edge's cache may use a copy of the revocation feed.
 LIFETIME_SECONDS = 2
 
-# # How many seconds the database keeps the item of a revocation or withdrawal.
+# How many seconds the database keeps the item of a revocation or withdrawal.
 KEPT_SECONDS = 86_400
 
-# # The URL path at which each PoP reports whether it has a current copy of the revocation feed.
+# The URL path at which each PoP reports whether it has a current copy of the revocation feed.
 HEALTH_PATH = "/healthz/feed"
 
 _FORMAT = 1

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-# # The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 of the token, in
-# # hex.
+# The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 of the token, in
+# hex.
 PARTITION = "tokens"
 
-# # The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
+# The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
 KEY_PREFIX = "token:"
 
 # The version of the format of entries in Workers KV. The edge worker rejects other versions

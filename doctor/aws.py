@@ -19,7 +19,7 @@ _SECRETS: tuple[SecretName, ...] = ("shield", "edge", "metadata-api", "npm-signi
 # the virtual CPUs in a region.
 _VCPUS = ("ec2", "L-1216C47A")
 _STANDARD_FAMILIES = "acdhimrtz"
-# # The service and the code of the quota "EC2-VPC Elastic IPs", which limits the number of fixed addresses in a region.
+# The service and the code of the quota "EC2-VPC Elastic IPs", which limits the number of fixed addresses in a region.
 _ADDRESSES = ("ec2", "L-0263D0A3")
 # The concurrency that an account must leave for functions without a reservation (Lambda Developer Guide, "Configuring
 # reserved concurrency").

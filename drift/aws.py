@@ -62,8 +62,8 @@ _EC2 = (
 # The states in which AWS still lists VPC endpoints that were deleted.
 _ENDING = ("deleting", "deleted")
 _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
-# # For resources of these services, the last part of the ARN is compared with the ID in the Pulumi state. A copy of the
-# # resource in another region has the same ID and a different ARN.
+# For resources of these services, the last part of the ARN is compared with the ID in the Pulumi state. A copy of the
+# resource in another region has the same ID and a different ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
 
 
@@ -131,8 +131,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # # The name of an IAM role does not show its environment, because one environment's name may begin with
-            # another's name. # The role's tags decide.
+            # The name of an IAM role does not show its environment, because one environment's name may begin with
+            # another's name. The role's tags decide.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():

@@ -30,7 +30,7 @@ _BY_BUCKET = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 )
-# # The pattern of the cloud's ID for each resource type, with the names of inputs in braces.
+# The pattern of the cloud's ID for each resource type, with the names of inputs in braces.
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(_BY_NAME, "{name}"),
     **dict.fromkeys(_BY_BUCKET, "{bucket}"),

@@ -11,8 +11,8 @@ from typing import Any
 from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
 
 Json = dict[str, Any]
-# # A function that yields the IDs of existing cloud resources of a type with these inputs. It returns None for an
-# unknown # type.
+# A function that yields the IDs of existing cloud resources of a type with these inputs. It returns None for an unknown
+# type.
 Search = Callable[[str, Inputs], Iterable[str] | None]
 
 

@@ -64,8 +64,8 @@ def read(export: Any) -> State:
     resources = [
         Resource(each["urn"], each["type"], each["id"], each.get("outputs", {}))
         for each in found
-        # # The stack only reads resources that are marked as external. Another owner created them, so they do not have
-        # the # stack's tags.
+        # The stack only reads resources that are marked as external. Another owner created them, so they do not have
+        # the stack's tags.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
     return State(tag_of(project), environment, resources)

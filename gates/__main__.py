@@ -15,7 +15,7 @@ from gates.plan import PlanError, load, read_plan, read_resources
 from gates.resilience import Statements, prove
 from gates.settings import SettingsError, read_settings
 
-# # Errors that the user can correct. The message of each error says what is wrong.
+# Errors that the user can correct. The message of each error says what is wrong.
 _ENDINGS = (PlanError, SettingsError, state.StateError)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)

@@ -17,8 +17,8 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# # The two states of the edge worker's key-value store in the check: it holds the token's entry (`cached`), or the
-# worker # must query the metadata API (`cold`).
+# The two states of the edge worker's key-value store in the check: it holds the token's entry (`cached`), or the worker
+# must query the metadata API (`cold`).
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}

@@ -18,7 +18,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
-# # Maps the Pulumi engine's names of plan steps to actions. Other steps (`discard`, `remove-pending-replace`) change #
+# Maps the Pulumi engine's names of plan steps to actions. Other steps (`discard`, `remove-pending-replace`) change
 # nothing in the cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",

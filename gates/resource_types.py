@@ -4,7 +4,7 @@ resource outside all these groups can be replaced without harm.
 
 from __future__ import annotations
 
-# # Types of buckets that can be origins of published objects.
+# Types of buckets that can be origins of published objects.
 BUCKETS = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -14,7 +14,7 @@ BUCKETS = frozenset(
     }
 )
 
-# # Types of resources whose content Pulumi cannot create again: data, keys, messages and delegated DNS zones.
+# Types of resources whose content Pulumi cannot create again: data, keys, messages and delegated DNS zones.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",
@@ -36,7 +36,7 @@ STORES = BUCKETS | {
     "gcp:spanner/instance:Instance",
 }
 
-# # Types of DNS records, which say to which addresses clients connect.
+# Types of DNS records, which say to which addresses clients connect.
 RECORDS = frozenset(
     {
         "aws:route53/record:Record",
@@ -46,12 +46,12 @@ RECORDS = frozenset(
     }
 )
 
-# # Types of load balancers, which spread clients by weight as some DNS records do.
+# Types of load balancers, which spread clients by weight as some DNS records do.
 BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )
 
-# # Types of certificates that a tier presents to clients or other tiers, and of trust stores that a tier checks #
+# Types of certificates that a tier presents to clients or other tiers, and of trust stores that a tier checks
 # certificates against.
 CERTIFICATES = frozenset(
     {
@@ -66,7 +66,7 @@ CERTIFICATES = frozenset(
     }
 )
 
-# # Types of resources that clients reach through DNS, and of the addresses in DNS records.
+# Types of resources that clients reach through DNS, and of the addresses in DNS records.
 ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",
@@ -84,7 +84,7 @@ ENTRANCES = frozenset(
 
 CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 
-# # Types of machines that serve requests. A replaced machine starts with an empty cache.
+# Types of machines that serve requests. A replaced machine starts with an empty cache.
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
 
 # Inputs of a machine that can be changed in place only while the machine is stopped. The machine's local NVMe disks are

@@ -16,7 +16,7 @@ from gates.plan import Change, Plan, Resource
 from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.traffic import client_names, moved, splits
 
-# # Inputs of a DNS record that decide which target the record sends clients to.
+# Inputs of a DNS record that decide which target the record sends clients to.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
 
 

@@ -19,8 +19,8 @@ from gates.plan import Change, Plan
 from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
 
-# # Positions of planned changes in the order of applies. Waves of replaced machines count up from _ROTATE, and changes
-# of # DNS and load balancers have _LEAD.
+# Positions of planned changes in the order of applies. Waves of replaced machines count up from _ROTATE, and changes of
+# DNS and load balancers have _LEAD.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

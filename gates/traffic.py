@@ -11,7 +11,7 @@ from gates.limits import Limits
 from gates.plan import Resource, known
 from gates.resource_types import BALANCERS, RECORDS
 
-# # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
+# Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
 _ROUTING = (

@@ -17,7 +17,7 @@ from local.progress import since_the_start
 from previews import release
 from previews.preview import preview
 
-# # Errors that a user can correct. The message of each error says how, so the commands print only the message.
+# Errors that a user can correct. The message of each error says how, so the commands print only the message.
 _ENDINGS = (EngineError, ProcessError, AddressTaken, OperatorError, release.ReleaseError)
 
 app = typer.Typer(add_completion=False, help=__doc__)

@@ -23,8 +23,8 @@ CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 # For each emulated phase, the number of rules on the Free plan, and the actions that are emulated.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
-# # The phases and products that a custom rule can skip (WAF, "Available skip options"). Of these, the emulation has
-# only # the phase for rate limits.
+# The phases and products that a custom rule can skip (WAF, "Available skip options"). Of these, the emulation has only
+# the phase for rate limits.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
 # The limits of rate limiting rules on the Free plan.

@@ -98,7 +98,7 @@ class Standing:
     enough probes in a row have failed."""
 
     healthy: bool = True
-    # # The number of consecutive probes of an endpoint whose result contradicts `healthy`.
+    # The number of consecutive probes of an endpoint whose result contradicts `healthy`.
     against: int = 0
     reason: str = ""
 

@@ -35,7 +35,7 @@ class Runner:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        # # The cache of `report` makes each problem appear only once in the log, although the functions are read every
+        # The cache of `report` makes each problem appear only once in the log, although the functions are read every
         # second.
         self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)

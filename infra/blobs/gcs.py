@@ -17,7 +17,7 @@ _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
 _SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage accepts, except zero
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# # Codes of Cloud Storage locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
+# Codes of Cloud Storage locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 
@@ -51,7 +51,7 @@ class GcsBlobs(pulumi.ComponentResource):
     """
 
     buckets: Sequence[Bucket]
-    # # The Cloud Storage bucket's name. Resources that use this output wait until the bucket exists.
+    # The Cloud Storage bucket's name. Resources that use this output wait until the bucket exists.
     made: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]
 

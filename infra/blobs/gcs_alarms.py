@@ -12,8 +12,8 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# # The patterns of errors match HTTP status codes and also Google's error names, because Google's reference does not
-# say # which of the two the label of the request metric holds.
+# The patterns of errors match HTTP status codes and also Google's error names, because Google's reference does not say
+# which of the two the label of the request metric holds.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within this time

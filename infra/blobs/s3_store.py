@@ -67,8 +67,8 @@ class Guarded:
             bucket=self.bucket.bucket,
             region=region,
             policy=policy,
-            # # S3 refuses two simultaneous changes of one bucket's access settings (409 OperationAborted), so one
-            # change waits for # the other.
+            # S3 refuses two simultaneous changes of one bucket's access settings (409 OperationAborted), so one change
+            # waits for the other.
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
         )
 
@@ -84,8 +84,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # # An S3 bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no
-                    # value of the setting # `bucketKeyEnabled`.
+                    # An S3 bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no
+                    # value of the setting `bucketKeyEnabled`.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],

@@ -31,7 +31,7 @@ _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# # The length of the worker's version, which is the beginning of the bundle's SHA-256 digest in hexadecimal.
+# The length of the worker's version, which is the beginning of the bundle's SHA-256 digest in hexadecimal.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the

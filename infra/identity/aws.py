@@ -49,8 +49,8 @@ class AwsIdentity(pulumi.ComponentResource):
             _ROLE,
             name=f"{args.prefix}-shield",
             role=role.name,
-            # # The instance profile waits for the role's policy, because a machine reads its secret as soon as it boots
-            # with the # profile.
+            # The instance profile waits for the role's policy, because a machine reads its secret as soon as it boots
+            # with the profile.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.policy = policy.name

@@ -10,8 +10,8 @@ import pulumi_aws as aws
 from infra.iam import account_root, allow, document
 from infra.keys import AwsKeysArgs
 
-# # Actions that administer a KMS key. None of them encrypts or decrypts. `kms:CreateGrant` is missing because a grant
-# can # give another principal the use of the key.
+# Actions that administer a KMS key. None of them encrypts or decrypts. `kms:CreateGrant` is missing because a grant can
+# give another principal the use of the key.
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",

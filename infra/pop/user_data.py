@@ -16,8 +16,7 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# # Patterns of lines with only a comment, by the suffix of the file. The first line of a script, `#!`, is not a
-# comment.
+# Patterns of lines with only a comment, by the suffix of the file. The first line of a script, `#!`, is not a comment.
 _COMMENTS = {".js": re.compile(r"^[ \t]*//.*\n", re.MULTILINE), ".lua": re.compile(r"^[ \t]*--.*\n", re.MULTILINE)}
 _COMMENT = re.compile(r"^[ \t]*#(?!!).*\n", re.MULTILINE)
 

@@ -12,12 +12,11 @@ from infra.machines.user_data import NVME_FILES, UserDataError, check_size, clou
 from infra.shield import BootSettings
 
 _MACHINE = Path(__file__).parent / "machine"
-# # For each origin bucket, Traffic Server listens on one of these local ports. records.config lists the same ports.
+# For each origin bucket, Traffic Server listens on one of these local ports. records.config lists the same ports.
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The most buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-# # How a shield authorizes its requests to an origin: signed for S3, with the service account's token for Cloud
-# Storage.
+# How a shield authorizes its requests to an origin: signed for S3, with the service account's token for Cloud Storage.
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
     " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions",

@@ -15,7 +15,7 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 LAMBDA_PERMISSION = "aws:lambda/permission:Permission"
 
-# # Types of Pulumi resources whose IAM policy says what a role, user or group may do.
+# Types of Pulumi resources whose IAM policy says what a role, user or group may do.
 IDENTITY_POLICIES = {
     ROLE,
     ROLE_POLICY,
@@ -23,7 +23,7 @@ IDENTITY_POLICIES = {
     "aws:iam/userPolicy:UserPolicy",
     "aws:iam/groupPolicy:GroupPolicy",
 }
-# # Types of Pulumi resources whose property `policy` is an IAM policy that says who may use the resource.
+# Types of Pulumi resources whose property `policy` is an IAM policy that says who may use the resource.
 BUCKET_POLICIES = {"aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"}
 RESOURCE_POLICIES = {
     "aws:kms/key:Key",

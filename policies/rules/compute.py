@@ -19,10 +19,10 @@ EBS_VOLUME = "aws:ebs/volume:Volume"
 GCE_INSTANCE = "gcp:compute/instance:Instance"
 _SERVICE = "gcp:cloudrunv2/service:Service"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
-# # Endings of the names of default service accounts that Google Cloud creates in every project. These accounts have the
-# # role of an editor.
+# Endings of the names of default service accounts that Google Cloud creates in every project. These accounts have the
+# role of an editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
-# # Names of instance metadata whose values Google's guest agent runs as scripts contain one of these texts (Compute #
+# Names of instance metadata whose values Google's guest agent runs as scripts contain one of these texts (Compute
 # Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from contract.metrics import GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
-# # The highest value that a metric which counts events reaches in one period of an outage.
+# The highest value that a metric which counts events reaches in one period of an outage.
 _COUNT = 100_000.0
 
 

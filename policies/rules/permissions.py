@@ -30,7 +30,7 @@ _FOLLOW = [
     *_LOGS,
 ]
 _ANSWER = ["dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue", *_LOGS]
-# # For each IAM role, the actions that its work needs. The keys are the ends of the roles' names.
+# For each IAM role, the actions that its work needs. The keys are the ends of the roles' names.
 _ACTIONS: Mapping[str, Sequence[str]] = {
     "shield": [
         "acm:ExportCertificate",

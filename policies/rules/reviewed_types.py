@@ -116,6 +116,6 @@ REVIEWED = frozenset(
         "gcp:storage/transferJob:TransferJob",
     }
 )
-# # Resource types of the Pulumi engine itself, and component types of this program, whose child resources are checked
-# one # by one.
+# Resource types of the Pulumi engine itself, and component types of this program, whose child resources are checked one
+# by one.
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:", "artifact-edge:")

@@ -33,7 +33,7 @@ from policies.rules.network import FIREWALL, SECURITY_GROUP, allowed_ingress
 from policies.rules.storage import S3_BUCKET, is_log_bucket
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
-# # Resource types, such as load balancers, that make a machine reachable by an address other than its own.
+# Resource types, such as load balancers, that make a machine reachable by an address other than its own.
 _FRONTS = {
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
@@ -56,8 +56,8 @@ _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
-# # EC2 instance types that have local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type
-# # naming conventions").
+# EC2 instance types that have local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type
+# naming conventions").
 _NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 

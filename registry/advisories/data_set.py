@@ -35,13 +35,13 @@ _SCHEMA = """
         shard INTEGER, package TEXT, id TEXT, modified TEXT, text TEXT, PRIMARY KEY (shard, package, id)
     ) WITHOUT ROWID
 """
-# # Of two OSV records with one ID, the data set keeps the one that was modified last.
+# Of two OSV records with one ID, the data set keeps the one that was modified last.
 _INSERT = """
     INSERT INTO advisories VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# # The numbers of packages, of all advisories, and of advisories about malware, for each ecosystem.
+# The numbers of packages, of all advisories, and of advisories about malware, for each ecosystem.
 Counts = Mapping[str, Mapping[str, int]]
 
 

@@ -17,7 +17,7 @@ from registry.advisories.severity import Level, level
 
 # OSV's names of the ecosystems whose packages the registry serves.
 ECOSYSTEMS: dict[str, Ecosystem] = {"npm": "npm", "PyPI": "pypi"}
-# # The IDs of OSV records about malware begin with this prefix (OSV schema, "id, modified fields").
+# The IDs of OSV records about malware begin with this prefix (OSV schema, "id, modified fields").
 _MALWARE = "MAL-"
 _KINDS: tuple[Kind, ...] = ("introduced", "fixed", "last_affected", "limit")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
@@ -43,7 +43,7 @@ class _Range(_Part):
 
 
 class _Affected(_Part):
-    # # GitHub's OSV records of CVEs that concern no package leave `package` out.
+    # GitHub's OSV records of CVEs that concern no package leave `package` out.
     package: _Package | None = None
     severity: Sequence[_Severity] = ()
     ranges: Sequence[_Range] = ()

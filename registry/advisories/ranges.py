@@ -19,10 +19,10 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# # A span of affected versions: its first and its last position. A span without a last position has no end.
+# A span of affected versions: its first and its last position. A span without a last position has no end.
 Span = Sequence[int]
-# # An event of a version range, which begins or ends the affected versions: its kind, and its version. The version `0`
-# of # an introduction comes before all versions, and the version `*` of a limit after all.
+# An event of a version range, which begins or ends the affected versions: its kind, and its version. The version `0` of
+# an introduction comes before all versions, and the version `*` of a limit after all.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-# # The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of a
-# record # that states no severity.
+# The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of a record
+# that states no severity.
 Level = Literal["malware", "critical", "high", "medium", "low", "unknown"]
 SEVERITIES: Sequence[Level] = ("critical", "high", "medium", "low")
 

@@ -91,7 +91,7 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            # # When all retries of a request have failed, the attribute `reason` contains the error of the last retry.
+            # When all retries of a request have failed, the attribute `reason` contains the error of the last retry.
             cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)

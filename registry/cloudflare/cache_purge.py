@@ -70,7 +70,7 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # # When all retries of a purge request have failed, the attribute `reason` contains the error of the last
+            # When all retries of a purge request have failed, the attribute `reason` contains the error of the last
             # retry.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None

@@ -30,10 +30,10 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# # The maximum size of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB #
+# The maximum size of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB
 # (registry/metadata/).
 _ANNOTATIONS_BYTES = 300_000
-# # The maximum number of manifests in an image. One DynamoDB transaction of at most 100 items commits all of them.
+# The maximum number of manifests in an image. One DynamoDB transaction of at most 100 items commits all of them.
 _MANIFESTS_AT_ONCE = 90
 
 

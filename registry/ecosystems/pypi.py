@@ -45,7 +45,7 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
             raw: bytes | None = wheel_metadata(file, named.project)
             metadata = core_metadata(raw)
         else:
-            # # The filename is checked before the content, because a Python egg is a zip archive, like some sdists.
+            # The filename is checked before the content, because a Python egg is a zip archive, like some sdists.
             parsed(file.name, project)
             raw = sdist_metadata(file)
             metadata = core_metadata(raw or b"")
@@ -92,8 +92,8 @@ def _artifact(
     }
     facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
-        # # The original text of Requires-Python has a separate record, because `file#` records never change and hold
-        # the # normalized text.
+        # The original text of Requires-Python has a separate record, because `file#` records never change and hold the
+        # normalized text.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     if projects := requirements(metadata.requires):
         facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))

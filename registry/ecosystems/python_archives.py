@@ -193,6 +193,6 @@ def _at_root(name: str) -> str:
 
     The root may be one directory deep, because an sdist has a single directory at the archive's root.
     """
-    # # PurePosixPath drops the leading `.` with which some sdists start each path.
+    # PurePosixPath drops the leading `.` with which some sdists start each path.
     parts = PurePosixPath(name).parts
     return parts[-1] if 1 <= len(parts) <= 2 else ""

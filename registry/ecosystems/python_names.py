@@ -15,8 +15,8 @@ from registry import RegistryError
 
 # The filename suffixes of sdists that pip can open. uv can open most of them.
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
-# # Filename suffixes of files that indexes list and that are no wheels or sdists. Each suffix maps to the kind of file,
-# # and to the reason why installers do not accept it.
+# Filename suffixes of files that indexes list and that are no wheels or sdists. Each suffix maps to the kind of file,
+# and to the reason why installers do not accept it.
 _OTHER_KINDS = {
     ".egg": ("egg", "is an egg, and installers do not take eggs; build a wheel"),
     ".exe": ("Windows installer", "is a Windows installer, and pip does not run it"),

@@ -16,9 +16,9 @@ from packaging.version import Version
 from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
-# # The maximum number of platform wheels in the list of a project's releases. Each file name has some 70 characters.
+# The maximum number of platform wheels in the list of a project's releases. Each file name has some 70 characters.
 _PLATFORM_WHEELS = 8
-# # The environment in which the markers of Python requirements are evaluated: the most common one of servers.
+# The environment in which the markers of Python requirements are evaluated: the most common one of servers.
 _ENVIRONMENT: Mapping[str, str] = {
     "platform_release": "",
     "platform_version": "",

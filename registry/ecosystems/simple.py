@@ -128,7 +128,7 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                # # Clients from before PEP 714 read only this older name of the attribute.
+                # Clients from before PEP 714 read only this older name of the attribute.
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:

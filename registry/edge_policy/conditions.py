@@ -13,8 +13,7 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, Specifier
 
-# # The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a
-# rule.
+# The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a rule.
 MOST_RANGE_CHARACTERS = 256
 # The rule that is in force without a policy (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
@@ -23,7 +22,7 @@ _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# # A number of 16 digits or more in a version. npm accepts only numbers that JavaScript represents exactly.
+# A number of 16 digits or more in a version. npm accepts only numbers that JavaScript represents exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")

@@ -23,7 +23,7 @@ from registry.edge_policy.document import Policy, parsed
 from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
-# # The partition of the metadata database with one item for each version of the edge policy.
+# The partition of the metadata database with one item for each version of the edge policy.
 VERSIONS = "edge-policy-versions"
 
 

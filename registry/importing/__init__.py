@@ -66,7 +66,7 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # # The item's id does not contain the path, because npm or pip fetched the file to a temporary directory.
+            # The item's id does not contain the path, because npm or pip fetched the file to a temporary directory.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"

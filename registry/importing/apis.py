@@ -23,8 +23,8 @@ _CHUNK = 1 << 20
 # Some servers declare the compression of a .tar.gz file as a content coding. httpx must not decode the file then, so
 # requests ask for the identity coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
-# # The maximum number of packuments that the client keeps in memory. A few suffice, because a lockfile lists a
-# package's # versions one after another.
+# The maximum number of packuments that the client keeps in memory. A few suffice, because a lockfile lists a package's
+# versions one after another.
 _PACKUMENTS_KEPT = 64
 
 

@@ -48,7 +48,7 @@ class _Stored:
     left_out: list[str]
 
 
-# # An item of an import whose objects are in the origin, or the reason for which the item cannot be imported.
+# An item of an import whose objects are in the origin, or the reason for which the item cannot be imported.
 _Ready = _Stored | str
 
 
@@ -176,7 +176,7 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            # # The error message leaves out the temporary directory's path, because it means nothing to operators.
+            # The error message leaves out the temporary directory's path, because it means nothing to operators.
             return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)

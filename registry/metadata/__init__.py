@@ -27,7 +27,7 @@ MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
-# # The key of a database item: its partition and its name.
+# The key of a database item: its partition and its name.
 Key = tuple[str, str]
 
 

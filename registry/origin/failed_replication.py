@@ -19,7 +19,7 @@ _AT_ONCE = 16
 _PAGE = 1000
 # The largest object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and renaming objects").
 MOST_BYTES = 5 * 1024**3
-# # The copy of an object gets these headers of the original. HeadObject returns each under the name that CopyObject #
+# The copy of an object gets these headers of the original. HeadObject returns each under the name that CopyObject
 # accepts.
 _COPIED_HEADERS = (
     "CacheControl",

@@ -24,7 +24,7 @@ with warnings.catch_warnings():  # Google's library warns of old Python versions
     from google.auth.exceptions import GoogleAuthError
     from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
 
-# # The generation number in a precondition of Cloud Storage that means "the object does not exist".
+# The generation number in a precondition of Cloud Storage that means "the object does not exist".
 _ABSENT = 0
 
 

@@ -134,7 +134,7 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         changed, written = change(token)
         puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
         changes = [
-            # # The database increments the version of the token's record with each write (registry/metadata).
+            # The database increments the version of the token's record with each write (registry/metadata).
             revocations.of_token(each.digest, version + 1, revoked=bool(each.revoked))
             for each in written
             if each.digest == token.digest

@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 
-# # EC2 instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User #
+# EC2 instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User
 # Guide, "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
@@ -41,8 +41,8 @@ _OF_GCE: Mapping[str, tuple[str, str]] = {
     "c4d-highmem": (_C4D, "-lssd"),
     "g2-standard": ("4 8 12 16 24 32 48 96", ""),
 }
-# # The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). For each
-# disk # size, the numbers of virtual processors that it is available with.
+# The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). For each
+# disk size, the numbers of virtual processors that it is available with.
 _Z3: Mapping[str, str] = {"standardlssd": "14 22 44 88 176", "highlssd": "8 16 22 32 36 44 72 88"}
 
 

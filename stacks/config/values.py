@@ -40,7 +40,7 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # # a cloud region's name with the same letters in another order is the most likely typing error
+    # a cloud region's name with the same letters in another order is the most likely typing error
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 

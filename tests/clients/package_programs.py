@@ -39,7 +39,7 @@ PYTHON: Mapping[str, str] = {
 # The Python package keyring, from which some clients read passwords.
 KEYRING = "keyring"
 _REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
-# # Additional requirements of a client. Without this one, pdm 2.29.4 would install hishel 2.0, with which pdm fails.
+# Additional requirements of a client. Without this one, pdm 2.29.4 would install hishel 2.0, with which pdm fails.
 _WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 

@@ -16,7 +16,7 @@ from emulation.layout import cache_directory
 from local.prerequisites import PrerequisiteError, install
 from tests.clients import package_programs
 
-# # The Debian package of each client program. Debian's clients come before other ones on PATH.
+# The Debian package of each client program. Debian's clients come before other ones on PATH.
 DEBIAN = {
     "dockerd": "docker.io",
     "docker": "docker.io",
@@ -27,7 +27,7 @@ DEBIAN = {
     "skopeo": "skopeo",
 }
 
-# # Go modules of image clients, with releases of 2026 whose dependencies are all on the Go module proxy.
+# Go modules of image clients, with releases of 2026 whose dependencies are all on the Go module proxy.
 GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",

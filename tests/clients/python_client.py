@@ -93,8 +93,8 @@ class PythonClient(ABC):
             self.setting.write(".netrc", f"machine {self.setting.host} login {USER} password {self.setting.token}\n")
         if self.credential in (Credential.COMMAND, Credential.LIBRARY):
             self.setting.write("store/keyring_store.py", _STORE)
-            # # Clients first look up a keyring password by the index's URL, which they write in different forms. All
-            # clients # then look it up by the host name, so the password is stored by this name.
+            # Clients first look up a keyring password by the index's URL, which they write in different forms. All
+            # clients then look it up by the host name, so the password is stored by this name.
             done = self.run(program(KEYRING, "keyring"), "set", self.setting.host, USER, given=self.setting.token)
             assert done.returncode == 0, done.stderr
         self.write_configuration()
@@ -126,7 +126,7 @@ class PythonClient(ABC):
         moved = replace(self, setting=replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
         for file in self.setting.project.iterdir():
-            # # The new home gets no .pdm-python file, because the file contains the path of the virtual environment.
+            # The new home gets no .pdm-python file, because the file contains the path of the virtual environment.
             if file.is_file() and not file.name.startswith("."):
                 shutil.copy(file, moved.setting.project)
         moved.configure()

@@ -14,8 +14,7 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.sandbox.up import Up, local
 
-# # The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain
-# text.
+# The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain text.
 PUBLIC = {"client_ca", "client_certificate"}
 
 

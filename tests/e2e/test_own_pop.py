@@ -77,7 +77,7 @@ def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
     pop.entitlements.grant("reader-of-ranges", "pypi:ranges:pull")
     head = pop.request(path, "reader-of-ranges", "HEAD")
     assert (head.status, head.headers["content-length"], head.body) == (200, str(MEGABYTE), b"")
-    # # While L1 still receives the object, it may ignore a range and answer with the whole object.
+    # While L1 still receives the object, it may ignore a range and answer with the whole object.
     assert eventually(lambda: pop.request(path, "reader-of-ranges", range="bytes=-100").status == 206)
     suffix = pop.request(path, "reader-of-ranges", range="bytes=-100")
     assert (suffix.status, suffix.body) == (206, body[-100:])
@@ -143,8 +143,7 @@ def test_decision_is_remembered_for_one_credential_and_one_path_only(pop: OwnPop
     pop.entitlements.grant("reader-of-remembered", "pypi:remembered:pull")
     answers = [pop.request(path, "reader-of-remembered").status for _ in range(3)]
     assert answers == [200, 200, 200]
-    # # NGINX keeps an authorization decision for 2 s. A slow machine can take longer, so one request with HIT is
-    # enough.
+    # NGINX keeps an authorization decision for 2 s. A slow machine can take longer, so one request with HIT is enough.
     assert "HIT" in [line["decision"] for line in pop.log() if line["path"] == path]
     assert pop.request(other, "reader-of-remembered").status == 403
     assert pop.request(path, "another-token").status == 401

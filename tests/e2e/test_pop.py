@@ -213,7 +213,7 @@ def _handshake(network: Network, context: ssl.SSLContext) -> str:
 
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
-    # # The caches run as another user, who cannot enter pytest's own temporary directory.
+    # The caches run as another user, who cannot enter pytest's own temporary directory.
     directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback="127.93")
@@ -332,7 +332,7 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # # L1's copy is two seconds old when it expires. The third fetch therefore comes at least four seconds after the
+    # L1's copy is two seconds old when it expires. The third fetch therefore comes at least four seconds after the
     # first.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 

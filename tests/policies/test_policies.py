@@ -18,7 +18,7 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# # These policies read only a resource's type and options, or exemptions. All of these are always known in a preview.
+# These policies read only a resource's type and options, or exemptions. All of these are always known in a preview.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
@@ -123,8 +123,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # # The test expects the alphabetically first type that the policy governs: a Lambda function sorts before a
-        # Cloud Run # service.
+        # The test expects the alphabetically first type that the policy governs: a Lambda function sorts before a Cloud
+        # Run service.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

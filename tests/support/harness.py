@@ -167,7 +167,7 @@ class _Sandbox(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
-        # # The attribute `request` is the resource registration that the calling thread handles.
+        # The attribute `request` is the resource registration that the calling thread handles.
         self.current = threading.local()
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.support.printed_commands import CHECKOUT, blocks_of
 
-# # The pages of the documentation whose sections are runbooks.
+# The pages of the documentation whose sections are runbooks.
 PAGES = ("docs/operations.md", "docs/state.md", "docs/deploying.md")
 
 

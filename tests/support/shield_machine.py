@@ -106,7 +106,7 @@ def booted_shield() -> Generator[Shield]:
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
-        # # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
+        # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
         machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
         machine.cloud.start()
         try:

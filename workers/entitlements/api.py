@@ -45,7 +45,7 @@ class DynamoDb:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-# # This instance of the Lambda function keeps its rate limit and its feed documents here between two invocations.
+# This instance of the Lambda function keeps its rate limit and its feed documents here between two invocations.
 endpoint = Endpoint()
 _database = DynamoDb()
 

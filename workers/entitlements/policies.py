@@ -8,7 +8,7 @@ from contract.edge_policies import BEFORE, PARTITION, feed_document
 from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
-# # The edge may use a stale feed document for a day, because an old edge policy is better than none.
+# The edge may use a stale feed document for a day, because an old edge policy is better than none.
 _USABLE_SECONDS = 86_400
 
 

@@ -20,8 +20,8 @@ class Table(HoldsSets):
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
-    # # The properties `attributes` and `replicas` are sets without order, because the Terraform provider's schema of
-    # aws_dynamodb_table has the type # TypeSet for both.
+    # The properties `attributes` and `replicas` are sets without order, because the Terraform provider's schema of
+    # aws_dynamodb_table has the type TypeSet for both.
     sets = frozenset({"attributes", "replicas"})
 
     def create(self, inputs: Properties) -> Created:

@@ -21,7 +21,7 @@ class Scoped(ReplacedBeforeDeletion):
     replace_on: frozenset[str]
     # The name of the input that contains the account or the zone of the resource.
     scope: ClassVar[str]
-    # # The names of the inputs of a Cloudflare resource that the emulation applies. Any other input raises CloudError.
+    # The names of the inputs of a Cloudflare resource that the emulation applies. Any other input raises CloudError.
     emulated: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None:

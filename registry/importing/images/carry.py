@@ -85,7 +85,7 @@ class Carrier:
                 top = saved.save(digest)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
-                # # The error message names the image instead of the temporary layout's path, which means nothing to
+                # The error message names the image instead of the temporary layout's path, which means nothing to
                 # operators.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             left_out += saved.absent.values()

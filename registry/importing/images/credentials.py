@@ -20,7 +20,7 @@ from registry import RegistryError
 
 # The timeout of a credential helper, which leaves an operator time to unlock the key ring.
 _HELPER_SECONDS = 60
-# # The output by which a credential helper says that it has no credentials for a host. Its exit code is then 1.
+# The output by which a credential helper says that it has no credentials for a host. Its exit code is then 1.
 _NOT_FOUND = "credentials not found"
 
 

@@ -22,13 +22,13 @@ from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
-# # The media types of Docker schema 1, an old manifest format, begin with this text. They end with json or prettyjws.
+# The media types of Docker schema 1, an old manifest format, begin with this text. They end with json or prettyjws.
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
-# # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
-# # its tags.
+# Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
+# its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# # Statuses with which registries without the referrers API answer: 404, or a proxy's error for paths that it refuses.
+# Statuses with which registries without the referrers API answer: 404, or a proxy's error for paths that it refuses.
 _NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0

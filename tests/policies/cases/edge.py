@@ -108,8 +108,8 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        # # The Cloudflare route names no worker script, or one that is unknown until the apply. Either way the policy
-        # must # report the DNS record.
+        # The Cloudflare route names no worker script, or one that is unknown until the apply. Either way the policy
+        # must report the DNS record.
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(

@@ -21,7 +21,7 @@ MUTATIONS = [
         [RECORD],
         "a day",
         put("ttl", 86400),
-        # # TXT records need no mutation, because package clients look up none.
+        # TXT records need no mutation, because package clients look up none.
         lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",
     ),
     Mutation("aws-route53-health-check-effective", [CHECK], "off", put("disabled", True)),

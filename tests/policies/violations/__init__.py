@@ -21,9 +21,9 @@ from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
-# # The index of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
+# The index of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# # The policy name of a violation that no policy finds.
+# The policy name of a violation that no policy finds.
 MISSED = ""
 
 

@@ -48,7 +48,7 @@ def test_the_worker_compiles_to_one_reproducible_module() -> None:
     assert re.search(r"\bexport ?\{", bundle)
     imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers"}, "the runtime provides this module, and no other"
-    # # A large worker bundle makes an isolate start slowly. Cloudflare measures the start time in each deployment.
+    # A large worker bundle makes an isolate start slowly. Cloudflare measures the start time in each deployment.
     assert len(bundle.encode()) < 200_000
 
 

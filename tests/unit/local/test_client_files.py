@@ -19,7 +19,7 @@ from local.health import edge_authority
 URL = "https://packages.artifact-edge.test"
 PROXY = "http://localhost:3129"
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-# # The path of a file on a client's machine, with characters that a shell would split or expand.
+# The path of a file on a client's machine, with characters that a shell would split or expand.
 TARGET = Path("/Users/ann lee/$work/reader")
 
 

@@ -67,7 +67,7 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # # The probe's third fact holds even without the emulation's checks, because moto checks the source bucket's
+    # The probe's third fact holds even without the emulation's checks, because moto checks the source bucket's
     # versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.harness import aws_account
 
-# # The maximum size of a DynamoDB item: 400 KB with its attribute names (DynamoDB Developer Guide, "Constraints").
+# The maximum size of a DynamoDB item: 400 KB with its attribute names (DynamoDB Developer Guide, "Constraints").
 LARGEST = 400 * 1024
 NAMES = len("pk") + len("v")
 ALMOST = LARGEST - 1024

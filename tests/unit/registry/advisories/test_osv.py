@@ -73,7 +73,7 @@ def test_an_alias_in_the_same_package_gives_the_severity_that_a_record_lacks() -
 @pytest.mark.parametrize(
     ("vector", "score"),
     [
-        # # The examples of FIRST's "CVSS v3.1: Examples": a CVSS vector and its base score.
+        # The examples of FIRST's "CVSS v3.1: Examples": a CVSS vector and its base score.
         ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", 6.4),  # CVE-2013-0375
         ("CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", 3.1),  # CVE-2014-3566
         ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", 9.9),  # CVE-2012-1516

@@ -38,8 +38,7 @@ def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[
 
 
 INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # # In a packument, bundled dependencies are always a list under `bundleDependencies`, whatever form package.json
-    # has.
+    # In a packument, bundled dependencies are always a list under `bundleDependencies`, whatever form package.json has.
     ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
      {"bundleDependencies": ["a"]}),
@@ -50,7 +49,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"bundleDependencies": ["all"], "dependencies": {"all": "*"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
     ({"bundledDependencies": ["a"], "optionalDependencies": {"a": "1"}}, {"dependencies": None}),
-    # # In a packument, dependencies of all kinds are objects that map a name to a version range.
+    # In a packument, dependencies of all kinds are objects that map a name to a version range.
     ({"dependencies": {"a": "1", "b": "2"}, "optionalDependencies": {"a": "3"}},
      {"dependencies": {"b": "2"}, "optionalDependencies": {"a": "3"}}),
     ({"dependencies": ["a@1.0.0", "b >=2", "@s/c@^3", "d"]},
@@ -63,7 +62,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"peerDependenciesMeta": {"a": {"optional": True}}}),
     ({"peerDependenciesMeta": []}, {"peerDependenciesMeta": None}),
     ({"acceptDependencies": {"a": "1"}}, {"acceptDependencies": {"a": "1"}}),
-    # # In a packument, `bin` is an object that maps a command to a path inside the package.
+    # In a packument, `bin` is an object that maps a command to a path inside the package.
     ({"name": "@acme/cli", "bin": "./cli.js"}, {"bin": {"cli": "cli.js"}}),
     ({"bin": {"x/../../y": "../../etc/passwd", "z": ["no"], "w": ""}}, {"bin": {"y": "etc/passwd"}}),
     ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
@@ -75,11 +74,11 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),
     ({"engines": "node >=0.6"}, {"engines": {"node": ">=0.6"}}),
     ({"engines": {"node": ">=18", "npm": None}}, {"engines": {"node": ">=18"}}),
-    # # In a packument, `hasInstallScript` is true if the package has an install script.
+    # In a packument, `hasInstallScript` is true if the package has an install script.
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # # A packument keeps other fields that npm clients show, or that change how clients install the package.
+    # A packument keeps other fields that npm clients show, or that change how clients install the package.
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),
