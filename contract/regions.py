@@ -88,7 +88,7 @@ REGIONS: dict[str, Region] = {
     **{name: Region(name, "gcp", latitude, longitude, continent) for name, latitude, longitude, continent in _GCP},
 }
 
-_EARTH_RADIUS_KM = 6371.0  # mean radius of the Earth (IUGG)
+_EARTH_RADIUS_KM = 6371.0  # the mean radius of the Earth in kilometres (IUGG)
 
 
 class Place(Protocol):

@@ -36,7 +36,8 @@ def repair(
         _pulumi("cancel", "--yes", stack)
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     unknown = adopt(exported["deployment"], found)
-    with tempfile.TemporaryDirectory() as directory:  # only the directory's owner can read it
+    # only the owner can read this directory, because the Pulumi state in it may hold secrets
+    with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "state.json"
         file.write_text(json.dumps(exported))
         _pulumi("stack", "import", "--stack", stack, "--file", str(file))

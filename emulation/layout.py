@@ -60,8 +60,8 @@ def _loopback(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class ClientLocation:
-    """A place that clients of a sandbox connect from. The subnet of the place decides which addresses Geo-DNS answers
-    with.
+    """A client location: a place that clients of a sandbox connect from. Its subnet decides which addresses Geo-DNS
+    answers with.
 
     The subnets are the documentation prefixes of RFC 5737, so that they never match a real network.
     """
@@ -71,8 +71,8 @@ class ClientLocation:
     latitude: float
     longitude: float
     continent: str  # two letters, as in the geolocation of Route 53 and Cloudflare
-    country: str  # ISO 3166-1 alpha-2
-    host: int  # last octet of the address of the client location's proxy
+    country: str  # the country code of ISO 3166-1 alpha-2
+    host: int  # the last octet of the IP address of the client location's proxy
 
 
 CLIENT_LOCATIONS = (

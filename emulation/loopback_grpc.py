@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import grpc
 
-MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # the Pulumi engine's own limit (sdk/go/common/util/rpcutil)
+# the maximum size of a gRPC message, which is the Pulumi engine's own limit (sdk/go/common/util/rpcutil)
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 @dataclass(frozen=True)

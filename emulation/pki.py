@@ -140,7 +140,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))  # the clocks of client and server may differ a little
+        # the certificate is valid early, because the clocks of client and server may differ a little
+        .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + lifetime)
     )
 

@@ -74,7 +74,7 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            continue  # the rule `rotation` covers several replacements at once
+            continue  # the rule `rotation` refuses a plan that replaces several machines at once
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
             message = f"requests lead to {region}, and its last machine ({_labels(gone)}) {fate}"

@@ -80,7 +80,7 @@ def write(state: Mapping[str, Any], file: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Returns a Pulumi state from a file that `write` made."""
+    """Returns the Pulumi state in a file that the function `write` made."""
     return json.loads(gzip.decompress(file.read_bytes()))
 
 

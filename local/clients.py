@@ -72,7 +72,7 @@ class Client:
         return edge_authority(self.sandbox)
 
     def token(self) -> str | None:
-        """Returns the token that was issued to the identity, or None."""
+        """Returns the registry token that was issued to the client's identity, or None."""
         path = self.directory / "token"
         return path.read_text() if path.exists() else None
 
@@ -89,7 +89,7 @@ class Client:
         self.directory.chmod(0o700)
         for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
             self._write(name, text)
-        self._write("url", self.url)  # written last: the file marks the client as configured
+        self._write("url", self.url)  # this file is written last, because it marks the client as configured
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
         """Returns the text of each configuration file by its path in the client's directory.

@@ -20,7 +20,7 @@ from local.up import up
 
 
 class RunningError(Exception):
-    """Raised when a network runs already in the sandbox's directory."""
+    """Raised when a sandbox's network already runs in the directory."""
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
@@ -34,7 +34,7 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    shutil.rmtree(sandbox.directory, ignore_errors=True)  # a killed container may have left files
+    shutil.rmtree(sandbox.directory, ignore_errors=True)  # a killed container may have left files of an earlier sandbox
     try:
         up(sandbox, report)
         report(f"clients connect through the proxy on port {port}; docs/container.md says how")

@@ -28,7 +28,8 @@ def up(sandbox: Sandbox, report: Report) -> str:
     with alone(sandbox):
         engine = ensure_engine(report)
         report("starting the emulated clouds")
-        volatile = "aws" in services.start(sandbox, services.CLOUDS)  # the emulated AWS keeps its state in memory
+        # a newly started emulated AWS is empty, because it keeps its state in memory
+        volatile = "aws" in services.start(sandbox, services.CLOUDS)
         sandbox.record_network()
         outputs = _provision(sandbox, LocalStack(engine, sandbox), report, refresh=volatile)
         report("starting DNS and machines")

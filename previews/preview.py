@@ -23,7 +23,7 @@ from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
-# The loopback network of previews. It does not overlap that of `make up`, so that both can run at once.
+# The loopback network of previews differs from the network of `make up`, so that both can run at once.
 LOOPBACK = "127.76"
 
 SURVIVE = CHECKOUT / "gates" / "resilience_limits"

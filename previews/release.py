@@ -23,7 +23,7 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# The loopback network of release recordings. It does not overlap those of `make up` and `make preview`, so that all can
+# The loopback network of release recordings differs from the networks of `make up` and `make preview`, so that all can
 # run at once.
 LOOPBACK = "127.75"
 

@@ -52,7 +52,7 @@ class NpmSigner:
         """Returns the metadata record with the signature of an npm version. The same version always has the same
         signature.
         """
-        # The ECDSA signature is deterministic (RFC 6979), so that publishing the same bytes again changes nothing.
+        # The ECDSA signature is deterministic (RFC 6979). Publishing the same version again therefore changes nothing.
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         signed = self._key.sign(f"{name}@{version}:{integrity}".encode(), algorithm)
         content = {"keyid": self.public_key["keyid"], "sig": base64.b64encode(signed).decode()}

@@ -123,7 +123,8 @@ class Target(_Part):
         """The client that reports custom metrics of publishing. Raises RegistryError when a stack output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        from registry.delivery.cloud_monitoring import CloudMonitoring  # imported only here: it loads slowly
+        # imported only here, because Google's library loads slowly
+        from registry.delivery.cloud_monitoring import CloudMonitoring
 
         if not self.metadata.project:
             raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and export them again")
@@ -144,7 +145,7 @@ class Target(_Part):
 
         Raises RegistryError if the key exists and cannot be read.
         """
-        from registry.npm_signing import npm_signer  # imported only here: cryptography loads slowly
+        from registry.npm_signing import npm_signer  # imported only here, because the library cryptography loads slowly
 
         return npm_signer(self.environment, self.home_region, self.repository)
 

@@ -32,7 +32,7 @@ from registry.ecosystems.packages import Reference
 from registry.origin import ObjectStore, StoreError
 from registry.target import Shield, Target
 
-_PAUSE = 0.25  # seconds between two polls
+_PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 

@@ -40,7 +40,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
     """Provides the sandbox of `make up`, running in a temporary directory."""
-    from emulation.layout import Sandbox  # imported here, so that unit tests start faster
+    from emulation.layout import Sandbox  # imported only here, so that unit tests start faster
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 

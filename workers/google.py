@@ -28,7 +28,7 @@ class Identity:
     """The Google service account that the service runs as. Any thread may call its methods."""
 
     def __init__(self) -> None:
-        # Google's own libraries read GCE_METADATA_HOST, too.
+        # Google's own libraries also read the environment variable GCE_METADATA_HOST.
         self._root = f"http://{os.environ.get('GCE_METADATA_HOST', _HOST)}{_ACCOUNT}"
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, headers={"Metadata-Flavor": "Google"})
         self._lock = threading.Lock()

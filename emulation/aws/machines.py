@@ -51,7 +51,7 @@ def role_of_instance(instance_id: str) -> Any:
 
 
 def _instances() -> Iterator[tuple[str, Any]]:
-    """Yields each running EC2 instance, together with its region."""
+    """Yields each running instance of the emulated EC2, together with its region."""
     for region in list(cast(Any, ec2_backends)[AWS_ACCOUNT_ID]):
         for instance in _backend(region).all_instances():
             if instance._state.name == "running":

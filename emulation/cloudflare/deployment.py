@@ -91,7 +91,7 @@ class Edge(Protocol):
 
 
 class NoPops:
-    """Takes the place of the PoPs in unit tests that use only the Cloudflare API. No method does anything."""
+    """Takes the place of the PoPs in unit tests that use only the Cloudflare API. Its methods do nothing."""
 
     def check(self, script: Script) -> None:
         pass

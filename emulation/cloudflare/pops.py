@@ -51,7 +51,7 @@ class Pops:
 
 
 class _RunningPop:
-    """The workerd and L1 processes of one PoP."""
+    """The two processes of one running PoP: workerd, and Traffic Server as its L1 cache."""
 
     def __init__(self, sandbox: Sandbox, pop: Pop, authority: Authority, kv: workerd.KvService, l1: L1Cache) -> None:
         self._sandbox = sandbox

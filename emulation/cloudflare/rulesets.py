@@ -80,7 +80,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
     @rulesets.put("/<ruleset>")
     def update(zone: str, ruleset: str) -> Response:
-        # The name, the kind and the phase cannot change (Rulesets API, "Update and deploy rulesets").
+        # The name, the kind and the phase of a ruleset cannot change (Rulesets API, "Update and deploy rulesets").
         given = take(body(), optional=["description", "rules"])
         return success(_put(store, zone, _existing(store, zone, ruleset), given, converge))
 

@@ -22,7 +22,7 @@ from emulation.state_store import Entry, StateStore
 CACHE_HEADER = "X-Edge-Cache"
 REQUESTS_PER_MINUTE, REQUESTS_AT_ONCE, TAGS_AT_ONCE = 5, 25, 100
 RATE_LIMITED, INVALID = 1134, 1012
-_MOST_TAGS = 1000  # the most tags of one response that the cache records
+_MOST_TAGS = 1000  # the maximum number of tags of one response that the cache records
 _TAG = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _ALL = 1_000_000
 
@@ -43,7 +43,7 @@ class WorkersCache:
         self._level, self._at = float(REQUESTS_AT_ONCE), store.now()
 
     def add(self, cache: str, path: str, tags: Sequence[str]) -> None:
-        """Records the valid tags of a cached response. Cloudflare ignores invalid tags."""
+        """Records the valid cache tags of a cached response. Cloudflare ignores invalid tags."""
         valid = [tag.lower() for tag in tags if _TAG.fullmatch(tag)][:_MOST_TAGS]
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 

@@ -97,7 +97,7 @@ class ClientLocationProxy:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await asyncio.open_connection(found[0], listening_port(port))
-        except OSError as error:  # also a timeout, because TimeoutError is an OSError
+        except OSError as error:  # the error may also be a timeout, because TimeoutError is an OSError
             reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
             raise Refused("502 Bad Gateway", reason) from error
 

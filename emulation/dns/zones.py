@@ -43,7 +43,7 @@ class Found:
 
 
 class Zone(Protocol):
-    """A DNS zone that the sandbox's DNS server is responsible for."""
+    """A DNS zone from which the sandbox's DNS server answers queries."""
 
     @property
     def origin(self) -> dns.name.Name: ...

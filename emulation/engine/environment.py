@@ -88,7 +88,7 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_API_TOKEN": "local",
         **edge_environment(sandbox),
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        "PGHOST": sandbox.gcp_address,  # the PostgreSQL address for clients of PGAdapter
+        "PGHOST": sandbox.gcp_address,  # the address of PostgreSQL, which clients reach as PGAdapter
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,

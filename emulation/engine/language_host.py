@@ -139,7 +139,7 @@ def main() -> None:
     host = LanguageHost(engine_address)
     serving = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
     print(serving.port, flush=True)
-    with suppress(KeyboardInterrupt):  # the engine ends the language host with SIGINT
+    with suppress(KeyboardInterrupt):  # the Pulumi engine ends the language host with SIGINT, which is no error
         host.wait_for_the_engine()
     host.end_plugins()
     # Threads of the Pulumi program may still wait for answers from the engine, which has ended. os._exit ends the

@@ -15,7 +15,7 @@ from emulation.gcp.shapes import each, flag, number, one_of, seconds, shape, tex
 _DAY = 86_400
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
-_MOST_SUBJECT = 255  # the longest subject of a notification, in bytes
+_MOST_SUBJECT = 255  # the maximum length of a notification's subject, in bytes
 
 _AGGREGATION = shape(
     {"alignmentPeriod": seconds(60, 104 * 7 * _DAY), "perSeriesAligner": text},

@@ -28,7 +28,7 @@ _SIGNING = "signing"
 
 @dataclass(frozen=True)
 class Account:
-    """A service account that exists in the emulated Google Cloud."""
+    """A Google service account that exists in the emulated Google Cloud."""
 
     email: str
     unique_id: str

@@ -26,9 +26,9 @@ class Code:
     name: str
     arn: str
     region: str
-    role: str  # the ARN of the function's role
+    role: str  # the ARN of the Lambda function's IAM role
     handler: str
-    timeout: int  # in seconds, for one invocation
+    timeout: int  # the time limit of one invocation, in seconds
     variables: tuple[tuple[str, str], ...]
     digest: str
     location: str
@@ -41,15 +41,15 @@ class StreamMapping:
     id: str
     region: str
     stream: str
-    function: str  # the ARN of the Lambda function
+    function: str  # the ARN of the Lambda function that receives the stream's records
     batch: int
     bisect: bool
-    tries: int  # the most retries of a batch; -1 means no limit
+    tries: int  # the maximum number of retries of a batch; -1 means no limit
     oldest: int  # the greatest age of a record in seconds; -1 means no limit
     start: str
     partial: bool
     patterns: tuple[str, ...]
-    dead_letters: str  # the ARN of the dead-letter queue, or empty
+    dead_letters: str  # the ARN of the dead-letter queue, or an empty text
 
 
 @dataclass(frozen=True)

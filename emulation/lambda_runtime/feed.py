@@ -101,7 +101,7 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            raise SystemExit  # ends this thread; the thread that takes its place delivers the batch again
+            raise SystemExit  # ends this thread; the thread that replaces it delivers the batch again
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
         """Sends a message about discarded stream records to the dead-letter queue of the event source mapping. As in

@@ -243,8 +243,8 @@ class _Supervisor:
             self._back_off(now)
 
     def _schedule_restart(self, now: float) -> None:
-        # Ends the child processes of a dead service, which would still hold its ports. systemd also ends the whole
-        # control group of a service.
+        # Ends the child processes of a service that ended, because they would still hold its ports. systemd also ends
+        # the whole control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None

@@ -25,7 +25,7 @@ from emulation.providers.handler import CloudError, Function, Handler, HoldsSets
 # provider's value.
 INHERITED = ("region", "project")
 
-Messages = Any  # the generated gRPC message classes are typed only in part
+Messages = Any  # the type of gRPC messages is Any, because their generated classes are typed only in part
 
 
 class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):

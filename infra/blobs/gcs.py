@@ -87,7 +87,7 @@ class GcsBlobs(pulumi.ComponentResource):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",
                 bucket=bucket.name,
-                role="roles/storage.objectViewer",  # this role allows to get and list objects
+                role="roles/storage.objectViewer",  # this role allows a member to get and list objects
                 member=reader,
                 opts=pulumi.ResourceOptions(parent=self),
             )

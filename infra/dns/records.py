@@ -12,15 +12,15 @@ import pulumi_aws as aws
 # failed region within a minute.
 TTL_SECONDS = 30
 
-_CHECK_SECONDS = 10  # seconds between health checks: Route 53 offers 10 and 30
+_CHECK_SECONDS = 10  # seconds between two probes of a health check: Route 53 offers 10 and 30
 _CHECK_FAILURES = 3
 _HTTPS = 443
 
 
 @dataclass(frozen=True)
 class LatencyRecord:
-    """One of several records of a name. Clients for which `region` has the lowest latency get `values`, while the
-    health check passes. `place` tells the records of a name apart.
+    """One of several DNS records of a name. Clients for which `region` has the lowest latency get `values`, while the
+    health check passes. `place` distinguishes the records of one name.
     """
 
     name: str

@@ -80,7 +80,7 @@ class Edge(pulumi.ComponentResource):
             name=f"{args.prefix}-shield",
             ca=False,
             certificates=args.secrets.client_certificate,
-            private_key=args.secrets.client_key,  # the Cloudflare SDK keeps this input secret
+            private_key=args.secrets.client_key,  # Pulumi's Cloudflare SDK marks this input as a secret
             opts=child,
         )
         tls = [

@@ -15,12 +15,12 @@ from infra.serverless import FunctionArgs
 from infra.serverless.lambda_function import function
 
 _SYNC, _API = "entitlements", "metadata-api"
-_SYNC_TIMEOUT = 30  # seconds, for two requests to Cloudflare's API
+_SYNC_TIMEOUT = 30  # the function's time limit in seconds, which suffices for two requests to Cloudflare's API
 _BATCH = 100  # changes in one batch: the most tokens that one bulk read of Workers KV accepts
 # The token sync retries a change for at most this time before it moves the change to the dead-letter queue.
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
-_DEAD_SECONDS = 14 * 86_400  # the longest time that SQS keeps a message
+_DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
 _LAG_MS = 5_000.0  # alarm threshold: the edge must know of a revoked token within five seconds
 _API_TIMEOUT = 5  # seconds; the edge worker itself waits two seconds for an answer
 # The most concurrent executions of the metadata API. Each answers about 100 queries a second, so this number limits the

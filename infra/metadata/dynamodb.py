@@ -96,8 +96,8 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
     }
 
 
-# The operations that the registry and the metadata API call. DynamoDB counts system errors by operation, not by table
-# alone.
+# The DynamoDB operations that the registry and the metadata API call. DynamoDB counts system errors for each operation,
+# and not for a table alone.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
 # The alarm threshold for replication lag. Revocations of tokens must take effect within seconds. A replica is usually

@@ -17,7 +17,7 @@ from infra.serverless.package import Code, pack
 
 _NAME = "drain"
 _TIMEOUT = 55  # seconds: less than the minute between two runs, so that a run that hangs ends before the next starts
-_SCHEDULE = "rate(1 minute)"  # the shortest interval that EventBridge offers
+_SCHEDULE = "rate(1 minute)"  # the shortest interval that an EventBridge schedule offers
 
 
 class Drain(pulumi.ComponentResource):

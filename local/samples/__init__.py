@@ -29,14 +29,14 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can st
 
 @dataclass(frozen=True)
 class Samples:
-    """The paths of the sample packages after they were built."""
+    """The paths of the sandbox's sample packages after they were built."""
 
     files: list[Path]  # the paths of the sample npm packages and of the sample wheel
     image: Path  # the path of the sample image, an OCI image layout
 
 
 def build(directory: Path) -> Samples:
-    """Builds all sample packages in `directory`."""
+    """Builds all sample packages of the sandbox in `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     files = [_npm(_SOURCES / "npm" / name, directory) for name in ("greeting", "web")]
     return Samples([*files, _wheel(_SOURCES / "python", directory)], _image(_SOURCES / "image", directory / "image"))

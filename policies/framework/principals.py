@@ -39,8 +39,8 @@ def principals(statement: Properties, provider: str) -> list[str]:
 
 
 def is_for_all_principals(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows something to all principals, without a condition that restricts it to
-    named ones.
+    """Returns whether an IAM statement allows all principals an action, without a condition that restricts the
+    statement to named principals.
     """
     if not allows(statement):
         return False
@@ -50,7 +50,7 @@ def is_for_all_principals(statement: Properties) -> bool:
 
 
 def is_for_all_identities(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows something to all identities of a federated identity provider, without a
+    """Returns whether an IAM statement allows all identities of a federated identity provider an action, without a
     condition that names the subject.
     """
     named = any(

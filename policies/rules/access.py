@@ -96,8 +96,8 @@ def _write_actions(statement: Properties) -> list[str]:
 
 
 def _is_write(action: str) -> bool:
-    """Returns whether an IAM action changes anything in S3. An action with a wildcard in the service counts as one of
-    S3.
+    """Returns whether an IAM action changes something in S3. An action with a wildcard in the service counts as an
+    action of S3.
     """
     service, _, name = action.lower().partition(":")
     return fnmatchcase("s3", service) and not name.startswith(("get", "list", "describe"))

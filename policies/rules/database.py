@@ -59,7 +59,7 @@ def point_in_time_recovery_enabled(args: ResourceValidationArgs) -> Iterator[str
     if enabled is not True:
         yield "point-in-time recovery is not enabled"
     if kind(args) == TABLE:
-        # DynamoDB keeps backups for 35 days by default
+        # By default, DynamoDB keeps the backups of point-in-time recovery for 35 days.
         days = int(part(args.props, "pointInTimeRecovery").get("recoveryPeriodInDays") or 35)
         if days < wanted:
             yield f"the table can be restored to the last {days} days only"

@@ -30,7 +30,7 @@ def rotated(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == KEY:
         if args.props.get("enableKeyRotation") is not True:
             yield "enable_key_rotation is not true"
-        # KMS rotates a key after 365 days by default
+        # By default, KMS rotates a key after 365 days.
         if (days := int(args.props.get("rotationPeriodInDays") or 365)) > _YEAR_DAYS:
             yield f"rotation_period_in_days is {days}"
         return
@@ -66,7 +66,8 @@ def enabled(args: ResourceValidationArgs) -> Iterator[str]:
     config={"days": {"type": "integer", "minimum": 7, "maximum": 30, "default": 30}},
 )
 def deletion_delayed(args: ResourceValidationArgs) -> Iterator[str]:
-    days = int(args.props.get("deletionWindowInDays") or 30)  # KMS uses the longest window, 30 days, by default
+    # by default, KMS uses the longest deletion window, 30 days
+    days = int(args.props.get("deletionWindowInDays") or 30)
     if days < int(setting(args, "days", 30)):
         yield f"a deleted key can be recovered for {days} days only"
 

@@ -78,7 +78,8 @@ def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
     fix="Name the region's topic in alarm_actions, and leave actions_enabled out. On Google Cloud set enabled",
 )
 def alarm_actions_enabled(args: ResourceValidationArgs) -> Iterator[str]:
-    if kind(args) == ALERT_POLICY:  # multi-alarm-has-recipients checks the recipients
+    # another policy, multi-alarm-has-recipients, checks the recipients of Google Cloud alerts
+    if kind(args) == ALERT_POLICY:
         if args.props.get("enabled") is False:
             yield "it is off"
         return

@@ -26,7 +26,7 @@ class Blob:
     key: str
     source: Path | bytes
     content_type: str
-    # The content's SHA-256 digest, in hex.
+    # The SHA-256 digest of the object's content, in hex.
     sha256: str
     # The digest of an OCI manifest, which the object keeps as user metadata `digest`. Empty for other objects.
     digest: str = ""
@@ -41,7 +41,7 @@ class Blob:
 class Fact:
     """A metadata record of a package. The content of a record that is marked as immutable never changes."""
 
-    # The record's sort key in the metadata database.
+    # The metadata record's sort key in the metadata database.
     name: str
     content: Mapping[str, Any]
     immutable: bool = True
@@ -69,7 +69,7 @@ class Known:
     written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Returns the metadata records whose name is `<kind>#<rest>`, keyed by `<rest>`."""
+        """Returns the metadata records whose name is `<kind>#<rest>`, by the part `<rest>` of the name."""
         prefix = f"{kind}#"
         return {name[len(prefix) :]: fact for name, fact in self.facts.items() if name.startswith(prefix)}
 

@@ -35,7 +35,7 @@ _LONGEST_PAUSE = 600.0
 # Seconds after which the registry repeats a purge that the edge refused because of its rate limit. The edge accepts 5
 # purge requests a minute (workers/edge/src/purges.ts).
 _LIMITED_PAUSE = 12.0
-# The most objects in one purge request.
+# The maximum number of objects in one purge request.
 _PURGED_AT_ONCE = 100
 _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
 

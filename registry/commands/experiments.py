@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 # With fewer clients, the intervals of a bootstrap are too narrow.
 _FEW_CLIENTS = 20
-# The table is as wide as its columns need, also in a narrow terminal.
+# The printed table of the report is as wide as its columns need, even in a narrow terminal.
 _WIDTH = 400
 # A split of clients that is less probable shows that the assignment or the log is wrong.
 _IMPROBABLE = 0.001

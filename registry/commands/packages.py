@@ -1,4 +1,4 @@
-"""Commands that publish packages and change published ones."""
+"""Commands that publish packages, and commands that change published packages."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def digest_of(source: Path | bytes, like: str) -> str:
 
 
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
-    """Yields those of the tags that name a signature, an attestation or an SBOM of the manifest `digest`.
+    """Yields the tags among the given ones that name a signature, an attestation or an SBOM of the manifest `digest`.
 
     Source: cosign's specification of signatures, "Tag-based discovery": `sha256-<hex>.sig`, `.att` or `.sbom`.
     """

@@ -23,7 +23,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.ecosystems.archives import checked_members, checked_names
 
-# The longest field License that is a name. Some projects write the whole text of the licence into it.
+# The maximum length of the metadata field License that counts as a licence's name. Some projects write the whole text
+# of the licence into the field.
 _LICENSE_MAX = 100
 _METADATA_BYTES = 4 << 20
 _BUILD_FILES = ("setup.py", "pyproject.toml")

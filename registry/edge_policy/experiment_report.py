@@ -1,4 +1,4 @@
-"""Compares the variants of an experiment by their requests.
+"""Compares the variants of an A/B experiment at the edge by the requests of their clients.
 
 The requests of one client are alike. So the confidence intervals come from a bootstrap that draws clients, and not
 requests (a cluster bootstrap, by scipy).
@@ -33,7 +33,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurements of one variant, by their names, and those of its difference from the control."""
+    """The measurements of one variant of an experiment, by their names, and the differences from the control
+    variant.
+    """
 
     variant: str
     clients: int
@@ -66,7 +68,9 @@ def compare(requests: Iterable[Request], control: str) -> list[Measured]:
 
 
 def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) -> float:
-    """Returns the probability of a split of clients at least as far from the weights, if the assignment is correct."""
+    """Returns how probable it is that clients are split over the variants at least as unequally as measured, if the
+    assignment is correct.
+    """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 
     total, clients = sum(weights.values()), sum(each.clients for each in measured)
@@ -90,7 +94,7 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Returns the sum of a number over the requests of each client."""
+        """Returns, for each client, the sum of a number over the client's requests."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 

@@ -22,7 +22,7 @@ from registry.importing.directory import wanted_in
 from registry.importing.lockfiles import package_lock
 from registry.importing.npm_cache import cached_packument
 
-# The most packages that one run of `npm pack` fetches.
+# The maximum number of packages that one run of `npm pack` fetches.
 _AT_ONCE = 25
 _QUIET = ("--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
 _PIP = (sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check")

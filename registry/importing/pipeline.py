@@ -29,7 +29,7 @@ from registry.importing.journal import Journal
 from registry.publish import signed
 from registry.target import Target
 
-# The most items of an import that one transaction commits.
+# The maximum number of imported items that one transaction commits.
 _BATCH = 25
 # The number of committed items after which an import delivers them to readers, or a quarter of the items so far if that
 # is more. Delivery after each batch would take quadratic time, because each delivery renders the list of all projects.

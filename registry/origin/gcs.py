@@ -94,7 +94,7 @@ class CloudStorage:
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
             token = None
-            while True:  # a large object is copied in several requests
+            while True:  # Cloud Storage copies a large object in several requests
                 token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)
                 if token is None:
                     return

@@ -95,5 +95,5 @@ class S3:
 
 
 def error_code(error: ClientError) -> str:
-    """Returns the error code in S3's answer, such as NoSuchKey."""
+    """Returns the error code in an error response of S3, such as NoSuchKey."""
     return error.response.get("Error", {}).get("Code", "")

@@ -86,7 +86,7 @@ class ImageClient:
     content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README from the image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file of a non-image artifact
+    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file in an OCI artifact that is no image
     login: tuple[str, ...] = ()  # the arguments of the log-in command up to the user's name
     version_option: str = "--version"
 

@@ -175,7 +175,7 @@ class NpmClient:
 
 
 def client_of(name: str, identity: Client, home: Path, token: str) -> NpmClient:
-    """Returns a configured client in an empty home. Skips the test if the client is not installed."""
+    """Returns a configured npm client in an empty home directory. Skips the test if the client is not installed."""
     client = NpmClient(setting_of(name, identity, home, token))
     client.configure()
     return client

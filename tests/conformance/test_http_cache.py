@@ -28,7 +28,7 @@ from tests.support.http_server import serving
 from tests.support.shield_machine import EDGE, Shield, booted_shield
 from tests.support.spanner import free_port
 
-SUITE = "http-cache-tests@0.4.5"  # the latest release on npm
+SUITE = "http-cache-tests@0.4.5"  # the latest release of the conformance suite on npm
 REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"
 # The suite's tests that must pass, because the edge relies on the tested behaviour. The report shows all results.
 PASS = {
@@ -116,7 +116,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # Expires or Date is not a valid date, or has no time zone
+    except (ValueError, TypeError):  # the header Expires or Date has no valid date, or no time zone
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

@@ -36,7 +36,8 @@ def google(spanner: Google) -> Spanner:
 def emulated_spanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
-        parent.chmod(parent.stat().st_mode | 0o111)  # the system user of PostgreSQL must be able to enter
+        # the system user of PostgreSQL must be able to enter this directory
+        parent.chmod(parent.stat().st_mode | 0o111)
     with emulated(directory) as running:
         yield running
 
@@ -75,7 +76,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, emulated_spanner: Emulated) -> None:
     theirs, ours = records(google), records(emulated_spanner.spanner())
-    for record in (*theirs, *ours):  # the two emulators may order columns differently
+    for record in (*theirs, *ours):  # Google's emulator and the emulation may order columns differently
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):

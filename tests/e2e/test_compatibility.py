@@ -93,7 +93,7 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
-    processes.stop(up.sandbox, "machines")  # the running service would keep the machines' old user data
+    processes.stop(up.sandbox, "machines")  # the running hypervisor would keep the machines' old user data
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
 

@@ -24,7 +24,7 @@ from tests.support.sandbox.up import Up
 
 @pytest.fixture(scope="module")
 def reader(up: Up) -> Client:
-    """Returns a configured client whose token may pull all images."""
+    """Returns a configured image client whose token may pull all images."""
     client = Client(up.sandbox, "images", up.outputs()["url"])
     client.configure(operator.issue_token(up.sandbox, up.outputs(), "images", ["oci:*:pull"]))
     return client
@@ -48,7 +48,8 @@ def test_an_imported_image_is_pulled_through_the_edge_unchanged(up: Up, reader: 
     pulled = skopeo_copy(reader, "team/app:1.0", tmp_path / "pulled")
     assert pulled.returncode == 0, pulled.stderr
     index = json.loads((tmp_path / "pulled" / "index.json").read_text())
-    assert [each["digest"] for each in index["manifests"]] == [amd["digest"]]  # skopeo pulls only this platform's image
+    # skopeo pulls only the image for this machine's platform
+    assert [each["digest"] for each in index["manifests"]] == [amd["digest"]]
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "images")) as client:
         assert digest(client.get("/v2/team/app/manifests/1.0").content) == top["digest"]
         (listed,) = client.get(f"/v2/team/app/referrers/{amd['digest']}").json()["manifests"]

@@ -24,7 +24,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture(scope="module")
 def pop() -> Generator[OwnPop]:
     with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
-        Path(name).chmod(0o755)  # Traffic Server runs as another user
+        Path(name).chmod(0o755)  # Traffic Server runs as another user, who must be able to enter
         with running_pop(Path(name) / "pop") as running:
             yield running
 
@@ -38,7 +38,7 @@ def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
 
 
 def fetches(pop: OwnPop, path: str) -> int:
-    """Returns how many requests for a path the shield has seen."""
+    """Returns how many requests for a path have reached the emulated shield."""
     return pop.shield.requests.count(f"/objects{path}")
 
 
@@ -54,7 +54,7 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    assert pop.request(path, "reader-of-others").status == 403  # a cached object needs permission, too
+    assert pop.request(path, "reader-of-others").status == 403  # a client without a grant gets no cached object either
     assert pop.request(path).status == 401
 
 
@@ -204,7 +204,8 @@ def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
 
 def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
     context = ssl.create_default_context(cafile=str(pop.authority))
-    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with TLS 1.3, a client must read first to get a ticket
+    # with TLS 1.3, the client would get a session ticket only after a read
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         socket.create_connection(("127.0.0.1", pop.port)) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as tls,

@@ -63,7 +63,7 @@ class Watched:
             assert self.publisher is not None
             self.publisher.send_signal(signal.SIGKILL)
             self.publisher.wait()
-            raise ConnectionAbortedError  # the server drops the connection
+            raise ConnectionAbortedError  # the emulated cloud drops the connection of the killed publisher
         answer = list(make())
         self.seen.append(self.case.shown(self.clouds))
         return answer

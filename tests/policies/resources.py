@@ -86,7 +86,8 @@ def findings(
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found
     schema = policy.config_schema.properties if policy.config_schema else {}
-    defaults = {setting: about["default"] for setting, about in schema.items()}  # the engine sets the defaults
+    # the Pulumi engine sets the defaults of policy settings
+    defaults = {setting: about["default"] for setting, about in schema.items()}
     config = as_sent({**defaults, **(config or {})})
 
     def report(message: str, urn: str | None = None) -> None:

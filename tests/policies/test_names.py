@@ -65,7 +65,7 @@ def test_an_exemption_with_a_former_name_is_refused_with_the_current_name(write_
 
 
 class Refused(Exception):
-    """Raised when the policy pack aborts the engine's gRPC request."""
+    """Raised when the policy pack aborts a gRPC request of the Pulumi engine."""
 
 
 class Context:

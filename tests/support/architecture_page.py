@@ -1,4 +1,4 @@
-"""Reads sections and tables of docs/architecture.md for tests."""
+"""Reads sections and tables of the documentation page docs/architecture.md for tests."""
 
 from __future__ import annotations
 

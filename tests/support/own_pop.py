@@ -93,7 +93,7 @@ class OwnPop:
         return received
 
     def log(self) -> list[dict[str, Any]]:
-        """Returns the lines of NGINX's access log."""
+        """Returns the lines in the access log of the PoP's NGINX."""
         lines = (Path(self.directories.log) / "access.log").read_text().splitlines()
         return [json.loads(line) for line in lines]
 

@@ -1,4 +1,4 @@
-"""Builds minimal packages for tests to publish."""
+"""Builds minimal npm packages, wheels and images for tests to publish."""
 
 from __future__ import annotations
 

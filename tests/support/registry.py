@@ -61,7 +61,7 @@ class Bucket(Protocol):
 
 
 class OnS3:
-    """Reads the S3 bucket by boto3."""
+    """Reads the origin bucket on S3 with boto3."""
 
     def __init__(self) -> None:
         self._s3: Any = cast(Any, boto3).client("s3", region_name="us-east-1")

@@ -50,12 +50,12 @@ class Runbook:
 
 
 def runbook(page: str, heading: str) -> Runbook:
-    """Returns the section of a page with this heading."""
+    """Returns the runbook under this heading of a documentation page."""
     return Runbook(page, heading, sections(page)[heading])
 
 
 def sections(page: str) -> dict[str, str]:
-    """Returns the text of each section of a page by its heading."""
+    """Returns the text of each section of a documentation page by its heading."""
     _, *parts = re.split(r"(?m)^#+ (?=\S)", _without_comments((CHECKOUT / page).read_text()))
     found = [part.partition("\n") for part in parts]
     return {heading: text for heading, _, text in found}

@@ -25,7 +25,7 @@ _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yields each mistake in a policy document, with the action, resource or condition key that it concerns."""
+    """Yields each mistake in an IAM policy document, with the action, resource or condition key that it concerns."""
     for statement in _many(document["Statement"]):
         # An IAM statement without resources belongs to a trust policy.
         resources = _many(statement.get("Resource", "*"))

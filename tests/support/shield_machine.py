@@ -101,7 +101,7 @@ class Shield:
 
 @contextmanager
 def booted_shield() -> Generator[Shield]:
-    """Yields a running shield machine, and stops it."""
+    """Yields a running shield machine, and stops the machine after the test."""
     # Traffic Server drops root permissions, and could then not enter pytest's temporary directory.
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)

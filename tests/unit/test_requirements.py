@@ -23,7 +23,7 @@ RUNTIME_LOCK = (ROOT / "requirements.txt").read_text()
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Returns the pinned versions by package name."""
+    """Returns the pinned version of each Python package in a list of requirements."""
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
 
 

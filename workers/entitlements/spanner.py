@@ -103,7 +103,7 @@ def _parts(answer: str) -> list[Mapping[str, Any]]:
         part, at = decoder.raw_decode(answer, at)
         parts += part if isinstance(part, list) else [part]
     found = [cast(Mapping[str, Any], part.get("result", part)) for part in parts]
-    if any("error" in part for part in found):  # the HTTP status was sent before the error occurred
+    if any("error" in part for part in found):  # the error occurred after Spanner had sent the HTTP status
         raise SpannerError("Spanner ended its answer with an error")
     return found
 

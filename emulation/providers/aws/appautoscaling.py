@@ -10,8 +10,9 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of scalable targets and scaling policies. A policy's settings can change in place, but its
-    target cannot."""
+    """Returns the handlers of scalable targets and scaling policies. The settings of a scaling policy can change in
+    place, but its target cannot.
+    """
     place = frozenset({"region", "resourceId", "scalableDimension", "serviceNamespace"})
     return [
         Described(

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Created, Properties
 
-Api = Any  # a boto3 client, which has the type Any as in `clients.client`
+Api = Any  # a boto3 client, which has no more precise type (see `clients.client`)
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:

@@ -24,7 +24,7 @@ class Ruleset(Scoped):
     def create(self, inputs: Properties) -> Created:
         self._refuse_unsupported(inputs)
         with api_errors():
-            created: Properties = self._api.create(**snake(inputs))  # the SDK does not parse this answer
+            created: Properties = self._api.create(**snake(inputs))  # Cloudflare's SDK does not parse this answer
         return Created(created["id"], self._current(created["id"], inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:

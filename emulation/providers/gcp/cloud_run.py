@@ -76,8 +76,9 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """Handles the grant of an IAM role to one member, on a resource in a project. `place` is a format string for the
-    resource's path in the API."""
+    """Handles the grant of an IAM role to one member, on a resource of a Google Cloud project. `place` is a format
+    string for the resource's path in the API.
+    """
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, place: str

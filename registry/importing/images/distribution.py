@@ -205,7 +205,8 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """Returns the list under one name in an image registry's JSON answer. Some registries send null for an empty list.
+    """Returns a list in an image registry's JSON answer, which has the given name there. Some registries send null for
+    an empty list.
 
     Raises RegistryError when the answer is not a JSON object, or when the items are not all of type `kind`.
     """

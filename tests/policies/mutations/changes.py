@@ -87,7 +87,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """A mutation that removes the resource from the stack."""
+    """A mutation of a stack that removes the selected resource."""
     return []
 
 

@@ -37,7 +37,9 @@ EC2 = "aws:ec2/instance:Instance"
 
 
 def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields, for each kind of machine, the stack with 20 more copies of each machine, which exceeds the cost limit."""
+    """Yields the stack with 20 more copies of each machine of one type, which exceeds the cost limit. Each type of
+    machine is one case.
+    """
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [
             *stack,

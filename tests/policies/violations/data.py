@@ -1,4 +1,4 @@
-"""Violations that freeze, expose or lose objects and metadata."""
+"""Violations that lock, expose or delete objects and metadata."""
 
 from __future__ import annotations
 

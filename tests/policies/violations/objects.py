@@ -147,7 +147,9 @@ def lifecycles() -> list[Violation]:
 
 
 def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
-    """Deletes objects after 30 days, and disguises the bucket of objects as a bucket of access logs."""
+    """Makes a lifecycle delete published objects after 30 days. Another bucket writes its access logs to the same
+    bucket, so that the bucket looks like a log bucket.
+    """
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])
     urn = lifecycle.urn.replace(f"{lifecycle.type}::{lifecycle.name}", "aws:s3/bucketLogging:BucketLogging::added")

@@ -188,7 +188,7 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns violations in which the conditions of an IAM statement restrict nothing."""
+    """Returns violations of policies in which the conditions of an IAM statement restrict nothing."""
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("PrincipalArn *", {"StringLike": {"aws:PrincipalArn": "*"}}),
         ("PrincipalAccount *", {"StringLike": {"aws:PrincipalAccount": "*"}}),

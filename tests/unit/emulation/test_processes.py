@@ -82,7 +82,7 @@ def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> Non
     first_thread_ends = (
         "import ctypes, threading, time; "
         "threading.Thread(target=time.sleep, args=(60,)).start(); "
-        "ctypes.CDLL(None).syscall(60, 0)"  # exit(2) ends only the calling thread
+        "ctypes.CDLL(None).syscall(60, 0)"  # the system call exit(2) ends only the calling thread
     )
     pid_file = sandbox.path("run", "threads.pid")
     pid = processes.start(

@@ -79,7 +79,7 @@ def test_the_documents_of_bootstrap_have_no_mistake() -> None:
 
 
 def _documents(deployment: Deployment) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields every policy document in the inputs of AWS resources, with the resource's type and name."""
+    """Yields every IAM policy document in the inputs of AWS resources, with the resource's type and name."""
     for resource in deployment.resources:
         if resource.type.startswith("aws:"):
             for document in _within(resource.inputs):

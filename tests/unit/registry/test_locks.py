@@ -23,7 +23,8 @@ __all__ = ["network"]
 BY = By("tester", "", "publish")
 TARBALL, PACKUMENT = "npm/web/-/web-1.0.0.tgz", "npm/web/packument.json"
 
-pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)  # S3 applies the bucket's default retention
+# on S3, the bucket's default retention locks objects, and not the registry
+pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)
 
 
 def locked(network: Network, mode: str) -> tuple[Target, OnCloudStorage]:

@@ -22,7 +22,7 @@ __all__ = ["network"]
 REPLICA = "origin-eu-west-1"
 
 
-@pytest.mark.parametrize("network", ["s3"], indirect=True)  # Cloud Storage has no replicas
+@pytest.mark.parametrize("network", ["s3"], indirect=True)  # a bucket on Cloud Storage has no replicas
 def test_a_lagging_replica_is_distinguished_from_a_current_one(network: Network, tmp_path: Path) -> None:
     s3: Any = cast(Any, boto3).client("s3", region_name="eu-west-1")
     s3.create_bucket(Bucket=REPLICA, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -52,7 +52,8 @@ def test_a_missing_package_cannot_be_followed(network: Network) -> None:
 
 def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Network, tmp_path: Path) -> None:
     keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
-    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # no process listens on it
+    # no process listens on this address
+    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")
     target = network.target.model_copy(update={"shields": [shield]})
     publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], By("t", "", "publish"))
     seen = {each.place: each for each in Follower(target, parse("npm:web"), token="", vias={}).follow(5)}

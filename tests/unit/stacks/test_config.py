@@ -78,7 +78,8 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
     for environment in ENVIRONMENTS:
         document = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
         assert set(document) - {"encryptionsalt"} == {"config"}
-        assert "encryptionsalt" not in document or environment == "local"  # docs/decisions/local-passphrase.md
+        # docs/decisions/local-passphrase.md says why only `local` has a salt
+        assert "encryptionsalt" not in document or environment == "local"
         assert not any("secure" in str(value) for value in document["config"].values())
 
 

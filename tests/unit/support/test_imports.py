@@ -12,7 +12,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def imported(source: str) -> Iterator[str]:
-    """Yields the dotted names of everything that the source imports."""
+    """Yields the dotted names of all modules and attributes that Python source code imports."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
@@ -21,7 +21,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def imports_of_tests(source: str) -> list[str]:
-    """Returns the names that the source imports from a test module or from a conftest."""
+    """Returns the names that Python source code imports from a test module or from a conftest."""
     return [
         name
         for name in imported(source)

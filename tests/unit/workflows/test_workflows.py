@@ -45,7 +45,7 @@ def commands() -> Iterator[str]:
 
 
 def test_the_workflows_run_on_changes_merges_and_schedules() -> None:
-    triggers = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}  # YAML reads `on` as true
+    triggers = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}  # YAML reads the key `on` as true
     assert "pull_request" in triggers["check.yml"]
     assert triggers["deploy.yml"] == {"push", "schedule", "workflow_dispatch"}
     assert triggers["deploy-one.yml"] == {"workflow_call"}

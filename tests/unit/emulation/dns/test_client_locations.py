@@ -28,7 +28,7 @@ US, EU, _ = CLIENT_LOCATIONS
 PROXY, DNS = "127.98.0.12", "127.98.0.53"
 HOST = "packages.example.test"
 POPS = {US.name: "127.98.1.101", EU.name: "127.98.1.102"}
-SENT = bytes(range(256)) * 4096  # 1 MiB
+SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a proxy
 
 
 @dataclass
@@ -129,7 +129,7 @@ def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) 
 
 
 def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
-    """Checks half-closed connections: the listener responds only after it has received everything."""
+    """Checks half-closed connections: the listener responds only after it has received all bytes."""
 
     async def send_query() -> bytes:
         async with proxied_listeners(tmp_path) as place:

@@ -1,4 +1,6 @@
-"""Tests that the report on an experiment recovers planted effects, and that its intervals are those of clients."""
+"""Tests the report on an experiment with logs that contain a known effect. The report must find the effect, and its
+confidence intervals must be those of clients.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ def test_the_report_recovers_a_planted_delay() -> None:
     _, off = compare(requests(installs(2_000, slower=10)), "on")
     for name in ("first byte p50, ms", "first byte p95, ms"):
         assert_found(off.differences[name], 10)
-    found = off.differences["answers from edge"]  # nothing was planted here
+    found = off.differences["answers from edge"]  # the log contains no effect on this measure
     assert found.low is not None
     assert found.high is not None
     assert found.low <= 0 <= found.high
@@ -122,7 +124,7 @@ def test_totals_are_those_of_the_log() -> None:
     assert on.measures["bytes a request"].value == pytest.approx(350)
     assert on.measures["first byte p50, ms"].value == 3
     assert off.measures["answers from origin"].value == 1
-    assert off.measures["first byte p95, ms"].low is None  # one client has no interval
+    assert off.measures["first byte p95, ms"].low is None  # a variant with one client has no confidence interval
 
 
 times = st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1_000, allow_nan=False)), min_size=1, max_size=60)

@@ -278,7 +278,8 @@ def test_a_manifest_whose_registry_declares_another_media_type(
     network: Network, importing: Any, images: Images, sent: str
 ) -> None:
     image = runnable(images, [{"a": "b"}])
-    bare = written(images, {"schemaVersion": 2, "manifests": [image]}, INDEX)  # an index needs no field mediaType
+    # an image index is recognized even without the field mediaType
+    bare = written(images, {"schemaVersion": 2, "manifests": [image]}, INDEX)
     source = ImageSource(images, {"image": image, "index": bare})
     source.content_types = {image["digest"]: sent, bare["digest"]: sent}
     assert_clean(importing(source, all_versions=True), new=2)

@@ -23,7 +23,7 @@ DOCUMENTS = st.dictionaries(
 
 
 class Model(RuleBasedStateMachine):
-    """Applies the same operations to the repository and to a dictionary, and compares the results."""
+    """Applies the same operations to the metadata repository and to a dictionary, and compares the results."""
 
     repository: Repository
     clock: Clock
@@ -108,7 +108,7 @@ def test_the_repository_behaves_like_a_dictionary(database: tuple[Repository, Cl
             max_examples=25,
             stateful_step_count=20,
             deadline=None,
-            phases=[Phase.reuse, Phase.generate],  # shrinking queries the databases for minutes
+            phases=[Phase.reuse, Phase.generate],  # no shrinking, because it would query the databases for minutes
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
