@@ -1,11 +1,11 @@
-"""Values that the PoPs on machines of our own share with the origin, DNS and the deployment."""
+"""Values that the PoPs on machines of our own share with the origin, with DNS and with the deployment."""
 
 from __future__ import annotations
 
 # The prefix of the objects at the origin that hold the compiled edge worker. No URL of clients leads to them. PoP
 # machines read them through the shields.
 WORKERS = "edge-workers/"
-# The key of the object that names the digest of the current edge worker (fetch-settings on PoP machines).
+# The key of the object at the origin that names the digest of the current edge worker (fetch-settings on PoP machines).
 CURRENT_WORKER = f"{WORKERS}current.json"
 
 

@@ -36,7 +36,7 @@ def repair(
         _pulumi("cancel", "--yes", stack)
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     unknown = adopt(exported["deployment"], found)
-    # only the owner can read this directory, because the Pulumi state in it may hold secrets
+    # only the owner can read this directory, which holds the exported Pulumi state
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "state.json"
         file.write_text(json.dumps(exported))

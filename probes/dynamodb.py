@@ -1,4 +1,4 @@
-"""Probe of Amazon DynamoDB, which checks the largest items, batches and transactions."""
+"""Probe of Amazon DynamoDB, which checks the maximum sizes of items, batches and transactions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _transactions(dynamodb: Any, table: str) -> Iterator[Fact]:
 
 
 def _item(key: str, size: int) -> dict[str, Any]:
-    """Returns an item of `size` bytes. The names of its attributes, `pk` and `v`, count as three bytes."""
+    """Returns a DynamoDB item of `size` bytes. The names of its attributes, `pk` and `v`, count as three bytes."""
     return {"pk": {"S": key}, "v": {"S": "x" * (size - 3 - len(key))}}
 
 

@@ -57,18 +57,20 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def host(self, kind: str) -> str:
-        """Returns a hostname in the zone that no other run of the probe uses."""
+        """Returns a hostname in the Cloudflare zone that no other run of the probe uses."""
         return f"{self.name}-{kind}.{self._zone}"
 
     def add_proxied_name(self, name: str) -> None:
-        """Adds a proxied DNS record. No server answers at its address in the discard prefix (RFC 6666)."""
+        """Adds a proxied DNS record to the Cloudflare zone. No server answers at its address in the discard prefix (RFC
+        6666).
+        """
         record = self.api.dns.records.create(
             zone_id=self._id, name=name, type="AAAA", content="100::", proxied=True, ttl=1
         )
         self.later(self.api.dns.records.delete, record.id, zone_id=self._id)
 
     def purge(self, path: str) -> None:
-        """Purges the URL of a path from the cache of the zone, which is not Workers Cache."""
+        """Purges the URL of a path from the cache of the Cloudflare zone, which is not Workers Cache."""
         self.api.cache.purge(zone_id=self._id, files=[f"https://{self._host}{path}"])
 
     def deploy(

@@ -62,7 +62,7 @@ def compose(stack: Stack) -> None:
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
-    # The PoPs on machines of our own, which run the same worker.
+    # The PoPs on machines of our own, which run the same edge worker as Cloudflare.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
     # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.

@@ -1,4 +1,4 @@
-"""The PoPs of a stack on machines of our own: in each region a network, addresses and machines."""
+"""Creates the PoPs of a stack on machines of our own: in each region a network, addresses and machines."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from stacks.config.sections import Pop
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# A URL with the length of all URLs of Lambda functions in one region. The size of user data is checked with this URL
-# before the first deployment knows the real one.
+# A placeholder as long as every URL of a Lambda function. The program checks the size of user data with this URL before
+# the first deployment knows the real URL.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 
@@ -94,7 +94,9 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificate of the clients' hostname, and lets the role of PoP machines have no further policy."""
+    """Creates the certificate of the clients' hostname for PoP machines, and lets their IAM role have no further
+    policy.
+    """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,
         domain_name=stack.hostname,

@@ -106,7 +106,7 @@ def pop_machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWat
 
 
 def pop_region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that fires when no PoP machine of a region answers."""
+    """Returns the alarm that goes off when no PoP machine of a region answers."""
     fault = f"No PoP machine in {place} answers; clients there use PoPs that are farther away"
     return _unhealthy_alarm(f"pop-{place}-lost", "pop", check, fault, "a-pop-machine-is-down")
 

@@ -19,7 +19,9 @@ from infra.pop import PopNode
 
 @dataclass(frozen=True)
 class PopDnsArgs:
-    """The names of own PoPs in the DNS zone `zone_name`. Health checks request `hostname`, which clients use."""
+    """Arguments of the DNS component for PoPs on machines of our own. Their names are in the DNS zone `zone_name`.
+    Health checks request `hostname`, which clients use.
+    """
 
     zone_id: pulumi.Input[str]
     zone_name: str
@@ -28,7 +30,9 @@ class PopDnsArgs:
 
 
 class PopDns(pulumi.ComponentResource):
-    """The name that resolves to the nearest healthy PoP, and a health check of each machine and of each region."""
+    """The DNS name of our own PoPs, which resolves to the nearest healthy PoP, and a health check of each machine and
+    of each region.
+    """
 
     alarms: Sequence[CloudWatchAlarm]
 

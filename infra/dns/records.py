@@ -1,4 +1,4 @@
-"""Creates health checks of Route 53, and records that lead each client to the nearest healthy region."""
+"""Creates health checks of Route 53, and DNS records that lead each client to the nearest healthy region."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class LatencyRecord:
 def https_check(
     name: str, hostname: str, path: str, opts: pulumi.ResourceOptions, address: pulumi.Input[str] | None = None
 ) -> aws.route53.HealthCheck:
-    """Creates a health check that requests a path of `hostname` as clients do. With an `address`, the check connects to
-    this address, and otherwise to the one that the hostname resolves to.
+    """Creates a Route 53 health check that requests a path of `hostname` as clients do. With an `address`, the check
+    connects to this address, and otherwise to the address that the hostname resolves to.
     """
     return aws.route53.HealthCheck(
         name,
@@ -55,8 +55,8 @@ def https_check(
 def http_check(
     name: str, label: str, address: pulumi.Input[str], port: int, path: str, opts: pulumi.ResourceOptions
 ) -> aws.route53.HealthCheck:
-    """Creates a health check that requests a path at an address over plain HTTP. `label` is the name that the AWS
-    console shows.
+    """Creates a Route 53 health check that requests a path at an address over plain HTTP. `label` is the name that the
+    AWS console shows.
     """
     return aws.route53.HealthCheck(
         name,
@@ -74,7 +74,7 @@ def http_check(
 def any_of(
     name: str, label: str, checks: Sequence[aws.route53.HealthCheck], opts: pulumi.ResourceOptions
 ) -> aws.route53.HealthCheck:
-    """Creates a health check that passes while at least one of the given checks passes."""
+    """Creates a Route 53 health check that passes while at least one of the given health checks passes."""
     return aws.route53.HealthCheck(
         name,
         type="CALCULATED",

@@ -18,7 +18,7 @@ _WITHDRAWN = "quarantine"
 
 @dataclass(frozen=True)
 class PopIdentityArgs:
-    """Arguments of the role of PoP machines.
+    """Arguments of the component that creates the IAM role of PoP machines.
 
     Machines read the secrets `secret_ids` in `secret_region`, and some partitions of the metadata table in
     `table_regions`.
@@ -62,7 +62,7 @@ class PopIdentity(pulumi.ComponentResource):
             _ROLE,
             name=f"{args.prefix}-pop",
             role=role.name,
-            # A machine reads its secrets as soon as it boots with the profile.
+            # The instance profile waits for the role's policy, because a machine reads its secrets as soon as it boots.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.instance_profile = profile.name

@@ -35,7 +35,7 @@ class MachineCertificateArgs:
 
 
 class MachineCertificate(pulumi.ComponentResource):
-    """A certificate for machines, its validation record in Route 53, the parameter with its ARN, and the machines'
+    """A TLS certificate for machines, its validation record in Route 53, the parameter with its ARN, and the machines'
     permission to export it.
     """
 

@@ -8,7 +8,7 @@ from infra.machines.certificate import MachineCertificate, MachineCertificateArg
 
 
 class PopCertificate(MachineCertificate):
-    """The certificate of all PoP machines, for the clients' hostname only."""
+    """The TLS certificate of all PoP machines, which is valid for the clients' hostname only."""
 
     def __init__(self, name: str, args: MachineCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:pop:PopCertificate", name, args, opts)

@@ -40,7 +40,7 @@ class PopAddresses(pulumi.ComponentResource):
 
 
 class Ec2Pop(pulumi.ComponentResource):
-    """PoP machines with Debian on EC2. Everyone can connect to the HTTPS port, and to no other."""
+    """PoP machines with Debian on EC2. Everyone can connect to their HTTPS port, and no one to any other port."""
 
     def __init__(self, name: str, args: PopArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:pop:Ec2Pop", name, None, opts)

@@ -1,4 +1,4 @@
-"""The compiled edge worker at the origin, from where PoP machines fetch it through the shields."""
+"""Stores the compiled edge worker at the origin, from where PoP machines fetch it through the shields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pulumi_aws as aws
 from contract.pops import CURRENT_WORKER, worker_key
 from infra.blobs import Bucket
 
-# The lifetimes that shields obey. A new worker reaches all machines within a minute or two.
+# The Cache-Control values of the two objects, which shields apply. A new worker reaches all PoP machines within a
+# minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 
@@ -28,7 +29,8 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """The edge worker under its digest, and the object that names the digest of the current worker.
+    """The objects of the edge worker at the origin: the worker under its digest, and an object that names the current
+    digest.
 
     Pulumi deletes neither object: the bucket's lock protects old versions, and machines may still run an old worker.
     """

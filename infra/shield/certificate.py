@@ -11,7 +11,7 @@ from infra.machines.certificate import MachineCertificate, MachineCertificateArg
 
 
 class ShieldCertificate(MachineCertificate):
-    """The certificate of all shield machines, for the names of shields only."""
+    """The TLS certificate of all shield machines, which is valid for the names of shields only."""
 
     def __init__(self, name: str, args: MachineCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:ShieldCertificate", name, args, opts)

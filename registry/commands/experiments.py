@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-# With fewer clients, the intervals of a bootstrap are too narrow.
+# With fewer clients than this, the confidence intervals of a bootstrap are too narrow.
 _FEW_CLIENTS = 20
 # The printed table of the report is as wide as its columns need, even in a narrow terminal.
 _WIDTH = 400
-# A split of clients that is less probable shows that the assignment or the log is wrong.
+# A split of clients over the variants that is less probable shows that the assignment or the log is wrong.
 _IMPROBABLE = 0.001
 
 
@@ -138,7 +138,9 @@ def _table(measured: Sequence[Measured]) -> Table:
 
 
 def _text(estimate: Estimate, name: str, sign: str = "") -> str:
-    """Returns an estimate as a text: shares in percent, their differences in percentage points, others as they are."""
+    """Returns an estimate in the report as a text: shares in percent, their differences in percentage points, others as
+    they are.
+    """
     is_share = name.startswith(("answers", "errors"))
     factor, unit = (100, " points" if sign else " %") if is_share else (1, "")
     bounds = (estimate.low, estimate.high)

@@ -85,8 +85,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def _license(classifiers: Sequence[str]) -> str:
-    """Returns the licence expression that the classifiers make. Several licences apply together, because no classifier
-    says that there is a choice. An abbreviation in parentheses is left out.
+    """Returns the licence expression that a Python project's classifiers make. Several licences apply together, because
+    no classifier says that there is a choice. An abbreviation in parentheses is left out.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
     known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]

@@ -152,7 +152,8 @@ class PypiProject:
                     "upload-time": _upload_time(known, filename),
                     "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
-                    # The edge policy reads this key. PEP 691 reserves keys with an underscore for the index itself.
+                    # Only the edge policy reads this key of the index. PEP 691 reserves keys with an underscore for the
+                    # index itself.
                     **({"_license": licenses[filename]["text"]} if filename in licenses else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }

@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, Specifier
 
 # The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a rule.
 MOST_RANGE_CHARACTERS = 256
-# The rule that is in force without a policy (workers/edge/src/policy.ts).
+# The name of the rule that is in force even without an edge policy (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
 _ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
 _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")

@@ -16,9 +16,9 @@ _MARK = '"request"'
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a client that takes part in the experiment.
+    """One client request in the log of an experiment.
 
-    `subject` is a number that stands for the client. `tier` is the tier that answered, or None for a response that is
+    `subject` is a number that identifies the client. `tier` is the tier that answered, or None for a response that is
     no object. `size` is the number of bytes of the body, or None if the worker did not know it. `first_byte` is the
     time to the response's headers, in milliseconds.
     """
@@ -32,7 +32,7 @@ class Request:
 
 
 def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """Yields the request events in the lines of a log. Ignores all other lines."""
+    """Yields the request events in the lines of the edge worker's log. Ignores all other lines."""
     for line in lines:
         if _MARK not in line.replace("\\", ""):
             continue
@@ -43,7 +43,9 @@ def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def _within(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the events in a JSON value. An event may be a text, because log services wrap what programs print."""
+    """Yields the log events in a JSON value. An event may be a JSON text in a value, because log services wrap what
+    programs print.
+    """
     if isinstance(value, str) and value.startswith("{") and _MARK in value:
         yield from _within(json.loads(value))
     elif isinstance(value, list):
@@ -59,7 +61,7 @@ def _within(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def request_in(event: Mapping[str, Any], experiment: str) -> Request | None:
-    """Returns the request if its client takes part in the experiment, and None otherwise."""
+    """Returns the request in a log event if its client takes part in the experiment, and None otherwise."""
     try:
         variant, subject = event["variants"].get(experiment), event["subjects"].get(experiment)
         if not isinstance(variant, str) or not isinstance(subject, int):

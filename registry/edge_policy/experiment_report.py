@@ -17,14 +17,16 @@ import numpy.typing as npt
 from registry.edge_policy.experiment_log import Request
 
 Numbers = npt.NDArray[np.float64]
-# How many times the bootstrap draws, and the seed with which equal logs give equal reports.
+# How many times the bootstrap draws clients, and the random seed, so that equal logs give equal reports.
 _DRAWS, _SEED = 1_000, 20_261_127
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value, and the bounds of its confidence interval. Without two clients there are no bounds."""
+    """A measured value of a variant, and the bounds of its confidence interval. With fewer than two clients, the value
+    has no bounds.
+    """
 
     value: float
     low: float | None = None
@@ -46,7 +48,9 @@ class Measured:
 
 
 def compare(requests: Iterable[Request], control: str) -> list[Measured]:
-    """Returns the measurements of each variant. The control is the first one, and has no differences."""
+    """Returns the measurements of each variant of an experiment. The control variant comes first, and has no
+    differences.
+    """
     by_variant: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
         by_variant[request.variant].append(request)
@@ -81,7 +85,9 @@ def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) 
 
 
 class _Sample:
-    """The requests of a variant, as arrays. `weights` say how many times the bootstrap drew each client."""
+    """The requests of one variant of an experiment, as arrays. `weights` say how many times the bootstrap drew each
+    client.
+    """
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self.requests = requests
@@ -106,7 +112,7 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# Computes a value of a sample from the weights of its clients.
+# A function that computes a statistic of a sample from the weights of its clients.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 
@@ -162,7 +168,9 @@ def _difference(measure: _Measure, control: _Sample, sample: _Sample) -> Estimat
 
 
 def _bootstrapped(statistic: Callable[..., float], *samples: _Sample) -> Estimate:
-    """Returns a statistic of the samples, and its interval when the clients of each sample are drawn again."""
+    """Returns a statistic of the samples, and its confidence interval from a bootstrap that draws each sample's clients
+    again.
+    """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 
     sizes = [sample.clients for sample in samples]

@@ -73,7 +73,7 @@ def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def no_advisories(up: Up, tmp_path: Path) -> Iterator[None]:
-    """Puts advisories of no published package in force after the test."""
+    """Puts a data set of advisories without a published package in force after the test."""
     yield
     empty = write(tmp_path / "none", malware("MAL-2026-3", "npm", "never-published"))
     assert registry(up, "advisories", "import", empty, "--fewer").returncode == 0

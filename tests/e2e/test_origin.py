@@ -163,7 +163,7 @@ def test_all_reads_succeed_while_the_primary_is_down(
 
 @contextmanager
 def paused_replication(up: Up) -> Generator[None]:
-    """Stops the replication of objects between the buckets."""
+    """Pauses the replication of objects between the origin's buckets."""
     control(up, "replication", {"paused": True})
     try:
         yield

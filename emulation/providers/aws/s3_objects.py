@@ -13,7 +13,7 @@ _SETTABLE = {"bucket", "cacheControl", "content", "contentType", "key", "region"
 
 
 def handlers() -> list[Handler]:
-    """Returns a list with one handler, which serves objects in S3 buckets."""
+    """Returns a list with one handler, which serves the Pulumi resources of single objects in S3 buckets."""
     return [
         Described(
             aws.s3.BucketObjectv2,

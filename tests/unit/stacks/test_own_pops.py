@@ -35,7 +35,7 @@ def machines() -> dict[str, Any]:
 
 
 def user_data(name: str) -> dict[str, str]:
-    """Returns the files of a machine by path, as cloud-init writes them."""
+    """Returns the files of a PoP machine by path, as cloud-init writes them."""
     text = gzip.decompress(base64.b64decode(machines()[name].inputs["userDataBase64"])).decode()
     return {file.path: file.content for file in cloud_init.parse(text).files}
 
@@ -60,7 +60,7 @@ def test_the_stack_meets_the_policies_and_has_a_price() -> None:
     assert {name: each for name, each in found.items() if each} == {}
     resources = [Resource(each.type, each.name, each.outputs) for each in deployment().resources]
     without = [Resource(each.type, each.name, each.outputs) for each in first_up("local").resources]
-    # Three machines of the type i4i.large cost about 380 dollars a month.
+    # Three EC2 machines of the type i4i.large cost about 380 dollars a month.
     assert 350 < estimate(resources).total - estimate(without).total < 600
 
 

@@ -21,7 +21,7 @@ TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulum
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields the file, the workflow and the step for each step with a script."""
+    """Yields the file, the workflow and the step for each step of a GitHub workflow with a script."""
     for file, workflow in WORKFLOWS.items():
         for job in workflow["jobs"].values():
             for step in job.get("steps", []):
@@ -39,7 +39,9 @@ def named(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def run(
     workflow: dict[str, Any], step: dict[str, Any], directory: Path, programs: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a step in a directory with these programs. Each value of `programs` is the script of a program."""
+    """Runs a workflow step in a directory with the given programs. Each value of `programs` is the script of
+    a program.
+    """
     for name, script in programs.items():
         file = directory / (".venv/bin/python" if name == "python" else f"bin/{name}")
         file.parent.mkdir(parents=True, exist_ok=True)

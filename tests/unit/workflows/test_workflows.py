@@ -146,7 +146,9 @@ def test_every_project_command_exists() -> None:
 
 
 def test_the_session_of_the_deploy_role_outlasts_the_job() -> None:
-    """AWS ends a session after an hour unless the action requests more (configure-aws-credentials, README)."""
+    """AWS ends the deploy role's session after an hour unless the action requests more (configure-aws-credentials,
+    README).
+    """
     for name, _, job in jobs():
         for step in job.get("steps", []):
             if step.get("uses", "").startswith("aws-actions/configure-aws-credentials"):
@@ -175,7 +177,7 @@ def test_the_next_part_of_a_plan_is_applied_by_the_workflow_that_applies_whole_p
 @pytest.mark.skipif(not shutil.which("go"), reason="actionlint is built with Go, which is not installed")
 def test_actionlint_finds_nothing() -> None:
     files = (ROOT / ".github/workflows").iterdir()
-    # `-shellcheck=` and `-pyflakes=` leave out the checks of programs that only some machines have.
+    # `-shellcheck=` and `-pyflakes=` disable the checks of programs that only some machines have.
     result = subprocess.run(
         ["go", "tool", "actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *files],
         cwd=ROOT / "tests" / "support" / "actionlint",

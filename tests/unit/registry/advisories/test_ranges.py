@@ -148,7 +148,9 @@ def test_an_invalid_range_is_refused(events: Sequence[Event], reason: str) -> No
 
 
 def test_the_workers_cases_are_what_the_registry_writes() -> None:
-    """The worker's tests check that it finds the same affected versions (workers/edge/test/advisories.test.ts)."""
+    """Checks the recorded cases by which workers/edge/test/advisories.test.ts tests that the edge worker finds the same
+    versions as the registry.
+    """
     written = json.loads((ROOT / "workers/edge/test/advisories.json").read_text())
     known = PackageFilter(len(written["keys"]))
     for key in written["keys"]:

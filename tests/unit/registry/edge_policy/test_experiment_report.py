@@ -39,7 +39,7 @@ def event(variant: str, subject: int, tier: str | None = "edge; hit", time: floa
 
 
 def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """Yields the requests of an experiment. Each client has its own distance, and sends 1 to 19 requests.
+    """Yields the requests of an experiment's clients. Each client has its own distance, and sends 1 to 19 requests.
 
     The first bytes of variant `off` take `slower` ms longer. It gets this share of `hits`, and variant `on` gets 0.8.
     """
@@ -64,7 +64,9 @@ def report(tmp_path: Path, lines: list[str], *options: str | Path, name: str = N
 
 
 def assert_found(found: Estimate, planted: float) -> None:
-    """Asserts that the interval contains the planted effect, and not zero."""
+    """Asserts that a confidence interval contains the effect that the test put into the log, and does not
+    contain zero.
+    """
     assert found.low is not None
     assert found.high is not None
     assert found.low <= planted <= found.high
@@ -88,7 +90,9 @@ def test_the_report_recovers_a_planted_loss_of_hits() -> None:
 
 
 def test_variants_that_are_equal_rarely_seem_different() -> None:
-    """Checks the coverage of the intervals: 95 % of them should contain zero. The seeds are the same in each run."""
+    """Checks how many confidence intervals contain zero, which should be 95 % of them. The seeds are the same in each
+    run.
+    """
     contained = 0
     for seed in range(12):
         _, off = compare(requests(installs(120, seed=seed)), "on")
