@@ -135,7 +135,7 @@ def engine() -> None:
 
 @app.command()
 def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """List the processes, and fail when a tier does not answer."""
+    """List the processes of the sandbox, and fail when a tier does not answer."""
     sandbox = Sandbox(directory=directory.resolve())
     for name in processes.names(sandbox):
         pid = processes.pid_of(sandbox, name)

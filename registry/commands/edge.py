@@ -26,17 +26,17 @@ Document = Annotated[Path, typer.Argument(help="file with the policy (JSON), or 
 
 @app.callback()
 def root() -> None:
-    """The edge network and its policy."""
+    """Manage the edge network: its policy and its experiments."""
 
 
 @policy_app.callback()
 def policy_root() -> None:
-    """The edge policy: which packages and versions the edge refuses."""
+    """Manage the edge policy, which says which packages and versions the edge refuses."""
 
 
 @policy_app.command()
 def check(document: Document) -> None:
-    """Validate a policy document. Print each mistake with its rule, its value and what is accepted."""
+    """Validate a document of the edge policy. Print each mistake with its rule, its value and what is accepted."""
     policy = _policy(document)
     experiments = f"; number of experiments: {len(policy.experiments)}" if policy.experiments else ""
     print(f"{document}: valid; number of rules: {len(policy.rules)}{experiments}")
@@ -51,7 +51,7 @@ def put(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put a policy in force at the whole edge, within 5 seconds. Fails if the version in force is not --replaces."""
+    """Put an edge policy in force in all PoPs, within 5 seconds. Fails unless --replaces is the version in force."""
     from registry import caller
     from registry.edge_policy import versions
     from registry.target import read_target
@@ -66,7 +66,7 @@ def get(
     stack_outputs: Outputs,
     version: Annotated[int, typer.Option(min=0, help="number of an earlier version; 0 for the one in force")] = 0,
 ) -> None:
-    """Print a policy document to standard output, and its version to standard error."""
+    """Print a document of the edge policy to standard output, and its version to standard error."""
     from registry.edge_policy import versions
     from registry.target import read_target
 
@@ -80,7 +80,7 @@ def get(
 
 @policy_app.command()
 def history(stack_outputs: Outputs) -> None:
-    """List all versions: number, time, principal, the identity verified by the cloud, the digest, and what changed."""
+    """List all versions of the edge policy with number, time, principal, verified identity, digest and change."""
     from registry.edge_policy import versions
     from registry.target import read_target
 
@@ -99,7 +99,7 @@ def rollback(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put an earlier version in force again, as a new version."""
+    """Put an earlier version of the edge policy in force again, as a new version."""
     from registry import caller
     from registry.edge_policy import versions
     from registry.target import read_target

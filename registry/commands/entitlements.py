@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """The token entries at the edge."""
+    """Repair the token entries at the edge."""
 
 
 @app.command("resync")

@@ -30,7 +30,7 @@ _IMPROBABLE = 0.001
 
 @app.callback()
 def root() -> None:
-    """Experiments at the edge: A/B tests that the edge policy defines."""
+    """Measure experiments at the edge, which are A/B tests that the edge policy defines."""
 
 
 @app.command()

@@ -63,7 +63,7 @@ def deprecate(
     stack_outputs: Outputs,
     principal: Principal = "",
 ) -> None:
-    """Deprecate a version: npm warns everyone who installs it."""
+    """Deprecate a version of an npm package: npm warns everyone who installs the version."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -107,7 +107,7 @@ def yank(
 
 @app.command()
 def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Remove the yank of a version."""
+    """Remove the yank of a version, so that pip selects the version again."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -134,7 +134,7 @@ def take_back(
 
 @tag_app.command("add")
 def tag_add(release: Release, tag: TagName, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Set a tag to a version."""
+    """Set a tag of a package to a version."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -144,7 +144,7 @@ def tag_add(release: Release, tag: TagName, stack_outputs: Outputs, principal: P
 
 @tag_app.command("rm")
 def tag_rm(package: Package, tag: TagName, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Remove a tag."""
+    """Remove a tag of a package."""
     from registry import amend
     from registry.ecosystems.packages import parse
 
@@ -154,7 +154,7 @@ def tag_rm(package: Package, tag: TagName, stack_outputs: Outputs, principal: Pr
 
 @tag_app.command("ls")
 def tag_ls(package: Package, stack_outputs: Outputs) -> None:
-    """List tags with their versions or digests."""
+    """List a package's tags with their versions or digests."""
     from registry import amend
     from registry.ecosystems.packages import parse
     from registry.target import read_target

@@ -23,7 +23,7 @@ def drain(
     watch: Annotated[float, typer.Option(help="repeat after this many seconds; 0 runs one pass")] = 0,
     metric: Annotated[bool, typer.Option(help="report the age of the oldest change to the alarms")] = True,
 ) -> None:
-    """Deliver all due changes. Failed deliveries are retried with growing pauses.
+    """Deliver all due changes in the outbox. Failed deliveries are retried with growing pauses.
 
     Each change is delivered once more after all cached copies have expired.
     """
@@ -59,7 +59,7 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
-    """List changes that are not delivered, or that wait for their repetition."""
+    """List changes in the outbox that are not delivered, or that wait for their second delivery."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 

@@ -39,7 +39,7 @@ def create(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Issue a token and print it. The token cannot be shown again; only the token goes to standard output."""
+    """Issue a client token and print it. The token cannot be shown again; only the token goes to standard output."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -61,7 +61,7 @@ def list_all(
     stack_outputs: Outputs,
     ended: Annotated[bool, typer.Option("--all", help="include revoked and expired tokens")] = False,
 ) -> None:
-    """List tokens by their ids. The tokens themselves are not stored."""
+    """List client tokens by their ids. The tokens themselves are not stored."""
     from registry.target import read_target
     from registry.tokens import tokens
 
@@ -80,7 +80,7 @@ def rotate(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Replace a token: issue and print a new one. The old token expires after the overlap."""
+    """Replace a client token: issue and print a new one. The old token expires after the overlap."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -99,7 +99,7 @@ def revoke(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Revoke tokens. The edge refuses them within seconds after its key-value store is updated."""
+    """Revoke client tokens. The edge refuses them within seconds after its key-value store is updated."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -116,7 +116,7 @@ def revoke(
 def grant(
     identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
 ) -> None:
-    """Add grants to a token."""
+    """Add grants to a client token."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -131,7 +131,7 @@ def grant(
 def ungrant(
     identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
 ) -> None:
-    """Remove grants from a token."""
+    """Remove grants from a client token."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
