@@ -12,7 +12,7 @@ from contract.shields import EDGE_PORT
 from infra import transforms
 from infra.dns import DnsArgs
 from infra.dns.route53 import Dns
-from infra.edge import EdgeArgs, MetadataApiBinding, ShieldNode
+from infra.edge import EdgeArgs, MetadataApiBinding, PredictionArgs, ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_edge_secrets, read_signing_key
@@ -28,6 +28,7 @@ from infra.observability.cloudwatch import CloudWatchObservability
 from infra.publishing.alarms import alarms as publishing_alarms
 from infra.shield import Node, host
 from stacks.config import Stack
+from stacks.config.sections import Prediction
 from stacks.identities import create_identities
 from stacks.outputs import export_outputs
 from stacks.pops import create_pop_addresses, create_pops
@@ -109,8 +110,22 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         metadata_api=metadata_api,
         reserved_python_names=stack.config.edge.reserved_python_names,
         log_sampling=stack.config.edge.log_sampling,
+        prediction=prediction_limits(stack.config.edge.prediction),
     )
     return Edge("edge", args)
+
+
+def prediction_limits(setting: Prediction | None) -> PredictionArgs | None:
+    """Returns the limits of prefetches in the edge worker's units, or None where prediction is off."""
+    if setting is None:
+        return None
+    return PredictionArgs(
+        requests=setting.requests,
+        in_flight=setting.in_flight,
+        bytes=setting.megabytes << 20,
+        object_bytes=setting.object_megabytes << 20,
+        share=setting.share,
+    )
 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 import pulumi
@@ -64,6 +64,25 @@ class MetadataApiBinding:
 
 
 @dataclass(frozen=True)
+class PredictionArgs:
+    """The limits of prefetches: how many follow one request of a client, how many an isolate runs at the same time, the
+    most bytes after one request, the most bytes of an object, and how many may reach a shield for each request of a
+    client.
+    """
+
+    requests: int
+    in_flight: int
+    bytes: int
+    object_bytes: int
+    share: float
+
+    @property
+    def binding(self) -> str:
+        """The limits as the worker's binding PREDICTION has them."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
 class EdgeArgs:
     """Arguments of the component that creates the edge.
 
@@ -72,7 +91,8 @@ class EdgeArgs:
     signature of the registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new
     token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
     project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
-    `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
+    `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept. Without `prediction`, the worker
+    fetches only what clients request.
     """
 
     prefix: str
@@ -86,6 +106,7 @@ class EdgeArgs:
     metadata_api: MetadataApiBinding | None = None
     reserved_python_names: Sequence[str] = ()
     log_sampling: float = 0.01
+    prediction: PredictionArgs | None = None
 
 
 @dataclass(frozen=True)

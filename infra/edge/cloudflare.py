@@ -193,7 +193,7 @@ def _bindings(
     order.
     """
     bound = cloudflare.WorkersScriptBindingArgs
-    secrets, api = args.secrets, args.metadata_api
+    secrets, api, limits = args.secrets, args.metadata_api, args.prediction
     asked = (
         [
             bound(name="METADATA_API", type="plain_text", text=api.url),
@@ -211,6 +211,7 @@ def _bindings(
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
+        *([bound(name="PREDICTION", type="plain_text", text=limits.binding)] if limits else []),
         bound(name="PURGE_KEY", type="secret_text", text=pulumi.Output.secret(args.purge_key)),
         *reserved,
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),

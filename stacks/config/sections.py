@@ -239,6 +239,27 @@ class Pop(_Section):
         return name
 
 
+class Prediction(_Section):
+    """Prefetches of what clients are expected to request next. Prediction is on where this setting is present."""
+
+    requests: int = Field(
+        20,
+        ge=1,
+        le=24,
+        description="most prefetches after one request of a client, for which Cloudflare allows 32 calls of Workers; "
+        "without the section `edge.prediction`, prediction is off",
+    )
+    in_flight: int = Field(16, ge=1, le=100, description="most prefetches of one isolate that run at the same time")
+    megabytes: int = Field(64, ge=1, le=1024, description="most megabytes to prefetch after one request of a client")
+    object_megabytes: int = Field(8, ge=1, le=512, description="size of the largest object that is prefetched")
+    share: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="prefetches that may reach a shield for each request of a client, beyond a burst of 1,000",
+    )
+
+
 class Edge(_Section):
     """The edge worker: the Cloudflare account that it runs in, the zone that serves clients, and what it answers."""
 
@@ -257,6 +278,10 @@ class Edge(_Section):
         gt=0,
         le=1,
         description="fraction of requests whose logs Workers Logs keeps; Cloudflare bills each kept log event",
+    )
+
+    prediction: Prediction | None = Field(
+        None, description="fetch what clients are expected to request next before they request it; off by default"
     )
 
     zone: str = Field(

@@ -22,7 +22,7 @@ from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.edge import EdgeArgs, EdgeSecrets, activation
+from infra.edge import EdgeArgs, EdgeSecrets, PredictionArgs, activation
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.cloudflare import Edge, EdgeZoneError
 from infra.edge.networks import EdgeNetworksError, edge_networks
@@ -93,7 +93,7 @@ def test_every_field_of_the_edge_secret_is_a_secret() -> None:
     assert deploy(program, handlers(), functions()).secret_outputs == set(names)
 
 
-def edge_on(account: Cloudflare, directory: Path) -> Deployment:
+def edge_on(account: Cloudflare, directory: Path, prediction: PredictionArgs | None = None) -> Deployment:
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secrets = EdgeSecrets(
@@ -106,7 +106,7 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
     def program() -> None:
         bundle = "export default { fetch() { return new Response() } };"
         args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets, "p" * 43)
-        edge = Edge("edge", args)
+        edge = Edge("edge", dataclasses.replace(args, prediction=prediction))
         pulumi.export("target", edge.target)
         pulumi.export("validation", {record.type: [record.name, record.value] for record in edge.validation_records})
 
@@ -127,6 +127,18 @@ def test_plain_text_keys_become_secrets_of_the_worker_and_certificate(account: C
     deployment = edge_on(account, tmp_path)
     assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
     assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
+
+
+@pytest.mark.parametrize("prediction", [None, PredictionArgs(20, 16, 1 << 26, 1 << 23, 0.5)])
+def test_the_worker_gets_the_limits_of_prefetches_where_prediction_is_on(
+    account: Cloudflare, tmp_path: Path, prediction: PredictionArgs | None
+) -> None:
+    edge_on(account, tmp_path, prediction)
+    (script,) = account.workers.scripts.list(account_id=ACCOUNT)
+    settings: Any = account.workers.scripts.script_and_version_settings.get(str(script.id), account_id=ACCOUNT)
+    limits = [json.loads(each.text) for each in settings.bindings if each.name == "PREDICTION"]
+    expected = {"requests": 20, "in_flight": 16, "bytes": 67108864, "object_bytes": 8388608, "share": 0.5}
+    assert limits == ([expected] if prediction else [])
 
 
 def test_the_edge_verifies_shields_and_requires_a_current_tls_version(account: Cloudflare, tmp_path: Path) -> None:

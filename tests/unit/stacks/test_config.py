@@ -190,6 +190,10 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "(PEP 503); write it like acme-*",
         ),
         (
+            {"edge": edge(prediction={"requests": 25})},
+            "artifact-edge:edge.prediction.requests: 25 is not accepted; it should be less than or equal to 24",
+        ),
+        (
             {"edge": {"account_id": "abc", "zone": "artifact-edge-zone.test"}},
             "artifact-edge:edge.account_id: 'abc' is not a Cloudflare account id; it is 32 hexadecimal digits",
         ),
