@@ -12,30 +12,57 @@ THRESHOLD = "conditions.0.conditionThreshold"
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [
-    Mutation("multi-alarm-metric-known", [ALARM], "misspelt", put("metricName", "Eror")),  # words-ok: misspelt
-    Mutation("multi-alarm-metric-known", [ALERT_POLICY], "unknown", put(f"{THRESHOLD}.filter", 'metric.type = "x"')),
-    Mutation("multi-alarm-threshold-reachable", [ALARM], "after a day", put("evaluationPeriods", 1440)),
-    Mutation("multi-alarm-threshold-reachable", [ALARM], "wrong way", put("comparisonOperator", "x")),
-    Mutation("multi-alarm-threshold-reachable", [ALERT_POLICY], "after a day", put(f"{THRESHOLD}.duration", "86400s")),
+    Mutation(
+        "multi-alarm-metric-known",
+        [ALARM],
+        "an alarm watches a metric with a misspelt name",
+        put("metricName", "Eror"),  # words-ok: misspelt on purpose
+    ),
+    Mutation(
+        "multi-alarm-metric-known",
+        [ALERT_POLICY],
+        "an alert policy watches an unknown metric",
+        put(f"{THRESHOLD}.filter", 'metric.type = "x"'),
+    ),
+    Mutation(
+        "multi-alarm-threshold-reachable", [ALARM], "an alarm goes off only after a day", put("evaluationPeriods", 1440)
+    ),
+    Mutation(
+        "multi-alarm-threshold-reachable",
+        [ALARM],
+        "an alarm compares its metric with an invalid operator",
+        put("comparisonOperator", "x"),
+    ),
+    Mutation(
+        "multi-alarm-threshold-reachable",
+        [ALERT_POLICY],
+        "an alert policy waits for a day",
+        put(f"{THRESHOLD}.duration", "86400s"),
+    ),
     Mutation(
         "multi-alarm-missing-data-alarms",
         [ALARM],
-        "silence is well",
+        "an alarm treats missing data as healthy",
         put("treatMissingData", "notBreaching"),
         lambda alarm: alarm.name.endswith(SILENT),
     ),
     Mutation(
         "multi-alarm-missing-data-alarms",
         [ALERT_POLICY],
-        "silence is well",
+        "an alert policy treats missing data as healthy",
         put(f"{THRESHOLD}.evaluationMissingData", "EVALUATION_MISSING_DATA_INACTIVE"),
         lambda alarm: alarm.name.endswith(SILENT),
     ),
-    Mutation("multi-alarm-has-recipients", [ALARM], "a stranger", put_only("alarmActions", ["arn:x"])),
+    Mutation(
+        "multi-alarm-has-recipients",
+        [ALARM],
+        "an alarm notifies a topic outside of the stack",
+        put_only("alarmActions", ["arn:x"]),
+    ),
     Mutation(
         "multi-alarm-has-recipients",
         ["gcp:monitoring/notificationChannel:NotificationChannel"],
-        "off",
+        "a notification channel is disabled",
         put("enabled", False),
     ),
 ]

@@ -9,18 +9,42 @@ from tests.policies.mutations.changes import add_resource, put, remove
 
 MUTATIONS = [
     Mutation(
-        "aws-acm-certificate-for-shields-only", [CERTIFICATE], "the clients' name", put("domainName", "packages.x.io")
+        "aws-acm-certificate-for-shields-only",
+        [CERTIFICATE],
+        "the shields' certificate is for the clients' hostname",
+        put("domainName", "packages.x.io"),
     ),
-    Mutation("aws-acm-certificate-renewable", [CERTIFICATE], "by mail", put("validationMethod", "EMAIL")),
-    Mutation("aws-acm-certificate-renewable", [CERTIFICATE], "not exportable", put("options.export", "DISABLED")),
+    Mutation(
+        "aws-acm-certificate-renewable",
+        [CERTIFICATE],
+        "the certificate is validated by e-mail",
+        put("validationMethod", "EMAIL"),
+    ),
+    Mutation(
+        "aws-acm-certificate-renewable",
+        [CERTIFICATE],
+        "the certificate cannot be exported",
+        put("options.export", "DISABLED"),
+    ),
     Mutation(
         "cloudflare-workers-shields-publicly-trusted",
         [SCRIPT],
-        "a second certificate that is not validated",
+        "a second certificate for shields is not validated",
         add_resource(CERTIFICATE, domainName="*.shield.x.io"),
     ),
-    Mutation("cloudflare-workers-shields-publicly-trusted", [CERTIFICATE], "no certificate", remove),
-    Mutation("cloudflare-workers-shields-publicly-trusted", [VALIDATION], "not validated", remove),
-    Mutation("aws-ssm-parameter-no-secret", [PARAMETER], "a password", put("value", "hunter2")),
-    Mutation("aws-ssm-parameter-no-secret", [PARAMETER], "encrypted", put("type", "SecureString")),
+    Mutation(
+        "cloudflare-workers-shields-publicly-trusted", [CERTIFICATE], "the shields have no public certificate", remove
+    ),
+    Mutation(
+        "cloudflare-workers-shields-publicly-trusted", [VALIDATION], "the shields' certificate is not validated", remove
+    ),
+    Mutation(
+        "aws-ssm-parameter-no-secret", [PARAMETER], "an SSM parameter contains a password", put("value", "hunter2")
+    ),
+    Mutation(
+        "aws-ssm-parameter-no-secret",
+        [PARAMETER],
+        "an SSM parameter has the type SecureString",
+        put("type", "SecureString"),
+    ),
 ]

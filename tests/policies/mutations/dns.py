@@ -12,31 +12,33 @@ MUTATIONS = [
     Mutation(
         "aws-route53-record-health-checked",
         [RECORD],
-        "no check",
+        "a DNS record has no health check",
         without("healthCheckId"),
         lambda record: "healthCheckId" in record.inputs,
     ),
     Mutation(
         "aws-route53-record-ttl-short",
         [RECORD],
-        "a day",
+        "a DNS record has a TTL of one day",
         put("ttl", 86400),
         # TXT records need no mutation, because package clients look up none.
         lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",
     ),
-    Mutation("aws-route53-health-check-effective", [CHECK], "off", put("disabled", True)),
-    Mutation("aws-route53-health-check-effective", [CHECK], "upside down", put("invertHealthcheck", True)),
+    Mutation("aws-route53-health-check-effective", [CHECK], "a health check is disabled", put("disabled", True)),
+    Mutation(
+        "aws-route53-health-check-effective", [CHECK], "a health check is inverted", put("invertHealthcheck", True)
+    ),
     Mutation(
         "aws-route53-health-check-effective",
         [CHECK],
-        "slow",
+        "a health check fails only after ten failed probes",
         put("failureThreshold", 10),
         lambda check: "failureThreshold" in check.inputs,
     ),
     Mutation(
         "aws-route53-health-check-effective",
         [CHECK],
-        "no child needed",
+        "a calculated health check passes without a healthy child",
         put("childHealthThreshold", 0),
         lambda check: check.inputs["type"] == "CALCULATED",
     ),

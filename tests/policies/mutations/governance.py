@@ -49,11 +49,21 @@ def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registe
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *[
-        Mutation("multi-data-force-destroy-off", [token], "force_destroy", put("forceDestroy", True))
+        Mutation(
+            "multi-data-force-destroy-off",
+            [token],
+            "force_destroy is enabled for a resource with data",
+            put("forceDestroy", True),
+        )
         for token in (BUCKET, GCS_BUCKET, "aws:route53/zone:Zone", "gcp:spanner/instance:Instance")
     ],
     *[
-        Mutation("multi-data-protected-from-replacement", [token], "not protected", unprotected)
+        Mutation(
+            "multi-data-protected-from-replacement",
+            [token],
+            "a resource with data is not protected from deletion",
+            unprotected,
+        )
         for token in (
             BUCKET,
             GCS_BUCKET,
@@ -66,20 +76,70 @@ MUTATIONS: list[Mutation | StackMutation] = [
             "gcp:kms/cryptoKey:CryptoKey",
         )
     ],
-    Mutation("stack-resource-types-reviewed", [BUCKET], "an access list", add_resource("aws:s3/bucketAcl:BucketAcl")),
-    Mutation("multi-data-in-allowed-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
-    Mutation("multi-data-in-allowed-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
-    Mutation("multi-data-in-allowed-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
     Mutation(
-        "multi-data-in-allowed-regions", [TABLE], "a replica elsewhere", put("replicas.0.regionName", "me-central-1")
+        "stack-resource-types-reviewed",
+        [BUCKET],
+        "the stack has a resource of an unreviewed type: an S3 access control list",
+        add_resource("aws:s3/bucketAcl:BucketAcl"),
     ),
-    Mutation("multi-data-in-allowed-regions", [INSTANCE], "elsewhere", put("config", "regional-me-central1")),
-    Mutation("multi-resource-tagged", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
-    Mutation("multi-data-in-allowed-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
-    Mutation("multi-resource-tagged", _TAGGED, "whose it is", without("tags.owner")),
-    Mutation("multi-resource-tagged", _LABELLED, "whose it is", without("labels.owner")),
-    Mutation("multi-data-in-allowed-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
-    Mutation("multi-resource-tagged", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
-    StackMutation("stack-cost-within-budget", [EC2, GCE], "twenty times the machines", many_more_machines),
-    Mutation("multi-resource-tagged", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [BUCKET],
+        "an S3 bucket is in a forbidden region",
+        put("region", "me-central-1"),
+    ),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [GCS_BUCKET],
+        "a Cloud Storage bucket is in a location that is not allowed",
+        without("customPlacementConfig"),
+        published,
+    ),
+    Mutation(
+        "multi-data-in-allowed-regions", [TABLE], "the table's home region is forbidden", put("region", "me-central-1")
+    ),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [TABLE],
+        "a table replica is in a forbidden region",
+        put("replicas.0.regionName", "me-central-1"),
+    ),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [INSTANCE],
+        "a Spanner instance is in a forbidden region",
+        put("config", "regional-me-central1"),
+    ),
+    Mutation(
+        "multi-resource-tagged", [LOG_GROUP, QUEUE], "a resource has no tag or label `owner`", without("tags.owner")
+    ),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [LOG_GROUP, QUEUE],
+        "a log group or queue is in a forbidden region",
+        put("region", "me-central-1"),
+    ),
+    Mutation("multi-resource-tagged", _TAGGED, "a resource has no tag or label `owner`", without("tags.owner")),
+    Mutation("multi-resource-tagged", _LABELLED, "a resource has no tag or label `owner`", without("labels.owner")),
+    Mutation(
+        "multi-data-in-allowed-regions",
+        [KEY, REPLICA_KEY],
+        "a KMS key is in a forbidden region",
+        put("region", "me-central-1"),
+    ),
+    Mutation(
+        "multi-resource-tagged", [ALERT_POLICY], "a resource has no tag or label `owner`", without("userLabels.owner")
+    ),
+    StackMutation(
+        "stack-cost-within-budget",
+        [EC2, GCE],
+        "the stack has 20 more copies of each machine of one type",
+        many_more_machines,
+    ),
+    Mutation(
+        "multi-resource-tagged",
+        [KEY, REPLICA_KEY, TOPIC],
+        "a resource has no tag or label `owner`",
+        without("tags.owner"),
+    ),
 ]

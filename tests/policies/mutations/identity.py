@@ -25,54 +25,67 @@ MUTATIONS = [
     Mutation(
         "aws-iam-resource-policies-name-principals",
         [QUEUE],
-        "everybody",
+        "a queue policy allows every principal",
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'),
     ),
-    Mutation("multi-iam-no-full-access", [ROLE_POLICY], "all of S3", also_allow("policy", Action="s3:*")),
+    Mutation(
+        "multi-iam-no-full-access",
+        [ROLE_POLICY],
+        "a role's policy allows every S3 action",
+        also_allow("policy", Action="s3:*"),
+    ),
     Mutation(
         "multi-iam-no-full-access",
         [ROLE],
-        "administration",
+        "a role has the managed policy AdministratorAccess",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
     Mutation(
         "aws-iam-managed-policies-allowed",
         [ROLE],
-        "a policy of AWS",
+        "a role has a managed policy of AWS that is not allowed",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
     ),
     Mutation(
         "multi-iam-no-full-access",
         [ATTACHMENTS],
-        "administration, attached",
+        "the policy AdministratorAccess is attached to a role",
         put("policyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
     Mutation(
         "aws-iam-managed-policies-allowed",
         [ATTACHMENTS],
-        "a policy of AWS, attached",
+        "a managed policy of AWS that is not allowed is attached to a role",
         put("policyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
     ),
-    Mutation("multi-iam-no-full-access", GRANTS, "the owner's", put("role", "roles/owner")),
+    Mutation(
+        "multi-iam-no-full-access",
+        GRANTS,
+        "a Google Cloud member gets the role of an owner",
+        put("role", "roles/owner"),
+    ),
     Mutation(
         "aws-iam-role-trust-restricted",
         [ROLE],
-        "anybody",
+        "every principal may assume a role",
         also_allow("assumeRolePolicy", Principal="*", Action="sts:AssumeRole"),
     ),
     Mutation(
         "aws-iam-role-trust-restricted",
         [ROLE],
-        "all of Google",
+        "every Google account may assume a role",
         also_allow("assumeRolePolicy", Principal={"Federated": "accounts.google.com"}, Action="sts:*"),
-    ),
-    Mutation(
-        "aws-iam-permissions-name-resources", [ROLE_POLICY], "any object", also_allow("policy", Action="s3:GetObject")
     ),
     Mutation(
         "aws-iam-permissions-name-resources",
         [ROLE_POLICY],
-        "permissions on all its resources",
+        "a role's policy allows it to read any object",
+        also_allow("policy", Action="s3:GetObject"),
+    ),
+    Mutation(
+        "aws-iam-permissions-name-resources",
+        [ROLE_POLICY],
+        "a role's permissions cover all resources",
         statements("policy", lambda those: [{**each, "Resource": "*"} for each in those]),
         lambda policy: any(
             each["Effect"] == "Allow" and each["Resource"] != "*"
@@ -82,26 +95,29 @@ MUTATIONS = [
     Mutation(
         "aws-iam-permissions-name-resources",
         [ROLE],
-        "any object, inline",
+        "a role's inline policy allows it to read any object",
         put(
             "inlinePolicies",
             [{"policy": '{"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}'}],
         ),
     ),
     Mutation(
-        "aws-iam-no-privilege-escalation", [ROLE_POLICY], "more", also_allow("policy", Action="iam:PutRolePolicy")
+        "aws-iam-no-privilege-escalation",
+        [ROLE_POLICY],
+        "a role's policy allows it to give itself more permissions",
+        also_allow("policy", Action="iam:PutRolePolicy"),
     ),
     Mutation(
         "aws-iam-no-privilege-escalation",
         [ROLE],
-        "more, inline",
+        "a role's inline policy allows it to give itself more permissions",
         put("inlinePolicies", [{"policy": '{"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "x"}}'}]),
     ),
     *[
         Mutation(
             "aws-iam-resource-policies-name-principals",
             [token],
-            "everybody",
+            "a key policy or topic policy allows every principal",
             also_allow("policy", Principal={"AWS": "*"}, Action="*"),
         )
         for token in (KEY, REPLICA_KEY, TOPIC_POLICY)
@@ -109,17 +125,22 @@ MUTATIONS = [
     Mutation(
         "aws-iam-resource-policies-name-principals",
         ["aws:sns/topic:Topic"],
-        "everybody",
+        "a topic's inline policy allows every principal",
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:*", "Resource": "*"}}'),
     ),
-    Mutation("gcp-iam-grants-not-public", GRANTS, "everybody", put("member", "allUsers")),
     Mutation(
-        "multi-iam-no-long-lived-keys", [ROLE], "an access key", add_resource("aws:iam/accessKey:AccessKey", user="x")
+        "gcp-iam-grants-not-public", GRANTS, "a Google Cloud role is granted to everyone", put("member", "allUsers")
     ),
     Mutation(
         "multi-iam-no-long-lived-keys",
         [ROLE],
-        "a key",
+        "an IAM user has an access key",
+        add_resource("aws:iam/accessKey:AccessKey", user="x"),
+    ),
+    Mutation(
+        "multi-iam-no-long-lived-keys",
+        [ROLE],
+        "a Google service account has a key",
         add_resource("gcp:serviceaccount/key:Key", serviceAccountId="x"),
     ),
 ]

@@ -9,6 +9,10 @@ QUEUE = "aws:sqs/queue:Queue"
 TOPIC = "aws:sns/topic:Topic"
 
 MUTATIONS = [
-    Mutation("aws-messaging-encrypted-at-rest", [QUEUE], "in the clear", put("sqsManagedSseEnabled", False)),
-    Mutation("aws-messaging-encrypted-at-rest", [TOPIC], "no key", without("kmsMasterKeyId")),
+    Mutation(
+        "aws-messaging-encrypted-at-rest", [QUEUE], "a queue is not encrypted", put("sqsManagedSseEnabled", False)
+    ),
+    Mutation(
+        "aws-messaging-encrypted-at-rest", [TOPIC], "an SNS topic has no encryption key", without("kmsMasterKeyId")
+    ),
 ]

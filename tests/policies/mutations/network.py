@@ -14,29 +14,75 @@ EVERYBODY = ["0.0.0.0/0"]
 
 MUTATIONS = [
     Mutation(
-        "multi-network-ingress-not-from-internet", [GROUP], "the internet", put("ingress.0.cidrBlocks", EVERYBODY)
+        "multi-network-ingress-not-from-internet",
+        [GROUP],
+        "a security group allows the whole internet",
+        put("ingress.0.cidrBlocks", EVERYBODY),
     ),
-    Mutation("multi-network-ingress-not-from-internet", [FIREWALL], "the internet", put("sourceRanges", EVERYBODY)),
-    Mutation("multi-network-ingress-not-from-internet", [FIREWALL], "no source", without("sourceRanges")),
-    Mutation("multi-network-ssh-and-rdp-closed", [GROUP], "SSH", put("ingress.0.fromPort", 22)),
-    Mutation("multi-network-ssh-and-rdp-closed", [FIREWALL], "SSH", put("allows.0.ports", ["22"])),
-    Mutation("aws-ec2-egress-https-only", [GROUP], "all ports", put("egress.0.protocol", "-1")),
-    Mutation("aws-ec2-egress-https-only", [GROUP], "mail", put("egress.0.fromPort", 25)),
-    Mutation("multi-network-default-unused", [EC2], "the default group", without("vpcSecurityGroupIds")),
     Mutation(
-        "multi-network-default-unused", [GCE], "the default network", put("networkInterfaces", [{"network": "default"}])
+        "multi-network-ingress-not-from-internet",
+        [FIREWALL],
+        "a firewall rule allows the whole internet",
+        put("sourceRanges", EVERYBODY),
     ),
-    Mutation("aws-ec2-subnet-auto-public-ip-disabled", [SUBNET], "does", put("mapPublicIpOnLaunch", True)),
+    Mutation(
+        "multi-network-ingress-not-from-internet",
+        [FIREWALL],
+        "a firewall rule has no source, which allows the whole internet",
+        without("sourceRanges"),
+    ),
+    Mutation(
+        "multi-network-ssh-and-rdp-closed",
+        [GROUP],
+        "a security group opens the SSH port",
+        put("ingress.0.fromPort", 22),
+    ),
+    Mutation(
+        "multi-network-ssh-and-rdp-closed",
+        [FIREWALL],
+        "a firewall rule opens the SSH port",
+        put("allows.0.ports", ["22"]),
+    ),
+    Mutation(
+        "aws-ec2-egress-https-only",
+        [GROUP],
+        "a security group allows outgoing traffic to all ports",
+        put("egress.0.protocol", "-1"),
+    ),
+    Mutation(
+        "aws-ec2-egress-https-only",
+        [GROUP],
+        "a security group allows outgoing traffic to the mail port",
+        put("egress.0.fromPort", 25),
+    ),
+    Mutation(
+        "multi-network-default-unused",
+        [EC2],
+        "an EC2 instance has only the default security group",
+        without("vpcSecurityGroupIds"),
+    ),
+    Mutation(
+        "multi-network-default-unused",
+        [GCE],
+        "a Compute Engine machine is in the default network",
+        put("networkInterfaces", [{"network": "default"}]),
+    ),
+    Mutation(
+        "aws-ec2-subnet-auto-public-ip-disabled",
+        [SUBNET],
+        "a subnet assigns public addresses automatically",
+        put("mapPublicIpOnLaunch", True),
+    ),
     Mutation(
         "gcp-compute-network-custom-with-private-access",
         ["gcp:compute/network:Network"],
-        "automatically",
+        "a Google Cloud network creates its subnets automatically",
         put("autoCreateSubnetworks", True),
     ),
     Mutation(
         "gcp-compute-network-custom-with-private-access",
         ["gcp:compute/subnetwork:Subnetwork"],
-        "public",
+        "a subnetwork reaches Google's APIs by public addresses",
         put("privateIpGoogleAccess", False),
     ),
 ]

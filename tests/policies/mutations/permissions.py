@@ -31,36 +31,41 @@ def inline(action: str, target: str = "x") -> str:
 
 
 MUTATIONS = [
-    Mutation("aws-iam-actions-of-role", [ROLE_POLICY], "one more", also_allow("policy", Action="dynamodb:DeleteTable")),
+    Mutation(
+        "aws-iam-actions-of-role",
+        [ROLE_POLICY],
+        "a role's policy allows an action that the role does not need",
+        also_allow("policy", Action="dynamodb:DeleteTable"),
+    ),
     Mutation(
         "aws-iam-actions-of-role",
         [ROLE],
-        "one more, inline",
+        "a role's inline policy allows an action that the role does not need",
         put("inlinePolicies", [{"policy": inline("dynamodb:DeleteTable")}]),
     ),
     Mutation(
         "aws-iam-resources-of-environment",
         [ROLE_POLICY],
-        "another environment",
+        "a role's policy covers objects of another environment",
         also_allow("policy", Action="s3:GetObject", Resource=OTHER),
     ),
     Mutation(
         "aws-iam-resources-of-environment",
         [ROLE],
-        "another environment, inline",
+        "a role's inline policy covers objects of another environment",
         put("inlinePolicies", [{"policy": inline("s3:GetObject", OTHER)}]),
     ),
     Mutation(
         "aws-iam-role-trust-providers-known",
         [ROLE],
-        "one more service",
+        "a service that the stack does not use may assume a role",
         also_allow("assumeRolePolicy", Action="sts:AssumeRole", Principal={"Service": "codebuild.amazonaws.com"}),
     ),
-    Mutation("aws-iam-role-boundary-own", [ROLE], "no boundary", without("permissionsBoundary")),
+    Mutation("aws-iam-role-boundary-own", [ROLE], "a role has no permissions boundary", without("permissionsBoundary")),
     Mutation(
         "aws-iam-denials-conditional",
         HELD_POLICIES,
-        "everything",
+        "a resource policy denies everything to everyone",
         statements("policy", lambda those: [*those, DENIAL]),
     ),
     Mutation(
@@ -71,29 +76,37 @@ MUTATIONS = [
             "aws:sns/topic:Topic",
             "aws:ec2/vpcEndpoint:VpcEndpoint",
         ],
-        "everything, inline",
+        "an inline resource policy denies everything to everyone",
         put("policy", json.dumps({"Statement": [DENIAL]})),
-    ),
-    Mutation(
-        "aws-kms-key-administered-by-account", KEYS, "without a check", put("bypassPolicyLockoutSafetyCheck", True)
     ),
     Mutation(
         "aws-kms-key-administered-by-account",
         KEYS,
-        "a role's",
+        "a KMS key's policy bypasses the lockout check",
+        put("bypassPolicyLockoutSafetyCheck", True),
+    ),
+    Mutation(
+        "aws-kms-key-administered-by-account",
+        KEYS,
+        "a role may administer a KMS key",
         also_allow("policy", Action="kms:*", Principal={"AWS": "arn:aws:iam::123456789012:role/x"}),
     ),
-    Mutation("gcp-iam-roles-of-member", GOOGLE_GRANTS, "another role", put("role", "roles/viewer")),
+    Mutation(
+        "gcp-iam-roles-of-member",
+        GOOGLE_GRANTS,
+        "a Google Cloud member gets a role that its work does not need",
+        put("role", "roles/viewer"),
+    ),
     Mutation(
         "multi-bucket-locks-limited",
         ["aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"],
-        "for ever",
+        "no administrator can end an S3 object lock",
         put("rule", {"defaultRetention": {"mode": "COMPLIANCE", "days": 30}}),
     ),
     Mutation(
         "multi-bucket-locks-limited",
         ["gcp:storage/bucket:Bucket"],
-        "for ever",
+        "no administrator can end a bucket's retention policy",
         put("retentionPolicy", {"isLocked": True, "retentionPeriod": "86400"}),
     ),
 ]

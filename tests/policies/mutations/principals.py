@@ -36,8 +36,8 @@ MUTATIONS = [
     *[
         Mutation(name, tokens, how, change)
         for name, how, principal in (
-            ("aws-iam-principals-in-own-accounts", "another account", OTHER),
-            ("aws-iam-service-principals-bound", "a service for all accounts", SERVICE),
+            ("aws-iam-principals-in-own-accounts", "a resource policy allows another account", OTHER),
+            ("aws-iam-service-principals-bound", "a resource policy allows a service to act for all accounts", SERVICE),
         )
         for tokens, change in (
             (WITH_DOCUMENT, also_allow("policy", Principal=principal, Action="*")),
@@ -47,25 +47,25 @@ MUTATIONS = [
     Mutation(
         "aws-iam-principals-in-own-accounts",
         [ROLE],
-        "another account",
+        "another account may assume a role",
         also_allow("assumeRolePolicy", Principal=OTHER, Action="sts:AssumeRole"),
     ),
     Mutation(
         "aws-iam-principals-in-own-accounts",
         ["aws:lambda/permission:Permission"],
-        "another account",
+        "another account may invoke a function",
         put("principal", "999999999999"),
     ),
     Mutation(
         "aws-iam-principals-in-own-accounts",
         ["aws:s3/bucketReplicationConfig:BucketReplicationConfig"],
-        "another account",
+        "a replication rule gives objects to another account",
         put("rules.0.destination.account", "999999999999"),
     ),
     Mutation(
         "aws-iam-google-subjects-of-stack",
         [ROLE],
-        "another Google account",
+        "a Google account outside of the stack may assume a role",
         also_allow(
             "assumeRolePolicy",
             Principal={"Federated": "accounts.google.com"},
@@ -76,8 +76,13 @@ MUTATIONS = [
     Mutation(
         "gcp-iam-members-in-own-projects",
         MEMBERS,
-        "another project",
+        "a service account of another project gets a role",
         put("member", "serviceAccount:x@other-project.iam.gserviceaccount.com"),
     ),
-    Mutation("multi-bucket-grants-not-public", ["aws:s3/bucket:Bucket"], "everybody, inline", document("*")),
+    Mutation(
+        "multi-bucket-grants-not-public",
+        ["aws:s3/bucket:Bucket"],
+        "a bucket's inline policy allows every principal",
+        document("*"),
+    ),
 ]

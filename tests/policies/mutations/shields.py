@@ -34,42 +34,76 @@ def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 MUTATIONS: list[Mutation | StackMutation] = [
     Mutation(
-        "aws-iam-shield-credentials-network-bound", [ROLE_POLICY], "good anywhere", remove, lambda p: p.name == WAYS
+        "aws-iam-shield-credentials-network-bound",
+        [ROLE_POLICY],
+        "the shields' credentials work from any network",
+        remove,
+        lambda p: p.name == WAYS,
     ),
     Mutation(
-        "aws-iam-shield-credentials-network-bound", [BUCKET], "another bucket", add_resource(BUCKET, bucket="added")
+        "aws-iam-shield-credentials-network-bound",
+        [BUCKET],
+        "the shields' credentials read a new bucket from any network",
+        add_resource(BUCKET, bucket="added"),
     ),
-    StackMutation("stack-shields-in-many-regions", [EC2, GCE], "a region less", without_region),
-    StackMutation("stack-shields-spread-over-clouds", [EC2, GCE], "one cloud", on_one_cloud),
-    Mutation("multi-shield-cache-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
-    Mutation("multi-shield-cache-on-nvme", [GCE], "no local SSD", put("scratchDisks", [])),
+    StackMutation("stack-shields-in-many-regions", [EC2, GCE], "one shield region has no machines", without_region),
+    StackMutation("stack-shields-spread-over-clouds", [EC2, GCE], "all shield machines are on one cloud", on_one_cloud),
     Mutation(
-        "multi-shield-ingress-from-edge-only", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])
+        "multi-shield-cache-on-nvme",
+        [EC2],
+        "an EC2 shield has a type without local NVMe disks",
+        put("instanceType", "m7i.2xlarge"),
     ),
-    Mutation("multi-shield-ingress-from-edge-only", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
-    Mutation("multi-shield-ingress-from-edge-only", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),
+    Mutation("multi-shield-cache-on-nvme", [GCE], "a Compute Engine shield has no local SSD", put("scratchDisks", [])),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [GROUP],
+        "a shield's security group admits an office network",
+        put("ingress.0.cidrBlocks", ["203.0.113.0/24"]),
+    ),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [GROUP],
+        "a shield's security group opens more ports",
+        put("ingress.0.toPort", 9000),
+    ),
     Mutation(
         "multi-shield-ingress-from-edge-only",
         [FIREWALL],
-        "an office",
+        "a shield's firewall rule opens another port",
+        put("allows.0.ports", ["443"]),
+    ),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [FIREWALL],
+        "a shield's firewall rule admits an office network",
         put("sourceRanges", ["203.0.113.0/24"]),
         lambda rule: rule.name.endswith("-edge"),
     ),
-    Mutation("multi-shield-ingress-from-edge-only", [EC2], "no group of ours", without("vpcSecurityGroupIds")),
     Mutation(
         "multi-shield-ingress-from-edge-only",
         [EC2],
-        "a load balancer",
+        "a shield machine has no security group of the stack",
+        without("vpcSecurityGroupIds"),
+    ),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [EC2],
+        "a load balancer forwards to a shield machine",
         add_resource(FRONT, depends="targetId", targetId="i-1"),
     ),
     Mutation(
         "multi-shield-ingress-from-edge-only",
         [GCE],
-        "a forwarding",
+        "a forwarding target leads to a Compute Engine shield",
         add_resource(GCE_FRONT, depends="instance", instance="x"),
     ),
     Mutation(
-        "stack-shields-spread-over-zones", [EC2], "a machine less", remove, lambda machine: machine.name.endswith("-1")
+        "stack-shields-spread-over-zones",
+        [EC2],
+        "a shield region has no second EC2 machine",
+        remove,
+        lambda machine: machine.name.endswith("-1"),
     ),
-    Mutation("stack-shields-spread-over-zones", [GCE], "a machine less", remove),
+    Mutation("stack-shields-spread-over-zones", [GCE], "a shield region has no second Compute Engine machine", remove),
 ]

@@ -32,36 +32,46 @@ def added_and_removed(
     """
     added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [
-        Mutation(policy, [BUCKET], f"a bucket without {how}", added),
-        Mutation(policy, [token], f"no {how}", remove, where),
+        Mutation(policy, [BUCKET], f"a new bucket has no {how}", added),
+        Mutation(policy, [token], f"an existing bucket has no {how}", remove, where),
     ]
 
 
 MUTATIONS = [
     *added_and_removed("aws-s3-bucket-public-access-blocked", "public access block", BLOCK),
     *[
-        Mutation("aws-s3-bucket-public-access-blocked", [BLOCK], f"{name} false", put(name, False))
+        Mutation(
+            "aws-s3-bucket-public-access-blocked",
+            [BLOCK],
+            f"a public access block has {name} disabled",
+            put(name, False),
+        )
         for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     ],
     Mutation(
         "multi-bucket-grants-not-public",
         [POLICY],
-        "everybody may read",
+        "a bucket policy allows everyone to read objects",
         also_allow("policy", Principal="*", Action="s3:GetObject"),
     ),
-    Mutation("multi-bucket-grants-not-public", [GCS_GRANT], "allUsers", put("member", "allUsers")),
+    Mutation(
+        "multi-bucket-grants-not-public",
+        [GCS_GRANT],
+        "a Cloud Storage role is granted to allUsers",
+        put("member", "allUsers"),
+    ),
     *added_and_removed("aws-s3-bucket-tls-only", "policy", POLICY),
     Mutation(
         "aws-s3-bucket-tls-only",
         [POLICY],
-        "plain text is not refused",
+        "a bucket policy does not deny plain HTTP",
         statements("policy", lambda those: [each for each in those if "SecureTransport" not in str(each)]),
     ),
     *added_and_removed("aws-s3-bucket-old-tls-refused", "policy", POLICY),
     Mutation(
         "aws-s3-bucket-old-tls-refused",
         [POLICY],
-        "TLS 1.0 is refused, 1.1 is not",
+        "a bucket policy denies TLS 1.0 but not TLS 1.1",
         text("policy", lambda policy: policy.replace('"1.2"', '"1.1"')),
     ),
     *added_and_removed("aws-s3-bucket-encrypted", "encryption", ENCRYPTION),
@@ -69,26 +79,62 @@ MUTATIONS = [
     *[
         Mutation("multi-bucket-encrypted-with-own-key", [ENCRYPTION], how, change, published)
         for how, change in (
-            ("S3's own key", put("rules.0.applyServerSideEncryptionByDefault.sseAlgorithm", "AES256")),
-            ("AWS's own key", without("rules.0.applyServerSideEncryptionByDefault.kmsMasterKeyId")),
-            ("no bucket key", put("rules.0.bucketKeyEnabled", False)),
+            (
+                "a bucket is encrypted with S3's own key",
+                put("rules.0.applyServerSideEncryptionByDefault.sseAlgorithm", "AES256"),
+            ),
+            (
+                "a bucket is encrypted with an AWS managed key",
+                without("rules.0.applyServerSideEncryptionByDefault.kmsMasterKeyId"),
+            ),
+            ("a bucket has no S3 bucket key", put("rules.0.bucketKeyEnabled", False)),
         )
     ],
-    Mutation("multi-bucket-encrypted-with-own-key", [GCS_BUCKET], "Google's own key", without("encryption"), published),
-    Mutation("multi-bucket-access-logged", [GCS_BUCKET], "not logged", without("logging"), published),
-    *added_and_removed("multi-bucket-access-logged", "logging", LOGGING),
-    Mutation("multi-bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
-    *added_and_removed("aws-s3-bucket-object-lock-enabled", "lock", LOCK),
-    Mutation("aws-s3-bucket-object-lock-enabled", [LOCK], "a day", put("rule.defaultRetention.days", 1)),
-    *added_and_removed("aws-s3-bucket-acls-disabled", "ownership controls", OWNERSHIP),
-    Mutation("aws-s3-bucket-acls-disabled", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
     Mutation(
-        "gcp-storage-bucket-uniform-and-private", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)
+        "multi-bucket-encrypted-with-own-key",
+        [GCS_BUCKET],
+        "a bucket is encrypted with Google's own key",
+        without("encryption"),
+        published,
+    ),
+    Mutation(
+        "multi-bucket-access-logged",
+        [GCS_BUCKET],
+        "a Cloud Storage bucket has no access log",
+        without("logging"),
+        published,
+    ),
+    *added_and_removed("multi-bucket-access-logged", "logging", LOGGING),
+    Mutation(
+        "multi-bucket-access-logged",
+        [LOGGING],
+        "a bucket's access log goes to another account's bucket",
+        put_only("targetBucket", "of-another-account"),
+    ),
+    *added_and_removed("aws-s3-bucket-object-lock-enabled", "object lock", LOCK),
+    Mutation(
+        "aws-s3-bucket-object-lock-enabled",
+        [LOCK],
+        "objects are locked for one day only",
+        put("rule.defaultRetention.days", 1),
+    ),
+    *added_and_removed("aws-s3-bucket-acls-disabled", "ownership controls", OWNERSHIP),
+    Mutation(
+        "aws-s3-bucket-acls-disabled",
+        [OWNERSHIP],
+        "each writer owns its objects in a bucket",
+        put("rule.objectOwnership", "ObjectWriter"),
     ),
     Mutation(
         "gcp-storage-bucket-uniform-and-private",
         [GCS_BUCKET],
-        "public access",
+        "a bucket uses access control lists",
+        put("uniformBucketLevelAccess", False),
+    ),
+    Mutation(
+        "gcp-storage-bucket-uniform-and-private",
+        [GCS_BUCKET],
+        "a bucket does not prevent public access",
         put("publicAccessPrevention", "inherited"),
     ),
 ]

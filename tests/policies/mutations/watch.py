@@ -60,13 +60,27 @@ def _without_row(dashboard: Registered, tier: str) -> Registered:
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
-    Mutation("aws-cloudwatch-log-group-retention-limited", [LOG_GROUP], "forever", put("retentionInDays", 0)),
-    StackMutation("stack-tiers-monitored", [ALARM, ALERT_POLICY], "a tier without alarms", without_alarms),
-    StackMutation("stack-tiers-monitored", [*BODIES], "a tier without a row", without_dashboard_row),
-    Mutation("stack-tiers-monitored", [DASHBOARD], "no dashboard", remove),
-    Mutation("multi-alarm-actions-enabled", [ALERT_POLICY], "off", put("enabled", False)),
-    Mutation("multi-alarm-has-recipients", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
-    Mutation("multi-alarm-actions-enabled", [ALARM], "off", put("actionsEnabled", False)),
-    Mutation("multi-alarm-actions-enabled", [ALARM], "nobody", put("alarmActions", [])),
-    StackMutation("multi-alarm-has-recipients", [TOPIC, SUBSCRIPTION], "no subscriber", without_subscriptions),
+    Mutation(
+        "aws-cloudwatch-log-group-retention-limited",
+        [LOG_GROUP],
+        "a log group keeps its logs forever",
+        put("retentionInDays", 0),
+    ),
+    StackMutation("stack-tiers-monitored", [ALARM, ALERT_POLICY], "a tier has no alarms", without_alarms),
+    StackMutation("stack-tiers-monitored", [*BODIES], "a tier has no row on the dashboard", without_dashboard_row),
+    Mutation("stack-tiers-monitored", [DASHBOARD], "the stack has no dashboard", remove),
+    Mutation("multi-alarm-actions-enabled", [ALERT_POLICY], "an alert policy is disabled", put("enabled", False)),
+    Mutation(
+        "multi-alarm-has-recipients",
+        [ALERT_POLICY],
+        "an alert policy has no notification channel",
+        put("notificationChannels", []),
+    ),
+    Mutation(
+        "multi-alarm-actions-enabled", [ALARM], "the actions of an alarm are disabled", put("actionsEnabled", False)
+    ),
+    Mutation("multi-alarm-actions-enabled", [ALARM], "an alarm has no actions", put("alarmActions", [])),
+    StackMutation(
+        "multi-alarm-has-recipients", [TOPIC, SUBSCRIPTION], "an alarm topic has no subscription", without_subscriptions
+    ),
 ]
