@@ -18,6 +18,7 @@ MOST_RANGE_CHARACTERS = 256
 # The name of the rule that is in force even without an edge policy (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
 _ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
+_PRINCIPALS = re.compile(r"[A-Za-z0-9._@/+*-]{1,128}")
 _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
@@ -112,4 +113,10 @@ def advisory(text: str) -> str:
 def metadata_pattern(text: str) -> str:
     if not _METADATA_PATTERN.fullmatch(text):
         raise ValueError("use 1 to 100 printable ASCII characters, without spaces at both ends, such as MIT or BSD-*")
+    return text
+
+
+def principal_pattern(text: str) -> str:
+    if not _PRINCIPALS.fullmatch(text):
+        raise ValueError("matches no principal; use letters, digits and . _ @ / + -, and * for any run of characters")
     return text

@@ -23,6 +23,8 @@ FORMAT = 1
 # Limits that keep an edge policy's document within the item size of the metadata database, and make evaluation fast.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
+# The edge keeps separate copies of documents for each combination of these rules that concerns some principal.
+MOST_PRINCIPAL_RULES = 24
 _HOW = "docs/edge-policy.md describes the rules"
 
 
@@ -56,6 +58,10 @@ class Policy(BaseModel):
             if rule.name in seen:
                 raise ValueError(f"rule {rule.name!r}: another rule has this name; give each rule a name of its own")
             seen.add(rule.name)
+        if sum(rule.principals is not None for rule in self.rules) > MOST_PRINCIPAL_RULES:
+            raise ValueError(
+                f"rules: more than {MOST_PRINCIPAL_RULES} have principals; join rules that name the same principals"
+            )
         check_together(self.experiments)
         return self
 

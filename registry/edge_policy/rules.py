@@ -28,6 +28,9 @@ class Rule(BaseModel):
         default=None, description="the ecosystem of the packages; without it, the rule applies to all ecosystems"
     )
     packages: Texts = Field(description="names of packages; * matches any characters")
+    principals: Texts | None = Field(
+        default=None, description="names of principals; * matches any characters; without it, the rule concerns all"
+    )
     versions: str | None = Field(
         default=None,
         description="a range of versions, pre-releases included: an npm range, or a specifier of PEP 440",
@@ -88,6 +91,11 @@ class Rule(BaseModel):
     def _packages(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         return _patterns(value, info)
 
+    @field_validator("principals")
+    @classmethod
+    def _principals(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return value and each_of(value, conditions.principal_pattern)
+
     @field_validator("versions")
     @classmethod
     def _versions(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -129,7 +137,7 @@ class Rule(BaseModel):
         `packages`, and it names all packages of `other`.
         """
         conditions = (self.versions, self.tags, self.digests, self.younger_than_days, self.severity)
-        conditions += (self.without_license, self.without_provenance)
+        conditions += (self.without_license, self.without_provenance, self.principals)
         if any(condition is not None for condition in conditions) or self.ecosystem not in (None, other.ecosystem):
             return False
         return "*" in self.packages or set(other.packages) <= set(self.packages)

@@ -134,7 +134,7 @@ async function assigned(
   const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
-  const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read));
+  const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
   const response = await permitted(wanted, request, bindings, ctx, tag, grants, rules, assignment.flags);
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));

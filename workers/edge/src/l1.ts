@@ -30,7 +30,7 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 /**
  * The view of an object that a call of L1 requests: the object as the origin stores it (`objects`), a document filtered
  * by an edge policy (`filtered`), or a list of a package's artifacts with the rules that refuse them (`refusals`).
- * `policy` is the id of the rule set (rule_sets.ts): the digest of the policy, or that and the digest of the advisories.
+ * `policy` is the id of the rule set (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
@@ -38,7 +38,7 @@ const STORED: View = { kind: "objects" };
 // The longest wait for the first byte of L1, which may wait for shields itself (shield_nodes.ts). A silent cache must not
 // hold requests without end.
 const FIRST_BYTE_MILLISECONDS = 30_000;
-const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?))\/(.+)$/;
+const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached

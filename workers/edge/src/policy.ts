@@ -16,6 +16,8 @@ export interface Rule {
   action: "allow" | "deny";
   ecosystem?: Ecosystem;
   packages: readonly string[];
+  /** Patterns of the names of principals. Absent when the rule concerns all principals. */
+  principals?: readonly string[];
   /** The affected versions of a rule: an npm range, or a specifier of PEP 440. */
   versions?: Range | string;
   tags?: readonly string[];
@@ -66,11 +68,15 @@ const DAYS_MAX = 3_650;
 const DOCUMENT_FIELDS = ["format", "rules", "exemptions", "experiments", "operators"];
 const RULE_FIELDS = [
   ...["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"],
+  "principals",
   ...["severity", "without_license", "without_provenance", "unknown"],
 ];
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
+// A group of principals is a number with one bit for each rule that names principals (groups.ts).
+const PRINCIPAL_RULES_MAX = 24;
+const PRINCIPALS = /^[A-Za-z0-9._@/+*-]{1,128}$/;
 const LICENSE = /^[!-~](?:[ -~]{0,98}[!-~])?$/;
 const ADVISORY = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/;
 const PATTERN = /^[a-z0-9@*._~/-]{1,255}$/;
@@ -95,6 +101,7 @@ export function parsePolicy(text: string): Policy {
   check(Array.isArray(rules) && rules.length <= RULES_MAX, "the document", "rules");
   const parsed = (rules as unknown[]).map(ruleOf);
   if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw new InvalidDocument("two rules have one name");
+  check(parsed.filter(({ principals }) => principals !== undefined).length <= PRINCIPAL_RULES_MAX, "the document", "principals");
   check(Array.isArray(exemptions) && exemptions.length <= EXEMPTIONS_MAX, "the document", "exemptions");
   check(operators === undefined || areTexts(operators, PRINCIPAL), "the document", "operators");
   return {
@@ -118,6 +125,7 @@ function ruleOf(given: unknown, index: number): Rule {
     action,
     ...(ecosystem === undefined ? {} : { ecosystem }),
     packages: packagesIn(fields, what, ecosystem),
+    ...principalsIn(fields, what),
     ...versionsIn(fields, what, ecosystem),
     ...tagsIn(fields, what, ecosystem),
     ...digestsIn(fields, what, ecosystem),
@@ -156,6 +164,12 @@ function packagesIn({ packages }: Fields, what: string, ecosystem: Ecosystem | u
   // Python names are matched in the normal form of PEP 503.
   if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), what, "packages");
   return packages;
+}
+
+function principalsIn({ principals }: Fields, what: string): Pick<Rule, "principals"> {
+  if (principals === undefined) return {};
+  check(areTexts(principals, PRINCIPALS), what, "principals");
+  return { principals };
 }
 
 function versionsIn({ versions }: Fields, what: string, ecosystem: Ecosystem | undefined): Pick<Rule, "versions"> {

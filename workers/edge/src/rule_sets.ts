@@ -3,12 +3,16 @@
 import { advisoriesOf, type DataSet, dataSetWith, type Advisory, type Level, type PackageAdvisories } from "./advisories";
 import { rulesFor } from "./filtering";
 import { matches } from "./grants";
+import { groupOf, policyOf } from "./groups";
 import { type NamedPolicy, policyWith } from "./policies";
 import { type Exemption, MALWARE_RULE, type Policy, type Rule } from "./policy";
 import type { Ecosystem } from "./routes";
 import type { Named, Read } from "./versioned_documents";
 
-/** A policy and a data set of advisories. `id` names both in the paths of L1. */
+/**
+ * The rules of a policy that concern a group of principals, and a data set of advisories. `id` names the three in the paths
+ * of L1, so that two groups never share a filtered document.
+ */
 export interface RuleSet {
   id: string;
   policy: Policy;
@@ -21,21 +25,28 @@ const SEVERITIES: readonly Level[] = ["low", "medium", "high", "critical"];
 
 const expanded = new WeakMap<PackageAdvisories, WeakMap<Policy, readonly Rule[]>>();
 
-/** Returns the rule set of a policy and a data set in force, or undefined when there is neither. */
-export function ruleSetOf(policy: NamedPolicy | undefined, dataSet: Named<DataSet> | undefined): RuleSet | undefined {
-  if (policy === undefined && dataSet === undefined) return undefined;
-  const id = (policy?.digest ?? NO_POLICY) + (dataSet === undefined ? "" : `.${dataSet.digest}`);
-  return { id, policy: policy?.policy ?? EMPTY, dataSet: dataSet?.value };
+/** Returns the rule set of a principal under a policy and a data set in force, or undefined when there is neither. */
+export function ruleSetOf(
+  named: NamedPolicy | undefined,
+  dataSet: Named<DataSet> | undefined,
+  principal: string,
+): RuleSet | undefined {
+  if (named === undefined && dataSet === undefined) return undefined;
+  const { digest, policy } = named ?? { digest: NO_POLICY, policy: EMPTY };
+  const group = groupOf(policy, principal);
+  const id = digest + (dataSet === undefined ? "" : `.${dataSet.digest}`) + (group === 0 ? "" : `~${group.toString(16)}`);
+  return { id, policy: policyOf(policy, group), dataSet: dataSet?.value };
 }
 
 /** Returns the rule set with an id. Throws `InvalidDocument`, or `Unavailable` when a part of it cannot be read. */
 export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
-  const [policy = NO_POLICY, digest] = id.split(".");
-  const [found, dataSet] = await Promise.all([
-    policy === NO_POLICY ? EMPTY : policyWith(policy, read),
-    digest === undefined ? undefined : dataSetWith(digest, read),
+  const [documents = "", group = "0"] = id.split("~");
+  const [digest = NO_POLICY, advisories] = documents.split(".");
+  const [policy, dataSet] = await Promise.all([
+    digest === NO_POLICY ? EMPTY : policyWith(digest, read),
+    advisories === undefined ? undefined : dataSetWith(advisories, read),
   ]);
-  return { id, policy: found, dataSet };
+  return { id, policy: policyOf(policy, parseInt(group, 16)), dataSet };
 }
 
 /**

@@ -58,9 +58,9 @@ export let edge: string;
 export let origin: number; // the port at which the cache reaches the cached entrypoint
 let scratch: string;
 
-export function grant(token: string, grants: string[], expires = 4_000_000_000): void {
+export function grant(token: string, grants: string[], expires = 4_000_000_000, principal = "alice"): void {
   const digest = createHash("sha256").update(token).digest("hex");
-  entries.set(`token:${digest}`, JSON.stringify({ version: 1, principal: "alice", expires, grants }));
+  entries.set(`token:${digest}`, JSON.stringify({ version: 1, principal, expires, grants }));
 }
 
 async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<number> {

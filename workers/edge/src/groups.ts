@@ -1,0 +1,36 @@
+// Groups principals by the rules of the edge policy that concern them. All principals of a group share the filtered
+// documents, so L1 keeps one copy for each group that sends requests, and not one for each principal.
+
+import { matches } from "./grants";
+import type { Policy, Rule } from "./policy";
+
+/** A group: bit number i is set if rule number i, of those that name principals, concerns the group. */
+export type Group = number;
+
+const policies = new WeakMap<Policy, Map<Group, Policy>>();
+
+/** Returns the group of a principal. */
+export function groupOf(policy: Policy, principal: string): Group {
+  const concerns = naming(policy).map(({ principals = [] }) => principals.some((pattern) => matches(pattern, principal)));
+  return concerns.reduce((group, isConcerned, bit) => (isConcerned ? group | (1 << bit) : group), 0);
+}
+
+/** Returns the policy with the rules that concern a group: those for all principals, and those for the group. */
+export function policyOf(policy: Policy, group: Group): Policy {
+  const named = naming(policy);
+  if (named.length === 0) return policy;
+  const known = policies.get(policy) ?? new Map<Group, Policy>();
+  policies.set(policy, known);
+  const found = known.get(group) ?? { ...policy, rules: policy.rules.filter((rule) => concerns(rule, named, group)) };
+  known.set(group, found);
+  return found;
+}
+
+function naming({ rules }: Policy): readonly Rule[] {
+  return rules.filter(({ principals }) => principals !== undefined);
+}
+
+function concerns(rule: Rule, named: readonly Rule[], group: Group): boolean {
+  const bit = named.indexOf(rule);
+  return bit < 0 || (group & (1 << bit)) !== 0;
+}
