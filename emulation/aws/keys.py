@@ -1,11 +1,15 @@
-"""Corrects replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary key, and its description says
-that it is the primary key."""
+"""Corrects replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary key, its description says that
+it is the primary key, and it has none of the tags in the request."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from moto.kms.models import Key, KmsBackend
+from moto.kms.models import Key, KmsBackend, kms_backends
+from moto.kms.responses import KmsResponse
+
+from emulation.layout import AWS_ACCOUNT_ID
 
 
 def replicate(backend: KmsBackend, key_id: str, replica_region: str) -> Key:
@@ -16,9 +20,29 @@ def replicate(backend: KmsBackend, key_id: str, replica_region: str) -> Key:
     return replica
 
 
+def replicate_with_tags(response: KmsResponse) -> str:
+    """Replaces `KmsResponse.replicate_key`: gives the replica the tags in the request (KMS API Reference,
+    "ReplicateKey")."""
+    answer: str = _ORIGINAL_RESPONSE(response)
+    given: Any = response
+    key = given._get_param("KeyId").rpartition("/")[2]
+    listed: list[dict[str, str]] = given._get_param("Tags") or []
+    tags = {tag["TagKey"]: tag["TagValue"] for tag in listed}
+    cast(Any, kms_backends)[AWS_ACCOUNT_ID][given._get_param("ReplicaRegion")].tag_resource(key, tags)
+    return answer
+
+
 _ORIGINAL: Any = KmsBackend.replicate_key
+_ORIGINAL_RESPONSE: Any = KmsResponse.replicate_key
+
+
+def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    """Yields the methods that replace moto's methods, each with its class and the name of the method it replaces."""
+    yield KmsBackend, "replicate_key", replicate
+    yield KmsResponse, "replicate_key", replicate_with_tags
 
 
 def patch_replicas() -> None:
     """Makes moto keep replicas of KMS keys separate from their primary key."""
-    cast(Any, KmsBackend).replicate_key = replicate
+    for owner, name, method in patches():
+        setattr(owner, name, method)

@@ -1,8 +1,8 @@
-"""Enforces the permissions of IAM roles on S3 objects. moto 5.2 either allows all requests or ignores the conditions in
-policies.
+"""Enforces the permissions of IAM roles. moto 5.2 either allows all requests or ignores the conditions in policies.
 
-An S3 request that is signed with a role's credentials must be allowed by the policies of the role, the bucket and the
-VPC endpoint. All other credentials may do anything: they belong to the operator and to the sandbox.
+A request that is signed with a role's credentials must be allowed by the role's policies and its permissions boundary.
+For S3, the policies of the bucket and of the VPC endpoint count too. All other credentials may do anything: they belong
+to the operator and to the sandbox. Key policies and the policies of topics and queues are not evaluated.
 """
 
 from __future__ import annotations
@@ -18,50 +18,58 @@ from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import sts_backends
 
+from emulation.aws.api_calls import UnknownCall, api_call, signed_service
 from emulation.aws.machines import path_to_s3
 from emulation.aws.outages import region_of
 from emulation.aws.policies import COMMON_CONTEXT, AuthorizationRequest, Policy, is_allowed
+from emulation.aws.refusals import refuse
 from emulation.aws.requests import addressed_bucket, addressed_object
+from emulation.aws.required_permissions import RequiredPermission, required_permissions
+from emulation.aws.s3_permissions import required_for_bucket, required_for_object
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
-_LIST_PARAMETERS = {
-    "list-type",
-    "prefix",
-    "delimiter",
-    "max-keys",
-    "start-after",
-    "continuation-token",
-    "encoding-type",
-}
-_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 
 
 class Permissions:
-    """WSGI middleware over the emulated AWS API: refuses S3 requests that the IAM policies do not allow."""
+    """WSGI middleware over the emulated AWS API: refuses requests that the IAM policies do not allow."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        bucket = addressed_bucket(environ)
-        region = region_of(bucket) if bucket is not None else None
         session, token = _signed(environ)
-        if bucket is None or region is None or session is None:
+        if session is None:
             return self._application(environ, start_response)
+        service = "s3" if addressed_bucket(environ) else signed_service(environ)[0]
+        if service == "sts":
+            # STS itself checks who may assume a role. Every caller may learn their own identity.
+            return self._application(environ, start_response)
+        protocol = "rest-xml"
+        try:
+            if service == "s3":
+                needed = list(_of_s3(environ))
+            else:
+                call = api_call(environ)
+                protocol, needed = call.protocol, list(required_permissions(call))
+        except (KeyError, UnknownCall) as error:
+            return refuse(start_response, service, protocol, "AccessDenied", f"permissions not emulated: {error}")
         if token != session.session_token:
-            return _refuse(start_response, "InvalidToken", "The provided token is malformed or otherwise invalid.")
-        for action, resource in _required_actions(environ, bucket):
-            if not _is_allowed(session, action, resource, bucket, region, environ["REMOTE_ADDR"]):
-                message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
-                return _refuse(start_response, "AccessDenied", message)
+            message = "The provided token is malformed or otherwise invalid."
+            return refuse(start_response, service, protocol, "InvalidToken", message)
+        for each in needed:
+            if not is_permitted(session, each, addressed_bucket(environ), environ["REMOTE_ADDR"]):
+                message = (
+                    f"User: {session.arn} is not authorized to perform: {each.action} on resource: {each.resource}"
+                )
+                return refuse(start_response, service, protocol, "AccessDenied", message)
         return self._application(environ, start_response)
 
 
 def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
-    """Returns the role session whose access key signed a request to S3, and the session token in the request. The
-    signature is in a header or in the URL. The session is None if the access key belongs to no role."""
+    """Returns the role session whose access key signed a request, and the session token in the request. The signature
+    is in a header or in the URL. The session is None if the access key belongs to no role."""
     query = parse_qs(environ.get("QUERY_STRING", ""))
     signed = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
     in_url = query.get("X-Amz-Credential", [""])[0].partition("/")[0]
@@ -70,35 +78,32 @@ def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
     return backend.get_assumed_role_from_access_key(signed[1] if signed else in_url), token
 
 
-def _required_actions(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
-    """Yields each IAM action that an S3 request needs, with the resource of the action (S3 User Guide, "Required
-    permissions for Amazon S3 API operations"). A request that this project's roles never make yields an action that no
-    policy allows."""
-    bucket_arn, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
-    asked = addressed_object(environ)
-    query = {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
-    if asked is None:
-        is_list = method == "GET" and query <= _LIST_PARAMETERS
-        yield "s3:ListBucket" if is_list or method == "HEAD" else "s3:NotEmulated", bucket_arn
-        return
-    yield _ACTIONS.get(method, "s3:NotEmulated") if not query else "s3:NotEmulated", f"{bucket_arn}/{asked[1]}"
-    if method in ("GET", "HEAD") and not _exists(bucket, asked[1]):
-        yield "s3:ListBucket", bucket_arn  # without this permission S3 does not reveal that a key is missing
+def _of_s3(environ: dict[str, Any]) -> Iterator[RequiredPermission]:
+    bucket, of_object = addressed_bucket(environ), addressed_object(environ)
+    if of_object is not None:
+        yield from required_for_object(environ, *of_object)
+    elif bucket is not None:
+        yield from required_for_bucket(environ, bucket)
+    else:
+        yield RequiredPermission("s3:ListAllMyBuckets", "*")
 
 
-def _exists(bucket: str, key: str) -> bool:
-    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
-    return key in backend.buckets[bucket].keys
-
-
-def _is_allowed(session: Any, action: str, resource: str, bucket: str, region: str, address: str) -> bool:
-    path = path_to_s3(address, region)
-    context = {**COMMON_CONTEXT, **path.context}
-    asked = AuthorizationRequest(session.role_arn, session.arn, resource, action, context)
-    buckets: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
-    policy = buckets.buckets[bucket].policy
-    bucket_arn = json.loads(policy) if policy else None
-    return is_allowed(asked, policies_of(session.role_arn), bucket_arn, path.policy, boundary_of(session.role_arn))
+def is_permitted(session: Any, needed: RequiredPermission, bucket: str | None, address: str) -> bool:
+    """Returns whether the policies allow a role session one action. `bucket` is the S3 bucket that the request
+    addresses, if any, and `address` is the client's address."""
+    bucket_policy: Policy | None = None
+    endpoint_policy: Policy | None = None
+    context = {**COMMON_CONTEXT, **needed.context}
+    if bucket is not None and needed.action.startswith("s3:"):
+        path = path_to_s3(address, region_of(bucket) or "")
+        context |= path.context
+        endpoint_policy = path.policy
+        backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+        document = backend.buckets[bucket].policy if bucket in backend.buckets else None
+        bucket_policy = json.loads(document) if document else None
+    asked = AuthorizationRequest(session.role_arn, session.arn, needed.resource, needed.action, context)
+    role = session.role_arn
+    return is_allowed(asked, policies_of(role), bucket_policy, endpoint_policy, boundary_of(role))
 
 
 def boundary_of(role_arn: str) -> Policy | None:
@@ -120,9 +125,3 @@ def policies_of(role_arn: str) -> list[Policy]:
         return []
     documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
     return [cast(Policy, json.loads(each) if isinstance(each, str) else each) for each in documents]
-
-
-def _refuse(start_response: Callable[..., Any], code: str, message: str) -> list[bytes]:
-    start_response("403 Forbidden", [("Content-Type", "application/xml")])
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
-    return [text.encode()]

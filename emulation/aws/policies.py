@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from emulation.aws.conditions import UnknownCondition, holds, like, texts
+from emulation.aws.conditions import UnknownCondition, Values, holds, like, texts
 
 # The values of IAM condition keys that every S3 request has. The emulated S3 has no TLS, but each request counts as a
 # request over TLS 1.3.
@@ -22,6 +22,15 @@ KEYS = frozenset(
         *COMMON_CONTEXT,
         "aws:SourceIp",
         "aws:SourceVpce",
+        "application-autoscaling:service-namespace",
+        "aws:RequestTag/environment",
+        "aws:ResourceTag/environment",
+        "cloudwatch:namespace",
+        "dynamodb:LeadingKeys",
+        "iam:AWSServiceName",
+        "iam:PassedToService",
+        "iam:PermissionsBoundary",
+        "lambda:FunctionArn",
         "kms:EncryptionContext:aws:s3:arn",
         "kms:ViaService",
     }
@@ -42,7 +51,7 @@ class AuthorizationRequest:
     session: str
     resource: str
     action: str
-    context: Mapping[str, str]
+    context: Mapping[str, Values]
 
     @property
     def account(self) -> str:

@@ -1,5 +1,5 @@
 """Issues credentials of a Lambda function's role to an instance of the function. The emulated AWS enforces the role's
-policies for S3 (emulation/aws/permissions.py)."""
+policies (emulation/aws/permissions.py)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import IAMBackend
-from moto.kms.models import KmsBackend
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
@@ -129,7 +128,8 @@ def aws_account() -> Generator[None]:
             environment.delenv(name, raising=False)
         # moto does not know the account-ID endpoints of DynamoDB Streams.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-        environment.setattr(KmsBackend, "replicate_key", keys.replicate)
+        for owner, name, method in keys.patches():
+            environment.setattr(owner, name, method)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)

@@ -38,6 +38,15 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{resource}: no action of the statement acts on this resource"
 
 
+def is_evaluated(action: str, resource: str) -> bool:
+    """Returns whether IAM evaluates the action against such a resource: an ARN of one of the action's resource types,
+    or `*` for an action without resource types.
+    """
+    if not _matching(action):
+        return False
+    return any(_overlap(resource, arn) for arn in _arns(action)) if _arns(action) else resource == "*"
+
+
 def needs_any_resource(pattern: str) -> bool:
     """Returns whether a pattern of IAM actions matches an action that supports no resource types."""
     return any(not _arns(action) for action in _matching(pattern))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,16 @@ def _first_up(environment: str, changes: str, stack: str) -> Deployment:
         return brought_up(stack, stack_config(environment) | changed, Path(directory))[0]
 
 
-def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
+def brought_up(
+    stack: str,
+    config: dict[str, str],
+    directory: Path,
+    credentials: AbstractContextManager[object] | None = None,
+) -> tuple[Deployment, httpx.Client]:
     """Runs a first `pulumi up` in the current emulated AWS account.
 
-    Returns the deployment and a client of its Google Cloud project.
+    `credentials` replaces the AWS credentials while the program runs, but not while its account is prepared. Returns
+    the deployment and a client of its Google Cloud project.
     """
     patch_certificates(lambda: pki.Authority(directory))
     account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))
@@ -76,21 +83,22 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
     project = google.client(directory)
     write_edge_secret(stack, directory)
     create_boundary(config)
-    deployment = deploy(
-        lambda: compose(load_current()),
-        [
-            *emulated_aws.handlers(),
-            *emulated_cloudflare.handlers(lambda: account),
-            *emulated_gcp.handlers(lambda: project),
-        ],
-        [
-            *emulated_aws.functions(),
-            *emulated_cloudflare.functions(lambda: account),
-            *emulated_gcp.functions(lambda: project),
-        ],
-        stack=stack,
-        config=config,
-    )
+    with credentials or nullcontext():
+        deployment = deploy(
+            lambda: compose(load_current()),
+            [
+                *emulated_aws.handlers(),
+                *emulated_cloudflare.handlers(lambda: account),
+                *emulated_gcp.handlers(lambda: project),
+            ],
+            [
+                *emulated_aws.functions(),
+                *emulated_cloudflare.functions(lambda: account),
+                *emulated_gcp.functions(lambda: project),
+            ],
+            stack=stack,
+            config=config,
+        )
     return deployment, project
 
 

@@ -22,7 +22,18 @@ def client(service: str, properties: Properties | None = None) -> Any:
     wrong calls.
     """
     region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
-    return _client(service, region, os.environ.get("AWS_ENDPOINT_URL", ""))
+    return _client(service, region, os.environ.get("AWS_ENDPOINT_URL", ""), os.environ.get("AWS_ACCESS_KEY_ID", ""))
+
+
+def sandbox_client(service: str, properties: Properties | None = None) -> Any:
+    """Returns a boto3 client with the sandbox's own credentials, which may do everything.
+
+    Handlers use this client only to create what AWS itself provides in a real account, such as its machine images.
+    """
+    region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or None
+    keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}
+    return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint, **keys)
 
 
 def tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:
@@ -52,5 +63,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 
 @cache
-def _client(service: str, region: str, endpoint: str) -> Any:
+def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
+    """Returns a cached boto3 client. `access_key` is part of the cache key only, because boto3 reads the credentials
+    from the environment."""
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

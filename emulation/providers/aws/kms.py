@@ -55,6 +55,7 @@ def _make_key(kms: Api, inputs: Properties) -> str:
         KeyUsage=inputs.get("keyUsage", "ENCRYPT_DECRYPT"),
         KeySpec=inputs.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT"),
         MultiRegion=inputs.get("multiRegion", False),
+        Tags=_tags(inputs),
         **request,
     )["KeyMetadata"]["KeyId"]
     _change_key(kms, key, {}, inputs)
@@ -69,7 +70,7 @@ def _make_replica(kms: Api, inputs: Properties) -> str:
     key: str = resource.removeprefix("key/")
     if "region" not in inputs or inputs["region"] == home:
         raise CloudError(f"the primary key {key} is in {home}; a replica goes to another region")
-    primary.replicate_key(KeyId=key, ReplicaRegion=inputs["region"])
+    primary.replicate_key(KeyId=key, ReplicaRegion=inputs["region"], Tags=_tags(inputs))
     _change_key(kms, key, {}, inputs)
     return key
 
@@ -86,8 +87,11 @@ def _change_key(kms: Api, id: str, old: Properties, new: Properties) -> None:
     if gone := removed_tags(old, new):
         kms.untag_resource(KeyId=id, TagKeys=gone)
     if new.get("tags"):
-        wanted = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(new["tags"])]
-        kms.tag_resource(KeyId=id, Tags=wanted)
+        kms.tag_resource(KeyId=id, Tags=_tags(new))
+
+
+def _tags(inputs: Properties) -> list[dict[str, str]]:
+    return [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(inputs.get("tags"))]
 
 
 def _describe_key(kms: Api, id: str, state: Properties) -> Properties | None:

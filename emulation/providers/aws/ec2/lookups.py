@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulation.providers.aws.clients import client
+from emulation.providers.aws.clients import client, sandbox_client
 from emulation.providers.handler import CloudError, Properties
 
 # The largest network that Route 53's health checkers use (Route 53 guide, "IP address ranges").
@@ -27,7 +27,7 @@ class Ami:
         ec2 = client("ec2", arguments)
         name = names[0].replace("*", "emulated")
         found = ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])["Images"]
-        id = found[0]["ImageId"] if found else ec2.register_image(Name=name)["ImageId"]
+        id = found[0]["ImageId"] if found else sandbox_client("ec2", arguments).register_image(Name=name)["ImageId"]
         return {**arguments, "id": id, "imageId": id, "name": name}
 
 
@@ -45,7 +45,9 @@ class ManagedPrefixList:
         lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
         found = [prefix_list["PrefixListId"] for prefix_list in lists if prefix_list["PrefixListName"] == name]
         if not found:
-            made = ec2.create_managed_prefix_list(PrefixListName=name, MaxEntries=1, AddressFamily="IPv4")
+            made = sandbox_client("ec2", arguments).create_managed_prefix_list(
+                PrefixListName=name, MaxEntries=1, AddressFamily="IPv4"
+            )
             found = [made["PrefixList"]["PrefixListId"]]
         return {**arguments, "id": found[0], "name": name}
 

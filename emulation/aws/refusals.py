@@ -1,0 +1,32 @@
+"""Answers an AWS API request with an error, in the form of the request's protocol (Smithy, "AWS protocols")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+# EC2's code for a call that is not allowed (EC2 API Reference, "Error codes").
+_EC2_CODE = "UnauthorizedOperation"
+
+
+def refuse(start_response: Callable[..., Any], service: str, protocol: str, code: str, message: str) -> list[bytes]:
+    """Answers a request with an error. `code` is S3's error code, such as `AccessDenied`."""
+    if protocol in ("json", "rest-json"):
+        kind = f"{code}Exception"
+        status = "400 Bad Request" if protocol == "json" else "403 Forbidden"
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", kind)]
+        start_response(status, headers)
+        return [json.dumps({"__type": kind, "message": message, "Message": message}).encode()]
+    start_response("403 Forbidden", [("Content-Type", "application/xml")])
+    return [f'<?xml version="1.0" encoding="UTF-8"?>\n{_in_xml(service, protocol, code, message)}'.encode()]
+
+
+def _in_xml(service: str, protocol: str, code: str, message: str) -> str:
+    if protocol == "ec2":
+        code = _EC2_CODE if code == "AccessDenied" else code
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    if protocol == "ec2":
+        return f"<Response><Errors>{error}</Errors><RequestID>emulated</RequestID></Response>"
+    return error if service == "s3" else f"<ErrorResponse>{error}<RequestId>emulated</RequestId></ErrorResponse>"

@@ -1,0 +1,151 @@
+"""Lists the IAM permissions that an AWS API call needs: actions, resources and the values of condition keys.
+
+Source: AWS, Service Authorization Reference, with its dependent actions. S3 has a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulation.aws.api_calls import ApiCall
+from emulation.aws.arns import resources, role_arn, roles_of_profile
+from emulation.aws.condition_values import condition_values, request_tags
+from emulation.aws.conditions import Values
+from emulation.aws.dynamodb_permissions import created_replicas, of_items, of_keys, of_replicas
+from emulation.layout import AWS_ACCOUNT_ID
+
+# The IAM prefixes of services, where they differ from botocore's names.
+_PREFIXES = {"dynamodbstreams": "dynamodb", "resourcegroupstaggingapi": "tag"}
+
+# Any caller may use these operations (API Reference of AWS STS).
+_FREE = {("sts", "GetCallerIdentity")}
+
+# For each service, the action that a call needs in addition if it creates a resource with tags.
+_TAGGING = {
+    "acm": "acm:AddTagsToCertificate",
+    "cloudwatch": "cloudwatch:TagResource",
+    "dynamodb": "dynamodb:TagResource",
+    "ec2": "ec2:CreateTags",
+    "events": "events:TagResource",
+    "kms": "kms:TagResource",
+    "lambda": "lambda:TagResource",
+    "logs": "logs:TagResource",
+    "sns": "sns:TagResource",
+    "sqs": "sqs:TagQueue",
+    "ssm": "ssm:AddTagsToResource",
+}
+# IAM has an action of its own for each type of resource.
+_IAM_TAGGING = {
+    "CreateInstanceProfile": "iam:TagInstanceProfile",
+    "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
+    "CreatePolicy": "iam:TagPolicy",
+    "CreateRole": "iam:TagRole",
+}
+_TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
+# The resources of new resources whose ID AWS chooses.
+_NEW = {"acm": "certificate/*", "kms": "key/*", "lambda": "event-source-mapping:*"}
+
+
+@dataclass(frozen=True)
+class RequiredPermission:
+    """An IAM action on a resource, with the values of condition keys that the request has for this action."""
+
+    action: str
+    resource: str
+    context: Mapping[str, Values] = field(default_factory=dict[str, Values], hash=False)
+
+
+def required_permissions(call: ApiCall) -> Iterator[RequiredPermission]:
+    """Yields each permission that an API call needs. Raises KeyError for an operation of a service whose permissions
+    are not known."""
+    if (call.service, call.operation) in _FREE:
+        return
+    prefix = _PREFIXES.get(call.service, call.service)
+    for name in _action_names(call):
+        for resource in resources(call):
+            yield RequiredPermission(f"{prefix}:{name}", resource, condition_values(call, resource))
+    yield from _tagging(call)
+    yield from _passed_roles(call)
+    yield from _linked_roles(call)
+    if call.service == "dynamodb":
+        for action, resource, keys in of_items(call):
+            yield RequiredPermission(action, resource, keys)
+        for action, resource in of_replicas(call):
+            yield RequiredPermission(action, resource)
+        for action, resource in of_keys(call):
+            used = ApiCall("kms", "", "", {})
+            yield RequiredPermission(action, resource, condition_values(used, resource))
+    if (call.service, call.operation) == ("kms", "ReplicateKey"):
+        yield RequiredPermission("kms:CreateKey", "*", request_tags(call))
+
+
+def passed_role(role: str, service: str) -> RequiredPermission:
+    """Returns the permission to pass a role to an AWS service."""
+    return RequiredPermission("iam:PassRole", role, {"iam:PassedToService": service})
+
+
+def _action_names(call: ApiCall) -> tuple[str, ...]:
+    if call.service == "dynamodb" and call.operation.startswith(("Batch", "Transact")):
+        return ()
+    return (call.operation,)
+
+
+def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
+    tags = request_tags(call)
+    action = _TAGGING.get(call.service) or (_IAM_TAGGING.get(call.operation) if call.service == "iam" else None)
+    if not tags or action is None or call.operation.startswith(_TAGGING_OPERATIONS):
+        return
+    found = [each for each in resources(call) if each != "*"]
+    if call.service == "ec2":
+        created = {each["ResourceType"] for each in call.parameters["TagSpecifications"]}
+        found = [f"arn:aws:ec2:{call.region}:{AWS_ACCOUNT_ID}:{kind}/*" for kind in sorted(created)]
+    elif call.operation in ("CreateKey", "ReplicateKey", "RequestCertificate", "CreateEventSourceMapping"):
+        region = call.parameters.get("ReplicaRegion", call.region)
+        found = [f"arn:aws:{call.service}:{region}:{AWS_ACCOUNT_ID}:{_NEW[call.service]}"]
+    for resource in found:
+        yield RequiredPermission(action, resource, tags)
+
+
+def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
+    """Yields the permission to pass each role that the call gives to an AWS service (IAM User Guide, "Grant a user
+    permissions to pass a role to an AWS service")."""
+    parameters = call.parameters
+    passed: list[tuple[str, str]] = []
+    if call.service == "lambda" and "Role" in parameters:
+        passed = [(parameters["Role"], "lambda.amazonaws.com")]
+    elif call.operation == "AddRoleToInstanceProfile":
+        passed = [(role_arn(parameters["RoleName"]), "ec2.amazonaws.com")]
+    elif call.operation == "RunInstances" and "IamInstanceProfile" in parameters:
+        profile: Mapping[str, Any] = parameters["IamInstanceProfile"]
+        passed = [(role, "ec2.amazonaws.com") for role in roles_of_profile(profile["Name"])]
+    for role, service in passed:
+        yield passed_role(role, service)
+
+
+def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
+    """Yields the permission to create a service-linked role, for calls with which AWS creates one in an account that
+    has none."""
+    created = {
+        ("kms", "CreateKey"): (
+            call.parameters.get("MultiRegion"),
+            "mrk.kms",
+            "AWSServiceRoleForKMSMultiRegionKeys",
+        ),
+        ("dynamodb", "UpdateTable"): (
+            created_replicas(call),
+            "replication.dynamodb",
+            "AWSServiceRoleForDynamoDBReplication",
+        ),
+        ("application-autoscaling", "RegisterScalableTarget"): (
+            call.parameters.get("ServiceNamespace") == "dynamodb",
+            "dynamodb.application-autoscaling",
+            "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+        ),
+    }
+    needed, service, name = created.get((call.service, call.operation), (None, "", ""))
+    if needed:
+        linked = f"{service}.amazonaws.com"
+        arn = f"arn:aws:iam::{AWS_ACCOUNT_ID}:role/aws-service-role/{linked}/{name}"
+        yield RequiredPermission("iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": linked})

@@ -1,0 +1,103 @@
+"""Lists the IAM permissions that an S3 request needs.
+
+Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.s3.models import s3_backends
+
+from emulation.aws.required_permissions import RequiredPermission, passed_role
+from emulation.layout import AWS_ACCOUNT_ID
+
+# An action that no policy allows, for requests that the project's roles never make.
+_NOT_EMULATED = "s3:NotEmulated"
+
+_OBJECT_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
+_BUCKET_ACTIONS = {
+    "GET": "s3:ListBucket",
+    "HEAD": "s3:ListBucket",
+    "PUT": "s3:CreateBucket",
+    "DELETE": "s3:DeleteBucket",
+}
+_LIST_PARAMETERS = {
+    "list-type",
+    "prefix",
+    "delimiter",
+    "max-keys",
+    "start-after",
+    "continuation-token",
+    "encoding-type",
+}
+# For each query parameter that names a part of a bucket's configuration, the part in the names of IAM actions.
+_CONFIGURATIONS = {
+    "encryption": "EncryptionConfiguration",
+    "lifecycle": "LifecycleConfiguration",
+    "logging": "BucketLogging",
+    "metrics": "MetricsConfiguration",
+    "object-lock": "BucketObjectLockConfiguration",
+    "ownershipControls": "BucketOwnershipControls",
+    "policy": "BucketPolicy",
+    "publicAccessBlock": "BucketPublicAccessBlock",
+    "replication": "ReplicationConfiguration",
+    "tagging": "BucketTagging",
+    "versioning": "BucketVersioning",
+}
+# IAM has no actions to delete a part of a bucket's configuration, with one exception.
+_VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
+_DELETE_POLICY = "s3:DeleteBucketPolicy"
+_ROLE = re.compile(rb"<Role>([^<]+)</Role>")
+
+
+def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Iterator[RequiredPermission]:
+    """Yields each permission that a request for an S3 object needs."""
+    method = environ["REQUEST_METHOD"]
+    action = _NOT_EMULATED if _query(environ) else _OBJECT_ACTIONS.get(method, _NOT_EMULATED)
+    yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")
+    if method in ("GET", "HEAD") and not _exists(bucket, key):
+        # Without this permission, S3 does not reveal that a key is missing.
+        yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+
+
+def required_for_bucket(environ: dict[str, Any], bucket: str) -> Iterator[RequiredPermission]:
+    """Yields each permission that a request for a bucket or its configuration needs."""
+    method, query, arn = environ["REQUEST_METHOD"], _query(environ), f"arn:aws:s3:::{bucket}"
+    if query & {"delete"}:
+        for name in ("DeleteObject", "DeleteObjectVersion", "BypassGovernanceRetention"):
+            yield RequiredPermission(f"s3:{name}", f"{arn}/*")
+        return
+    yield RequiredPermission(_bucket_action(method, query), arn)
+    if method == "PUT" and "replication" in query:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        for role in _ROLE.findall(body):
+            yield passed_role(role.decode(), "s3.amazonaws.com")
+    if method == "PUT" and environ.get("HTTP_X_AMZ_BUCKET_OBJECT_LOCK_ENABLED", "").lower() == "true":
+        for name in ("PutBucketObjectLockConfiguration", "PutBucketVersioning"):
+            yield RequiredPermission(f"s3:{name}", arn)
+
+
+def _bucket_action(method: str, query: set[str]) -> str:
+    configured = [_CONFIGURATIONS[name] for name in query if name in _CONFIGURATIONS]
+    if configured:
+        is_policy = (method, configured) == ("DELETE", ["BucketPolicy"])
+        return _DELETE_POLICY if is_policy else f"s3:{_VERBS.get(method, 'NotEmulated')}{configured[0]}"
+    if method == "GET" and "versions" in query:
+        return "s3:ListBucketVersions"
+    return _BUCKET_ACTIONS.get(method, _NOT_EMULATED) if query <= _LIST_PARAMETERS else _NOT_EMULATED
+
+
+def _query(environ: dict[str, Any]) -> set[str]:
+    """Returns the names of the query parameters that do not belong to the signature."""
+    return {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
+
+
+def _exists(bucket: str, key: str) -> bool:
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    return bucket in backend.buckets and key in backend.buckets[bucket].keys
