@@ -143,10 +143,15 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
+        # These two actions also set the tags of new keys and certificates, which have no tags before. The second
+        # condition protects what has the tag of another environment.
         allow(
-            ["kms:TagResource"],
-            [f"arn:aws:kms:*:{account}:key/*"],
-            condition={"StringEquals": {"aws:RequestTag/environment": environment}},
+            ["acm:AddTagsToCertificate", "kms:TagResource"],
+            [*_certificates(account), f"arn:aws:kms:*:{account}:key/*"],
+            condition={
+                "StringEquals": {"aws:RequestTag/environment": environment},
+                "StringEqualsIfExists": {"aws:ResourceTag/environment": environment},
+            },
         ),
         allow(
             ["kms:*"],

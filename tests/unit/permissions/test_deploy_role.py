@@ -1,0 +1,103 @@
+"""Tests that the roles of bootstrap may do what a deployment does: each API call is made with a role's credentials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulation.aws.required_permissions import RequiredPermission
+from emulation.providers.aws import handlers
+from emulation.providers.aws.clients import client
+from emulation.providers.handler import Handler, Properties
+from emulation.providers.schema import token_of
+from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.harness import Deployment, Registered
+from tests.support.role_credentials import role_credentials
+from tests.support.service_authorization import is_evaluated
+from tests.support.stacks import ON_GOOGLE, brought_up, stack_config
+
+STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "dev": ("dev", {}),
+    "staging": ("staging", {}),
+    "prod on Google Cloud": ("prod", ON_GOOGLE),
+}
+
+
+def deployed_by_its_role(
+    environment: str, changes: Mapping[str, Any], directory: Path
+) -> tuple[Deployment, set[RequiredPermission]]:
+    """Runs `pulumi up` of an environment with the credentials of its deploy role.
+
+    Returns the deployment, and the permissions that its API calls needed.
+    """
+    bootstrap_up(environments=json.dumps(["dev", "prod", "staging"]))
+    config = stack_config(environment) | {f"artifact-edge:{name}": json.dumps(value) for name, value in changes.items()}
+    needed = set[RequiredPermission]()
+    deployment, _ = brought_up(environment, config, directory, role_credentials(deploy_role(environment), needed))
+    return deployment, needed
+
+
+def deploy_role(environment: str) -> str:
+    return f"artifact-edge-bootstrap-{environment}-deploy"
+
+
+def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
+    """Returns the permissions that AWS's reference does not know in this form: an error of the emulation."""
+    assert needed
+    return {each for each in needed if not is_evaluated(each.action, each.resource)}
+
+
+def on_aws(deployment: Deployment) -> list[tuple[Handler, Registered]]:
+    """Returns the AWS resources of a deployment, each with its handler, in the order of their creation."""
+    known = {token_of(handler.resource): handler for handler in handlers()}
+    return [(known[each.type], each) for each in deployment.resources if each.type in known]
+
+
+def without_protection(inputs: Properties) -> Properties:
+    """Returns the inputs of a resource without deletion protection."""
+    if "deletionProtectionEnabled" not in inputs:
+        return inputs
+    replicas = [{**each, "deletionProtectionEnabled": False} for each in inputs.get("replicas", [])]
+    return {**inputs, "deletionProtectionEnabled": False, **({"replicas": replicas} if replicas else {})}
+
+
+@pytest.mark.usefixtures("aws_cloud")
+@pytest.mark.parametrize(("environment", "changes"), STACKS.values(), ids=STACKS)
+def test_the_deploy_role_may_create_every_resource(
+    environment: str, changes: Mapping[str, Any], tmp_path: Path
+) -> None:
+    deployment, needed = deployed_by_its_role(environment, changes, tmp_path)
+    assert len(on_aws(deployment)) > 40
+    assert mistakes(needed) == set()
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_roles_of_prod_may_read_change_and_delete_every_resource(tmp_path: Path) -> None:
+    deployment, needed = deployed_by_its_role("prod", {}, tmp_path)
+    resources = on_aws(deployment)
+    assert len(resources) > 200
+    with role_credentials("artifact-edge-bootstrap-prod-drift", needed):
+        for handler, each in resources:
+            assert handler.read(each.id, each.outputs) is not None, each.name
+    with role_credentials(deploy_role("prod"), needed):
+        for handler, each in resources:
+            handler.update(each.id, each.outputs, without_protection(each.inputs))
+        for handler, each in reversed(resources):
+            handler.delete(each.id, {**each.outputs, "forceDestroy": True})
+    assert mistakes(needed) == set()
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_missing_permission_of_the_deploy_role_is_reported_by_name(tmp_path: Path) -> None:
+    bootstrap_up(environments=json.dumps(["dev"]))
+    iam, role = client("iam"), deploy_role("dev")
+    document = iam.get_role_policy(RoleName=role, PolicyName="change")["PolicyDocument"]
+    document["Statement"] = [each for each in document["Statement"] if each["Action"] != ["sqs:*"]]
+    iam.put_role_policy(RoleName=role, PolicyName="change", PolicyDocument=json.dumps(document))
+    missing = "sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:123456789012:artifact-edge-dev-"
+    with pytest.raises(Exception, match=f"not authorized to perform: {missing}"):
+        brought_up("dev", stack_config("dev"), tmp_path, role_credentials(role, set()))
