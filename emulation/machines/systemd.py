@@ -42,6 +42,7 @@ _PASSED_OVER = {
         "RuntimeDirectoryMode",
         "RuntimeDirectoryPreserve",
     },
+    "Timer": {"AccuracySec"},
     "Install": {"WantedBy"},
 }
 

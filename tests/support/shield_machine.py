@@ -4,11 +4,13 @@ cloud.
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import ssl
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from botocore.credentials import Credentials
 from emulation import processes
 from emulation.layout import AWS_PORT, DNS_PORT, Sandbox
 from emulation.machines.hypervisor import Hypervisor
-from emulation.machines.machine import Instance
+from emulation.machines.machine import Instance, machine_directory
 from infra.blobs import Bucket
 from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data
@@ -28,6 +30,8 @@ from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
 FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
+# The names of an EC2 machine's local NVMe disks, of which a test's machine has the first, unless the test says more.
+DISKS = tuple(f"nvme-Amazon_EC2_NVMe_Instance_Storage_AWS0000000000000000{number}" for number in (1, 2))
 ORIGIN_KEY = "the-origin-key"
 EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
 
@@ -36,7 +40,7 @@ class Shield:
     """One booted shield machine, the stub of its cloud, and its test clients."""
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
-        authority = Authority("edge and shields")
+        self.authority = authority = Authority("edge and shields")
         certificate = authority.issue("us-east-1-0.shield.test")
         client, client_key = authority.issue("edge")
         (certificates / "client.pem").write_text(client + client_key)
@@ -59,6 +63,7 @@ class Shield:
         self.trust.load_cert_chain(certificates / "client.pem")
         self.edge = httpx.Client(base_url=f"{self.url}/objects/", verify=self.trust, headers=EDGE, timeout=30)
         self.reports: list[str] = []
+        self.disks = list(DISKS[:1])
         self._hypervisor = Hypervisor(sandbox, [self], self.reports.append)
 
     def running(self) -> list[Instance]:
@@ -69,7 +74,8 @@ class Shield:
             certificate_parameter="/artifact-edge/test/shield-certificate",
         )
         role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
-        return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
+        user_data = render_user_data(settings, "us-east-1", "aws", role)
+        return [Instance("i-0001", self.address, user_data, tuple(self.disks))]
 
     def up(self, *, after: int | None = None) -> None:
         """Runs the hypervisor until the shield machine's health check passes. Fails after 120 s.
@@ -83,6 +89,32 @@ class Shield:
                 return
             time.sleep(0.2)
         pytest.fail(f"the shield did not come up: {self.reports}")
+
+    def crash(self) -> None:
+        """Kills Traffic Server, and runs the hypervisor until it answers again, healthy or not. Fails after 120 s."""
+        before = self.pid
+        assert before is not None
+        os.killpg(before, signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        while self.pid in (None, before) or self.health_status() is None:
+            if time.monotonic() > deadline:
+                pytest.fail(f"the shield did not come up again: {self.reports}")
+            self._hypervisor.reconcile()
+            time.sleep(0.2)
+
+    def tend_until(self, healthy: bool) -> None:
+        """Runs the machine's services and timers until its health is as given. Fails after 120 s."""
+        deadline = time.monotonic() + 120
+        while (self.health_status() == 200) is not healthy:
+            if time.monotonic() > deadline:
+                pytest.fail(f"/healthz answers {self.health_status()}: {self.reports}")
+            self._hypervisor.reconcile()
+            time.sleep(0.2)
+
+    @property
+    def root(self) -> Path:
+        """The directory that is the root of the machine's file system."""
+        return machine_directory(self.sandbox, "i-0001") / "root"
 
     def health_status(self) -> int | None:
         try:
@@ -100,14 +132,15 @@ class Shield:
 
 
 @contextmanager
-def booted_shield() -> Generator[Shield]:
-    """Yields a running shield machine, and stops the machine after the test."""
+def booted_shield(disks: Sequence[str] = DISKS[:1]) -> Generator[Shield]:
+    """Yields a running shield machine with the given local disks, and stops the machine after the test."""
     # Traffic Server drops root permissions, and could then not enter pytest's temporary directory.
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
         # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
         machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
+        machine.disks = list(disks)
         machine.cloud.start()
         try:
             machine.up()

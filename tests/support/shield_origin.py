@@ -78,6 +78,7 @@ class Cloud:
     failing: dict[str, int] = field(default_factory=dict[str, int])
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
     first_byte_seconds: float = 0.0
+    metadata_fails: bool = False
     answer: Callable[[str, str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]] | None = None
 
     def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE, **more: str) -> None:
@@ -154,6 +155,8 @@ class _Requests(BaseHTTPRequestHandler):
         """Emulates the EC2 instance metadata service: a path that ends in `/` returns the IAM role's name, and any
         other path the role's credentials.
         """
+        if self._cloud.metadata_fails:
+            return self._answer(503, b"", {})
         assert self.headers["X-aws-ec2-metadata-token"] == "token"
         credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
         document = {
@@ -164,7 +167,7 @@ class _Requests(BaseHTTPRequestHandler):
             "LastUpdated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         }
-        self._answer(200, b"shield" if self.path.endswith("/") else json.dumps(document).encode(), {})
+        return self._answer(200, b"shield" if self.path.endswith("/") else json.dumps(document).encode(), {})
 
     def do_GET(self) -> None:
         if self.path.startswith(INSTANCES_PATH):

@@ -156,6 +156,11 @@ def test_user_data_names_secrets_and_contains_none() -> None:
     assert not any(path.startswith("/run") for path in files())
 
 
+def test_the_rule_for_local_disks_is_read_after_the_rule_that_names_googles_disks() -> None:
+    (rule,) = [path.rpartition("/")[2] for path in files() if path.startswith("/etc/udev/rules.d/")]
+    assert rule > "65-gce-disk-naming.rules"
+
+
 def test_programs_are_executable_and_configuration_is_not() -> None:
     for path, file in files().items():
         assert file.permissions == (0o755 if path.startswith("/usr/local/sbin/") else 0o644), path
