@@ -1,0 +1,34 @@
+"""Tests the contract of object stores on the emulated S3 and the emulated Cloud Storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulation.gcp import in_process
+from registry.origin import ObjectStore
+from registry.origin.gcs import CloudStorage, client
+from registry.origin.s3 import S3
+from tests.support.object_store_contract import ObjectStoreContract
+from tests.support.purge_endpoint import serving
+from tests.support.s3_bucket import versioned_bucket
+from tests.support.served_clouds import OnCloudStorage
+
+
+@pytest.fixture(params=["s3", "gcs"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    if request.param == "s3":
+        request.getfixturevalue("aws_cloud")
+        yield S3(versioned_bucket("store"), "store")
+        return
+    with serving(in_process.application(tmp_path)) as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        monkeypatch.setenv("NO_GCE_CHECK", "true")  # else the client looks for a metadata server, for 3 s
+        OnCloudStorage(url)
+        yield CloudStorage(client(), "origin-us-east-1", None)
+
+
+class TestObjectStore(ObjectStoreContract):
+    pass
