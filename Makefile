@@ -38,7 +38,7 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell)"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/second_opinions
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
@@ -58,6 +58,11 @@ test-miniflare: setup  ## run the edge worker in Miniflare, Cloudflare's own sim
 	npm run build --prefix workers/edge
 	npm ci --no-audit --no-fund --prefix workers/edge/miniflare
 	npm test --prefix workers/edge/miniflare
+
+test-second-opinions: setup  ## run the contract tests of metadata and objects on dynalite and versitygw (5 min; needs Go)
+	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/second_opinions
+	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	$(PYTHON) -m pytest tests/second_opinions
 
 clients-page: setup  ## write docs/clients.md from the results of the same tests
 	$(PYTHON) -m tests.clients.programs

@@ -2,7 +2,8 @@
 
 moto copies the whole table for each transaction and never frees the copy. A failed transaction restores the copy and
 overwrites concurrent writes, and readers see half of a transaction. When an update creates an item, the stream reports
-the item twice, first without its attributes. A query sorts all items of the table.
+the item twice, first without its attributes. A query sorts all items of the table, and may start at a key that its
+condition excludes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import copy
 import inspect
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
@@ -62,6 +64,7 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
     """Replaces `DynamoDBBackend.query`: searches only the items of the requested partition, because moto sorts all
     items of the table."""
     asked = _QUERY.bind(backend, *arguments, **more).arguments
+    _check_start(backend, asked)
     with _LOCK:
         if asked.get("index_name") or not asked["hash_key_dict"]:
             return _ORIGINAL["query"](backend, *arguments, **more)
@@ -72,6 +75,17 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
         found = _ORIGINAL["query"](_with_tables(backend, [copied]), *arguments, **more)
         _clear_tracking()
         return found
+
+
+def _check_start(backend: DynamoDBBackend, asked: Mapping[str, Any]) -> None:
+    """Raises the error of DynamoDB for a query that starts at a key which its own condition excludes. moto 5.2 accepts
+    such a key."""
+    start = asked["exclusive_start_key"]
+    if start and asked["range_comparison"] == "BEGINS_WITH":
+        name: Any = backend.get_table(asked["table_name"]).range_key_attr
+        (prefix,) = asked["range_value_dicts"]
+        if not start[name]["S"].startswith(prefix["S"]):
+            raise MockValidationException("The provided starting key does not match the range key predicate")
 
 
 def _change_item(kind: str) -> Callable[..., Any]:

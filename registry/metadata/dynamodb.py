@@ -61,6 +61,12 @@ class DynamoDbRepository:
 
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix and after and not after.startswith(prefix):
+            # DynamoDB refuses a query that starts at a key outside of its condition. Names are in the order of their
+            # bytes.
+            if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
+                return
+            after = ""
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": {"S": prefix}}
         start: dict[str, Any] = {"ExclusiveStartKey": _key(partition, after)} if after else {}

@@ -97,7 +97,10 @@ class ObjectStoreContract:
         head = store.find(f"copy/{key}")
         assert head is not None
         assert (store.read(f"copy/{key}"), head.metadata) == (b"content", {"sha256": "abc"})
+
+    def test_a_missing_object_is_not_copied(self, store: ObjectStore) -> None:
         assert not store.copy("missing", "elsewhere")
+        assert store.find("elsewhere") is None
 
 
 def _at_once(calls: Iterable[Callable[[], bool]]) -> list[bool]:

@@ -1,0 +1,85 @@
+"""Starts implementations of cloud APIs that others wrote: dynalite for DynamoDB, and versitygw for S3."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.support.waiting import eventually
+
+_HERE = Path(__file__).parent
+_KEY = "second-opinion"
+
+
+@contextmanager
+def dynalite() -> Generator[Mapping[str, str]]:
+    """Runs dynalite, and yields the environment variables that point boto3 at it."""
+    program = _HERE / "node_modules" / ".bin" / "dynalite"
+    if not program.exists():
+        pytest.skip("dynalite is not installed; run `make test-second-opinions`")
+    port = _free_port()
+    with _running([str(program), "--port", str(port), "--createTableMs", "0"], port):
+        yield _environment(port)
+
+
+@contextmanager
+def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
+    """Runs versitygw, which stores objects in a directory, and yields the environment variables that point boto3 at
+    it.
+    """
+    program = shutil.which("versitygw", path=str(_HERE / "bin"))
+    if program is None:
+        pytest.skip("versitygw is not installed; run `make test-second-opinions`")
+    objects, versions = directory / "objects", directory / "versions"
+    objects.mkdir()
+    versions.mkdir()
+    port = _free_port()
+    keys = ["--access", _KEY, "--secret", _KEY, "--port", f"127.0.0.1:{port}"]
+    with _running([program, *keys, "posix", "--versioning-dir", str(versions), str(objects)], port):
+        yield _environment(port)
+
+
+def expect_differences(request: pytest.FixtureRequest, reasons: Mapping[str, str]) -> None:
+    """Expects the current test to fail if `reasons` has its name. A test that passes in spite of that fails."""
+    reason = reasons.get(cast(pytest.Function, request.node).originalname)
+    if reason is not None:
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _environment(port: int) -> Mapping[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": _KEY,
+        "AWS_SECRET_ACCESS_KEY": _KEY,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int) -> Generator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert eventually(lambda: _answers(port)), f"{command[0]} does not answer"
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
