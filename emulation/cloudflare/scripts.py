@@ -31,13 +31,16 @@ MODULE_KINDS = {
 }
 SOURCE_MAP = "application/source-map"
 
-# For each type of a worker's binding, the field that it requires besides `name` and `type`.
+# For each type of a worker's binding, the fields that it requires besides `name` and `type`.
 BINDINGS = {
-    "kv_namespace": "namespace_id",
-    "plain_text": "text",
-    "secret_text": "text",
-    "mtls_certificate": "certificate_id",
+    "kv_namespace": ("namespace_id",),
+    "plain_text": ("text",),
+    "secret_text": ("text",),
+    "mtls_certificate": ("certificate_id",),
+    "ratelimit": ("namespace_id", "simple"),
 }
+# The periods of a rate limiting binding in seconds (Workers, "Rate Limiting", "Configuration").
+_RATE_PERIODS = (10, 60)
 SCRIPT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}", re.ASCII)
 BINDING_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
 OPTIONS = (
@@ -205,14 +208,27 @@ def _binding(store: StateStore, account: str, binding: Mapping[str, Any]) -> Jso
     if not BINDING_NAME.fullmatch(name):
         raise ApiError(400, 10021, f"binding name {name!r} is not a JavaScript identifier")
     given = {key: value for key, value in binding.items() if value is not None}
-    take(given, required=["name", "type"], optional=[BINDINGS[kind]])
-    if BINDINGS[kind] not in given:
-        raise ApiError(400, 10021, f"binding {name} of type {kind} has no {BINDINGS[kind]}")
+    take(given, required=["name", "type"], optional=BINDINGS[kind])
+    if missing := [field for field in BINDINGS[kind] if field not in given]:
+        raise ApiError(400, 10021, f"binding {name} of type {kind} has no {' and no '.join(missing)}")
+    if kind == "ratelimit":
+        _check_rate(name, given)
     if kind == "kv_namespace" and store.get("namespace", account, given["namespace_id"]) is None:
         raise ApiError(400, 10041, f"KV namespace {given['namespace_id']!r} of binding {name} does not exist")
     if kind == "mtls_certificate" and store.get("certificate", account, given["certificate_id"]) is None:
         raise ApiError(400, 10021, f"mTLS certificate {given['certificate_id']!r} of binding {name} does not exist")
     return given
+
+
+def _check_rate(name: str, binding: Json) -> None:
+    """Checks a rate limiting binding (Workers, "Rate Limiting", "Configuration")."""
+    number, simple = binding["namespace_id"], take(binding["simple"], required=["limit", "period"])
+    if not isinstance(number, str) or not re.fullmatch(r"[1-9][0-9]*", number):
+        raise ApiError(400, 10021, f"namespace_id {number!r} of binding {name} is not the text of a positive integer")
+    if simple["period"] not in _RATE_PERIODS:
+        raise ApiError(400, 10021, f"period {simple['period']} of binding {name} is not 10 or 60")
+    if simple["limit"] != int(simple["limit"]) or simple["limit"] < 1:
+        raise ApiError(400, 10021, f"limit {simple['limit']} of binding {name} is not a positive integer")
 
 
 def _without_secret(binding: Json) -> Json:

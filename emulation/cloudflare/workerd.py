@@ -72,6 +72,7 @@ def configuration(
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
         PurePosixPath("rules.js"): (TEMPLATES / "rules.js").read_bytes(),
+        PurePosixPath("rate_limit.js"): (TEMPLATES / "rate_limit.js").read_bytes(),
         PurePosixPath("origin.js"): (TEMPLATES / "origin.js").read_bytes(),
         PurePosixPath("shields.js"): (TEMPLATES / "shields.js").read_bytes(),
         PurePosixPath("zones.json"): _json(deployment.zones),
@@ -108,7 +109,8 @@ def check(script: Script, kv: KvService) -> None:
     with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
         directory = Path(name)
         files = _script_files(PurePosixPath(), script)
-        files[PurePosixPath("origin.js")] = (TEMPLATES / "origin.js").read_bytes()
+        for template in ("origin.js", "rate_limit.js"):
+            files[PurePosixPath(template)] = (TEMPLATES / template).read_bytes()
         entrypoints = _lines(_entrypoint_lines(script, "script"))
         socket = str(directory / "socket")
         files |= _with_services("check.capnp", [], [script], kv, SOCKET=socket, ORIGIN_BINDINGS=entrypoints)
@@ -173,6 +175,10 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
     name = binding["name"]
     if binding["type"] == "kv_namespace":
         return f'(name = "{name}", kvNamespace = "kv:{binding["namespace_id"]}"),'
+    if binding["type"] == "ratelimit":
+        simple = json.dumps(json.dumps(binding["simple"]))
+        inner = f'[(name = "simple", json = {simple})]'
+        return f'(name = "{name}", wrapped = (moduleName = "emulation:rate-limit", innerBindings = {inner})),'
     if binding["type"] == "mtls_certificate":
         return f'(name = "{name}", service = "shields"),'
     return f'(name = "{name}", text = embed "binding-{name}"),'

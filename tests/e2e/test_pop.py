@@ -100,6 +100,9 @@ export default {
     if (url.pathname === "/purge") {
       return Response.json(await ctx.exports.Objects.purge(url.searchParams.getAll("tag")));
     }
+    if (url.pathname === "/limit") {
+      return Response.json(await env.LIMIT.limit({ key: url.searchParams.get("key") }));
+    }
     if (url.pathname === "/version") return new Response(env.VERSION);
     if (url.pathname.startsWith("/uncached/")) return fromShield(url, env);
     const passed = ["Range", "Authorization"].filter((name) => request.headers.has(name));
@@ -137,10 +140,16 @@ class Network:
     certificate: str
 
     def deploy(self, version: str, source: str = SCRIPT, *, shared: bool = True) -> None:
-        bindings: list[dict[str, str]] = [
+        bindings: list[dict[str, Any]] = [
             {"name": "ENTITLEMENTS", "type": "kv_namespace", "namespace_id": self.namespace},
             {"name": "SHIELD", "type": "mtls_certificate", "certificate_id": self.certificate},
             {"name": "VERSION", "type": "plain_text", "text": version},
+            {
+                "name": "LIMIT",
+                "type": "ratelimit",
+                "namespace_id": "1001",
+                "simple": {"limit": 2, "period": 60},
+            },
             {"name": "ORIGIN_KEY", "type": "secret_text", "text": SECRET},
         ]
         metadata: Any = {
@@ -297,6 +306,14 @@ def test_the_rules_of_the_zone_decide_before_the_script_runs(network: Network) -
         for each in list(rulesets.list(zone_id=network.zone)):
             rulesets.delete(each.id, zone_id=network.zone)
     assert network.get("/%2E%2e/version").status_code == 200
+
+
+def test_a_rate_limiting_binding_counts_each_key_in_each_pop(network: Network) -> None:
+    def allowed(key: str, *, pop: int = 0) -> bool:
+        return network.get(f"/limit?key={key}", pop=pop).json()["success"]
+
+    assert [allowed("a") for _ in range(3)] == [True, True, False]
+    assert (allowed("b"), allowed("a", pop=1)) == (True, True)
 
 
 def _get_from(network: Network, address: str, path: str) -> int:

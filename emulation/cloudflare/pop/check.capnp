@@ -14,6 +14,8 @@ const config :Workerd.Config = (
     @SERVICES@
   ],
   sockets = [(name = "nobody", address = "unix:@SOCKET@", http = (), service = "script")],
+  # The code of rate limiting bindings (script.capnp).
+  extensions = [(modules = [(name = "emulation:rate-limit", internal = true, esModule = embed "rate_limit.js")])],
 );
 
 # This worker binds all cached entrypoints that the script's settings name. workerd fails to start if the script lacks

@@ -38,6 +38,8 @@ const config :Workerd.Config = (
       ),
     ),
   )],
+  # The code of rate limiting bindings (script.capnp).
+  extensions = [(modules = [(name = "emulation:rate-limit", internal = true, esModule = embed "rate_limit.js")])],
 );
 
 const front :Workerd.Worker = (

@@ -52,6 +52,8 @@ export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 /** The lines that the edge worker has logged. */
 export const logged: string[] = [];
+/** The limits of the worker's bindings. A test file that needs lower ones sets them before its first test. */
+export const limits = { token: 1_000_000, failures: 1_000_000 };
 const servers: Server[] = [];
 let workerd: ChildProcess;
 export let edge: string;
@@ -94,6 +96,8 @@ const config :Workerd.Config = (
         (name = "emulation:purges", service = "purges"),
         (name = "ENTITLEMENTS", kvNamespace = "store"),
         (name = "SHIELD", service = "below"),
+        ${rateLimit("TOKEN_REQUESTS", limits.token, 10)},
+        ${rateLimit("FAILED_TOKENS", limits.failures, 60)},
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
         (name = "HOSTNAME", text = "packages.test"),
         (name = "ORIGIN_KEY", text = "origin-key"),
@@ -116,7 +120,13 @@ const config :Workerd.Config = (
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
   sockets = [
     (name = "http", address = "127.0.0.1:0", http = (), service = "edge"),
-    (name = "origin", address = "127.0.0.1:0", http = (), service = "origin")]);`;
+    (name = "origin", address = "127.0.0.1:0", http = (), service = "origin")],
+  extensions = [(modules = [(name = "emulation:rate-limit", internal = true, esModule = embed "rate_limit.js")])]);`;
+}
+
+function rateLimit(name: string, limit: number, period: number): string {
+  const simple = JSON.stringify(JSON.stringify({ limit, period }));
+  return `(name = "${name}", wrapped = (moduleName = "emulation:rate-limit", innerBindings = [(name = "simple", json = ${simple})]))`;
 }
 
 const CACHED = ["Objects", "Feeds"];
@@ -185,7 +195,7 @@ before(async () => {
   scratch = mkdtempSync(join(tmpdir(), "edge-"));
   writeFileSync(join(scratch, "index.js"), readFileSync("dist/index.js"));
   const pop = "../../emulation/cloudflare/pop";
-  writeFileSync(join(scratch, "origin.js"), readFileSync(join(pop, "origin.js")));
+  for (const file of ["origin.js", "rate_limit.js"]) writeFileSync(join(scratch, file), readFileSync(join(pop, file)));
   writeFileSync(join(scratch, "entrypoints.js"), entrypoints(readFileSync(join(pop, "entrypoints.js"), "utf8")));
   writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet, l1, cache));
   workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {

@@ -56,6 +56,16 @@ def deploy(api: Cloudflare, bindings: list[dict[str, Any]], **metadata: Any) -> 
     )
 
 
+def rate_limit(namespace_id: Any = "1", **simple: Any) -> dict[str, Any]:
+    """Returns a rate limiting binding. `simple` replaces its valid settings."""
+    return {
+        "name": "R",
+        "type": "ratelimit",
+        "namespace_id": namespace_id,
+        "simple": {"limit": 5, "period": 10, **simple},
+    }
+
+
 def code(error: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> int | None:
     return error.value.errors[0].code
 
@@ -268,6 +278,13 @@ def test_a_changed_script_has_another_etag(api: Cloudflare) -> None:
         ({"name": "SHIELD", "type": "mtls_certificate", "certificate_id": "none"}, "mTLS certificate 'none'"),
         ({"name": "not a name", "type": "plain_text", "text": "x"}, "'not a name'"),
         ({"name": "TEXT", "type": "plain_text"}, "TEXT of type plain_text has no text"),
+        ({"name": "R", "type": "ratelimit", "namespace_id": "1"}, "R of type ratelimit has no simple"),
+        (rate_limit(namespace_id=1), "namespace_id 1 of binding R is not the text of a positive integer"),
+        (rate_limit(namespace_id="0"), "namespace_id '0' of binding R is not the text of a positive integer"),
+        (rate_limit(period=30), "period 30 of binding R is not 10 or 60"),
+        (rate_limit(limit=0), "limit 0 of binding R is not a positive integer"),
+        (rate_limit(limit=1.5), "limit 1.5 of binding R is not a positive integer"),
+        (rate_limit(mitigation_timeout=60), "with mitigation_timeout"),
     ],
 )
 def test_an_invalid_binding_is_refused(api: Cloudflare, binding: dict[str, Any], words: str) -> None:
