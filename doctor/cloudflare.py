@@ -9,6 +9,7 @@ from typing import Any, cast
 from cloudflare import Cloudflare, CloudflareError
 
 from doctor.finding import Finding
+from infra.waf.cloudflare import PHASES, ruleset_name
 from stacks.config import Stack
 
 
@@ -60,6 +61,23 @@ def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
         ("Zone: SSL and Certificates", lambda: api.custom_hostnames.list(zone_id=zone.id)),
     ):
         yield _readable(permission, read)
+    yield from _rules(stack, api, zone.id)
+
+
+def _rules(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
+    """Yields a finding about rules of the zone in the phases of the stack's WAF. A phase of a zone has one ruleset."""
+    subject = f"rules of {stack.config.edge.zone}"
+    try:
+        found = [each for each in api.rulesets.list(zone_id=zone) if each.kind == "zone" and each.phase in PHASES]
+    except CloudflareError as error:
+        yield Finding(subject, _short(error), "give the token the permission `Zone: Zone WAF`")
+        return
+    others = sorted(each.phase for each in found if each.name != ruleset_name(stack.prefix))
+    if others:
+        fix = "remove these rules in the dashboard; the stack's WAF has all rules of the zone"
+        yield Finding(subject, f"exist in {', '.join(others)}, and a phase has one ruleset", fix)
+    else:
+        yield Finding(subject, "are those of the stack, or none")
 
 
 def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:

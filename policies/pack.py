@@ -38,6 +38,7 @@ from policies.rules import (
     shields,
     storage,
     trusts,
+    waf,
     watch,
     worker,
 )
@@ -45,6 +46,7 @@ from policies.rules import (
 _RULES: list[Policy] = [
     *dns.POLICIES,
     *edge.POLICIES,
+    *waf.POLICIES,
     *hostnames.POLICIES,
     *worker.POLICIES,
     *certificates.POLICIES,

@@ -27,8 +27,10 @@ from infra.observability.cloud_monitoring import CloudMonitoringObservability
 from infra.observability.cloudwatch import CloudWatchObservability
 from infra.publishing.alarms import alarms as publishing_alarms
 from infra.shield import Node, host
+from infra.waf.cloudflare import Waf
 from stacks.config import Stack
 from stacks.config.sections import Prediction
+from stacks.config.waf import waf_args
 from stacks.identities import create_identities
 from stacks.outputs import export_outputs
 from stacks.pops import create_pop_addresses, create_pops
@@ -60,6 +62,7 @@ def compose(stack: Stack) -> None:
     # The edge: the worker that answers clients, and the DNS names that resolve to it.
     metadata_api = create_metadata_api(stack, metadata.changes)
     edge = create_edge(stack, bundle, nodes, metadata_api.binding)
+    Waf("waf", stack.prefix, edge.zone_id, waf_args(stack.config.waf))
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
@@ -97,7 +100,7 @@ def tag_and_protect(stack: Stack) -> None:
 
 def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: MetadataApiBinding) -> Edge:
     """Creates the edge worker, its route and its key-value store of tokens."""
-    domain = stack.config.domain
+    domain, limits = stack.config.domain, waf_args(stack.config.waf)
     args = EdgeArgs(
         prefix=stack.prefix,
         account_id=stack.config.edge.account_id,
@@ -111,6 +114,8 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         reserved_python_names=stack.config.edge.reserved_python_names,
         log_sampling=stack.config.edge.log_sampling,
         prediction=prediction_limits(stack.config.edge.prediction),
+        by_token=limits.by_token,
+        failed_tokens=limits.failed_tokens,
     )
     return Edge("edge", args)
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stacks.config import NAMESPACE, StackConfig
-from stacks.config.values import Email, GcpRegion, Member, NamePattern, StoreRegion
+from stacks.config.values import Asn, Country, Email, GcpRegion, Member, NamePattern, Network, StoreRegion
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
@@ -47,6 +47,9 @@ _LISTED: Mapping[Any, str] = {
     Email: "mail addresses",
     Member: "IAM members",
     NamePattern: "patterns of names",
+    Network: "networks",
+    Asn: "numbers",
+    Country: "countries",
 }
 
 

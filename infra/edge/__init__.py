@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import pulumi
 
 from contract.regions import REGIONS
+from infra.waf import Bound
 
 # The compatibility date of the edge worker, on Cloudflare and on PoPs of our own.
 COMPATIBILITY_DATE = "2026-11-01"
@@ -92,7 +93,8 @@ class EdgeArgs:
     token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
     project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
     `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept. Without `prediction`, the worker
-    fetches only what clients request.
+    fetches only what clients request. The worker limits the requests of a token by `by_token`, and tokens of an address
+    that are not valid by `failed_tokens`.
     """
 
     prefix: str
@@ -107,6 +109,8 @@ class EdgeArgs:
     reserved_python_names: Sequence[str] = ()
     log_sampling: float = 0.01
     prediction: PredictionArgs | None = None
+    by_token: Bound | None = None
+    failed_tokens: Bound | None = None
 
 
 @dataclass(frozen=True)

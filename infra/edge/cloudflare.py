@@ -16,6 +16,7 @@ import pulumi_cloudflare as cloudflare
 
 from infra.edge import COMPATIBILITY_DATE, EdgeArgs, ValidationRecord, shields_binding
 from infra.edge.activation import wait_until_active
+from infra.waf import Bound
 
 _MODULE = "worker.js"
 # Settings of the Cloudflare zone, by setting id. Without the TLS mode `strict` the edge accepts any server that answers
@@ -208,6 +209,7 @@ def _bindings(
     )
     return [
         bound(name="ENTITLEMENTS", type="kv_namespace", namespace_id=namespace_id),
+        *_limit(args.prefix, "FAILED_TOKENS", args.failed_tokens),
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
@@ -216,6 +218,20 @@ def _bindings(
         *reserved,
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
         bound(name="SHIELDS", type="plain_text", text=shields_binding(args.shields)),
+        *_limit(args.prefix, "TOKEN_REQUESTS", args.by_token),
         bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),
         bound(name="VERSION", type="plain_text", text=version),
+    ]
+
+
+def _limit(prefix: str, name: str, limit: Bound | None) -> list[cloudflare.WorkersScriptBindingArgs]:
+    """Returns the rate limiting binding of the worker for a limit. Bindings of an account with the same namespace id
+    share their counters, so the id is made from the stack's prefix and the name.
+    """
+    if limit is None:
+        return []
+    number = int(hashlib.sha256(f"{prefix}/{name}".encode()).hexdigest()[:7], 16) + 1
+    simple = cloudflare.WorkersScriptBindingSimpleArgs(limit=limit.requests, period=limit.seconds)
+    return [
+        cloudflare.WorkersScriptBindingArgs(name=name, type="ratelimit", namespace_id=str(number), simple=simple),
     ]

@@ -125,7 +125,7 @@ def zone_tls_strict(hostname: PolicyResource, stack: StackValidationArgs) -> Ite
     oldest = part(part(hostname.props, "ssl"), "settings").get("minTlsVersion")
     if oldest not in _TLS["min_tls_version"]:
         yield f"minTlsVersion of the hostname's certificate is {oldest or 'not set'}"
-    found = _in_zone_of(hostname, "cloudflare:index/zoneSetting:ZoneSetting", stack)
+    found = in_zone_of(hostname, "cloudflare:index/zoneSetting:ZoneSetting", stack)
     values = {str(each.props.get("settingId")): str(each.props.get("value")) for each in found}
     for name, accepted in _TLS.items():
         if values.get(name) not in accepted:
@@ -215,7 +215,7 @@ def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:
     return (str(each.props.get("origin")) for each in all_of(stack, {_FALLBACK_ORIGIN}))
 
 
-def _in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
+def in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
     """Returns the resources of one type in the Cloudflare zone that a custom hostname belongs to."""
     return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 

@@ -82,6 +82,7 @@ REVIEWED = frozenset(
         "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin",
         "cloudflare:index/dnsRecord:DnsRecord",
         "cloudflare:index/mtlsCertificate:MtlsCertificate",
+        "cloudflare:index/ruleset:Ruleset",
         "cloudflare:index/workersKvNamespace:WorkersKvNamespace",
         "cloudflare:index/workersRoute:WorkersRoute",
         "cloudflare:index/workersScript:WorkersScript",

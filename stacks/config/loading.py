@@ -20,6 +20,7 @@ from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.name_lengths import problems_of_names
 from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, PROJECT_ID, known_region, listed
+from stacks.config.waf import problems_of_waf
 
 
 class ConfigError(pulumi.RunError):
@@ -159,6 +160,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
     yield from _problems_of_zone(config)
     yield from problems_of_buckets(environment, config)
     yield from problems_of_names(environment, config)
+    yield from (f"{NAMESPACE}:{problem}" for problem in problems_of_waf(config.waf))
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from contract.regions import Cloud
 from infra.metadata.spanner import MULTI_REGIONS
 from stacks.config.machine_types import NVME_OF_EC2, ec2_types, gce_types, pattern
+from stacks.config.section import Section
 from stacks.config.values import (
     ANY_REGION,
     AWS_REGION,
@@ -30,16 +31,13 @@ from stacks.config.values import (
     one_bucket,
     wrong,
 )
+from stacks.config.waf import Waf
 
 # The common name of a certificate has at most 64 characters (RFC 5280, appendix A.1). Certificates are issued for
 # `packages.<domain>` and `*.shield.<domain>`.
 _LONGEST_DOMAIN = 55
 # A domain name has at most 253 characters (RFC 1035, 2.3.4). The zone has a record for `artifact-edge-<stack name>`.
 _LONGEST_ZONE = 218
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _check_ec2_type(name: str) -> None:
@@ -61,14 +59,14 @@ def _domain_name(text: str, longest: int) -> str:
     return text
 
 
-class Tags(_Section):
+class Tags(Section):
     """The team that is responsible for the stack's resources, and the cost center that pays for them."""
 
     owner: TagValue = Field(description="team or address that is responsible for the stack; becomes tag `owner`")
     cost_center: TagValue = Field(description="cost center that pays; becomes tag `cost-center`")
 
 
-class Blobs(_Section):
+class Blobs(Section):
     """The buckets that hold all published objects."""
 
     store: Literal["s3", "gcs"] = Field(
@@ -114,7 +112,7 @@ class Blobs(_Section):
         return regions
 
 
-class Scaling(_Section):
+class Scaling(Section):
     """Limits between which auto scaling changes the capacity of a provisioned DynamoDB table."""
 
     reads_from: int = Field(default=10, ge=1, le=40_000, description="fewest read units a second (one unit: 4 KB)")
@@ -136,7 +134,7 @@ class Scaling(_Section):
         return self
 
 
-class Metadata(_Section):
+class Metadata(Section):
     """The database of packages, versions, tags, tokens and grants."""
 
     store: Literal["dynamodb", "spanner"] = Field(description="DynamoDB (global table) or Spanner")
@@ -184,7 +182,7 @@ class Metadata(_Section):
         return units
 
 
-class Shield(_Section):
+class Shield(Section):
     """The cache machines of one region."""
 
     cloud: Cloud = Field(description="cloud of the machines")
@@ -214,7 +212,7 @@ class Shield(_Section):
         return name
 
 
-class Pop(_Section):
+class Pop(Section):
     """The machines of one PoP of our own, beside Cloudflare."""
 
     region: str = Field(
@@ -239,7 +237,7 @@ class Pop(_Section):
         return name
 
 
-class Prediction(_Section):
+class Prediction(Section):
     """Prefetches of what clients are expected to request next. Prediction is on where this setting is present."""
 
     requests: int = Field(
@@ -260,7 +258,7 @@ class Prediction(_Section):
     )
 
 
-class Edge(_Section):
+class Edge(Section):
     """The edge worker: the Cloudflare account that it runs in, the zone that serves clients, and what it answers."""
 
     account_id: str = Field(
@@ -308,7 +306,7 @@ class Edge(_Section):
         return text
 
 
-class Alerts(_Section):
+class Alerts(Section):
     """The recipients of alarms."""
 
     email: list[Email] = Field(
@@ -322,7 +320,7 @@ class Alerts(_Section):
         return email
 
 
-class StackConfig(_Section):
+class StackConfig(Section):
     """All settings of a stack in the config namespace `artifact-edge`."""
 
     name: Name = Field(
@@ -346,6 +344,7 @@ class StackConfig(_Section):
     pops: list[Pop] = Field(
         default_factory=list[Pop], description="PoPs on machines of our own, one entry per region; empty for none"
     )
+    waf: Waf = Waf()
     alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones are protected from deletion")
     allow_single_region: bool = Field(False, description="whether objects or metadata may be in one region only")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 import botocore.session
@@ -22,6 +23,8 @@ _TOP_LEVEL = r"(?:xn--[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?|[a-z]{2,63})"
 _MAIL_ADDRESS = re.compile(rf"(?=.{{6,254}}$)[^@\s]+@[^@\s]+\.{_TOP_LEVEL}")
 # AWS accepts letters of any script in values of tags ("Tag your Amazon EC2 resources", "Tag restrictions").
 _TAG_VALUE = re.compile(r"[\w +\-=.:/@]{1,256}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_LAST_ASN = 2**32 - 1  # RFC 6793
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
 # Accepted IAM members of Google Cloud ("IAM principal identifiers"). `allUsers` and whole domains are left out, because
@@ -141,6 +144,31 @@ Member = Annotated[
     str,
     _matching(_MEMBER, "is not an IAM member of Google Cloud; write it like group:registry@example.com"),
     _in_editors(f"({_MEMBER.pattern})"),
+]
+
+
+def _network(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise wrong(f"{text!r} is no network; write it like 192.0.2.0/24, with no bits set after the prefix") from None
+    if not network.prefixlen:
+        raise wrong(f"{text!r} is every address; name the networks that you mean")
+    return str(network)
+
+
+def _asn(number: int) -> int:
+    if not 1 <= number <= _LAST_ASN:
+        raise wrong(f"{number} is no number of an autonomous system; it is 1 to {_LAST_ASN}")
+    return number
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Asn = Annotated[int, AfterValidator(_asn)]
+Country = Annotated[
+    str,
+    _matching(_COUNTRY, "is no country; write its two letters of ISO 3166-1, like SE"),
+    _in_editors(_COUNTRY.pattern),
 ]
 
 

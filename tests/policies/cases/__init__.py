@@ -25,6 +25,7 @@ from tests.policies.cases import (
     running,
     shields,
     storage,
+    waf,
     watch,
     worker,
 )
@@ -32,6 +33,7 @@ from tests.policies.cases import (
 CASES = [
     *dns.CASES,
     *edge.CASES,
+    *waf.CASES,
     *certificates.CASES,
     *network.CASES,
     *shields.CASES,

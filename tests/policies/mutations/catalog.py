@@ -27,12 +27,14 @@ from tests.policies.mutations import (
     running,
     shields,
     storage,
+    waf,
     watch,
 )
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *dns.MUTATIONS,
     *edge.MUTATIONS,
+    *waf.MUTATIONS,
     *certificates.MUTATIONS,
     *network.MUTATIONS,
     *shields.MUTATIONS,

@@ -156,7 +156,6 @@ def unreviewed() -> list[Violation]:
         added("a user", "aws:iam/user:User", name="x"),
         added("a spot machine", "aws:ec2/spotInstanceRequest:SpotInstanceRequest", instanceType="i4i.large"),
         added("a group of machines", "aws:autoscaling/group:Group", minSize=0, maxSize=0),
-        added("a rule that caches everything", "cloudflare:index/ruleset:Ruleset", phase="http_request_cache_settings"),
         added("a page rule", "cloudflare:index/pageRule:PageRule", target="*"),
         added("a type of another provider", "azure-native:storage:StorageAccount", accountName="x"),
         added("a command on the deploying machine", "command:local:Command", create="true"),

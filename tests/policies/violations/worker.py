@@ -37,6 +37,13 @@ def rebind(name: str, **changed: Any) -> Change:
 
 VIOLATIONS = [
     Violation(
+        "zone: a rule that caches everything",
+        "cloudflare-rulesets-of-waf-only",
+        "it has rules in http_request_cache_settings",
+        "cloudflare:index/ruleset:Ruleset",
+        add_resource("cloudflare:index/ruleset:Ruleset", zoneId="x", phase="http_request_cache_settings"),
+    ),
+    Violation(
         "worker: short plaintext secret APIKEY",
         "cloudflare-workers-secrets-bound-as-secret-text",
         "binding APIKEY is plain_text, but named like a secret",

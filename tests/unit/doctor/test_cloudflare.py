@@ -40,7 +40,7 @@ def test_an_account_with_an_active_zone_has_no_problem(api: Cloudflare) -> None:
     active_zone(api, ACCOUNT, ZONE)
     found = list(cloudflare.check(dev(), lambda: api))
     assert [finding.line() for finding in found if finding.is_problem] == []
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_a_missing_zone_is_named(api: Cloudflare) -> None:
@@ -73,6 +73,17 @@ def test_a_zone_that_serves_another_script_is_a_problem(api: Cloudflare) -> None
         api.workers.routes.create(zone_id=zone, pattern=f"{script}.{ZONE}/*", script=script)
     (problem,) = problems(api)
     assert problem.line() == (f"FAIL  routes of {ZONE}: the zone also serves shop; use a zone for this stack alone")
+
+
+def test_rules_of_the_zone_that_are_not_the_stacks_are_a_problem(api: Cloudflare) -> None:
+    zone = active_zone(api, ACCOUNT, ZONE)
+    for phase, name in (("http_request_firewall_custom", "default"), ("http_ratelimit", "artifact-edge-dev-waf")):
+        api.rulesets.create(zone_id=zone, kind="zone", name=name, phase=phase, rules=[])  # pyright: ignore[reportArgumentType]
+    (problem,) = problems(api)
+    assert problem.line() == (
+        f"FAIL  rules of {ZONE}: exist in http_request_firewall_custom, and a phase has one ruleset; remove these "
+        "rules in the dashboard; the stack's WAF has all rules of the zone"
+    )
 
 
 def test_a_missing_token_is_the_only_problem(monkeypatch: pytest.MonkeyPatch) -> None:

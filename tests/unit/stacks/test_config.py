@@ -176,6 +176,45 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "artifact-edge:shields[0].disk: unknown key; accepted: cloud, region, machine_type, nodes",
         ),
         (
+            {"waf": {"address_seconds": 60}},
+            "artifact-edge:waf.address_seconds: 60 is no period of the plan 'free'; use 10, or the plan 'pro'",
+        ),
+        (
+            {"waf": {"address_requests": 100}},
+            "artifact-edge:waf.address_requests: 100 is not accepted; it should be greater than or equal to 1500",
+        ),
+        (
+            {"waf": {"deny": {"addresses": ["192.0.2.1/24"]}}},
+            "artifact-edge:waf.deny.addresses[0]: '192.0.2.1/24' is no network; write it like 192.0.2.0/24, with no "
+            "bits set after the prefix",
+        ),
+        (
+            {"waf": {"deny": {"addresses": ["0.0.0.0/0"]}}},
+            "artifact-edge:waf.deny.addresses[0]: '0.0.0.0/0' is every address; name the networks that you mean",
+        ),
+        (
+            {"waf": {"deny": {"addresses": [f"2001:db8:0:{number:x}::/64" for number in range(250)]}}},
+            "artifact-edge:waf.deny: the rule has 4741 characters, and Cloudflare takes 4096; name fewer and larger "
+            "networks",
+        ),
+        (
+            {"waf": {"deny": {"addresses": ["192.0.2.0/24"]}, "allow": {"addresses": ["192.0.0.0/16"]}}},
+            "artifact-edge:waf.deny.addresses: 192.0.2.0/24 is never refused, because waf.allow.addresses has "
+            "192.0.0.0/16; remove one of them",
+        ),
+        (
+            {"waf": {"deny": {"asns": [0]}}},
+            "artifact-edge:waf.deny.asns[0]: 0 is no number of an autonomous system; it is 1 to 4294967295",
+        ),
+        (
+            {"waf": {"deny": {"countries": ["Sweden"]}}},
+            "artifact-edge:waf.deny.countries[0]: 'Sweden' is no country; write its two letters of ISO 3166-1, like SE",
+        ),
+        (
+            {"waf": {"allow": {"countries": ["SE", "SE"]}}},
+            "artifact-edge:waf.allow.countries: 'SE' is named twice; name each source once",
+        ),
+        (
             {"edge": "x"},
             "artifact-edge:edge: 'x' is not an object; "
             "set its parts with `pulumi config set --path 'artifact-edge:edge…' <value>`",

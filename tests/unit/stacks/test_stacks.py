@@ -125,6 +125,7 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
     bound = bindings(deployment)
     assert {name: binding["type"] for name, binding in bound.items()} == {
         "ENTITLEMENTS": "kv_namespace",
+        "FAILED_TOKENS": "ratelimit",
         "HOSTNAME": "plain_text",
         "METADATA_API": "plain_text",
         "METADATA_API_KEY": "secret_text",
@@ -133,11 +134,16 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
         "RESERVED_PYTHON_NAMES": "plain_text",
         "SHIELD": "mtls_certificate",
         "SHIELDS": "plain_text",
+        "TOKEN_REQUESTS": "ratelimit",
         "TOKEN_SIGNING_KEY": "secret_text",
         "VERSION": "plain_text",
     }
     assert bound["ENTITLEMENTS"]["namespaceId"] == deployment.outputs["entitlements"]["namespace_id"]
     assert json.loads(bound["RESERVED_PYTHON_NAMES"]["text"]) == ["acme-*"]
+    assert [bound[name]["simple"] for name in ("FAILED_TOKENS", "TOKEN_REQUESTS")] == [
+        {"limit": 100, "period": 60},
+        {"limit": 600_000, "period": 10},
+    ]
     assert bound["HOSTNAME"]["text"] == "packages.artifact-edge.test"
     assert (bound["ORIGIN_KEY"]["text"], bound["TOKEN_SIGNING_KEY"]["text"]) == (ORIGIN_KEY, SIGNING_KEY)
     assert json.loads(bound["SHIELDS"]["text"])[0] == {

@@ -15,6 +15,10 @@ export interface Bindings {
   RESERVED_PYTHON_NAMES?: string;
   /** The limits of prefetches as JSON (prediction.ts). Absent when prediction is off. */
   PREDICTION?: string;
+  /** Limits the requests of a token, by the token's digest. */
+  TOKEN_REQUESTS?: RateLimit;
+  /** Limits tokens that are not valid, by the client's address. */
+  FAILED_TOKENS?: RateLimit;
   /** Set for requests of NGINX on a machine of our own, which sends objects from L1 itself (redirects.ts). */
   REDIRECT_TO_L1?: string;
 }

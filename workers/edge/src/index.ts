@@ -15,6 +15,7 @@ import { allows } from "./grants";
 import { type L1, l1From, readerOf, type View } from "./l1";
 import { absent, withoutGrant, withoutShield } from "./object_errors";
 import { clientResponse, fetchObject } from "./objects";
+import { tooManyFailures, tooManyRequests } from "./limits";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
 import {
@@ -75,7 +76,7 @@ export default {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
     try {
-      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings, ctx));
+      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(request, bindings, ctx));
       return await serveProtected(wanted, request, bindings, ctx);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
@@ -102,7 +103,12 @@ async function serveProtected(
   const policies = currentOf(policiesFeed, bindings, ctx);
   const sources = sourcesOf(bindings, ctx);
   const holder = await entitlementOf(credential.digest, sources, Date.now());
-  if (!holder) return unauthorized(wanted.ecosystem, hostname, { scope, error });
+  if (!holder) {
+    const refused = await tooManyFailures(request, wanted.ecosystem, bindings);
+    return refused ?? unauthorized(wanted.ecosystem, hostname, { scope, error });
+  }
+  const flooded = await tooManyRequests(credential.digest, wanted.ecosystem, bindings);
+  if (flooded !== undefined) return flooded;
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
     return withoutGrant(wanted, bindings.RESERVED_PYTHON_NAMES);
@@ -245,10 +251,11 @@ function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ec
   return "ecosystem" in wanted ? wanted.ecosystem : undefined;
 }
 
-function issuerOf(bindings: Bindings, ctx: ExecutionContext): Issuer {
+function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): Issuer {
   const known = (digest: string): Promise<Entitlement | undefined> =>
     entitlementOf(digest, sourcesOf(bindings, ctx), Date.now());
-  return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known };
+  const failed = (): Promise<Response | undefined> => tooManyFailures(request, "oci", bindings);
+  return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known, failed };
 }
 
 /** Returns the sources of entitlements. The worker fetches recent revocations in parallel with its other requests. */

@@ -10,6 +10,8 @@ export interface Issuer {
   key: string;
   service: string;
   entitlementOf: (digest: string) => Promise<Entitlement | undefined>;
+  /** Counts a token that is not valid, and returns the response if there were too many. */
+  failed: () => Promise<Response | undefined>;
 }
 
 interface SessionRequest {
@@ -29,7 +31,8 @@ export async function tokenAnswer(request: Request, issuer: Issuer): Promise<Res
   if (wanted instanceof Response) return wanted;
   const { credential, scopes, refreshToken } = wanted;
   const holder = credential.kind === "token" ? await issuer.entitlementOf(credential.digest) : undefined;
-  if (credential.kind !== "token" || holder === undefined) return tokenRefused(issuer.service);
+  if (credential.kind !== "token") return tokenRefused(issuer.service);
+  if (holder === undefined) return (await issuer.failed()) ?? tokenRefused(issuer.service);
   const repositories = granted(scopes, holder.grants);
   const session = { digest: credential.digest, repositories };
   const { jwt, issuedAt } = await signed(session, holder.principal, issuer.key, issuer.service);

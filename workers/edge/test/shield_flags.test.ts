@@ -8,9 +8,12 @@ import { DEFAULT_FLAGS, type ShieldFlags } from "../src/experiments";
 import { fetchFromShields } from "../src/shield_nodes";
 
 declare global {
-  // workerd provides this type, which bindings.ts uses. The types of workerd and of Node cannot be loaded together.
+  // workerd provides these types, which bindings.ts uses. The types of workerd and of Node cannot be loaded together.
   interface KVNamespace {
     get: (key: string) => Promise<string | null>;
+  }
+  interface RateLimit {
+    limit: (options: { key: string }) => Promise<{ success: boolean }>;
   }
 }
 

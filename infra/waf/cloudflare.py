@@ -1,0 +1,80 @@
+"""The WAF on Cloudflare: the rulesets of the zone that serves the clients' hostname.
+
+A phase of a zone has one ruleset, so the zone may have no rules of its own in these phases.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from infra.waf import Bound, WafArgs
+from infra.waf.rules import Rule, custom_rules, rate_limiting_rules
+
+# The phases of the zone's rulesets.
+PHASES = ("http_request_firewall_custom", "http_ratelimit")
+
+
+def ruleset_name(prefix: str) -> str:
+    """Returns the name of the zone's rulesets."""
+    return f"{prefix}-waf"
+
+
+class Waf(pulumi.ComponentResource):
+    """The rules by which Cloudflare refuses and limits requests before the edge worker runs."""
+
+    def __init__(
+        self,
+        name: str,
+        prefix: str,
+        zone_id: pulumi.Input[str],
+        args: WafArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("artifact-edge:edge:Waf", name, None, opts)
+        custom = [_custom(rule) for rule in custom_rules(args)]
+        limiting = [_rate_limiting(rule, args.by_address) for rule in rate_limiting_rules(args)]
+        for phase, rules in zip(PHASES, (custom, limiting), strict=True):
+            cloudflare.Ruleset(
+                phase,
+                zone_id=zone_id,
+                kind="zone",
+                name=ruleset_name(prefix),
+                phase=phase,
+                rules=rules,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
+
+
+def _custom(rule: Rule) -> cloudflare.RulesetRuleArgsDict:
+    shared: cloudflare.RulesetRuleArgsDict = {
+        "action": "block" if rule.skip is None else "skip",
+        "expression": rule.expression,
+        "description": rule.name,
+        "ref": rule.name,  # Cloudflare's logs of blocked requests show it
+        "enabled": True,
+    }
+    if rule.skip is None:
+        return shared
+    parameters: cloudflare.RulesetRuleActionParametersArgsDict = {"phases": rule.skip.phases}
+    if rule.skip.products:
+        parameters["products"] = rule.skip.products
+    return {**shared, "action_parameters": parameters, "logging": {"enabled": rule.logged}}
+
+
+def _rate_limiting(rule: Rule, bound: Bound) -> cloudflare.RulesetRuleArgsDict:
+    return {
+        "action": "block",
+        "expression": rule.expression,
+        "description": rule.name,
+        "ref": rule.name,
+        "enabled": True,
+        "ratelimit": {
+            "characteristics": ["cf.colo.id", "ip.src"],
+            "period": bound.seconds,
+            "requests_per_period": bound.requests,
+            # The free plan requires a timeout as long as the period.
+            "mitigation_timeout": bound.seconds,
+        },
+    }

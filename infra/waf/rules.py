@@ -1,0 +1,106 @@
+"""Renders the WAF as custom rules and a rate limiting rule of a Cloudflare zone, for every plan.
+
+Clients use a custom hostname of the zone. The zone's rules apply to it (Cloudflare for SaaS, "WAF for SaaS"), and run
+before the worker. The free plan has five custom rules, so that unrelated checks share the rule `malformed`. It has no
+regular expressions and no size of a body. The worker limits bodies exactly; here their limit is the number of digits of
+their length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.waf import (
+    METHODS,
+    MOST_BODY_BYTES,
+    MOST_HEADER_CHARACTERS,
+    MOST_URI_CHARACTERS,
+    PATH_ATTACKS,
+    Sources,
+    WafArgs,
+)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The phases and products that a request is exempt from (Cloudflare WAF, "Available skip options")."""
+
+    phases: Sequence[str]
+    products: Sequence[str] = ()
+
+
+# What answers with challenges, which no client of a registry can solve. Bot Fight Mode cannot be skipped, so the zone
+# must have it off.
+_CHALLENGES = Skip(["http_request_sbfm"], ["bic", "hot", "securityLevel", "uaBlock"])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a Cloudflare zone. Either `skip` names what a matching request is exempt from, or the request is
+    refused. `logged` says whether matches of a rule that skips are logged.
+    """
+
+    name: str
+    expression: str
+    skip: Skip | None = None
+    logged: bool = True
+
+
+def custom_rules(args: WafArgs) -> list[Rule]:
+    """Returns the custom rules of the zone in the order in which Cloudflare evaluates them."""
+    rules: list[Rule] = []
+    if args.allow:
+        rules.append(Rule("allow", _any_of(args.allow), Skip(["http_ratelimit"])))
+    if args.deny:
+        denied = _any_of(args.deny)
+        rules.append(Rule("deny", f"({denied}) and not ({_any_of(args.allow)})" if args.allow else denied))
+    # The worker checks the token. A rule cannot, so any token exempts a request from challenges, and from nothing else.
+    rules.append(Rule("exempt-from-challenges", _AUTHENTICATED_READS, _CHALLENGES, logged=False))
+    rules.append(Rule("methods", f"not http.request.method in {{{_quoted(METHODS)}}}"))
+    rules.append(Rule("malformed", " or ".join([*_path_attacks(), *_sizes()])))
+    return rules
+
+
+def rate_limiting_rules(args: WafArgs) -> list[Rule]:
+    """Returns the rate limiting rules of the zone. Their counters are for each address. The expression names only the
+    path, because rate limiting rules of the free plan know no other field.
+    """
+    return [Rule("requests-by-address", 'starts_with(http.request.uri.path, "/")')]
+
+
+_AUTHENTICATED_READS = 'http.request.method in {"GET" "HEAD"} and len(http.request.headers["authorization"][0]) gt 0'
+
+
+def _any_of(sources: Sources) -> str:
+    parts = (
+        ("ip.src", sources.addresses),
+        ("ip.src.asnum", [str(number) for number in sources.asns]),
+        ("ip.src.country", [f'"{country}"' for country in sources.countries]),
+    )
+    return " or ".join(f"{name} in {{{' '.join(values)}}}" for name, values in parts if values)
+
+
+def _path_attacks() -> list[str]:
+    # The raw path is the path as the client sent it. Cloudflare normalizes the other one (Rules, "URL normalization").
+    path = "lower(raw.http.request.uri.path)"
+    return [f"{path} contains {_literal(part)}" for part in PATH_ATTACKS]
+
+
+def _sizes() -> list[str]:
+    digits = len(str(MOST_BODY_BYTES))
+    return [
+        f"len(raw.http.request.uri) gt {MOST_URI_CHARACTERS}",
+        "http.request.headers.truncated",
+        f"any(len(http.request.headers.values[*])[*] gt {MOST_HEADER_CHARACTERS})",
+        f'len(http.request.headers["content-length"][0]) gt {digits}',
+    ]
+
+
+def _quoted(values: Sequence[str]) -> str:
+    return " ".join(f'"{value}"' for value in values)
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,220 @@
+"""Tests which requests the rules of the WAF refuse on Cloudflare, and that Cloudflare's parser accepts the rules."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from octorules_wirefilter import parse_expression
+
+from emulation.cloudflare.expressions import parse
+from infra.waf import FLEET_RUNNERS, INSTALLED_PACKAGES, Sources, WafArgs
+from infra.waf.plans import MOST_EXPRESSION_CHARACTERS, PLANS, lacks
+from infra.waf.rules import custom_rules, rate_limiting_rules
+
+EVERYTHING = WafArgs(
+    allow=Sources(["198.51.100.0/24", "2001:db8::/32"], [64496], ["SE"]),
+    deny=Sources(["192.0.2.0/24"], [64497], ["NO", "DK"]),
+)
+ARGUMENTS = (WafArgs(), EVERYTHING, WafArgs(allow=Sources(asns=[1])), WafArgs(deny=Sources(countries=["SE"])))
+
+# Fields that each plan has in the expressions of rate limiting rules.
+FIELDS_OF_RATE_LIMITING_RULES = {"http.request.uri.path"}
+
+
+@pytest.mark.parametrize("args", ARGUMENTS)
+def test_cloudflares_parser_accepts_each_rule(args: WafArgs) -> None:
+    rules = [*custom_rules(args), *rate_limiting_rules(args)]
+    assert {rule.name: parse_expression(rule.expression).get("error") for rule in rules} == {
+        rule.name: None for rule in rules
+    }
+
+
+@pytest.mark.parametrize("args", ARGUMENTS)
+def test_every_plan_has_what_the_rules_need(args: WafArgs) -> None:
+    custom = {rule.name: rule.expression for rule in custom_rules(args)}
+    limiting = {rule.name: rule.expression for rule in rate_limiting_rules(args)}
+    for plan in PLANS:
+        assert list(lacks(plan, args.by_address.seconds, custom, limiting)) == []
+    for rule in rate_limiting_rules(args):
+        assert {*parse_expression(rule.expression)["fields"]} <= FIELDS_OF_RATE_LIMITING_RULES
+    for rule in custom_rules(args):
+        assert parse_expression(rule.expression)["regex_literals"] == []  # only larger plans have regular expressions
+
+
+def test_what_a_plan_lacks_is_named_with_the_remedy() -> None:
+    rules = {str(number): "true" for number in range(6)}
+    assert list(lacks("free", 60, rules, {"a": "", "b": ""})) == [
+        ("plan", "'free' has 5 custom rules, and 6 are needed; use a larger plan"),
+        ("plan", "'free' has 1 rate limiting rules, and 2 are needed; use a larger plan"),
+        ("address_seconds", "60 is no period of the plan 'free'; use 10, or the plan 'pro'"),
+    ]
+    ((subject, reason),) = lacks("pro", 7, {}, {})
+    assert (subject, reason) == (
+        "address_seconds",
+        "7 is no period of the plan 'pro'; use 10, 15, 20, 30, 40, 45, 60",
+    )
+    ((subject, reason),) = lacks("pro", 10, {"deny": "a" * 5000}, {})
+    assert (subject, reason.split(";")[0]) == (
+        "deny",
+        f"the rule has 5000 characters, and Cloudflare takes {MOST_EXPRESSION_CHARACTERS}",
+    )
+
+
+def test_the_rules_stand_in_an_order_that_lets_an_allowed_source_skip_only_the_rate_limit() -> None:
+    rules = custom_rules(EVERYTHING)
+    assert [rule.name for rule in rules] == ["allow", "deny", "exempt-from-challenges", "methods", "malformed"]
+    assert rules[0].skip and list(rules[0].skip.phases) == ["http_ratelimit"]
+    assert rules[1].expression.endswith(
+        ' and not (ip.src in {198.51.100.0/24 2001:db8::/32} or ip.src.asnum in {64496} or ip.src.country in {"SE"})'
+    )
+
+
+# Requests of clients: npm, pip, uv, and image clients, as their sources and their logs show them.
+Sent = tuple[str, str, dict[str, str]]
+
+SERVED: Sequence[Sent] = (
+    ("GET", "/npm/left-pad", {}),
+    ("GET", "/npm/@acme%2fweb", {}),
+    ("GET", "/npm/%40acme%2Fweb", {}),
+    ("GET", "/npm/@acme/web/-/web-1.0.0-rc.1.tgz", {}),
+    ("GET", "/npm/-/ping", {}),
+    ("POST", "/npm/-/npm/v1/security/advisories/bulk", {"content-length": "20000"}),
+    ("PUT", "/npm/@acme%2fweb", {"content-length": "500"}),
+    ("GET", "/pypi/simple/", {}),
+    ("GET", "/pypi/simple/acme-web/", {"accept": "application/vnd.pypi.simple.v1+json, text/html;q=0.01"}),
+    ("GET", "/pypi/files/acme-web/acme_web-1.0.0+local.1-py3-none-any.whl", {"range": "bytes=0-99"}),
+    ("HEAD", "/pypi/files/acme-web/acme_web-1.0.0-py3-none-any.whl.metadata", {}),
+    ("GET", "/v2/", {"authorization": "Bearer " + "a" * 8000}),
+    ("HEAD", "/v2/acme/web/manifests/1.0..2", {}),
+    ("GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}),
+    ("GET", "/token?service=packages.example.com&scope=repository%3Aacme%2Fweb%3Apull", {}),
+    ("POST", "/token", {"content-length": "300"}),
+    ("POST", "/-/purge", {"content-length": "262144"}),
+    ("GET", "/healthz", {}),
+)
+REFUSED: Sequence[Sent] = (
+    ("TRACE", "/npm/left-pad", {}),
+    ("OPTIONS", "/npm/left-pad", {}),
+    ("PROPFIND", "/npm/left-pad", {}),
+    ("GET", "/npm/../token", {}),
+    ("GET", "/npm/%2e%2e/token", {}),
+    ("GET", "/npm/.%2E/token", {}),
+    ("GET", "/npm/..%2ftoken", {}),
+    ("GET", "/npm/@acme%2F..%2F..%2Ftoken", {}),
+    ("GET", "/npm/%252e%252e%252ftoken", {}),
+    ("GET", "/npm/..\\token", {}),
+    ("GET", "/npm/..%5Ctoken", {}),
+    ("GET", "/npm//left-pad", {}),
+    ("GET", "/.git/config", {}),
+    ("GET", "/npm/left-pad%00.tgz", {}),
+    ("GET", "/npm/left-pad%0d%0aSet-Cookie:a", {}),
+    ("GET", "/npm/%1b%5bleft-pad", {}),
+    ("GET", "/npm/%c0%ae%c0%ae/token", {}),
+    ("GET", "/npm/%E2%80%AE", {}),
+    ("GET", "/npm/" + "a" * 4096, {}),
+    ("GET", "/npm/left-pad?" + "a" * 4096, {}),
+    ("GET", "/npm/left-pad", {"x": "a" * 16385}),
+    ("POST", "/token", {"content-length": "1000000"}),
+)
+
+_SCRIPT = """
+import { blocked, fieldsOf } from %s;
+const { rulesets, requests } = JSON.parse(process.argv[1]);
+const send = ([method, path, headers, address = "203.0.113.1", times = 1]) => {
+  const request = { method, url: `https://packages.example.com${path}`, headers: new Headers(headers) };
+  const fields = fieldsOf(request, address, "US");
+  let status = 0;
+  for (let sent = 0; sent < times; sent += 1) status = blocked(rulesets, fields, counters, 0)?.status ?? 0;
+  return status;
+};
+const counters = new Map();
+console.log(JSON.stringify(requests.map(send)));
+"""
+
+
+def statuses(args: WafArgs, requests: Sequence[Sequence[Any]]) -> list[int]:
+    """Returns the status with which an emulated PoP refuses each request, or 0. A request may have an address, and the
+    number of times that the client sends it within a period.
+    """
+    rules = Path(__file__).parents[4] / "emulation" / "cloudflare" / "pop" / "rules.js"
+    custom = [
+        {
+            "id": rule.name,
+            "action": "skip" if rule.skip else "block",
+            "expression": parse(rule.expression),
+            "phases": list(rule.skip.phases) if rule.skip else [],
+        }
+        for rule in custom_rules(args)
+    ]
+    bound = args.by_address
+    limiting: list[Mapping[str, Any]] = [
+        {
+            "id": rule.name,
+            "action": "block",
+            "expression": parse(rule.expression),
+            "period": bound.seconds,
+            "requests": bound.requests,
+            "timeout": bound.seconds,
+        }
+        for rule in rate_limiting_rules(args)
+    ]
+    rulesets = {"http_request_firewall_custom": custom, "http_ratelimit": limiting}
+    given = json.dumps({"rulesets": rulesets, "requests": requests})
+    result = subprocess.run(
+        ["node", "--input-type=module", "--eval", _SCRIPT % json.dumps(rules.as_uri()), given],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+
+
+@needs_node
+def test_no_request_of_a_client_is_refused() -> None:
+    found = statuses(WafArgs(), SERVED)
+    assert dict(zip([f"{method} {path}" for method, path, _ in SERVED], found, strict=True)) == {
+        f"{method} {path}": 0 for method, path, _ in SERVED
+    }
+
+
+@needs_node
+def test_attacks_are_refused() -> None:
+    found = statuses(WafArgs(), REFUSED)
+    assert dict(zip([f"{method} {path[:40]}" for method, path, _ in REFUSED], found, strict=True)) == {
+        f"{method} {path[:40]}": 403 for method, path, _ in REFUSED
+    }
+
+
+@needs_node
+def test_denied_sources_are_refused_unless_they_are_allowed() -> None:
+    args = WafArgs(allow=Sources(["192.0.2.128/25"]), deny=Sources(["192.0.2.0/24", "2001:db8::/32"], countries=["SE"]))
+    sent: list[list[Any]] = [
+        ["GET", "/healthz", {}, address] for address in ("192.0.2.1", "192.0.2.200", "203.0.113.1")
+    ]
+    assert statuses(args, sent) == [403, 0, 0]
+
+
+@needs_node
+def test_a_fleet_behind_one_address_is_never_slowed_and_a_flood_is() -> None:
+    install = INSTALLED_PACKAGES * 2
+    layers = 40
+    clients: list[list[Any]] = [
+        ["GET", "/npm/left-pad", {}, "203.0.113.1", install],
+        ["GET", "/npm/left-pad", {}, "203.0.113.2", FLEET_RUNNERS * install],
+        ["GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}, "203.0.113.3", FLEET_RUNNERS * layers],
+    ]
+    assert statuses(WafArgs(), clients) == [0, 0, 0]
+    flood: list[Any] = ["GET", "/npm/left-pad", {}, "203.0.113.4", FLEET_RUNNERS * install + 1]
+    allowed = WafArgs(allow=Sources(["203.0.113.0/24"]))
+    assert (statuses(WafArgs(), [flood]), statuses(allowed, [flood])) == ([429], [0])

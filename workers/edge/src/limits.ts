@@ -1,0 +1,45 @@
+// Limits of requests by token, and of failed tokens by address. Each limit is a rate limiting binding, which counts in one
+// location of the network and is not exact. Without a binding there is no limit.
+//
+// Source: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
+
+import { failure } from "./answers";
+import type { Bindings } from "./bindings";
+import type { Ecosystem } from "./routes";
+
+// The periods of the bindings in seconds (infra/waf). A binding does not tell when its period ends.
+const TOKEN_SECONDS = 10;
+const FAILURE_SECONDS = 60;
+
+/**
+ * Counts a token that is unknown, revoked or expired. Returns 429 if the client's address has sent too many of them, and
+ * undefined otherwise. Valid tokens from the same address stay unaffected.
+ */
+export async function tooManyFailures(
+  request: Request,
+  ecosystem: Ecosystem | undefined,
+  { FAILED_TOKENS: limit }: Pick<Bindings, "FAILED_TOKENS">,
+): Promise<Response | undefined> {
+  const address = request.headers.get("cf-connecting-ip") ?? "";
+  return exceeded(limit, address, ecosystem, FAILURE_SECONDS, "too many invalid tokens from this address");
+}
+
+/** Counts a request with a valid token. Returns 429 if the token sends too many requests, and undefined otherwise. */
+export async function tooManyRequests(
+  digest: string,
+  ecosystem: Ecosystem | undefined,
+  { TOKEN_REQUESTS: limit }: Pick<Bindings, "TOKEN_REQUESTS">,
+): Promise<Response | undefined> {
+  return exceeded(limit, digest, ecosystem, TOKEN_SECONDS, "too many requests with this token");
+}
+
+async function exceeded(
+  limit: RateLimit | undefined,
+  key: string,
+  ecosystem: Ecosystem | undefined,
+  seconds: number,
+  message: string,
+): Promise<Response | undefined> {
+  if (limit === undefined || (await limit.limit({ key })).success) return undefined;
+  return failure(ecosystem, 429, message, { "retry-after": String(seconds) });
+}

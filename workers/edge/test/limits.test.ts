@@ -1,0 +1,56 @@
+// Tests the limits of requests by token, and of tokens by address that are not valid.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { edge, grant, limits } from "./edge";
+
+limits.token = 5;
+limits.failures = 3;
+
+const PATH = "/npm/left-pad";
+
+function headers(token: string | undefined, address: string): Record<string, string> {
+  return { "cf-connecting-ip": address, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+}
+
+async function statuses(times: number, token: string | undefined, address: string, path = PATH): Promise<number[]> {
+  const found: number[] = [];
+  for (let sent = 0; sent < times; sent += 1) {
+    const answer = await fetch(`${edge}${path}`, { headers: headers(token, address) });
+    await answer.arrayBuffer();
+    found.push(answer.status);
+  }
+  return found;
+}
+
+test("an address with too many unknown tokens gets 429, and its valid tokens and other addresses do not", async () => {
+  grant("good", ["npm:*:pull"]);
+  assert.deepEqual(await statuses(4, "guess", "192.0.2.1"), [401, 401, 401, 429]);
+  const refused = await fetch(`${edge}${PATH}`, { headers: headers("another-guess", "192.0.2.1") });
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "60"]);
+  assert.deepEqual(await refused.json(), { error: "too many invalid tokens from this address" });
+  assert.deepEqual(await statuses(1, "good", "192.0.2.1"), [200]);
+  assert.deepEqual(await statuses(1, "guess", "192.0.2.2"), [401]);
+});
+
+test("a request without a token is no failed token, because clients send their first request without one", async () => {
+  assert.deepEqual(await statuses(6, undefined, "192.0.2.3"), [401, 401, 401, 401, 401, 401]);
+});
+
+test("the token endpoint counts unknown tokens of the same address", async () => {
+  assert.deepEqual(await statuses(2, "guess", "192.0.2.4"), [401, 401]);
+  const authorization = `Basic ${btoa("user:guess")}`;
+  const sent = { headers: { authorization, "cf-connecting-ip": "192.0.2.4" } };
+  const answers = [await fetch(`${edge}/token`, sent), await fetch(`${edge}/token`, sent)];
+  assert.deepEqual(answers.map(({ status }) => status), [401, 429]);
+});
+
+test("a token with too many requests gets 429 from any address, and another token does not", async () => {
+  grant("leaked", ["npm:*:pull"]);
+  grant("other", ["npm:*:pull"]);
+  assert.deepEqual(await statuses(5, "leaked", "192.0.2.5"), [200, 200, 200, 200, 200]);
+  const refused = await fetch(`${edge}${PATH}`, { headers: headers("leaked", "192.0.2.6") });
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "10"]);
+  assert.deepEqual(await statuses(1, "other", "192.0.2.5"), [200]);
+});
