@@ -1,4 +1,6 @@
-"""Policies for copies of objects: replicas in other regions, and versions that can be restored."""
+"""Pulumi policies that require copies of stored objects: replicas in other regions, and old versions that can be
+restored.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class TokenEntries:
         self._path = f"/accounts/{account_id}/storage/kv/namespaces/{namespace_id}"
 
     def keys(self) -> Iterator[str]:
-        """Yields the keys of all token entries in the namespace."""
+        """Yields the keys of all token entries in the Workers KV namespace."""
         return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
 
     def read(self, keys: Iterable[str]) -> Mapping[str, str]:

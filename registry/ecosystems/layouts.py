@@ -49,7 +49,8 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
 
 
 def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
-    """Returns the manifests in an OCI image layout that refer to the manifests with these digests, and their tags.
+    """Returns the manifests in an OCI image layout that refer to manifests with the given digests. Each one comes with
+    its own tag.
 
     A signature, an attestation or an SBOM refers to an image by its `subject`, or by a tag such as `sha256-<hex>.sig`.
     """

@@ -151,7 +151,10 @@ def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Checks each text in a list of conditions. The message of a ValueError begins with the invalid text."""
+    """Calls `check` with each value of a rule's condition, such as each package name pattern, and returns the values.
+
+    Raises a ValueError whose message begins with the first value that `check` refuses.
+    """
     for text in texts:
         try:
             check(text)

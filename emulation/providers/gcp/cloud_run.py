@@ -92,8 +92,8 @@ class InProject(IamMember):
 
 
 class BucketObject:
-    """Handles a Cloud Storage object that is uploaded from a Pulumi archive. New content creates a new generation of
-    the object."""
+    """Emulates the Pulumi resource `gcp.storage.BucketObject`, which uploads an archive to Cloud Storage. An update
+    with new content creates a new generation of the object."""
 
     resource = gcp.storage.BucketObject
     replace_on = frozenset({"bucket", "name"})

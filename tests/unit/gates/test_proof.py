@@ -144,9 +144,9 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns the findings of the failure proof for a stack that must survive only one given loss.
+    """Returns the findings of the plan gate for a stack that must survive one loss only.
 
-    The text `region:us-east-1` means the loss of all resources in that region.
+    The value `region:us-east-1` of `loss` means that all resources in this region are lost.
     """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [

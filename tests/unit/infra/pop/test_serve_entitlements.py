@@ -1,4 +1,6 @@
-"""Tests the store of entitlements on a PoP machine, which answers from the metadata table as Workers KV does."""
+"""Tests the service on a PoP machine that reads entitlements from the metadata table. The service has the same protocol
+as Workers KV.
+"""
 
 from __future__ import annotations
 

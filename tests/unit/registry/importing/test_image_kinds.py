@@ -1,4 +1,6 @@
-"""Tests imports of images in every form that builders push, from an emulated registry."""
+"""Tests imports into this registry of images in each form that image builders such as BuildKit push. The images come
+from an emulated registry.
+"""
 
 from __future__ import annotations
 
