@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# The name of the object metadata that contains the list. Object stores prefix the name, as in `x-amz-meta-next`.
+# The metadata entry of a stored document that lists what clients request next. Object stores prefix the name, as in
+# `x-amz-meta-next`.
 NEXT = "next"
 
 # The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with

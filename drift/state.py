@@ -45,8 +45,9 @@ class State:
 
 
 def tag_of(project: str) -> str:
-    """Returns the tag `project` of the resources of a Pulumi project. The resources of `bootstrap/` have the tags of
-    artifact-edge with the environment `bootstrap`.
+    """Returns the value of the tag `project` that all resources of a Pulumi project have.
+
+    The resources of `bootstrap/` have the project of artifact-edge, and the environment `bootstrap`.
     """
     return project.removesuffix("-bootstrap")
 

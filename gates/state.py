@@ -18,7 +18,8 @@ from typing import Any, cast
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
-# Fields of a resource's state that are dropped, because they hold file paths of the machine, or times.
+# Fields of a resource in the Pulumi state that a comparison of states leaves out. They contain times, or file paths of
+# the machine that ran Pulumi.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
 
 REMOVED = "removed"

@@ -39,7 +39,8 @@ PACKAGES = {
 # NGINX's JavaScript module. NGINX can be installed without the module.
 _NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
-# Debian's packages run this program before they start their daemon (Debian policy, "invoke-rc.d").
+# Debian's packages run `policy-rc.d` before they start their daemon, and do not start it if the program refuses (Debian
+# policy, "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
 # Debian's PostgreSQL reads this file before it creates a database that starts at every boot (pg_createcluster(1)).

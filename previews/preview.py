@@ -61,10 +61,8 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
-    """Returns whether losses, such as of a region, break exactly the read paths that the stack's resilience statements
-    declare.
-
-    Reports each difference.
+    """Returns whether each declared loss, such as of a region, breaks only the read paths that the stack's file of
+    resilience statements declares as not surviving. Reports each difference.
     """
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:

@@ -60,7 +60,7 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
 
 
 def signed(target: Target, reference: Reference) -> list[Artifact]:
-    """Returns the changes that sign every version of an npm package with the stack's current signing key.
+    """Returns the changes to metadata records that sign every version of an npm package with the stack's current key.
 
     Raises RegistryError if the stack has no key.
     """

@@ -30,8 +30,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of publishing. `delayed` holds the reasons for failed deliveries to readers; `purges drain` retries
-    them.
+    """The result of publishing. `delayed` holds the reasons why purges of caches failed. The command `registry purges
+    drain` sends these purges again.
     """
 
     published: Sequence[Published]

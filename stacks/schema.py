@@ -23,7 +23,8 @@ EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA.name}"
 def schema() -> Mapping[str, Any]:
     """Returns the JSON Schema of a stack's config file, draft 2020-12.
 
-    Other namespaces belong to Pulumi and its providers, so the schema accepts any values in them.
+    The schema accepts any value of a setting outside of the namespace `artifact-edge`, because such settings belong to
+    Pulumi and its providers.
     """
     ours = StackConfig.model_json_schema()
     config: dict[str, Any] = {

@@ -193,7 +193,9 @@ def _secret_arn(secret: str, region: str) -> str:
 
 
 def _of_ec2(call: ApiCall) -> Iterator[str]:
-    """Yields the ARNs of the resources of an EC2 call. Operations that describe resources support no resource types."""
+    """Yields the ARNs of the resources that an EC2 call needs permissions for. Operations that only describe resources
+    need permissions for `*`.
+    """
     if call.operation.startswith("Describe"):
         return
     within = f"arn:aws:ec2:{call.region}:{AWS_ACCOUNT_ID}"

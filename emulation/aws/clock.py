@@ -14,6 +14,8 @@ MINUTE_SECONDS = 60.0
 
 
 def minute_seconds(aws_url: str) -> float:
-    """Returns how many seconds a minute of the emulated AWS lasts. Raises httpx.HTTPError when the emulated AWS does
-    not answer."""
+    """Returns how many real seconds a minute of the emulated AWS lasts, whose clock tests can speed up.
+
+    Raises httpx.HTTPError when the emulated AWS does not answer.
+    """
     return httpx.get(aws_url + PATH, trust_env=False).raise_for_status().json()["minute_seconds"]

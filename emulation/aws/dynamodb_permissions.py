@@ -67,7 +67,8 @@ def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
 
 
 def of_replicas(call: ApiCall) -> Iterator[tuple[str, str]]:
-    """Yields the actions and ARNs that a call needs in the regions of the replicas that it creates."""
+    """Yields the IAM actions that a DynamoDB call needs for the table replicas that the call creates, each with the ARN
+    of the replica."""
     for replica in created_replicas(call):
         for name in _REPLICA_ACTIONS:
             yield f"dynamodb:{name}", _table_arn(replica["RegionName"], call.parameters["TableName"])

@@ -51,8 +51,10 @@ class ClientLocationProxy:
         self._open = 0
 
     async def serve(self, address: str, port: int) -> int:
-        """Starts the proxy of a client location and returns its port. The proxy runs as long as the event loop. With
-        port 0, the system chooses a free port."""
+        """Starts the HTTP proxy for clients at one client location (docs/terms.md), and returns its port.
+
+        The proxy runs as long as the event loop. With port 0, the system chooses a free port.
+        """
         server = await asyncio.start_server(self._serve_client, address, port, limit=_HEAD_BYTES)
         return server.sockets[0].getsockname()[1]
 

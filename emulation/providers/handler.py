@@ -33,7 +33,10 @@ class Handler(Protocol):
 
     @property
     def resource(self) -> type[pulumi.CustomResource]:
-        """The resource class of the Pulumi SDK, which defines the type token and the types of the inputs."""
+        """The class of the Pulumi SDK for the resource type that this handler emulates.
+
+        The class defines the type token and the types of the inputs.
+        """
         ...
 
     @property
@@ -86,4 +89,4 @@ class Function(Protocol):
 
 
 class CloudError(Exception):
-    """An emulated cloud refuses a request of the Pulumi provider. The user sees the message."""
+    """Raised when an emulated cloud refuses a request of the Pulumi provider. Pulumi prints the error's message."""

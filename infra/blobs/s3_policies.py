@@ -56,8 +56,8 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     """Yields the permissions of the IAM role with which S3 replicates from the first bucket of `places` to the others.
 
     Sources: S3 User Guide, "Setting up permissions for live replication" and, for keys, "Replicating encrypted
-    objects". The role may read object locks, because S3 copies them with the objects. `keys` are the ARNs of the buckets' KMS
-    keys, in the same order as `places`.
+    objects". The role may read object locks, because S3 copies them with the objects. `keys` are the ARNs of the
+    buckets' KMS keys, in the same order as `places`.
     """
     source, *destinations = places
     yield allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], arn(source.name))

@@ -1,6 +1,7 @@
 """The WAF on Cloudflare: the rulesets of the zone that serves the clients' hostname.
 
-A phase of a zone has one ruleset, so the zone may have no rules of its own in these phases.
+Cloudflare allows one ruleset in each phase of a zone. The zone therefore must not have other rules in the phases that
+this component uses.
 """
 
 from __future__ import annotations

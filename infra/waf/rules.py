@@ -1,9 +1,9 @@
 """Renders the WAF as custom rules and a rate limiting rule of a Cloudflare zone, for every plan.
 
 Clients use a custom hostname of the zone. The zone's rules apply to it (Cloudflare for SaaS, "WAF for SaaS"), and run
-before the worker. The free plan has five custom rules, so that unrelated checks share the rule `malformed`. It has no
-regular expressions and no size of a body. The worker limits bodies exactly; here their limit is the number of digits of
-their length.
+before the worker. The free plan has five custom rules, so unrelated checks share the rule `malformed`. Its rules can
+neither use regular expressions nor read the size of a body. They refuse a Content-Length with too many digits, and the
+worker limits bodies exactly.
 """
 
 from __future__ import annotations

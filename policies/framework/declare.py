@@ -62,7 +62,7 @@ def each_resource(
     finding.
 
     `config` has the JSON schema of each setting in the pack's configuration, with its default. Raises PolicyNameError
-    for a name that does not fit the types.
+    if the policy's name does not begin with the prefix of these resource types, such as `aws`.
     """
 
     check_name(name, prefix_of(of))
@@ -93,7 +93,7 @@ def whole_stack(
     config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
     """Declares a policy that checks resources of the given types and needs the stack's other resources to decide.
-    Raises PolicyNameError for a name that does not fit the types."""
+    Raises PolicyNameError if the policy's name does not begin with the prefix of these resource types."""
 
     check_name(name, prefix_of(of))
 

@@ -28,10 +28,10 @@ def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> boo
 
 
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
-    """Returns whether a resource's property refers to the target resource, alone or among others.
+    """Returns whether a resource's property, or one element of it, refers to the target resource.
 
     Before `up` the target may not have a name yet. The check therefore uses the property's dependencies first, and
-    compares the property with the target's `keys` second.
+    then compares the property with the target's properties in `keys`, such as its name.
     """
     if any(dependency.urn == target.urn for dependency in resource.property_dependencies.get(name, [])):
         return True

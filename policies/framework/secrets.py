@@ -30,8 +30,8 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
 # base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# Length of a run without -, _ or / that a random text must contain. Only 1 in 100 random texts of 43 base64 characters
-# has no such run. Long identifiers, such as those of disks, consist of shorter words.
+# A text counts as a random secret only if it contains this many characters in a row without -, _ or /. Only 1 in 100
+# random texts of 43 base64 characters has no such run. Long identifiers, such as those of disks, have shorter words.
 _UNBROKEN = 12
 
 

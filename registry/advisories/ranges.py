@@ -105,7 +105,7 @@ class Bounds:
         return [text_of(version) for version in self._sorted]
 
     def spans(self, affected: Affected) -> list[Span]:
-        """Returns the positions of the affected versions: spans in ascending order, with gaps between them.
+        """Returns the spans of affected versions as positions in the sorted list of bounds, in ascending order.
 
         The result leaves out listed versions that are no versions of the ecosystem, because the registry does not
         publish them.

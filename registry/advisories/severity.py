@@ -19,7 +19,7 @@ _LEVELS: Sequence[Level] = ("malware", *SEVERITIES)
 _WORDS: Mapping[str, Level] = {
     "CRITICAL": "critical", "HIGH": "high", "MODERATE": "medium", "MEDIUM": "medium", "LOW": "low",
 }  # fmt: skip
-# The lowest base score of each level.
+# The lowest CVSS base score of each severity level.
 _SCORES: Sequence[tuple[float, Level]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 _BASE = re.compile(r"CVSS:3\.[01]((?:/[A-Z]{1,3}:[A-Z])+)")
 _IMPACT = {"H": 0.56, "L": 0.22, "N": 0.0}

@@ -15,7 +15,8 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 _PUBLIC_API = "https://api.cloudflare.com/client/v4"
-# Timeouts of requests to Cloudflare in seconds: for functions with a time limit, and for the patient command line.
+# Timeouts of requests to Cloudflare in seconds. Lambda functions have a time limit, so their timeout is shorter than
+# that of the `registry` command.
 _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 

@@ -22,7 +22,7 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
 
     A line contains the versions that a caret range allows: those with the same major number, or those with the same
     minor number below 1.0.0. `versions` maps versions to their objects in the packument, and `sizes` to the bytes of
-    their tarballs. A version without a known size counts as small.
+    their tarballs. The size of a tarball decides whether the edge prefetches it; an unknown size is no obstacle.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

@@ -24,8 +24,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value of a variant, and the bounds of its confidence interval. With fewer than two clients, the value
-    has no bounds.
+    """A measured value of an experiment's variant, such as its hit ratio, with the bounds of its confidence interval.
+
+    With fewer than two clients, the value has no bounds.
     """
 
     value: float
@@ -112,7 +113,8 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# A function that computes a statistic of a sample from the weights of its clients.
+# A function that computes a statistic of an experiment's clients. Each client counts with a weight, which the bootstrap
+# method varies.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 

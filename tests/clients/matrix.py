@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the cell of an action that does not apply to the client
+_ABSENT = "-"  # stands in docs/clients.md for an action that does not apply to the client
 _INTRODUCTION = """\
 # Clients
 
@@ -68,7 +68,7 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 def parse(page: str) -> dict[Cell, str]:
-    """Returns the verdicts that the text of docs/clients.md shows, by cell."""
+    """Returns the verdict in each cell of the table of clients and actions in the text of docs/clients.md."""
     verdicts: dict[Cell, str] = {}
     for section in Section:
         _, _, rest = page.partition(f"\n## {section}\n")

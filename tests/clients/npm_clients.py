@@ -61,7 +61,7 @@ class NpmClient:
             # yarn 1 gets its settings in the project, because the machine's global npmrc overrides those in its home.
             write("project/.npmrc" if self.setting.family == "yarn" else ".npmrc", self._npmrc(credential, scope))
         if self.setting.family == "pnpm":
-            # The minimum age is 0, because the tests publish their packages minutes before. pnpm 12 reads
+            # The minimum release age is 0, because the tests install packages that are only minutes old. pnpm 12 reads
             # `fetchRetries` only in this file.
             write("project/pnpm-workspace.yaml", "packages: []\nminimumReleaseAge: 0\nfetchRetries: 0\n")
         write("project/package.json", json.dumps({"name": "user", "version": "1.0.0", "private": True}))
@@ -167,7 +167,7 @@ class NpmClient:
         return count
 
     def verify_signatures(self, packages: Sequence[str]) -> Finished:
-        """Verifies the signatures of packages with the library of this npm version, without the command `npm audit`."""
+        """Verifies the signatures of packages with npm's own library `pacote`, and not with the command `npm audit`."""
         pacote = program(self.setting.name, "npm").resolve().parents[1] / "node_modules/pacote"
         npmrc = {"cafile": str(self.setting.authority), "https-proxy": self.setting.identity.proxy}
         command = verify_with(pacote, self._registry, self.setting.token, npmrc, packages)

@@ -96,7 +96,7 @@ class SuiteProxy:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Answers a shield's origin request with the response of the conformance suite's server."""
+        """Answers in place of a shield's origin, with the response of the HTTP cache conformance suite's own server."""
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:

@@ -20,8 +20,9 @@ from tests.clients.published import REPOSITORY
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
-# The suite's settings for clients that only read. With pushes disabled, the suite crashes when it writes results.yaml.
-# It prints its summary before the crash, so the test reads the summary and not the exit status.
+# Settings of the OCI conformance suite for registries that only serve pulls. Without pushes, the suite crashes when it
+# writes its file results.yaml. It prints its summary before the crash, so the test reads the summary and not the exit
+# status.
 PASS = {
     "Ping",
     "Tag listing",

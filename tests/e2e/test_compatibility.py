@@ -99,7 +99,7 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
 
 
 def _user_data(machine: Mapping[str, Any]) -> bytes:
-    """Returns the user data of a machine as bytes. Older releases of the program do not compress user data."""
+    """Returns the user data of a machine as bytes. Older releases of artifact-edge do not compress user data."""
     return base64.b64decode(machine.get("userDataBase64", "")) or machine["userData"].encode()
 
 

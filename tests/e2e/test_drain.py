@@ -93,7 +93,7 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    set_minute(up, MINUTE_SECONDS)  # the relay's schedule must not invoke it before the assertions after the kill
+    set_minute(up, MINUTE_SECONDS)  # so long that the schedule does not start the outbox relay during the test
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
         cwd=CHECKOUT,

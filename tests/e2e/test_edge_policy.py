@@ -93,7 +93,7 @@ def put(up: Up, file: Path, document: object) -> None:
 
 
 def await_status(up: Up, path: str, status: int) -> None:
-    """Waits until every PoP answers a request with the status."""
+    """Waits until every PoP answers a request for `path` with the HTTP status `status`."""
     start = time.monotonic()
     for location in CLIENT_LOCATIONS:
         with httpx.Client(**access(up, location, "policy-reader")) as client:

@@ -147,7 +147,10 @@ def test_a_first_version_is_installed_everywhere_before_it_is_copied(
 def test_all_reads_succeed_while_the_primary_is_down(
     up: Up, package_clients: list[PackageClient], tmp_path: Path, how: str
 ) -> None:
-    """The test reads cached and uncached packages, both their mutable documents and their immutable files."""
+    """Tests that clients at all locations install packages that caches have, and packages that no cache has.
+
+    Each install reads mutable documents and immutable files.
+    """
     warm, cold = f"warm{how}", f"cold{how}"
     for name in (warm, cold):
         publish(up, npm_package(tmp_path, name, "1.0.0"), wheel(tmp_path, name, "1.0.0"))

@@ -131,7 +131,7 @@ def test_an_uncached_range_comes_from_the_stored_object(shield: Shield, byte_ran
     shield.cloud.put(NEAR, key, content)
     cold = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})
     assert shield.cloud.requested_hosts(key) == [NEAR]
-    # While the shield still stores the object, it may ignore a range, and it may request the object from the origin.
+    # Until a shield has stored the whole object, it may ignore a range or request the object again.
     assert eventually(lambda: shield.edge.head(key).headers["X-Cache"] == "shield; hit")
     before = len(shield.cloud.requested_hosts(key))
     warm = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})
@@ -214,7 +214,7 @@ def test_the_access_log_contains_no_secret(shield: Shield) -> None:
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
     statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
-    # 000: the shield's cache had the object, so no origin was requested; 200: the origin sent the object
+    # The access log has the origin's status: 000 if the shield's cache had the object, and 200 if the origin sent it.
     assert statuses > {"000", "200"}
 
 

@@ -27,7 +27,8 @@ _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
 
 class DatabaseUnavailable(Exception):
-    """Raised when the metadata database does not answer. The message does not contain the token's digest."""
+    """Raised when the metadata database does not answer. The error's message does not contain the digest of the
+    client's token."""
 
 
 class Database(Protocol):

@@ -25,7 +25,7 @@ PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
 def tls(**other: str) -> list[PolicyResource]:
-    """Returns a Cloudflare zone's TLS settings; `other` replaces correct values by wrong ones."""
+    """Returns the resources that set a Cloudflare zone's TLS settings: correct ones, except for those in `other`."""
     good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
     return [
         resource(

@@ -56,7 +56,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *governance.MUTATIONS,
 ]
 
-# The resource types that no policy reads, each with the reason why no policy has to.
+# The resource types whose properties no Pulumi policy checks, each with the reason.
 UNREAD: Mapping[str, str] = {
     "aws:ec2/internetGateway:InternetGateway": "admits only traffic that a security group allows",
     "aws:ec2/route:Route": "leads to the internet gateway; policies check the security groups, which limit the traffic",

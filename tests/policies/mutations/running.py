@@ -1,4 +1,6 @@
-"""Changes that switch off DNS names, workers, functions, machines or messages, each of which a policy must report."""
+"""Mutations of the planned stack that stop DNS names, workers, functions, machines or queues from working. A policy
+must report each mutation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations in a stack on Google Cloud: grants, object locks, bucket lifecycles, the database and Pub/Sub messages."""
+"""Planted mistakes in a stack on Google Cloud that policies must report: in grants, object locks, bucket lifecycles,
+the database and Pub/Sub topics.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Violations that let roles write objects although these roles must not have this permission."""
+"""Planted mistakes that policies must report: a role can write objects although it must not."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ _MOST_FILES = 4
 
 
 def paths(text: str) -> Iterator[str]:
-    """Yields the files and folders of the repository that a page's code spans name, alone or in a command."""
+    """Yields each path of a file or folder of the repository in the code spans of a documentation page. A code span is
+    a path, or a command that contains a path.
+    """
     for names, folder in _FILES_IN.findall(text):
         yield from (folder + name for name in re.findall(r"`([^`]+)`", names))
     for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", _FILES_IN.sub("", text)):

@@ -1,5 +1,5 @@
-"""Tests the recorded responses of probes: recordings contain no secrets and no IDs of the account, and how they are
-compared.
+"""Tests that recordings of a probe's responses contain no secrets and no account IDs, and that a comparison of two
+recordings finds the differences.
 """
 
 from __future__ import annotations

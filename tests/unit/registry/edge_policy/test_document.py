@@ -19,7 +19,8 @@ from registry.edge_policy.document import MOST_BYTES, parsed, schema
 CHECKOUT = Path(__file__).parents[4]
 # The edge worker's tests read the same cases, so both accept the same documents.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
-# Specifiers of PEP 440, versions, and whether pip's library includes them, as the edge worker's tests read them.
+# Version specifiers of PEP 440, each with versions and whether the specifier includes the version by pip's library. The
+# edge worker's tests read the same file.
 SPECIFIERS: list[tuple[str, str, bool]] = json.loads(
     (CHECKOUT / "workers/edge/test/python_specifiers.json").read_text()
 )
