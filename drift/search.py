@@ -187,6 +187,7 @@ _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
     ),
     "cloudflare:index/dnsRecord:DnsRecord": _cloudflare("dns.records.list", "zoneId", name="name", type="type"),
     "cloudflare:index/mtlsCertificate:MtlsCertificate": _cloudflare("mtls_certificates.list", "accountId", name="name"),
+    "cloudflare:index/ruleset:Ruleset": _cloudflare("rulesets.list", "zoneId", name="name", phase="phase"),
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": _cloudflare(
         "kv.namespaces.list", "accountId", title="title"
     ),

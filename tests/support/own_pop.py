@@ -108,6 +108,14 @@ SOURCES = Sources(
     table_regions=["us-east-1", "eu-west-1"],
 )
 
+# The settings of a PoP machine that no test starts.
+SETTINGS = PopSettings(
+    hostname="packages.example.com",
+    shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
+    place=Place(38.9, -77.4),
+    sources=SOURCES,
+)
+
 
 def settings(root: Path, ports: Ports, shields: Sequence[ShieldNode], authority: str) -> PopSettings:
     """Returns the settings of a PoP whose directories are below `root`."""

@@ -14,17 +14,11 @@ import pytest
 
 from emulation.cloudflare.workerd import binary
 from infra.edge import ShieldNode
-from infra.pop import Place, PopSettings, Ports
+from infra.pop import PopSettings, Ports
 from infra.pop.machine_files import PopSettingsError, render
 from tests.support import own_pop
 from tests.support.certificates import Authority
-
-SETTINGS = PopSettings(
-    hostname="packages.example.com",
-    shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
-    place=Place(38.9, -77.4),
-    sources=own_pop.SOURCES,
-)
+from tests.support.own_pop import SETTINGS
 
 
 @pytest.fixture(scope="module")

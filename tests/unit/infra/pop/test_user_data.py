@@ -15,7 +15,7 @@ from infra.edge import ShieldNode
 from infra.machines.user_data import USER_DATA_LIMITS, UserDataError, user_data_size
 from infra.pop.user_data import render_user_data
 from infra.pop.workerd import VERSION, binary
-from tests.unit.infra.pop.test_machine_files import SETTINGS
+from tests.support.own_pop import SETTINGS
 
 ROOT = Path(__file__).parents[4]
 REGION = "us-east-1"
