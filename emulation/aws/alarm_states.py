@@ -54,7 +54,9 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            return "OK"  # enough values are good, so the state is OK whatever the missing values are
+            # So many values do not breach the threshold that the alarm would be OK even if all missing values breached
+            # it.
+            return "OK"
         if self.missing == "ignore":
             return before
         if not bad:

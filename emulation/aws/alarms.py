@@ -38,8 +38,11 @@ _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
 
 
 class Alarms:
-    """WSGI middleware over the emulated AWS API: evaluates the CloudWatch alarms in a separate thread. Requests to
-    the URL path `PATH` read and set the length of an emulated minute."""
+    """WSGI middleware over the emulated AWS API that evaluates the CloudWatch alarms in a separate thread.
+
+    Requests to the URL path that emulation/aws/clock.py defines read and set how many real seconds a minute of the
+    emulated AWS lasts.
+    """
 
     def __init__(self, application: Application, observed: ServiceMetrics) -> None:
         self._application = application
@@ -66,7 +69,8 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                # The metrics are published twice a minute, so that each period has a value.
+                # The metrics of the emulated AWS services are published twice in each minute of the emulated AWS,
+                # because an alarm with a period of one minute needs a value in each period.
                 if now - sampled >= self._minute / 2:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)
@@ -102,8 +106,9 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def evaluate(now: float, minute: float) -> None:
-    """Evaluates the CloudWatch alarms of all regions at the time `now`. `minute` is the length of an emulated minute in
-    seconds."""
+    """Evaluates the CloudWatch alarms of all regions at the time `now`. `minute` is the number of real seconds that a
+    minute of the emulated AWS lasts.
+    """
     for backend in list(cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID].values()):
         data = list(backend.metric_data)
         old = next((place for place, each in enumerate(data) if seconds(each) > now - _RETENTION_SECONDS), len(data))

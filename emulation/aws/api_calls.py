@@ -1,7 +1,7 @@
-"""Reads which AWS API operation an HTTP request calls, and with which parameters.
+"""Reads from an HTTP request which operation of the AWS API it calls, and with which parameters.
 
-moto's routers and parsers, which follow the service models of botocore, read the protocols of all services. S3 is an
-exception, because botocore changes the paths in S3's model.
+The routers and parsers of moto do this for all services except S3. They follow the service models of botocore, and in
+S3's model botocore changes the URL paths.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[0-9]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# The names of services in signatures, where botocore uses another name.
+# The names of AWS services in botocore, by the names in request signatures. All services that are not listed have one
+# name.
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _STREAMS = "DynamoDBStreams_"
 
 
 class UnknownCall(Exception):
-    """Raised for a request that no operation of the service matches. The message contains the path."""
+    """Raised for a request to the AWS API that matches no operation of its service. The error's message contains the
+    URL path.
+    """
 
 
 @dataclass(frozen=True)
 class ApiCall:
-    """A call of the AWS API. `service` and `operation` are the names in botocore, such as `kms` and `CreateKey`."""
+    """A call of the AWS API. `service` and `operation` are botocore's names, such as `kms` and `CreateKey`."""
 
     service: str
     operation: str
@@ -67,7 +70,7 @@ def api_call(environ: dict[str, Any]) -> ApiCall:
 
 
 def _copy(environ: dict[str, Any]) -> Request:
-    """Returns a request with the same body. The original request keeps its body too."""
+    """Returns a copy of an HTTP request, with the body decompressed. The body in `environ` can be read once more."""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     plain = gzip.decompress(body) if environ.get("HTTP_CONTENT_ENCODING") == "gzip" else body

@@ -15,8 +15,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from emulation.aws.api_calls import ApiCall
 from emulation.layout import AWS_ACCOUNT_ID
 
-# For each service, the parameters that name resources. In a pattern, `{}` is the parameter's value, `{region}` is the
-# region of the call and `{account}` is the account. A parameter with an ARN needs no pattern, but must be listed.
+# For each AWS service, the API parameters that name resources, and the patterns of the resources' ARNs. In a pattern,
+# `{}` stands for the parameter's value, `{region}` for the region of the call and `{account}` for the account. The
+# pattern of a parameter whose value is an ARN is not used.
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "acm": {"CertificateArn": "{}"},
     "application-autoscaling": {},
@@ -93,8 +94,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# For each EC2 operation, the types of the resources that it creates, or that the reference requires although the call
-# does not name them.
+# For each EC2 operation, the types of resources that need a permission although the call does not name the resources:
+# resources that the operation creates, and others that the Service Authorization Reference marks as required.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),
@@ -107,14 +108,15 @@ _EC2_WITHOUT_ID = {
     "DisassociateRouteTable": ("route-table", "subnet"),
     "RunInstances": ("instance", "network-interface", "volume"),
 }
-# IAM evaluates these operations only against the resource "*", although they have a parameter that names a resource
+# IAM evaluates these API operations only against the resource "*", although each has a parameter that names a resource
 # (Service Authorization Reference, column "Resource types").
 _WITHOUT_RESOURCE_TYPE = {
     ("lambda", "CreateEventSourceMapping"),
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# These operations have a parameter that names a resource which the action does not apply to.
+# For each of these API operations, a parameter that names a resource to which the operation's IAM action does not
+# apply.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",
@@ -154,7 +156,7 @@ def key_arn(key: str, region: str) -> str:
 
 def _of_parameters(call: ApiCall) -> Iterator[str]:
     if call.service == "application-autoscaling" and not call.operation.startswith("Describe"):
-        # The ARN of a scalable target contains an ID that AWS chooses.
+        # AWS chooses an ID as the last part of a scalable target's ARN, and the API call does not contain this ID.
         yield f"arn:aws:application-autoscaling:{call.region}:{AWS_ACCOUNT_ID}:scalable-target/*"
     if (call.service, call.operation) == ("cloudwatch", "DescribeAlarms"):
         yield f"arn:aws:cloudwatch:{call.region}:{AWS_ACCOUNT_ID}:alarm:*"
@@ -165,7 +167,7 @@ def _of_parameters(call: ApiCall) -> Iterator[str]:
     for parameter, value in call.parameters.items():
         if parameter == _NOT_OF_ACTION.get((call.service, call.operation)):
             continue
-        # In the paths of Route 53, `Id` is a hosted zone's ID.
+        # In calls of the Route 53 API, the parameter `Id` in the URL path is the ID of a hosted zone.
         named = "HostedZoneId" if (call.service, parameter) == ("route53", "Id") else parameter
         pattern = _PATTERNS[call.service].get(named)
         for each in cast(list[str], value if isinstance(value, list) else [value]) if pattern else ():
@@ -207,7 +209,8 @@ def _of_ec2(call: ApiCall) -> Iterator[str]:
         if kind := _EC2_PARAMETERS.get(parameter):
             for id in cast(list[str], value if isinstance(value, list) else [value]):
                 yield f"{within}:{kind}/{id}"
-    for id in call.parameters.get("Resources", []):  # CreateTags and DeleteTags
+    # The EC2 operations CreateTags and DeleteTags have the parameter `Resources`.
+    for id in call.parameters.get("Resources", []):
         yield f"{within}:{_EC2_PREFIXES[id.rpartition('-')[0]]}/{id}"
 
 

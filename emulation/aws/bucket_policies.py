@@ -1,5 +1,6 @@
-"""Evaluates conditions in bucket policies. moto 5.2 ignores conditions and treats a conditional Deny as an
-unconditional one."""
+"""Evaluates the conditions in the policies of emulated S3 buckets. moto 5.2 ignores conditions and treats a conditional
+Deny as an unconditional one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Returns the values that an AWS API call has for IAM condition keys: tags, permissions boundaries and others.
+"""Finds the values of IAM condition keys for a call of the AWS API: tags, permissions boundaries and others.
 
 Source: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference, "Condition keys".
 """
@@ -17,8 +17,8 @@ from emulation.aws.conditions import Values
 from emulation.aws.dynamodb_permissions import leading_keys, queried_keys
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The operations on a role that have the condition key `iam:PermissionsBoundary`. Its value is the boundary in the
-# request, or else the role's boundary.
+# The IAM operations on a role for which the condition key `iam:PermissionsBoundary` has a value. The value is the
+# permissions boundary in the request, or the role's boundary if the request contains none.
 _OF_BOUNDARY = frozenset(
     {
         "AttachRolePolicy",
@@ -34,7 +34,9 @@ _OF_BOUNDARY = frozenset(
 
 
 def condition_values(call: ApiCall, resource: str) -> Mapping[str, Values]:
-    """Returns the values of condition keys for a call's main action on one of the call's resources."""
+    """Returns the values of IAM condition keys that apply when an API call acts on one of its resources. `resource` is
+    the ARN of this resource.
+    """
     return {
         **request_tags(call),
         **_resource_tags(resource),
@@ -54,7 +56,9 @@ def request_tags(call: ApiCall) -> Mapping[str, str]:
 
 
 def _pairs(tags: Any) -> Mapping[str, str]:
-    """Returns tags as a mapping, from any of the forms in which the services of AWS take them."""
+    """Returns the tags in an AWS API request as a mapping. The services of AWS send tags either as a mapping or as
+    lists with different member names.
+    """
     if isinstance(tags, Mapping):
         return cast(Mapping[str, str], tags)
     listed = cast(list[dict[str, str]], tags or [])

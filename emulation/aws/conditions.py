@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-# The value of a condition key in a request: a text, or several texts for a multivalued key.
+# The value of an IAM condition key in a request: one text, or several texts for a key with several values.
 Values = str | Sequence[str]
 
 
@@ -32,10 +32,12 @@ _NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "N
 
 
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, Values], known: Collection[str]) -> bool:
-    """Returns whether a request meets all conditions of a policy statement. `context` holds the values of the request's
-    condition keys. `known` names the condition keys that the emulation supports. A request may lack such a key: for
-    example, a request through a VPC endpoint has no source address. Raises UnknownCondition for a condition with
-    another key or an unsupported operator."""
+    """Returns whether a request meets all conditions of an IAM policy statement.
+
+    `context` holds the values that the request has for condition keys. `known` names the condition keys that the
+    emulation supports. A request may lack the value of a supported key: for example, a request through a VPC endpoint
+    has no source address. Raises UnknownCondition for a condition with another key or an unsupported operator.
+    """
     return all(
         _holds(operator, key, texts(values), context, known)
         for operator, of in conditions.items()
@@ -44,13 +46,16 @@ def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, Val
 
 
 def texts(value: Any) -> list[str]:
-    """Returns the value of a policy element as a list, because a policy may contain either a string or a list of
-    strings."""
+    """Returns the value of an IAM policy element as a list of strings. In a policy, the value is either a string or a
+    list.
+    """
     return [value] if isinstance(value, str) else [str(each) for each in value or ()]
 
 
 def like(pattern: str, text: str) -> bool:
-    """Returns whether the text matches the pattern: `*` matches any characters, and `?` matches one character."""
+    """Returns whether a text matches a pattern of an IAM policy. In the pattern, `*` stands for any characters, and `?`
+    for one character.
+    """
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
@@ -58,10 +63,12 @@ def like(pattern: str, text: str) -> bool:
 def _holds(
     operator: str, key: str, wanted: Collection[str], context: Mapping[str, Values], known: Collection[str]
 ) -> bool:
-    """Returns whether a request meets one condition of a policy. One matching value is enough. A negated operator holds
-    if no value matches or if the request lacks the key. An operator with the suffix `IfExists` or
-    the prefix `ForAllValues` holds if the request lacks the key. With this prefix, each value of the request must
-    match."""
+    """Returns whether a request meets one condition of an IAM policy.
+
+    The request meets the condition if one of its values for the key matches. With a negated operator, no value may
+    match. A request without the key meets a condition whose operator is negated, ends in `IfExists` or begins with
+    `ForAllValues`. With the prefix `ForAllValues`, every value of the request must match.
+    """
     plain = operator.removeprefix(_FOR_ALL).removesuffix(_IF_EXISTS)
     matches = _MATCHES.get(_NEGATED.get(plain, plain))
     if matches is None or key not in known:

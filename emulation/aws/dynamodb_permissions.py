@@ -20,7 +20,7 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
-# For each member of a transaction's items, the name of the action that it needs.
+# For each type of item in a DynamoDB transaction, the name of the IAM action that the item needs.
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
     "Delete": "DeleteItem",
@@ -28,7 +28,7 @@ _TRANSACTION_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-# The permissions that the creation of a replica needs in the region of the replica.
+# The DynamoDB actions that a caller needs in the region of a new table replica to create the replica.
 _REPLICA_ACTIONS = (
     "CreateTable",
     "CreateTableReplica",
@@ -42,23 +42,25 @@ _REPLICA_ACTIONS = (
     "DeleteItem",
     "BatchWriteItem",
 )
-# What a caller needs on the customer managed key of a table.
+# The KMS actions that a caller needs on the customer managed key that encrypts a DynamoDB table.
 _KEY_ACTIONS = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 
 _EQUAL = re.compile(r"(?P<name>#?\w+)\s*=\s*(?P<value>:\w+)")
 
 
 def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
-    """Yields the action, the table's ARN and the partitions for each item of a transaction or batch."""
+    """Yields the IAM permission that a DynamoDB call needs for each item of its transaction or batch: the action, the
+    table's ARN, and the item's partition as the value of a condition key.
+    """
     for item in call.parameters.get("TransactItems", []):
         for kind, given in cast(dict[str, dict[str, Any]], item).items():
             table = given["TableName"]
             keys = leading_keys(table, given.get("Key") or given.get("Item") or {})
             yield f"dynamodb:{_TRANSACTION_ACTIONS[kind]}", _table_arn(call.region, table), keys
     for table, given in call.parameters.get("RequestItems", {}).items():
-        if isinstance(given, dict):  # BatchGetItem
+        if isinstance(given, dict):  # The operation BatchGetItem has an object for each table.
             items = cast(dict[str, Any], given).get("Keys", [])
-        else:  # BatchWriteItem
+        else:  # The operation BatchWriteItem has a list for each table.
             writes = cast(list[dict[str, Any]], given)
             items = [next(iter(write.values())) for write in writes]
             items = [each.get("Key") or each.get("Item") for each in items]
@@ -75,7 +77,9 @@ def of_replicas(call: ApiCall) -> Iterator[tuple[str, str]]:
 
 
 def of_keys(call: ApiCall) -> Iterator[tuple[str, str]]:
-    """Yields the actions and ARNs that a call needs on the customer managed keys of a table and its replicas."""
+    """Yields the KMS actions that a DynamoDB call needs on the customer managed keys of a table and its replicas, each
+    with the ARN of the key.
+    """
     keys = [call.parameters.get("SSESpecification", {}).get("KMSMasterKeyId")]
     keys += [replica.get("KMSMasterKeyId") for replica in created_replicas(call)]
     for key in keys:
@@ -86,18 +90,22 @@ def of_keys(call: ApiCall) -> Iterator[tuple[str, str]]:
 
 
 def created_replicas(call: ApiCall) -> list[dict[str, str]]:
-    """Returns the replicas that a call creates, each with its region and its KMS key."""
+    """Returns the table replicas that a DynamoDB call creates, each with its region and its KMS key."""
     return [each["Create"] for each in call.parameters.get("ReplicaUpdates", []) if "Create" in each]
 
 
 def leading_keys(table: str, item: Mapping[str, Any]) -> Mapping[str, Values]:
-    """Returns the partition of an item or a key as the value of the condition key `dynamodb:LeadingKeys`."""
+    """Returns the partition of a DynamoDB item, or of a key, as the value of the IAM condition key
+    `dynamodb:LeadingKeys`.
+    """
     value = item.get(_partition_key(table), {})
     return {LEADING_KEYS: [str(each) for each in value.values()]} if value else {}
 
 
 def queried_keys(parameters: Mapping[str, Any]) -> Mapping[str, Values]:
-    """Returns the partition that a query reads as the value of the condition key `dynamodb:LeadingKeys`."""
+    """Returns the partition that a DynamoDB query reads, as the value of the IAM condition key
+    `dynamodb:LeadingKeys`.
+    """
     names: Mapping[str, str] = parameters.get("ExpressionAttributeNames", {})
     values: Mapping[str, Any] = parameters.get("ExpressionAttributeValues", {})
     for found in _EQUAL.finditer(parameters.get("KeyConditionExpression", "")):
@@ -108,7 +116,7 @@ def queried_keys(parameters: Mapping[str, Any]) -> Mapping[str, Values]:
 
 
 def _partition_key(table: str) -> str:
-    """Returns the name of a table's partition key. All replicas of a table have the same name."""
+    """Returns the name of a DynamoDB table's partition key. All replicas of a table have the same partition key."""
     name = table.rpartition("/")[2]
     for backend in cast(Any, dynamodb_backends)[AWS_ACCOUNT_ID].values():
         if name in backend.tables:

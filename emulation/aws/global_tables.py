@@ -83,7 +83,7 @@ class Propagation:
             self._thread.start()
 
     def wait(self) -> None:
-        """Waits until every earlier write of a DynamoDB global table has reached all regions."""
+        """Waits until every write to a DynamoDB global table before this call has reached all regions."""
         self._queue.join()
 
     @property
@@ -111,7 +111,9 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing, so that a write that was copied to a replica is not copied a second time."""
+    """Does nothing when a write has been copied to a replica of a DynamoDB table. Without this function, the copied
+    write would be copied to the other replicas again.
+    """
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -204,7 +206,7 @@ def _global_table_of(table: Table) -> _GlobalTable | None:
 
 
 def _other_replicas(table: Table) -> Iterator[tuple[str, Table]]:
-    """Yields the replicas of a DynamoDB table in other regions, each with its region."""
+    """Yields the replicas of a DynamoDB table that are in other regions than the table itself, each with its region."""
     group = _global_table_of(table)
     for region in group.regions if group else []:
         replica = dynamodb_backends[table.account_id][region].tables.get(table.name)

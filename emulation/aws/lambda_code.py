@@ -22,8 +22,10 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def patch_lambda(url: str) -> None:
-    """Makes moto deliver no stream records to Lambda functions, because the emulated Lambda runtime delivers them.
-    Makes GetFunction return a download URL of the function's code, below `url`."""
+    """Makes moto deliver no records of DynamoDB streams to Lambda functions, because the emulated Lambda runtime
+    delivers them. Also makes the API operation GetFunction return a URL below `url` for the download of the function's
+    code.
+    """
 
     def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
         # moto keeps the records in the stream if this method returns an empty result. The emulated Lambda runtime then

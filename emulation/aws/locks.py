@@ -1,5 +1,6 @@
-"""Corrects S3 Object Lock in the two cases in which moto 5.2 is stricter than S3. S3 accepts a lock configuration for a
-bucket with objects (since 2023), and a copy without a checksum."""
+"""Corrects S3 Object Lock in the two cases in which moto 5.2 is stricter than S3. S3 accepts the activation of Object
+Lock on a bucket that contains objects (since 2023), and copies to a locked bucket without a checksum in the request.
+"""
 
 from __future__ import annotations
 

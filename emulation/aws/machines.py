@@ -59,7 +59,7 @@ def _instances() -> Iterator[tuple[str, Any]]:
 
 
 def _endpoints(region: str, subnet: str) -> Iterator[Any]:
-    """Yields the S3 gateway endpoints in the route tables of a subnet."""
+    """Yields the VPC endpoints of S3 that are in the route tables of an emulated subnet."""
     backend = _backend(region)
     tables = [
         table.id

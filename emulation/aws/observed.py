@@ -21,7 +21,7 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# One CloudWatch metric: its region, namespace, name, dimensions and values.
+# A CloudWatch metric with its values in a period: region, namespace, name, dimensions and sum of values.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
 
 
@@ -62,8 +62,11 @@ class ServiceMetrics:
         self._waiting = waiting
 
     def publish(self, now: float, faster: float) -> None:
-        """Publishes the metrics of all emulated services at the time `now`. Ages are multiplied by `faster`, the number
-        of emulated minutes in a real minute."""
+        """Publishes the CloudWatch metrics of all emulated services at the time `now`.
+
+        `faster` is the number of minutes of the emulated AWS in a real minute. The ages of messages and objects are
+        multiplied by `faster`, so that they are in emulated time.
+        """
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {
                 "MetricName": name,

@@ -1,4 +1,5 @@
-"""Enforces the permissions of IAM roles. moto 5.2 either allows all requests or ignores the conditions in policies.
+"""Enforces the permissions of IAM roles in the emulated AWS. moto 5.2 either allows all requests or ignores the
+conditions in policies.
 
 A request that is signed with a role's credentials must be allowed by the role's policies and its permissions boundary.
 For S3, the policies of the bucket and of the VPC endpoint count too. All other credentials may do anything: they belong
@@ -44,7 +45,8 @@ class Permissions:
             return self._application(environ, start_response)
         service = "s3" if addressed_bucket(environ) else signed_service(environ)[0]
         if service == "sts":
-            # STS itself checks who may assume a role. Every caller may learn their own identity.
+            # Requests to STS are not checked here. STS itself checks who may assume a role, and every caller may read
+            # their own identity.
             return self._application(environ, start_response)
         protocol = "rest-xml"
         try:
@@ -89,8 +91,10 @@ def _of_s3(environ: dict[str, Any]) -> Iterator[RequiredPermission]:
 
 
 def is_permitted(session: Any, needed: RequiredPermission, bucket: str | None, address: str) -> bool:
-    """Returns whether the policies allow a role session one action. `bucket` is the S3 bucket that the request
-    addresses, if any, and `address` is the client's address."""
+    """Returns whether the IAM policies allow a role session one action.
+
+    `bucket` is the S3 bucket that the request names, or None. `address` is the IP address of the client.
+    """
     bucket_policy: Policy | None = None
     endpoint_policy: Policy | None = None
     context = {**COMMON_CONTEXT, **needed.context}

@@ -1,4 +1,4 @@
-"""Decides whether IAM policies allow a request. The request and its resource belong to one AWS account.
+"""Decides whether IAM policies allow a request. The caller's role and the requested resource belong to one AWS account.
 
 Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Principal". Elements, operators and keys
 that this project's policies do not use raise UnknownCondition.
@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from emulation.aws.conditions import UnknownCondition, Values, holds, like, texts
 
-# The values of IAM condition keys that every S3 request has. The emulated S3 has no TLS, but each request counts as a
-# request over TLS 1.3.
+# The values of IAM condition keys that every request to the emulated S3 has. Its clients use no TLS, but each request
+# counts as a request over TLS 1.3.
 COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 # The IAM condition keys that the emulated AWS can derive from a request.
@@ -47,7 +47,7 @@ class AuthorizationRequest:
     """An AWS API request that is checked against policies: a role session requests one action on a resource. `context`
     holds the request's values for condition keys, such as its source address."""
 
-    role: str  # the ARN of the role; `session` and `resource` are ARNs too
+    role: str  # `role`, `session` and `resource` are ARNs.
     session: str
     resource: str
     action: str

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
-# EC2's code for a call that is not allowed (EC2 API Reference, "Error codes").
+# The error code with which EC2 refuses a caller without permission (EC2 API Reference, "Error codes").
 _EC2_CODE = "UnauthorizedOperation"
 
 
 def refuse(start_response: Callable[..., Any], service: str, protocol: str, code: str, message: str) -> list[bytes]:
-    """Answers a request with an error. `code` is S3's error code, such as `AccessDenied`."""
+    """Answers an AWS API request with an error in the form of the request's protocol.
+
+    `code` is an error code of S3, such as `AccessDenied`. The response to a request of another protocol has the
+    corresponding code of that protocol.
+    """
     if protocol in ("json", "rest-json"):
         kind = f"{code}Exception"
         status = "400 Bad Request" if protocol == "json" else "403 Forbidden"

@@ -1,4 +1,4 @@
-"""Replicates objects between the emulated buckets; moto 5.2 stores the rules but copies nothing.
+"""Copies objects between the emulated S3 buckets by the buckets' replication rules; moto 5.2 only stores the rules.
 
 Source: S3 User Guide, "Replicating objects within and across Regions". New versions that match an enabled rule are
 copied with their metadata, asynchronously. Replicas are not copied again, and objects that are older than the rule are
@@ -34,8 +34,8 @@ PATH = "/_artifact-edge/replication"
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
-# The attribute that moto's object version gets when its replication fails. The value maps each destination bucket to
-# the permission that the replication role lacked.
+# The name of the attribute that moto's object version gets when S3 replication of the version fails. The attribute maps
+# each destination bucket to the permission that the replication role lacked.
 _FAILED = "artifact_edge_failed"
 _RETRY_SECONDS = 0.2
 
@@ -106,8 +106,9 @@ class Replication:
         return bool(settings) and all(type(value) in kinds.get(name, ()) for name, value in settings.items())
 
     def _wait(self, written: datetime) -> float:
-        """Returns the number of seconds to wait before S3 replication may copy a version that was written at the given
-        time."""
+        """Returns the number of seconds until S3 replication may copy an object version that was written at the time
+        `written`. The result is infinite while a test has paused replication.
+        """
         return math.inf if self._paused else (written + self._lag - datetime.now(UTC)).total_seconds()
 
     def _copy_forever(self) -> None:

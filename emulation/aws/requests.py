@@ -1,5 +1,6 @@
-"""Finds the bucket and the key in a request to the emulated S3. The outermost middleware does this once for all other
-middleware."""
+"""Finds the bucket and the key in a request to the emulated S3. One middleware finds them and passes them on, so that
+the other middleware of the emulated AWS need not read the request again.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +48,9 @@ def addressed_bucket(environ: dict[str, Any]) -> str | None:
 
 
 def _address(environ: dict[str, Any]) -> S3Address:
-    """Returns the S3 bucket and key of a request. Shields put the bucket in the host name. Other clients put the bucket
-    in the path, and their signature shows that the request is for S3."""
+    """Returns the S3 bucket and key of a request. Regional shields put the bucket in the host name. Other clients put
+    the bucket in the path, and their signature shows that the request is for S3.
+    """
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:

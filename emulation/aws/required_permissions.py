@@ -1,6 +1,7 @@
 """Lists the IAM permissions that an AWS API call needs: actions, resources and the values of condition keys.
 
-Source: AWS, Service Authorization Reference, with its dependent actions. S3 has a module of its own.
+Source: AWS, Service Authorization Reference, including the column "Dependent actions". The module `s3_permissions` has
+the permissions of S3.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from emulation.aws.conditions import Values
 from emulation.aws.dynamodb_permissions import created_replicas, of_items, of_keys, of_replicas
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The IAM prefixes of services, where they differ from botocore's names.
+# The prefixes of IAM actions, by botocore's names of services. Services whose prefix is their botocore name are not
+# listed.
 _PREFIXES = {"dynamodbstreams": "dynamodb", "resourcegroupstaggingapi": "tag"}
 
-# Any caller may use these operations (API Reference of AWS STS).
+# API operations that need no permission (API Reference of AWS STS).
 _FREE = {("sts", "GetCallerIdentity")}
 
-# For each service, the action that a call needs in addition if it creates a resource with tags.
+# For each AWS service, the action that a call needs in addition if the call creates a resource with tags.
 _TAGGING = {
     "acm": "acm:AddTagsToCertificate",
     "cloudwatch": "cloudwatch:TagResource",
@@ -36,7 +38,8 @@ _TAGGING = {
     "sqs": "sqs:TagQueue",
     "ssm": "ssm:AddTagsToResource",
 }
-# IAM has an action of its own for each type of resource.
+# The actions that IAM calls need in addition if they create a resource with tags. IAM has a separate tagging action for
+# each type of resource.
 _IAM_TAGGING = {
     "CreateInstanceProfile": "iam:TagInstanceProfile",
     "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
@@ -44,13 +47,16 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# The resources of new resources whose ID AWS chooses.
+# For each AWS service, the last part of the ARN that stands for all new resources in a permission. AWS chooses the IDs
+# of these resources, so a policy cannot name a resource before it exists.
 _NEW = {"acm": "certificate/*", "kms": "key/*", "lambda": "event-source-mapping:*"}
 
 
 @dataclass(frozen=True)
 class RequiredPermission:
-    """An IAM action on a resource, with the values of condition keys that the request has for this action."""
+    """A permission that an AWS API call needs: an IAM action on a resource. `context` holds the values that the call
+    has for the condition keys of this action.
+    """
 
     action: str
     resource: str
@@ -58,8 +64,9 @@ class RequiredPermission:
 
 
 def required_permissions(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields each permission that an API call needs. Raises KeyError for an operation of a service whose permissions
-    are not known."""
+    """Yields each permission that an AWS API call needs. Raises KeyError if the emulation does not know the permissions
+    of the operation.
+    """
     if (call.service, call.operation) in _FREE:
         return
     prefix = _PREFIXES.get(call.service, call.service)
@@ -82,7 +89,7 @@ def required_permissions(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def passed_role(role: str, service: str) -> RequiredPermission:
-    """Returns the permission to pass a role to an AWS service."""
+    """Returns the permission that a caller needs to pass an IAM role to an AWS service."""
     return RequiredPermission("iam:PassRole", role, {"iam:PassedToService": service})
 
 
@@ -109,8 +116,9 @@ def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields the permission to pass each role that the call gives to an AWS service (IAM User Guide, "Grant a user
-    permissions to pass a role to an AWS service")."""
+    """Yields the permission to pass a role for each role that the API call gives to an AWS service (IAM User Guide,
+    "Grant a user permissions to pass a role to an AWS service").
+    """
     parameters = call.parameters
     passed: list[tuple[str, str]] = []
     if call.service == "lambda" and "Role" in parameters:
@@ -125,8 +133,9 @@ def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields the permission to create a service-linked role, for calls with which AWS creates one in an account that
-    has none."""
+    """Yields the permission to create a service-linked role, if AWS creates one for the API call in an account without
+    such a role.
+    """
     created = {
         ("kms", "CreateKey"): (
             call.parameters.get("MultiRegion"),

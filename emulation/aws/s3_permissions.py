@@ -16,7 +16,8 @@ from moto.s3.models import s3_backends
 from emulation.aws.required_permissions import RequiredPermission, passed_role
 from emulation.layout import AWS_ACCOUNT_ID
 
-# An action that no policy allows, for requests that the project's roles never make.
+# The name of an IAM action that no policy allows. S3 requests that the emulation does not know need this action and are
+# therefore refused.
 _NOT_EMULATED = "s3:NotEmulated"
 
 _OBJECT_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
@@ -35,7 +36,8 @@ _LIST_PARAMETERS = {
     "continuation-token",
     "encoding-type",
 }
-# For each query parameter that names a part of a bucket's configuration, the part in the names of IAM actions.
+# The parts of a bucket's configuration: for each query parameter of the S3 API, the part's name in IAM actions. The
+# query parameter `versioning` stands for the actions s3:GetBucketVersioning and s3:PutBucketVersioning.
 _CONFIGURATIONS = {
     "encryption": "EncryptionConfiguration",
     "lifecycle": "LifecycleConfiguration",
@@ -49,24 +51,25 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# IAM has no actions to delete a part of a bucket's configuration, with one exception.
+# The verbs in the names of IAM actions on a bucket's configuration, by HTTP method. Deletion needs the same action as a
+# change, except for the bucket policy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 _ROLE = re.compile(rb"<Role>([^<]+)</Role>")
 
 
 def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Iterator[RequiredPermission]:
-    """Yields each permission that a request for an S3 object needs."""
+    """Yields each IAM permission that a request for an S3 object needs."""
     method = environ["REQUEST_METHOD"]
     action = _NOT_EMULATED if _query(environ) else _OBJECT_ACTIONS.get(method, _NOT_EMULATED)
     yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")
     if method in ("GET", "HEAD") and not _exists(bucket, key):
-        # Without this permission, S3 does not reveal that a key is missing.
+        # S3 answers 404 for a missing key only to callers with this permission, and 403 to others.
         yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}")
 
 
 def required_for_bucket(environ: dict[str, Any], bucket: str) -> Iterator[RequiredPermission]:
-    """Yields each permission that a request for a bucket or its configuration needs."""
+    """Yields each IAM permission that a request for an S3 bucket or its configuration needs."""
     method, query, arn = environ["REQUEST_METHOD"], _query(environ), f"arn:aws:s3:::{bucket}"
     if query & {"delete"}:
         for name in ("DeleteObject", "DeleteObjectVersion", "BypassGovernanceRetention"):
@@ -94,7 +97,7 @@ def _bucket_action(method: str, query: set[str]) -> str:
 
 
 def _query(environ: dict[str, Any]) -> set[str]:
-    """Returns the names of the query parameters that do not belong to the signature."""
+    """Returns the names of the query parameters of an S3 request, without those of a presigned URL's signature."""
     return {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
 
 

@@ -24,20 +24,25 @@ _ORIGINAL: dict[str, Any] = {name: getattr(DynamoHandler, name) for name in ("ba
 
 
 def check_item(item: Item | None, *, updated: bool) -> None:
-    """Raises the error of DynamoDB for an item that is too large after a write. The names of attributes count, too."""
+    """Raises the error of DynamoDB for an item that is too large after a write. The size includes the names of
+    attributes.
+    """
     if item is not None and item.size() > _ITEM_BYTES:
         raise ItemSizeToUpdateTooLarge() if updated else ItemSizeTooLarge()
 
 
 def check_transaction(items: Iterable[Item | None]) -> None:
-    """Raises the error of DynamoDB for a transaction whose items are too large together."""
+    """Raises the error of DynamoDB for a transaction whose items together are larger than 4 MB."""
     if sum(item.size() for item in items if item is not None) > _TRANSACTION_BYTES:
         raise MockValidationException("The aggregate size of the items in the transaction exceeds 4 MB")
 
 
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto: the class, the name of the method, and the new method."""
-    # `check_item` checks whole items; moto's limit for each attribute would refuse items that DynamoDB accepts.
+    """Yields the methods that replace methods of moto: the class in moto, the name of the method, and the new
+    method.
+    """
+    # This method removes moto's size limit for items, which would refuse items that DynamoDB accepts. The function
+    # `check_item` checks the size instead.
     yield LimitedSizeDict, "__setitem__", cast(Any, dict[str, Any].__setitem__)
     yield DynamoHandler, "batch_write_item", _batch_write_item
     yield DynamoHandler, "transact_get_items", _transact_get_items

@@ -1,9 +1,9 @@
 """Corrects moto 5.2 where its writes and queries of DynamoDB tables differ from the real service.
 
 moto copies the whole table for each transaction and never frees the copy. A failed transaction restores the copy and
-overwrites concurrent writes, and readers see half of a transaction. When an update creates an item, the stream reports
-the item twice, first without its attributes. A query sorts all items of the table, and may start at a key that its
-condition excludes.
+thereby overwrites concurrent writes. Readers see some writes of a transaction before the others. When an update creates
+an item, the stream reports the item twice, first without its attributes. A query sorts all items of the table, and may
+start at a key that its condition excludes.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-# The name of an attribute that marks a temporary copy of a DynamoDB table. A write is tried on such a copy
-# first. `followers` are not called for changes of such a copy.
+# The name of an attribute that marks a temporary copy of a DynamoDB table. Each write is first tried on a temporary
+# copy, whose changes are not reported to `followers`.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
@@ -61,8 +61,9 @@ def _locked(method: Any) -> Callable[..., Any]:
 
 
 def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
-    """Replaces `DynamoDBBackend.query`: searches only the items of the requested partition, because moto sorts all
-    items of the table."""
+    """Replaces `DynamoDBBackend.query`. The new method searches only the items of the requested partition, because
+    moto's method sorts all items of the table.
+    """
     asked = _QUERY.bind(backend, *arguments, **more).arguments
     _check_start(backend, asked)
     with _LOCK:
@@ -78,8 +79,9 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
 
 
 def _check_start(backend: DynamoDBBackend, asked: Mapping[str, Any]) -> None:
-    """Raises the error of DynamoDB for a query that starts at a key which its own condition excludes. moto 5.2 accepts
-    such a key."""
+    """Raises the error of DynamoDB for a query that starts at a key which the query's own condition excludes. moto 5.2
+    accepts such a key.
+    """
     start = asked["exclusive_start_key"]
     if start and asked["range_comparison"] == "BEGINS_WITH":
         name: Any = backend.get_table(asked["table_name"]).range_key_attr
@@ -128,9 +130,12 @@ def _atomically(
     *,
     updated: bool = False,
 ) -> Any:
-    """Applies a write to DynamoDB items completely or not at all. The change runs on copies of the items. If it
-    succeeds and all items are small enough, the results are written to the tables, and each changed item is reported to
-    its table's stream once. `updated` states whether the write is an update, which has an error message of its own."""
+    """Applies a write to DynamoDB items completely or not at all.
+
+    `change` runs on copies of the items. If `change` succeeds and no item is too large, its results are written to the
+    tables, and each changed item is reported once to the stream of its table. `updated` states whether the write is an
+    update, because DynamoDB has a separate error message for updates.
+    """
     with _LOCK:
         copies: dict[str, Table] = {}
         touched: list[tuple[Table, DynamoType, DynamoType | None]] = []

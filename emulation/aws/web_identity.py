@@ -1,7 +1,7 @@
 """Checks the Google identity token with which a caller assumes an AWS role. moto 5.2 accepts any token.
 
-Source of the checks and errors: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide, "Available keys
-for AWS web identity federation".
+Source of the checks and of the error messages: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide,
+"Available keys for AWS web identity federation".
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from emulation.aws.conditions import UnknownCondition
 from emulation.gcp.tokens import CERTS_PATH, ISSUER
 from emulation.layout import AWS_ACCOUNT_ID
 
-# A function that returns Google's public keys as a JSON Web Key Set. It raises httpx.HTTPError.
+# A function that returns Google's public keys as a JSON Web Key Set. The function raises httpx.HTTPError if it cannot
+# fetch the keys.
 PublicKeys = Callable[[], Any]
 
 _ACTION = "sts:AssumeRoleWithWebIdentity"
