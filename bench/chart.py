@@ -13,7 +13,9 @@ _COLOURS = ("#9aa7b5", "#2f6fab")
 
 @dataclass(frozen=True)
 class Bars:
-    """One group of bars in a chart, such as the runs of one benchmark. The first bar has a paler colour."""
+    """One group of bars in a bar chart, such as the runs of one benchmark, in the order of `values`. The first bar is
+    drawn in a paler colour than the others.
+    """
 
     label: str
     values: Sequence[float]

@@ -1,9 +1,9 @@
-"""Measures how much longer an install takes while one of the two shields near the client never answers.
+"""Measures how much longer an install of packages takes while one of the two shields near the client never answers.
 
-`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. It alternates between installs
-with working shields and installs during which one shield is frozen. An install sends 136 requests over 15 connections,
-as `npm install express` does: for 68 documents, then for 68 tarballs. No cache has these objects. Before each install,
-both shields have answered requests of the edge.
+`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
+installs with two working shields and installs during which one shield is frozen. An install sends 136 requests over 15
+connections, as `npm install express` does: for 68 documents, then for 68 tarballs. No cache has these documents and
+tarballs. Before each install, the program waits until both shields have answered requests of the edge.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _RECOVERY_SECONDS = 120
 
 
 class Bench:
-    """Runs installs on the running network, with a client near the two shields of one region."""
+    """Simulates installs of packages on a running sandbox, with a client near the two shields of one region."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -77,7 +77,9 @@ class Bench:
             return asyncio.run(self._requested(waves))
 
     def wait_for_recovery(self) -> None:
-        """Sends requests to the edge until the log of the shield machine shows that it has answered one of them."""
+        """Sends requests to the edge until the log of the shield machine shows that the machine has answered one of
+        these requests.
+        """
         log = self._sandbox.path("machines", self.machine, "root/var/log/artifact-edge/access.log")
         deadline = time.monotonic() + _RECOVERY_SECONDS
         keys: list[str] = []
@@ -111,7 +113,7 @@ class Bench:
 
 
 def summary(installs: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Returns the median and the longest duration of an install, and the 99th percentile of a request."""
+    """Returns the median and the longest duration of an install, and the 99th percentile of all requests' durations."""
     whole = [seconds[-1] for seconds in installs]
     single = sorted(each for seconds in installs for each in seconds[:-1])
     p99 = single[-(-99 * len(single) // 100) - 1]

@@ -49,8 +49,8 @@ class Preview:
 
 
 def widened(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns the config of the stack prod with more shield regions, from both clouds in turn, up to REGIONS_WANTED
-    regions.
+    """Returns the config of the stack prod with shields in REGIONS_WANTED regions. The added regions belong alternately
+    to AWS and Google Cloud.
     """
     shields = list(config["artifact-edge:shields"])
     there = {shield["region"] for shield in shields}
@@ -71,8 +71,10 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures previews of both stacks in each round, once for each of `modes`: with or without the policy pack. The
-    first round is slower, because no files are cached yet.
+    """Measures the duration of `pulumi preview` for both stacks. Each round measures each stack once for each of
+    `modes`, where True means with the policy pack.
+
+    The first round is slower, because the operating system has not cached the files yet.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"

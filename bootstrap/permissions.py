@@ -143,8 +143,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
-        # These two actions also set the tags of new keys and certificates, which have no tags before. The second
-        # condition protects what has the tag of another environment.
+        # The actions `acm:AddTagsToCertificate` and `kms:TagResource` also set the tags of new certificates and keys,
+        # which have no tags before. The condition StringEqualsIfExists protects certificates and keys with the tag of
+        # another environment.
         allow(
             ["acm:AddTagsToCertificate", "kms:TagResource"],
             [*_certificates(account), f"arn:aws:kms:*:{account}:key/*"],
@@ -158,8 +159,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
-        # With this condition, the deploy role can create roles only with the boundary, and can grant permissions only
-        # to roles with the boundary. The deploy role has no permission to remove a boundary from a role.
+        # With the condition on `iam:PermissionsBoundary`, the deploy role can create only roles that have the
+        # permissions boundary, and can change the permissions only of roles that have the boundary. The deploy role has
+        # no permission to remove a boundary from a role.
         allow(
             [
                 "iam:CreateRole",
@@ -247,7 +249,8 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
             _certificates(account),
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
-        # IAM evaluates these two actions only against the resource "*", because they have no resource type.
+        # IAM evaluates `cloudwatch:PutMetricData` and `dynamodb:ListStreams` only against the resource "*", because
+        # these actions have no resource type.
         allow(["cloudwatch:PutMetricData", "dynamodb:ListStreams"], ["*"]),
     ]
 
@@ -278,7 +281,8 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
                 "application-autoscaling:PutScalingPolicy",
                 "application-autoscaling:RegisterScalableTarget",
             ],
-            # The ARN of a scalable target contains an ID that AWS chooses.
+            # The ARN of a scalable target contains an ID that AWS chooses and no name, so the permission covers all
+            # scalable targets of DynamoDB tables in the account.
             [f"arn:aws:application-autoscaling:*:{account}:scalable-target/*"],
             condition={"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}},
         ),

@@ -73,8 +73,8 @@ class Roles(pulumi.ComponentResource):
         super().__init__("artifact-edge:bootstrap:Roles", name, None, opts)
         self._args = args
         self._account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
-        # The provider needs no thumbprint, because AWS validates GitHub's certificate with its own list of certificate
-        # authorities.
+        # The OpenID Connect provider needs no thumbprint of GitHub's certificate, because AWS validates the certificate
+        # with its own list of certificate authorities.
         self._issuer = aws.iam.OpenIdConnectProvider(
             "github",
             url=f"https://{_ISSUER}",

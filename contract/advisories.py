@@ -5,9 +5,9 @@
 | index: the filter, and the digests of the shards | `advisories/<digest>.json` |
 | shard: the advisories of some packages | `advisories/shards/<digest>.json` |
 
-`registry/advisories` writes both. A digest is the SHA-256 of the object's text. The filter is a Bloom filter of all
-packages with advisories, so the worker reads shards only for packages that probably have some
-(workers/edge/src/advisories.ts).
+`registry/advisories` writes the index and the shards. A digest is the SHA-256 of the object's text. The filter is a
+Bloom filter of all packages with advisories, so the worker (workers/edge/src/advisories.ts) reads a shard only for a
+package that probably has an advisory.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The item of the metadata database with the digests of the latest advisory data sets, in the partition of the edge
-# policy. The feed of the edge policy contains these digests.
+# The name of a database item with the digests of the latest advisory data sets. The item is in the partition of the
+# edge policy, because the feed of the edge policy also contains these digests.
 CURRENT = "data-sets"
 
-# The number of advisory data sets whose digests the edge gets. If the edge does not accept the newest data set, it uses
-# an older one.
+# The number of advisory data sets whose digests the edge worker gets. If the worker does not accept the newest data
+# set, the worker uses an older one.
 KNOWN = 3
 
 SHARDS = 256
 _FORMAT = 1
-_HASHES = 8  # a SHA-256 digest has 8 words of 32 bits, each of which sets one bit of the filter
+_HASHES = 8  # A SHA-256 digest has 8 words of 32 bits. Each word sets one bit of the Bloom filter.
 _BITS_MIN, _BITS_MAX = 1 << 10, 1 << 23
 
 

@@ -3,13 +3,14 @@
 | form | written by | read by |
 | --- | --- | --- |
 | item `current` of the metadata database | `registry/edge_policy/versions.py` | the metadata API |
-| item `data-sets` of the metadata database (contract/advisories.py) | registry/advisories | the metadata API |
+| item `data-sets` of the metadata database (contract/advisories.py) | `registry/advisories` | the metadata API |
 | feed document of the metadata API | `feed_document` | `workers/edge/src/policies.ts` |
 | entry in Workers KV, for isolates without a feed document | `encode_entry` | `workers/edge/src/policies.ts` |
 | object at the origin: a policy's text | `registry/edge_policy/versions.py` | `workers/edge/src/policies.ts` |
 
-A policy is identified by the SHA-256 digest of its text, and a data set by that of its index. The first four forms
-contain the digests of the latest ones, with the newest first. The edge applies the first one that it accepts.
+The SHA-256 digest of a policy's text identifies the policy. The SHA-256 digest of a data set's index identifies the
+data set. The first four forms contain the digests of the latest policies or data sets, the newest first. The edge
+worker applies the first policy and the first data set that it accepts.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ FEED = "edge-policy"
 # The key of the entry in Workers KV that names the edge policies and the data sets of advisories.
 ENTRY = "edge-policy"
 
-# The number of edge policies whose digests the edge gets. If the edge does not accept the newest policy, it applies an
-# older one.
+# The number of edge policies whose digests the edge worker gets. If the worker does not accept the newest policy, the
+# worker applies an older one.
 KNOWN = 5
 
 _FORMAT = 1

@@ -14,9 +14,10 @@ from contract.tokens import Image, MalformedRecord, Record, decode_image, versio
 
 
 def read_change(change: Mapping[str, Any]) -> Record:
-    """Returns the token record in a change of DynamoDB's stream.
+    """Returns the token record after a change that DynamoDB's stream reports. A deletion of the token's item counts as
+    a revocation.
 
-    Raises MalformedRecord when the change has no image of the item or the image cannot be decoded.
+    Raises MalformedRecord when the change contains no copy of the item, or when the copy cannot be decoded.
     """
     images = cast(Mapping[str, Image], change.get("dynamodb", {}))
     if "NewImage" in images:
@@ -27,8 +28,8 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns the revocation of a token whose metadata item was deleted. Its version is one later than the token's last
-    record.
+    """Returns the token record that revokes a token whose item was deleted from the metadata database. The version of
+    the record is one later than that of the token's last record.
     """
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
@@ -43,10 +44,10 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
-    """Returns the token records to write to Workers KV, which holds the entries `held` (values by key).
+    """Returns the token records to write to Workers KV. `held` maps the keys of entries in Workers KV to their texts.
 
-    A record of the same version as its entry is included, because `held` may come from a cache and be out of date. A
-    record that has passed `kept_until` is left out, because its entry expires by itself.
+    The result includes a record of the same version as its entry in `held`, because `held` may come from a cache and be
+    out of date. The result leaves out a record that has passed `kept_until`, because its entry expires by itself.
     """
     return [
         record

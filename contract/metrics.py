@@ -19,9 +19,10 @@ GOOGLE_TYPES = {
 }
 GOOGLE_RESOURCE = "global"
 
-# The longest time in seconds that a publish may take, from the commit until every edge location shows the
-# change (docs/publish-to-visible.md).
+# The longest time in seconds that a publish may take, from the commit in the metadata database until every edge
+# location serves the change (docs/publish-to-visible.md). An alarm uses the number as its threshold.
 OBJECTIVE_SECONDS = 30.0
 
-# The longest time in seconds that a change may wait in the outbox. The outbox relay runs every minute.
+# The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which
+# delivers the changes, runs every minute.
 LAG_SECONDS = 120.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-# The prefix of the objects at the origin that hold the compiled edge worker. No URL of clients leads to them. PoP
-# machines read them through the shields.
+# The key prefix of the objects at the origin that hold the compiled edge worker. No URL of clients leads to these
+# objects. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
-# The key of the object at the origin that names the digest of the current edge worker (fetch-settings on PoP machines).
+# The key of the object at the origin that names the digest of the current edge worker. The program `fetch-settings` on
+# PoP machines reads the object.
 CURRENT_WORKER = f"{WORKERS}current.json"
 
 

@@ -1,7 +1,8 @@
-"""Encodes what clients request after they have read a document of a package, which the edge worker prefetches.
+"""Encodes the list of packages and files that clients request after they have read a document of a package. The edge
+worker prefetches the entries of the list.
 
-The registry writes this list as metadata of the document, with the name NEXT. The list therefore reaches the edge with
-the document, without a request of its own. `workers/edge/src/successors.ts` decodes the list.
+The registry stores the list as an entry `next` in the metadata of the document's object. The list therefore reaches the
+edge with the document, without a request of its own. `workers/edge/src/successors.ts` decodes the list.
 
     list       = release *( ";" release )
     release    = [ "!" ] name *( " " dependency )
@@ -19,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# The metadata entry of a stored document that lists what clients request next. Object stores prefix the name, as in
-# `x-amz-meta-next`.
+# The name of the entry in an object's metadata that lists what clients request next. Object stores add a prefix to the
+# name, such as `x-amz-meta-` in `x-amz-meta-next`.
 NEXT = "next"
 
 # The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with
@@ -50,10 +51,11 @@ class Release:
 
 
 def encode(releases: Sequence[Release]) -> str:
-    """Returns the encoded list of the given releases, the most important first.
+    """Returns the encoded list of the given releases. The caller sorts the releases by importance, the most important
+    first.
 
-    While characters are left, the list gets the first release, its dependencies, the other releases, and their
-    dependencies, in this order.
+    The list has a maximum length. So the function first adds the first release and its dependencies, then the names of
+    the other releases, and then the dependencies of the other releases, as far as they fit.
     """
     kept = [[("" if each.prefetched else "!") + _text(each.name)] for each in releases[:RELEASES]]
     left = CHARACTERS
@@ -71,7 +73,9 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Adds those dependencies of a release to the list that fit, and returns the number of characters that are left."""
+    """Adds the dependencies of a release that fit into `left` characters. Returns the number of characters that are
+    left.
+    """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")
         if len(token) < left:

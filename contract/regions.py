@@ -110,7 +110,9 @@ def distance(one: Place, other: Place) -> float:
 
 
 def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
-    """Returns the given regions sorted by distance from `place`, and by name where distances are equal."""
+    """Returns the given regions sorted by their distance from the region `place`, and by name where distances are
+    equal.
+    """
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 
 

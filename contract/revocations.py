@@ -1,13 +1,12 @@
-"""Encodes recent revocations of tokens and withdrawals of objects. The edge applies them before its key-value store
-shows the change in every PoP.
+"""Encodes recent revocations of tokens and withdrawals of objects. The edge worker applies recent changes from a feed
+of the metadata API, because a change in Workers KV takes a minute or more to reach every PoP.
 
 | form | encoded by | decoded by |
 | --- | --- | --- |
 | an item of the metadata database for each change | `token_change`, `withdrawal` | `decode_change` |
 | the feed document of the metadata API | `feed_document` | `workers/edge/src/revocations.ts` |
 
-No form contains a token. Each identifies a token by its SHA-256 digest, as all records in the database and at the edge
-do.
+No form contains the text of a token. Each form identifies a token by the SHA-256 digest of its text.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ FEED = "revocations"
 # feed contains a withdrawal until it is delivered.
 WINDOW_SECONDS = 900
 
-# How many seconds the edge's cache may use a copy of the revocation feed.
+# How many seconds the edge's cache may use a copy of the feed document of revocations.
 LIFETIME_SECONDS = 2
 
-# How many seconds the database keeps the item of a revocation or withdrawal.
+# The number of seconds after which the database may delete the item of a revocation or withdrawal.
 KEPT_SECONDS = 86_400
 
 # The URL path at which each PoP reports whether it has a current copy of the revocation feed.
@@ -54,7 +53,9 @@ class MalformedChange(Exception):
 
 
 def item_name(now: float, unique: str) -> str:
-    """Returns the name of the database item for a revocation or withdrawal. `now` is its time in seconds since 1970.
+    """Returns the name of the database item for a revocation or withdrawal. `now` is the time of the change in seconds
+    since
+    1970. `unique` distinguishes changes at the same time.
 
     The names of items sort by time.
     """
@@ -99,8 +100,8 @@ def decode_change(text: Any) -> Document:
 
 
 def feed_document(changes: Iterable[Document], read: float) -> str:
-    """Returns the feed document with the revocations and withdrawals in the database at the time `read`, in seconds
-    since 1970.
+    """Returns the feed document with the given revocations and withdrawals, which were read from the database at the
+    time `read`, in seconds since 1970.
 
     For a token with several changes, the document has the latest version. A token that was revoked once stays revoked.
     """

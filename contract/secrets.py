@@ -9,9 +9,9 @@ from typing import Literal
 
 PROJECT = "artifact-edge"
 
-# The names of an environment's secrets. `authority` holds the certificate authority; no machine reads it. Publishers
-# use `npm-signing` and `purge-signing`. People write `cloudflare` and `cloudflare-read` by hand, and only the
-# deployment pipelines read them (docs/deploying.md).
+# The names of an environment's secrets. The secret `authority` holds the private key of the certificate authority, so
+# no machine reads it. The commands that publish read `npm-signing` and `purge-signing`. Operators write `cloudflare`
+# and `cloudflare-read` by hand, and only the deployment pipelines read these two secrets (docs/deploying.md).
 SecretName = Literal[
     "authority",
     "shield",

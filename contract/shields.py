@@ -1,5 +1,6 @@
-"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path, host names and the
-parameter that names their certificate."""
+"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names, and
+the name of the SSM parameter that leads to the machines' certificate.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The fields of a client token, and the codec of each form in which a token is stored.
+"""The fields of a client token, and functions that encode and decode each form in which a token is stored.
 
-| form | encoded by | decoded by | | --- | --- | --- | | document in the metadata database | `encode_document` |
-`decode_token`, `decode_record` | | item of DynamoDB, row of Spanner | registry/metadata, which holds any document |
-`decode_image`, `decode_row` | | entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` |
-`decode_entry` |
+| form | encoded by | decoded by |
+| --- | --- | --- |
+| document in the metadata database | `encode_document` | `decode_token`, `decode_record` |
+| item of DynamoDB, row of Spanner | registry/metadata, which stores any document | `decode_image`, `decode_row` |
+| entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` | `decode_entry` |
 
 The edge worker decodes entries, too (workers/edge/src/tokens.ts). tests/unit/contract/test_tokens.py encodes and
 decodes every field in every form.
@@ -18,8 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-# The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 of the token, in
-# hex.
+# The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 digest of the
+# token's text, in hex.
 PARTITION = "tokens"
 
 # The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
@@ -41,7 +42,9 @@ Image = Mapping[str, Mapping[str, Any]]
 
 
 class MalformedRecord(Exception):
-    """Raised when a stored token cannot be decoded. A retry cannot help. The message contains no part of the token."""
+    """Raised when a stored token cannot be decoded. A second attempt to decode the token would fail too. The message
+    contains no part of the token.
+    """
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """The state of a client token at one version, as the edge receives it. `entitlement` is None for a
-    revoked token.
+    """A client token at one version, in the form that is written to the edge. `entitlement` is None for a revoked
+    token.
     """
 
     digest: str
@@ -99,8 +102,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """The decoded entry of a token in Workers KV; `revision` is the version of the token record that the entry was made
-    from.
+    """The decoded entry of a token in Workers KV. The entry was made from a token record, and `revision` is the version
+    of that record.
     """
 
     revision: int
@@ -113,15 +116,17 @@ def short_id(digest: str) -> str:
 
 
 def encode_document(token: Token) -> dict[str, Any]:
-    """Returns the document of a token for the metadata database. The item's name is the token's digest; the item
-    expires at `kept_until`.
+    """Returns the document of a token for an item of the metadata database. The document has neither the token's
+    digest, which is the item's name, nor `kept_until`, which is the time when the item expires.
     """
     document = _encode_entitlement(token.entitlement)
     return {**document, "revoked": token.revoked} if token.revoked else document
 
 
 def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any]) -> Token:
-    """Returns the token in an item of the metadata database, also if it is revoked. Raises MalformedRecord."""
+    """Returns the token in an item of the metadata database, also if the token is revoked. Raises MalformedRecord if
+    the item cannot be decoded.
+    """
     if not _DIGEST.fullmatch(digest) or not isinstance(kept_until, int):
         raise MalformedRecord("the item's name is no digest, or it has no expiry")
     known, revoked = _decode_entitlement(document, "the document"), document.get("revoked", "")
@@ -131,8 +136,10 @@ def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any
 
 
 def decode_record(digest: str, version: int, kept_until: int | None, document: Mapping[str, Any]) -> Record:
-    """Returns the token record in an item of the metadata database. A revoked token needs no other fields. Raises
-    MalformedRecord.
+    """Returns the token record in an item of the metadata database. If the token is revoked, the function ignores the
+    item's principal, grants and end of validity.
+
+    Raises MalformedRecord if the item cannot be decoded.
     """
     if not _DIGEST.fullmatch(digest) or version < 0 or not isinstance(kept_until, int):
         raise MalformedRecord("the item's name is no digest, or it has no version or no expiry")
@@ -141,7 +148,9 @@ def decode_record(digest: str, version: int, kept_until: int | None, document: M
 
 
 def decode_image(image: Image) -> Record:
-    """Returns the token record in an item that has DynamoDB's JSON form. Raises MalformedRecord."""
+    """Returns the token record in an item that has DynamoDB's JSON form. Raises MalformedRecord if the item cannot be
+    decoded.
+    """
     try:
         document: Any = json.loads(image["document"]["S"])
         version, kept_until = int(image["version"]["N"]), int(image["expires"]["N"])
@@ -152,9 +161,10 @@ def decode_image(image: Image) -> Record:
 
 
 def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
-    """Returns the token record in a row of Spanner's table `items`, with columns as Spanner's JSON has them.
+    """Returns the token record in a row of Spanner's table `items`. The arguments are the row's columns in the form
+    that Spanner's JSON gives them.
 
-    Raises MalformedRecord.
+    Raises MalformedRecord if the row cannot be decoded.
     """
     try:
         read: Any = json.loads(document)
@@ -192,10 +202,9 @@ def decode_entry(text: str) -> Entry:
 
 
 def version_of(entry: str | None) -> int:
-    """Returns the version of the token record that an entry in Workers KV was made from, or -1 without an entry or
-    version.
+    """Returns the version of the token record that an entry in Workers KV was made from.
 
-    Other parts of the entry may be unreadable.
+    Returns -1 if there is no entry or the entry has no version. The other fields of the entry need not be valid.
     """
     try:
         version = json.loads(entry or "null")["revision"]
@@ -207,8 +216,8 @@ def version_of(entry: str | None) -> int:
 def kv_pair(record: Record, now: float) -> dict[str, Any]:
     """Returns the entry of a token record in the form that a bulk write of Workers KV takes.
 
-    The entry of a revoked token stays for as long as any version of the token could be valid. So an older version that
-    arrives late always finds the revocation and does not replace it.
+    The entry of a revoked token stays in Workers KV for as long as any version of the token could be valid. An older
+    version that arrives late therefore always finds the revocation and does not replace it.
     """
     expiration = max(record.kept_until, int(now) + SHORTEST_LIFE + 5)
     return {"key": record.key, "value": encode_entry(record), "expiration": expiration}

@@ -48,8 +48,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost estimate of a stack. `metered` and `free` count resources by type. `metered` resources are charged by
-    use, which `total` does not include."""
+    """The cost estimate of a stack. `metered` and `free` map resource types to numbers of resources. `metered` has the
+    types that the cloud charges by use, and `total` does not include these charges.
+    """
 
     lines: list[Line]
     metered: Mapping[str, int] = field(default_factory=dict[str, int])

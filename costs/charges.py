@@ -48,8 +48,10 @@ def _ec2_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _ec2_units(size: str) -> float | None:
-    """Returns an EC2 instance size as a multiple of the size `xlarge`, or None for an unknown size (EC2 User Guide:
-    sizes of a family double).
+    """Returns an EC2 instance size as a multiple of the size `xlarge`, such as 2 for `2xlarge`. The price of a size
+    grows in proportion to this number.
+
+    Returns None for an unknown size.
     """
     if size == "large":
         return 0.5
@@ -76,8 +78,8 @@ def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Yields the charge of a Route 53 health check. The check does not say whether its endpoint is on AWS, so the
-    higher price for other endpoints applies.
+    """Yields the charge of a Route 53 health check. AWS charges less for endpoints on AWS, but the properties of a
+    health check do not say where its endpoint is. The charge is therefore the higher one.
     """
     if properties.get("type") == "CALCULATED":
         yield "calculated health check", prices.units["health-check-calculated-month"]
@@ -93,8 +95,9 @@ def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _vpc_endpoint(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Yields the charge of a VPC endpoint. Gateway endpoints are free, and an interface endpoint is charged for each of
-    its zones."""
+    """Yields the charge of a VPC endpoint. Gateway endpoints are free. AWS charges for an interface endpoint in each of
+    its availability zones.
+    """
     if properties.get("vpcEndpointType") == "Interface":
         zones = len(properties.get("subnetIds") or []) or 1
         yield f"interface endpoint in {zones} zones", prices.units["vpc-endpoint-hour"] * zones * prices.hours

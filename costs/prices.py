@@ -15,8 +15,8 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class PriceMissing(ValueError):
-    """Raised when prices are missing in the price table. The message has one line for each missing price, and `missing`
-    lists them.
+    """Raised when the price table lacks prices. The message has one line for each missing price. `missing` lists the
+    resource types, regions and machine types without a price.
     """
 
     def __init__(self, missing: list[str]) -> None:

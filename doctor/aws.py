@@ -21,11 +21,11 @@ _VCPUS = ("ec2", "L-1216C47A")
 _STANDARD_FAMILIES = "acdhimrtz"
 # The service and the code of the quota "EC2-VPC Elastic IPs", which limits the number of fixed addresses in a region.
 _ADDRESSES = ("ec2", "L-0263D0A3")
-# The concurrency that an account must leave for functions without a reservation (Lambda Developer Guide, "Configuring
-# reserved concurrency").
+# The number of concurrent executions that an AWS account must leave for Lambda functions without a reservation (Lambda
+# Developer Guide, "Configuring reserved concurrency").
 _UNRESERVED = 100
 
-# The concurrency that the metadata API and the outbox relay reserve.
+# The numbers of concurrent executions that two Lambda functions reserve: the metadata API and the outbox relay.
 _API, _RELAY = 10, 1
 
 # A function that returns a boto3 client for a service and a region.
@@ -37,7 +37,7 @@ def boto3_client(service: str, region: str) -> Any:
 
 
 def reserved_concurrency(stack: Stack) -> int:
-    """Returns the sum of the concurrency that the stack's Lambda functions reserve."""
+    """Returns the number of concurrent executions that the stack's Lambda functions reserve together."""
     if stack.config.metadata.store != "dynamodb":
         return 0
     return _API + (_RELAY if stack.config.blobs.store == "s3" else 0)
@@ -71,8 +71,8 @@ def _machines(stack: Stack) -> dict[str, Counter[str]]:
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
-    """Yields a finding for each region that the stack uses and the account must enable. Returns the disabled
-    regions.
+    """Yields a finding for each AWS region that the stack uses and that must be enabled in the account first. Returns
+    the regions that are disabled.
     """
     config = stack.config
     used = {stack.home_region, *_machines(stack)}
@@ -179,7 +179,9 @@ def _quota(what: str, region: str, needed: int, code: tuple[str, str], clients: 
 
 
 def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
-    """Yields a finding about the concurrency limit of Lambda functions, which is often 10 in a new account."""
+    """Yields a finding about the limit of concurrent executions of Lambda functions, which is often 10 in a new
+    account.
+    """
     reserved = reserved_concurrency(stack)
     if not reserved:
         return

@@ -65,7 +65,11 @@ def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
 
 
 def _rules(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
-    """Yields a finding about rules of the zone in the phases of the stack's WAF. A phase of a zone has one ruleset."""
+    """Yields a finding about rulesets in the zone that would conflict with the rulesets of the stack's WAF.
+
+    A zone has at most one ruleset in each phase (a step of Cloudflare's request processing). `pulumi up` therefore
+    fails if another ruleset exists in a phase that the stack's WAF uses.
+    """
     subject = f"rules of {stack.config.edge.zone}"
     try:
         found = [each for each in api.rulesets.list(zone_id=zone) if each.kind == "zone" and each.phase in PHASES]
@@ -81,8 +85,8 @@ def _rules(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
 
 
 def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
-    """Yields a finding about the zone's routes to other worker scripts. The stack's route covers every request to the
-    zone.
+    """Yields a finding about the zone's routes to other worker scripts. The stack needs a zone for itself, because the
+    stack's route covers every request to the zone.
     """
     subject = f"routes of {stack.config.edge.zone}"
     try:
@@ -98,10 +102,10 @@ def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
 
 
 def _readable(permission: str, read: Callable[[], Any]) -> Finding:
-    """Returns a finding that says whether the API token has a permission.
+    """Returns a finding that says whether the API token has a permission. `read` sends a request that needs the
+    permission.
 
-    The check only reads with this permission, so a token that may read but not write passes the check. `pulumi up` then
-    fails.
+    The request only reads. A token that may read but not write therefore passes the check, and `pulumi up` fails later.
     """
     try:
         next(iter(read()), None)

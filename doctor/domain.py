@@ -17,7 +17,7 @@ _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws
 # authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
-# A function that returns the texts of all DNS records of a name and a record type.
+# A function that returns the texts of all DNS records with a given name and record type.
 Lookup = Callable[[str, str], list[str]]
 
 

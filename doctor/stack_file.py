@@ -33,6 +33,7 @@ def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
     if not isinstance(config, dict):
         raise StackFileError(f"{file}: has no section `config`")
     settings = cast(dict[str, Any], config)
-    # `load` expects the values as Pulumi passes them to a program: as text, with objects and lists in JSON.
+    # The function `load` expects each value in the form in which Pulumi passes it to a program: as a text, with objects
+    # and lists in JSON.
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     return load(environment, values), values.get("gcp:project", "")

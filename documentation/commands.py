@@ -1,6 +1,6 @@
-"""Writes docs/commands.md and docs/registry-commands.md from the help of each command line.
+"""Writes docs/commands.md and docs/registry-commands.md from the help of the project's commands.
 
-It also writes the JSON Schema of the edge policy. Run it with `python -m documentation`.
+`python -m documentation` runs this module. The module also writes the JSON Schema of the edge policy.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def pages() -> dict[Path, str]:
 
 
 def _shared_options() -> dict[str, Any]:
-    """Returns the options with the same help in three or more commands of the registry. The page describes these
-    options once.
+    """Returns the options that have the same help in three or more commands of the registry. The page
+    docs/registry-commands.md describes these options once, and not with each command.
     """
     found: dict[tuple[str, str], list[Any]] = {}
     for command in commands("registry"):

@@ -49,7 +49,7 @@ def differences(state: State) -> list[str]:
 
 
 def main(program: typer.Typer = app) -> None:
-    """Runs a command line, and ends it with a line of text after an error that a user can correct."""
+    """Runs a command line program. An error that a user can correct ends the program with one line of text."""
     try:
         program()
     except _ERRORS as error:

@@ -62,8 +62,8 @@ _EC2 = (
 # The states in which AWS still lists VPC endpoints that were deleted.
 _ENDING = ("deleting", "deleted")
 _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
-# For resources of these services, the last part of the ARN is compared with the ID in the Pulumi state. A copy of the
-# resource in another region has the same ID and a different ARN.
+# For resources of these AWS services, the module compares the last part of the ARN with the ID in the Pulumi state. The
+# module does not compare the whole ARN, because a copy of a resource in another region has the same ID and another ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
 
 
@@ -121,7 +121,8 @@ def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]
         else:
             pages = [getattr(ec2, operation)(Filters=[*filters, *more])]
         for page in pages:
-            # DescribeInstances groups machines by the request that started them.
+            # The response of DescribeInstances has one more level than other responses: it groups machines by the
+            # request that started them.
             for part in page.get("Reservations", [page]):
                 existing = (each for each in part[members] if str(each.get("State", "")).lower() not in _ENDING)
                 yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in existing)
@@ -131,8 +132,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # The name of an IAM role does not show its environment, because one environment's name may begin with
-            # another's name. The role's tags decide.
+            # The name of an IAM role does not show the role's environment, because the name of one environment may
+            # begin with the name of another. The role's tags therefore decide.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():
@@ -159,7 +160,9 @@ def _route53(tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_ending(arn: str) -> bool:
-    """Returns whether the ARN is that of a KMS key in its deletion window. Such a key still has its tags."""
+    """Returns whether the ARN belongs to a KMS key that was deleted but can still be restored. AWS still lists such a
+    key with its tags.
+    """
     if _service(arn) != "kms":
         return False
     key = _client("kms", arn.split(":")[3]).describe_key(KeyId=arn)["KeyMetadata"]

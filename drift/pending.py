@@ -1,6 +1,7 @@
 """Adds to a Pulumi state the resources that a killed Pulumi engine created in a cloud but did not record.
 
-Before an operation starts, the engine writes it to the state as pending. At the end, the engine removes the entry.
+Before the engine creates, updates or deletes a resource, it writes a pending operation to the state. After the
+operation, the engine removes the pending operation.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from typing import Any
 from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
 
 Json = dict[str, Any]
-# A function that yields the IDs of existing cloud resources of a type with these inputs. It returns None for an unknown
-# type.
+# A function that yields the IDs of existing cloud resources of the given type with the given inputs. The function
+# returns None if it cannot search for the type.
 Search = Callable[[str, Inputs], Iterable[str] | None]
 
 
 def adopt(deployment: Json, search: Search) -> list[str]:
-    """Removes the pending operations from a Pulumi state, and adds a resource for each creation that may have
-    succeeded.
+    """Removes the pending operations from a Pulumi state. Adds a resource for each creation that may have succeeded.
 
-    If an ID depends only on inputs, the function adds the resource without a search. `pulumi refresh` then removes the
-    resource if it does not exist. Pending updates and deletions also need only `pulumi refresh`. For a resource of an
-    unknown type, the operation stays pending, and the function returns the resource's URN.
+    If the ID of a resource depends only on its inputs, the function adds the resource without a search. `pulumi
+    refresh` then removes the resource if it does not exist. Pending updates and deletions also need only `pulumi
+    refresh`. If `search` cannot search for a resource's type, the operation stays pending, and the function returns the
+    resource's URN.
     """
     resources: list[Json] = deployment.setdefault("resources", [])
     known = {(each["type"], each.get("id", "")) for each in resources}

@@ -1,4 +1,5 @@
-"""Searches the clouds for resources by their inputs, for resource types whose IDs the cloud chooses.
+"""Searches the clouds for resources with given inputs. The module covers the resource types whose IDs the cloud
+chooses.
 
 A search can find several resources, because an engine that was killed earlier may have left one with the same inputs.
 """
@@ -18,8 +19,8 @@ Found = Iterator[str]
 
 
 def found(type_token: str, inputs: Inputs) -> Found | None:
-    """Yields the IDs of existing cloud resources with these inputs. Returns None if the module has no search for the
-    type.
+    """Yields the IDs of existing cloud resources with the given type and inputs. Returns None if this module cannot
+    search for the type.
     """
     search = _SEARCHES.get(type_token)
     return search(inputs) if search else None
@@ -34,9 +35,10 @@ def _has_tags(inputs: Inputs, listed: list[dict[str, str]]) -> bool:
 
 
 def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource. `fields`
-    maps names of inputs to the names of the API's fields. A field that the API leaves out counts as equal: an address
-    has no machine, for example, before it is attached.
+    """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource.
+
+    `fields` maps names of inputs to names of fields in the API's response. A field that is missing in the response
+    counts as equal. For example, an address has no machine before it is attached.
     """
 
     def search(inputs: Inputs) -> Found:

@@ -45,9 +45,9 @@ class State:
 
 
 def tag_of(project: str) -> str:
-    """Returns the value of the tag `project` that all resources of a Pulumi project have.
+    """Returns the value that the resources of a Pulumi project have in their tag `project`.
 
-    The resources of `bootstrap/` have the project of artifact-edge, and the environment `bootstrap`.
+    The resources of the program in `bootstrap/` have the same value as those of the network's program.
     """
     return project.removesuffix("-bootstrap")
 
@@ -65,7 +65,7 @@ def read(export: Any) -> State:
     resources = [
         Resource(each["urn"], each["type"], each["id"], each.get("outputs", {}))
         for each in found
-        # The stack only reads resources that are marked as external. Another owner created them, so they do not have
+        # A resource that is marked as external belongs to another owner, and the stack only reads it. It does not have
         # the stack's tags.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
