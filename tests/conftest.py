@@ -40,11 +40,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
     """Provides the sandbox of `make up`, running in a temporary directory."""
-    from emulation.layout import Sandbox  # imported only here, so that unit tests start faster
+    from emulation.layout import Sandbox  # slow to import, and not needed by unit tests
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 
-    # The path is short, because a socket's path is limited. Traffic Server's user may enter the directory.
+    # The directory's path is short, because the length of a socket's path is limited. Traffic Server runs as another
+    # user, who must be able to enter the directory.
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback=_LOOPBACK)

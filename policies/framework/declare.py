@@ -1,12 +1,13 @@
 """Declares the policies of the policy pack. A policy's rule is a generator of findings, and the other parts of a policy
 are data.
 
-A value that is unknown before `up` never counts as valid. If a rule reads an unknown value, the rule ends for that
-resource. The engine then reports as an advisory which policy could not run and why. Other resources are still checked.
+A value that is unknown before `pulumi up` never counts as valid. If a rule reads an unknown value, the rule ends for
+that resource. The engine then reports as an advisory which policy could not run and why. Other resources are still
+checked.
 
-During `up` the engine runs the policies again. It checks rules for single resources before it creates each resource,
-and rules for the whole stack at the end. A rule for the whole stack can therefore fail `up` after the resources exist,
-if the preview lacked the values to decide.
+During `pulumi up` the engine runs the policies again. It checks rules for single resources before it creates each
+resource, and rules for the whole stack at the end. A rule for the whole stack can therefore fail `pulumi up` after the
+resources exist, if the preview lacked the values to decide.
 """
 
 from __future__ import annotations
@@ -127,9 +128,9 @@ def architecture(
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """Declares a policy that checks the stack as a whole. `of` are the types of resources that the policy counts. An
-    exemption from such a policy names the URN of the stack. Raises PolicyNameError for a name without the prefix
-    `stack`.
+    """Declares a policy that checks the stack as a whole. `of` lists the types of resources that the policy counts. An
+    exemption from a policy of this kind names the URN of the stack. Raises PolicyNameError if the policy's name does
+    not begin with `stack`.
     """
 
     check_name(name, WHOLE_STACK)
@@ -181,7 +182,7 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
 
 
 def governs(policy: str) -> frozenset[str]:
-    """Returns the resource types that the policy `name` checks."""
+    """Returns the resource types that the named policy checks."""
     return _GOVERNED[policy]
 
 
@@ -193,7 +194,9 @@ class Typed(Protocol):
 
 
 def kind(resource: Typed) -> str:
-    """Returns the type token of a resource. S3 resources with the suffix V2 have the same token as those without it."""
+    """Returns the type token of a resource. The token of an S3 resource is returned without the suffix V2, because the
+    policies treat S3 types with and without the suffix alike.
+    """
     token = resource.resource_type
     return token.replace("V2", "") if token.startswith("aws:s3/") else token
 

@@ -60,7 +60,9 @@ class Exemptions:
     undecided: set[str] = field(default_factory=set[str])
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
-        """Returns whether an exemption covers a policy's finding. Adds a covered finding to the report."""
+        """Returns whether an exemption covers a policy's finding, and adds a covered finding to the attribute
+        `covered`.
+        """
         if policy in (VALID, REPORTED):
             return False
         for each in self.listed:
@@ -78,7 +80,7 @@ def today() -> date:
 def exemptions(stack: str) -> Exemptions:
     """Returns the stack's exemptions from policies, read from `<stack>.yaml`, or none if the file does not exist.
 
-    An invalid entry becomes a problem in the report and covers no finding.
+    An invalid entry of the file adds an error message to `problems`, and covers no finding.
     """
     file = DIRECTORY / f"{stack}.yaml"
     found = Exemptions(stack)

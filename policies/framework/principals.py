@@ -22,8 +22,8 @@ _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 
 # IAM condition operators that are true only if the request has the key and the key has one of the values.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
-# The operator prefix that condition keys with several values need. Keys with one value do not need the prefix, so the
-# check does not accept it for them.
+# IAM requires this operator prefix for condition keys that can have several values, such as the paths of organizations.
+# A condition on a key with a single value counts as a restriction only without the prefix.
 _ANY_VALUE = "ForAnyValue:"
 
 
@@ -98,7 +98,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
     if not _is_specific(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # this function needs an account ID in the value; `is_restricted` checks other values
+        return False  # a value that contains no account ID cannot name another account
     return _account_of(value) not in {*accounts, ""}
 
 

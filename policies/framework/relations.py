@@ -30,8 +30,8 @@ def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> boo
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
     """Returns whether a resource's property, or one element of it, refers to the target resource.
 
-    Before `up` the target may not have a name yet. The check therefore uses the property's dependencies first, and
-    then compares the property with the target's properties in `keys`, such as its name.
+    Before `pulumi up` the target may not have a name yet. The function therefore checks the property's dependencies
+    first, and then compares the property with the target's properties in `keys`, such as its name.
     """
     if any(dependency.urn == target.urn for dependency in resource.property_dependencies.get(name, [])):
         return True
@@ -42,8 +42,8 @@ def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys:
 def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool:
     """Returns whether the Pulumi program set a resource's property, even if the value is not known yet.
 
-    Before `up`, stack policies also see properties that the provider may fill in. Such a property is unknown and has no
-    dependencies, and it does not count as set.
+    Before `pulumi up`, stack policies also see properties that the provider may fill in. A property that only the
+    provider fills in is unknown and has no dependencies, and it does not count as set.
     """
     try:
         return bool(resource.props.get(name))

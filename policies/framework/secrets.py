@@ -47,8 +47,8 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the content of each compressed file in a text. Data after the end of a file is ignored, because base64
-    without padding continues into the next line's letters.
+    """Yields the content of each compressed file in a text. Data after the end of a gzip file is ignored: base64
+    without padding has no end mark, so the pattern also matches the letters of the next line.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

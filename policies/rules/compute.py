@@ -41,7 +41,8 @@ def imdsv2_required(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    # the hop limit must be 1, because a machine image may set 2, which gives containers access to the metadata service
+    # A machine image may set the hop limit to 2, which gives containers on the machine access to the metadata service.
+    # The program must therefore set the hop limit to 1 itself.
     if options.get("httpPutResponseHopLimit") != 1:
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 

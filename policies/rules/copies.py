@@ -157,7 +157,8 @@ def _is_source(replication: PolicyResource, bucket: PolicyResource) -> bool:
 def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
     """Returns whether an S3 replication rule for all objects has the bucket as its destination.
 
-    The ARNs of the rules' destinations decide. While one of them is unknown, the dependencies of the rules decide.
+    The function compares the ARNs of the rules' destinations with the bucket's ARN. If one of the destinations is not
+    known yet, it checks instead whether the property `rules` depends on the bucket.
     """
     arns = [known(part(rule, "destination"), "bucket") for rule in _complete_rules(replication)]
     if all(arns):

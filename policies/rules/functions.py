@@ -26,8 +26,8 @@ _INVOKE = ("lambda:InvokeFunction", "lambda:InvokeFunctionUrl")
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 # A password in a connection string, such as `host=db password=x` or `?user=a&password=x`.
 _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
-# Names of environment variables that hold a secret itself. Variables with the name or the region of a secret do not
-# match.
+# Names of environment variables that hold a secret itself. The pattern does not match variables such as SECRET_NAME and
+# SECRET_REGION, because these name a secret and do not hold it.
 _SECRET_NAME = re.compile(
     r"((^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)|APIKEY|PASSPHRASE)$", re.IGNORECASE
 )

@@ -11,7 +11,7 @@ from policies.framework.controls import cis_gcp
 from policies.framework.declare import each_resource, setting, texts
 from policies.rules.principals import GOOGLE_GRANTS, INVOKERS
 
-# For each pattern of Google Cloud members, the roles that the members' work needs.
+# Maps each pattern of the names of Google Cloud members to the roles that these members need for their work.
 _ROLES: Mapping[str, Sequence[str]] = {
     "allUsers": ["roles/run.invoker"],
     "group:cloud-storage-analytics@google.com": ["roles/storage.objectCreator"],

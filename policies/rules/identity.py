@@ -113,7 +113,7 @@ def managed_policies_allowed(holder: PolicyResource, stack: StackValidationArgs)
         if kind(holder) == ROLE and not is_set(holder, name):
             continue
         if any(kind(each) == _POLICY for each in holder.property_dependencies.get(name, [])):
-            continue  # the attached policy is a resource of the stack, so other policies check its document
+            continue  # the attached IAM policy is a resource of the stack, so other rules check its document
         for arn in texts(holder.props.get(name)):
             if arn not in own and not any(fnmatchcase(arn, pattern) for pattern in allowed):
                 yield f"{arn} is attached"

@@ -81,8 +81,8 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
     ],
     "standby": ["kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
 }
-# Services whose ARNs contain the name of the resource, which begins with the prefix of the environment. ARNs of keys,
-# certificates and streams contain ids.
+# AWS services whose ARNs contain the name of the resource, which begins with the prefix of the environment. The ARNs of
+# other services, such as those of keys, certificates and streams, contain an id, which does not show the environment.
 _NAMED_SERVICES = ("dynamodb", "lambda", "logs", "s3", "sns", "sqs")
 
 

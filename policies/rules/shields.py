@@ -151,7 +151,7 @@ def cache_on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        return  # a stack of another Pulumi program needs no shields
+        return  # Pulumi programs without an `artifact-edge:` component, such as the bootstrap program, need no shields
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:

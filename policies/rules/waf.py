@@ -1,4 +1,6 @@
-"""Policies for the WAF on Cloudflare: each zone that serves clients has rules that refuse, and no rule challenges."""
+"""Policies for the WAF on Cloudflare: each zone that serves clients has rules that refuse requests, and no rule answers
+a client with a challenge.
+"""
 
 from __future__ import annotations
 

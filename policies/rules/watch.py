@@ -55,15 +55,18 @@ def tiers_monitored(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
-    """Yields the tiers with a row on a CloudWatch dashboard: an alarm widget titled with the tier that shows at least
-    one alarm."""
+    """Yields the tiers that have a row on a CloudWatch dashboard. A row is an alarm widget that shows at least one
+    alarm and whose title begins with the tier.
+    """
     for widget in cast(list[Any], json.loads(body)["widgets"]):
         if widget["type"] == "alarm" and widget["properties"]["alarms"]:
             yield str(widget["properties"]["title"]).split(":")[0]
 
 
 def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
-    """Yields the tiers with a tile on a Google Cloud dashboard that shows at least one alert policy of the tier."""
+    """Yields the tiers that have a tile on a Google Cloud dashboard. The tile shows at least one alert policy, and its
+    title begins with the tier.
+    """
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):
             yield str(tile["widget"]["title"]).split(":")[0]

@@ -1,7 +1,8 @@
-"""Kills `pulumi up` and `pulumi destroy` at random moments, then repairs the Pulumi state as docs/state.md describes.
+"""Kills `pulumi up` and `pulumi destroy` at pseudo-random moments, then repairs the Pulumi state as docs/state.md
+describes.
 
-`make chaos` runs all moments, which takes about half an hour. Each test uses two moments: one of `up` and one of
-`destroy`. The moments are the same in each run, so that `-k` repeats a test that failed.
+`make chaos` runs the tests of all moments, which takes about half an hour. Each test uses two moments: one of
+`pulumi up` and one of `pulumi destroy`. The moments are the same in each run, so that `-k` repeats a test that failed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from local.stack import PASSPHRASE, STACK
 LOOPBACK = "127.96"
 MOMENTS = 50
 SEED = 24
-# The engine writes the state at the start and at the end of each operation. The stack has about 200 resources.
+# The tests kill an operation at most after this number of writes of the Pulumi state. The stack has about 200
+# resources, and the engine writes the state at the start and at the end of the operation on each resource.
 WRITES = {"up": 340, "destroy": 340}
 
 
@@ -77,7 +79,8 @@ class Stack:
         engine = self._started(operation, writes)
         for number in range(times):
             engine.send_signal(signal.SIGINT)
-            # The engine prints "^C received" for each signal. The loop checks often, because the engine may end soon.
+            # The engine prints "^C received" for each signal. The loop checks the log every millisecond, because the
+            # engine may end before it receives the next signal.
             while self.log.read_text().count("^C received") <= number and engine.poll() is None:
                 time.sleep(0.001)
         engine.wait(timeout=120)
@@ -116,7 +119,7 @@ def _children(pid: int) -> list[int]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="ae-") as directory:
-        Path(directory).chmod(0o755)  # lets the user of Traffic Server enter the directory
+        Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must be able to enter
         sandbox = Sandbox(directory=Path(directory), loopback=LOOPBACK)
         try:
             services.start(sandbox, services.CLOUDS)

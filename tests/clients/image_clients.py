@@ -63,7 +63,7 @@ class Setting:
         file.chmod(0o600)
 
     def run(self, name: str, *arguments: str, given: str = "") -> Finished:
-        """Runs a client program to its end, with `given` as its standard input."""
+        """Runs a client program and waits until it ends. `given` is the program's standard input."""
         path = program(name)
         assert path is not None
         command = [str(path), *arguments]
@@ -96,8 +96,8 @@ class ImageClient:
 
 
 def log_in(client: ImageClient, setting: Setting) -> Finished:
-    """Runs the image client's log-in command, with the token on standard input. The client starts without any
-    credentials.
+    """Runs the image client's log-in command, with the token on standard input. First deletes the credentials file, so
+    that only the command's own credentials can work.
     """
     (setting.directory / "docker" / "config.json").unlink(missing_ok=True)
     arguments = [word.replace("{daemon}", setting.daemon) for word in client.login]

@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # stands in docs/clients.md for an action that does not apply to the client
+_ABSENT = "-"  # the text of a cell in docs/clients.md if the client has no such action
 _INTRODUCTION = """\
 # Clients
 
@@ -51,7 +51,8 @@ def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
 
 
 def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDecorator:
-    """Runs a test once for each client. Its results fill the column of `action` in a table of docs/clients.md.
+    """Runs a test once for each client. The verdicts of the test fill the column of `action` in a table of
+    docs/clients.md.
 
     The test, or one of its fixtures, receives the client's name as the parameter `name`.
     """

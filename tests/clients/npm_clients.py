@@ -20,7 +20,7 @@ from tests.support.npm_signatures import verify_with
 _LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
 # Matches a SHA-512 digest in a lockfile. yarn 4 writes digests in hexadecimal, and the other clients write Base64.
 _DIGEST = r"(?<=sha512-)[\w+/]{86}|(?<=checksum: 10c0/)[0-9a-f]{128}"
-# The URL of a registry that does not exist, so that every request to it fails.
+# The URL of a registry that does not exist. A client that requests a package there by mistake fails.
 NOWHERE = "http://127.0.0.1:9/"
 
 
@@ -34,8 +34,8 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class NpmClient:
-    """A client of npm packages with its own home directory. Its methods run a command in the project's directory, wait
-    until it ends, and return the result.
+    """A client of npm packages with its own home directory. Its methods run a command of the client in the project's
+    directory, wait until the command ends, and return the command's exit status and output.
     """
 
     setting: PackageSetting
@@ -68,7 +68,7 @@ class NpmClient:
 
     def _npmrc(self, credential: Credential, scope: str) -> str:
         lines = [f"registry={NOWHERE}", f"{scope}:registry={self._registry}"] if scope else []
-        # yarn 1 needs `always-auth` for packages without a scope.
+        # Without the setting `always-auth`, yarn 1 sends the token only for packages with a scope.
         lines = lines or [f"registry={self._registry}", "always-auth=true"]
         lines += [f"cafile={self.setting.authority}", f"https-proxy={self.setting.identity.proxy}", "fetch-retries=0"]
         name, value = self._credential(credential)
@@ -80,7 +80,7 @@ class NpmClient:
             "npmRegistryServer": self._registry,
             "npmAlwaysAuth": True,
             {"_authToken": "npmAuthToken", "_auth": "npmAuthIdent"}[name]: value,
-            "npmMinimalAgeGate": 0,  # the tests publish their packages minutes before
+            "npmMinimalAgeGate": 0,  # yarn 4 must not refuse packages that are only minutes old
         }
         settings = {
             **({"npmRegistryServer": NOWHERE, "npmScopes": {scope.removeprefix("@"): here}} if scope else here),
@@ -90,7 +90,7 @@ class NpmClient:
             "nodeLinker": "node-modules",
             "enableTelemetry": False,
         }
-        return json.dumps(settings)  # .yarnrc.yml is YAML, and every JSON document is also a YAML document
+        return json.dumps(settings)  # yarn reads the file as YAML, and every JSON document is also a YAML document
 
     def _credential(self, credential: Credential) -> tuple[str, str]:
         token = self.setting.token
@@ -154,7 +154,9 @@ class NpmClient:
         return moved
 
     def installed(self) -> Mapping[str, str]:
-        """Returns the versions of the installed packages of the tests by name, from any directory in node_modules."""
+        """Returns the version of each package of the scope @clients that any node_modules directory of the project has,
+        by name.
+        """
         modules = self.setting.project / "node_modules"
         found = [json.loads(file.read_text()) for file in modules.glob("**/@clients/*/package.json")]
         return {package["name"]: package["version"] for package in found}

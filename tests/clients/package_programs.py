@@ -1,7 +1,7 @@
 """Installs pinned versions of the clients of npm and Python packages that the tests run.
 
-Each client has its own directory in the cache. npm and pip download the clients from the registries that they are
-configured with on this machine.
+Each client has its own directory in artifact-edge's cache directory. npm and pip download the clients from the
+registries that they are configured with on this machine.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ PYTHON: Mapping[str, str] = {
 # The Python package keyring, from which some clients read passwords.
 KEYRING = "keyring"
 _REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
-# Additional requirements of a client. Without this one, pdm 2.29.4 would install hishel 2.0, with which pdm fails.
+# Additional requirements of a client. Without the pin of hishel, pdm 2.29.4 would install hishel 2.0, with which pdm
+# fails.
 _WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 
 def directory(client: str) -> Path:
-    """Returns the directory in the cache in which a package client is installed. It does not exist if the client is
-    missing.
+    """Returns the directory of a package client in artifact-edge's cache directory. The directory does not exist if the
+    client is not installed.
     """
     return cache_directory() / "clients" / _REQUIREMENTS[client].replace("/", "-")
 
@@ -73,7 +74,7 @@ def install() -> None:
 
 
 def _install(client: str) -> None:
-    """Installs a package client into its directory in the cache, and deletes the directory if the installation fails.
+    """Installs a package client into its directory in the cache. Deletes the directory if the installation fails.
 
     The client cannot be installed elsewhere and moved later, because virtual environments contain absolute paths.
     """
@@ -85,7 +86,9 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        if client == KEYRING:  # the clients import the packages of this environment, and must not import its pip
+        # Other clients import the packages of keyring's environment. They must not import the pip of this environment
+        # instead of their own.
+        if client == KEYRING:
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)

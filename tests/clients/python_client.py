@@ -58,8 +58,8 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class PythonClient(ABC):
-    """A client of Python packages with its own home directory. Its methods run a command in the project's
-    directory, wait until it ends, and return the result.
+    """A client of Python packages with its own home directory. Its methods run a command of the client in the project's
+    directory, wait until the command ends, and return the command's exit status and output.
     """
 
     setting: PackageSetting
@@ -71,8 +71,8 @@ class PythonClient(ABC):
 
     @property
     def url(self) -> str:
-        """The URL of the Python package index. It contains the user and the token if the client reads these from the
-        URL.
+        """The URL of the Python package index. The URL contains the user and the token if `credential` says that the
+        client reads the token from the URL.
         """
         user = {
             Credential.URL: f"{USER}:{self.setting.token}@",
@@ -147,7 +147,9 @@ class PythonClient(ABC):
         """Installs exactly the Python projects and files that the lockfile lists."""
 
     def installed(self) -> dict[str, str]:
-        """Returns the versions of the installed projects of the tests by name, from any directory in the home."""
+        """Returns the version of each project named `clients_…` that any directory of the client's home has installed,
+        by name.
+        """
         found = self.setting.home.glob("**/clients_*.dist-info")
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)
 

@@ -29,7 +29,8 @@ class Pip(PythonClient):
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:
             lines.append(f"index-url = {self.url}")
-        # pip 23.0 does not have this setting, and uses the library keyring if it is installed.
+        # pip 23.0 does not have the setting `keyring-provider`. It uses the library keyring whenever the library is
+        # installed.
         if self.setting.name != "pip 23.0":
             lines.append(f"keyring-provider = {self.keyring}")
         self.setting.write(".config/pip/pip.conf", "\n".join(["[global]", *lines, ""]))
@@ -91,7 +92,8 @@ class Poetry(PythonClient):
             prefix = "POETRY_HTTP_BASIC_CLIENTS"
             more |= {f"{prefix}_USERNAME": USER, f"{prefix}_PASSWORD": self.setting.token}
         if self.credential is not Credential.LIBRARY:
-            # poetry depends on the library keyring. This variable stops poetry from reading passwords with the library.
+            # poetry depends on the library keyring. With this backend, the library returns no passwords, so poetry must
+            # read the token from elsewhere.
             more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
         return super().run(name, *arguments, given=given, **more)
 

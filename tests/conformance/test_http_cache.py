@@ -1,8 +1,8 @@
 """Runs the suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, and writes a report.
 
-A shield forwards only few header fields of requests and of origins' responses. This module carries the suite's own
-fields around the shield, so that the suite can tell which response came from the cache. Everything else goes through
-the shield unchanged.
+A shield forwards only few header fields of requests and of origins' responses. The suite needs header fields of its own
+to tell which response came from the cache. This module therefore passes the suite's own fields from the suite's client
+to its server without the shield. All other parts of a message go through the shield unchanged.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 class SuiteProxy:
     """Forwards requests from the conformance suite's client to the shield, and from the shield to the suite's server.
 
-    The shield removes the suite's own header fields, so this proxy passes them from the client to the server without
-    the shield.
+    The shield removes the suite's own header fields, so this proxy passes these fields from the client to the server
+    without the shield.
     """
 
     def __init__(self, shield: Shield, suite_port: int) -> None:
@@ -101,7 +101,7 @@ class SuiteProxy:
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:
             status, answer, body = self.to_suite(method, f"/{key}", given)
-        except (OSError, http.client.HTTPException):  # some tests of the suite close the connection
+        except (OSError, http.client.HTTPException):  # in some tests, the suite's server closes the connection
             return 502, {}, b""
         carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}
         return status, {**answer, **_lifetime(answer), _CARRIER: json.dumps(carried)}, body
@@ -116,7 +116,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # the header Expires or Date has no valid date, or no time zone
+    except (ValueError, TypeError):  # a test of the suite may send a field Expires or Date without a valid date
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 
@@ -160,7 +160,7 @@ def _front(suite_proxy: SuiteProxy) -> Generator[str]:
                     status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
-            except (OSError, http.client.HTTPException) as error:  # some tests of the suite close the connection
+            except (OSError, http.client.HTTPException) as error:  # in some tests, the suite's server disconnects
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)
             for name, value in headers.items():

@@ -14,7 +14,7 @@ from tests.clients.programs import program
 from tests.support.waiting import eventually
 
 _BRIDGE = "ae-container0"
-# An address in a network that RFC 2544 reserves for measurements, so that it never collides with a real network.
+# The bridge's address is in a network that RFC 2544 reserves for measurements, so no real network uses it.
 _BRIDGE_ADDRESS = "198.18.44.1/24"
 _ENDS_WITHIN_SECONDS = 120
 
@@ -48,7 +48,8 @@ def docker() -> Generator[Docker]:
     if existing.run("version").returncode == 0:
         yield existing
         return
-    # pytest's temporary directories have too long paths: the path of a socket is limited to about 100 characters.
+    # The directory is not one of pytest's temporary directories, because their paths are longer than the about 100
+    # characters that the path of a socket may have.
     with tempfile.TemporaryDirectory(prefix="ae-docker-") as directory, _own_daemon(Path(directory)) as host:
         yield Docker({**environment, "DOCKER_HOST": host})
 

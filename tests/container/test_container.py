@@ -70,9 +70,8 @@ def settings(directory: Path) -> Path:
 
 
 def shell(daemon: Docker, script: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Runs commands from docs/container.md under test names of the image and the container.
-
-    The test names keep an image and a container of the user from being replaced.
+    """Runs commands from docs/container.md. The image and the container get names of their own in the test, because the
+    commands would otherwise replace an image or a container of the user.
     """
     script = re.sub(r"(?<![\w./])artifact-edge(?![\w.-])", IMAGE, script)
     script = re.sub(r"\bdocker (?=[a-z])", f"{program('docker')} ", script)
