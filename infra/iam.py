@@ -14,8 +14,9 @@ Names = str | Sequence[str]
 Principal = Literal["*"] | Mapping[str, Names]
 Condition = Mapping[str, Mapping[str, Names]]
 
-# The issuer of Google's identity tokens. AWS trusts this issuer without an identity provider in the account, and such a
-# provider would interfere (IAM User Guide, "Create a role for OpenID Connect federation").
+# The issuer of Google's identity tokens. AWS trusts this issuer without an identity provider in the account. An
+# identity provider for this issuer would interfere with that trust (IAM User Guide, "Create a role for OpenID Connect
+# federation").
 GOOGLE = "accounts.google.com"
 
 
@@ -48,8 +49,8 @@ def allow(
 ) -> Statement:
     """Returns an IAM statement that allows the given actions.
 
-    Policies of a resource, and trust policies, name a `principal`; policies of a role name none. Only a trust policy
-    has no `resources`.
+    A statement in the policy of a resource, or in a trust policy, names a `principal`. A statement in the policy of a
+    role names none. Only a statement in a trust policy has no `resources`.
     """
     return _statement("Allow", actions, resources, sid, principal, condition)
 
@@ -62,7 +63,7 @@ def deny(
     principal: Principal | None = None,
     condition: Condition | None = None,
 ) -> Statement:
-    """Returns an IAM statement that denies the given actions. Such a statement overrides all statements that allow."""
+    """Returns an IAM statement that denies the given actions, even if other statements allow these actions."""
     return _statement("Deny", actions, resources, sid, principal, condition)
 
 
@@ -84,8 +85,8 @@ def assumed_by_service(name: str) -> Statement:
 def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> Statement:
     """Returns the statement of a trust policy that lets holders of an identity token assume the role.
 
-    `provider` is the ARN of an OpenID Connect provider, or the name of an issuer that AWS trusts without one. The
-    token's claims must equal `claims`, whose names begin with the issuer.
+    `provider` is the ARN of an OpenID Connect provider in the account. For an issuer that AWS trusts without a
+    provider, it is the name of the issuer. The token's claims must equal `claims`, whose names begin with the issuer.
     """
     condition = {"StringEquals": claims}
     return allow("sts:AssumeRoleWithWebIdentity", principal={"Federated": provider}, condition=condition)

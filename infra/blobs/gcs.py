@@ -15,7 +15,8 @@ from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
-_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage accepts, except zero
+# The shortest soft-delete duration that Cloud Storage accepts. Only zero, which turns soft delete off, is shorter.
+_SOFT_DELETE_SECONDS = 7 * _DAY
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
 # Codes of Cloud Storage locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
@@ -28,15 +29,16 @@ _LOG_WRITERS = "group:cloud-storage-analytics@google.com"
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
     """Returns the one Cloud Storage bucket that holds the objects of the origin.
 
-    The name of a dual-region bucket contains its first region, and `region` is that first region, too.
+    The first of `regions` is part of the bucket's name, and is the `region` of the returned bucket. This also holds for
+    a bucket in two regions.
     """
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]
 
 
 def gcs_location(regions: Sequence[str]) -> str:
-    """Returns the location of a Cloud Storage bucket: the region, or for two regions the code of the continent that has
-    both.
+    """Returns the location of a Cloud Storage bucket. For one region, the location is the region. For two regions, it
+    is the code of the continent that contains both regions.
     """
     return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
 
@@ -65,7 +67,8 @@ class GcsBlobs(pulumi.ComponentResource):
             place.region,
             place.name,
             versioning={"enabled": True},
-            # Cloud Storage allows this setting at a bucket's creation only. The setting alone retains nothing.
+            # Cloud Storage accepts `enable_object_retention` only when it creates a bucket. The bucket then protects
+            # only objects on which a publisher sets a retention time.
             enable_object_retention=True,
             soft_delete_policy={"retention_duration_seconds": self._soft_delete_seconds()},
             encryption={"default_kms_key_name": key} if key is not None else None,
@@ -87,7 +90,7 @@ class GcsBlobs(pulumi.ComponentResource):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",
                 bucket=bucket.name,
-                role="roles/storage.objectViewer",  # this role allows a member to get and list objects
+                role="roles/storage.objectViewer",  # a member with the role `objectViewer` may get and list objects
                 member=reader,
                 opts=pulumi.ResourceOptions(parent=self),
             )

@@ -16,11 +16,11 @@ _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss
 # which of the two the label of the request metric holds.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
-_PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within this time
+_PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes
 # Alarm threshold for the minutes of the last thirty days in which replication was late: a thousandth of all minutes.
 _MISSED_MINUTES = 43
-# Cloud Storage updates the replication metrics only at intervals. After this time without an update, the state of the
-# replication is unknown.
+# Cloud Storage updates its metrics of replication at intervals and not continuously. When an update is missing for this
+# many seconds, nobody knows whether objects are still replicated.
 _BLIND_SECONDS = 6 * 3600
 
 _RUNBOOK = "docs/operations.md"

@@ -9,7 +9,7 @@ from infra.blobs import Bucket
 from infra.blobs.s3_store import ALL_REQUESTS
 from infra.observability import CloudWatchAlarm
 
-REPLICATION_MINUTES = 15  # the only time that S3 Replication Time Control accepts (S3 User Guide)
+REPLICATION_MINUTES = 15  # the only replication time that S3 Replication Time Control accepts (S3 User Guide)
 
 Statistic = Literal["Maximum", "Minimum", "Sum"]
 
@@ -56,7 +56,8 @@ def _request_alarms(place: Bucket) -> Iterator[CloudWatchAlarm]:
             metric=metric,
             dimensions=dimensions,
             threshold=share,
-            statistic="Average",  # S3 records 1 or 0 for each request, so the average is the share of failed requests
+            # S3 records 1 for a failed request and 0 for any other, so the average is the share of failed requests
+            statistic="Average",
             period=300,
             runbook=f"{_RUNBOOK}#{heading}",
         )

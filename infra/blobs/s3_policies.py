@@ -84,7 +84,9 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
 
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
-    """Returns the permission to use a KMS key through S3 for one bucket's objects, with or without an S3 bucket key."""
+    """Returns the IAM statement that permits the use of a KMS key through S3 for the objects of one bucket. The
+    statement holds whether or not S3 uses a bucket key, which saves requests to KMS.
+    """
     return allow(
         action,
         key,

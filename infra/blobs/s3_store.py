@@ -84,8 +84,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # An S3 bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no
-                    # value of the setting `bucketKeyEnabled`.
+                    # With a bucket key, S3 encrypts objects without a request to KMS for each object. For a bucket
+                    # without a KMS key, the setting is None, because S3 returns no value of it for such a bucket.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],

@@ -73,8 +73,8 @@ class Standby(pulumi.ComponentResource):
                 "gcs_data_sink": {"bucket_name": args.sink},
                 "transfer_options": {"delete_objects_unique_in_sink": True, "overwrite_when": "DIFFERENT"},
             },
-            # The start date of the transfer's schedule is any day in the past. The first run is then on the day after
-            # the job is created.
+            # Storage Transfer Service requires a start date. A date in the past makes the first transfer run on the day
+            # after the job is created.
             schedule={
                 "schedule_start_date": {"year": 2026, "month": 1, "day": 1},
                 "repeat_interval": f"{_INTERVAL_SECONDS}s",

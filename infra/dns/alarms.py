@@ -20,7 +20,9 @@ _MOST_CHECKERS = 80.0
 
 
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns alarms on the clients' hostname: the edge does not answer, or only some checkers reach it."""
+    """Returns two alarms on the clients' hostname. One goes off when the edge does not answer, the other when only some
+    of Route 53's health checkers reach the edge.
+    """
     return [
         _unhealthy_alarm(
             "edge-down", "edge", check, f"Clients cannot use {hostname}: the edge does not answer", "the-edge-is-down"
@@ -58,7 +60,9 @@ def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns alarms on one shield machine: it does not answer, or only some of Route 53's checkers reach it."""
+    """Returns two alarms on one shield machine. One goes off when the machine does not answer, the other when only some
+    of Route 53's health checkers reach it.
+    """
     return [
         _unhealthy_alarm(
             f"shield-{node}-down",
@@ -86,7 +90,9 @@ def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def pop_machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns alarms on one PoP machine: it does not answer, or only some of Route 53's checkers reach it."""
+    """Returns two alarms on one PoP machine. One goes off when the machine does not answer, the other when only some of
+    Route 53's health checkers reach it.
+    """
     return [
         _unhealthy_alarm(
             f"{node}-down",

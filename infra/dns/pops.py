@@ -19,8 +19,9 @@ from infra.pop import PopNode
 
 @dataclass(frozen=True)
 class PopDnsArgs:
-    """Arguments of the DNS component for PoPs on machines of our own. Their names are in the DNS zone `zone_name`.
-    Health checks request `hostname`, which clients use.
+    """Arguments of the component that creates DNS records and health checks for PoPs on machines of our own.
+
+    The names of the PoPs are in the DNS zone `zone_name`. Health checks request `hostname`, which clients use.
     """
 
     zone_id: pulumi.Input[str]

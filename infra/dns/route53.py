@@ -83,9 +83,10 @@ class Dns(pulumi.ComponentResource):
         ]
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
-        """Creates the DNS record and the health check of one shield machine, and returns the check.
+        """Creates the DNS record and the health check of one shield machine, and returns the health check.
 
-        The record resolves even if the check fails, because the edge worker fails over by itself.
+        DNS answers with the record even while the health check fails, because the edge worker itself tries another
+        machine when this one does not answer.
         """
         aws.route53.Record(
             f"node-{node.name}",

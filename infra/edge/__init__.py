@@ -66,9 +66,11 @@ class MetadataApiBinding:
 
 @dataclass(frozen=True)
 class PredictionArgs:
-    """The limits of prefetches: how many follow one request of a client, how many an isolate runs at the same time, the
-    most bytes after one request, the most bytes of an object, and how many may reach a shield for each request of a
-    client.
+    """The limits of prefetches, by which the edge worker fetches objects before a client requests them.
+
+    `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` limits how many an
+    isolate runs at the same time. `object_bytes` is the largest object that is prefetched. `share` is the average
+    number of prefetches that may reach a shield for each request of a client.
     """
 
     requests: int
@@ -79,7 +81,7 @@ class PredictionArgs:
 
     @property
     def binding(self) -> str:
-        """The limits as the worker's binding PREDICTION has them."""
+        """Returns the limits of prefetches as JSON, which is the value of the edge worker's binding PREDICTION."""
         return json.dumps(asdict(self))
 
 
@@ -93,8 +95,8 @@ class EdgeArgs:
     token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
     project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
     `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept. Without `prediction`, the worker
-    fetches only what clients request. The worker limits the requests of a token by `by_token`, and tokens of an address
-    that are not valid by `failed_tokens`.
+    fetches only what clients request. `by_token` limits the requests with one valid token, and `failed_tokens` limits
+    the requests with invalid tokens from one address.
     """
 
     prefix: str
@@ -138,9 +140,9 @@ class EdgeName(Protocol):
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
         """Returns the validation records once the edge serves the clients' hostname. DNS records for clients depend on
-        the result.
+        the returned records.
 
-        `name_servers` are those of the zone that holds the records. An error message names them to users who must still
-        delegate the domain.
+        `name_servers` are the name servers of the zone that holds the records. If the domain is not delegated to these
+        servers yet, the error message lists them.
         """
         ...

@@ -81,7 +81,8 @@ class Edge(pulumi.ComponentResource):
             name=f"{args.prefix}-shield",
             ca=False,
             certificates=args.secrets.client_certificate,
-            private_key=args.secrets.client_key,  # Pulumi's Cloudflare SDK marks this input as a secret
+            # Pulumi's Cloudflare SDK marks `private_key` as a secret, so the state encrypts the key
+            private_key=args.secrets.client_key,
             opts=child,
         )
         tls = [
@@ -127,7 +128,7 @@ class Edge(pulumi.ComponentResource):
             type="AAAA",
             content=_NO_ORIGIN,
             proxied=True,
-            ttl=1,  # 1 means automatic, the only TTL that a proxied DNS record may have
+            ttl=1,  # the TTL 1 means automatic, and a proxied DNS record may have no other TTL
             opts=pulumi.ResourceOptions(parent=self),
         )
         fallback = cloudflare.CustomHostnameFallbackOrigin(
@@ -190,8 +191,8 @@ def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
 def _bindings(
     args: EdgeArgs, version: str, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """Returns the worker's bindings, sorted by name, because each refresh would show a change if they had another
-    order.
+    """Returns the edge worker's bindings, sorted by name. With any other order, each `pulumi refresh` would report a
+    change of the bindings.
     """
     bound = cloudflare.WorkersScriptBindingArgs
     secrets, api, limits = args.secrets, args.metadata_api, args.prediction
@@ -225,8 +226,10 @@ def _bindings(
 
 
 def _limit(prefix: str, name: str, limit: Bound | None) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """Returns the rate limiting binding of the worker for a limit. Bindings of an account with the same namespace id
-    share their counters, so the id is made from the stack's prefix and the name.
+    """Returns a list with the edge worker's rate limiting binding for `limit`. Without a limit, the list is empty.
+
+    All bindings of a Cloudflare account with the same namespace id share their counters. The id is therefore computed
+    from the stack's prefix and the binding's name.
     """
     if limit is None:
         return []

@@ -22,7 +22,8 @@ _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
 _LAG_MS = 5_000.0  # alarm threshold: the edge must know of a revoked token within five seconds
-_API_TIMEOUT = 5  # seconds; the edge worker itself waits two seconds for an answer
+# the timeout in seconds; it is longer than the two seconds for which the edge worker waits for the metadata API
+_API_TIMEOUT = 5
 # The most concurrent executions of the metadata API. Each answers about 100 queries a second, so this number limits the
 # cost that unauthorized requests can cause.
 _INSTANCES = 10

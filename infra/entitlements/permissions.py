@@ -44,8 +44,8 @@ def read_feeds(table_arn: str) -> Statement:
 
 
 def _in_partition(*partitions: str) -> Condition:
-    """Returns the condition that limits a permission to some partitions of a table.
+    """Returns the condition that limits a permission to some partitions of a DynamoDB table.
 
-    Source: DynamoDB Developer Guide, "Using conditions": LeadingKeys.
+    Source: DynamoDB Developer Guide, "Using conditions", condition key `dynamodb:LeadingKeys`.
     """
     return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(partitions)}}

@@ -7,7 +7,8 @@ import pulumi_gcp as gcp
 
 from infra.keys import GcpKeysArgs
 
-_ROTATION_SECONDS = 90 * 24 * 3600  # CIS Google Cloud Platform Foundation Benchmark, 1.10: at most 90 days
+# 90 days, the longest rotation period that the CIS Google Cloud Platform Foundation Benchmark (1.10) permits
+_ROTATION_SECONDS = 90 * 24 * 3600
 
 # The Cloud KMS location for each multi-region location of Cloud Storage (Cloud KMS, "Cloud KMS locations").
 _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}

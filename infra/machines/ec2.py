@@ -46,7 +46,7 @@ class MachineArgs:
 
 
 def architecture(machine_type: str) -> Architecture:
-    """Returns Debian's name for the processor of an EC2 instance type."""
+    """Returns Debian's name for the processor architecture of an EC2 instance type: `arm64` or `amd64`."""
     return "arm64" if _GRAVITON.match(machine_type) else "amd64"
 
 

@@ -48,8 +48,10 @@ class MachineFile:
 
 
 def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
-    """Yields the files of a machine from the given directory trees, sorted by path. `values` replace the placeholders.
-    `left_out` has the names of files that the machine does not get.
+    """Yields the files of a machine from the given directory trees, sorted by path.
+
+    `values` maps the names of placeholders to the texts that replace them. `left_out` has the names of files that the
+    machine does not get.
     """
     found = {
         file.relative_to(tree): file

@@ -29,8 +29,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
         home, *others = args.regions
         child = pulumi.ResourceOptions(parent=self)
-        # A table with provisioned capacity needs auto scaling before it can have replicas, so its replicas are separate
-        # resources.
+        # AWS adds replicas to a table with provisioned capacity only after the table has auto scaling. Such a table
+        # therefore has its replicas as separate resources, which are created after auto scaling.
         apart = others if args.capacity else []
         table = aws.dynamodb.Table(
             name,

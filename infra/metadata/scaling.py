@@ -13,9 +13,9 @@ from infra.metadata import Capacity
 def scale(
     region: str, table: pulumi.Input[str], capacity: Capacity, opts: pulumi.ResourceOptions
 ) -> Sequence[pulumi.Resource]:
-    """Creates auto scaling targets and policies for the table's reads and writes, and returns the policies.
+    """Creates auto scaling targets and policies for the reads and writes of a DynamoDB table, and returns the policies.
 
-    A replica of the table can be created only after the policies.
+    AWS accepts a replica of the table only after these policies exist.
     """
     policies: list[pulumi.Resource] = []
     for unit, (least, most) in (("Read", capacity.reads), ("Write", capacity.writes)):

@@ -21,7 +21,7 @@ MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("europe-west1", "europe-west4"): "eur3",
 }
 
-_NIGHTLY = "30 3 * * *"  # UTC
+_NIGHTLY = "30 3 * * *"  # the time of the nightly backup, as a cron expression in UTC
 # Backups are kept for 35 days, as long as DynamoDB's point-in-time recovery.
 _KEPT_SECONDS = 35 * 86_400
 

@@ -89,7 +89,9 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
                 "subject": f"{title}: {alarm.fault}",
             },
             severity=alarm.severity,
-            enabled=True,  # set explicitly, so that `pulumi up` enables an alerting policy that a user disabled by hand
+            # `enabled` is set although true is the default, so that `pulumi up` enables a policy that a user disabled
+            # by hand
+            enabled=True,
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
             user_labels={"tier": alarm.tier},
@@ -108,13 +110,16 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
         comparison=alarm.comparison,
         threshold_value=alarm.threshold,
         duration=f"{alarm.lasting}s",
-        # Cloud Monitoring accepts this setting only for a condition with a duration ("Partial metric data").
+        # Cloud Monitoring accepts `evaluation_missing_data` only for a condition with a duration ("Partial metric
+        # data").
         evaluation_missing_data=_MISSING[alarm.missing] if alarm.lasting else None,
     )
 
 
 def _aggregation(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
-    """Returns the aggregation of metric series that the numerator and the denominator of an alarm's share both use."""
+    """Returns how the series of an alarm's metric are aggregated. If the alarm compares a share of events, its
+    numerator and its denominator both use this aggregation.
+    """
     return {
         "alignment_period": f"{alarm.period}s",
         "per_series_aligner": alarm.aligner,

@@ -24,7 +24,7 @@ _STATE_ROWS = 3
 
 
 def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """Returns the JSON body of the Cloud Monitoring dashboard; the order of the alarms does not change it."""
+    """Returns the JSON body of the Cloud Monitoring dashboard. The body does not depend on the order of the alarms."""
     tiles: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):

@@ -84,7 +84,9 @@ class CloudWatchObservability(pulumi.ComponentResource):
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             treat_missing_data=alarm.missing,
-            actions_enabled=True,  # set explicitly, so that `pulumi refresh` detects a change made by hand
+            # `actions_enabled` is set although true is the default, so that `pulumi refresh` detects a change made by
+            # hand
+            actions_enabled=True,
             alarm_actions=[topic],
             ok_actions=[topic],
             tags={"tier": alarm.tier},

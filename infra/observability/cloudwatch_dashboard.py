@@ -24,7 +24,7 @@ _ALARMS_A_WIDGET = 100  # the most alarms that one widget of a CloudWatch dashbo
 
 
 def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """Returns the JSON body of the CloudWatch dashboard; the result does not depend on the order of the alarms."""
+    """Returns the JSON body of the CloudWatch dashboard. The body does not depend on the order of the alarms."""
     widgets: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):

@@ -71,9 +71,9 @@ class PopSettings:
     """The settings of one PoP machine.
 
     `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
-    certificate that shields' certificates must chain to; without one, they must chain to a public authority. `network`
-    limits the addresses that the worker may connect to, in workerd's terms. `memory` is the size of L1 in memory, as
-    Traffic Server writes it.
+    certificate, to which the certificates of shields must chain. Without `shield_authority`, they must chain to a
+    public authority. `network` limits the addresses that the worker may connect to, and has the form of workerd's
+    setting `allow`. `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
     """
 
     hostname: str

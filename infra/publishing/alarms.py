@@ -112,7 +112,9 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             resource=GOOGLE_RESOURCE,
             where=where,
             threshold=OBJECTIVE_SECONDS,
-            reducer="REDUCE_MAX",  # the slowest cache decides when a change is visible
+            # each kind of cache has its own delay, and a published change is visible everywhere only after the longest
+            # delay
+            reducer="REDUCE_MAX",
             lasting=0,
             custom=CustomMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),
             runbook=f"{_RUNBOOK}#publishing-is-slow-to-be-seen",

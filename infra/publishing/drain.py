@@ -16,7 +16,8 @@ from infra.serverless.lambda_function import function
 from infra.serverless.package import Code, pack
 
 _NAME = "drain"
-_TIMEOUT = 55  # seconds: less than the minute between two runs, so that a run that hangs ends before the next starts
+# the timeout in seconds: less than the minute between two runs, so that a run that hangs ends before the next starts
+_TIMEOUT = 55
 _SCHEDULE = "rate(1 minute)"  # the shortest interval that an EventBridge schedule offers
 
 
@@ -24,7 +25,8 @@ class Drain(pulumi.ComponentResource):
     """The outbox relay: a Lambda function in the home region of the metadata, and the schedule that invokes it every
     minute.
 
-    A failed run is not retried before the next minute, because two simultaneous runs would do the same work twice.
+    Lambda does not retry a failed run, because the retry and the next scheduled run could deliver the same changes at
+    the same time.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -74,7 +76,8 @@ class Drain(pulumi.ComponentResource):
             region=source.region,
             description="When the outbox is looked through",
             schedule_expression=_SCHEDULE,
-            state="ENABLED",  # set explicitly, so that `pulumi refresh` detects a change made by hand
+            # `state` is set although ENABLED is the default, so that `pulumi refresh` detects a change made by hand
+            state="ENABLED",
             opts=child,
         )
         allowed = aws.lambda_.Permission(

@@ -1,8 +1,9 @@
 """A Cloud Run service from Python sources, with a service account, and an AWS role that reads the service's one secret.
 
-Cloud Run receives the sources and the pure-Python distributions that they import, without a build ("Deploy services
-from source code"). They run on a base image that Google patches. `build_config` of the Pulumi resource starts no build
-(hashicorp/terraform-provider-google#22263). A container image would need a registry and a build.
+Cloud Run receives the sources and the pure-Python distributions that the sources import, and does not build them
+("Deploy services from source code"). The service runs on a base image that Google patches. Although the Pulumi resource
+has a `build_config`, Cloud Run starts no build (hashicorp/terraform-provider-google#22263). A container image would
+need a registry and a build.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def service(
 ) -> gcp.cloudrunv2.Service:
     """Creates the Pulumi resource of a Cloud Run service as a child of the component `parent`.
 
-    The resources in `after` must exist before its first instance starts.
+    The resources in `after` must exist before the service's first instance starts.
     """
     child = pulumi.ResourceOptions(parent=parent)
     code = gcp.storage.BucketObject(name, name=f"{name}.zip", bucket=args.sources, source=args.code.archive, opts=child)

@@ -16,7 +16,8 @@ _MACHINE = Path(__file__).parent / "machine"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The most buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-# How a shield authorizes its requests to an origin: signed for S3, with the service account's token for Cloud Storage.
+# The parameters of Traffic Server's rules that authorize requests to an origin. Requests to S3 are signed, and requests
+# to Cloud Storage contain an access token of the service account.
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
     " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions",
@@ -88,8 +89,9 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # Traffic Server ignores a rule with zero retries. When a bucket lacks or refuses an object, a shield asks the
-        # other buckets but not the standby, because the standby may still hold a withdrawn object.
+        # With several buckets, a shield asks the next bucket when one lacks or refuses an object. It does not ask the
+        # standby for such an object, because the standby may still hold a withdrawn object. `RETRIES` is at least 1,
+        # because Traffic Server ignores a rule with zero retries.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),

@@ -1,6 +1,8 @@
-"""The WAF: which requests a package registry needs, and which the edge refuses before the worker runs.
+"""The arguments of the web application firewall (WAF): the requests that a package registry needs, and the requests
+that the edge refuses before the worker runs.
 
-One intent for all networks of the edge. `rules.py` renders the intent as rules of a Cloudflare zone.
+The arguments name no product, so every network of the edge can apply the same ones. `rules.py` renders them as rules of
+a Cloudflare zone.
 """
 
 from __future__ import annotations
@@ -8,49 +10,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The largest fleet of clients that the limits must never slow: runners of a CI service behind one address, which share
-# one token and start at the same moment. `npm ci` of each runner fetches the packument and the archive of each package.
+# The largest group of clients that no limit may slow: runners of a CI service, which share one address and one token
+# and start at the same moment. `npm ci` on each runner fetches the packument and the archive of each package.
 FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2
 
-# The methods that clients of registries use. The worker answers the requests that write with 405 in the format of their
-# ecosystem, which clients show to their users. Other methods are refused.
+# The HTTP methods that clients of registries use; the edge refuses all others. The worker answers writing methods, such
+# as PUT, with 405 in the format of the ecosystem, so that clients show the reason to their users.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-# The largest body that the worker reads, in bytes: a purge.
+# The largest request body that the worker reads, in bytes. Only a purge request of the registry has a body of this
+# size.
 MOST_BODY_BYTES = 256 * 1024
-# The most characters of one header. The longest header that clients send is a session of an image client.
+# The most characters of one request header. The longest header that clients send has the session of an image client.
 MOST_HEADER_CHARACTERS = 16 * 1024
-# The most characters of a path with its query.
+# The most characters of a URL's path and query together.
 MOST_URI_CHARACTERS = 4 * 1024
 
-# The periods of the limits that the worker applies. Its bindings have periods of 10 and 60 seconds only (Cloudflare
-# Workers, "Rate Limiting"), and `workers/edge/src/limits.ts` has the same periods.
+# The periods, in seconds, of the limits that the worker applies. The worker's rate limiting bindings accept only 10 and
+# 60 (Cloudflare Workers, "Rate Limiting"). `workers/edge/src/limits.ts` must have the same periods.
 TOKEN_SECONDS = 10
 FAILURE_SECONDS = 60
 
 # Parts of a path, in lower case and not decoded, that no client of a registry sends. Names of packages, versions and
 # files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`.
 PATH_ATTACKS = (
-    "//",  # an empty segment
-    "/.",  # a segment that begins with a dot, such as `..`
-    "%2e",  # an encoded dot
-    "%2f.",  # the same after an encoded slash
+    "//",  # matches an empty segment of a path
+    "/.",  # matches a segment that begins with a dot, such as `..`
+    "%2e",  # matches an encoded dot
+    "%2f.",  # matches a dot after an encoded slash
     "\\",
-    "%5c",  # an encoded backslash
-    "%25",  # an encoded percent sign, which a second decoding would decode
-    "%0",  # control characters
+    "%5c",  # matches an encoded backslash
+    "%25",  # matches an encoded percent sign: a server that decodes twice would see another path than the firewall
+    "%0",  # `%0`, `%1` and `%7f` match encoded control characters
     "%1",
     "%7f",
-    *(f"%{digit}" for digit in "89abcdef"),  # bytes that are not ASCII, such as overlong encodings of dots
+    # matches encoded bytes that are not ASCII, such as overlong encodings of dots
+    *(f"%{digit}" for digit in "89abcdef"),
 )
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The origins of requests: networks in CIDR notation, numbers of autonomous systems, and countries (ISO 3166-1
-    alpha-2).
+    """A set of clients, given by where their requests come from: networks in CIDR notation, numbers of autonomous
+    systems, and countries (ISO 3166-1 alpha-2).
     """
 
     addresses: Sequence[str] = ()
@@ -63,7 +67,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Bound:
-    """The most requests in a period of `seconds`."""
+    """A rate limit: at most `requests` requests in a period of `seconds`."""
 
     requests: int
     seconds: int
@@ -71,11 +75,12 @@ class Bound:
 
 @dataclass(frozen=True)
 class WafArgs:
-    """What the edge refuses and limits. No list and no limit replaces the check of tokens.
+    """The lists and the rate limits by which the edge refuses requests. They apply in addition to the check of tokens.
 
-    Requests from `deny` are refused. Sources in `allow` are exempt from `deny` and from the limits by address. An
-    address that exceeds `by_address` gets 429 until the period ends. So do requests with a token that exceeds
-    `by_token`, and tokens that are not valid from an address with more than `failed_tokens` of them.
+    Requests from `deny` are refused. Sources in `allow` are exempt from `deny` and from `by_address`. The edge answers
+    429 in three cases, until the period ends: to an address with more requests than `by_address`, to a valid token with
+    more requests than `by_token`, and to requests with invalid tokens from an address that has sent more of them than
+    `failed_tokens`.
     """
 
     allow: Sources = field(default_factory=Sources)

@@ -1,4 +1,4 @@
-"""The WAF on Cloudflare: the rulesets of the zone that serves the clients' hostname.
+"""The web application firewall on Cloudflare: the rulesets of the zone that serves the clients' hostname.
 
 Cloudflare allows one ruleset in each phase of a zone. The zone therefore must not have other rules in the phases that
 this component uses.
@@ -12,12 +12,12 @@ import pulumi_cloudflare as cloudflare
 from infra.waf import Bound, WafArgs
 from infra.waf.rules import Rule, custom_rules, rate_limiting_rules
 
-# The phases of the zone's rulesets.
+# The phases of request processing in which the firewall's rulesets run, one ruleset in each phase.
 PHASES = ("http_request_firewall_custom", "http_ratelimit")
 
 
 def ruleset_name(prefix: str) -> str:
-    """Returns the name of the zone's rulesets."""
+    """Returns the name that all firewall rulesets of a stack's zone have."""
     return f"{prefix}-waf"
 
 
@@ -53,7 +53,7 @@ def _custom(rule: Rule) -> cloudflare.RulesetRuleArgsDict:
         "action": "block" if rule.skip is None else "skip",
         "expression": rule.expression,
         "description": rule.name,
-        "ref": rule.name,  # Cloudflare's logs of blocked requests show it
+        "ref": rule.name,  # Cloudflare's logs of blocked requests show the `ref` of the rule that blocked the request
         "enabled": True,
     }
     if rule.skip is None:
@@ -75,7 +75,7 @@ def _rate_limiting(rule: Rule, bound: Bound) -> cloudflare.RulesetRuleArgsDict:
             "characteristics": ["cf.colo.id", "ip.src"],
             "period": bound.seconds,
             "requests_per_period": bound.requests,
-            # The free plan requires a timeout as long as the period.
+            # On the free plan, Cloudflare accepts only a mitigation timeout that equals the period.
             "mitigation_timeout": bound.seconds,
         },
     }

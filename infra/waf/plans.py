@@ -1,4 +1,4 @@
-"""The limits of Cloudflare's plans for the rules of a zone.
+"""The limits that each of Cloudflare's plans sets on the firewall rules of a zone.
 
 Sources, read on 2026-11-27: Cloudflare WAF, "Custom rules" and "Rate limiting rules", "Availability"; Ruleset Engine,
 "Expressions", "Maximum rule expression length".
@@ -14,13 +14,15 @@ PlanName = Literal["free", "pro", "business", "enterprise"]
 
 MOST_EXPRESSION_CHARACTERS = 4096
 
-# The periods in seconds that rate limiting rules can have on some plan.
+# All periods in seconds that Cloudflare accepts for rate limiting rules. A plan permits those up to its longest period.
 _PERIODS = (10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 300, 480, 600, 900, 1200, 1800, 2400, 3600)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The number of rules of a zone, and the periods in which its rate limiting rules can count."""
+    """What one of Cloudflare's plans permits in a zone: the number of custom rules, the number of rate limiting rules,
+    and the periods in seconds of rate limiting rules.
+    """
 
     custom_rules: int
     rate_limiting_rules: int
@@ -42,9 +44,10 @@ PLANS: Mapping[PlanName, Plan] = {
 def lacks(
     plan: PlanName, seconds: int, custom: Mapping[str, str], rate_limiting: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yields what a plan lacks for some rules, as the subject and the reason with the remedy.
+    """Yields an error for each way in which firewall rules exceed the limits of a Cloudflare plan. An error is a pair:
+    the setting or rule concerned, and a message with the reason and the remedy.
 
-    `custom` and `rate_limiting` map the names of the rules to their expressions. `seconds` is the period of the rate
+    `custom` and `rate_limiting` map the names of rules to their expressions. `seconds` is the period of the rate
     limiting rules.
     """
     limits = PLANS[plan]

@@ -1,9 +1,11 @@
-"""Renders the WAF as custom rules and a rate limiting rule of a Cloudflare zone, for every plan.
+"""Renders the arguments of the firewall as custom rules and a rate limiting rule of a Cloudflare zone, for every plan.
 
-Clients use a custom hostname of the zone. The zone's rules apply to it (Cloudflare for SaaS, "WAF for SaaS"), and run
-before the worker. The free plan has five custom rules, so unrelated checks share the rule `malformed`. Its rules can
-neither use regular expressions nor read the size of a body. They refuse a Content-Length with too many digits, and the
-worker limits bodies exactly.
+Clients use a custom hostname of the zone. The rules of the zone also apply to this hostname (Cloudflare for SaaS, "WAF
+for SaaS"), and run before the worker.
+
+The free plan permits five custom rules, so the rule `malformed` combines unrelated checks. Rules of the free plan can
+neither use regular expressions nor read the size of a body. The rule therefore refuses only a Content-Length with too
+many digits, and the worker checks the exact size of bodies.
 """
 
 from __future__ import annotations
@@ -24,21 +26,23 @@ from infra.waf import (
 
 @dataclass(frozen=True)
 class Skip:
-    """The phases and products that a request is exempt from (Cloudflare WAF, "Available skip options")."""
+    """The checks of Cloudflare that do not apply to a request, as phases and products (Cloudflare WAF, "Available skip
+    options").
+    """
 
     phases: Sequence[str]
     products: Sequence[str] = ()
 
 
-# What answers with challenges, which no client of a registry can solve. Bot Fight Mode cannot be skipped, so the zone
-# must have it off.
+# Products of Cloudflare that answer a request with a challenge. No client of a registry can solve a challenge. No rule
+# can skip Bot Fight Mode, which also sends challenges, so it must be off in the zone.
 _CHALLENGES = Skip(["http_request_sbfm"], ["bic", "hot", "securityLevel", "uaBlock"])
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a Cloudflare zone. Either `skip` names what a matching request is exempt from, or the request is
-    refused. `logged` says whether matches of a rule that skips are logged.
+    """One rule of a Cloudflare zone. Without `skip`, Cloudflare refuses the requests that match `expression`. With
+    `skip`, these requests are exempt from the checks in `skip`, and `logged` says whether Cloudflare logs them.
     """
 
     name: str
@@ -55,7 +59,8 @@ def custom_rules(args: WafArgs) -> list[Rule]:
     if args.deny:
         denied = _any_of(args.deny)
         rules.append(Rule("deny", f"({denied}) and not ({_any_of(args.allow)})" if args.allow else denied))
-    # The worker checks the token. A rule cannot, so any token exempts a request from challenges, and from nothing else.
+    # A rule of Cloudflare cannot tell a valid token from an invalid one. A request with any token is therefore exempt
+    # from challenges, but from no other rule, and the worker then checks the token.
     rules.append(Rule("exempt-from-challenges", _AUTHENTICATED_READS, _CHALLENGES, logged=False))
     rules.append(Rule("methods", f"not http.request.method in {{{_quoted(METHODS)}}}"))
     rules.append(Rule("malformed", " or ".join([*_path_attacks(), *_sizes()])))
@@ -63,8 +68,9 @@ def custom_rules(args: WafArgs) -> list[Rule]:
 
 
 def rate_limiting_rules(args: WafArgs) -> list[Rule]:
-    """Returns the rate limiting rules of the zone. Their counters are for each address. The expression names only the
-    path, because rate limiting rules of the free plan know no other field.
+    """Returns the rate limiting rules of the zone, which count the requests of each client address.
+
+    The expression names only the path, because rate limiting rules of the free plan can use no other field.
     """
     return [Rule("requests-by-address", 'starts_with(http.request.uri.path, "/")')]
 
@@ -82,7 +88,8 @@ def _any_of(sources: Sources) -> str:
 
 
 def _path_attacks() -> list[str]:
-    # The raw path is the path as the client sent it. Cloudflare normalizes the other one (Rules, "URL normalization").
+    # The rules match the path as the client sent it. In the field without `raw.`, Cloudflare has already normalized the
+    # path, and so hidden what the rules look for (Rules, "URL normalization").
     path = "lower(raw.http.request.uri.path)"
     return [f"{path} contains {_literal(part)}" for part in PATH_ATTACKS]
 
