@@ -74,8 +74,9 @@ class Runner:
         return instance
 
     def _is_healthy(self, instance: Instance) -> bool:
-        """Returns whether a Cloud Run instance is healthy. An instance is unhealthy after its liveness probe has failed
-        as often in a row as its failure threshold says."""
+        """Returns whether a Cloud Run instance is healthy. An instance is unhealthy after `failureThreshold` failures
+        of its liveness probe in a row.
+        """
         name, probe = instance.service.name, instance.service.container["livenessProbe"]
         if time.monotonic() - self._probed[name] < probe["periodSeconds"]:
             return True

@@ -23,13 +23,15 @@ from emulation.gcp import metadata_clients
 from emulation.gcp.cloud_run.effects import SERVICES_PATH
 from emulation.layout import Sandbox
 
-# Cloud Run sends requests to this port of a container by default ("Container runtime contract").
+# The port at which a container receives requests from Cloud Run by default ("Container runtime contract").
 PORT = 8080
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class NotStarted(Exception):
-    """An instance of a Cloud Run service did not start. The message names the service and its log file."""
+    """Raised when an instance of a Cloud Run service does not start. The error's message names the service and its log
+    file.
+    """
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def main() -> None:
 
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
-    """Serves the emulated Cloudflare API, and the services that PoPs use, until SIGTERM or SIGINT. Then stops the
-    PoPs.
+    """Serves the emulated Cloudflare API, and the services that PoPs use, until the process receives SIGTERM or SIGINT.
+    Then stops the PoPs.
     """
     secret, cache = kv_secret(sandbox), workers_cache.WorkersCache(store, pops.purge)
     reads = kv_reads.KvReads(store)
@@ -89,10 +89,11 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
 
 
 def _by_header(api: WsgiApp, services: Mapping[str, WsgiApp]) -> WsgiApp:
-    """Returns an application that serves the Cloudflare API and the services that PoPs use at one address.
+    """Returns a WSGI application that serves two kinds of requests at one address: to the Cloudflare API, and from
+    PoPs.
 
-    `services` maps a header's name to a service. A request with such a header comes from a PoP, and the application
-    passes the request to the header's service.
+    `services` maps the name of an HTTP header to a service for PoPs. The application passes each request with this
+    header to the service, and all requests without such a header to the Cloudflare API.
     """
     named = {"HTTP_" + header.upper().replace("-", "_"): service for header, service in services.items()}
 

@@ -17,7 +17,8 @@ from emulation.state_store import StateStore
 
 PREFIX = "/client/v4"
 
-# The published addresses of Cloudflare's edge: www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-09.
+# The addresses of Cloudflare's edge, which Cloudflare publishes at www.cloudflare.com/ips-v4 and /ips-v6. They have not
+# changed since 2021-09.
 IPV4 = [
     "173.245.48.0/20",
     "103.21.244.0/22",
@@ -56,7 +57,8 @@ def create_app(
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    app.config["MAX_FORM_MEMORY_SIZE"] = None  # a Workers KV value may have 25 MiB; kv.py checks the size
+    # A value in Workers KV may have 25 MiB, and the module kv.py checks its size.
+    app.config["MAX_FORM_MEMORY_SIZE"] = None
     pops = edge or NoPops()
     turn = threading.Lock()
 

@@ -63,7 +63,9 @@ def _uses(script: Json, id: str) -> bool:
 
 
 def _public(certificate: Json) -> Json:
-    """Returns the fields of a stored certificate that the Cloudflare API shows: all except the private key."""
+    """Returns the fields of a stored certificate that the Cloudflare API returns, which are all fields except the
+    private key.
+    """
     return {name: value for name, value in certificate.items() if name != "private_key"}
 
 

@@ -29,7 +29,7 @@ _SSL = ("method", "settings", "type", "wildcard")
 
 
 def no_dns(name: str, type: str) -> Sequence[str]:
-    """Resolves no DNS name at all, for tests that need no DNS."""
+    """Resolves no DNS name. Tests that need no DNS use this function as the resolver of the emulated Cloudflare."""
     return []
 
 
@@ -130,11 +130,12 @@ def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
 
 
 def _refuse(store: StateStore, zone: str, hostname: str) -> None:
-    """Raises ApiError when a zone cannot have the custom hostname: it belongs to the zone itself, exists already, or
-    exceeds the quota."""
+    """Raises ApiError when a zone cannot have the custom hostname: the hostname belongs to the zone itself, the zone
+    already has the hostname, or the zone has as many custom hostnames as its plan allows.
+    """
     name = existing_zone(store, zone)["name"]
     if f".{hostname}".endswith(f".{name}"):
-        # Cloudflare for SaaS, "Workers as your fallback origin": a custom hostname cannot be the zone's own name.
+        # A custom hostname cannot be the name of its own zone (Cloudflare for SaaS, "Workers as your fallback origin").
         raise ApiError(400, _INVALID, f"custom hostname {hostname} belongs to the zone {name} itself")
     known = store.all("hostname", zone)
     if any(each["hostname"] == hostname for each in known):
@@ -144,8 +145,9 @@ def _refuse(store: StateStore, zone: str, hostname: str) -> None:
 
 
 def _certificate(given: Json) -> Json:
-    """Returns a new certificate order for a custom hostname. Delegated validation needs the method `txt` and the
-    type `dv`. Other methods and types are not emulated."""
+    """Returns a new certificate order for a custom hostname. The emulation supports only delegated validation, which
+    requires the method `txt` and the type `dv`.
+    """
     asked = take(given, required=["method", "type"], optional=_SSL)
     if (asked["method"], asked["type"]) != ("txt", "dv"):
         raise ApiError(
@@ -156,7 +158,8 @@ def _certificate(given: Json) -> Json:
 
 def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
     """Looks up the DNS records that a pending custom hostname still needs, and returns the hostname with its new state.
-    If the state has changed, the PoPs get a new deployment."""
+    If the state has changed, the PoPs start or stop serving the hostname.
+    """
     ssl = hostname["ssl"]
     status = "active" if hostname["status"] == "active" or _owned(store, zone, hostname, resolve) else "pending"
     issued = "active" if ssl["status"] == "active" or _delegated(zone, hostname, resolve) else "pending_validation"
@@ -170,8 +173,9 @@ def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, 
 
 
 def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> bool:
-    """Returns whether public DNS proves control of the hostname, by the TXT record or by an alias of the fallback
-    origin."""
+    """Returns whether public DNS proves control of a custom hostname: by the hostname's TXT record for verification, or
+    by a CNAME record that names the zone's fallback origin.
+    """
     proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
     if proof["value"] in resolve(proof["name"], "TXT"):
         return True
@@ -190,6 +194,7 @@ def _known(store: StateStore, zone: str, id: str) -> Json:
 
 
 def _delegation(zone: str) -> str:
-    """Returns the label below dcv.cloudflare.com at which Cloudflare validates certificates of a zone's custom
-    hostnames."""
+    """Returns the DNS label that Cloudflare assigns to a zone. Cloudflare validates the certificates of the zone's
+    custom hostnames at this label below dcv.cloudflare.com.
+    """
     return zone[:16]

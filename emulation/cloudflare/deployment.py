@@ -1,5 +1,6 @@
-"""Defines the interface between the emulated Cloudflare API and its edge network: what the PoPs run, and what the API
-can ask of them."""
+"""Defines what the emulated Cloudflare API tells its edge network to run, and the operations of the edge network that
+the API calls.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
-    """The emulated edge network cannot do what an API request needs. The API's response contains the message."""
+    """Raised when the emulated edge network cannot do what an API request needs. The response to the request contains
+    the error's message.
+    """
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,11 @@ class Module:
 
 @dataclass(frozen=True)
 class Script:
-    """A worker script as it was uploaded: its modules (the main one first), its bindings and its compatibility
+    """A worker script as a client uploaded it: its modules (the main one first), its bindings and its compatibility
     settings.
 
-    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key. It is
-    the same for all uploads if the script's versions share the cache.
+    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key. All
+    uploads of a script have one `version` if the script's versions share the cache.
     """
 
     name: str
@@ -56,14 +59,15 @@ class Certificate:
 class Deployment:
     """The part of an emulated Cloudflare account's state that the PoPs need.
 
-    `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` are the names that have a
-    certificate: active zones with one level of names below each, as in universal certificates, and active custom
+    `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` lists the names in the PoPs'
+    server certificates: the name of each active zone, a wildcard for the names one level below, and active custom
     hostnames. `zones` lists, for each active zone, the names with an address, and whether Cloudflare proxies each name.
-    `rules` lists, for each active zone, the names that it serves and its rules by phase.
+    `rules` lists, for each active zone, the names that the zone serves and the zone's rules by phase.
     """
 
     scripts: Sequence[Script]
-    # worker routes as (pattern, script); a route with script None excludes its requests from all scripts
+    # Worker routes as pairs of a URL pattern and a script's name. With None in place of the name, no script receives
+    # the requests that match the pattern.
     routes: Sequence[tuple[str, str | None]]
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]
@@ -79,19 +83,19 @@ class Deployment:
 
 
 class Edge(Protocol):
-    """The operations of the PoPs that the emulated Cloudflare API calls."""
+    """The operations of the emulated edge network that the emulated Cloudflare API calls."""
 
     def check(self, script: Script) -> None:
         """Raises EdgeError, with workerd's error output, when a worker script does not start."""
         ...
 
     def converge(self, deployment: Deployment) -> None:
-        """Makes all PoPs run exactly this deployment. A PoP that already runs it is not restarted."""
+        """Makes all PoPs run exactly this deployment. A PoP that already runs the deployment is not restarted."""
         ...
 
 
 class NoPops:
-    """Takes the place of the PoPs in unit tests that use only the Cloudflare API. Its methods do nothing."""
+    """An edge network without PoPs, for unit tests that use only the Cloudflare API. Its methods do nothing."""
 
     def check(self, script: Script) -> None:
         pass
@@ -101,9 +105,9 @@ class NoPops:
 
 
 def deployment(store: StateStore) -> Deployment:
-    """Returns what the PoPs must run according to the state of the emulated Cloudflare account.
+    """Returns what the PoPs must run according to the stored state of the emulated Cloudflare account.
 
-    All zones share one set of PoPs, so where zones have different settings, the most permissive one applies.
+    All zones share one set of PoPs. If the zones have different settings, the PoPs use the most permissive setting.
     """
     active = [zone for zone in store.all("zone") if zone["status"] == "active"]
     settings = [values_of(store, zone["id"]) for zone in active]

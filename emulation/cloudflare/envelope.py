@@ -1,5 +1,5 @@
-"""Builds the responses of Cloudflare's API v4, which all have the form {success, errors, messages, result}, and reads
-requests.
+"""Builds the responses of Cloudflare's API v4, which all have the form {success, errors, messages, result}. Also reads
+and checks the bodies of requests to this API.
 
 Source: developers.cloudflare.com/fundamentals/api/reference.
 """
@@ -17,8 +17,9 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """The emulated Cloudflare API refuses a request. `status` is the HTTP status, and `code` is Cloudflare's error
-    number."""
+    """Raised when the emulated Cloudflare API refuses a request. `status` is the HTTP status, and `code` is
+    Cloudflare's error number.
+    """
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,6 @@
-"""Finds the stored resource that a request to the Cloudflare API names, or refuses the request."""
+"""Finds the stored resource that a request to the Cloudflare API names. Raises an error of the API if the resource does
+not exist.
+"""
 
 from __future__ import annotations
 

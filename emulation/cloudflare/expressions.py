@@ -1,6 +1,7 @@
 """Translates expressions of Cloudflare's Rules language into JSON, which `pop/rules.js` evaluates in each PoP.
 
-The emulation supports a part of the language. An expression with any other part is refused, and the message names it.
+The emulation supports a part of the language. An expression that uses an unsupported part is refused with an error that
+names this part.
 
 Source: Cloudflare Ruleset Engine, "Rules language": "Fields reference", "Operators", "Functions", "Values".
 """
@@ -19,10 +20,11 @@ Json = list[Any]
 
 # The maximum length of an expression (Ruleset Engine, "Expressions", "Maximum rule expression length").
 MAX_LENGTH = 4096
-# The error code of an expression that Cloudflare cannot parse is not documented.
+# The error code for a Rules expression that cannot be parsed. Cloudflare does not document the code that it uses.
 INVALID = 20127
 
-# The emulated fields, with their types (Ruleset Engine, "Fields reference").
+# The fields of requests that the emulated Rules language supports, with their types (Ruleset Engine, "Fields
+# reference").
 _FIELDS = {
     "http.host": "string",
     "http.request.method": "string",
@@ -35,7 +37,8 @@ _FIELDS = {
     "http.request.headers": "map",
     "http.request.headers.values": "array",
 }
-# The emulated functions, with the types of their results (Ruleset Engine, "Functions").
+# The functions that the emulated Rules language supports, with the types of their results (Ruleset Engine,
+# "Functions").
 _FUNCTIONS = {"any": "boolean", "len": "integer", "lower": "string", "starts_with": "boolean"}
 _OPERATORS = {"==": "eq", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _COMPARISONS = {
@@ -115,7 +118,9 @@ class Parser:
         return ["compare", operator, value, literals]
 
     def _value(self) -> tuple[Json, str]:
-        """Parses a field or a function call in a Rules expression. Returns it as JSON, and the type of its value."""
+        """Parses a field or a function call in a Rules expression. Returns the parsed value as JSON, and the type of
+        the value.
+        """
         name = self._take()
         if self._peek() == "(":
             return self._call(name)
@@ -133,7 +138,9 @@ class Parser:
         return value, kind
 
     def _item(self, array: Json) -> Json:
-        """Parses the index behind an array in a Rules expression: one item, or each item for `[*]`."""
+        """Parses the index that follows an array in a Rules expression: a number selects one item, and `[*]` selects
+        each item.
+        """
         if self._peek() != "[":
             raise _unsupported("an array without an index")
         self._take()
@@ -159,7 +166,7 @@ class Parser:
             self._take(",")
             call.append(self._literal("string"))
         self._take(")")
-        if self._peek() == "[":  # the function is called for each item of an array
+        if self._peek() == "[":  # With `[*]` behind its arguments, the function is called for each item of an array.
             self._take()
             self._take("*")
             self._take("]")
@@ -208,8 +215,8 @@ def parse(expression: str) -> Json:
 
 
 def fields_of(expression: str) -> Sequence[str]:
-    """Returns the names of the request fields that a Rules expression reads, in order. Raises ApiError as
-    `parse` does.
+    """Returns the names of the request fields that a Rules expression reads, in order. Raises ApiError if the
+    expression is invalid or not emulated.
     """
     parser = Parser(expression)
     parser.parse()

@@ -1,9 +1,9 @@
-"""Emulates the eventual consistency of Workers KV: each PoP caches the values that it has read. A PoP also caches
-the result that a key does not exist.
+"""Emulates the eventual consistency of Workers KV: each PoP caches the values that it has read, and also the fact that
+a key does not exist.
 
-A change may become visible in other PoPs only after a minute or more. Cloudflare documents no upper bound
+On Cloudflare, a write may become visible in other PoPs only after a minute or more. Cloudflare documents no upper bound
 (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). Tests set for how long a PoP uses its copies. By
-default, each change is visible in all PoPs immediately.
+default, each write is visible in all PoPs immediately.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from emulation.state_store import Entry, StateStore
 
 PATH = "/_artifact-edge/kv"
 
-_Place = tuple[str, str, str]  # the PoP that has read a value, and the namespace and the key of the value
+# The name of a PoP, the id of a namespace and a key: what identifies one PoP's copy of a value in Workers KV.
+_Place = tuple[str, str, str]
 
 
 class KvReads:
@@ -32,7 +33,7 @@ class KvReads:
         self._copies: dict[_Place, tuple[Entry | None, float]] = {}
 
     def hold(self, stale_seconds: float) -> None:
-        """Sets for how many seconds PoPs use a copy of a KV value, and removes all copies."""
+        """Sets for how many seconds PoPs use a copy of a Workers KV value, and removes all present copies."""
         with self._lock:
             self._stale_seconds = stale_seconds
             self._copies.clear()
@@ -48,8 +49,8 @@ class KvReads:
             return entry
 
     def forget(self, pop: str, namespace: str, key: str) -> None:
-        """Removes the copy of one key in a PoP. A written value is usually visible immediately in the PoP that
-        writes.
+        """Removes a PoP's copy of one Workers KV value. In the PoP that writes a value, the write is usually visible
+        immediately.
         """
         with self._lock:
             self._copies.pop((pop, namespace, key), None)

@@ -1,10 +1,10 @@
-"""Serves Workers KV to the workers in the PoPs, with the HTTP protocol between workerd's `kvNamespace` bindings and
-their service.
+"""Serves Workers KV to the workers in the PoPs, with the HTTP protocol between workerd's `kvNamespace` bindings and the
+service behind them.
 
 The protocol is not documented. This service follows workerd's own client (src/workerd/api/kv.c++): GET, PUT and DELETE
 of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds three
 headers to each request: they name the namespace of the binding and the PoP, and prove that a PoP of this sandbox sends
-the request. Reads of values may be stale (kv_reads.py).
+the request. A read may return an old value (kv_reads.py).
 """
 
 from __future__ import annotations

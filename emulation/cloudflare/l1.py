@@ -18,7 +18,8 @@ from emulation.layout import DNS_PORT, POP_L1_PORT, POP_ORIGIN_PORT, Pop, Sandbo
 from emulation.pki import public_authorities, write_private
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
-USER = "trafficserver"  # the user that Debian's package creates; Traffic Server refuses to run as root
+# The user that Debian's package of Traffic Server creates. Traffic Server refuses to run as root.
+USER = "trafficserver"
 PLACES = ("etc", "cache", "run", "log")
 # The time after which Cloudflare gives up a connection to an origin (fundamentals/reference/connection-limits,
 # "Complete TCP Connection").
@@ -52,10 +53,11 @@ class L1Cache:
     def converge(self, client: Certificate) -> None:
         """Starts the PoP's Traffic Server, or restarts it if its configuration has changed.
 
-        `client` is the certificate that Traffic Server presents to shields. A shield's certificate must come from a
-        public authority: for requests of workers to names outside of the zone, Cloudflare ignores the zone's custom
-        origin trust store and its encryption mode (workerd, compatibility flag `no_cots_on_external_fetch`, the default
-        since 2022-03-08; Cloudflare 5xx errors, "Error 526").
+        `client` is the certificate that Traffic Server presents to shields. Traffic Server accepts only shields with a
+        certificate from a public certificate authority, because Cloudflare does the same for requests of workers to
+        names outside of their zone. For such requests, Cloudflare ignores the zone's custom origin trust store and its
+        encryption mode (workerd, compatibility flag `no_cots_on_external_fetch`, the default since 2022-03-08;
+        Cloudflare 5xx errors, "Error 526").
         """
         files = self._files(client)
         if processes.pid_of(self._sandbox, self._name) is not None:

@@ -1,5 +1,6 @@
-"""Runs the emulated edge network of Cloudflare: each PoP has one workerd and one L1 cache, which run the account's
-deployment."""
+"""Runs the emulated edge network of Cloudflare. Each PoP has one workerd and one L1 cache, which run what the account
+has deployed.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ class Pops:
         self._each(lambda pop: pop.converge(deployment) if deployment.routed else pop.stop())
 
     def purge(self, paths: Sequence[str]) -> None:
-        """Removes the responses with these paths from Workers Cache in every PoP."""
+        """Removes the responses with these paths from the emulated Workers Cache of every PoP."""
         self._each(lambda pop: [pop.l1.purge(path) for path in paths])
 
     def stop(self) -> None:
@@ -90,8 +91,9 @@ class _RunningPop:
         self.l1.stop()
 
     def _served(self, hosts: set[str]) -> Issued:
-        """Returns a server certificate of the PoP for these hosts: the stored one if it matches and does not expire
-        soon, otherwise a new one."""
+        """Returns a server certificate of the PoP for these host names. Reuses the stored certificate if it has exactly
+        these names and does not expire soon.
+        """
         chain, key = self._directory / "edge.pem", self._directory / "edge.key"
         if chain.exists() and names_of(chain.read_bytes()) == hosts:
             return Issued(chain.read_bytes(), key.read_bytes())

@@ -1,4 +1,6 @@
-"""Resolves names in public DNS for the emulated Cloudflare. Public DNS is the public zones of the emulated Route 53."""
+"""Resolves names in public DNS for the emulated Cloudflare. In a sandbox, the public zones of the emulated Route 53 are
+the public DNS.
+"""
 
 from __future__ import annotations
 

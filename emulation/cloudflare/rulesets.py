@@ -20,14 +20,16 @@ from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
-# For each emulated phase, the number of rules on the Free plan, and the actions that are emulated.
+# For each emulated phase of a zone's rules, the maximum number of rules on Cloudflare's Free plan and the actions that
+# are emulated.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
-# The phases and products that a custom rule can skip (WAF, "Available skip options"). Of these, the emulation has only
-# the phase for rate limits.
+# The phases and products that a custom rule can skip (WAF, "Available skip options"). The emulation accepts all of
+# them, but has only the phase for rate limits.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
-# The limits of rate limiting rules on the Free plan.
+# The values that a rate limiting rule may have on Cloudflare's Free plan: periods and timeouts in seconds, the
+# characteristics by which requests are counted, and the fields in its expression.
 _PERIODS, _TIMEOUTS, _CHARACTERISTICS = (10,), (10,), ("ip.src",)
 _RATE_FIELDS = ("http.request.uri.path",)
 _RULE_OPTIONS = ("action_parameters", "description", "enabled", "id", "logging", "ratelimit", "ref")

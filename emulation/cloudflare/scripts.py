@@ -1,7 +1,7 @@
-"""Serves the Cloudflare API for worker scripts: the multipart upload, settings, content.
+"""Serves the Cloudflare API for worker scripts: the multipart upload of a script, its settings and its content.
 
-Source: developers.cloudflare.com/workers/configuration/multipart-upload-metadata. Error 10021 means that the runtime
-cannot start the script, as in Cloudflare's API.
+Source: developers.cloudflare.com/workers/configuration/multipart-upload-metadata. As in Cloudflare's API, error 10021
+means that the runtime cannot start the script.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BINDINGS = {
     "mtls_certificate": ("certificate_id",),
     "ratelimit": ("namespace_id", "simple"),
 }
-# The periods of a rate limiting binding in seconds (Workers, "Rate Limiting", "Configuration").
+# The periods that a rate limiting binding of a worker may have, in seconds (Workers, "Rate Limiting", "Configuration").
 _RATE_PERIODS = (10, 60)
 SCRIPT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}", re.ASCII)
 BINDING_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
@@ -160,10 +160,10 @@ def _cache_options(metadata: Json) -> Json | None:
 
 
 def _exports(metadata: Json) -> Json | None:
-    """Returns the settings of a script's entrypoints, by name (Cloudflare docs, workers/cache/configuration,
+    """Returns the cache settings of a script's entrypoints, by name (Cloudflare docs, workers/cache/configuration,
     "Per-entrypoint caching").
 
-    Raises ApiError if the default entrypoint is cached, because this is not emulated.
+    Raises ApiError if the default entrypoint is cached, because the emulation does not support this.
     """
     given: Json | None = metadata.get("exports")
     is_cached = bool(_part(metadata, "cache_options").get("enabled"))
@@ -221,7 +221,7 @@ def _binding(store: StateStore, account: str, binding: Mapping[str, Any]) -> Jso
 
 
 def _check_rate(name: str, binding: Json) -> None:
-    """Checks a rate limiting binding (Workers, "Rate Limiting", "Configuration")."""
+    """Raises ApiError if a worker's rate limiting binding is invalid (Workers, "Rate Limiting", "Configuration")."""
     number, simple = binding["namespace_id"], take(binding["simple"], required=["limit", "period"])
     if not isinstance(number, str) or not re.fullmatch(r"[1-9][0-9]*", number):
         raise ApiError(400, 10021, f"namespace_id {number!r} of binding {name} is not the text of a positive integer")

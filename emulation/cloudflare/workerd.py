@@ -21,10 +21,10 @@ from emulation.pki import Issued, write_private
 TEMPLATES = Path(__file__).parent / "pop"
 # The directory where npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# For each CPU architecture, the suffix of the npm package that contains the workerd binary. workerd's npm package lists
-# these packages as optional dependencies.
+# For each CPU architecture, the suffix of the npm package with the workerd binary. The npm package `workerd` has these
+# packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
-CHECK_TIMEOUT_SECONDS = 30.0  # seconds after which the check of a script ends, if the script neither starts nor fails
+CHECK_TIMEOUT_SECONDS = 30.0  # A worker script that neither starts nor fails within this time passes no check.
 
 Files = dict[PurePosixPath, bytes]
 
@@ -185,7 +185,9 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns the lines of workerd's configuration with which origin.js can call a script's cached entrypoints."""
+    """Returns the lines of workerd's configuration that let pop/origin.js call the cached entrypoints of a worker
+    script. Workers Cache requests a response from pop/origin.js after a miss.
+    """
     return [
         f'(name = "{script.name}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
         for entrypoint in script.cached
@@ -195,8 +197,9 @@ def _entrypoint_lines(script: Script, service: str) -> list[str]:
 def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
-    """Fills a configuration template of workerd with the given services, and with one service for each KV namespace
-    that the scripts bind."""
+    """Fills a template of workerd's configuration with the given services, a service for cache purges, and one service
+    for each Workers KV namespace that the scripts bind.
+    """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})
     stores = [_service(f"kv:{each}", kv, {kv_service.NAMESPACE_HEADER: each}) for each in sorted(namespaces)]
@@ -211,9 +214,11 @@ def _with_services(
 
 
 def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
-    """Returns the configuration of a workerd service that forwards requests to a service of the emulated Cloudflare.
+    """Returns the configuration of a workerd service that forwards the requests of workers to a service of the emulated
+    Cloudflare.
 
-    workerd adds to each request the given headers, the PoP's name and the PoP's secret.
+    workerd adds to each request the given headers, the PoP's name and the secret that proves that a PoP sends the
+    request.
     """
     named = {**headers, kv_service.POP_HEADER: kv.pop}
     values = [f'(name = "{header}", value = "{value}")' for header, value in named.items()]
@@ -253,7 +258,7 @@ def _as_cf(pop: Pop) -> dict[str, str]:
 
 
 def _without_paths(errors: str, directory: Path) -> str:
-    """Joins the errors that workerd printed into one line, and removes the paths of temporary files."""
+    """Joins the lines of workerd's error output into one line, and removes the paths of temporary files."""
     lines = [line.replace(f"{directory}/", "").removeprefix("service script: ").strip() for line in errors.splitlines()]
     return "; ".join(line for line in lines if line)
 

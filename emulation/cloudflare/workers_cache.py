@@ -32,8 +32,8 @@ Result = Mapping[str, Any]
 class WorkersCache:
     """Records the tags of responses in Workers Cache, and purges responses by tag within the account's rate limit.
 
-    `remove` removes responses from the caches of all PoPs. It takes the paths of the responses, which begin with the
-    path of the entrypoint's cache.
+    `remove` removes responses from the caches of all PoPs. The argument of `remove` is a list of the responses' paths.
+    Each path begins with the name and version of the script and the name of the entrypoint.
     """
 
     def __init__(self, store: StateStore, remove: Callable[[Sequence[str]], None]) -> None:

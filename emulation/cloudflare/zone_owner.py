@@ -10,8 +10,9 @@ from emulation.cloudflare.zones import REGISTRAR_PATH
 
 
 def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
-    """Adds the zone to the Cloudflare account, unless the account has the zone. Then delegates the zone's domain to
-    Cloudflare, and returns the zone's id."""
+    """Adds the zone to the Cloudflare account if the account does not have the zone yet. Then delegates the zone's
+    domain to Cloudflare, and returns the zone's id.
+    """
     zone = next(iter(api.zones.list(name=name)), None) or api.zones.create(
         account={"id": account_id}, name=name, type="full"
     )

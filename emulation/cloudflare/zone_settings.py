@@ -1,5 +1,6 @@
-"""Serves the Cloudflare API for the zone settings that control TLS between client, edge and origin. Other settings are
-refused."""
+"""Serves the Cloudflare API for the zone settings that control TLS between client, edge and origin. Requests for all
+other zone settings are refused.
+"""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from emulation.state_store import StateStore
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
 RECORD_TYPES = ("A", "AAAA", "CNAME", "TXT")
 RECORD_OPTIONS = ("comment", "content", "proxied", "settings", "tags", "ttl")
-# the most URLs in one purge request (developers.cloudflare.com/cache/how-to/purge-cache, single files)
+# The maximum number of URLs in one purge request (developers.cloudflare.com/cache/how-to/purge-cache, single files).
 PURGED_AT_ONCE = 100
 PARTIAL_SIGNUP_REFUSED = 1104
 REGISTRAR_PATH = "/_artifact-edge/registrar"
-# The pattern of a worker route: a host that may start with an asterisk, then an optional path that may end with an
-# asterisk.
+# The pattern that a worker route must match: a host that may start with an asterisk, then an optional path that may end
+# with an asterisk.
 ROUTE_PATTERN = re.compile(r"(https?://)?(?P<host>\*|\*?[a-z0-9.-]+)(/[^*?#]*\*?)?", re.ASCII)
 
 
@@ -180,13 +180,15 @@ def _serve_routes(zones: Blueprint, store: StateStore, converge: Callable[[], No
 def _new_zone(name: str, kind: str, account: str) -> Json:
     if kind == "partial":
         # A partial zone needs the Business or Enterprise plan, and a new zone has the Free plan (Cloudflare DNS,
-        # "Partial (CNAME) setup"). The error code is from cloudflare/terraform-provider-cloudflare issue 1812.
+        # "Partial (CNAME) setup"). The source of the error code is issue 1812 of
+        # cloudflare/terraform-provider-cloudflare.
         raise ApiError(400, PARTIAL_SIGNUP_REFUSED, "Partial zone signup not allowed")
     if kind != "full":
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")
     created = now()
     return {
-        # The id is derived from the account and the name, so that a zone has the same id in every temporary sandbox.
+        # The id is a hash of the account's id and the zone's name. A zone therefore has one id in all temporary
+        # sandboxes.
         "id": hashlib.sha256(f"{account}/{name}".encode()).hexdigest()[:32],
         "account": {"id": account, "name": "emulated account"},
         "name": name,
@@ -257,8 +259,8 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
     if match is None:
         raise ApiError(400, 10022, f"invalid route pattern {given['pattern']!r}: * only before the host and at the end")
     host = match["host"].lstrip("*")
-    # The pattern of a worker route may also name all hosts, or a custom hostname of the zone (Cloudflare for SaaS,
-    # "Workers as your fallback origin").
+    # The pattern of a worker route may also match all hosts, or name a custom hostname of the zone (Cloudflare for
+    # SaaS, "Workers as your fallback origin").
     in_zone = not host or host == name or host.endswith(f".{name}")
     if not in_zone and not any(each["hostname"] == match["host"] for each in store.all("hostname", zone)):
         raise ApiError(400, 10022, f"route pattern {given['pattern']!r} is not in the zone {name}")
