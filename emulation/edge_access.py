@@ -1,4 +1,6 @@
-"""Settings with which programs that do not use the sandbox's DNS server send requests to the emulated edge."""
+"""Provides settings with which programs send requests to the emulated edge, although they do not use the sandbox's DNS
+server.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, Sandbox
 
 
 def edge_environment(sandbox: Sandbox) -> dict[str, str]:
-    """Returns the environment variables with which the registry sends purges to the emulated edge
-    (registry/cloudflare).
+    """Returns the environment variables that let the package registry's commands and functions send cache purges to the
+    emulated edge (registry/cloudflare).
 
-    One variable names the proxy of a client location, which resolves the edge's name. The other names the file with the
-    certificate authority of the emulated edge.
+    One variable names the proxy of a client location, which resolves the edge's host name. The other variable names the
+    file with the certificate authority of the emulated edge.
     """
     address = sandbox.client_location_address(CLIENT_LOCATIONS[0])
     return {

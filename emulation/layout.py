@@ -16,16 +16,16 @@ LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 # The directory from which Python imports the project, also in the processes that a sandbox starts.
 IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
-# The ports of the emulated cloud services in a sandbox. The project's own machines name their ports in their user data.
+# The ports of the emulated cloud services in a sandbox. The ports of shields and PoP machines are in their user data.
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
 METADATA_PORT = 5005
 RUN_PORT = 5006
-POSTGRES_PORT = 5432  # also the default port of PGAdapter, Spanner's PostgreSQL proxy
+POSTGRES_PORT = 5432  # This port is also the default of PGAdapter, Google's PostgreSQL proxy for Spanner.
 
-# The PostgreSQL user that owns the emulated Spanner's databases.
+# The name of the PostgreSQL user that owns the databases of the emulated Spanner.
 SPANNER_USER = "spanner"
 DNS_PORT = 5353
 CLIENT_LOCATION_PORT = 3128
@@ -33,7 +33,8 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 POP_ORIGIN_PORT = 8082
 
-# A directory that contains one of these paths belongs to a sandbox: the lock file of `make up`, and the Pulumi state.
+# A directory that contains one of these paths is the directory of a sandbox. The first path is the lock file of `make
+# up`, and the second the Pulumi state.
 _PARTS = ("run/lock", "pulumi/state")
 
 AWS_ACCOUNT_ID = "123456789012"
@@ -42,18 +43,20 @@ INSTANCES_PATH = "/_artifact-edge/instances"
 
 
 def cache_directory() -> Path:
-    """Returns the directory that caches downloads and builds. It lies outside of any checkout, where the XDG Base
-    Directory Specification puts caches."""
+    """Returns the directory for downloads and builds that all checkouts share. The XDG Base Directory Specification
+    defines the location.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
 
 
 def _loopback(directory: Path) -> str:
-    """Returns the loopback network of a sandbox, such as `127.77`. An existing sandbox has its network in a file, and a
-    new sandbox takes it from the environment."""
+    """Returns the loopback network of a sandbox, such as `127.77`. An existing sandbox has the network in a file, and a
+    new sandbox takes the network from an environment variable.
+    """
     try:
         return (directory / "loopback").read_text().strip()
     except OSError:
-        # A new sandbox has no file with its network. If the directory cannot be used at all, local/prerequisites.py
+        # A new sandbox has no file with its network. If the directory cannot be read at all, local/prerequisites.py
         # reports the reason later.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
@@ -70,9 +73,9 @@ class ClientLocation:
     subnet: str
     latitude: float
     longitude: float
-    continent: str  # two letters, as in the geolocation of Route 53 and Cloudflare
+    continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # the country code of ISO 3166-1 alpha-2
-    host: int  # the last octet of the IP address of the client location's proxy
+    host: int  # The last number of the IP address of the client location's proxy.
 
 
 CLIENT_LOCATIONS = (
@@ -131,8 +134,9 @@ class Sandbox:
 
     @property
     def functions_address(self) -> str:
-        """The address at which a sandbox serves Lambda function URLs. All requests of edge workers to internet hosts
-        go to this address too."""
+        """The address at which a sandbox serves Lambda function URLs. All requests of edge workers to hosts on the
+        internet also go to this address.
+        """
         return f"{self.loopback}.0.4"
 
     @property
@@ -166,7 +170,8 @@ class Sandbox:
     @property
     def metadata_network(self) -> str:
         """The network from which a sandbox takes the addresses of emulated Google metadata servers. Each client of the
-        metadata server has its own address for it."""
+        metadata server reaches the server at another address.
+        """
         return f"{self.loopback}.4.0/24"
 
     @property

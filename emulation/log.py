@@ -1,4 +1,6 @@
-"""Writes the log of the sandbox's long-running processes: one line for each event, and no lines for single requests."""
+"""Writes the log of the sandbox's long-running processes. The log has one line for each event, such as the start of a
+machine, and no lines for single HTTP requests.
+"""
 
 from __future__ import annotations
 

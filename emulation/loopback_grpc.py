@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 
-# the maximum size of a gRPC message, which is the Pulumi engine's own limit (sdk/go/common/util/rpcutil)
+# The maximum size of a gRPC message in bytes. The Pulumi engine has the same limit (sdk/go/common/util/rpcutil).
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 

@@ -20,13 +20,15 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# The location that the DNS server assumes for a client whose network belongs to no client location. Real GeoIP
-# databases guess too.
+# The client location that the DNS server assumes for a client whose network is in no client location's subnet. Real
+# GeoIP databases also contain guesses.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 
 def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ClientLocation | None:
-    """Returns the client location whose subnet contains the network of a DNS client, or None."""
+    """Returns the client location whose subnet contains the network of a DNS client, or None if no subnet contains
+    it.
+    """
     if isinstance(network, ipaddress.IPv6Network):
         return None
     return next((v for v in CLIENT_LOCATIONS if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
@@ -34,7 +36,7 @@ def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -
 
 @dataclass
 class Answer:
-    """The answer to one DNS question. `by_place` is true when clients at another location can get another answer."""
+    """The answer to one DNS question. `by_place` is true when a client at another location can get another answer."""
 
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
     authoritative: bool = True

@@ -24,8 +24,9 @@ def listening_port(port: int) -> int:
 
 
 def client_location(name: str) -> ClientLocation:
-    """Returns the client location with this name. If there is none, raises LookupError, whose message lists the valid
-    names."""
+    """Returns the client location with this name. If no client location has the name, raises LookupError with a message
+    that lists the valid names.
+    """
     for each in CLIENT_LOCATIONS:
         if each.name == name:
             return each
@@ -33,8 +34,9 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """Returns a DNS query for a name. With a client location, the query contains the subnet of this location (RFC
-    7871)."""
+    """Returns a DNS query for a name. If a client location is given, the query contains the subnet of this location
+    (RFC 7871).
+    """
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
     address, _, length = seen_from.subnet.partition("/")

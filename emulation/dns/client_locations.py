@@ -66,7 +66,7 @@ class ClientLocationProxy:
             _log.info("%s: %s: %s", self.client_location.name, refused.status, refused)
             await _refuse(writer, refused)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            pass  # the client has closed the connection and needs no answer
+            pass  # The client has closed the connection or sends nothing more, so the proxy sends no answer.
         finally:
             self._open -= 1
             writer.close()
@@ -82,7 +82,9 @@ class ClientLocationProxy:
                 directions.create_task(_pump(reader, upstream_writer))
                 directions.create_task(_pump(upstream_reader, writer))
         except* ConnectionError:
-            pass  # either the client or the server has closed its connection; `finally` closes the other connection
+            # Either the client or the server has closed its connection to the proxy. The `finally` block and the caller
+            # close the other connection.
+            pass
         finally:
             upstream_writer.close()
 
@@ -99,7 +101,8 @@ class ClientLocationProxy:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await asyncio.open_connection(found[0], listening_port(port))
-        except OSError as error:  # the error may also be a timeout, because TimeoutError is an OSError
+        # This clause also handles the timeout of the connection attempt, because TimeoutError is a subclass of OSError.
+        except OSError as error:
             reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
             raise Refused("502 Bad Gateway", reason) from error
 
@@ -128,10 +131,10 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from one side of a proxy connection to the other as they arrive.
+    """Copies bytes from one connection of a proxy to the other connection as they arrive.
 
-    When `reader` ends, only the sending direction of `writer` is closed, because the other direction may still carry an
-    answer.
+    When `reader` ends, only the sending direction of `writer` is closed, because the receiving direction may still
+    carry an answer.
     """
     while chunk := await reader.read(_CHUNK_BYTES):
         writer.write(chunk)

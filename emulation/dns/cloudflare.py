@@ -1,5 +1,6 @@
-"""Serves the DNS zones of the emulated Cloudflare. A proxied name resolves to the PoP nearest to the client, because
-the sandbox has no anycast."""
+"""Serves the DNS zones of the emulated Cloudflare. A proxied name resolves to the address of the PoP nearest to the
+client. On Cloudflare, anycast routing leads a client to the nearest PoP, and the sandbox has no anycast.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ _TTL_SECONDS = 5
 
 
 def nearest_pop(client: ClientLocation, listening: Callable[[Pop], bool]) -> Pop:
-    """Emulates anycast: returns the PoP nearest to a client among those that are up, or among all PoPs when none is
-    up."""
+    """Emulates anycast: returns the PoP nearest to a client. Considers only the PoPs that run, or all PoPs if none
+    runs.
+    """
     up = [pop for pop in POPS if listening(pop)] or POPS
     return min(up, key=lambda pop: distance(pop, client))
 
@@ -37,7 +39,7 @@ class Listed:
 
 
 class CloudflareZones:
-    """Reads the zones of the emulated Cloudflare through its API. A read blocks the caller."""
+    """Reads the zones of the emulated Cloudflare through its API. A read blocks the calling thread."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": "Bearer dns"}, trust_env=False)
@@ -60,8 +62,9 @@ class CloudflareZones:
 
 @dataclass
 class CloudflareZone:
-    """A DNS zone of the emulated Cloudflare. `pop_address` returns the address of the PoP that clients at a client
-    location reach."""
+    """A DNS zone of the emulated Cloudflare. `pop_address` returns the address of the PoP that serves clients at a
+    client location.
+    """
 
     listed: Listed
     pop_address: Callable[[ClientLocation], str]
@@ -84,5 +87,5 @@ class CloudflareZone:
 
 
 def cloudflare_zone(sandbox: Sandbox, listed: Listed, listening: Callable[[Pop], bool]) -> CloudflareZone:
-    """Returns a DNS zone of the emulated Cloudflare, whose proxied names resolve to the nearest PoP that is up."""
+    """Returns a DNS zone of the emulated Cloudflare. The zone's proxied names resolve to the nearest PoP that runs."""
     return CloudflareZone(listed, lambda client: sandbox.pop_address(nearest_pop(client, listening)))

@@ -1,9 +1,9 @@
-"""Emulates the health checkers of Route 53: they probe the endpoints of health checks with real connections and
+"""Emulates the health checkers of Route 53, which probe the endpoints of health checks with real connections and
 requests.
 
 The limits come from the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-Route 53 has checkers in many countries, and each probes an endpoint every ten or thirty seconds. Together they probe
-the endpoint every second or two. The sandbox has one checker, which probes at that rate.
+Route 53 has checkers in many countries, and each probes an endpoint every ten or thirty seconds. Together the checkers
+probe an endpoint every second or two. The sandbox has one checker, which probes at that rate.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SEARCHED_BYTES = 5120
 _MOST_SECONDS_BETWEEN = 2.0
 _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 
-# A function that returns the addresses that a DNS name has for any of the client locations.
+# A function that resolves a DNS name and returns all addresses that clients at any client location get.
 Resolve = Callable[[str], Iterable[str]]
 
 
 class Unhealthy(Exception):
-    """Raised when a health checker finds an endpoint unhealthy. The message states the reason."""
+    """Raised when a health checker finds an endpoint unhealthy. The error's message states the reason."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,18 @@ class Check:
 
     @property
     def endpoint(self) -> str:
-        """Returns a description of what a health check checks, for logs and reports: its endpoint, or the other checks
-        that it combines."""
+        """Returns a description of a Route 53 health check for logs and reports. The description names the endpoint
+        that the health check probes, or the other health checks that it combines.
+        """
         if self.type == "CALCULATED":
             return f"{self.threshold} of {', '.join(self.children)}"
         return f"{self.type} {self.name or self.address}:{self.port}{'' if self.type == 'TCP' else self.path}"
 
 
 def parse(raw: Mapping[str, Any]) -> Check:
-    """Converts a Route 53 health check from the answer of `ListHealthChecks`. Raises ValueError when its type is not
-    emulated."""
+    """Converts a Route 53 health check from an answer of the API's `ListHealthChecks`. Raises ValueError when the type
+    of the health check is not emulated.
+    """
     config = raw["HealthCheckConfig"]
     kind: str = config["Type"]
     if kind != "CALCULATED" and kind not in _ENDPOINT_TYPES:
@@ -94,11 +96,12 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """The decision of a health checker whether an endpoint is healthy, and the reason. A new endpoint is healthy until
-    enough probes in a row have failed."""
+    """The decision of a health checker whether an endpoint is healthy, and the reason. The checker considers a new
+    endpoint healthy until enough probes in a row have failed.
+    """
 
     healthy: bool = True
-    # The number of consecutive probes of an endpoint whose result contradicts `healthy`.
+    # How many of the most recent probes of the endpoint in a row contradict `healthy`.
     against: int = 0
     reason: str = ""
 
@@ -153,10 +156,10 @@ class HealthChecks:
         await self._http.aclose()
 
     def healthy(self, id: str) -> bool:
-        """Returns whether DNS answers may contain the records that depend on a health check. A check that does not
-        exist counts as healthy.
+        """Returns whether DNS answers may contain the records that depend on a health check. A health check that does
+        not exist counts as healthy.
 
-        A disabled check counts as healthy, too, unless the check is inverted.
+        A disabled health check counts as healthy, too, unless the health check is inverted.
         """
         check = self._checks.get(id)
         if check is None:
@@ -194,8 +197,8 @@ class HealthChecks:
     async def _probe_endpoint(self, check: Check) -> str:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
-        Route 53 calls an endpoint healthy when more than 18 % of its checkers do. The sandbox has few client locations,
-        so one address that answers is enough.
+        Route 53 considers an endpoint healthy if more than 18 % of its health checkers find the endpoint healthy. The
+        sandbox has few client locations, so one address that answers is enough.
         """
         failure = f"{check.name} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

@@ -11,7 +11,7 @@ import boto3
 from emulation.aws.clock import minute_seconds
 
 _REGION = "us-east-1"
-_AT_ONCE = 1000  # the most metrics in one request (Amazon CloudWatch, "PutMetricData")
+_AT_ONCE = 1000  # The maximum number of metrics in one request to CloudWatch (Amazon CloudWatch, "PutMetricData").
 
 
 class HealthMetrics:
@@ -27,8 +27,8 @@ class HealthMetrics:
         self._published = 0.0
 
     def publish(self, healthy: Mapping[str, bool]) -> None:
-        """Sends the state of each Route 53 health check to CloudWatch, unless the last report is recent. `healthy`
-        holds the states by the id of the check.
+        """Sends the state of each Route 53 health check to CloudWatch, unless the last report is less than half an
+        emulated minute old. `healthy` holds the states by the id of the health check.
 
         Raises botocore and httpx errors when the emulated AWS does not answer.
         """

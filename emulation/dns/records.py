@@ -16,7 +16,9 @@ from contract.regions import REGIONS
 
 
 class RefusedRecord(Exception):
-    """The emulation does not support a Route 53 record set. The message names the record and the reason."""
+    """Raised for a Route 53 record set that the emulation does not support. The error's message names the record set
+    and the reason.
+    """
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,18 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All public zones, records and health checks of the emulated Route 53, as its API lists them. The zones are built
-    again only when this list changes."""
+    """All public zones, records and health checks of the emulated Route 53, as the API lists them. The DNS server
+    builds its zones again only when these lists change.
+    """
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
 
 
 class Route53:
-    """Reads the emulated Route 53 through its API, without the AWS credentials in the environment. A read blocks the
-    caller."""
+    """Reads the zones, records and health checks of the emulated Route 53 through its API. The AWS credentials in the
+    environment are not used. A read blocks the calling thread.
+    """
 
     def __init__(self, url: str) -> None:
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106

@@ -42,8 +42,8 @@ def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy,
 
 
 def depends_on_place(group: Sequence[RecordSet]) -> bool:
-    """Returns whether clients at different locations can get different DNS answers from these record sets. An
-    answer that depends on the location is valid only for the client's subnet (RFC 7871).
+    """Returns whether clients at different locations can get different DNS answers from these record sets. An answer
+    that depends on the client's location is valid only for the client's subnet (RFC 7871).
     """
     return isinstance(group[0].policy, Latency | Geolocation)
 
@@ -56,10 +56,11 @@ def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
 
 
 def _weighted(group: Sequence[RecordSet], healthy: Healthy, random: Random) -> RecordSet:
-    """Chooses one healthy record set at random, as weighted routing does: the probability is proportional to the
-    weight.
+    """Chooses one healthy record set at random, as Route 53's weighted routing does: the probability is proportional to
+    the weight.
 
-    Record sets of weight 0 are chosen only when no other one is healthy. Each of them is then equally likely.
+    A record set of weight 0 is chosen only when no record set with another weight is healthy. All record sets of weight
+    0 are then equally likely.
     """
     weighty = [record for record in group if _weight(record) > 0]
     candidates = [record for record in weighty if healthy(record)] or [record for record in group if healthy(record)]
@@ -78,11 +79,11 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
 
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """Chooses a record set as geolocation routing does: the healthy one for the client's country, else for its
-    continent, else the default one.
+    """Chooses a record set as Route 53's geolocation routing does: the healthy record set for the client's country,
+    else the one for its continent, else the default one.
 
-    When none of these is healthy, returns the most precise one. Client locations have no subdivision, so record sets
-    for a subdivision match none of them.
+    If no matching record set is healthy, returns the one for the smallest matching area. A client location has no
+    subdivision of a country, so a record set for a subdivision never matches.
     """
     places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
     fitting = [record for place in places for record in group if record.policy == place]
@@ -90,7 +91,8 @@ def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: He
 
 
 def _failover(group: Sequence[RecordSet], healthy: Healthy) -> RecordSet:
-    """Chooses a record set as failover routing does: the primary one, or the secondary one if only that one is
-    healthy."""
+    """Chooses a record set as Route 53's failover routing does: the secondary record set if only the secondary one is
+    healthy, and otherwise the primary one.
+    """
     primary_first = sorted(group, key=lambda record: record.policy != Failover(primary=True))
     return _usable(primary_first, healthy)[0]

@@ -23,8 +23,10 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _log = logging.getLogger(__name__)
 
-_UDP_PAYLOAD = 1232  # the largest UDP answer in bytes that no usual network path fragments (dnsflagday.net/2020)
-_PLAIN_UDP_PAYLOAD = 512  # the largest UDP answer in bytes for clients without EDNS (RFC 1035, section 4.2.1)
+# The largest DNS answer over UDP, in bytes, that usual network paths do not fragment (dnsflagday.net/2020).
+_UDP_PAYLOAD = 1232
+# The largest DNS answer over UDP, in bytes, for clients without EDNS (RFC 1035, section 4.2.1).
+_PLAIN_UDP_PAYLOAD = 512
 _TCP_PAYLOAD = 65535
 _TCP_IDLE_SECONDS = 10.0
 _VERSION = "artifact-edge emulation.dns"
@@ -51,8 +53,9 @@ class DnsServer:
         return port
 
     def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
-        """Returns the answer to one DNS message. Returns None for a message that is too short or that is itself a
-        response."""
+        """Returns the answer to one DNS message. Returns None for a message that is too short, or that is a response
+        and not a query.
+        """
         try:
             query = dns.message.from_wire(wire)
         except dns.message.ShortHeader:
@@ -60,7 +63,7 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            return None  # a response is not answered, because two servers would answer each other without end
+            return None  # If DNS servers answered responses, two servers could answer each other without end.
         return _to_wire(self._response(query, source), query, udp=udp)
 
     def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:
@@ -83,7 +86,8 @@ class DnsServer:
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
-            # A query whose client subnet has a scope is malformed: only answers have a scope (RFC 7871, section 7.1.2).
+            # A query whose client subnet has a scope is malformed, because only answers have a scope (RFC 7871, section
+            # 7.1.2).
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
@@ -112,7 +116,7 @@ class DnsServer:
                 writer.write(len(response).to_bytes(2) + response)
                 await writer.drain()
         except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
-            pass  # the client has closed the connection, or was idle for too long
+            pass  # The DNS client has closed the connection, or was idle for too long.
         finally:
             writer.close()
 
@@ -142,8 +146,9 @@ def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
 
 
 def _scope(network: Network, answer: Answer) -> int:
-    """Returns for how large a network of clients a DNS answer is valid, as the length of the prefix (RFC 7871, section
-    7.2.1). 0 means all clients."""
+    """Returns for how large a network of clients a DNS answer is valid, as the length of the network's prefix (RFC
+    7871, section 7.2.1). The length 0 means all clients.
+    """
     if not answer.by_place:
         return 0
     known = _overlapping(network)
@@ -169,8 +174,9 @@ def _fill(response: dns.message.Message, answer: Answer) -> None:
 
 
 def _answer_version(question: dns.rrset.RRset, response: dns.message.Message) -> None:
-    """Answers `version.bind`, the usual DNS query for the version of a name server. Other queries of class CH are
-    refused."""
+    """Answers a DNS query for `version.bind`, which is the common way to ask a name server for its version. Other
+    queries of class CH are refused.
+    """
     if question.name.to_text() == "version.bind." and question.rdtype == dns.rdatatype.TXT:
         response.answer.append(dns.rrset.from_text(question.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
     else:

@@ -102,8 +102,9 @@ class DnsService:
         )
 
     def _pop_checks(self) -> list[Check]:
-        """Returns a health check for each PoP. After one failed check, the emulated anycast no longer sends clients to
-        the PoP."""
+        """Returns a health check for each PoP. After one failed probe of a PoP, the emulated anycast no longer sends
+        clients to the PoP.
+        """
         return [
             Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
             for pop in POPS
@@ -119,7 +120,7 @@ class DnsService:
     def _report(self) -> None:
         """Writes the state of the sandbox's DNS to `run/dns.json`, for people and tests.
 
-        The file is replaced in one step, so that readers always see a complete report.
+        The file is replaced in one step, so that readers never see an incomplete report.
         """
         report = {
             "zones": [str(zone.origin) for zone in self._served.zones],

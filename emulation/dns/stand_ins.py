@@ -1,5 +1,6 @@
-"""Answers DNS queries for the API names of AWS and Google Cloud with the addresses of the emulated clouds, so that no
-query leaves the sandbox."""
+"""Answers DNS queries for the API names of AWS and Google Cloud with the addresses of the emulated clouds, so that
+clients in the sandbox never connect to the real clouds.
+"""
 
 from __future__ import annotations
 

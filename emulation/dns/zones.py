@@ -22,7 +22,8 @@ from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# The SOA record of a Route 53 zone, from the Route 53 Developer Guide. moto's own SOA record cannot be parsed.
+# The data of the SOA record of each Route 53 zone, from the Route 53 Developer Guide. moto's own SOA record cannot be
+# parsed.
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
@@ -30,10 +31,11 @@ _ALIASES_IN_A_ROW = 8
 
 @dataclass(frozen=True)
 class Found:
-    """The result of a search for a DNS name in a zone: either records, or a response code that says why there are none.
+    """The result of a search for a DNS name in a zone: either records, or a response code that states why there are no
+    records.
 
-    `delegated` is true when the name belongs to a delegated part of the zone. The records are then those of that part's
-    name servers.
+    `delegated` is true when the zone delegates the name to other name servers. The records are then the NS records of
+    the delegation.
     """
 
     rrset: dns.rrset.RRset | None = None
@@ -66,7 +68,8 @@ _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
 class HostedZone:
     """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
-    `healthy` returns whether the health check with an id is healthy. Each answer calls `healthy` again.
+    `healthy` returns whether the health check with an id is healthy. The zone calls `healthy` for each DNS answer,
+    because the state can change.
     """
 
     origin: dns.name.Name
@@ -80,7 +83,7 @@ class HostedZone:
     def __post_init__(self) -> None:
         self.soa = start_of_authority(self.origin)
         owners = {name for name, _ in (*self.groups, *self.refused)}
-        # Names between a record and the zone's origin exist too, without records of their own (RFC 4592, section
+        # A name exists if records exist below the name, even if the name itself has no records (RFC 4592, section
         # 2.2.2).
         self._names = {above for owner in owners for above in _ancestors(owner, self.origin)}
 
@@ -99,8 +102,9 @@ class HostedZone:
         return self._resolve(name, key, client, ())
 
     def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
-        """Returns the DNS name whose records answer a query: the name itself, the wildcard that covers it (RFC 4592),
-        or None."""
+        """Returns the name of the DNS records that answer a query: the queried name itself, the wildcard that covers it
+        (RFC 4592), or None.
+        """
         if name in self._names:
             return name
         closest = next(above for above in _ancestors(name, self.origin) if above in self._names or above == self.origin)
@@ -172,7 +176,9 @@ def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mappi
 
 
 def _ancestors(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
-    """Returns a DNS name and all its parent names up to the zone's origin, which is the last one."""
+    """Returns a DNS name and all its parent names up to the origin of the zone. The origin is the last name of the
+    list.
+    """
     steps = len(name) - len(origin)
     return [dns.name.Name(name.labels[step:]) for step in range(steps + 1)]
 

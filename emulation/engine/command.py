@@ -15,7 +15,7 @@ from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
 
-# The names under which the sandbox registers processes of the Pulumi engine begin with this prefix.
+# The sandbox registers each process of the Pulumi engine under a name that begins with this prefix.
 _ENGINE = "engine-"
 
 

@@ -88,7 +88,9 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_API_TOKEN": "local",
         **edge_environment(sandbox),
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        "PGHOST": sandbox.gcp_address,  # the address of PostgreSQL, which clients reach as PGAdapter
+        # PostgreSQL holds the emulated Spanner's databases, and clients connect to its address as they connect to
+        # PGAdapter, Google's PostgreSQL proxy for Spanner.
+        "PGHOST": sandbox.gcp_address,
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,

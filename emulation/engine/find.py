@@ -1,8 +1,9 @@
-"""Finds the Pulumi engine on PATH, else downloads the official release, else builds it from Go modules.
+"""Finds the Pulumi engine on PATH. If PATH has none, downloads the official release; if that fails, builds the engine
+from Go modules.
 
-The official installation includes a Python language host. No Go module provides that language host. An
-engine built from Go modules therefore uses `emulation.engine.language_host`, which must never take precedence over an
-official language host.
+The official installation includes a Python language host. No Go module provides this language host. An engine built
+from Go modules therefore uses `emulation.engine.language_host`, which must never take precedence over an official
+language host.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from emulation.layout import cache_directory
 # all modules.
 VERSION = "3.250.0"
 
-# The oldest version of an installed Pulumi engine that the project uses. Older versions were not tested with the
-# Python SDK in requirements.txt.
+# The oldest version of an installed Pulumi engine that the project uses. The Python SDK in requirements.txt was not
+# tested with older engines.
 OLDEST = (3, 220)
 
-# The CPU architectures for which Pulumi publishes releases. Maps the name in Python's `platform.machine()` to the name
+# The CPU architectures for which Pulumi publishes releases: for each name from Python's `platform.machine()`, the name
 # in the release's file name. On other architectures, this module compiles the engine.
 _PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 RELEASES = "https://get.pulumi.com/releases/sdk"
@@ -40,8 +41,8 @@ CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulu
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
-# The script that starts the language host reads two environment variables. They name the Python executable, and the
-# directory from which Python imports the project.
+# The names of two environment variables that the start script of the Python language host reads. The first contains the
+# path of the Python executable, and the second the directory from which Python imports the project.
 PYTHON_VARIABLE = "EMULATION_PYTHON"
 PYTHONPATH_VARIABLE = "EMULATION_PYTHONPATH"
 LAUNCHER = f"""#!/bin/sh
@@ -57,11 +58,13 @@ Report = Callable[[str], None]
 
 
 class EngineError(Exception):
-    """Raised when no Pulumi engine is available. The message says what to do."""
+    """Raised when no Pulumi engine is available. The error's message says what the user can do."""
 
 
 class NotDownloadable(Exception):
-    """The official release of the Pulumi engine cannot be downloaded. The message says why."""
+    """Raised when the official release of the Pulumi engine cannot be downloaded. The error's message states the
+    reason.
+    """
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,9 @@ def on_path(path: str) -> Path | None:
 
 
 def version_of(pulumi: Path) -> tuple[int, ...]:
-    """Returns the version of a Pulumi engine as (major, minor, patch), or () when `pulumi version` prints no
-    version."""
+    """Returns the version of a Pulumi engine as (major, minor, patch), or an empty tuple when `pulumi version` prints
+    no version.
+    """
     printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
     match = re.match(r"v(\d+)\.(\d+)\.(\d+)", printed)
     return tuple(int(part) for part in match.groups()) if match else ()
@@ -158,8 +162,8 @@ def verify(archive: bytes, name: str, checksums: str) -> None:
 
 
 def build(target: Path, report: Report) -> None:
-    """Builds the Pulumi engine from the committed go.mod and go.sum. The file `target` appears only when the build is
-    complete.
+    """Builds the Pulumi engine from the committed go.mod and go.sum, in a temporary file that is renamed to `target`
+    when it is complete.
 
     Raises EngineError when Go is missing or the build fails.
     """

@@ -28,7 +28,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from emulation.loopback_grpc import serve
 
-# The seconds between two checks whether the Pulumi engine still runs.
+# The number of seconds between two checks whether the Pulumi engine still runs.
 _CHECK_SECONDS = 1.0
 
 
@@ -103,7 +103,9 @@ class LanguageHost(LanguageServer):
 
 
 def _refused(host: str, port: int) -> bool:
-    """Returns whether no process listens at the address. A busy process that does not answer still listens."""
+    """Returns whether no process listens at the address. A process that is too busy to answer still counts as
+    listening.
+    """
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((host, port)) == errno.ECONNREFUSED
@@ -139,7 +141,8 @@ def main() -> None:
     host = LanguageHost(engine_address)
     serving = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
     print(serving.port, flush=True)
-    with suppress(KeyboardInterrupt):  # the Pulumi engine ends the language host with SIGINT, which is no error
+    # The Pulumi engine ends the language host with SIGINT, so KeyboardInterrupt is not an error.
+    with suppress(KeyboardInterrupt):
         host.wait_for_the_engine()
     host.end_plugins()
     # Threads of the Pulumi program may still wait for answers from the engine, which has ended. os._exit ends the
