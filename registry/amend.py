@@ -9,7 +9,8 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# The most npm signatures that one database transaction writes. A transaction accepts at most MOST_WRITES writes.
+# The number of npm signatures that one database transaction writes. It leaves room for other items, because a
+# transaction writes at most 100 items.
 _SIGNED_TOGETHER = 50
 
 
@@ -29,7 +30,9 @@ def tags(target: Target, reference: Reference) -> dict[str, str]:
 
 
 def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that sets a tag to a version or manifest, even if the tag was set to another one."""
+    """Returns the change that sets a tag to a version or manifest. The tag may be set to another version or manifest
+    before.
+    """
     _expect(reference, "npm", "oci", "tags are")
     (release,) = releases(known_of(target, reference), reference)
     fact = npm.tag_fact(tag, release) if reference.ecosystem == "npm" else oci.tag_fact(tag, release)
@@ -37,7 +40,8 @@ def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that removes a tag. npm's `latest` then returns to the highest stable version.
+    """Returns the change that removes a tag of a package. If the tag is npm's `latest`, it is afterwards the highest
+    stable version.
 
     Raises RegistryError when the package has no such tag.
     """
@@ -76,7 +80,9 @@ def signed(target: Target, reference: Reference) -> list[Artifact]:
 
 
 def yanked(target: Target, reference: Reference, reason: str, *, back: bool = False) -> Artifact:
-    """Returns the change that yanks a version (PEP 592), so pip skips it unless pinned by `==`; `back` unyanks it."""
+    """Returns the change that yanks a version of a Python project (PEP 592). pip then skips the version unless a
+    requirement pins it with `==`. If `back` is true, the change removes the yank.
+    """
     _expect(reference, "pypi", "pypi", "yanking is")
     content = {"yanked": not back, "reason": "" if back else reason}
     facts = [

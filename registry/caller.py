@@ -24,6 +24,7 @@ def by(target: Target, action: str, principal: str = "") -> By:
         try:
             caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
         except (ClientError, BotoCoreError):
-            # If STS fails, the command continues without a verified caller: IAM decides what the credentials may do.
+            # If AWS STS fails, the command continues and records the caller "unknown". AWS still checks in each later
+            # request what the credentials may do.
             caller = "unknown"
     return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
-# The longest validity of a leaf certificate that browsers and Cloudflare accept (CA/Browser Forum Baseline
-# Requirements).
+# The longest validity in days that browsers and Cloudflare accept for a server or client certificate (CA/Browser Forum
+# Baseline Requirements).
 LEAF_DAYS = 397
 
 

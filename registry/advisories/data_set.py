@@ -1,6 +1,7 @@
 """Compiles advisories into a data set: shards with the advisories of each package, and an index of the shards.
 
-A temporary database on disk keeps the advisories until all are read, so the memory does not grow with their number.
+A temporary database on disk keeps the advisories until all are read. The memory of the process therefore does not grow
+with the number of advisories.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _SCHEMA = """
         shard INTEGER, package TEXT, id TEXT, modified TEXT, text TEXT, PRIMARY KEY (shard, package, id)
     ) WITHOUT ROWID
 """
-# Of two OSV records with one ID, the data set keeps the one that was modified last.
+# If two OSV records have the same ID, the data set keeps the record that was modified last.
 _INSERT = """
     INSERT INTO advisories VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
@@ -58,7 +59,7 @@ class Index:
 
 
 class DataSet:
-    """An advisory data set in the making. `file` is the path of the temporary database."""
+    """Collects advisories and compiles them into a data set. `file` is the path of the temporary database."""
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file)
@@ -74,7 +75,9 @@ class DataSet:
         self._database.executemany(_INSERT, rows)
 
     def shards(self) -> Iterator[Blob]:
-        """Yields the data set's shards that contain packages, one at a time."""
+        """Yields the data set's shards that contain packages, one at a time. The shards are objects to write to the
+        origin.
+        """
         self._database.commit()
         rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")
         for number, of_shard in groupby(rows, key=lambda row: row[0]):
@@ -88,7 +91,9 @@ class DataSet:
             yield Blob(shard_key(digest), body, _JSON, digest)
 
     def index(self) -> Index:
-        """Returns the index of the advisory data set. All shards must have been read before."""
+        """Returns the index of the advisory data set. The caller must have read all shards before, because the index
+        contains their digests.
+        """
         (number,) = self._database.execute("SELECT COUNT(DISTINCT package) FROM advisories").fetchone()
         known, counts = PackageFilter(number), dict[str, Counter[str]]()
         rows = self._database.execute(
@@ -109,7 +114,7 @@ class DataSet:
 def compiled(advisories: Sequence[Advisory]) -> dict[str, Any]:
     """Returns the advisories of one package in the form that a shard of the data set stores.
 
-    An advisory without a stated severity gets the one of another advisory about the same vulnerability.
+    If an advisory states no severity, it gets the severity of another advisory about the same vulnerability.
     """
     bounds = Bounds(advisories[0].ecosystem, [each.affected for each in advisories])
     listed: list[dict[str, Any]] = []

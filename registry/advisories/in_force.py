@@ -1,6 +1,7 @@
-"""Puts a data set of advisories in force: writes its objects to the origin, and then names it to the edge.
+"""Puts a data set of advisories in force: writes the data set's objects to the origin, and then makes it current.
 
-One transaction makes the data set current, and writes an audit entry.
+One database transaction makes the data set current, and writes an audit entry. The edge then gets the digest of the
+data set, and reads the objects from the origin.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# The share of an ecosystem's advisories that a new data set must keep, unless the operator accepts fewer.
+# The share of an ecosystem's advisories that a new data set must keep. The option `--fewer` of the import disables this
+# check.
 _KEPT = 0.9
 
 
 @dataclass(frozen=True)
 class InForce:
-    """An advisory data set in force. `at` is the time of the import (ISO 8601, UTC)."""
+    """The advisory data set that the edge applies. `at` is the time of its import (ISO 8601, UTC)."""
 
     digest: str
     counts: Counts
@@ -39,7 +41,8 @@ class InForce:
 
 @dataclass(frozen=True)
 class Imported:
-    """The advisory data set in force after an import. `new` is false if the data set was in force before.
+    """The result of an import of advisories: the data set that is now in force. `new` is false if the same data set was
+    in force before.
 
     `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
     """
@@ -63,8 +66,8 @@ def current(target: Target) -> InForce | None:
 def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
     """Puts an advisory data set in force.
 
-    Raises RegistryError without `fewer` if an ecosystem loses more than a tenth of its advisories. Also raises
-    RegistryError if another operator imports at the same time.
+    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, unless `fewer` is true. Also raises
+    RegistryError if another operator imports advisories at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _write(target, made.shards())
@@ -80,7 +83,9 @@ def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
 
 
 def _write(target: Target, shards: Iterator[Blob]) -> None:
-    """Writes the data set's shards that the origin does not have yet, with only a few of them in memory."""
+    """Writes the data set's shards that the origin does not have yet. Only a few shards are in
+    memory at the same time.
+    """
     with ThreadPoolExecutor(_WRITTEN_AT_ONCE) as pool:
         while some := list(islice(shards, _WRITTEN_AT_ONCE)):
             list(pool.map(target.origin.create, some))

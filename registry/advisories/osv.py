@@ -43,7 +43,7 @@ class _Range(_Part):
 
 
 class _Affected(_Part):
-    # GitHub's OSV records of CVEs that concern no package leave `package` out.
+    # GitHub publishes OSV records of CVEs that concern no package. These records have no field `package`.
     package: _Package | None = None
     severity: Sequence[_Severity] = ()
     ranges: Sequence[_Range] = ()
@@ -81,15 +81,15 @@ class Advisory:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An OSV record that the import leaves out on purpose. `reason` is the same for all records that are left out for
-    one cause.
+    """An OSV record that the import leaves out on purpose. `reason` is a short text, by which the import counts the
+    records that it leaves out.
     """
 
     reason: str
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory that is stored as a JSON text."""
+    """Returns the advisory that the property `text` of Advisory has encoded as JSON."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

@@ -1,8 +1,8 @@
 """Compiles the affected versions of an advisory into spans of positions among a package's bounds.
 
 The bounds of a package are the sorted versions at which some advisory begins or ends. Bound number i has the position
-2i + 1, and the versions between two bounds share the even position between the two. Thus the edge compares a version
-with a few bounds once, and then checks each advisory by integers.
+2i + 1, and the versions between two bounds share the even position between the two. The edge therefore determines the
+position of a version once, and then checks each advisory by comparing integers.
 
 Source: the OSV schema, "Evaluation".
 """
@@ -21,12 +21,13 @@ Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
 # A span of affected versions: its first and its last position. A span without a last position has no end.
 Span = Sequence[int]
-# An event of a version range, which begins or ends the affected versions: its kind, and its version. The version `0` of
-# an introduction comes before all versions, and the version `*` of a limit after all.
+# An event of a version range in an OSV record: its kind, and its version. An event begins or ends the affected
+# versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event `limit`
+# comes after all versions.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"
-_LARGEST_NUMBER = 2**53 - 1  # npm accepts only numbers that JavaScript represents exactly
+_LARGEST_NUMBER = 2**53 - 1  # npm accepts only numbers in versions that JavaScript represents exactly
 
 
 class InvalidRange(Exception):
@@ -107,8 +108,8 @@ class Bounds:
     def spans(self, affected: Affected) -> list[Span]:
         """Returns the spans of affected versions as positions in the sorted list of bounds, in ascending order.
 
-        The result leaves out listed versions that are no versions of the ecosystem, because the registry does not
-        publish them.
+        The result leaves out listed versions that are invalid in the package's ecosystem, because the registry never
+        publishes such versions.
         """
         found = [span for events in affected.ranges for span in self._spans_of(events)]
         for text in affected.versions:
@@ -140,7 +141,7 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in a range event, or None for a limit without an end."""
+        """Returns the position of the version in an event of a version range, or None for a limit without an end."""
         kind, text = event
         if _is_special(kind, text):
             return 0 if kind == "introduced" else None
@@ -148,9 +149,11 @@ class Bounds:
 
 
 def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
-    """Returns the same affected versions without the listed versions that are in a range, and without invalid versions.
+    """Returns an equivalent description of the affected versions, in which the list of versions is as short as
+    possible.
 
-    Public databases list each version in a range of Python versions, and so most bounds would be superfluous.
+    The function removes invalid versions from the list, and versions that one of the ranges contains. Public databases
+    list each version in a range of Python versions, and each listed version would be one more bound of the package.
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))

@@ -35,8 +35,8 @@ _PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.6
 
 
 def level(words: Iterable[object], vectors: Iterable[str]) -> Level:
-    """Returns the severity level of a vulnerability. A level that the database states takes precedence over the
-    vectors.
+    """Returns the severity level of a vulnerability. `words` are the levels that the database states, and `vectors` are
+    CVSS vectors. A stated level takes precedence over the vectors.
 
     The result is `unknown` if no stated level is known and no vector is one of CVSS 3.0 or 3.1.
     """
@@ -75,7 +75,9 @@ def base_score(vector: str) -> float | None:
 
 
 def _rounded_up(score: float) -> float:
-    """Rounds a CVSS score up to one decimal, without the errors of floating-point numbers."""
+    """Rounds a CVSS score up to one decimal. The function computes with integers, because errors of floating-point
+    numbers could change the result.
+    """
     whole = round(score * 100_000)
     return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from registry import RegistryError
 
 _SUFFIX = ".json"
-_MOST_BYTES = 16 * 1024 * 1024  # the largest OSV records in public databases have some 100 KB
+# The limit for one OSV record. The largest records in public databases have some 100 KB.
+_MOST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Record:
-    """The text of one OSV record. `title` is its file, or the archive and the file in it. `error` is set without a
-    text.
+    """The text of one OSV record. `title` is the record's file, or the archive and the file in the archive. If the
+    record cannot be read, `text` is empty and `error` says why.
     """
 
     title: str

@@ -51,7 +51,7 @@ class Fact:
 class Document:
     """A mutable object that is rendered from metadata records. `body` is None if the object must not exist.
 
-    `following` lists what clients request next (contract/predictions.py).
+    `following` is the encoded list of what clients request after the document (contract/predictions.py).
     """
 
     key: str
@@ -69,7 +69,9 @@ class Known:
     written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Returns the metadata records whose name is `<kind>#<rest>`, by the part `<rest>` of the name."""
+        """Returns the metadata records of one kind. Their names have the form `<kind>#<rest>`, and the keys of the
+        result are the parts `<rest>`.
+        """
         prefix = f"{kind}#"
         return {name[len(prefix) :]: fact for name, fact in self.facts.items() if name.startswith(prefix)}
 
@@ -81,7 +83,9 @@ class Package(Protocol):
     def partition(self) -> str: ...
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the package's documents that depend on the metadata records named in `touched`."""
+        """Renders the documents of the package that depend on the metadata records in `touched`, which holds names of
+        records.
+        """
         ...
 
 
@@ -95,10 +99,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One artifact to publish or to change.
+    """A change that the registry commits as a whole or not at all: an artifact to publish, or a change of a published
+    one.
 
-    The registry commits all `changes` or none. The registry also writes the database items in `marks`, over existing
-    ones. After the delivery, readers can no longer fetch the objects in `withdrawn`.
+    `blobs` are the objects to upload before the commit. `changes` are the metadata records to write. `marks` are
+    database items that the registry writes even over existing items. After the delivery, readers can no longer fetch
+    the objects in `withdrawn`.
     """
 
     # The artifact's name in messages, such as `npm @acme/web 1.0.0`.

@@ -49,7 +49,9 @@ def entry(by: By, what: str, at: str) -> Put:
 
 
 def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry]:
-    """Yields the audit entries since a time, oldest first. `since` may be the start of a time, such as `2026-11`."""
+    """Yields the audit entries since a time, oldest first. `since` may leave out the end of the time, as `2026-11`
+    does.
+    """
     for month in _months(since[:7]):
         for item in repository.items(f"audit#{month}", after=since):
             document = item.document
@@ -58,11 +60,10 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """Checks a time that a user gives as the start of the wanted audit log, such as `2026-11` or `2026-11-24T10:00Z`.
+    """Checks the time from which a user wants to read the audit log, such as `2026-11` or `2026-11-24T10:00Z`.
 
-    Returns the text without a final `Z`.
-
-    The result for an empty text is the first month of the audit log. Raises RegistryError for an invalid text.
+    Returns the text without a final `Z`. For an empty text, returns the first month of the audit log. Raises
+    RegistryError for an invalid text.
     """
     if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
         raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")

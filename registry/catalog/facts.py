@@ -1,6 +1,7 @@
 """Reads and commits the metadata records of packages, with one partition for each package (docs/metadata.md).
 
-The transaction that writes metadata records also writes an audit entry and an intent to update the documents.
+The transaction that writes metadata records also writes an audit entry, and an item of the outbox. From the item, the
+registry knows which documents it must render again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# Kinds of metadata records that can be unpublished. An unpublished name can never be published again.
+# The kinds of metadata records that can be unpublished. After that, no record of the same kind and name can be
+# published.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]
@@ -30,7 +32,7 @@ class Outcome:
     """The result of committing one artifact to the metadata database.
 
     `new` is False if all of the artifact's metadata records existed before. `refused` is the reason for which the
-    artifact was not committed, or empty.
+    artifact was not committed. It is empty if the artifact was committed.
     """
 
     artifact: Artifact
@@ -40,10 +42,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A package's revision and metadata records, read from the database.
+    """A package's revision number and metadata records, read from the database. Each commit to the package increments
+    the revision.
 
     `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. The
-    records in `known` are of the revision or of a later one.
+    records in `known` may be newer than the revision, because they are read after it.
     """
 
     revision: int
@@ -94,10 +97,11 @@ class Facts:
         self._repository = repository
 
     def commit(self, artifacts: Sequence[Artifact], by: audit.By) -> list[Outcome]:
-        """Commits the artifacts, each completely or not at all, and returns an outcome for each, in order.
+        """Commits the artifacts, each completely or not at all. Returns an outcome for each artifact, in the same
+        order.
 
         Each transaction takes as many artifacts as fit, and increments the revision of each changed package. A refused
-        artifact does not block the others. Raises RegistryError after several conflicts with other publishers.
+        artifact does not block the other artifacts. Raises RegistryError after several conflicts with other publishers.
         """
         left, outcomes, tries = list(artifacts), list[Outcome](), 0
         while left:
@@ -148,7 +152,9 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of as many artifacts as one transaction can take, and of at least one."""
+        """Reads the metadata records of the first artifact, and those of the next artifacts that fit into the same
+        transaction.
+        """
         keys = set[Key]()
         for artifact in artifacts:
             more = set(_keys(artifact)) - keys

@@ -1,10 +1,12 @@
 """The outbox: changes that the registry still has to deliver to readers.
 
-The transaction that makes a change also writes an intent, which names what changed. To deliver an intent, the registry
-renders the documents, quarantines withdrawn objects and purges both at the edge.
+The transaction that makes a change also writes an intent. An intent is a database item that names what changed. To
+deliver an intent, the registry renders the documents, quarantines withdrawn objects, and purges the documents and the
+withdrawn objects at the edge.
 
-The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that the
-purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
+The outbox then keeps the intent, and the registry delivers it a second time after cached copies have expired. The
+second delivery corrects a PoP that the purge did not reach, and a document that a slower publisher overwrote. Delivery
+is idempotent.
 
 The edge limits the rate of purges. When the edge refuses a purge, the outbox gets separate intents with the objects
 that are not purged yet. Each of these intents needs one purge request.
@@ -21,15 +23,16 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-# Failed tries after which the relay stops to deliver a change. With the pauses below, these tries take about a day. If
-# Cloudflare's API is unavailable for longer, an operator must act.
+# The number of failed deliveries after which the outbox relay no longer retries a change. With the pauses in this
+# module, so many deliveries take about a day. If Cloudflare's API is unavailable for longer, an operator must act.
 MOST_TRIES = 150
-# How long caches may serve a document without revalidation: max-age and stale-while-revalidate
-# (registry/catalog/artifact.py, MUTABLE) in the edge's cache (L1), and the same time again in a shield.
+# The number of seconds for which caches may serve an old copy of a document. The edge's cache (L1) may serve a copy for
+# max-age and stale-while-revalidate (registry/catalog/artifact.py, MUTABLE) together, 65 s. A shield may have had the
+# copy for another 65 s before.
 REPEAT_SECONDS = 130.0
-# The time after which the database deletes a delivered change that still waits for its repeated delivery.
+# The number of seconds after which the database deletes a delivered change that still waits for its second delivery.
 _KEPT_SECONDS = 7 * 86_400
-# The pause in seconds before the first retry of a failed delivery. Each retry doubles the pause.
+# Half of the pause in seconds before the first retry of a failed delivery. Each further failure doubles the pause.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 # Seconds after which the registry repeats a purge that the edge refused because of its rate limit. The edge accepts 5
@@ -45,8 +48,8 @@ class Intent:
     """A committed change that the registry must deliver to readers.
 
     `changes` maps the database partition of each changed package to the names of its changed metadata records.
-    `withdrawn` holds the keys of objects to quarantine. `stale` holds the keys of objects that only need a purge.
-    `due` is the time of the next try, in seconds since 1970.
+    `withdrawn` holds the keys of objects to quarantine. `stale` holds the keys of objects that only need a purge. `due`
+    is the time of the next delivery, in seconds since 1970.
     """
 
     changes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -113,10 +116,10 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records that changes were delivered, except that the edge did not purge the objects `keys` because of its
-        rate limit.
+        """Records the delivery of changes for which the edge refused some purges because of its rate limit. `keys` are
+        the keys of the objects that are not purged yet.
 
-        Later purges of these objects become separate intents.
+        The outbox gets separate intents for the purges of these objects.
         """
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):
@@ -126,7 +129,9 @@ class Outbox:
             self.record_delivery(intent, time)
 
     def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
-        """Records a failed delivery of a change. Each retry waits longer, and MOST_TRIES failures end the retries."""
+        """Records a failed delivery of a change. The pause before the next retry grows with each failure. After
+        MOST_TRIES failures, the change is not retried.
+        """
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
         state = _DEAD if tries >= MOST_TRIES else intent.state
@@ -145,8 +150,9 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent | None, new: Intent | None) -> None:
-        """Adds, replaces or deletes an intent in the outbox. Does nothing if another process has changed the intent
-        `old`.
+        """Replaces the intent `old` in the outbox by `new`. Without `old`, adds `new`. Without `new`, deletes `old`.
+
+        Does nothing if another process has changed the intent `old` in the meantime.
         """
         is_moved = old is not None and (new is None or new.name != old.name)
         gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if old and is_moved else []

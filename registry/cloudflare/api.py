@@ -15,8 +15,8 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 _PUBLIC_API = "https://api.cloudflare.com/client/v4"
-# Timeouts of requests to Cloudflare in seconds. Lambda functions have a time limit, so their timeout is shorter than
-# that of the `registry` command.
+# Timeouts of requests to Cloudflare in seconds. The first timeout is for Lambda functions, whose running time is
+# limited. The second timeout is for the `registry` command, which can wait longer.
 _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
@@ -45,7 +45,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """A connection pool with urllib3.PoolManager's interface."""
+    """The method of urllib3.PoolManager that the Cloudflare client calls."""
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Response: ...
 
@@ -63,21 +63,25 @@ class CloudflareApi:
         self._authorization = f"Bearer {token}"
 
     def ask(self, method: str, path: str, body: Any) -> Any:
-        """Sends a request with a JSON body to Cloudflare's API, and returns the answer's result.
+        """Sends a request with a JSON body to Cloudflare's API, and returns the answer's field `result`.
 
-        Raises CloudflareError.
+        Raises CloudflareError if Cloudflare refuses the request or does not answer.
         """
         return self.send(method, path, json.dumps(body).encode(), "application/json")
 
     def send(self, method: str, path: str, body: bytes, content_type: str) -> Any:
-        """Sends a request with the bytes `body` to Cloudflare's API, and returns the answer's result.
+        """Sends a request with the bytes `body` to Cloudflare's API, and returns the answer's field `result`.
 
-        Raises CloudflareError.
+        Raises CloudflareError if Cloudflare refuses the request or does not answer.
         """
         return self._answer(method, path, body, {"Content-Type": content_type})["result"]
 
     def listed(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
-        """Yields all items of a list in Cloudflare's API, whose pages are linked by cursors. Raises CloudflareError."""
+        """Yields all items of a list in Cloudflare's API. Each page of the list contains a cursor that leads to the
+        next page.
+
+        Raises CloudflareError if Cloudflare refuses a request or does not answer.
+        """
         parameters = dict(query)
         while True:
             page = self._answer("GET", f"{path}?{urlencode(parameters)}", None, {})
@@ -107,7 +111,8 @@ class CloudflareApi:
 def patient_http(base: str = "") -> Http:
     """Returns the connection pool with which the command line calls Cloudflare.
 
-    The pool retries, has longer timeouts than that of the functions, and uses the proxy that the environment sets.
+    The pool repeats failed requests, and has longer timeouts than the pool of the Lambda functions. It uses the proxy
+    that environment variables such as HTTPS_PROXY name.
     """
     retries = urllib3.Retry(
         _RETRIES,
@@ -122,13 +127,17 @@ def patient_http(base: str = "") -> Http:
 
 
 def proxy_of(url: str) -> str:
-    """Returns the URL of the proxy that the environment sets for requests to `url`, or an empty text for none."""
+    """Returns the URL of the proxy that environment variables such as HTTPS_PROXY name for requests to `url`. Returns
+    an empty text if there is no proxy.
+    """
     place = urlsplit(url)
     return "" if proxy_bypass(place.netloc) else getproxies().get(place.scheme, "")
 
 
 def pool(proxy: str, settings: Mapping[str, Any]) -> Http:
-    """Returns a connection pool with urllib3's `settings`, through a proxy unless its URL is empty."""
+    """Returns a connection pool with the given settings of urllib3. If `proxy` is not empty, it is the URL of a proxy
+    that the pool uses.
+    """
     made = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     return cast(Http, made)
 

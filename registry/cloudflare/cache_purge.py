@@ -40,8 +40,8 @@ class WorkerPurges:
     def purge(self, keys: Sequence[str]) -> None:
         """Purges the objects with these keys from the edge's cache.
 
-        Raises PurgesLimited with the remaining keys when the cache accepts no more purges now, and PurgeError when the
-        worker does not answer or refuses.
+        Raises PurgesLimited with the remaining keys when the edge refuses a request because of its rate limit. Raises
+        PurgeError when the edge worker does not answer, or refuses a request for another reason.
         """
         signing_key = self.read_key() if keys else ""
         for start in range(0, len(keys), _AT_ONCE):
@@ -78,9 +78,9 @@ class WorkerPurges:
 
 @dataclass(frozen=True)
 class CloudflareEdge:
-    """The cache and the quarantine list of one stack's edge network.
+    """Purges the cache of one stack's edge network, and writes entries such as the quarantine list to Workers KV.
 
-    The API token of `entries` must have the permission to edit the Workers KV namespace `namespace_id`.
+    The API token of the client `entries` must have the permission to edit the Workers KV namespace `namespace_id`.
     """
 
     purges: WorkerPurges
@@ -92,7 +92,9 @@ class CloudflareEdge:
         self.purges.purge(keys)
 
     def write_entry(self, name: str, value: bytes) -> None:
-        """Writes one entry to the edge's Workers KV namespace. Raises CloudflareError."""
+        """Writes one entry to the edge's Workers KV namespace. Raises CloudflareError if Cloudflare refuses or does not
+        answer.
+        """
         namespace = f"/accounts/{self.account_id}/storage/kv/namespaces/{self.namespace_id}"
         self.entries.send("PUT", f"{namespace}/values/{name}", value, "application/octet-stream")
 

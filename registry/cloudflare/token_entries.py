@@ -16,14 +16,16 @@ from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
 
 # The maximum number of keys in a bulk read of Workers KV (developers.cloudflare.com/api, "Get multiple KV pairs").
 READ_AT_ONCE = 100
-# The number of entries in a bulk write to Workers KV. Cloudflare accepts 10,000; fewer entries keep requests small.
+# The number of entries in a bulk write to Workers KV. Cloudflare accepts up to 10,000 entries. A smaller number keeps
+# the requests small.
 _WRITTEN_AT_ONCE = 1_000
 
 
 class TokenEntries:
-    """The token entries in one namespace of Workers KV. `api` needs an API token that may edit them.
+    """Reads and writes the token entries in one namespace of Workers KV. The API token of `api` must have the
+    permission to edit the namespace.
 
-    All methods raise CloudflareError.
+    All methods raise CloudflareError if Cloudflare refuses a request or does not answer.
     """
 
     def __init__(self, api: CloudflareApi, account_id: str, namespace_id: str) -> None:
@@ -44,7 +46,9 @@ class TokenEntries:
         return found
 
     def update(self, records: Iterable[Record]) -> list[Record]:
-        """Writes token records to Workers KV where no newer entry exists, and returns the written records."""
+        """Writes token records to Workers KV, except where Workers KV has a newer entry of the token. Returns the
+        written records.
+        """
         latest, now = list(newest(records).values()), time.time()
         written: list[Record] = []
         for start in range(0, len(latest), READ_AT_ONCE):
@@ -54,7 +58,9 @@ class TokenEntries:
         return written
 
     def overwrite(self, records: Sequence[Record], now: float) -> None:
-        """Writes all token records to Workers KV, even over newer entries. `now` is Unix time in seconds."""
+        """Writes all given token records to Workers KV, even if they replace newer entries. `now` is the time in
+        seconds since 1970.
+        """
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
             pairs = [kv_pair(record, now) for record in records[start : start + _WRITTEN_AT_ONCE]]
             answer: Mapping[str, Any] = self._api.ask("PUT", f"{self._path}/bulk", pairs) or {}

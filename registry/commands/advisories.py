@@ -35,9 +35,9 @@ def import_advisories(
     ] = False,
     principal: Principal = "",
 ) -> None:
-    """Replace the advisories in force by those of the sources, at the whole edge within 5 seconds.
+    """Replace all advisories by those in archives and directories. All PoPs apply the change within 5 seconds.
 
-    A record that cannot be read is named and left out, and the command then fails after the import.
+    The command names each record that cannot be read, and imports the other records. It then exits with status 1.
     """
     from registry import caller
     from registry.advisories import in_force
@@ -78,8 +78,8 @@ def status(stack_outputs: Outputs) -> None:
 
 
 def _read(sources: list[Path], made: DataSet) -> tuple[Counter[str], int]:
-    """Reads all OSV records of the sources. Returns the number of records that are left out for each reason, and the
-    number of invalid ones.
+    """Reads all OSV records of the given archives and directories into the data set. Returns the number of records that
+    the import leaves out for each reason, and the number of invalid records.
     """
     from registry.advisories import osv
     from registry.advisories.sources import records

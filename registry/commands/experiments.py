@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-# With fewer clients than this, the confidence intervals of a bootstrap are too narrow.
+# The number of clients below which the command warns, because the confidence intervals are then too narrow.
 _FEW_CLIENTS = 20
-# The printed table of the report is as wide as its columns need, even in a narrow terminal.
+# The width in characters that the command assumes for the terminal. It is large enough that the report's table is never
+# wrapped.
 _WIDTH = 400
-# A split of clients over the variants that is less probable shows that the assignment or the log is wrong.
+# The command warns if the measured split of clients over the variants has a lower probability than this number. The
+# assignment of clients or the log is then probably wrong.
 _IMPROBABLE = 0.001
 
 
@@ -138,8 +140,8 @@ def _table(measured: Sequence[Measured]) -> Table:
 
 
 def _text(estimate: Estimate, name: str, sign: str = "") -> str:
-    """Returns an estimate in the report as a text: shares in percent, their differences in percentage points, others as
-    they are.
+    """Returns the text of a measured value for the report's table. A share is printed in percent, and a difference of
+    shares in percentage points. Other values are printed unchanged.
     """
     is_share = name.startswith(("answers", "errors"))
     factor, unit = (100, " points" if sign else " %") if is_share else (1, "")
