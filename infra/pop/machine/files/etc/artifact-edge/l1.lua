@@ -28,7 +28,7 @@ end
 local function verdict()
   local found, status = ts.http.get_cache_lookup_status(), ts.ctx.status
   if found == TS_LUA_CACHE_LOOKUP_HIT_FRESH then
-    -- While the object is still arriving, a range that has not arrived goes to the origin.
+    -- While L1 still receives an object, a request for bytes that have not arrived goes to the origin.
     return status == nil and 'HIT' or 'MISS'
   elseif found ~= TS_LUA_CACHE_LOOKUP_HIT_STALE then
     return 'MISS'

@@ -1,4 +1,4 @@
-// Answers the requests of L1 after a miss. It calls the cached entrypoint that the first part of the path names.
+// Answers L1's requests after a miss. The first part of a request's path names the cached entrypoint to call.
 
 export default {
   async fetch(request, env) {

@@ -1,5 +1,5 @@
--- Admits requests to the cache, removes their other headers, and labels responses. Traffic Server's tslua plugin runs
--- this script for the edge's rule in remap.config. The TLS handshake has checked the edge's certificate.
+-- Admits requests of the edge to the cache, with few of their headers, and adds X-Cache to responses. Traffic Server's
+-- tslua plugin runs this script for the first rule in remap.config. The TLS handshake has checked the certificate.
 
 local KEY = '/run/artifact-edge/origin_key'
 local EDGE_PORT = 8443
@@ -16,7 +16,7 @@ local FROM_EDGE = set 'host range if-none-match if-modified-since connection con
 
 local key_digest, key_read = nil, 0
 
--- The key can change while the machine runs, so this script reads the file again after a second.
+-- The origin key can change while the machine runs, so this script reads the file again after a second.
 local function expected_digest()
   if ts.now() - key_read > 1 then
     local file = assert(io.open(KEY))
@@ -26,7 +26,7 @@ local function expected_digest()
   return key_digest
 end
 
--- Returns the path in one standard encoding, so that an object has one cache key and one signature.
+-- Returns the path with one encoding of each byte, so that an object has one cache key and one signature.
 local function canonical(path)
   local key = path:gsub('%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end)
   return (key:gsub('[^%w%-._~/]', function(byte) return ('%%%02X'):format(byte:byte()) end))
@@ -77,14 +77,14 @@ local function admit()
     if not FROM_EDGE[name:lower()] then request.header[name] = nil end
   end
   if request.client_addr.get_incoming_port() ~= EDGE_PORT then return refuse(404, 'not found') end
-  -- Comparing digests prevents timing attacks on the key.
+  -- The time to compare digests reveals nothing about the key.
   if ts.sha256(key) ~= expected_digest() then return refuse(403, 'not from the edge') end
   if not METHODS[request.get_method()] then return refuse(405, 'method not allowed') end
   if request.header['Transfer-Encoding'] or (request.header['Content-Length'] or '0') ~= '0' then
     return refuse(400, 'a body is not allowed')
   end
   local uri = canonical(request.get_uri())
-  -- Without a key, the origin would list the bucket.
+  -- For a path without an object key, the origin would list the bucket.
   if uri:sub(-1) == '/' or uri == '' then return refuse(404, 'no object') end
   request.set_uri(uri)
   request.set_uri_args('')
