@@ -1,1 +1,3 @@
-"""Emulates Google Cloud: the administrative REST APIs that the project's resources need (README.md)."""
+"""Emulates Google Cloud: the administrative REST APIs of the resources that the project creates. README.md lists
+them.
+"""

@@ -15,7 +15,7 @@ from emulation.gcp.shapes import each, flag, number, one_of, seconds, shape, tex
 _DAY = 86_400
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
-_MOST_SUBJECT = 255  # the maximum length of a notification's subject, in bytes
+_MOST_SUBJECT = 255  # The maximum length of the subject of an alerting policy's notification, in bytes.
 
 _AGGREGATION = shape(
     {"alignmentPeriod": seconds(60, 104 * 7 * _DAY), "perSeriesAligner": text},
@@ -25,7 +25,7 @@ _THRESHOLD = shape(
     {
         "filter": text,
         "aggregations": each(_AGGREGATION),
-        # Cloud Monitoring accepts only these two comparisons in the condition of an alerting policy.
+        # Cloud Monitoring accepts only these two comparisons of a metric with a threshold in an alerting policy.
         "comparison": one_of("COMPARISON_GT", "COMPARISON_LT"),
         "thresholdValue": number,
         "duration": seconds(0, _DAY),

@@ -1,8 +1,8 @@
 """Serves the REST API of the emulated Google Cloud: creates, gets, patches and deletes the resources of each
 collection.
 
-A request for anything else, or with a field that the emulation would ignore, gets status 501 and the name of the
-missing feature.
+A request that is not emulated, or that contains a field which the emulation would ignore, gets status 501. The response
+names the missing feature.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|su
 
 
 def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
-    """Returns the WSGI application of the emulated Google Cloud API. New public addresses come from `machine_network`.
-    `effects` maps the path of a collection to the side effects of its resources."""
+    """Returns the WSGI application of the emulated Google Cloud API. New public addresses come from the network
+    `machine_network`. `effects` maps the path of a collection to an object whose methods run when a resource of this
+    collection is created, changed or deleted.
+    """
     app = Flask(__name__)
     known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
     for collection in (*COLLECTIONS, *services.COLLECTIONS):
@@ -155,8 +157,9 @@ def _expect_referenced(store: StateStore, body: Json) -> None:
 
 
 def _expect_parent(store: StateStore, collection: Collection, names: Json) -> None:
-    """Raises Refused unless the Spanner instance of a new database or the key ring of a new key exists. Other parents
-    are projects, regions and zones, which the emulation does not store."""
+    """Raises Refused unless the parent of a new resource exists: the Spanner instance of a database, or the key ring of
+    a key. Other parents are projects, regions and zones, which the emulation does not store.
+    """
     if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]
         _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
@@ -168,8 +171,9 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
 
 
 def _references_to(store: StateStore, link: str) -> Iterator[str]:
-    """Yields the path of each resource that refers to the resource at `link` or lies below it. A resource that has such
-    users cannot be deleted."""
+    """Yields the path of each resource that refers to the resource at `link` or lies below it. The emulated Google
+    Cloud does not delete a resource while other resources depend on it.
+    """
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):
         own: str = document["selfLink"]

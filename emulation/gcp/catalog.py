@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """The emulated Google Cloud refuses a request. Holds the HTTP status and the message of the response."""
+    """Raised when the emulated Google Cloud refuses a request. Holds the HTTP status and the message of the
+    response.
+    """
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,12 +29,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the request's path. `id`
-    is the id of the new resource."""
+    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the URL path, such as the
+    project. `id` is the id of the new resource.
+    """
 
     names: Mapping[str, str]
     id: str
-    free_addresses: Iterator[str]  # the public addresses that no resource uses yet
+    free_addresses: Iterator[str]  # The public addresses of the sandbox that no resource uses yet.
 
 
 def project_number(name: str) -> str:
@@ -42,8 +45,9 @@ def project_number(name: str) -> str:
 
 
 def _member(name: str) -> Callable[[Json], Any]:
-    """Returns a function that reads the field `name` of a request's JSON body. A missing field counts as an empty
-    object."""
+    """Returns a function that reads the field `name` from the JSON body of a request. If the field is missing, the
+    function returns an empty object.
+    """
     return lambda body: body.get(name, {})
 
 
@@ -61,10 +65,12 @@ def _no_parameters(request: Request) -> Json:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection of the emulated Google Cloud API, which holds all resources of one type. `path` has placeholders in
-    braces for the names of parents. `identity` reads the id of a new resource from the request. `computed_id` names
-    the computed field that takes the place of this id in the resource's path. An id has `shortest` to `longest`
-    characters."""
+    """A collection of the emulated Google Cloud API, which holds all resources of one type.
+
+    `path` has placeholders in braces for the names of parents. `identity` reads the id of a new resource from the body
+    of the request. An id has `shortest` to `longest` characters. If `computed_id` is set, the resource's path ends in
+    the value of this computed field and not in the id.
+    """
 
     path: str
     fields: frozenset[str]
@@ -109,8 +115,9 @@ def _job_name(body: Json) -> Any:
 
 
 def _without_id(body: Json) -> Json:
-    """Removes the id of the new resource from a request's fields, because the id is not part of the resource's
-    document. Cloud KMS and Spanner's backup schedules send the id in the query string."""
+    """Removes the id of the new resource from the fields of a create request, because the id is not part of the
+    resource's JSON document. Clients of Cloud KMS and of Spanner's backup schedules send the id in the query string.
+    """
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
@@ -123,8 +130,9 @@ def _new_bucket(request: Request) -> Json:
 
 
 def _bucket_body(body: Json) -> Json:
-    """Adds the bucket's object retention to the document of a new Cloud Storage bucket. Clients send it as a query
-    parameter. Object retention cannot be disabled later."""
+    """Returns the JSON document of a new Cloud Storage bucket, with its object retention. Clients send object retention
+    as a query parameter of the create request. Object retention cannot be disabled later.
+    """
     given = dict(body)
     enabled = given.pop("enableObjectRetention", "false") == "true"
     return given | ({"objectRetention": {"mode": "Enabled"}} if enabled else {})
@@ -135,8 +143,9 @@ def _database_body(body: Json) -> Json:
 
 
 def _database_name(body: Json) -> Any:
-    """Returns the name of a new Spanner database from its `CREATE DATABASE` statement. The name may be in the quotes of
-    either SQL dialect."""
+    """Returns the name of a new Spanner database from its `CREATE DATABASE` statement. Depending on the SQL dialect,
+    the name may be in backticks or in double quotes.
+    """
     return str(body.get("createStatement", "")).rsplit(" ", 1)[-1].strip('`"')
 
 
@@ -172,7 +181,8 @@ COLLECTIONS = (
         identity=_member("accountId"),
         body=_member("serviceAccount"),
         computed=_email,
-        # The path and the lengths of the id are from the IAM API, "projects.serviceAccounts".
+        # The id is the first part of the account's email address, and the resource's path contains the whole address.
+        # The lengths are from the IAM API, "projects.serviceAccounts".
         computed_id="email",
         shortest=6,
         longest=30,

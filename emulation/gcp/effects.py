@@ -1,5 +1,6 @@
-"""Defines what the emulated Google Cloud does besides storing a resource's document, when the resource is created,
-changed or deleted."""
+"""Defines the side effects in the emulated Google Cloud when a resource is created, changed or deleted. Without side
+effects, the emulation only stores the resource's JSON document.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """What the emulated Google Cloud does when a resource of one type is created, changed or deleted. Each method runs
-    before the resource's document is stored. If the method raises Refused, nothing is stored.
+    """The side effects in the emulated Google Cloud when a resource of one type is created, changed or deleted. The
+    emulation calls a method before it stores the resource's JSON document. If the method raises Refused, nothing is
+    stored.
     """
 
     def create(self, document: Json) -> None: ...
@@ -21,7 +23,7 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Does nothing besides storing a resource's document, for resource types without side effects."""
+    """Has no side effects. The emulated Google Cloud only stores the JSON documents of most resource types."""
 
     def create(self, document: Json) -> None:
         pass

@@ -9,9 +9,11 @@ from emulation.layout import Sandbox
 
 
 def register(sandbox: Sandbox, name: str, email: str) -> str:
-    """Registers a client with the service account `email` at the emulated metadata server. Returns the
-    `<address>:<port>` of the client's metadata server. All calls with the same `name` return the same address. Raises
-    httpx.HTTPError if the request fails."""
+    """Registers a client with the service account `email` at the emulated metadata server.
+
+    Returns the `<address>:<port>` of the client's own metadata server. All calls with one `name` return one address.
+    Raises httpx.HTTPError if the request fails.
+    """
     answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
     return answer.raise_for_status().json()["host"]
 

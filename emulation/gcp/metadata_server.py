@@ -45,8 +45,9 @@ def listen(address: str, app: Flask) -> Stop:
 
 
 class MetadataServers:
-    """The emulated metadata servers, one for each client. The clients are stored, so that their servers run again after
-    a restart of the emulated cloud."""
+    """The emulated Google metadata servers of a sandbox, one for each client. The list of clients is stored, so that
+    after a restart of the emulated cloud each client has its metadata server again.
+    """
 
     def __init__(self, store: StateStore, network: str, listen: Listen = listen) -> None:
         self._store = store
@@ -107,8 +108,9 @@ class MetadataServers:
 
 
 def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
-    """Returns the web application of one client's metadata server. `email` returns the client's service account. Each
-    request calls `email` again, because the account can change."""
+    """Returns the web application of one client's metadata server. `email` returns the email address of the client's
+    service account. Each request calls `email` again, because the client can get another service account.
+    """
     app = Flask(__name__)
 
     def flavored() -> Response | None:
@@ -137,7 +139,9 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
         return jsonify(body)
 
     def summary() -> Response:
-        """Answers a client's request for its service account with `?recursive=true`, as Google's libraries send it."""
+        """Answers a client's request for a summary of its service account, which Google's libraries send with
+        `?recursive=true`.
+        """
         return jsonify({"aliases": ["default"], "email": account().email, "scopes": [_SCOPE]})
 
     app.before_request(flavored)

@@ -1,5 +1,6 @@
-"""Parses and checks filters of Cloud Monitoring, as far as this project's alarms use them: restrictions that are joined
-by AND."""
+"""Parses and checks filters of Cloud Monitoring. The emulation supports only what this project's alarms use, which are
+restrictions that are joined by AND.
+"""
 
 from __future__ import annotations
 

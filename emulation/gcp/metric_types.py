@@ -1,8 +1,8 @@
-"""Lists the Google Cloud metrics that alarms may use. An alarm on any other metric is refused, as Google refuses an
-unknown one.
+"""Lists the Google Cloud metrics that alarms may use. The emulation refuses an alarm on any other metric, as Google
+refuses an alarm on a metric that does not exist.
 
 Kinds, value types and labels are those of "Google Cloud metrics" and "Monitored resource types". Custom metrics
-(`custom.googleapis.com`) are not listed: their descriptors define them.
+(`custom.googleapis.com`) are not listed, because the descriptor of each custom metric defines them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ _KIND = "monitoring"
 @dataclass(frozen=True)
 class StoredCollection:
     """A collection of the Cloud Monitoring API, such as the alerting policies. `identity` returns the id of a new
-    resource: a random number, or a name from the request."""
+    resource. The id is a random number or a name from the request.
+    """
 
     version: str
     collection: str
@@ -88,8 +89,9 @@ class Monitoring:
             return jsonify(self._existing(_scope(stored, project), id))
 
         def replace(project: str, id: str) -> Response:
-            """Replaces a whole Cloud Monitoring resource. A PATCH request without an update mask means this (REST
-            reference, "alertPolicies.patch")."""
+            """Handles a PATCH request for a Cloud Monitoring resource. Without an update mask, a PATCH request replaces
+            the whole resource (REST reference, "alertPolicies.patch").
+            """
             self._existing(_scope(stored, project), id)
             if request.args:
                 raise Refused(501, f"not emulated: a patch with {', '.join(request.args)}")

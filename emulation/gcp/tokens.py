@@ -1,4 +1,5 @@
-"""Creates and checks the tokens of Google service accounts. Identity tokens are signed; access tokens are opaque.
+"""Creates and checks the tokens of Google service accounts. Identity tokens are signed JSON Web Tokens, and access
+tokens are random texts.
 
 Sources of the formats: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
 """
@@ -16,7 +17,8 @@ from joserfc.jwk import KeySet, RSAKey
 from emulation.state_store import Entry, StateStore
 
 ISSUER = "https://accounts.google.com"
-# The URL path of the public keys for Google's identity tokens, both at www.googleapis.com and in the emulated cloud.
+# The URL path of the public keys that verify Google's identity tokens, both at www.googleapis.com and in the emulated
+# Google Cloud.
 CERTS_PATH = "/oauth2/v3/certs"
 
 # The lifetime of identity tokens and access tokens in seconds (Google Cloud, "Token types").
@@ -65,7 +67,7 @@ class Tokens:
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
     def access(self, account: Account) -> str:
-        """Returns a new access token of a Google service account. The token is opaque and valid for one hour."""
+        """Returns a new access token of a Google service account. The token is a random text and valid for one hour."""
         token = f"ya29.{secrets.token_urlsafe(48)}"
         expiration = int(self._store.now()) + LIFE_SECONDS
         self._store.write(_ACCESS, Entry(_digest(token), account.email.encode(), expiration))

@@ -1,2 +1,1 @@
-"""The APIs of the emulated Cloud Run and Pub/Sub. The package emulation/cloud_run runs the processes of the
-services."""
+"""Emulates the APIs of Cloud Run and Pub/Sub. The package emulation/cloud_run runs the processes of the services."""

@@ -1,4 +1,6 @@
-"""The collections of the emulated Cloud Run v2 and Pub/Sub v1 APIs, with the fields from Google's references."""
+"""Lists the resource types of the emulated Cloud Run v2 and Pub/Sub v1 APIs, with the fields from Google's
+references.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ def _no_bindings(request: Request) -> Json:
 
 
 def _without_id(body: Json) -> Json:
-    """Removes the id of a new Cloud Run service from the request's fields, because the id is not part of the service's
-    document. Clients send the id in the query string."""
+    """Removes the id of a new Cloud Run service from the fields of a create request, because the id is not part of the
+    service's JSON document. Clients send the id in the query string.
+    """
     return {name: value for name, value in body.items() if name != "serviceId"}
 
 

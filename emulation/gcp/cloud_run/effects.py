@@ -1,5 +1,6 @@
-"""Refuses Cloud Run services that the emulation cannot run: a service must have one container, with sources on one of
-Google's Python base images."""
+"""Refuses Cloud Run services that the emulation cannot run. A service must have one container, and the container must
+run source code on one of Google's base images for Python.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Stores the messages of Pub/Sub topics for each subscription until they are acknowledged (Pub/Sub API v1).
+"""Stores the messages of Pub/Sub topics for each subscription until a client acknowledges the messages (Pub/Sub API
+v1).
 
 A caller without a token is the operator, as in all emulated Google APIs. There are no acknowledgement deadlines: the
 next pull returns an unacknowledged message again. Messages do not expire.

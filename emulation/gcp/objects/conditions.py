@@ -15,8 +15,7 @@ _MODES = ("Unlocked", "Locked")
 
 @dataclass(frozen=True)
 class Conditions:
-    """The preconditions of one request to Cloud Storage. A required generation of 0 means that the object must not
-    exist.
+    """The preconditions of one request to Cloud Storage. If `generation` is 0, the object must not exist.
 
     Source: Cloud Storage, "Request preconditions".
     """
@@ -56,7 +55,7 @@ class Conditions:
 def expect_deletable(version: Json, now: float) -> None:
     """Raises Refused while a retention configuration protects a version of a Cloud Storage object from deletion.
 
-    Do not call this function when a version becomes noncurrent, because that is not a deletion.
+    This check does not apply when a version becomes noncurrent, because the bucket keeps a noncurrent version.
     """
     retention = version.get("retention")
     if retention and seconds(retention["retainUntilTime"]) > now:

@@ -1,4 +1,6 @@
-"""Serves objects with Cloud Storage's JSON API, as client libraries and tools write, read, copy and delete them."""
+"""Serves the objects of the emulated Cloud Storage through the JSON API, with which client libraries and tools write,
+read, copy and delete objects.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
-# Query parameters of the Cloud Storage API that are accepted and ignored. They select a form of the answer, and the
-# emulation has only one form.
+# Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud they select the form
+# of the answer, and the emulation answers in one form only.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})
@@ -162,8 +164,9 @@ class JsonApi:
         return Response(status=204)
 
     def _copy(self, bucket: str, _: str) -> Response:
-        """Copies a Cloud Storage object with `copyTo` or `rewriteTo`, in one call for any size. The copy does not get
-        the retention of its source."""
+        """Copies a Cloud Storage object for the API methods `copyTo` and `rewriteTo`, in one call for any size. The
+        copy does not get the retention of its source.
+        """
         names = _names_in_path()
         if len(names) != 4:
             raise Refused(501, f"not emulated: {request.method} {request.path}")
@@ -184,8 +187,9 @@ class JsonApi:
         return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": written})
 
     def _expect_empty(self) -> None:
-        """Raises Refused if a request would delete a Cloud Storage bucket that still contains a live or noncurrent
-        object version."""
+        """Raises Refused if a request would delete a Cloud Storage bucket that still contains object versions, live or
+        noncurrent.
+        """
         bucket = request.path.removeprefix(f"/{_BUCKETS}/")
         deletes_bucket = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
         if deletes_bucket and self._versions.listed(bucket, "", ["live", "noncurrent"]):

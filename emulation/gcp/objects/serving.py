@@ -16,8 +16,9 @@ from emulation.state_store import StateStore
 
 
 def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
-    """Returns the emulated Google Cloud API, extended by the objects of Cloud Storage and the host names of buckets.
-    The content of objects is kept in `directory`."""
+    """Returns the WSGI application of the emulated Google Cloud API, together with the APIs for Cloud Storage objects
+    and the host names of buckets. `directory` holds the content of the objects.
+    """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
     hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))

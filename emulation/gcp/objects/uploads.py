@@ -87,9 +87,10 @@ def receive(session: Session, versions: Versions, bucket: Json, content_range: s
 
 
 def _append(session: Session, content_range: str, body: bytes) -> int | None:
-    """Appends a piece to the file of a resumable upload. Returns the size of the whole object, or None if the request
-    does not state the size."""
-    if not content_range:  # without the Content-Range header, one request holds the whole object
+    """Appends a piece to the file of a resumable upload. Returns the size of the whole object in bytes, or None if the
+    request does not state the size.
+    """
+    if not content_range:  # A request without the header Content-Range contains the whole object.
         content_range = f"bytes 0-{len(body) - 1}/{len(body)}" if body else "bytes */0"
     match = _RANGE.fullmatch(content_range)
     if match is None:

@@ -39,7 +39,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Draft:
-    """Content that was uploaded to Cloud Storage and does not belong to an object yet."""
+    """Content that was uploaded to Cloud Storage and does not belong to an object version yet."""
 
     path: Path
     size: int
@@ -93,8 +93,9 @@ class Versions:
             return document
 
     def patch(self, bucket: Json, version: Json, changes: Json, conditions: Conditions, *, override: bool) -> Json:
-        """Changes the metadata of a version of a Cloud Storage object. `override` allows the request to shorten an
-        unlocked retention. Raises Refused when a precondition or the retention forbids the change."""
+        """Changes the metadata of a version of a Cloud Storage object. If `override` is true, the request may shorten
+        or remove an unlocked retention. Raises Refused when a precondition or the retention forbids the change.
+        """
         with self._lock:
             conditions.expect(version)
             document = {**version, **changes}
@@ -113,8 +114,8 @@ class Versions:
         """Deletes a version of a Cloud Storage object. Raises Refused when a precondition or a retention does not
         permit the deletion.
 
-        If `for_good` is false, a versioned bucket keeps the version as noncurrent. `for_good` is true when the request
-        names the generation.
+        If `for_good` is false, a versioned bucket keeps the version as noncurrent. `for_good` must be true when the
+        request names the generation of the version.
         """
         with self._lock:
             conditions.expect(version)
@@ -139,8 +140,9 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
-        """Returns the metadata of a Cloud Storage bucket's object versions that are in one of the given states, sorted
-        by name and generation."""
+        """Returns the metadata of the object versions in a Cloud Storage bucket whose names begin with `prefix` and
+        that are in one of the given states. The result is sorted by name and generation.
+        """
         wanted = set(states)
         rows = self._run(
             "SELECT state, document FROM version WHERE bucket = ? AND substr(name, 1, ?) = ? ORDER BY name, generation",
@@ -202,7 +204,9 @@ class Versions:
         }
 
     def _number(self) -> int:
-        """Returns a generation number for a new object version. The number is greater than all earlier ones."""
+        """Returns a generation number for a new object version, which is greater than all earlier generation
+        numbers.
+        """
         with self._lock:
             self._last = max(self._last + 1, int(self._clock() * 1_000_000))
             return self._last

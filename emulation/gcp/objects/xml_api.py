@@ -65,8 +65,8 @@ def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
-            # A caller who may not list the bucket gets an error about permissions, so that the answer does not reveal
-            # that the object is missing.
+            # For a missing object, a caller who may not list the bucket gets the error for a lack of permission.
+            # Otherwise the answer would reveal which objects exist.
             access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")
         response = media(versions.path(found), found)

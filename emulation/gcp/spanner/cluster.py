@@ -19,9 +19,11 @@ from emulation.gcp.catalog import Refused
 from emulation.gcp.spanner.programs import postgres_programs
 from emulation.layout import SPANNER_USER
 
-_UNPRIVILEGED = "nobody"  # the user that runs PostgreSQL in place of root, because PostgreSQL refuses to run as root
+_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root. If root runs the sandbox, PostgreSQL runs as this user.
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
-_START_TIMEOUT_SECONDS = 30.0  # how many seconds PostgreSQL may take to start; a busy machine needs longer
+# The number of seconds that PostgreSQL may take to start. The limit is generous, because PostgreSQL starts slowly on a
+# busy machine.
+_START_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass

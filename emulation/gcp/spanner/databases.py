@@ -57,8 +57,9 @@ class Databases:
         self._cluster.drop(database)
 
     def replace_partitions(self) -> None:
-        """Replaces the partitions of all Spanner change streams. Spanner does so when the load changes, and readers of
-        a stream must cope with it."""
+        """Replaces the partitions of all Spanner change streams. Spanner replaces partitions when the load changes, so
+        programs that read a stream must expect this at any time.
+        """
         for database in self._database_names():
             with self._cluster.connect(database) as connection:
                 for row in connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'replace_partitions_%'"):
@@ -106,8 +107,8 @@ class Databases:
 
 def _in_postgresql(statement: str) -> str:
     if _TTL.fullmatch(statement):
-        # The emulation ignores the TTL of a table and never deletes expired rows, because readers check the expiry time
-        # themselves.
+        # The emulation ignores the TTL of a table and never deletes expired rows. The project's programs check the
+        # expiry time of each row that they read.
         return "SELECT 1"
     stream = _STREAM.fullmatch(statement)
     if stream:

@@ -1,4 +1,4 @@
-"""Creates, changes and drops the PostgreSQL database of each Spanner database in the API."""
+"""Creates, changes and drops the PostgreSQL database of each database in the emulated Spanner."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
 
 
 class DatabaseEffect:
-    """Executes the DDL statements of a Spanner database on its PostgreSQL database. A change of the database may only
-    append statements, as in Spanner."""
+    """Executes the DDL statements of an emulated Spanner database on its PostgreSQL database. A change of the database
+    may only append DDL statements, as in Spanner.
+    """
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-# The directory in which Debian installs PostgreSQL servers, one subdirectory per version. It is not on PATH.
+# The directory in which Debian installs PostgreSQL servers, with one subdirectory for each version. These
+# subdirectories are not on PATH.
 _POSTGRES = Path("/usr/lib/postgresql")
 
 
 def postgres_programs() -> Path | None:
     """Returns the directory that contains the programs of the PostgreSQL server, or None if PostgreSQL is not
-    installed. A server on PATH comes first, then the newest one of Debian."""
+    installed. A server on PATH takes precedence over Debian's servers, and a newer one of Debian's servers over an
+    older one.
+    """
     found = shutil.which("postgres")
     here = [Path(found).resolve().parent] if found else []
     debian = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda program: float(program.parts[-3]))
