@@ -1,4 +1,6 @@
-"""Counts the reads of objects in an emulated S3 or Cloud Storage, so that tests see which requests reach the origin."""
+"""Counts the reads of objects in the emulated S3 and Cloud Storage, so that tests see which client requests reached the
+origin.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-# The path at which tests read the number of requests for each object. GET returns `{"<bucket>/<key>": {"GET": 1}}`.
-# With `?prefix=`, GET returns only keys with that prefix. DELETE resets all numbers.
+# The path at which tests read how many requests each stored object received. GET returns `{"<bucket>/<key>": {"GET":
+# 1}}`. With `?prefix=`, GET returns only keys with that prefix. DELETE sets all counts to zero.
 PATH = "/_artifact-edge/requests"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

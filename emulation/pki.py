@@ -1,8 +1,8 @@
 """The sandbox's certificate authority, which takes the place of the public authorities that clients trust by default.
 
-The authority issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. Its own
-certificate is `pki/edge-ca.pem` in the sandbox's directory. `pki/public.pem` contains this certificate and the
-authorities that this machine trusts, for programs that also connect to real servers.
+The authority issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. The file
+`pki/edge-ca.pem` in the sandbox's directory has the authority's own certificate. The file `pki/public.pem` has this
+certificate and those of the authorities that this machine trusts, for programs that also connect to real servers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # The file with the public certificate authorities that Debian's package ca-certificates installs.
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-LIFETIME = datetime.timedelta(days=90)  # certificates are valid for 90 days, as Cloudflare's universal certificates are
+# The lifetime of a certificate in days. Cloudflare's universal certificates are valid for 90 days too.
+LIFETIME = datetime.timedelta(days=90)
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 
@@ -90,8 +91,9 @@ def write_public_authorities(directory: Path) -> Path:
 
 
 def names_of(chain: bytes) -> set[str]:
-    """Returns the DNS names of the first certificate in a PEM chain. Returns none when the certificate expires soon,
-    which is when less than a third of its lifetime is left."""
+    """Returns the DNS names of the first certificate in a PEM chain. Returns no names when less than a third of the
+    certificate's lifetime is left, so that the caller renews the certificate.
+    """
     certificate = x509.load_pem_x509_certificate(chain)
     if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < LIFETIME / 3:
         return set()
@@ -140,7 +142,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # the certificate is valid early, because the clocks of client and server may differ a little
+        # The validity begins before the current time, because the clocks of client and server may differ a little.
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + lifetime)
     )

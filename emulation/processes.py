@@ -1,7 +1,7 @@
 """Starts, finds and ends the processes of a sandbox.
 
-Each process has a file with its pid and its start time. The start time shows whether the pid now belongs to another
-process.
+Each process of the sandbox has a file with its pid and its start time. If the system has given the pid to another
+process, the start time differs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
-# A process of the sandbox starts within 5 seconds on an idle machine. With several sandboxes on two cores, the emulated
-# Pulumi providers took more than 30 seconds to start.
+# The number of seconds that a process of the sandbox may take to start. On an idle machine, every process starts within
+# 5 seconds. With several sandboxes on two cores, the emulated Pulumi providers took more than 30 seconds.
 _START_SECONDS = 120.0
 
 
 class ProcessError(Exception):
-    """A process of the sandbox did not start. The message names the process and its log file."""
+    """Raised when a process of the sandbox does not start. The error's message names the process and its log file."""
 
 
 def start(
@@ -80,12 +80,14 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
 
 
 def record(sandbox: Sandbox, name: str, pid: int) -> None:
-    """Adds a running process to the processes of the sandbox. The process must lead a process group."""
+    """Registers a running process as a process of the sandbox, so that `make down` ends it. The process must lead a
+    process group.
+    """
     sandbox.path("run", f"{name}.pid").write_text(f"{pid} {_start_time(pid)}\n")
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Removes an ended process from the processes of the sandbox."""
+    """Removes the registration of a process that has ended from the sandbox."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 
@@ -129,8 +131,8 @@ def _start_time(pid: int) -> str:
     The result is empty when the process does not exist or when all its threads have ended.
     """
     fields = _stat(Path(f"/proc/{pid}/stat"))
-    # Checks all threads, because a process whose first thread has ended looks like a zombie while its other threads
-    # still hold its sockets.
+    # All threads are checked. A process whose first thread has ended looks like a zombie, while its other threads still
+    # hold its sockets.
     threads = (_stat(path) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
     return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
 

@@ -1,4 +1,6 @@
-"""Starts and ends the processes that emulate the clouds of a sandbox, in the right order."""
+"""Starts and ends the processes that emulate the clouds of a sandbox, in the order in which they depend on each
+other.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,13 @@ RUNTIME = (
 
 
 class AddressTaken(Exception):
-    """The addresses of the sandbox are already in use by another sandbox. The message says how to choose other
-    addresses."""
+    """Raised when another sandbox already uses the addresses of this sandbox. The error's message says how to choose
+    other addresses.
+    """
 
 
 def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
-    """Starts those of the sandbox's processes that do not run yet, and returns their names.
+    """Starts the processes of the sandbox that do not run yet, and returns the names of the started processes.
 
     Raises AddressTaken when another sandbox uses the addresses, and ProcessError when a process does not start.
     """

@@ -41,8 +41,9 @@ class Entry:
 
 
 class StateStore:
-    """Stores the state of one emulated cloud account on disk. Each method is one transaction and can be called from any
-    thread."""
+    """Stores the state of one emulated cloud account on disk. Each method is one transaction, and any thread may call
+    it.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +55,9 @@ class StateStore:
         self._connection.executescript(_SCHEMA)
 
     def put(self, kind: str, scope: str, id: str, document: Document) -> None:
-        """Creates or replaces a resource of the emulated cloud. `scope` is the id of the parent resource (such as a
-        zone), or empty."""
+        """Creates or replaces a resource of the emulated cloud. `scope` is the id of the parent resource, such as a
+        zone, or an empty text.
+        """
         self._run(
             "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
             kind,
@@ -89,8 +91,9 @@ class StateStore:
         self._run("DELETE FROM resource WHERE scope = ?", scope)
 
     def write(self, namespace: str, *entries: Entry) -> None:
-        """Creates or replaces key-value entries in one transaction, and removes expired entries from every
-        namespace."""
+        """Creates or replaces key-value entries in one transaction. Also removes the expired entries of all
+        namespaces.
+        """
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("DELETE FROM entry WHERE expiration <= ?", (self._clock(),))

@@ -30,13 +30,14 @@ _POLL_SECONDS = 1.0
 
 
 class Runner:
-    """Keeps the emulated Lambda runtime in step with the deployed functions: starts and stops their instances, stream
-    readers, schedules and URLs."""
+    """Makes the emulated Lambda runtime run exactly the functions that are deployed in the emulated AWS. Starts and
+    stops their instances, stream readers, schedules and URLs.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        # The cache of `report` makes each problem appear only once in the log, although the functions are read every
-        # second.
+        # The deployed functions are read every second. The cache calls `report` only the first time for each message,
+        # so that a problem appears once in the log.
         self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())
@@ -73,8 +74,9 @@ class Runner:
             self._timers[schedule].start()
 
     def _minute(self) -> float:
-        """Returns how many seconds a minute of the sandbox lasts. If the emulated AWS does not answer, a minute has its
-        real length."""
+        """Returns how many real seconds a minute of the emulated AWS lasts. If the emulated AWS does not answer,
+        returns 60.
+        """
         try:
             return clock.minute_seconds(self._sandbox.aws_url)
         except httpx.HTTPError:

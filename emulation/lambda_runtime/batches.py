@@ -1,5 +1,5 @@
-"""Delivers a batch of stream records to a Lambda function as Lambda does: with partial responses, retries, bisection
-and discarded records.
+"""Delivers a batch of stream records to a Lambda function as Lambda does. Handles partial batch responses, retries,
+batches that are split in two after an error, and records that are discarded.
 
 Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". A batch blocks its
 shard until its records are processed or discarded. A split of a batch does not count as a retry.
@@ -16,14 +16,15 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-# The shortest and the longest pause between attempts to deliver a batch, in seconds. Lambda's pauses grow to minutes.
+# The first and the longest pause between attempts to deliver a batch, in seconds. On AWS, the pauses grow to minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The retry settings of a Lambda event source mapping. `tries` limits the retries and `oldest` limits the age of
-    records in seconds; -1 means no limit."""
+    """The retry settings of a Lambda event source mapping. `tries` limits the number of retries, and `oldest` limits
+    the age of records in seconds. The value -1 means no limit.
+    """
 
     bisect: bool
     tries: int
@@ -67,8 +68,9 @@ def deliver(
 
 
 def _attempt(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
-    """Invokes a Lambda function with stream records, and returns the records to retry: all from the first failed record
-    on. Returns None if the function processed all records."""
+    """Invokes a Lambda function with stream records. Returns the records to retry, which are all records from the first
+    failed one on, or None if the function processed all records.
+    """
     try:
         answer = invoke(part.records)
     except FunctionError:

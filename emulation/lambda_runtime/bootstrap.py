@@ -1,7 +1,7 @@
 """Takes the place of Lambda's Python runtime in the process of a function: `python bootstrap.py DIRECTORY HANDLER`.
 
-Each line on standard input is an event, and each line on standard output is the handler's answer. The first line on
-standard output reports that the code is loaded. The handler's own output goes to standard error.
+Each line on standard input is an event. The first line on standard output reports that the function's code is loaded,
+and each later line is the handler's answer to an event. Whatever the handler itself prints goes to standard error.
 """
 
 from __future__ import annotations

@@ -15,13 +15,14 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-_REGIONS_PER_POLL = 6  # regions without known functions that each reading checks, in rotation
+_REGIONS_PER_POLL = 6  # The number of regions without known Lambda functions that each reading checks, in rotation.
 
 
 @dataclass(frozen=True)
 class Code:
-    """A deployed Lambda function. `digest` changes when the code changes, and `location` is the download URL of the
-    code."""
+    """The code and the settings of a deployed Lambda function. `digest` changes when the code changes, and `location`
+    is the download URL of the code.
+    """
 
     name: str
     arn: str
@@ -137,7 +138,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # Lambda reports this error for a function without a URL
+                continue  # The API returns this error for a Lambda function that has no URL.
             yield httpx.URL(url).host, code.arn
 
 

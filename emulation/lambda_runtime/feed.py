@@ -1,5 +1,6 @@
-"""Runs one Lambda event source mapping: reads the records of a DynamoDB stream and delivers those that match its filter
-to a function, in order."""
+"""Runs one Lambda event source mapping. Reads the records of a DynamoDB stream, and delivers the records that match the
+mapping's filter to a function, in order.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +21,15 @@ from emulation.layout import Sandbox
 
 _POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
 
-# A function that invokes a Lambda function, given its ARN and an event, and returns the result.
+# A function that invokes a Lambda function. Its arguments are the ARN of the Lambda function and an event, and it
+# returns the result.
 Invoke = Callable[[str, Any], Any]
 
 
 class Feed(threading.Thread):
-    """Thread that reads one DynamoDB stream for a Lambda function. The position in the stream is stored in the
-    sandbox's directory, so that a restart repeats at most one batch."""
+    """A thread that reads one DynamoDB stream for a Lambda function. The position in the stream is stored in the
+    sandbox's directory, so that a restart repeats at most one batch.
+    """
 
     def __init__(
         self, sandbox: Sandbox, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
@@ -57,7 +60,7 @@ class Feed(threading.Thread):
 
     def _follow(self) -> None:
         description = self._streams.describe_stream(StreamArn=self.mapping.stream)["StreamDescription"]
-        (shard,) = description["Shards"]  # moto creates one shard for each stream
+        (shard,) = description["Shards"]  # In moto, each DynamoDB stream has exactly one shard.
         iterator = self._iterator(shard["ShardId"])
         while not self._ended.is_set():
             found = self._streams.get_records(ShardIterator=iterator, Limit=self.mapping.batch)
@@ -77,8 +80,9 @@ class Feed(threading.Thread):
         return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
 
     def _store_position(self, number: str) -> None:
-        """Stores the position in the DynamoDB stream. A rename replaces the file in one step, so that a process that is
-        killed meanwhile never leaves an unreadable file."""
+        """Stores the position in the DynamoDB stream. A rename replaces the file in one step, so that the file is
+        complete even if the process is killed while it writes.
+        """
         draft = self._position.with_suffix(".new")
         draft.write_text(number)
         draft.replace(self._position)
@@ -101,7 +105,8 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            raise SystemExit  # ends this thread; the thread that replaces it delivers the batch again
+            # SystemExit ends this thread. The thread that replaces it delivers the batch of stream records again.
+            raise SystemExit
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
         """Sends a message about discarded stream records to the dead-letter queue of the event source mapping. As in

@@ -24,15 +24,16 @@ from emulation.lambda_runtime.deployed import Code
 from emulation.layout import Sandbox
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-# Seconds that a function may take to load its code. Lambda allows ten seconds for code outside of the handler; this
-# limit is longer because a busy machine is slower.
+# The number of seconds that a Lambda function may take to load its code. Lambda allows ten seconds for code outside of
+# the handler. The emulation allows more, because code loads slowly on a busy machine.
 _LOADING_SECONDS = 60.0
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class FunctionError(Exception):
-    """A Lambda function failed: it raised an exception, ended its process or exceeded its timeout. The message says
-    which."""
+    """Raised when a Lambda function fails: it raised an exception, ended its process or exceeded its timeout. The
+    error's message says which of these happened.
+    """
 
 
 class Instance:
@@ -98,8 +99,8 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # Unpacks the code into a temporary directory and then renames this directory. A later run must not find
-            # incomplete code, because it unpacks the code only into an empty directory.
+            # If the process is killed here, the next run must not find incomplete code, because it would not unpack the
+            # code again. The code is therefore unpacked into a temporary directory, which is then renamed.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:

@@ -31,8 +31,9 @@ class Metrics:
         self._enqueue(function, Invocations=1, Errors=int(failed))
 
     def received_batch(self, function: str, seconds: float) -> None:
-        """Records how old the last stream record of a batch is, in seconds, when the Lambda function receives the
-        batch."""
+        """Records the age of the last stream record of a batch, in seconds, at the time when the Lambda function
+        receives the batch.
+        """
         self._enqueue(function, IteratorAge=max(0.0, seconds) * 1000)
 
     def _enqueue(self, function: str, **values: float) -> None:

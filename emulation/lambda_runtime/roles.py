@@ -13,7 +13,8 @@ from emulation.lambda_runtime.deployed import Code, session
 from emulation.lambda_runtime.instance import FunctionError
 from emulation.layout import Sandbox
 
-# the lifetime of credentials in seconds: the longest that AWS allows; the emulated AWS never ends a session
+# The lifetime of a role's credentials in seconds, which is the longest that AWS allows. The emulated AWS accepts
+# credentials even after their lifetime.
 _LASTS = 12 * 3_600
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 _RATE = re.compile(r"rate\((?:1 (minute|hour|day)|([2-9]|[1-9]\d+) (minute|hour|day)s)\)")
 _SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
-_RETRIES = 2  # Lambda's default for asynchronous invocations
+_RETRIES = 2  # The number of times that Lambda by default repeats a failed asynchronous invocation.
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def _retries(functions: Any, function: str) -> int:
     try:
         config = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
-        return _RETRIES  # without a configuration for asynchronous invocations, a function has the default
+        # Lambda uses the default number of retries for a function without a configuration of asynchronous invocations.
+        return _RETRIES
     return int(config.get("MaximumRetryAttempts", _RETRIES))
 
 
@@ -81,7 +82,7 @@ def _is_permitted(functions: Any, function: str, rule: str) -> bool:
     try:
         policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
     except ClientError:
-        return False  # a function without a policy permits no rule to invoke it
+        return False  # A Lambda function without a resource-based policy permits no EventBridge rule to invoke it.
     for statement in cast(list[Mapping[str, Any]], policy["Statement"]):
         conditions: Mapping[str, Mapping[str, str]] = statement.get("Condition", {})
         sources = [

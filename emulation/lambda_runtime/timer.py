@@ -20,12 +20,15 @@ from emulation.lambda_runtime.schedules import Schedule
 from emulation.layout import AWS_ACCOUNT_ID
 
 _POLL_SECONDS = 1.0
-_PAUSE = 60.0  # seconds before the first retry of a failed invocation; the second retry waits twice as long
+# The number of seconds before the first retry of a failed invocation. The second retry waits twice as long.
+_PAUSE = 60.0
 
 
 class Timer(threading.Thread):
-    """Thread that invokes a Lambda function at the rate of an EventBridge rule. The first invocation comes one period
-    after the rule is found, as in EventBridge. `minute` returns how many seconds a minute of the emulated AWS lasts."""
+    """A thread that invokes a Lambda function at the rate of an EventBridge rule. The first invocation comes one period
+    after the emulation has found the rule, as on EventBridge. `minute` returns how many real seconds a minute of the
+    emulated AWS lasts.
+    """
 
     def __init__(
         self,

@@ -19,7 +19,9 @@ _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 
 
 class UserDataError(Exception):
-    """The user data of a machine is invalid, or the emulation does not support it. The message names the key."""
+    """Raised when the user data of a machine is invalid, or has a key or value that the emulation does not support. The
+    error's message names the key.
+    """
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class BootFile:
 
 @dataclass(frozen=True)
 class CloudConfig:
-    """The steps of a machine's first boot, from its cloud-init user data. `boot_commands` run before the packages are
-    installed, `run_commands` afterwards. Each command is a list of arguments."""
+    """The steps of a machine's first boot, from its cloud-init user data. The machine runs `boot_commands` before it
+    installs the packages, and `run_commands` afterwards. Each command is a list of arguments.
+    """
 
     boot_commands: tuple[tuple[str, ...], ...]
     packages: tuple[str, ...]
@@ -68,8 +71,8 @@ def _file(entry: object) -> BootFile:
     path, permissions, content = (file.get(key) for key in ("path", "permissions", "content"))
     if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/"):
         raise UserDataError(f"write_files needs an absolute path, not {path!r}")
-    # File permissions must be a string, as in cloud-init, because YAML would parse 0644 without quotes as an octal
-    # number.
+    # YAML parses 0644 without quotes as an octal number. cloud-init requires a string for file permissions, so the
+    # emulation does too.
     if not isinstance(permissions, str) or not isinstance(content, str):
         raise UserDataError(f"write_files {path}: permissions and content must be text")
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # User data that begins with these bytes is compressed with gzip. cloud-init decompresses such user data (cloud-init,
 # "User-data formats").
 _GZIP = b"\x1f\x8b"
-# The number of regions without known machines that each poll checks. AWS has some thirty regions, so five polls check
+# The number of regions without known machines that each poll checks. AWS has about thirty regions, so five polls check
 # all of them.
 _REGIONS_PER_POLL = 6
 
@@ -58,7 +58,8 @@ class Ec2Machines:
 
     def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
         identity = described.get("InstanceId", "")
-        # User data is read once for each instance, because it can change only while the instance is stopped.
+        # The user data of an EC2 instance can change only while the instance is stopped, so it is read once for each
+        # instance.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             data = base64.b64decode(attribute["UserData"].get("Value", ""))

@@ -1,4 +1,4 @@
-"""Boots, reboots and removes emulated machines so that they match the instances in the emulated clouds."""
+"""Boots, reboots and removes emulated machines until they match the instances that the emulated clouds list."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class MachineSource(Protocol):
 
 
 class Hypervisor:
-    """Runs the virtual machines of all emulated clouds. Each call of `reconcile` reads the clouds' instances and acts
-    on what has changed."""
+    """Runs the virtual machines of all emulated clouds. Each call of `reconcile` reads the instances from the clouds,
+    and boots, reboots or removes machines.
+    """
 
     def __init__(self, sandbox: Sandbox, sources: Sequence[MachineSource], report: Report) -> None:
         self._sandbox = sandbox
@@ -57,7 +58,8 @@ class Hypervisor:
             self._machines[instance.id] = machine
 
     def _known(self) -> set[str]:
-        """Returns the ids of all virtual machines that have a directory, including machines from an earlier run of the
-        hypervisor."""
+        """Returns the ids of all emulated machines that have a directory in the sandbox. An earlier run of the
+        hypervisor may have created some of the directories.
+        """
         directory = machine_directory(self._sandbox, "x").parent
         return {path.name for path in directory.iterdir()} if directory.is_dir() else set()

@@ -34,7 +34,9 @@ Report = Callable[[str], None]
 
 
 class BootError(Exception):
-    """An emulated machine cannot boot. The message names the file, command, package or user that prevents the boot."""
+    """Raised when an emulated machine cannot boot. The error's message names the file, command, package or user that
+    prevents the boot.
+    """
 
 
 @dataclass(frozen=True)
@@ -153,15 +155,18 @@ def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
 
 
 def stop(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends all processes of an emulated machine, and keeps the directory that is its disk."""
+    """Ends all processes of an emulated machine. Keeps the directory in the sandbox that serves as the machine's
+    disk.
+    """
     for name in processes.names(sandbox):
         if name.startswith(f"machine-{instance_id}-"):
             processes.stop(sandbox, name)
 
 
 def forget(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends all processes of an emulated machine and deletes the directory that is its disk, as the termination of an
-    instance does."""
+    """Ends all processes of an emulated machine, and deletes the directory that serves as the machine's disk. A cloud
+    deletes the disk too when it terminates an instance.
+    """
     stop(sandbox, instance_id)
     shutil.rmtree(machine_directory(sandbox, instance_id), ignore_errors=True)
 
@@ -177,7 +182,9 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                pass  # these commands do nothing, because they would change the host's own units and udev rules
+                # These commands do nothing here. Executed on the host, they would change the host's own systemd units
+                # and udev rules.
+                pass
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
             case ["systemctl", "enable", "--now", unit]:

@@ -1,7 +1,7 @@
 """Lists every change that the emulation makes to the files in a machine's user data, with the reason.
 
-An emulated machine is a directory and a loopback address on a host that several machines share, and its cloud is
-emulated. Each change follows from one of these facts.
+An emulated machine is only a directory and a loopback address on a host that several machines share, and its cloud is
+emulated. The changes to the files are necessary for these reasons.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The properties of an emulated machine on which changes to its files depend: its root directory and its address.
-    `metadata_host` is the address of Google's metadata server, and empty for a machine of another cloud.
+    """The properties of an emulated machine that its files must contain: its root directory, its address, and the
+    address of Google's metadata server. A machine of another cloud has no metadata server, and `metadata_host` is
+    empty.
     """
 
     sandbox: Sandbox
@@ -45,8 +46,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Substitution:
-    """A change to files of an emulated machine: in each file whose path matches the regular expression `path`,
-    `replacement` replaces `pattern`."""
+    """A change to files of an emulated machine. In each file whose path matches the regular expression `path`,
+    `replacement` replaces the text that matches `pattern`.
+    """
 
     why: str
     path: str
@@ -97,7 +99,8 @@ SUBSTITUTIONS = (
         re.compile(r"\Z"),
         lambda _, place: (
             f"CONFIG proxy.config.dns.nameservers STRING {place.sandbox.dns_address}:{DNS_PORT}\n"
-            # Without the next setting, Traffic Server also queries the host's own name servers.
+            # Without the setting `resolv_conf`, Traffic Server also queries the name servers in the host's own
+            # /etc/resolv.conf.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),
     ),

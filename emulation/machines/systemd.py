@@ -1,5 +1,5 @@
-"""Parses the systemd units of an emulated machine. The emulation applies some directives and
-ignores others, which `_PASSED_OVER` lists. Any other directive raises UnitError.
+"""Parses the systemd units of an emulated machine. The emulation applies some directives of systemd, ignores the
+directives that `_PASSED_OVER` lists, and raises UnitError for all others.
 
 Reference: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
 """
@@ -50,13 +50,14 @@ _UNITS_OF_TIME = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class UnitError(Exception):
-    """A systemd unit is invalid, or uses a directive or value that the emulation does not support."""
+    """Raised when a systemd unit is invalid, or uses a directive or value that the emulation does not support."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A parsed systemd service unit. The commands in `prepare` run before `command`. `directories` are those that
-    systemd creates for the service in /run, /var/cache and /var/log."""
+    """A parsed systemd service unit. The commands in `prepare` run before `command`. `directories` lists the
+    directories in /run, /var/cache and /var/log that systemd creates for the service.
+    """
 
     name: str
     prepare: tuple[tuple[str, ...], ...]
@@ -70,8 +71,9 @@ class Service:
 
 @dataclass(frozen=True)
 class Timer:
-    """A systemd timer unit, which starts the service of the same name after `after` seconds, then every `every`
-    seconds."""
+    """A systemd timer unit, which starts its service `after` seconds after the timer itself was started, and then every
+    `every` seconds.
+    """
 
     name: str
     service: str
@@ -120,7 +122,9 @@ def parse_timer(name: str, text: str) -> Timer:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """Parses a systemd EnvironmentFile, which has NAME=value lines and comments. Shell syntax is not supported."""
+    """Parses a file for systemd's directive EnvironmentFile, which has NAME=value lines and comments. Shell syntax is
+    not supported.
+    """
     pairs = (line.split("=", 1) for line in text.splitlines() if line.strip() and line[0] not in "#;")
     return {name.strip(): value.strip() for name, value in pairs}
 
