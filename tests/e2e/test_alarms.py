@@ -63,7 +63,7 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """HTTP endpoint that a health check requests; every GET request gets status 200."""
+    """An HTTP server that a health check requests. It answers every GET request with status 200."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -192,7 +192,9 @@ def answering(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def draining(on_call: OnCall) -> Generator[None]:
-    """Runs the command `purges drain` in a second process during the `with` block, as the runbook describes."""
+    """Runs the command `purges drain --watch` in a second process during the `with` block, as
+    docs/publish-to-visible.md recommends to operators.
+    """
     command = ["purges", "drain", "--watch", "0.2", "--stack-outputs", on_call.outputs]
     process = subprocess.Popen([sys.executable, "-m", "registry", *command], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
     try:
@@ -210,7 +212,7 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # wait until the Lambda runtime applies the new settings
+    time.sleep(2)  # the Lambda runtime applies the new settings after a delay
     on_call.clear()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
     message = on_call.wait_for("entitlements-dead", "ALARM")

@@ -1,5 +1,5 @@
-"""Tests that one reader of change streams works with Google's own Spanner emulator and with the emulation in this
-repository.
+"""Tests that the class ChangeStream reads changes of tokens from Google's own Spanner emulator, and from the emulation
+in this repository.
 
 No package registry has Google's emulator. On a machine without it, only tests/unit cover change streams.
 """
@@ -76,7 +76,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, emulated_spanner: Emulated) -> None:
     theirs, ours = records(google), records(emulated_spanner.spanner())
-    for record in (*theirs, *ours):  # Google's emulator and the emulation may order columns differently
+    for record in (*theirs, *ours):  # Google's emulator and this repository's emulation may order columns differently
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):
@@ -116,7 +116,7 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    following = follower(google, edge)  # a new follower takes over, as after a crash of the first one
+    following = follower(google, edge)  # a second follower goes on from the stored positions, as after a crash
     put(google, "x", version + 1)
     following.poll()
     following.poll()

@@ -2,8 +2,8 @@
 
 A rollout updates the worker and the shields in two applies. Between these, old and new versions serve clients together.
 
-The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte. As long as no
-release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
+The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte. The tests are
+skipped until a release is recorded (releases/README.md), because no earlier worker or shield exists before that.
 """
 
 from __future__ import annotations

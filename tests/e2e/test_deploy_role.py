@@ -1,6 +1,7 @@
-"""Tests `pulumi up` of an environment by the real engine, with the credentials of the deploy role of bootstrap.
+"""Tests `pulumi up` of an environment with the real engine and the credentials of the environment's deploy role.
 
-The emulated AWS evaluates the role's policies and its permissions boundaries for each API call of the provider.
+The bootstrap stack creates the deploy role. The emulated AWS evaluates the role's policies and its permissions
+boundaries for each API call of the provider.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ ROLE = "artifact-edge-bootstrap-dev-deploy"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[TemporarySandbox]:
-    """Provides the stack `dev`, and a provider that has only the credentials of its deploy role."""
+    """Provides a sandbox with the stack `dev`. The sandbox's AWS provider has only the credentials of the stack's
+    deploy role.
+    """
     with temporary_sandbox("127.68", print) as temporary, pytest.MonkeyPatch.context() as environment:
         for name, value in cloud_environment(temporary.clouds, {}).items():
             if name.startswith("AWS_"):

@@ -1,7 +1,8 @@
 """Runs the commands of the documentation on a sandbox, in the order in which each page prints them.
 
-The commands run in a folder that looks like the checkout, so that files which they write stay out of it. Names of real
-stacks become `local`. tests/support/printed_commands.py lists the blocks that a sandbox cannot run, with the reasons.
+The commands run in a temporary folder with links to the files of the checkout, so that files which the commands write
+stay out of the checkout. The tests replace the name of a real stack in a command by `local`.
+tests/support/printed_commands.py lists the blocks that a sandbox cannot run, with the reasons.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
     assert issued.returncode == 0, issued.stderr
     listed = registry(up, "tokens", "list").stdout
     token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
-    # The environment variables of an operator's shell, which earlier pages of the documentation set.
+    # Commands on earlier pages of the documentation set an operator's environment variables and write outputs.json.
     script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
     for block in (block for block in RUN if block.page == page):
         # Commands of clients run in a separate shell, without the operator's environment variables.

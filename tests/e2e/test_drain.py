@@ -33,7 +33,7 @@ from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
 WITHIN = 120.0  # seconds before a test fails; long, because the machine may be busy
-NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of an edge API that is down: nothing listens on the discard port
+NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of a Cloudflare API that is down: nothing listens on port 9
 KILLED_AFTER_THE_COMMIT = """
 import os, signal
 from registry.delivery.deliver import Delivery
@@ -93,7 +93,8 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    set_minute(up, MINUTE_SECONDS)  # so long that the schedule does not start the outbox relay during the test
+    # With minutes of this length, the schedule does not invoke the relay during the test.
+    set_minute(up, MINUTE_SECONDS)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
         cwd=CHECKOUT,
@@ -117,12 +118,13 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    # the relay's schedule must not invoke it before the assertions after the failed withdrawal
+    # With minutes of this length, the schedule does not invoke the outbox relay before the test has checked the state
+    # that the failed withdrawal left.
     set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the quarantine list at the edge was not updated" in taken.stderr
-    for reader in readers:  # the edge reads the withdrawal from the feed, before the quarantine list has it
+    for reader in readers:  # the edge reads the withdrawal from the feed while the quarantine list still lacks it
         assert in_time(lambda reader=reader: reader.get(path).status_code == 410)
     (left,) = of("leaked", outbox.pending())
     assert left.tries == 1

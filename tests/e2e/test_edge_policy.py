@@ -66,14 +66,14 @@ def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 @pytest.fixture(autouse=True)
 def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
-    """Puts a policy without rules in force after each test."""
+    """After each test, puts an edge policy without rules in force."""
     yield
     put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
 
 
 @pytest.fixture
 def no_advisories(up: Up, tmp_path: Path) -> Iterator[None]:
-    """Puts a data set of advisories without a published package in force after the test."""
+    """After the test, replaces the advisories in force by a data set that names no published package."""
     yield
     empty = write(tmp_path / "none", malware("MAL-2026-3", "npm", "never-published"))
     assert registry(up, "advisories", "import", empty, "--fewer").returncode == 0

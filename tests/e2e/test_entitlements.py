@@ -162,16 +162,18 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        # the change stream delivers each change twice, and its second delivery would restore the deleted entry
+        # The change stream delivers each change twice. The test waits for the second delivery, which would restore the
+        # entry that the test deletes next.
         time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
-        # On a busy machine the metadata API can miss the edge's time limit; the edge then answers 503.
+        # The edge answers 503 if the metadata API misses the edge's time limit, as on a busy machine. The test then
+        # repeats the request.
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
-    # the edge got the answer from the metadata API, because its entitlement store has no entry
+    # The entitlement store still has no entry, so the edge learned of the token from the metadata API.
     assert entry(target, kept) is None
 
 
@@ -217,7 +219,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
-    # the change stream delivers each change twice, and its second delivery would restore the deleted entry
+    # The change stream delivers each change twice. The test waits for the second delivery, which would restore the
+    # entry that the test deletes next.
     time.sleep(1)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

@@ -38,7 +38,9 @@ def put(up: Up, file: Path, document: object) -> None:
 
 @pytest.fixture
 def policy(up: Up, tmp_path: Path) -> Iterator[Path]:
-    """Puts the experiment in force, and a policy without experiments after the test."""
+    """Puts the policy with the experiment in force for one test. After the test, puts a policy without experiments in
+    force.
+    """
     file = tmp_path / "policy.json"
     put(up, file, DOCUMENT)
     yield file
@@ -51,7 +53,7 @@ def client_of(up: Up, principal: str) -> None:
 
 
 def reported(up: Up, policy: Path) -> str:
-    """Returns the report of the experiment from the logs of all PoPs."""
+    """Returns the report on the experiment, which the registry's command computes from the logs of all PoPs."""
     logs = [str(path) for path in up.sandbox.path("logs").glob("pop-*-workerd.log")]
     arguments = ["edge", "experiment", "report", "hedging", *logs, "--policy", str(policy)]
     return CliRunner().invoke(app, arguments).stdout
@@ -76,7 +78,8 @@ def test_an_experiment_reaches_each_pop_and_only_operators_read_their_variant(
         with httpx.Client(**access(up, location, "variant-reader")) as client:
             answer = client.get(FILE)
         assert (answer.status_code, answer.headers.get("X-Artifact-Edge-Variant")) == (200, None)
-    # By the hash of their names, the operator is in one variant, and the reader is in the other one.
+    # The hash of a client's principal decides the client's variant. The operator gets the variant `on`, and the reader
+    # gets the other variant.
     assert found == {"hedging=on"}
     assert eventually(lambda: _requests(up, policy)[0] >= 9), reported(up, policy)
     assert _requests(up, policy)[1] >= len(CLIENT_LOCATIONS)

@@ -48,7 +48,9 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass(frozen=True)
 class Stack:
-    """A running sandbox, the registry's target in it, and the host name of the metadata API's URL."""
+    """A running sandbox, the description of its stack that the registry's commands get, and the host name of the
+    metadata API.
+    """
 
     sandbox: Sandbox
     target: Target

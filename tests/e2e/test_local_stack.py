@@ -19,7 +19,9 @@ PUBLIC = {"client_ca", "client_certificate"}
 
 
 def pulumi(up: Up, *arguments: str) -> str:
-    """Runs a plain `pulumi` command in a shell with the environment that `make up` printed."""
+    """Runs a `pulumi` command with the environment variables that `make up` prints, and returns the command's
+    output.
+    """
     return subprocess.run(
         ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
         cwd=CHECKOUT,

@@ -1,4 +1,5 @@
-"""Tests unusual public packages with real npm clients: the edge serves all metadata that decides how they install.
+"""Tests that real npm clients install packages of unusual forms: the edge serves all metadata that decides how clients
+install a package.
 
 pnpm and yarn come from PATH, or from the registry that npm is configured with.
 """
@@ -30,7 +31,8 @@ from tests.support.sandbox.up import Up
 
 # The last version of yarn that reads .npmrc, and a version of pnpm for Node.js 18 and later.
 PROGRAMS = {"pnpm": "pnpm@10.34.9", "yarn": "yarn@1.22.22"}
-# Set this variable on machines that reach no registry. Without it, an unreachable registry fails the tests.
+# Set this environment variable on a machine that reaches no npm registry. Tests that need pnpm or yarn from the
+# registry are then skipped; without the variable, they fail.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
 
 

@@ -1,5 +1,6 @@
-"""Tests the plan gate with plans of the real Pulumi engine: which plans it refuses, and that a suggested split
-works."""
+"""Tests the plan gate with plans of the real Pulumi engine: which plans the gate refuses, and that the stages into
+which it splits a refused plan can be applied.
+"""
 
 from __future__ import annotations
 

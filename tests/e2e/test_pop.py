@@ -53,10 +53,10 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# A worker script that fetches objects from a shield through its cached entrypoint. For `/uncached/…` it fetches without
-# the cached entrypoint. One path returns the request that the script received and the values of its bindings. The URL's
-# query sets response headers and the host with which the script calls the entrypoint. With these hosts, tests show that
-# the cache key contains no host.
+# A worker script that fetches objects from a shield through an entrypoint whose responses L1 caches. For paths below
+# `/uncached/` the script fetches them without this entrypoint. One path returns the request that the script received
+# and the values of its bindings. The URL's query sets headers of the response, and the host in the URL that the
+# entrypoint gets. Tests use several hosts to show that the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 
@@ -349,8 +349,8 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # L1's copy is two seconds old when it expires. The third fetch therefore comes at least four seconds after the
-    # first.
+    # L1 uses a copy for two seconds. It therefore fetches the document once at the start, and then at most once in two
+    # seconds.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 
 
@@ -702,7 +702,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             shield.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             if "/slow/" in self.path:
-                time.sleep(1)  # long enough for all simultaneous requests to arrive
+                time.sleep(1)  # so that all simultaneous requests arrive before the first response
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
@@ -751,7 +751,8 @@ def test_the_probe_of_workers_cache_passes(network: Network) -> None:
 
 
 def test_the_probe_of_client_certificates_passes(network: Network) -> None:
-    # The emulated edge presents one client certificate, so only the probe's script may have a route meanwhile.
+    # The emulated edge presents the client certificate of one script only. The test therefore deletes the route of its
+    # own script while the probe's script has a route.
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)
     try:

@@ -1,4 +1,6 @@
-"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and findings of a bad change."""
+"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and which rules a bad change
+breaks.
+"""
 
 from __future__ import annotations
 

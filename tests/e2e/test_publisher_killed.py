@@ -149,8 +149,8 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that a cache purge follows the last change of any document. The recorded purges do not contain their
-    keys.
+    """Asserts that a cache purge follows the last change of any document. A recorded purge does not show which
+    documents it purges.
     """
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]
@@ -167,7 +167,7 @@ def is_document(write: str) -> bool:
 
 
 def publish(clouds: ServedClouds, case: list[str]) -> None:
-    """Publishes the files of a test case in this process, which nothing kills."""
+    """Publishes the files of a test case in the process of the test, which is not killed."""
     files, repository = [Path(case[0])], case[2] if len(case) > 1 else ""
     report = publishing.publish(
         Target.model_validate(clouds.outputs), files, By("tester", "", "publish"), repository=repository
@@ -230,7 +230,7 @@ def pending(clouds: ServedClouds) -> int:
 def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests that the check of this module fails for a document that names a missing file."""
+    """Tests that the function `shown` of a test case raises an error if a document names a missing file."""
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     case = npm_case(tmp_path)

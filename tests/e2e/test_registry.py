@@ -19,7 +19,8 @@ from tests.support.sandbox.installs import npm_install, pip_install
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# Set this variable on machines that reach no registry. Without it, an unreachable registry fails the tests.
+# Set this environment variable on a machine that reaches no npm registry. Tests that import from the registry are then
+# skipped; without the variable, they fail.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
 
 

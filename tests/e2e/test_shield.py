@@ -231,8 +231,8 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
-    """Waits until the shield uses all origins again. The shield skips a failed origin for
-    proxy.config.http.parent_proxy.retry_time.
+    """Waits until the shield uses all origins again. The shield skips a failed origin for the time in Traffic Server's
+    setting proxy.config.http.parent_proxy.retry_time.
     """
     deadline = time.monotonic() + 120
     for number in count():

@@ -28,7 +28,7 @@ def machine() -> Iterator[Shield]:
 
 @pytest.fixture
 def shield(machine: Shield) -> Shield:
-    """Provides the machine in the state in which each fault begins: healthy."""
+    """Provides the machine after it has become healthy, because each test breaks a healthy machine."""
     machine.tend_until(healthy=True)
     return machine
 
@@ -69,7 +69,7 @@ def test_an_expired_certificate_is_unhealthy_until_the_machine_has_a_new_one(shi
     run_file(shield, "server_certificate.pem").write_text(certificate)
     run_file(shield, "server_key.pem").write_text(key)
     shield.tend_until(healthy=False)
-    run_file(shield, "server_key.pem").unlink()  # the machine exports the certificate again without its key
+    run_file(shield, "server_key.pem").unlink()  # without the key's file, the machine exports the certificate again
     shield.tend_until(healthy=True)
 
 

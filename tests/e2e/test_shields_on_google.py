@@ -39,7 +39,9 @@ def machine(up: Up) -> dict[str, Any]:
 
 
 def edge_requests(up: Up, path: str) -> int:
-    """Returns how often the edge requested `path`, by the shield's access log, which is written within seconds."""
+    """Returns how often the edge requested `path` from the shield, by the shield's access log. Traffic Server writes
+    the log with a delay of some seconds.
+    """
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     requests = [json.loads(line) for line in log.read_text().splitlines()]
     return sum(each["port"] == EDGE_PORT and each["path"] == path for each in requests)

@@ -218,18 +218,21 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     follower = network.service(f"{NAME}-entitlements")
     for digest in (kept, revoked):
         until_entry(network, digest)
-    time.sleep(1)  # the change stream's follower repeats the last change, and would restore the entry
+    # The follower of the change stream repeats the last change, which would restore a deleted entry. The test waits for
+    # this, and then stops the follower before it deletes the entries.
+    time.sleep(1)
     os.kill(follower, signal.SIGSTOP)
     try:
         store = network.target.token_entries
         for digest in (kept, revoked):
             erase(network, digest)
             assert store.read([f"token:{digest}"]) == {}
-        # On a busy machine the metadata API can miss the edge's time limit; the edge then answers 503.
+        # The edge answers 503 if the metadata API misses the edge's time limit, as on a busy machine. The test then
+        # repeats the request.
         seconds_until(network, good, 200)
         seconds_until(network, gone, 401)
         seconds_until(network, "ae_made-up", 401)
-        # the edge got the answer from the metadata API, because its entitlement store has no entry
+        # The entitlement store still has no entry, so the edge learned of the token from the metadata API.
         assert network.entry(kept) is None
     finally:
         os.kill(follower, signal.SIGCONT)

@@ -75,7 +75,7 @@ def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -
 
 
 def role_exists(name: str) -> Callable[[], bool]:
-    """Makes a check of whether the emulated AWS has the given IAM role of the bootstrap stack."""
+    """Returns a function that tells whether the emulated AWS has the given IAM role of the bootstrap stack."""
     url = f"http://{LOOPBACK}.0.1:5000"
     iam: Any = cast(Any, boto3).client(
         "iam", "us-east-1", endpoint_url=url, aws_access_key_id="any", aws_secret_access_key="any"

@@ -46,15 +46,17 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Makes every PoP read outdated values from Workers KV, so that no PoP sees a later change."""
+    """Makes every PoP keep the values that it has read from Workers KV, so that no PoP sees a later change of a
+    value.
+    """
     with stale_kv(up.sandbox):
         yield
 
 
 @contextmanager
 def failing_api(up: Up) -> Generator[None]:
-    """Makes the metadata API fail during the `with` block. Its Lambda function gets the name of a missing table as a
-    setting.
+    """Makes the metadata API fail during the `with` block: a setting of the API's Lambda function names a table that
+    does not exist.
     """
     api, name = up.aws("lambda"), "artifact-edge-local-metadata-api"
     variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]

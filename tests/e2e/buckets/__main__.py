@@ -1,5 +1,5 @@
-"""Pulumi program for tests: declares a bucket in one region. The stack setting `guarded` adds all that policies
-require.
+"""Pulumi program for tests: declares a bucket in one region. If the stack's setting `guarded` is true, the program also
+declares the protection that policies require for a bucket.
 """
 
 import json
