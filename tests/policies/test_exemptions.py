@@ -60,7 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # Each run of the engine makes a separate report, so the second run reports the exemption as unused.
+    # Each report covers the time since the report before. No policy has waited for a value since then, so the second
+    # report calls the exemption unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

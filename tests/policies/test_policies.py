@@ -18,7 +18,7 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read only a resource's type and options, or exemptions. All of these are always known in a preview.
+# These policies read only a resource's type, a resource's options, or exemptions. A preview always knows all of these.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
@@ -55,7 +55,8 @@ def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExem
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_an_unknown_value_is_not_accepted(name: str) -> None:
-    """A policy raises an error for a property value that a preview does not know yet.
+    """Checks that no policy accepts a resource with property values that a preview does not know yet: the policy
+    reports a finding or raises an error.
 
     The Pulumi engine reports the error as an advisory, and runs the policy again in `pulumi up`.
     """

@@ -47,7 +47,9 @@ def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
 
 
 def expect_differences(request: pytest.FixtureRequest, reasons: Mapping[str, str]) -> None:
-    """Expects the current test to fail if `reasons` has its name. A test that passes in spite of that fails."""
+    """Marks the current test as one that must fail if `reasons` contains the test's name. A marked test that passes
+    counts as a failure.
+    """
     reason = reasons.get(cast(pytest.Function, request.node).originalname)
     if reason is not None:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))

@@ -22,7 +22,9 @@ CONFIG = {
 
 
 def bootstrap_up(**changes: str) -> Deployment:
-    """Runs `pulumi up` of the bootstrap stack in the current AWS account. `changed` replaces values of its config."""
+    """Runs `pulumi up` of the bootstrap stack in the current AWS account. `changes` replaces values of the stack's
+    config.
+    """
     config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
     return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
 

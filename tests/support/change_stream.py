@@ -1,4 +1,4 @@
-"""Runs a metadata database on the emulated Spanner with its PostgreSQL server, in process.
+"""Runs the emulated Spanner in the test's process, with a metadata database on a PostgreSQL server.
 
 Clients query the database as service accounts.
 """

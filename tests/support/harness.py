@@ -1,8 +1,8 @@
-"""Runs Pulumi programs in process, without an engine, on the handlers of the emulated providers.
+"""Runs Pulumi programs in the test's process, without the Pulumi engine, on the handlers of the emulated providers.
 
 The harness also does what the engine does and Pulumi's own mocks omit. It applies stack transforms, checks inputs
-against the SDK's argument types, and keeps secrets secret. It waits for every output. It raises an error for a type or
-function without a handler, and for a program that registers nothing.
+against the SDK's argument types, and marks secret values as secret. It waits for every output. It raises an error for a
+type or function without a handler, and for a program that registers nothing.
 """
 
 from __future__ import annotations
@@ -104,11 +104,13 @@ def deploy(
     async def run() -> None:
         # `deploy` raises the program's errors. By default, asyncio would log them a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        cast(Any, SETTINGS).outputs.clear()  # Pulumi would wait forever for outputs of an earlier, failed program
+        # Pulumi would wait forever for outputs of a program that failed earlier.
+        cast(Any, SETTINGS).outputs.clear()
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
-        # replaces the stack resource of Pulumi's mocks by one that keeps its exports
+        # The stack resource of Pulumi's mocks does not keep its exports, so the harness removes it. Pulumi then creates
+        # a stack resource that keeps its exports.
         set_root_resource(cast(Any, None))
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
@@ -120,13 +122,15 @@ def deploy(
 
 @contextmanager
 def aws_account() -> Generator[None]:
-    """Provides an empty AWS account in process, which both boto3 and the handlers use."""
+    """Provides an empty AWS account that moto emulates in the test's process. Both boto3 and the handlers use the
+    account.
+    """
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "test")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
             environment.delenv(name, raising=False)
-        # moto does not know the account-ID endpoints of DynamoDB Streams.
+        # boto3 must not call the account-ID endpoints of DynamoDB Streams, because moto does not know these endpoints.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         for owner, name, method in keys.patches():
             environment.setattr(owner, name, method)

@@ -55,8 +55,8 @@ class Images:
         return self.blob(json.dumps(index).encode(), INDEX)
 
     def referrer(self, subject: dict[str, Any], kind: str, body: bytes) -> dict[str, Any]:
-        """Writes an image manifest that refers to the manifest `subject`. Returns its descriptor for a list of
-        referrers.
+        """Writes an image manifest that refers to the manifest `subject`. Returns the new manifest's descriptor, in the
+        form in which a list of referrers contains it.
         """
         manifest = {
             "schemaVersion": 2,
@@ -71,7 +71,7 @@ class Images:
     def push(self, host: str, repository: str, descriptor: dict[str, Any], tag: str = "", *, auth: Any = None) -> None:
         """Pushes an image by the Distribution Specification, byte for byte.
 
-        skopeo of Debian 12 rewrites indexes, so it cannot do this.
+        The tests do not push with skopeo, because Debian 12's skopeo rewrites image indexes.
         """
         with httpx.Client(base_url=f"http://{host}/v2/{repository}", auth=auth) as client:
             self._push(client, descriptor, tag or descriptor["digest"])
@@ -111,7 +111,8 @@ def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> 
     (directory / "config.yml").write_text(yaml.safe_dump(config))
     with (directory / "log").open("w") as log:
         command = ["docker-registry", "serve", directory / "config.yml"]
-        # The server reads every REGISTRY_… variable as its config, even one that names clients' password files.
+        # The server gets no environment variables, because it reads every variable REGISTRY_… as its config, even one
+        # that names the password files of clients.
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={})
     try:
         _wait_until_up(host, directory / "log")

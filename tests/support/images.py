@@ -57,7 +57,7 @@ def runnable(
     media_types: tuple[str, str, str] = (MANIFEST, CONFIG, f"{LAYER}+gzip"),
     platform: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Writes a container image with one layer for each mapping of files, and returns its descriptor with the
+    """Writes a container image with one layer for each element of `files`, and returns the image's descriptor with the
     platform.
     """
     manifest_type, config_type, layer_type = media_types

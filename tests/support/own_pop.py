@@ -108,7 +108,7 @@ SOURCES = Sources(
     table_regions=["us-east-1", "eu-west-1"],
 )
 
-# The settings of a PoP machine that no test starts.
+# Settings for tests that read the files of a PoP machine and do not start the machine.
 SETTINGS = PopSettings(
     hostname="packages.example.com",
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],

@@ -1,4 +1,4 @@
-"""Provides an in-process stack for the registry's tests.
+"""Provides a stack in emulated clouds that run in the test's process, for tests of the registry.
 
 The tests run once with objects on S3 (moto) and once with objects on the emulated Cloud Storage, through Google's
 library. Both runs use moto's DynamoDB and the emulated Cloudflare API.
@@ -216,7 +216,9 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:
-    """Returns the bucket, and patches the registry to reach it through Google's library without a network."""
+    """Returns the origin bucket on the emulated Cloud Storage, and patches the registry to reach this bucket through
+    Google's library without a network.
+    """
     http = in_process_google.session(in_process_google.application(directory))
 
     def same_cloud() -> Any:

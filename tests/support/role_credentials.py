@@ -23,8 +23,8 @@ from tests.support.purge_endpoint import serving
 def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[None]:
     """Makes boto3 use the credentials of a role of the current AWS account.
 
-    The AWS API is then the one of the sandbox, with the middleware that evaluates permissions. The permissions that the
-    calls need are added to `needed`.
+    boto3 then calls the sandbox's AWS API, whose middleware evaluates the role's permissions. The permissions that
+    these calls need are added to `needed`.
     """
     evaluate = permissions.is_permitted
 
@@ -41,7 +41,7 @@ def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[No
         environment.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
         environment.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
         environment.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
-        # boto3's default session keeps the credentials that it found first.
+        # boto3's default session would keep the credentials that it found first, so boto3 must create a new session.
         environment.setattr(boto3, "DEFAULT_SESSION", None)
         environment.setattr(permissions, "is_permitted", recorded)
         yield

@@ -27,7 +27,7 @@ _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
     """Yields each mistake in an IAM policy document, with the action, resource or condition key that it concerns."""
     for statement in _many(document["Statement"]):
-        # An IAM statement without resources belongs to a trust policy.
+        # A statement without resources belongs to a trust policy, and is checked as if it had the resource `*`.
         resources = _many(statement.get("Resource", "*"))
         patterns = _many(statement["Action"])
         for pattern in patterns:
@@ -39,8 +39,8 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_evaluated(action: str, resource: str) -> bool:
-    """Returns whether IAM evaluates the action against such a resource: an ARN of one of the action's resource types,
-    or `*` for an action without resource types.
+    """Returns whether IAM evaluates the action for the resource: the resource is an ARN of one of the action's resource
+    types, or `*` for an action without resource types.
     """
     if not _matching(action):
         return False

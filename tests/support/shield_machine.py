@@ -30,7 +30,7 @@ from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
 FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
-# The names of an EC2 machine's local NVMe disks, of which a test's machine has the first, unless the test says more.
+# The names of an EC2 machine's local NVMe disks. By default, a test's machine has only the first disk.
 DISKS = tuple(f"nvme-Amazon_EC2_NVMe_Instance_Storage_AWS0000000000000000{number}" for number in (1, 2))
 ORIGIN_KEY = "the-origin-key"
 EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
@@ -103,7 +103,9 @@ class Shield:
             time.sleep(0.2)
 
     def tend_until(self, healthy: bool) -> None:
-        """Runs the machine's services and timers until its health is as given. Fails after 120 s."""
+        """Runs the machine's services and timers until the machine is healthy or unhealthy, as `healthy` says. Fails
+        after 120 s.
+        """
         deadline = time.monotonic() + 120
         while (self.health_status() == 200) is not healthy:
             if time.monotonic() > deadline:

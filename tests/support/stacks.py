@@ -73,8 +73,8 @@ def brought_up(
 ) -> tuple[Deployment, httpx.Client]:
     """Runs a first `pulumi up` in the current emulated AWS account.
 
-    `credentials` replaces the AWS credentials while the program runs, but not while its account is prepared. Returns
-    the deployment and a client of its Google Cloud project.
+    `credentials` replaces the AWS credentials while the program runs, but not while this function prepares the account.
+    Returns the deployment and a client of the stack's Google Cloud project.
     """
     patch_certificates(lambda: pki.Authority(directory))
     account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))

@@ -25,7 +25,9 @@ PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
 def tls(**other: str) -> list[PolicyResource]:
-    """Returns the resources that set a Cloudflare zone's TLS settings: correct ones, except for those in `other`."""
+    """Returns the resources that set a Cloudflare zone's TLS settings. The settings are as the policies require, except
+    for those in `other`.
+    """
     good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
     return [
         resource(

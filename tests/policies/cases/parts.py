@@ -79,7 +79,9 @@ def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "ar
 
 
 def packed(text: str, padding: int | None = None) -> str:
-    """Returns the text as gzip in base64, for cloud-init; extends the text until its base64 has `padding` times `=`."""
+    """Returns the text as gzip in base64, as cloud-init accepts it. If `padding` is given, first appends spaces to the
+    text until the base64 text ends with this number of `=`.
+    """
     encoded = base64.b64encode(gzip.compress(text.encode())).decode()
     return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)
 

@@ -111,7 +111,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # the firewall's tags are unknown until the apply, and might then be empty
+    ),  # the policy has no finding, because the firewall's tags are unknown until the apply and might be empty
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

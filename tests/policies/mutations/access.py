@@ -1,4 +1,6 @@
-"""Changes that break access to objects and secrets, each of which a policy must report."""
+"""Harmful changes to the access to objects and secrets of a stack. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 

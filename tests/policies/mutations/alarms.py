@@ -1,4 +1,4 @@
-"""Changes that break alarms, each of which a policy must report."""
+"""Harmful changes to the alarms of a stack. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from tests.policies.mutations.changes import put, put_only
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 THRESHOLD = "conditions.0.conditionThreshold"
-# Parts of alarm names. These alarms must also go off when data is missing, because a failed component sends no data.
+# An alarm whose name contains one of these parts must also go off when data is missing, because a failed component
+# sends no data.
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [

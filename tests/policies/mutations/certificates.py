@@ -1,4 +1,6 @@
-"""Changes that break the certificate of shield machines, each of which a policy must report."""
+"""Harmful changes to the certificate of a stack's shield machines. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 

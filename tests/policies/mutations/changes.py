@@ -1,4 +1,6 @@
-"""Functions that make the mutations of policy tests: each breaks a resource in one way, such as a removed property."""
+"""Functions that return the changes which the mutations of policy tests make. Each change breaks a resource in one way,
+such as by the removal of a property.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from tests.support.harness import Registered
 
 
 def put(path: str, value: Any) -> Change:
-    """Makes a mutation that sets a property; the path `a.0.b` names `b` in the first element of the list `a`."""
+    """Returns a change that sets a property of a resource. The path `a.0.b` names the property `b` in the first element
+    of the list `a`.
+    """
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -24,8 +28,8 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Returns a change that breaks a policy: the change sets a property of a resource, and removes the property's
-    dependencies on other resources.
+    """Returns a change that sets a property of a resource, and removes the property's dependencies on other
+    resources.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -38,7 +42,7 @@ def put_only(name: str, value: Any) -> Change:
 
 
 def without(path: str) -> Change:
-    """Makes a mutation that removes a property and its dependencies on other resources."""
+    """Returns a change that removes a property of a resource, and the property's dependencies on other resources."""
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -62,7 +66,7 @@ def _within(props: Any, way: Sequence[str]) -> Any:
 
 
 def text(path: str, edit: Callable[[str], str]) -> Change:
-    """Makes a mutation that replaces the string property at `path` by the result of `edit`."""
+    """Returns a change that replaces the string property at `path` of a resource by the result of `edit`."""
 
     *way, last = path.split(".")
 
@@ -73,7 +77,7 @@ def text(path: str, edit: Callable[[str], str]) -> Change:
 
 
 def statements(path: str, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Change:
-    """Makes a mutation that rewrites the statements of an IAM policy document."""
+    """Returns a change that rewrites the statements of the IAM policy document at `path` of a resource."""
 
     def rewritten(document: str) -> str:
         parsed = json.loads(document)
@@ -87,7 +91,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """A mutation of a stack that removes the selected resource."""
+    """A change that removes a resource from a stack. The empty list means that nothing replaces the resource."""
     return []
 
 
@@ -96,9 +100,9 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Makes a mutation that adds a resource to the stack under the parent of the existing resource.
+    """Returns a change that adds a resource to a stack, under the parent of the resource that the mutation selects.
 
-    The added resource's property `depends` depends on the existing resource.
+    The added resource's property `depends` depends on the selected resource.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

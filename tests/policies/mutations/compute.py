@@ -1,4 +1,4 @@
-"""Changes that break virtual machines of AWS and Google Cloud, each of which a policy must report."""
+"""Harmful changes to virtual machines of AWS and Google Cloud. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

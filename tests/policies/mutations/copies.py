@@ -1,4 +1,4 @@
-"""Changes that break the replication and versioning of buckets, each of which a policy must report."""
+"""Harmful changes to the replication and versioning of buckets. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

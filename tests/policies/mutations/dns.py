@@ -1,4 +1,6 @@
-"""Changes that break DNS records and health checks, each of which a policy must report."""
+"""Harmful changes to the DNS records and health checks of a stack. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 

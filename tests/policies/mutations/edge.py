@@ -1,4 +1,4 @@
-"""Changes that break the edge worker and its Cloudflare zone, each of which a policy must report."""
+"""Harmful changes to the edge worker and its Cloudflare zone. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

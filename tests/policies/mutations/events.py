@@ -1,5 +1,5 @@
-"""Changes to event sources, schedules, message delivery and the worker's resources, each of which a policy must
-report.
+"""Harmful changes to event sources, schedules, message delivery and the worker's resources. Tests make each change, and
+a policy must report it.
 """
 
 from __future__ import annotations

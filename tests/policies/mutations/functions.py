@@ -1,4 +1,4 @@
-"""Changes that break serverless functions, each of which a policy must report."""
+"""Harmful changes to serverless functions. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Mutations for the policies that apply to every resource type. A policy must report each mutation."""
+"""Harmful changes for the policies that apply to every resource type. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ EC2 = "aws:ec2/instance:Instance"
 
 
 def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack with 20 more copies of each machine of one type, which exceeds the cost limit. Each type of
-    machine is one case.
+    """Yields the stack with 20 more copies of each machine of one type, for each type in turn. The copies exceed the
+    cost limit.
     """
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [

@@ -1,4 +1,4 @@
-"""Changes that break IAM permissions, each of which a policy must report."""
+"""Harmful changes to the IAM permissions of a stack. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

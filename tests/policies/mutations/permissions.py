@@ -1,4 +1,6 @@
-"""Changes to IAM permissions, trust policies, deny statements and object locks, each of which a policy must report."""
+"""Harmful changes to IAM permissions, trust policies, deny statements and object locks. Tests make each change, and a
+policy must report it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes that break the principals of IAM documents, each of which a policy must report."""
+"""Harmful changes to the principals of IAM documents. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

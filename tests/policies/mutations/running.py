@@ -1,5 +1,5 @@
-"""Mutations of the planned stack that stop DNS names, workers, functions, machines or queues from working. A policy
-must report each mutation.
+"""Harmful changes that stop DNS names, workers, functions, machines or queues of a stack. Tests make each change, and a
+policy must report it.
 """
 
 from __future__ import annotations

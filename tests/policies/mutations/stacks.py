@@ -1,5 +1,5 @@
-"""Deploys the stacks that the mutation run breaks. Together they have each resource type that the Pulumi
-program makes.
+"""Deploys the stacks whose resources the policy tests change. Together the stacks have each resource type that the
+Pulumi program makes.
 """
 
 from __future__ import annotations

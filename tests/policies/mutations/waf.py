@@ -1,4 +1,4 @@
-"""Changes that break the WAF, each of which a policy must report."""
+"""Harmful changes to the WAF of a stack. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations that lock, expose or delete objects and metadata."""
+"""Harmful changes to a stack that lock, expose or delete objects and metadata. Tests make each change, and a policy
+must report it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations that stop events, schedules or alarms before they reach their recipients."""
+"""Harmful changes to a stack that stop events, schedules or alarms before they reach their recipients. Tests make each
+change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

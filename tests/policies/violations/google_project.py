@@ -1,5 +1,5 @@
-"""Planted mistakes in a stack on Google Cloud that policies must report: in grants, object locks, bucket lifecycles,
-the database and Pub/Sub topics.
+"""Harmful changes to a stack on Google Cloud: to grants, object locks, bucket lifecycles, the database and Pub/Sub
+topics. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Violations in the resource policies of S3 buckets, KMS keys, SQS queues, SNS topics and VPC endpoints."""
+"""Harmful changes to the resource policies of S3 buckets, KMS keys, SQS queues, SNS topics and VPC endpoints. Tests
+make each change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Violations that lose or expose published objects: in bucket lifecycles, replication, write permissions and inline
-settings.
+"""Harmful changes to a stack that lose or expose published objects: in bucket lifecycles, replication, write
+permissions and inline settings. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

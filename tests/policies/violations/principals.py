@@ -1,4 +1,6 @@
-"""Violations that let in principals of other accounts and projects, or use conditions that restrict nothing."""
+"""Harmful changes to a stack that let in principals of other accounts and projects, or use conditions that restrict
+nothing. Tests make each change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Violations that remove the protection of keys and databases, or add resource types that the project has not
-reviewed.
+"""Harmful changes to a stack that remove the protection of keys and databases, or add resource types that the project
+has not reviewed. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Violations that give roles too many permissions, access to secrets of other components, or AWS managed policies."""
+"""Harmful changes that give a stack's roles too many permissions, access to secrets of other components, or AWS managed
+policies. Tests make each change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

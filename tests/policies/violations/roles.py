@@ -1,4 +1,6 @@
-"""Violations that let strangers assume an IAM role, or give a role more permissions than its work needs."""
+"""Harmful changes that let strangers assume a stack's IAM role, or give a role more permissions than its work needs.
+Tests make each change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

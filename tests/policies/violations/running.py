@@ -1,4 +1,6 @@
-"""Violations that switch off DNS names, workers, functions, machines or messages of a stack."""
+"""Harmful changes that switch off DNS names, workers, functions, machines or messages of a stack. Tests make each
+change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

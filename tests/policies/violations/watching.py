@@ -1,4 +1,6 @@
-"""Violations that stop alarms from going off, or from reaching the on-call engineers."""
+"""Harmful changes that stop a stack's alarms from going off, or from reaching the on-call engineers. Tests make each
+change, and a policy must report it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Violations around the edge worker: its bindings, routes, hostname and zone."""
+"""Harmful changes to the edge worker's bindings, routes, hostname and zone. Tests make each change, and a policy must
+report it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Planted mistakes that policies must report: a role can write objects although it must not."""
+"""Harmful changes that let a role write objects although it must not. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 

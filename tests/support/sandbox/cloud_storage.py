@@ -41,8 +41,8 @@ CONFIG = {
 
 @dataclass(frozen=True)
 class OnCloudStorage(Up):
-    """A sandbox's stack with objects on Cloud Storage, after `pulumi up`. Its runtime runs, and the sample packages are
-    published.
+    """A sandbox's stack with objects on Cloud Storage, after `pulumi up`. The stack's functions, machines and workers
+    run, and the sample packages are published.
     """
 
     project: TemporarySandbox

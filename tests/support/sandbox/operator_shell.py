@@ -31,7 +31,7 @@ class OperatorShell:
             **environment,
             "PYTHONPATH": str(CHECKOUT),
             "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
-            # Pulumi asks for confirmation before a change. An operator who follows the page answers "yes".
+            # Pulumi asks for confirmation before a change. An operator who follows a runbook answers "yes".
             "PULUMI_SKIP_CONFIRMATIONS": "true",
         }
 
