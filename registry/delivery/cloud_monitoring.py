@@ -26,9 +26,11 @@ _TIMEOUT_SECONDS = 30
 
 
 class CloudMonitoring:
-    """Reports an environment's custom metrics to Cloud Monitoring, in the project that has its alarms and its metadata.
+    """Reports an environment's custom metrics to Cloud Monitoring. The metrics go to the Google Cloud project that also
+    has the alarms and the metadata database.
 
-    The Application Default Credentials need the role `roles/monitoring.metricWriter`. Methods raise RegistryError.
+    The Application Default Credentials need the role `roles/monitoring.metricWriter`. Methods raise RegistryError if
+    Google refuses a request or does not answer.
     """
 
     def __init__(self, environment: str, project: str) -> None:
@@ -36,14 +38,16 @@ class CloudMonitoring:
         self._project = project
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports the age in seconds of the oldest undelivered change, and the number of changes no longer retried."""
+        """Reports the age in seconds of the oldest undelivered change. Also reports the number of changes whose
+        delivery is no longer retried.
+        """
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        The keys of `seconds` are the tier and the name of the bucket, shield or edge. No maximum is reported, because
-        the alarm computes it.
+        The keys of `seconds` are the tier and the name of the bucket, shield or edge. The method reports no maximum of
+        the values, because the alarm in Cloud Monitoring computes the maximum.
         """
         self._write(
             [

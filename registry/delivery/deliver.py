@@ -22,19 +22,19 @@ from registry.ecosystems.packages import of_partition
 from registry.metadata import Repository
 from registry.origin import Origin
 
-# The number of changes to deliver together, and of packages to render in parallel.
+# The number of changes that are delivered together, and the number of packages that are rendered in parallel.
 _AT_ONCE = 50
 _RENDERED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class PassReport:
-    """The result of one pass of the outbox relay.
+    """The result of one pass of the outbox relay, which tries to deliver all changes that are due.
 
     `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due changes
     that the pass did not try to deliver, because its time was over. `limited` is the number of changes that were
-    delivered, except that the edge did not purge all their objects because of its rate limit. A later pass purges the
-    remaining objects.
+    delivered without some of their purges, because the edge limits the rate of purges. A later pass sends the remaining
+    purges.
     """
 
     delivered: int
@@ -50,8 +50,9 @@ class PassReport:
 class Delivered:
     """The result of the delivery of several changes to readers.
 
-    `delivered` counts the changes that were delivered completely. `limited` counts those that were delivered, except
-    that some purges are still missing. `failed` has one reason for each failed change.
+    `delivered` counts the changes that were delivered completely. `limited` counts the changes that were delivered
+    without some of their purges, because the edge limits the rate of purges. `failed` has one reason for each failed
+    change.
     """
 
     delivered: int = 0
@@ -62,7 +63,7 @@ class Delivered:
 class Delivery:
     """Delivers the changes of one stack to its readers. `url` is the address at which clients reach the stack.
 
-    A repeated delivery has the same effect as a single one.
+    The delivery of a change has the same result if it is repeated.
     """
 
     def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
@@ -74,15 +75,17 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Delivers the pending changes of the packages in these database partitions, from any publisher.
+        """Delivers the pending changes of the packages in these database partitions, whichever publisher made the
+        changes.
 
-        Returns the reasons for failed deliveries, each once. The outbox relay retries failed deliveries.
+        Returns the reasons for failed deliveries, without repetitions. The outbox relay retries failed deliveries.
         """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due changes in the outbox: first those never delivered, then those delivered once.
+        """Delivers the due changes in the outbox. The changes that were never delivered come first, and then the
+        changes that wait for their second delivery.
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """
@@ -105,9 +108,10 @@ class Delivery:
         )
 
     def deliver_intents(self, intents: Sequence[Intent], until: float = math.inf) -> Delivered:
-        """Delivers several changes together, so that a package with several changes is rendered once.
+        """Delivers several changes together, so that a package with several changes is rendered only once.
 
-        If the delivery fails, delivers each change separately, so that one bad change does not block the others.
+        If the common delivery fails, the method delivers each change separately, so that one bad change does not block
+        the other changes.
         """
         if not intents or time.time() >= until:
             return Delivered()
@@ -140,15 +144,17 @@ class Delivery:
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
-        """Renders the documents of a package, writes those that changed to the origin, and returns the keys of all
-        documents.
+        """Renders the documents of a package, and writes the documents that differ to the origin. Returns the keys of
+        all these documents, also of unchanged ones.
 
-        Unchanged documents are purged too, because an earlier run may have stopped between its write and its purge.
+        The caller purges unchanged documents too, because an earlier run may have ended between its write and its
+        purge.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)
         documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)
-        # If all records of a package belong to this change, its documents were not rendered before.
+        # If this change wrote all records of a package, the package is new and the origin has no documents of the
+        # package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

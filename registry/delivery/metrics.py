@@ -14,7 +14,7 @@ _AT_ONCE = 1000
 
 
 class CloudWatch:
-    """Reports an environment's custom metrics to CloudWatch, in the home region, which has the alarms."""
+    """Reports an environment's custom metrics to CloudWatch, in the stack's home region, where the alarms are."""
 
     def __init__(self, environment: str, region: str) -> None:
         self._environment = environment
@@ -31,8 +31,8 @@ class CloudWatch:
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        The keys of `seconds` are the tier and the name of the bucket, shield or edge. The maximum is reported too, as
-        a metric without these two dimensions.
+        The keys of `seconds` are the tier and the name of the bucket, shield or edge, which become dimensions of the
+        metric. The method also reports the maximum of the values, without these two dimensions.
         """
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})

@@ -28,7 +28,9 @@ class PurgesLimited(Exception):
 
 
 class EdgeNetwork(Protocol):
-    """The edge network that serves readers. Methods raise RegistryError."""
+    """What the delivery of changes needs from the edge network: cache purges and the quarantine list. Methods raise
+    RegistryError if the edge refuses a request or does not answer.
+    """
 
     def purge(self, keys: Sequence[str]) -> None:
         """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds.
@@ -38,8 +40,8 @@ class EdgeNetwork(Protocol):
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
-        """Replaces the quarantine list at the edge. Every PoP then refuses exactly the given objects, even if a cache
-        holds them.
+        """Replaces the quarantine list at the edge by the keys of the given objects. Every PoP then refuses exactly
+        these objects, even if a cache holds them.
         """
         ...
 

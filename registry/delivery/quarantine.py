@@ -34,7 +34,7 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
 def sync_list(repository: Repository, edge: EdgeNetwork) -> None:
     """Writes the quarantine list from the metadata database to the edge.
 
-    Repeats the write until the list in the database has not changed during a write.
+    If the list in the database changes during the write, the function writes the list again.
     """
     written: list[str] | None = None
     while (listed := [item.name for item in repository.items(PARTITION)]) != written:

@@ -35,8 +35,8 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders a repository's documents that a change affects: its tags, tag list, list of contents, and referrer
-        lists.
+        """Renders the documents of the repository that depend on changed metadata records: tags, the list of tags, the
+        list of contents, and lists of referrers. `touched` holds the names of the changed records.
         """
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
@@ -72,7 +72,9 @@ class OciRepository:
         return Document(f"oci/taglists/{self.name}/contents.json", "application/json", json.dumps(contents).encode())
 
     def _referrers(self, digest: str, known: Known) -> Document:
-        """Renders the referrers of the manifest `digest`: an image index of the manifests with that `subject`."""
+        """Renders the referrers list of the manifest `digest`. The list is an image index of all manifests whose field
+        `subject` is this digest.
+        """
         gone = known.of_kind("unpublished")
         descriptors = [
             {name: fact[name] for name in _REFERRER if fact.get(name)} | {"digest": referrer}
@@ -90,7 +92,9 @@ def listed_manifests(known: Known) -> list[str]:
 
 
 def listed_tags(known: Known) -> dict[str, str]:
-    """Returns the digest of each tag. Removed tags and tags of unpublished manifests are left out."""
+    """Returns the manifest digest that each tag points to. Removed tags and tags of unpublished
+    manifests are left out.
+    """
     gone = known.of_kind("unpublished")
     digests = {tag: str(fact["digest"]) for tag, fact in known.of_kind("tag").items()}
     return {tag: digest for tag, digest in digests.items() if digest and digest not in gone}

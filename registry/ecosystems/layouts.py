@@ -32,10 +32,11 @@ def tag_of(descriptor: Descriptor) -> str:
 
 
 def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
-    """Returns the descriptor of the image to publish from an OCI image layout, its tag, and all other descriptors.
+    """Returns the descriptor of the image to publish from an OCI image layout, the image's tag, and the descriptors of
+    all other manifests in the layout.
 
-    The tag is the one in the layout's index. Raises RegistryError when the layout holds several images and `tag` names
-    none of them.
+    `tag` selects the image and may be empty if the layout holds only one image. Raises RegistryError when the layout
+    holds several images and `tag` names none of them.
     """
     if not (layout / "oci-layout").is_file():
         raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
@@ -49,8 +50,8 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
 
 
 def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
-    """Returns the manifests in an OCI image layout that refer to manifests with the given digests. Each one comes with
-    its own tag.
+    """Returns the manifests in an OCI image layout that refer to images with the given digests, each manifest with its
+    own tag.
 
     A signature, an attestation or an SBOM refers to an image by its `subject`, or by a tag such as `sha256-<hex>.sig`.
     """

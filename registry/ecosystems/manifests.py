@@ -22,10 +22,11 @@ INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
 # The manifest size in bytes that every registry should accept (OCI Distribution Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
-# How deep image indexes may be nested. Deeper nesting is treated as an attack.
+# How deep image indexes may be nested. An image that needs deeper nesting is refused as a possible attack.
 INDEX_DEPTH = 4
 
-# The media types of earlier manifest formats, which are not supported: they list their blobs in other fields.
+# The media types of earlier manifest formats. The registry refuses these formats, because they list their blobs in
+# other fields than today's format.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]
@@ -154,8 +155,8 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 def media_type_of(body: bytes, sent: str) -> str:
     """Returns the media type of a manifest that another registry sent with the Content-Type `sent`.
 
-    Some registries send a wrong Content-Type. The manifest's field `mediaType` then decides. Without that field, the
-    fields that only an index or only a manifest has decide.
+    Some registries send a wrong Content-Type. If the manifest has the field `mediaType`, this field decides. Otherwise
+    the function recognizes an image index or a manifest by the fields that only one of the two has.
     """
     if sent in (*INDEXES, *MANIFESTS) or sent.startswith(_EARLIER_MANIFESTS):
         return sent

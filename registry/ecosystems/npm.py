@@ -54,9 +54,10 @@ class _Tarball:
 def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Upstream | None = None) -> Artifact:
     """Returns the artifact to publish for a tarball from `npm pack`.
 
-    `tag` is a dist-tag to set, and `provenance` a Sigstore bundle to publish with the version. For an imported version,
-    `upstream` is what the other registry states about it. The tag `latest` need not be set: `latest` is the highest
-    stable version by default. Raises RegistryError for an invalid tarball, name, version, tag or bundle.
+    `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is the highest stable version by
+    default. `provenance` is a Sigstore bundle to publish with the version. For a version that is imported from another
+    registry, `upstream` is what that registry states about the version. Raises RegistryError for an invalid tarball,
+    name, version, tag or bundle.
     """
     tarball = _opened(file)
     name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
@@ -70,10 +71,12 @@ def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Up
                 "manifest": tarball.manifest,
                 "file": key.rsplit("/", 1)[1],
                 "shasum": _digest(file, "sha1").hex(),
-                "integrity": f"sha512-{base64.b64encode(sha512).decode()}",  # W3C Subresource Integrity
+                # a digest in the form of the W3C's "Subresource Integrity", as npm expects it
+                "integrity": f"sha512-{base64.b64encode(sha512).decode()}",
             },
         ),
-        # This record is mutable, so that later releases of the registry can record more about the same tarball.
+        # The record about the tarball's files is mutable, so that later releases of the registry can record more about
+        # the same tarball.
         Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
@@ -96,9 +99,9 @@ def depends_on(manifest: Mapping[str, Any]) -> set[str]:
 
 
 def dependents_of(name: str) -> str:
-    """Returns the database partition that lists the packages with at least one version that depends on `name`.
+    """Returns the database partition that lists the packages of which some version depends on the package `name`.
 
-    The entries are never removed, so a listed package need not depend on `name` any more.
+    The entries are never removed. A listed package may therefore no longer depend on `name`.
     """
     return f"npm-dependents#{name}"
 

@@ -18,11 +18,12 @@ _ALIAS = "npm:"
 
 
 def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapping[str, int]) -> Sequence[Release]:
-    """Returns the version tagged `latest`, and then the highest version of each other line, the newest line first.
+    """Returns the version tagged `latest`, and then the highest version of each other release line, the newest line
+    first.
 
-    A line contains the versions that a caret range allows: those with the same major number, or those with the same
-    minor number below 1.0.0. `versions` maps versions to their objects in the packument, and `sizes` to the bytes of
-    their tarballs. The size of a tarball decides whether the edge prefetches it; an unknown size is no obstacle.
+    A release line contains the versions that a caret range allows: versions with the same major number or, below 1.0.0,
+    with the same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the
+    bytes of their tarballs. The edge prefetches no large tarballs. A tarball of unknown size counts as small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

@@ -30,10 +30,11 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# The maximum size of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB
-# (registry/metadata/).
+# The maximum size of a manifest's annotations as JSON. With such annotations, the manifest's record still fits into an
+# item of the metadata database, which has at most 400 KB (registry/metadata/).
 _ANNOTATIONS_BYTES = 300_000
-# The maximum number of manifests in an image. One DynamoDB transaction of at most 100 items commits all of them.
+# The maximum number of manifests in an image. The registry commits all manifests of an image in one DynamoDB
+# transaction, which takes at most 100 items.
 _MANIFESTS_AT_ONCE = 90
 
 
@@ -85,8 +86,9 @@ def described(
 ) -> tuple[Artifact, list[Part]]:
     """Returns an artifact with an image's manifests, and the list of the configs and layers that the manifests name.
 
-    The layout must hold all manifests except those in `absent`; configs and layers may be missing. With an empty `tag`,
-    clients can pull the image only by digest, or find it as a referrer. Raises RegistryError for a damaged layout.
+    The layout must hold all manifests except those in `absent`. Configs and layers may be missing in the layout. With
+    an empty `tag`, clients can pull the image only by digest, or find it as a referrer. Raises RegistryError for a
+    damaged layout.
     """
     check_repository(repository)
     blobs: dict[str, Blob] = {}
@@ -131,7 +133,8 @@ def _reachable(
 ) -> Iterator[tuple[Descriptor, Fact | None]]:
     """Yields the descriptors of all manifests and blobs that a pull of the image `top` needs.
 
-    Each descriptor comes with the metadata record of its manifest. A blob has no such record, so it comes with None.
+    Each manifest's descriptor comes with the manifest's metadata record. A blob has no metadata record, so its
+    descriptor comes with None.
     """
     kind = kind_of(top.mediaType, f"{layout}: {top.digest}")
     if top.digest in absent:

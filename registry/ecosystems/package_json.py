@@ -26,8 +26,8 @@ _OF_THE_REGISTRY = ("dist", "hasInstallScript")
 def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a version's object in the full packument, without the fields that name the version and its tarball.
 
-    `contents` is the metadata record about the tarball's files, or empty. A value in the package.json that no client
-    could use is left out; no value raises an error.
+    `contents` is the metadata record about the tarball's files, or empty. The result leaves out each value in the
+    package.json that no client could use. No value raises an error.
     """
     found = {name: value for name, value in manifest.items() if not name.startswith("_") and value is not None}
     for name in _OF_THE_REGISTRY:
@@ -96,7 +96,9 @@ def _funding(value: Any) -> Any:
 
 
 def _deprecated(value: Any) -> str | None:
-    """Returns the deprecation message in a package.json, or None. Old packages have `false`, which means none."""
+    """Returns the deprecation message in a package.json, or None. The value `false` in old packages means that there is
+    none.
+    """
     return value if isinstance(value, str) and value else "this version is deprecated" if value is True else None
 
 

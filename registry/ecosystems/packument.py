@@ -25,7 +25,7 @@ _ABBREVIATED = {
     *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "acceptDependencies"),
     *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
 }
-# The fields that the full packument repeats from the version tagged `latest`.
+# The fields of the version tagged `latest` that npm's full packument repeats at its top level.
 _OF_LATEST = (
     *("author", "bugs", "contributors", "description", "homepage", "keywords"),
     *("license", "maintainers", "readme", "readmeFilename", "repository"),

@@ -59,9 +59,11 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
-    """Parses the filename of an sdist, whose first part is the name `project` if possible.
+    """Parses the filename of an sdist. The filename must begin with the project's name, and `project` is tried as this
+    name.
 
-    Otherwise, the filename alone decides, because PKG-INFO may state another name or none.
+    If the filename does not begin with `project`, it is parsed without knowledge of the name. An old sdist's PKG-INFO,
+    from which `project` may come, can state another name or no name.
     """
     try:
         return parsed(file.name, project)
@@ -72,10 +74,11 @@ def _name_of_sdist(file: Path, project: str) -> DistributionName:
 def _artifact(
     file: Path, named: DistributionName, metadata: CoreMetadata, stated: Sequence[Fact], served: bytes | None
 ) -> Artifact:
-    """Returns the artifact for a Python distribution. `served` is a wheel's metadata file (PEP 658), and None for an
-    sdist.
+    """Returns the artifact to publish for a wheel or an sdist. `served` is the wheel's metadata file, which clients can
+    download separately (PEP 658), and None for an sdist.
 
-    An sdist's metadata is not served, because a wheel that is built from the sdist can have different metadata.
+    The registry serves no metadata file of an sdist, because a wheel that a client builds from the sdist can have other
+    metadata.
     """
     name, digest = named.project, sha256_of(file)
     key = f"pypi/files/{name}/{file.name}"

@@ -23,8 +23,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.ecosystems.archives import checked_members, checked_names
 
-# The maximum length of the metadata field License that counts as a licence's name. Some projects write the whole text
-# of the licence into the field.
+# The maximum length of the metadata field License that is used as the name of a licence. Some projects write the whole
+# text of their licence into this field.
 _LICENSE_MAX = 100
 _METADATA_BYTES = 4 << 20
 _BUILD_FILES = ("setup.py", "pyproject.toml")
@@ -48,8 +48,9 @@ _MODES: dict[str, _Mode] = {
 class CoreMetadata:
     """The fields of a Python distribution's metadata that a simple index needs.
 
-    A field that is missing or has the value UNKNOWN is empty. `license` is the licence expression (PEP 639). For older
-    metadata, it is made of the classifiers, or else it is the field License if that is short.
+    A field that is missing or has the value UNKNOWN is empty. `license` is the licence expression (PEP 639). Older
+    metadata has no licence expression; `license` then comes from the classifiers, or from the field License if it is
+    short.
     """
 
     name: str = ""
@@ -85,8 +86,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def _license(classifiers: Sequence[str]) -> str:
-    """Returns the licence expression that a Python project's classifiers make. Several licences apply together, because
-    no classifier says that there is a choice. An abbreviation in parentheses is left out.
+    """Returns the licence expression that corresponds to a Python project's classifiers. The expression joins several
+    licences by AND, because no classifier says that users may choose. An abbreviation in parentheses is left out.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
     known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]
@@ -190,9 +191,10 @@ def _from_tar(file: Path) -> _Sdist:
 
 
 def _at_root(name: str) -> str:
-    """Returns the filename of an archive member that is at the root of an sdist, or an empty string for another member.
+    """Returns the filename of an archive member at the root of an sdist. Returns an empty string for a member that is
+    deeper.
 
-    The root may be one directory deep, because an sdist has a single directory at the archive's root.
+    The root is usually one directory deep, because all files of an sdist are in a single top-level directory.
     """
     # PurePosixPath drops the leading `.` with which some sdists start each path.
     parts = PurePosixPath(name).parts

@@ -16,9 +16,11 @@ from packaging.version import Version
 from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
-# The maximum number of platform wheels in the list of a project's releases. Each file name has some 70 characters.
+# The maximum number of wheels for single platforms in the list of a project's releases. The list has a limited length,
+# and each filename has some 70 characters.
 _PLATFORM_WHEELS = 8
-# The environment in which the markers of Python requirements are evaluated: the most common one of servers.
+# The environment for which the markers of Python requirements are evaluated. It is the most common environment of
+# servers.
 _ENVIRONMENT: Mapping[str, str] = {
     "platform_release": "",
     "platform_version": "",
@@ -53,11 +55,11 @@ def _required(text: str) -> Iterator[str]:
 
 
 def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequence[str]]) -> Sequence[Release]:
-    """Returns the files of the highest stable version that clients install: a wheel for all platforms, or else wheels
-    for Linux on x86-64 and ARM, or else an sdist.
+    """Returns the files of the highest stable version of a Python project that clients are most likely to install: a
+    wheel for all platforms, or else wheels for Linux on x86-64 and ARM, or else an sdist.
 
-    `files` maps the names of files to their metadata records, without yanked files. `required` maps names of files to
-    the projects that they require.
+    `files` maps the names of files to their metadata records, without yanked files. `required` maps the names of files
+    to the names of the projects that they require.
     """
     versions = {name: Version(fact["version"]) for name, fact in files.items()}
     stable = {name: version for name, version in versions.items() if not version.is_prerelease} or versions
@@ -77,8 +79,8 @@ def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequ
 
 
 def _python(wheel: str) -> tuple[int, bool]:
-    """Returns the sort key of a wheel for one platform: the minor version of CPython, and x86-64 before other
-    processors.
+    """Returns the sort key of a wheel for one platform: the minor version of CPython, and then whether the wheel is for
+    x86-64.
     """
     tag = wheel.split("-")[-3]
     return int(tag[3:]) if tag.startswith("cp3") and tag[3:].isdecimal() else 0, "x86_64" in wheel

@@ -54,8 +54,8 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that changes with what the other index states about the file, so that an import detects
-        changes there.
+        """A text that identifies what the other index states about the file. When the other index states something new,
+        the text changes, and a repeated import does not skip the file.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
@@ -92,10 +92,10 @@ def _upload_time(known: Known, filename: str) -> str:
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Four kinds of records can change:
+    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records can change:
     `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a normalized one),
-    `requires#<filename>` (the projects that the file requires), and `upstream#<filename>` (what another index stated
-    about an imported file).
+    `requires#<filename>` (the projects that the file requires), `license#<filename>` (the file's licence), and
+    `upstream#<filename>` (what another index stated about an imported file).
     """
 
     name: str
@@ -128,7 +128,7 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                # Clients from before PEP 714 read only this older name of the attribute.
+                # Clients that are older than PEP 714 read only the attribute `data-dist-info-metadata`.
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:
@@ -152,8 +152,8 @@ class PypiProject:
                     "upload-time": _upload_time(known, filename),
                     "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
-                    # Only the edge policy reads this key of the index. PEP 691 reserves keys with an underscore for the
-                    # index itself.
+                    # The key `_license` is for the edge policy, which can refuse files without a licence. PEP 691
+                    # reserves keys with a leading underscore for an index's own use, so clients ignore the key.
                     **({"_license": licenses[filename]["text"]} if filename in licenses else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }

@@ -1,6 +1,7 @@
 """Reads what another npm registry states about an imported version: its time, its deprecation and its dist-tags.
 
-Clients choose a version by these data. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
+The registry publishes these data with the version, because clients choose a version by them. Sources: npm/registry,
+docs/responses/package-metadata.md; npm-pick-manifest.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that changes with what the other npm registry states about the version, so that an import detects
-        changes there.
+        """A text that identifies what the other npm registry states about the version. When the other registry states
+        something new, the text changes, and a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 

@@ -1,9 +1,9 @@
 """Validates the conditions of an edge policy's rules.
 
-The edge worker accepts each text that this module accepts (workers/edge/src/policy.ts).
+The edge worker (workers/edge/src/policy.ts) accepts every condition that this module accepts.
 
-Each function returns the text of a condition unchanged, and raises ValueError with a message that says which texts are
-valid.
+Each function checks the text of one condition and returns it unchanged. The function raises ValueError for an invalid
+text, with a message that says which texts are valid.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from packaging.specifiers import InvalidSpecifier, Specifier
 
 # The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a rule.
 MOST_RANGE_CHARACTERS = 256
-# The name of the rule that is in force even without an edge policy (workers/edge/src/policy.ts).
+# The name of the edge worker's own rule, which refuses known malware even if a stack has no edge policy
+# (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
 _ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
 _PRINCIPALS = re.compile(r"[A-Za-z0-9._@/+*-]{1,128}")
@@ -23,13 +24,12 @@ _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# A number of 16 digits or more in a version. npm accepts only numbers that JavaScript represents exactly.
+# A run of 16 digits in a version. npm refuses such a number, because JavaScript cannot represent it exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
-# For each ecosystem, the pattern of a file's digest and an example. On npm, this is the field `integrity` in
-# package-lock.json.
+# For each ecosystem, the pattern of a file's digest, and a description of the pattern for error messages.
 _DIGESTS = {
     "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
     "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),

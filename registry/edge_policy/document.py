@@ -1,7 +1,9 @@
-"""The edge policy's document: a list of rules, of which the first that matches a version decides, and experiments.
+"""The document of the edge policy: a list of rules, and experiments. The first rule that matches a version decides
+whether clients may get the version.
 
-Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The tests of both use
-the cases in workers/edge/test/policy_documents.json, so that both accept the same documents.
+Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The tests of the
+commands and of the worker use the same cases (workers/edge/test/policy_documents.json), so that the commands and the
+worker accept the same documents.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ FORMAT = 1
 # Limits that keep an edge policy's document within the item size of the metadata database, and make evaluation fast.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
-# The edge keeps separate copies of documents for each combination of these rules that concerns some principal.
+# The maximum number of rules that apply only to some principals. Principals to whom different rules apply see different
+# documents, and the edge keeps a copy of a document for each combination of these rules.
 MOST_PRINCIPAL_RULES = 24
 _HOW = "docs/edge-policy.md describes the rules"
 
 
 class Policy(BaseModel):
-    """The edge policy. The first rule that matches a version decides; a version that no rule matches is allowed."""
+    """The edge policy. The first rule that matches a version decides. A version that no rule matches is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +69,9 @@ class Policy(BaseModel):
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
-        """Yields each rule that never decides, and the earlier rule that already matches all its versions."""
+        """Yields each rule that can never decide, together with an earlier rule that matches all versions that the
+        later rule can match.
+        """
         for number, rule in enumerate(self.rules):
             earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
             if earlier is not None:
@@ -84,7 +89,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# The fields whose entries have names: what a message calls an entry, and its model.
+# The fields of a document whose entries have a name. Each field maps to the word for an entry in error messages, and to
+# the model that validates an entry.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),
@@ -101,7 +107,9 @@ def schema() -> str:
 
 
 def parsed(text: str, source: str) -> Policy:
-    """Returns the edge policy in a JSON text. Raises RegistryError that names each mistake's rule, value and remedy."""
+    """Returns the edge policy in a JSON text. Raises RegistryError for an invalid policy. The error's message has a
+    line for each mistake, with the rule, the value, and what is accepted.
+    """
     if len(text.encode()) > MOST_BYTES:
         raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")
     try:

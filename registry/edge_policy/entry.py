@@ -1,6 +1,6 @@
-"""Writes the entry in Workers KV that names the policies and the data sets of advisories to the edge.
+"""Writes the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
 
-The edge reads the entry when it has no feed document of the metadata API.
+The edge worker reads this entry when it has no feed document of the metadata API.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from registry.target import Target
 def update(target: Target) -> str:
     """Writes the digests of the latest edge policies and advisory data sets to the entry in Workers KV.
 
-    Returns the reason of a failure, or an empty text. A failure raises no error, because the change is committed
-    already. Repeats the write until the digests in the database have not changed during a write.
+    Returns the reason of a failure, or an empty text. A failure raises no error, because the database already has the
+    change. If the digests in the database change during the write, the function writes the entry again.
     """
     written = b""
     try:

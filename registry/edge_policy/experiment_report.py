@@ -1,7 +1,7 @@
 """Compares the variants of an A/B experiment at the edge by the requests of their clients.
 
-The requests of one client are alike. So the confidence intervals come from a bootstrap that draws clients, and not
-requests (a cluster bootstrap, by scipy).
+The requests of one client resemble each other, so they are no independent samples. The confidence intervals therefore
+come from a bootstrap that draws clients instead of requests (a cluster bootstrap, by scipy).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy.typing as npt
 from registry.edge_policy.experiment_log import Request
 
 Numbers = npt.NDArray[np.float64]
-# How many times the bootstrap draws clients, and the random seed, so that equal logs give equal reports.
+# The number of times that the bootstrap draws clients, and the seed of its random numbers. With a fixed seed, the same
+# logs always give the same report.
 _DRAWS, _SEED = 1_000, 20_261_127
 CONFIDENCE = 0.95
 
@@ -73,8 +74,8 @@ def compare(requests: Iterable[Request], control: str) -> list[Measured]:
 
 
 def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) -> float:
-    """Returns how probable it is that clients are split over the variants at least as unequally as measured, if the
-    assignment is correct.
+    """Returns the probability that a correct assignment splits the clients over the variants at least as unequally as
+    measured (the p-value of a chi-squared test). `weights` has the expected share of each variant.
     """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 
@@ -86,8 +87,8 @@ def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) 
 
 
 class _Sample:
-    """The requests of one variant of an experiment, as arrays. `weights` say how many times the bootstrap drew each
-    client.
+    """The requests of one variant of an experiment, as arrays. The methods' parameter `weights` says for each client
+    how many times the bootstrap drew the client.
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:
@@ -101,20 +102,22 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Returns, for each client, the sum of a number over the client's requests."""
+        """Returns one number for each client: the sum of `of(request)` over the client's requests."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 
     def quantile(self, part: float, weights: Numbers) -> float:
-        """Returns a quantile of the times to the first byte of objects, by the nearest rank."""
+        """Returns a quantile of the times until the first byte of objects, by the nearest-rank method. `part` is the
+        quantile, such as 0.95.
+        """
         ranks = np.cumsum(weights[self._time_client])
         if not len(ranks) or not ranks[-1]:
             return float("nan")
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# A function that computes a statistic of an experiment's clients. Each client counts with a weight, which the bootstrap
-# method varies.
+# A function that computes a statistic of an experiment's clients. Its argument is a weight for each client, which says
+# how many times the bootstrap drew the client.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 
@@ -170,8 +173,8 @@ def _difference(measure: _Measure, control: _Sample, sample: _Sample) -> Estimat
 
 
 def _bootstrapped(statistic: Callable[..., float], *samples: _Sample) -> Estimate:
-    """Returns a statistic of the samples, and its confidence interval from a bootstrap that draws each sample's clients
-    again.
+    """Returns a statistic of one or two samples with its confidence interval. The interval comes from a bootstrap,
+    which draws clients from each sample with replacement.
     """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 

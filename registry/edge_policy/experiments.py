@@ -23,7 +23,9 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """A variant has a share of the experiment's subjects by its weight. Fields that it does not set stay as usual."""
+    """One variant of an experiment. Its weight determines which share of the experiment's subjects it gets. A field
+    that the variant does not set keeps the value that it has without the experiment.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -130,7 +132,9 @@ class Experiment(BaseModel):
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
-    """Raises ValueError if two experiments have one name or salt, share subjects of a layer, or set the same field."""
+    """Raises ValueError if two experiments cannot run together. Two experiments may not have the same name or salt. In
+    one layer, they may not share subjects. In different layers, they may not set the same field.
+    """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:
             problem = _conflict(one, other)

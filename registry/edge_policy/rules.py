@@ -18,7 +18,9 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Rule(BaseModel):
-    """A rule matches when all its conditions hold. The rule then allows or denies the version."""
+    """A rule of the edge policy. The rule matches a version when all its conditions hold. It then allows or denies the
+    version.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -133,8 +135,10 @@ class Rule(BaseModel):
         return self
 
     def covers(self, other: Rule) -> bool:
-        """Returns whether this rule matches all versions that the rule `other` can match: its only condition is
-        `packages`, and it names all packages of `other`.
+        """Returns whether this rule matches all versions that the rule `other` can match.
+
+        The result is true only if `packages` is this rule's only condition, and this rule names all packages of
+        `other`.
         """
         conditions = (self.versions, self.tags, self.digests, self.younger_than_days, self.severity)
         conditions += (self.without_license, self.without_provenance, self.principals)
@@ -151,9 +155,9 @@ def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Calls `check` with each value of a rule's condition, such as each package name pattern, and returns the values.
+    """Calls `check` with each of the texts in one field, such as each pattern of package names. Returns the texts.
 
-    Raises a ValueError whose message begins with the first value that `check` refuses.
+    Raises a ValueError whose message begins with the first text that `check` refuses.
     """
     for text in texts:
         try:
@@ -164,7 +168,9 @@ def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, .
 
 
 class Exemption(BaseModel):
-    """An exemption says that an advisory does not count, for all its packages or for those that the patterns match."""
+    """An exemption from an advisory. The advisory then does not count for the packages that the patterns match or,
+    without patterns, for all its packages.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
