@@ -29,7 +29,8 @@ VERSIONS = "edge-policy-versions"
 
 @dataclass(frozen=True)
 class Version:
-    """One version of the edge policy. `text` is the policy's document, and `at` the time of the change (ISO 8601, UTC).
+    """One version of the edge policy. `text` is the policy's document. `at` is the time when an operator put the
+    version in force (ISO 8601, UTC).
 
     `replaces` is the number of the version before, or 0. `restores` is the number of the version that a rollback
     restored, or 0.
@@ -46,8 +47,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Changed:
-    """The version of the edge policy in force after a command. `new` is false if the policy was in force before the
-    command.
+    """The result of a command that changes the edge policy: the version that is now in force. `new` is false if the
+    same policy was in force before the command.
 
     `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
     """
@@ -64,7 +65,9 @@ def current(target: Target) -> Version | None:
 
 
 def version(target: Target, number: int) -> Version:
-    """Returns the version of the edge policy with a number. Raises RegistryError if no version has the number."""
+    """Returns the version of the edge policy with the given number. Raises RegistryError if there
+    is no such version.
+    """
     item = target.repository.item(VERSIONS, _name(number))
     if item is None:
         raise RegistryError(
@@ -80,10 +83,10 @@ def history(target: Target) -> Iterator[Version]:
 
 
 def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
-    """Puts a policy in force instead of the version `replaces`, which is 0 if there was never a policy.
+    """Puts a policy in force instead of the version with the number `replaces`, which is 0 if there was never a policy.
 
-    Raises RegistryError if another version is in force, because someone else has changed the policy meanwhile. Also
-    raises it if an experiment names a policy that is not stored.
+    Raises RegistryError if another version is in force, because somebody else has changed the policy in the meantime.
+    Also raises RegistryError if an experiment names the digest of a policy that is not stored.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _expect(target, item, replaces)
@@ -94,11 +97,11 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 
 
 def rollback(target: Target, by: By, number: int) -> Changed:
-    """Puts the policy of an earlier version in force again, as a new version.
+    """Puts the policy of an earlier version in force again, as a new version. If `number` is 0, the earlier version is
+    the one before the current version.
 
-    If `number` is 0, the version before the current one is put in force again. A rollback to the time
-    before the first version puts a policy without rules in force. Raises RegistryError if there is no such version, or
-    if another operator changes the policy at the same time.
+    A rollback to the time before the first version puts a policy without rules in force. Raises RegistryError if there
+    is no such version, or if another operator changes the policy at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:
@@ -135,7 +138,7 @@ def _change(target: Target, by: By, policy: Policy, item: Item | None, restores:
 
 
 def _check_variants(target: Target, policy: Policy) -> None:
-    """Raises RegistryError if a variant of an experiment names a policy that no version has."""
+    """Raises RegistryError if a variant of an experiment names the digest of a policy that was never in force."""
     named = {variant.policy: variant for experiment in policy.experiments for variant in experiment.variants}
     named.pop(None, None)
     for digest in named.keys() - ({found.digest for found in history(target)} if named else set()):

@@ -27,11 +27,12 @@ _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
 class Wanted:
     """One file or image to import.
 
-    `digest` is `<algorithm>:<hex>` as stated by the source; a local file needs none. Only images have a `repository`
-    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`. For npm,
-    `upstream` is what the other registry states about the version; if it is missing, the import reads it from the URL
-    `registry`. For PyPI, `project` is the project that lists the file, and `listing` is what the index states about the
-    file. `left_out` holds a reason for each part of the package that the import leaves out.
+    `digest` is `<algorithm>:<hex>` as stated by the source. A local file needs no digest. Only images have a
+    `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
+
+    For npm, `upstream` is what the other registry states about the version. If `upstream` is missing, the import reads
+    it from the URL `registry`. For PyPI, `project` is the project that lists the file, and `listing` is what the index
+    states about the file. `left_out` holds a reason for each part of the package that the import leaves out.
     """
 
     ecosystem: Ecosystem
@@ -50,15 +51,15 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """Identifies the source of the item, such as a path or a URL. The import journal keeps the last imported
-        content of each source.
+        """A text that identifies where the item comes from, such as a path or a URL. For each such text, the journal of
+        the import records which content was imported last.
         """
         return f"{self.spec or self.location} {self.repository} {self.tag}"
 
     @property
     def id(self) -> str:
-        """Identifies the item's content in the journal of an import. The id changes if the content at the source
-        changes.
+        """A text that identifies the item's content in the journal of an import. The text changes if the content at the
+        source changes.
         """
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
@@ -66,7 +67,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The item's id does not contain the path, because npm or pip fetched the file to a temporary directory.
+            # The text does not contain the file's path, because npm or pip fetched the file to a temporary directory,
+            # whose name differs in each import.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
@@ -96,14 +98,15 @@ class LeftOut:
     kind: str = ""
 
 
-# An item that a source of an import yields: a file to import, a failure, or an omission.
+# What a source of an import yields: a file or image to import, a package that cannot be imported, or a package that the
+# import leaves out on purpose.
 Found = Wanted | Refused | LeftOut
 
 
 def digest_of_integrity(text: str, title: str) -> str:
     """Returns the strongest digest in a Subresource Integrity value (W3C), as `<algorithm>:<hex>`.
 
-    Raises RegistryError when no algorithm in the value is supported.
+    Raises RegistryError when the value has no digest of an algorithm that the import accepts.
     """
     found: dict[str, str] = {}
     for part in text.split():
@@ -117,8 +120,9 @@ def digest_of_integrity(text: str, title: str) -> str:
 
 def strongest(digests: Mapping[str, str], title: str, more: Sequence[str] = ()) -> str:
     """Returns the strongest of a file's digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
+    `more` are weaker algorithms that the file's ecosystem also accepts.
 
-    `more` are weaker algorithms that the ecosystem also accepts. Raises RegistryError when no algorithm is supported.
+    Raises RegistryError when no digest has an algorithm that the import accepts.
     """
     for algorithm in (*_ALGORITHMS, *more):
         if digests.get(algorithm):

@@ -29,7 +29,9 @@ class Access(httpx.Auth):
         self._known: dict[str, tuple[str, str]] = {}
 
     def learned(self, url: str) -> str:
-        """Removes the user name and password from an index's URL, and sends both to the URL's host from now on."""
+        """Returns the URL of an index without its user name and password. From now on, requests to the URL's host send
+        the user name and the password.
+        """
         parsed = httpx.URL(url)
         if parsed.userinfo:
             self._known[parsed.netloc.decode()] = (parsed.username, parsed.password)

@@ -20,11 +20,11 @@ from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _TRIES = 3
 _CHUNK = 1 << 20
-# Some servers declare the compression of a .tar.gz file as a content coding. httpx must not decode the file then, so
-# requests ask for the identity coding.
+# Some servers declare the compression of a .tar.gz file as a content coding, so httpx would decompress the file.
+# Requests therefore accept only the identity coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
-# The maximum number of packuments that the client keeps in memory. A few suffice, because a lockfile lists a package's
-# versions one after another.
+# The maximum number of packuments that the client keeps in memory. This number is enough, because a lockfile lists the
+# versions of one package one after another.
 _PACKUMENTS_KEPT = 64
 
 
@@ -69,7 +69,9 @@ class Api:
         return without_manifests(self._packument(registry, name))
 
     def _packument(self, registry: str, name: str) -> dict[str, Any]:
-        """Fetches a package's full packument from another npm registry. An abbreviated packument has no times."""
+        """Fetches a package's full packument from another npm registry. The abbreviated packument would not contain the
+        times of publication.
+        """
         url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         return self._json(url, "application/json")
 
@@ -157,7 +159,8 @@ class Api:
 def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
     """Returns the tarball of an npm version as an item to import.
 
-    A version without a tarball or a digest is returned as refused, so that the import continues with other versions.
+    If the version has no tarball or no digest, returns an item that counts as failed, so that the import continues with
+    the other versions.
     """
     title = f"{name}@{number}"
     dist: Any = packument["versions"][number].get("dist") or {}
@@ -176,10 +179,10 @@ def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted
 
 
 def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
-    """Raises RegistryError for a failed HTTP request if `last` is set (no retries are left), or if a retry cannot
+    """Decides about a failed HTTP request: raises RegistryError if no retry is left (`last` is true) or a retry cannot
     succeed.
 
-    A retry cannot change an invalid URL or a status below 500.
+    A retry cannot succeed after an invalid URL or a status below 500.
     """
     refused = isinstance(error, httpx.InvalidURL) or (
         isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500

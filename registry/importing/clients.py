@@ -30,9 +30,9 @@ _INDEX_IN_HELP = re.compile(r"Base URL of the Python Package Index \(default (\S
 
 
 def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches npm packages and all their dependencies for every platform, as npm resolves them.
+    """Fetches npm packages and all their dependencies for every platform. npm resolves the dependencies.
 
-    The files are checked against the lockfile that npm writes.
+    npm writes the result to a lockfile, and the import checks the fetched files against the digests in the lockfile.
     """
     directory.mkdir(parents=True)
     (directory / "package.json").write_text("{}")
@@ -41,7 +41,7 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused
 
 
 def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches the packages in an npm lockfile, with npm's configuration in the lockfile's directory."""
+    """Fetches the packages in an npm lockfile. npm uses the configuration that applies in the lockfile's directory."""
     found = list(package_lock(file))
     yield from (each for each in found if isinstance(each, Refused))
     locked = [each for each in found if isinstance(each, Wanted)]
@@ -105,7 +105,9 @@ def _setting(line: str) -> tuple[str, str]:
 
 
 def _configured(settings: Mapping[str, str], name: str) -> str:
-    """Returns the value of a pip setting that `pip download` uses (pip docs, "Configuration", precedence)."""
+    """Returns the value that `pip download` uses for a setting. A setting in an environment variable takes precedence
+    over a setting in a file (pip docs, "Configuration", precedence).
+    """
     found = (settings.get(f"{section}.{name}") for section in (":env:", "download", "global"))
     return next((value for value in found if value is not None), "")
 
@@ -115,9 +117,9 @@ class NpmSettings:
     """npm's settings for the project in the directory `at`.
 
     `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry. `full_packuments`
-    are command-line options that make npm fetch full packuments, which have publication times. npm fetches them when
-    the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if npm's
-    configuration already sets one of these options.
+    are command-line options that make npm fetch full packuments, which have publication times. npm fetches full
+    packuments when the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if
+    npm's configuration already sets one of these two options.
     """
 
     at: Path
@@ -138,7 +140,7 @@ def npm_settings(at: Path) -> NpmSettings:
 def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
     """Returns the time, deprecation and dist-tags that another npm registry states for a version.
 
-    The data come from npm's cache if possible, otherwise from `npm view`.
+    The function reads npm's cache first. If the cache does not have the package, the function runs `npm view`.
     """
     scope = name.partition("/")[0] if name.startswith("@") else ""
     registry = npm.registries.get(scope) or npm.registries[""]
@@ -154,8 +156,8 @@ def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
 def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Iterator[Wanted | Refused]:
     """Fetches several packages with `npm pack`, which stores tarballs exactly as the registry serves them.
 
-    npm stops at the first failure. In that case each package is fetched separately, so that only failing packages are
-    refused.
+    npm stops at the first package that fails. The function then fetches each package separately, so that only the
+    failing packages are missing in the import.
     """
     directory.mkdir(parents=True, exist_ok=True)
     packed = Path(tempfile.mkdtemp(prefix="packed-", dir=directory))
@@ -171,7 +173,8 @@ def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Itera
             yield from _packed([each], npm, directory)
         return
     for wanted, entry in zip(batch, cast(list[dict[str, str]], json.loads(output)), strict=True):
-        # npm 8 reports a scoped package's filename with "@" and "/", but writes it without (npm/cli#3405).
+        # npm 8 reports a scoped package's filename with "@" and "/", but writes a file without these characters
+        # (npm/cli#3405).
         file = packed / entry["filename"].removeprefix("@").replace("/", "-")
         if not wanted.digest:
             wanted = replace(wanted, digest=digest_of_integrity(entry["integrity"], wanted.spec), spec=entry["id"])

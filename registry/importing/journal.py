@@ -1,9 +1,11 @@
-"""The journal file of a bulk import, by which a resumed import skips items that it already committed.
+"""The journal file of a bulk import. A resumed import skips the items in the journal, which it committed earlier.
 
 The journal only saves time, because an import without a journal finds committed packages in the database. After the
-commit of an item, a line is appended with two digests: of the item's source, and of the imported content. The last line
-of a source applies, so a package is imported again when its source has changed. Earlier releases wrote only the second
-digest. An incomplete last line, left by a crash, is skipped.
+commit of an item, the import appends a line with two digests: one of the item's source, and one of the imported
+content. The last line of a source applies, so a package is imported again when the content at its source has changed.
+
+Journals of earlier releases have lines with only the digest of the content. An incomplete last line, which a crash
+leaves, is ignored.
 """
 
 from __future__ import annotations

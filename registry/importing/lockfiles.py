@@ -24,10 +24,10 @@ _INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
     """Yields each tarball in a package-lock.json that npm would fetch from a registry.
 
-    Bundled and linked packages are left out.
-
-    A lockfile written with `omit-lockfile-registry-resolved` has no URLs. The URL is then built from `registry`;
-    without `registry`, the location is the `<name>@<version>` that npm resolves. Raises RegistryError.
+    Bundled and linked packages are left out. A lockfile that npm wrote with the option
+    `omit-lockfile-registry-resolved` has no URLs. The function then builds a tarball's URL from `registry`. Without
+    `registry`, the tarball's location is `<name>@<version>`, which npm resolves. Raises RegistryError if the file is no
+    lockfile.
     """
     try:
         lock: Any = json.loads(file.read_bytes())
@@ -77,8 +77,8 @@ class Pinned:
 def requirements(file: Path) -> Iterator[Pinned | Refused]:
     """Yields each requirement of a requirements.txt and of the files that it includes with `-r`.
 
-    A line that does not allow exactly one version is yielded as refused. Other options than `-r` are ignored. Raises
-    RegistryError for a file that cannot be read.
+    For a line that does not allow exactly one version, yields an item that counts as failed. Options other than `-r`
+    are ignored. Raises RegistryError for a file that cannot be read.
     """
     try:
         text = file.read_text()

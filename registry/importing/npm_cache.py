@@ -15,9 +15,10 @@ _KEY = "make-fetch-happen:request-cache:"
 
 
 def cached_packument(cache: Path, registry: str, name: str) -> Any:
-    """Returns a package's newest packument with publication times in npm's cache, or else the newest without times.
+    """Returns a package's packument from npm's cache, or None if the cache has none. A packument with publication times
+    is preferred. Of several such packuments, the newest is returned.
 
-    Returns None if the cache has no packument. `cache` is the cache's directory, and `registry` the registry's URL.
+    `cache` is the cache's directory, and `registry` is the registry's URL.
     """
     key = f"{_KEY}{registry.rstrip('/')}/{name.replace('/', '%2f')}"
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -32,9 +33,9 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
 
 
 def _content(root: Path, key: str, entry: str) -> Any:
-    """Returns the cached JSON document of a line in the index of npm's cache.
+    """Returns the cached JSON document to which a line in the index of npm's cache refers.
 
-    Returns None for a line of another key, or without content.
+    Returns None if the line has another key than the given one, or refers to no content.
     """
     try:
         said = json.loads(entry)

@@ -1,7 +1,8 @@
-"""Runs a bulk import: fetches, checks and stores packages in parallel, commits in batches, and delivers periodically.
+"""Runs a bulk import. The import fetches, checks and stores packages in parallel, commits them in batches, and delivers
+committed packages to readers from time to time.
 
-Only a few packages are in memory or on disk at the same time. The steps have the same order as in publishing: an
-interrupted import leaves no package half-visible, and the next run continues.
+Only a few packages are in memory or on disk at the same time. The steps have the same order as in publishing. Therefore
+readers never see a part of a package after an interrupted import, and the next import continues.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# The number of committed items after which an import delivers them to readers, or a quarter of the items so far if that
-# is more. Delivery after each batch would take quadratic time, because each delivery renders the list of all projects.
+# The number of committed items after which an import delivers them to readers. If a quarter of the items so far is
+# more, that many items are delivered at once. Each delivery renders the list of all projects, so a delivery after each
+# batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
 Progress = Callable[["Imported"], None]
@@ -40,15 +42,15 @@ Progress = Callable[["Imported"], None]
 
 @dataclass
 class _Stored:
-    """An item of an import whose objects are in the origin: its artifacts to commit, and a reason for each part left
-    out.
+    """An item of an import whose objects are at the origin: the artifacts to commit, and a reason for each part of the
+    item that is left out.
     """
 
     artifacts: list[Artifact]
     left_out: list[str]
 
 
-# An item of an import whose objects are in the origin, or the reason for which the item cannot be imported.
+# An item of an import whose objects are at the origin, or the reason for which an item cannot be imported.
 _Ready = _Stored | str
 
 
@@ -56,9 +58,10 @@ _Ready = _Stored | str
 class Imported:
     """The progress and the result of a bulk import.
 
-    `known` counts the items that were published before, and `skipped` those that the journal lists. `failed` has the
-    title and the reason of each failed item. `left_out` has the same for everything that the import leaves out on
-    purpose, which `kinds` counts by kind. `delayed` has the reasons for failed deliveries to readers.
+    `known` counts the items that were published before the import, and `skipped` counts the items that the journal
+    lists. `failed` has the title and the reason of each failed item. `left_out` has the title and the reason of
+    everything that the import leaves out on purpose, and `kinds` counts these by kind. `delayed` has the reasons for
+    failed deliveries to readers.
     """
 
     new: int = 0
@@ -74,9 +77,9 @@ class Imported:
         return self.new + self.known + self.skipped + len(self.failed)
 
     def leave_out(self, title: str, reason: str, kind: str = "") -> None:
-        """Records a package, or a part of one, that the import leaves out on purpose.
+        """Records a package, or a part of a package, that the import leaves out on purpose.
 
-        Without a `kind`, the reason's text before the colon is the kind.
+        Without a `kind`, the text of the reason up to its first colon is the kind.
         """
         self.left_out.append((title, reason))
         self.kinds[kind or reason.partition(":")[0].removeprefix("its ")] += 1
@@ -144,9 +147,11 @@ class Import:
         submit: Callable[[Wanted, Path], Future[_Ready]],
         scratch: Path,
     ) -> Iterator[tuple[Wanted, _Ready]]:
-        """Fetches, checks and stores the items in parallel, and yields each with its result when it is done.
+        """Fetches, checks and stores the items in parallel. Yields each item, together with its result, when it is
+        done.
 
-        The result has the item's artifacts or the reason for a failure. At most twice `workers` items are in progress.
+        The result has the item's artifacts, or it is the reason for a failure. At most twice `workers` items are in
+        progress.
         """
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):
@@ -176,7 +181,8 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            # The error message leaves out the temporary directory's path, because it means nothing to operators.
+            # The message of the error contains the path of a temporary directory, which tells an operator nothing. The
+            # message is reported without this path.
             return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)
@@ -198,9 +204,11 @@ class Import:
         yield _read(wanted, file, self._upstream(wanted, left_out))
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
-        """Returns what the npm registry of an imported version states about it, or None for another item.
+        """Returns what the npm registry from which a version is imported states about the version. Returns None for an
+        item that is no npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read, and if the version's provenance is not imported.
+        Adds a reason to `left_out` if the registry cannot be read, and if the version has a provenance, which is not
+        imported.
         """
         found = wanted.upstream
         if found is None and wanted.registry:
@@ -244,7 +252,9 @@ class Import:
             self._undelivered = 0
 
     def _deliver(self) -> None:
-        """Delivers all committed changes in the outbox, including those of earlier, interrupted runs."""
+        """Delivers all committed changes in the outbox to readers, including the changes of earlier imports that were
+        interrupted.
+        """
         pending = self._delivery.outbox.pending()
         self._imported.delayed = list(dict.fromkeys(self._delivery.deliver_intents(pending).failed))
 

@@ -34,10 +34,10 @@ def files_to_import(
 ) -> Iterator[Found]:
     """Yields the files to import of one version or of all versions of a Python project.
 
-    `project` is the normalized name (PEP 503). Without `version`, the highest release that is not yanked is chosen, or
-    the highest pre-release if there is no release. With `hashes`, only files with one of these digests (`sha256:…`) are
-    yielded. A file that cannot be imported is yielded as refused. Raises RegistryError when the project does not have
-    the version.
+    `project` is the normalized name (PEP 503). Without `version`, the function selects the highest release that is not
+    yanked, or the highest pre-release if there is no release. With `hashes`, only files with one of these digests
+    (`sha256:…`) are yielded. For a file that cannot be imported, an item is yielded that counts as failed. Raises
+    RegistryError when the project does not have the version.
     """
     found = _Project()
     for entry in entries:

@@ -18,7 +18,7 @@ from registry import RegistryError
 from registry.ecosystems.simple import Listing
 from registry.importing import LeftOut, Refused
 
-# The Accept header of requests to a simple index, which equals pip's (PEP 691, "Version + Format Selection").
+# The Accept header of requests to a simple index. pip sends the same header (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # An upload time in a simple index's JSON page: ISO 8601 in UTC (PEP 700).
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
@@ -29,7 +29,7 @@ _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA
 class ListedFile:
     """A file that another simple index lists. `hashes` maps algorithms to hex digests.
 
-    `left_out` names parts that the index has for the file and that an import leaves out, such as attestations.
+    `left_out` names what the index has about the file and an import does not take over, such as attestations.
     """
 
     filename: str
@@ -42,8 +42,8 @@ class ListedFile:
 def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
     """Yields the files that the page of a Python project at another simple index lists.
 
-    An invalid entry is yielded as refused. Raises RegistryError for a page that is neither JSON nor HTML, and for one
-    of a later version of the API.
+    For an invalid entry of the page, yields an item that counts as failed. Raises RegistryError for a page that is
+    neither JSON nor HTML, and for a page of a later version of the API.
     """
     if body.lstrip().startswith((b"{", b"[")):
         yield from _from_json(url, body, project)

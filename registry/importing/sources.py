@@ -22,18 +22,19 @@ from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import Pinned, package_lock, requirements
 
-# A tag under which registries without the referrers API keep an image's list of referrers ("Referrers Tag Schema").
-# Such a tag is not imported as an image: the referrers are imported together with the image.
+# The form of a tag under which registries without the referrers API keep an image's list of referrers (OCI Distribution
+# Specification, "Referrers Tag Schema"). Such a tag is not imported as an image, because the referrers are imported
+# together with their image.
 _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Resolves the sources of an import to the files and images to import.
+    """Finds the files and images to import in the sources that an operator names.
 
-    `repository` is the repository to import images to; when empty, images keep their repository's name. Without
-    `npm_registry` or `pypi_index`, the configuration of npm or pip decides where packages come from. `scratch` is a
-    directory for the files that npm and pip download.
+    `repository` is the repository to import images to. If it is empty, images keep the name of their repository.
+    Without `npm_registry` or `pypi_index`, the configuration of npm or pip decides where packages come from. `scratch`
+    is a directory for the files that npm and pip download.
     """
 
     api: Api
@@ -48,7 +49,7 @@ class Sources:
     def of(self, source: str) -> Iterator[Found]:
         """Yields the items to import from one source: a directory, a lockfile, or a package or image to download.
 
-        Raises RegistryError for a text that names no such source.
+        Raises RegistryError for a text that is none of these.
         """
         path = Path(source)
         if path.is_dir():
@@ -80,12 +81,16 @@ class Sources:
                 yield each
 
     def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
-        """Yields Python distributions that pip resolves and fetches, with what pip's indexes state about them."""
+        """Yields the Python distributions that pip resolves and fetches, each with what pip's
+        indexes state about it.
+        """
         for each in pip_tree(specs, self.scratch / "pip"):
             yield self._with_listing(each) if isinstance(each, Wanted) else each
 
     def _with_listing(self, wanted: Wanted) -> Wanted:
-        """Adds what a simple index states about a file that pip has fetched, because pip does not report that."""
+        """Returns the file that pip has fetched together with what a simple index states about the file. pip does not
+        report what the index states.
+        """
         project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
         try:
             listed = self.api.pypi_files(self._indexes, project)
@@ -134,7 +139,9 @@ class Sources:
 
 
 def or_refused(title: str, found: Iterator[Found]) -> Iterator[Found]:
-    """Turns an error of one source into a refused item, so that the import continues with the other sources."""
+    """Yields the items of one source. If the source fails, yields an item that counts as failed, so that the import
+    continues with the other sources.
+    """
     try:
         yield from found
     except RegistryError as error:

@@ -27,10 +27,10 @@ _LARGEST_PART = 5 << 30
 
 
 class ImageRegistries:
-    """The registries that one import reads images from.
+    """The registries from which one import reads images.
 
-    The environment sets proxies and certificate authorities. With `referrers`, an image is imported together with its
-    signatures and SBOMs.
+    Environment variables set proxies and certificate authorities. With `referrers`, an image is imported together with
+    its signatures and SBOMs.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None, *, referrers: bool = True) -> None:
@@ -48,7 +48,7 @@ class ImageRegistries:
 class Carrier:
     """Copies images from other registries to the origin, during one import.
 
-    At most `workers` layers of all images are copied in parallel.
+    At most `workers` layers are copied in parallel, counted over all images.
     """
 
     def __init__(self, registries: ImageRegistries, origin: Origin, directory: Path, *, workers: int) -> None:
@@ -69,11 +69,13 @@ class Carrier:
     def described(
         self, wanted: Wanted, image: RemoteImage, layout: Path, left_out: list[str]
     ) -> Iterator[tuple[Artifact, list[oci.Part]]]:
-        """Saves the manifests of an image and of its referrers to `layout`, and yields an artifact for each.
+        """Saves the manifests of an image and of its referrers to the OCI image layout `layout`. Yields an artifact for
+        the image, and one for each referrer.
 
         The image comes first, then its referrers and its signatures by tag, then their referrers, and so on. Each
         artifact comes with the configs and layers to copy with `carry`. Adds a message to `left_out` for each manifest
-        that an index lists and the source registry does not have. Raises RegistryError.
+        that an index lists and the source registry does not have. Raises RegistryError if the source registry refuses a
+        request or does not answer.
         """
         source = self._registries.repository(image)
         seen = set[str]()
@@ -85,8 +87,8 @@ class Carrier:
                 top = saved.save(digest)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
-                # The error message names the image instead of the temporary layout's path, which means nothing to
-                # operators.
+                # The message of the error contains the path of a temporary directory, which tells an operator nothing.
+                # The name of the image replaces the path.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             left_out += saved.absent.values()
             yield artifact, parts
@@ -99,7 +101,7 @@ class Carrier:
         """Copies an image's configs and layers to the origin, and waits until all are copied.
 
         The import skips configs and layers that the origin already holds. Returns a reason for each layer that is left
-        out. Raises RegistryError, and the cloud client's errors.
+        out. Raises RegistryError if a copy fails, and the cloud client's error if the origin refuses a write.
         """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]
@@ -107,7 +109,8 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts the copy of an image's config or layer, or returns the running copy if another image shares it.
+        """Starts the copy of an image's config or layer. If another image shares the config or layer, returns the copy
+        that is already running or done.
 
         A copy that failed is started again.
         """
@@ -118,8 +121,8 @@ class Carrier:
             return there
 
     def _carry(self, source: SourceRepository, part: oci.Part) -> str:
-        """Copies an image's config or layer to the origin. Returns a reason if the import leaves it out, otherwise
-        nothing.
+        """Copies an image's config or layer to the origin. Returns an empty text, or the reason why the import leaves
+        the layer out.
         """
         descriptor = part.descriptor
         if self._origin.holds(part.key, part.digest):
@@ -144,7 +147,7 @@ class Carrier:
 class Saved:
     """The manifests of one image, saved as files of an OCI image layout.
 
-    `absent` has the digest of each manifest that the source registry does not have, with a message.
+    `absent` maps the digest of each manifest that the source registry does not have to a message for the operator.
     """
 
     def __init__(self, source: SourceRepository, layout: Path) -> None:
@@ -155,8 +158,8 @@ class Saved:
     def save(self, digest: str, media_type: str = "", depth: int = 0) -> Descriptor:
         """Saves a manifest of the source registry and, for an image index, all manifests that the index lists.
 
-        Returns the descriptor of the saved manifest. Raises RegistryError, and Absent when the source registry does not
-        have the manifest.
+        Returns the descriptor of the saved manifest. Raises Absent when the source registry does not have the manifest,
+        and RegistryError when the registry refuses a request or does not answer.
         """
         fetched = self._source.manifest(digest)
         descriptor = fetched.descriptor.model_copy(update={"mediaType": media_type or fetched.descriptor.mediaType})

@@ -19,8 +19,9 @@ from registry.importing.images.credentials import Credentials
 class Challenged(httpx.Auth):
     """Authenticates requests to one repository of one registry.
 
-    Later requests reuse the header of the first answered challenge, but only to the same registry: storage hosts that
-    blobs are redirected to often refuse an Authorization header. Raises RegistryError when access fails.
+    After the first challenge, the client sends the same Authorization header with later requests, but only to the
+    registry itself. Registries redirect requests for blobs to storage hosts, which often refuse an Authorization
+    header. Raises RegistryError when the registry grants no access.
     """
 
     def __init__(self, registry: httpx.URL, repository: str, credentials: Callable[[], Credentials | None]) -> None:
@@ -36,7 +37,8 @@ class Challenged(httpx.Auth):
         response = yield request
         if response.status_code != 401 or not self._is_registry(response.request.url):
             return
-        # If the stored header is not the one that was sent, another thread has answered the challenge in the meantime.
+        # If the stored header differs from the header of this request, another thread has answered the challenge in the
+        # meantime, and its header is used.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header
@@ -86,7 +88,7 @@ class Challenged(httpx.Auth):
 
 
 def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields each offered authentication scheme in lower case, with the scheme's parameters."""
+    """Yields each authentication scheme that the registry offers, in lower case, with the scheme's parameters."""
     for header in response.headers.get_list("www-authenticate"):
         scheme, _, parameters = header.partition(" ")
         named = [each for each in parse_http_list(parameters) if "=" in each]

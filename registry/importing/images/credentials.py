@@ -18,9 +18,10 @@ from typing import Any, cast
 
 from registry import RegistryError
 
-# The timeout of a credential helper, which leaves an operator time to unlock the key ring.
+# The timeout in seconds of a credential helper, which is the program that stores passwords for docker. An operator may
+# have to unlock the key ring in this time.
 _HELPER_SECONDS = 60
-# The output by which a credential helper says that it has no credentials for a host. Its exit code is then 1.
+# The text that a credential helper prints if it has no credentials for a host. The helper's exit code is then 1.
 _NOT_FOUND = "credentials not found"
 
 
@@ -77,9 +78,9 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
 
 
 def _plain(key: str) -> str:
-    """Returns the host and path that an entry of a credentials file is for.
+    """Returns the host and path to which an entry of a credentials file applies.
 
-    Older clients wrote a URL; its scheme and API version are removed.
+    Older clients wrote a URL as the entry's name. The function removes the URL's scheme and API version.
     """
     return re.sub(r"^https?://|/(v1|v2)?/?$", "", key)
 

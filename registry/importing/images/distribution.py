@@ -28,7 +28,8 @@ _DIGEST = re.compile(DIGEST)
 # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
 # its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# Statuses with which registries without the referrers API answer: 404, or a proxy's error for paths that it refuses.
+# The statuses with which a registry answers if it does not have the referrers API: 404, or the error of a proxy that
+# refuses unknown paths or methods.
 _NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
@@ -63,9 +64,10 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        self._listed: list[str] | None = None  # the registry's tags that begin with a digest, once they were listed
-        self._lists_tags = True  # False after the registry refused to list its tags
-        self._lists_referrers = True  # False after the registry answered 404 to the referrers API
+        # the repository's tags that begin with a digest, or None before the first use
+        self._listed: list[str] | None = None
+        self._lists_tags = True  # False after the registry refused to list the tags
+        self._lists_referrers = True  # False after the registry answered that it does not have the referrers API
 
     def tags(self) -> Iterator[str]:
         url = f"{self._base}/tags/list?n={_TAGS_A_PAGE}"
@@ -77,8 +79,8 @@ class SourceRepository:
     def digest(self, tag: str) -> str:
         """Returns the digest of a tag's manifest.
 
-        The client sends a HEAD request first, because registries do not count it as a pull. If the answer has no
-        digest, the client fetches the manifest.
+        The client sends a HEAD request first, because registries do not count a HEAD request as a pull. If the answer
+        has no digest, the client fetches the manifest.
         """
         digest = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
         return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
@@ -105,7 +107,8 @@ class SourceRepository:
     def referrers(self, digest: str) -> Iterator[Descriptor]:
         """Yields the descriptors of a manifest's referrers.
 
-        Registries without the referrers API list referrers in a tag that clients maintain ("Referrers Tag Schema").
+        Registries without the referrers API have a list of referrers under a tag that contains the manifest's digest.
+        The clients that push referrers maintain this tag (OCI Distribution Specification, "Referrers Tag Schema").
         """
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
         while url:
@@ -121,10 +124,11 @@ class SourceRepository:
                 yield from self._descriptors(answer)
 
     def attached(self, digest: str) -> list[tuple[str, str]]:
-        """Returns digest and tag of each signature, attestation and SBOM whose tag contains the manifest's digest.
+        """Returns the digest and the tag of each signature, attestation and SBOM whose tag contains the manifest's
+        digest.
 
-        The registry's tags are listed once. If the registry refuses to list tags, the client tries the usual tags
-        of signatures, attestations and SBOMs.
+        The client lists the tags of the repository once. If the registry refuses to list tags, the client tries the
+        tags that signatures, attestations and SBOMs usually have.
         """
         prefix = digest.replace(":", "-")
         with self._lock:
@@ -143,7 +147,9 @@ class SourceRepository:
         return self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=(404,)).status_code == 200
 
     def blob(self, digest: str, size: int, file: Path) -> None:
-        """Downloads a blob to `file`, resumes after a broken connection, and checks the blob's size and digest."""
+        """Downloads a blob to `file`, and checks the blob's size and digest. After a broken connection, the download
+        continues where it ended.
+        """
 
         def attempt() -> None:
             have = file.stat().st_size if file.exists() else 0
@@ -205,8 +211,8 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """Returns a list in an image registry's JSON answer, which has the given name there. Some registries send null for
-    an empty list.
+    """Returns the list with the given name in an image registry's JSON answer. The result is an empty list if the
+    answer has null instead, which some registries send.
 
     Raises RegistryError when the answer is not a JSON object, or when the items are not all of type `kind`.
     """
@@ -236,9 +242,10 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _wait(error: httpx.HTTPError, tries: int) -> float | None:
-    """Returns the seconds to wait before the next try of a failed request, or None when a retry would not help.
+    """Returns the seconds to wait before the next attempt of a failed request, or None when another attempt would not
+    help.
 
-    A Retry-After header takes precedence over the exponential backoff.
+    The waits grow exponentially, unless the answer has a Retry-After header.
     """
     seconds = 0.5 * 2**tries
     if isinstance(error, httpx.HTTPStatusError):
