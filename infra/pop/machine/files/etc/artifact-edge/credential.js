@@ -1,5 +1,5 @@
-// Returns the digest of a request's credential, for the keys of NGINX's cache of decisions (nginx.conf). NGINX writes the
-// keys to files, so a key must not contain the credential.
+// Returns the digest of a request's credential, for the keys of NGINX's cache of decisions (nginx.conf). NGINX writes
+// the keys to files, so a key must not contain the credential.
 
 import crypto from 'crypto';
 
