@@ -25,7 +25,7 @@ class NoIdentity(Exception):
 
 
 class Identity:
-    """The Google service account that the service runs as. Any thread may call its methods."""
+    """The Google service account that the service runs as. Any thread may call the methods of the account."""
 
     def __init__(self) -> None:
         # Google's own libraries also read the environment variable GCE_METADATA_HOST.

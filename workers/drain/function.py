@@ -68,7 +68,8 @@ def _delivery() -> Delivery:
 
 
 def _edge() -> CloudflareEdge:
-    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # Cloudflare's own tools read this variable, too
+    # Cloudflare's own tools also read the API's address from CLOUDFLARE_BASE_URL
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")
     return CloudflareEdge(
         purges=WorkerPurges(setting("URL"), lambda: read_secret("key", "PURGE_SECRET_ID"), edge_http(setting("URL"))),
         entries=CloudflareApi(read_secret("api_token", "KV_SECRET_ID"), base),

@@ -30,7 +30,7 @@ class Change:
     commit: str  # the time of the commit (RFC 3339)
     transaction: str
     sequence: str
-    kind: str  # INSERT, UPDATE or DELETE
+    kind: str  # how the row was written: INSERT, UPDATE or DELETE
     table: str
     keys: Mapping[str, Any]
     new: Mapping[str, Any]

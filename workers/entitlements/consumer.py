@@ -61,5 +61,6 @@ def _send_to_dead_letters(change: Change, reason: str) -> None:
 
 @cache
 def _edge() -> TokenEntries:
-    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # Cloudflare's own tools read this variable, too
+    # Cloudflare's own tools also read the API's address from CLOUDFLARE_BASE_URL
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")
     return TokenEntries(CloudflareApi(read_secret("api_token"), base), setting("ACCOUNT_ID"), setting("NAMESPACE_ID"))

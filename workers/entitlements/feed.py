@@ -25,8 +25,8 @@ class Feed:
     only one of them reads the database.
 
     `render` reads the database and returns the document. Its second argument is the time before the read, so that the
-    edge never takes the document to be newer than it is. If the API fails, the edge's cache may serve a stale document
-    for `usable` seconds.
+    document never looks newer to the edge than its content is. If the API fails, the edge's cache may serve a stale
+    document for `usable` seconds.
     """
 
     def __init__(self, render: Callable[[Database, float], str], usable: int) -> None:

@@ -68,7 +68,8 @@ class EdgeBySecret:
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
-            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # Cloudflare's own tools read this variable, too
+            # Cloudflare's own tools also read the API's address from CLOUDFLARE_BASE_URL
+            api = os.environ.get("CLOUDFLARE_BASE_URL", "")
             place = settings.setting("ACCOUNT_ID"), settings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)
         try:

@@ -134,8 +134,9 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns a child partition of the change stream that no longer waits for the parent `ended`. Every parent reports
-    its children.
+    """Returns a child partition of the change stream that no longer waits for its parent `ended`.
+
+    Each parent partition of a merged child reports the child, so `known` may already wait for fewer parents.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

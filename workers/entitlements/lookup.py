@@ -14,7 +14,7 @@ from contract.tokens import MalformedRecord, Record, encode_entry
 from workers.entitlements.protocol import Answer, DatabaseUnavailable, refusal
 
 NEGATIVE_SECONDS = 2.0
-RATE, BURST = 100.0, 200.0  # look-ups per second and instance; the deployment limits the number of instances
+RATE, BURST = 100.0, 200.0  # the most look-ups per second, and at once, that one instance of the metadata API answers
 _NEGATIVE_ENTRIES = 10_000
 
 _log = logging.getLogger(__name__)

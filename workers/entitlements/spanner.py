@@ -32,7 +32,8 @@ class SpannerInvalidRequest(SpannerError):
 
 class Spanner:
     """One Spanner database, `projects/…/instances/…/databases/…`. `token` returns an access token. Any thread may call
-    its methods, and all threads share one multiplexed session."""
+    the methods of the database, and all threads share one multiplexed session.
+    """
 
     def __init__(self, database: str, token: Callable[[], str], api: str = "") -> None:
         self._database = f"{(api or _PUBLIC_API).rstrip('/')}/v1/{database}"
@@ -62,7 +63,7 @@ class Spanner:
         try:
             return self._post(f"{self._root}{self._session}:{verb}", body)
         except SpannerError:
-            self._session = ""  # so that the next request creates a session, because this one may have expired
+            self._session = ""  # the session may have expired, so the next request creates a new one
             raise
 
     def _new_session(self) -> str:
@@ -81,8 +82,9 @@ class Spanner:
 
 
 def rows_of(answer: str) -> list[Row]:
-    """Returns the rows of an answer that consists of parts: a JSON array, or concatenated objects from gRPC gateways. A
-    part may end in the middle of a value (`PartialResultSet`), which continues in the next part."""
+    """Returns the rows of an answer that consists of parts: a JSON array, or concatenated objects from gRPC gateways.
+    If a part ends in the middle of a value, the next part continues the value (`PartialResultSet`).
+    """
     width, values, goes_on = 0, list[Any](), False
     for part in _parts(answer):
         width = len(part.get("metadata", {}).get("rowType", {}).get("fields", ())) or width
@@ -103,7 +105,7 @@ def _parts(answer: str) -> list[Mapping[str, Any]]:
         part, at = decoder.raw_decode(answer, at)
         parts += part if isinstance(part, list) else [part]
     found = [cast(Mapping[str, Any], part.get("result", part)) for part in parts]
-    if any("error" in part for part in found):  # the error occurred after Spanner had sent the HTTP status
+    if any("error" in part for part in found):  # Spanner had sent the HTTP status 200 before the error occurred
         raise SpannerError("Spanner ended its answer with an error")
     return found
 

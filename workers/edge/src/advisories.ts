@@ -18,18 +18,24 @@ export interface Advisory {
   id: string;
   level: Level;
   aliases: readonly string[];
-  /** The affected versions: spans of positions among the bounds, of which the last one may have no end. */
+  /** The affected versions, as spans of positions among the package's `bounds`. The last span may have no end. */
   spans: readonly (readonly [number, number?])[];
 }
 
-/** The advisories of one package. `bounds` are the sorted versions at which an advisory begins or ends. */
+/**
+ * The advisories of one package. `bounds` are the sorted versions at which the affected versions of an advisory begin
+ * or end.
+ */
 export interface PackageAdvisories {
   ecosystem: Ecosystem;
   bounds: readonly string[];
   advisories: readonly Advisory[];
 }
 
-/** The index of a data set. The filter is a Bloom filter of the packages with advisories. */
+/**
+ * The index of a data set of advisories. `shards` has the digest of each shard. `filter` is a Bloom filter of the
+ * packages that have advisories.
+ */
 export interface DataSet {
   shards: readonly string[];
   filter: Uint8Array;
@@ -45,7 +51,7 @@ const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `
 const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();
 const positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
 
-/** Returns the index in a JSON text. Throws `InvalidDocument`. */
+/** Parses the JSON text of a data set's index. Throws `InvalidDocument` for a text in another form. */
 export function parseIndex(text: string): DataSet {
   try {
     const { version, shards, filter } = JSON.parse(text) as { version: unknown; shards: string[]; filter: string };
@@ -59,17 +65,23 @@ export function parseIndex(text: string): DataSet {
   }
 }
 
-/** Returns the data set in force among those with these digests (`VersionedDocuments.inForce`). */
+/** Returns the newest valid data set of advisories among those with these digests (`VersionedDocuments.inForce`). */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);
 }
 
-/** Returns whether the newest of the data sets is the one in force. */
+/**
+ * Returns whether the worker applies the newest of the data sets of advisories with these digests, and not an older
+ * one.
+ */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
 }
 
-/** Returns the data set with a digest. Throws `InvalidDocument`, or `Unavailable` when it cannot be read. */
+/**
+ * Returns the data set of advisories with this digest. Throws `InvalidDocument` if the data set is invalid, and
+ * `Unavailable` if it cannot be read.
+ */
 export async function dataSetWith(digest: string, read: Read): Promise<DataSet> {
   return documents.withDigest(digest, read);
 }

@@ -60,8 +60,8 @@ function tokenChallenge(hostname: string, { scope, error }: Challenge): string {
 }
 
 /**
- * Returns the challenges for npm and pip. npm sends Basic or Bearer credentials, and names the wrong one to its user by
- * the challenge.
+ * Returns the challenges of a 401 response for npm and pip. The challenges for npm offer both Basic and Bearer, because
+ * npm sends either kind of credential. From them, npm tells its user which credential was wrong.
  */
 function plainChallenges(ecosystem: Ecosystem, hostname: string, { error }: Challenge): string {
   const basic = `Basic realm="${hostname}"`;

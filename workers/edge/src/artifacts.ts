@@ -27,7 +27,10 @@ interface RepositoryIndex {
 
 const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i; // the archives that pip opens
 
-/** Returns the artifacts that an index lists, by their ids. `text` is undefined when the package has no index. */
+/**
+ * Returns the artifacts that a package's index lists, with the ids of the artifacts as keys. `text` is the index, and
+ * undefined when the package has none.
+ */
 export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | undefined): Map<string, Artifact> {
   if (text === undefined) return new Map();
   const index: unknown = JSON.parse(text);
@@ -35,7 +38,10 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
   return new Map(ecosystem === "pypi" ? pythonArtifacts(name, index as PageIndex) : imageArtifacts(index as RepositoryIndex));
 }
 
-/** Returns the properties of an artifact that the index does not list. They are derived from the artifact's id alone. */
+/**
+ * Returns the properties of an artifact that the package's index does not list. The only source of these properties is
+ * the artifact's id, so the other properties are unknown.
+ */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };
   if (ecosystem === "pypi") return { ...unknown, tag: null, version: pythonVersion(name, id) };
@@ -91,7 +97,8 @@ function npmLicense(given: unknown): string | undefined {
     return all.length === 0 || all.includes(undefined) ? undefined : all.map((license) => `(${license})`).join(" OR ");
   }
   if (typeof given === "object" && given !== null) return npmLicense((given as { type?: unknown }).type);
-  // npm's form for a licence in a file of the package, whose content nobody reads here.
+  // The text `SEE LICENSE IN <file>` says that a file of the package has the licence. The registry does not read this
+  // file, so the licence is unknown.
   return typeof given !== "string" || given.trim() === "" || /^SEE LICEN[SC]E/i.test(given) ? undefined : given;
 }
 

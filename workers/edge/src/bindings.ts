@@ -19,6 +19,9 @@ export interface Bindings {
   TOKEN_REQUESTS?: RateLimit;
   /** Limits tokens that are not valid, by the client's address. */
   FAILED_TOKENS?: RateLimit;
-  /** Set for requests of NGINX on a machine of our own, which sends objects from L1 itself (redirects.ts). */
+  /**
+   * Set when NGINX on a PoP machine of our own calls the worker. NGINX then sends objects from L1 itself
+   * (redirects.ts).
+   */
   REDIRECT_TO_L1?: string;
 }

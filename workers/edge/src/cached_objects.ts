@@ -23,7 +23,8 @@ import {
 import { fetchFromShields } from "./shield_nodes";
 import { Unavailable } from "./unavailable";
 
-// Without Cache-Control, Workers Cache would store a 200 response for 2 hours, and a 404 response for 3 minutes.
+// A response must always have Cache-Control. Without it, Workers Cache would store a 200 response for 2 hours, and a
+// 404 response for 3 minutes.
 const NOT_STORED = "no-store";
 
 // The headers of a shield's response that the response to Workers Cache contains. Other headers, such as Set-Cookie,
@@ -43,16 +44,17 @@ const PASSED_HEADERS = [
   "x-amz-meta-revision",
   "x-cache",
 ];
-// Workers Cache sends these headers to revalidate its copy. It never sends a range.
+// The conditional headers with which Workers Cache revalidates its copy of an object. A request of Workers Cache never
+// has a Range header.
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
-// Workers Cache stores no larger response, on any plan ("Limitations", "Response size").
+// The size in bytes of the largest response that Workers Cache stores, on any plan ("Limitations", "Response size").
 const BYTES_MAX = 512 * 1024 * 1024;
 
 export class Objects extends WorkerEntrypoint<Bindings> {
   /**
-   * Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. An object that
-   * Workers Cache does not store has the answer 204, with the lifetime of the object.
+   * Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. For an object
+   * that is too large for Workers Cache, answers 204 without a body, with the lifetime that the object's headers state.
    */
   override async fetch(request: Request): Promise<Response> {
     const requested = requestedIn(new URL(request.url).pathname);
@@ -89,7 +91,10 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     return new Response(answer.body, { status: answer.status, headers: passed });
   }
 
-  /** Answers with a document that is filtered by a policy. The unfiltered document comes from Workers Cache too. */
+  /**
+   * Answers with a document that is filtered by an edge policy. The function fetches the unfiltered document from
+   * Workers Cache, too.
+   */
   async #filtered(key: string, view: Exclude<View, { kind: "objects" }>, request: Request): Promise<Response> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";
@@ -108,7 +113,10 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     }
   }
 
-  /** Removes all objects with one of these tags from Workers Cache. Calls of this method do not go through the cache. */
+  /**
+   * Removes all objects with one of these tags from Workers Cache. The default entrypoint calls this method directly,
+   * and not through the cache.
+   */
   async purge(tags: string[]): Promise<CachePurgeResult> {
     if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");
     return this.ctx.cache.purge({ tags });

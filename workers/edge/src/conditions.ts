@@ -35,14 +35,15 @@ export function conditionsOf(method: string, headers: Headers): Conditions {
     ...(ifUnmodifiedSince === undefined ? {} : { ifUnmodifiedSince }),
     ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { ifModifiedSince }),
-    // An If-Range validator that can never match strongly means that the range is ignored.
+    // If-Range applies only if its validator matches by a strong comparison. A validator that can never match so, such
+    // as a weak ETag, therefore makes the worker ignore the range.
     ...(range === undefined || (ifRange !== null && !canMatch(ifRange)) ? {} : { range, ...(ifRange === null ? {} : { ifRange }) }),
   };
 }
 
 /**
- * Returns the byte range of a Range header that names a single one. Returns undefined for another unit, for several
- * ranges and for a malformed header, so that the client gets the whole object (RFC 9110, section 14.2).
+ * Returns the byte range that a Range header names. Returns undefined for a header with another unit, with several
+ * ranges or with an error, so that the client gets the whole object (RFC 9110, section 14.2).
  */
 function rangeOf(header: string | null): Range | undefined {
   const [, first = "", last = ""] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];
@@ -91,18 +92,21 @@ export function verdictOn(conditions: Conditions, status: number, answer: Header
   return "pass";
 }
 
-/** Returns whether the answer is the representation that If-Range names, by a strong comparison (section 13.1.5). */
+/**
+ * Returns whether the answer is the representation that If-Range names, by a strong comparison (RFC 9110, section
+ * 13.1.5).
+ */
 function isCurrent(ifRange: string, answer: Headers): boolean {
   const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));
   if (ifRange.startsWith('"')) return etag === ifRange;
   const [since, then] = [parseHttpDate(modified ?? null), parseHttpDate(date ?? null)];
-  // Last-Modified is a strong validator when the answer's Date is at least a second later (section 8.8.2.2).
+  // Last-Modified is a strong validator when the answer's Date is at least a second later (RFC 9110, section 8.8.2.2).
   return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
 }
 
 /**
- * Returns the byte range that the client requests of this whole answer. If-Range may name another version (section
- * 13.1.5), and the range then does not apply.
+ * Returns the byte range that the client requests of this whole answer. Returns undefined if If-Range names another
+ * version than the answer's, because the range then does not apply (RFC 9110, section 13.1.5).
  */
 export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
   return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;

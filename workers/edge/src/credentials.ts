@@ -24,8 +24,8 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for the text of a token. The text of a session is treated as a token, and no such token
- * exists.
+ * Returns the credential for the text of a token. If the text is a session, the result is also a token credential, and
+ * the worker then finds no such token.
  */
 export async function ofSecret(secret: string | undefined): Promise<Credential> {
   return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };

@@ -10,10 +10,10 @@ import { type ArtifactSubject, subjectOf } from "./subjects";
 import type { Read } from "./versioned_documents";
 
 /**
- * The policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the worker
- * must remove refused artifacts from the document. `refused`: the client must not get the object, for the reason in
- * `message`. `unlisted`: the package's index does not list the artifact, so that the rules cannot decide. `unknown`: no
- * shield answers.
+ * The edge policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the
+ * worker must remove refused artifacts from the document. `refused`: the client must not get the object, for the reason
+ * in `message`. `unlisted`: the package's index does not list the artifact, so that the rules cannot decide. `unknown`:
+ * no shield answers, so that the worker cannot decide.
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
@@ -25,15 +25,15 @@ interface Listed {
 }
 
 const FRESH_MILLISECONDS = 2_000; // how long an isolate uses a list of refusals before it reads the list again
-// the longest total length of the lists in memory: some 10 MB of the isolate's 128 MB
+// The most characters of all lists of refusals in an isolate's memory. They take some 10 MB of its 128 MB.
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();
 let remembered = 0; // the total number of characters of all lists in memory
 
 /**
- * Returns the policy's decision on a request. `stored` fetches stored objects, and `refusals` the list of a package's
- * refused artifacts. Throws `Unavailable` when the package's advisories cannot be read.
+ * Returns the edge policy's decision on a request. `stored` fetches objects as the origin stores them. `refusals`
+ * fetches the list of a package's refused artifacts. Throws `Unavailable` when the package's advisories cannot be read.
  */
 export async function rulingOn(
   wanted: ObjectRoute,
@@ -64,7 +64,10 @@ export async function rulingOn(
   return refusedBy === undefined ? rulingOnUnlisted(subject, rules, listed.size > 0, now) : { kind: "unaffected" };
 }
 
-/** Returns the decision on an artifact that the index does not list, or that belongs to a package without an index. */
+/**
+ * Returns the edge policy's decision on an artifact that the package's index does not list. The package may also have
+ * no index.
+ */
 function rulingOnUnlisted(subject: ArtifactSubject, rules: readonly Rule[], hasIndex: boolean, now: number): Ruling {
   const { ecosystem, name, id } = subject;
   const rule = refusing(rules, unlisted(ecosystem, name, id), now);
@@ -72,14 +75,18 @@ function rulingOnUnlisted(subject: ArtifactSubject, rules: readonly Rule[], hasI
   return hasIndex ? { kind: "unlisted" } : refused(`${name} ${id}`, rule);
 }
 
-/** Returns the version or dist-tag of an npm package that a request names, or undefined when it names none. */
+/**
+ * Returns the version or dist-tag of an npm package that a request names. Returns undefined for a request that names
+ * neither.
+ */
 function versionIn({ part }: ObjectRoute): string | undefined {
   return part?.kind === "version" ? part.named : undefined;
 }
 
 /**
- * Returns the ids of refusing rules by the ids of a package's artifacts, or undefined when no shield answers. A list in
- * the isolate's memory that lacks the id may be older than the artifact, so it is read again.
+ * Returns a package's list of refusals, which maps the ids of artifacts to the ids of the rules that refuse them.
+ * Returns undefined when no shield answers. If a list in the isolate's memory lacks `id`, the worker fetches the list
+ * again, because the artifact may be newer than the list.
  */
 async function listedRefusals(
   key: string,
@@ -100,7 +107,10 @@ async function listedRefusals(
   return refusals;
 }
 
-/** Keeps a package's list of refusals in memory. Forgets the oldest lists while all lists have too many characters. */
+/**
+ * Keeps a package's list of refusals in memory. If all lists together have too many characters, removes the oldest
+ * lists.
+ */
 function remember(key: string, listed: Listed): void {
   forget(key);
   memory.set(key, listed);

@@ -32,7 +32,7 @@ export interface Experiment {
   /** A text in the hash that assigns subjects to variants. With another salt, subjects are assigned anew. */
   salt: string;
   unit: "principal" | "token";
-  /** The part of the layer's subjects that take part: from the first percentage up to the second. */
+  /** The part of the layer's subjects that take part in the experiment: from the first percentage up to the second. */
   percent: readonly [number, number];
   variants: readonly Variant[];
 }
@@ -64,13 +64,17 @@ const SALT = /^[A-Za-z0-9._-]{1,64}$/;
 const NODES = /^[a-z0-9.*-]{1,255}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
-/** Returns the variant of each experiment that the subject takes part in, and the flags of these variants. */
+/**
+ * Returns the variants that the subject is assigned to, one for each experiment that it takes part in, and the flags of
+ * these variants.
+ */
 export function variantOf(experiments: readonly Experiment[], subject: Subject): Assignment {
   const variants: Record<string, string> = {};
   const subjects: Record<string, number> = {};
   let flags = DEFAULT_FLAGS;
   for (const { name, layer, salt, unit, percent, variants: choices } of experiments) {
-    // The words before the names keep the two hashes independent, even if the layer and the salt are equal.
+    // Each hashed text begins with the word `layer` or `variant`. This keeps the two hashes independent, even if the
+    // names of the layer and the salt are equal.
     const slot = hashOf(`layer ${layer} ${subject[unit]}`) % 100;
     if (slot < percent[0] || slot >= percent[1]) continue;
     const hash = hashOf(`variant ${salt} ${subject[unit]}`);

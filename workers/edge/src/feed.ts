@@ -37,7 +37,7 @@ export class Feed<T> {
   #attempt = -Infinity; // the time of the last attempt
   #failing = false;
 
-  /** `parse` returns the document from the fields of its JSON text, and throws an error for invalid fields. */
+  /** `parse` returns a feed document from the fields of its JSON text, and throws an error for invalid fields. */
   constructor(
     readonly name: string,
     private readonly parse: (fields: Record<string, unknown>) => T,
@@ -76,7 +76,10 @@ export class Feed<T> {
     cancel();
   }
 
-  /** Fetches the document and keeps it in memory. After a failed fetch, logs the failure and keeps the last document. */
+  /**
+   * Fetches the feed document and keeps it in memory. After a failed fetch, logs the failure and keeps the previous
+   * document.
+   */
   async #refresh(access: FeedAccess, now: () => number): Promise<void> {
     this.#attempt = now();
     let reason: string | undefined;
@@ -95,7 +98,10 @@ export class Feed<T> {
     console.error(JSON.stringify({ event: "feed-stale", feed: this.name, seconds, reason: reason ?? "an old document" }));
   }
 
-  /** Keeps a document in memory, unless the isolate has a newer one. Tiers of Workers Cache may have different ones. */
+  /**
+   * Keeps a feed document in memory, unless the isolate has a newer one. The tiers of Workers Cache can hold different
+   * versions, so a later answer may be an older document.
+   */
   #remember(text: string): void {
     const fields = JSON.parse(text) as Record<string, unknown>;
     if (fields["version"] !== FORMAT || typeof fields["read"] !== "number") throw new Error("another format");

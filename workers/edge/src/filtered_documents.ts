@@ -89,10 +89,10 @@ function withFieldsOfLatest(before: Packument, after: Packument): Packument {
 }
 
 /**
- * Returns the packument's field with the refused versions. Because of this field, npm prints that a policy refuses a
- * version. Without it, npm would print that the version does not exist.
+ * Returns the field of a packument that lists the refused versions. Because of this field, npm prints that a policy
+ * refuses a version. Without the field, npm would print that the version does not exist.
  *
- * npm resolves to one of these versions only when no other fits. Source: npm-pick-manifest, lib/index.js.
+ * npm installs none of these versions while another version fits. Source: npm-pick-manifest, lib/index.js.
  */
 function restrictions(name: string, refused: ReadonlyMap<string, Rule>): Record<string, unknown> {
   const byRule = new Map<Rule, string[]>();
@@ -113,7 +113,7 @@ function filteredPage(project: string, page: Page, refusing: Refusing): Page | u
   if (files.length === page.files.length) return undefined;
   if (page.versions === undefined) return { ...page, files };
   const kept = files.map(({ filename }) => pythonVersion(project, filename));
-  // PEP 700: the versions are those of the files.
+  // PEP 700 requires that `versions` has exactly the versions of the listed files.
   return { ...page, versions: page.versions.filter((version) => kept.some((other) => isSame(version, other))), files };
 }
 
@@ -122,7 +122,10 @@ function isSame(version: string, other: string | undefined): boolean {
   return eq(version, other);
 }
 
-/** Removes the lines of refused files. The registry renders one link in a line (registry/ecosystems/simple.py). */
+/**
+ * Removes the lines of refused files from a project's HTML page. The registry writes each link on a line of its own
+ * (registry/ecosystems/simple.py).
+ */
 function filteredHtml(text: string, refusing: Refusing): string {
   const lines = text.split("\n");
   const kept = lines.filter((line) => {

@@ -1,5 +1,5 @@
-// Filters documents by an edge policy, for the cached entrypoint. Workers Cache keeps one filtered copy for each
-// policy, and all clients share this copy.
+// Filters documents by an edge policy, for the cached entrypoint. Workers Cache keeps one filtered copy for each rule
+// set (rule_sets.ts). All clients to which this rule set applies share the copy.
 
 import { artifactsIn, unlisted } from "./artifacts";
 import { keyTag } from "./cache_tags";
@@ -23,8 +23,8 @@ const PASSED_HEADERS = [
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Returns the filtered document with a key, or the list of refusals for the index with that key: 200, 304 or 404.
- * Returns undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
+ * Answers a request for the filtered document with this key, or for the list of refusals of the index with this key:
+ * 200, 304 or 404. Returns undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
  */
 export async function filteredObject(
   key: string,
@@ -66,7 +66,10 @@ function refusingIn(rules: readonly Rule[], { ecosystem, name }: DocumentSubject
   return (id) => refusing(rules, artifacts.get(id) ?? unlisted(ecosystem, name, id), now);
 }
 
-/** Returns a JSON object that maps the id of each listed artifact to the refusing rule's id, or to an empty text. */
+/**
+ * Returns a JSON object that maps the id of each artifact in a package's index to the id of the rule that refuses it.
+ * The value is an empty text for an allowed artifact.
+ */
 function refusalsOf({ ecosystem, name }: DocumentSubject, index: Index, refusing: Refusing): string {
   const ids = [...artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text).keys()];
   return JSON.stringify(Object.fromEntries(ids.map((id) => [id, idOf(refusing(id))])));

@@ -1,5 +1,5 @@
-// Decides by the edge policy which artifacts clients may get. A decision depends on the artifact and the time, and not
-// on the client, so all clients can share the filtered documents.
+// Decides by the rules of an edge policy which artifacts clients may get. Besides the rules, a decision depends only on
+// the artifact and the time. All clients to which the same rules apply therefore share the filtered documents.
 
 import parseVersion from "semver/functions/parse";
 
@@ -28,13 +28,16 @@ export interface Artifact {
 }
 
 const DAY_MILLISECONDS = 86_400_000;
-// The number of packages whose rules an isolate keeps in memory. To find the rules among 1,000 takes half a
-// millisecond.
+// The number of packages whose rules an isolate keeps in memory. Without this memory, a request would need half a
+// millisecond to find the package's rules among 1,000.
 const REMEMBERED_PACKAGES = 2_000;
 
 const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
 
-/** Returns the rules that may decide about a package's artifacts, in their order. Remembers them for some packages. */
+/**
+ * Returns the rules that may decide about a package's artifacts, in the policy's order. Keeps the rules of the last
+ * packages in memory.
+ */
 export function rulesFor(policy: Policy, ecosystem: Ecosystem, name: string): readonly Rule[] {
   const known = rulesByPackage.get(policy) ?? new Map<string, readonly Rule[]>();
   rulesByPackage.set(policy, known);
@@ -57,7 +60,7 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 
-/** Returns the rule that refuses each artifact of a package, or undefined when the rules may allow one. */
+/** Returns the rule that refuses all artifacts of a package, or undefined when the rules may allow some of them. */
 export function refusingAll(rules: readonly Rule[]): Rule | undefined {
   const first = rules.find((rule) => rule.action === "allow" || isUnconditional(rule));
   return first?.action === "deny" ? first : undefined;
@@ -75,9 +78,13 @@ function isUnconditional({ versions, tags, digests, youngerThanDays, severity, a
 }
 
 /**
- * Returns whether the rule decides about the artifact. When the edge does not know a property, a deny rule about it
- * matches, unless the rule says otherwise, and an allow rule does not. When the artifact has no such property, the reverse holds: a rule about tags
- * neither refuses a layer, nor does an allow list of tags refuse the layers of the allowed images.
+ * Returns whether the rule decides about the artifact.
+ *
+ * If the edge does not know a property that the rule has a condition about, a deny rule matches, unless the rule says
+ * otherwise. An allow rule does not match.
+ *
+ * If the artifact cannot have such a property, a deny rule does not match, and an allow rule does. For example, a layer
+ * has no tag: a rule about tags does not refuse it, and a rule that allows some tags also allows it.
  */
 function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
   const verdicts = [

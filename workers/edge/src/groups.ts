@@ -4,18 +4,24 @@
 import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";
 
-/** A group: bit number i is set if rule number i, of those that name principals, concerns the group. */
+/**
+ * A group of principals, as a number with one bit for each rule that names principals. Bit number i is set if rule
+ * number i of these rules concerns the group.
+ */
 export type Group = number;
 
 const policies = new WeakMap<Policy, Map<Group, Policy>>();
 
-/** Returns the group of a principal. */
+/** Returns the group of a principal under an edge policy. */
 export function groupOf(policy: Policy, principal: string): Group {
   const concerns = naming(policy).map(({ principals = [] }) => principals.some((pattern) => matches(pattern, principal)));
   return concerns.reduce((group, isConcerned, bit) => (isConcerned ? group | (1 << bit) : group), 0);
 }
 
-/** Returns the policy with the rules that concern a group: those for all principals, and those for the group. */
+/**
+ * Returns an edge policy with only the rules that concern a group: the rules for all principals, and those that name
+ * the group's principals.
+ */
 export function policyOf(policy: Policy, group: Group): Policy {
   const named = naming(policy);
   if (named.length === 0) return policy;

@@ -1,4 +1,5 @@
-// A fast hash for decisions that must be equal everywhere, and that protect nothing.
+// A fast hash for decisions that must be equal in all isolates. It is not cryptographic, so it must not protect
+// anything.
 
 /** Returns 32 bits of FNV-1a over the text, with the final mix of MurmurHash3, so that similar texts spread evenly. */
 export function hashOf(text: string): number {

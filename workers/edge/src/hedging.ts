@@ -4,7 +4,7 @@
 //
 // Source: Dean and Barroso, "The Tail at Scale", Communications of the ACM 56 (2), "Hedged requests".
 
-/** A request to one server. Each attempt is started at most once. */
+/** An attempt to get an answer from one server. Each attempt is started at most once. */
 export interface Attempt<T> {
   /** Sends the request. Resolves to undefined, or rejects, when the server returns no usable answer. */
   start: (signal: AbortSignal) => Promise<T | undefined>;
@@ -19,7 +19,7 @@ export type Outcome = "answered" | "failed" | "lost";
 
 export interface Clock {
   now: () => number;
-  /** Calls `act` after some milliseconds, unless the returned function is called before. */
+  /** Calls `act` after a number of milliseconds, unless the returned function is called before that. */
   after: (milliseconds: number, act: () => void) => () => void;
 }
 

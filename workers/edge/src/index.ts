@@ -95,7 +95,7 @@ async function serveProtected(
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
   const credential = await credentialOf(header, signingKey, hostname);
-  // The token endpoint issues sessions only to image clients, so other ecosystems do not accept a session.
+  // Only image clients get sessions from the token endpoint, so the worker accepts a session only for images.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
   const error = isBearer(header) ? "invalid_token" : undefined;
@@ -123,7 +123,10 @@ async function serveProtected(
   return assigned(wanted, request, bindings, ctx, await policies, holder.grants, subject, started);
 }
 
-/** Answers an authorized request as the client's variants say. Logs the request of a client that has any. */
+/**
+ * Answers an authorized request, with the flags of the variants that the client is assigned to (experiments.ts). Logs
+ * the request if the client takes part in an experiment.
+ */
 async function assigned(
   wanted: ObjectRoute,
   request: Request,
@@ -173,7 +176,10 @@ async function permitted(
   return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: rules.id } : undefined);
 }
 
-/** Returns an access to L1 that also prefetches what the client is expected to request next, if prediction is on. */
+/**
+ * Returns a function that fetches objects from L1. If prediction is on, the function then also prefetches what the
+ * client is expected to request next.
+ */
 function withPrefetches(
   wanted: ObjectRoute,
   l1: L1,
@@ -194,8 +200,8 @@ function withPrefetches(
 }
 
 /**
- * Returns a function that returns the access to L1 for a view of objects. Without a view, the access is to stored
- * objects.
+ * Returns a function that takes a view of objects (l1.ts) and returns the function that fetches objects in this view
+ * from L1. Without a view, objects come as the origin stores them.
  */
 function l1Of(
   tag: string,
@@ -216,8 +222,8 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
 
 async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
   const started = Date.now();
-  // The client's range and validators refer to the part of the document that the worker cuts out, not to the stored
-  // object.
+  // If the worker cuts a part out of the document, the client's range and validators refer to the part. They must not
+  // apply to the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);

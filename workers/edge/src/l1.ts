@@ -14,17 +14,20 @@ import type { Place } from "./shields";
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /**
- * Headers with the client's coordinates, with the tag of the object's package, and with the flags for requests to shields.
- * They are not part of the cache key.
+ * The names of headers for the client's coordinates, for the tag of the object's package, and for the flags of requests
+ * to shields. These headers are not part of the cache key.
  */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 export const FLAGS_HEADER = "x-artifact-edge-flags";
-/** The header of the cached entrypoint's answer for an object that is too large for Workers Cache. */
+/** The name of the header with which the cached entrypoint says that an object is too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
-/** The header of a prefetch, and of each copy in L1 that a prefetch brought (prefetch.ts). Not part of the cache key. */
+/**
+ * The name of the header that marks a prefetch, and each copy in L1 that a prefetch fetched (prefetch.ts). The header
+ * is not part of the cache key.
+ */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
-/** The header of answers that bypass Workers Cache. */
+/** The name of the header that marks answers which bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
@@ -35,16 +38,16 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
 const STORED: View = { kind: "objects" };
-// The longest wait for the first byte of L1, which may wait for shields itself (shield_nodes.ts). A silent cache must not
-// hold requests without end.
+// The longest wait for the first byte from L1. L1 may itself wait for shields (shield_nodes.ts), so the wait is long.
+// It has a limit, so that a silent cache does not block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
- * entrypoint with its cache, and `packageTag` is the package's cache tag. `shields` fetches an object from a shield,
- * without the cache: with Range, because a range of a large object must not read the whole object. `flags` apply on a
- * miss. With `isPrefetch`, the objects are not for a client.
+ * entrypoint behind its cache, and `packageTag` is the package's cache tag. `shields` fetches from a shield an object
+ * that is too large for the cache. It passes the Range header on, so that a request for a part of such an object does
+ * not read the whole object. `flags` apply on a miss. With `isPrefetch`, the requests are marked as prefetches.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,
@@ -85,13 +88,16 @@ function bypassed(answer: Response | undefined): Response | undefined {
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Returns the URL path of a view of the object with a key. Shields use the same paths for stored objects. */
+/**
+ * Returns the path of an L1 URL for a view of the object with this key. Shields have the same paths for objects as the
+ * origin stores them.
+ */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;
   return start + key.split("/").map(encodeURIComponent).join("/");
 }
 
-/** Returns the object's key in a URL path of L1 and the view of it, or undefined for a path that names no object. */
+/** Returns the object's key and the view that the path of an L1 URL names, or undefined for any other path. */
 export function requestedIn(path: string): { key: string; view: View } | undefined {
   const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];
   if (encoded === undefined) return undefined;
@@ -106,7 +112,7 @@ export function placeIn(headers: Headers): Place | undefined {
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
 }
 
-/** Returns the header with the flags for requests to shields, or no header when they are the usual ones. */
+/** Returns the header with the flags for requests to shields, or no header when all flags have their default values. */
 export function flagsHeader({ shieldPool, hedging }: ShieldFlags): Record<string, string> {
   return shieldPool === undefined && hedging ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging }) };
 }

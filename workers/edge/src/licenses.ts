@@ -8,15 +8,15 @@ const CHARACTERS_MAX = 1_000; // the parser is recursive, so a text must not nes
 const TOKEN = /\s*(\(|\)|(?<=[\s)])(?:AND|OR)(?=[\s(]))\s*/i;
 
 /**
- * Returns whether an expression is satisfied by licences that match one of the patterns: each licence of an AND, and one
- * licence of an OR. Upper and lower case are equal.
+ * Returns whether an expression is satisfied by licences that match one of the patterns: each licence of an AND, and
+ * one licence of an OR. The comparison ignores upper and lower case.
  */
 export function isSatisfied(expression: string, patterns: readonly string[]): boolean {
   if (expression.length > CHARACTERS_MAX) return false;
   const tokens = expression.toLowerCase().split(TOKEN).filter((token) => token.trim() !== "");
   const parser = new Parser(tokens, (license) => patterns.some((pattern) => matches(pattern.toLowerCase(), license)));
   const found = parser.either();
-  // Without the form of an expression, the whole text is the name of a licence.
+  // A text that does not have the form of an expression is the name of one licence.
   return parser.isAtEnd && found !== undefined ? found : parser.accepts(expression.toLowerCase().trim());
 }
 
@@ -32,7 +32,10 @@ class Parser {
     return this.#at === this.tokens.length;
   }
 
-  /** Returns the value of an expression: parts that OR joins. Returns undefined for a text in another form. */
+  /**
+   * Reads parts of an expression that OR joins. Returns whether the licences satisfy them, or undefined for a text that
+   * has not the form of an expression.
+   */
   either(): boolean | undefined {
     return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);
   }

@@ -1,19 +1,19 @@
-// Limits of requests by token, and of failed tokens by address. Each limit is a rate limiting binding, which counts in one
-// location of the network and is not exact. Without a binding there is no limit.
-//
+// Limits of requests by token, and of requests with invalid tokens by address. Each limit is a rate limiting binding,
+// which counts in one location of the network and is not exact. Without a binding there is no limit.
 // Source: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
 
 import { failure } from "./answers";
 import type { Bindings } from "./bindings";
 import type { Ecosystem } from "./routes";
 
-// The periods of the bindings in seconds (infra/waf). A binding does not tell when its period ends.
+// The periods in seconds for which the rate limiting bindings count (infra/waf). A binding does not say when its period
+// ends, so a 429 response tells the client to wait for a whole period.
 const TOKEN_SECONDS = 10;
 const FAILURE_SECONDS = 60;
 
 /**
- * Counts a token that is unknown, revoked or expired. Returns 429 if the client's address has sent too many of them, and
- * undefined otherwise. Valid tokens from the same address stay unaffected.
+ * Counts a request with a token that is unknown, revoked or expired. Returns 429 if the client's address has sent too
+ * many such requests, and undefined otherwise. Requests with valid tokens from the same address are unaffected.
  */
 export async function tooManyFailures(
   request: Request,

@@ -32,14 +32,14 @@ export async function queryToken(api: MetadataApi, digest: string): Promise<stri
   }
 }
 
-/** Returns the API's answer with a feed document, or undefined when the API gives no document. */
+/** Returns the metadata API's answer with a feed document, or undefined when the API gives no document. */
 export async function queryFeed(api: MetadataApi, feed: string): Promise<Response | undefined> {
   try {
     const answer = await fetch(api.url, await signedRequest(api.key, { feed }, FEED_TIMEOUT_MILLISECONDS));
     if (answer.status === 200) return answer;
     await answer.body?.cancel();
   } catch {
-    // If the API does not answer, the result is the same as after an error status: no document.
+    // If the metadata API does not answer, the result is the same as after an error status: no document.
   }
   return undefined;
 }

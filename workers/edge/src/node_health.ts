@@ -1,16 +1,17 @@
 // Records for each shield node, in the isolate's memory, how long the node takes to answer and whether it has failed.
 // All times are in milliseconds.
 
-// The shortest time before a hedged request. It is longer than a normal fetch from the origin (250 ms), because a
-// hedged request would only double such a fetch.
+// The shortest time before a hedged request. A normal fetch from the origin takes 250 ms. A shorter time would
+// therefore send a second request for each such fetch.
 export const HEDGE_FLOOR = 300;
-// The longest time before a hedged request, and the time for a node that has answered too few requests.
+// The longest time before a hedged request. It also applies to a node with too few known response times.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
 const KEPT_SAMPLES = 128; // the number of response times for each node, which take 1 KB
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
-// A node that loses so many hedged requests in a row counts as failed. A node that answers as usual loses 1 in 100.
+// A node that loses this many hedged requests in a row counts as failed. A node with normal response times loses 1 in
+// 100.
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
@@ -24,7 +25,10 @@ interface Health {
 export class NodeHealth {
   readonly #nodes = new Map<string, Health>();
 
-  /** Returns how long to wait for the node's answer before a hedged request: the 99th percentile of its last answers. */
+  /**
+   * Returns how long to wait for the node's answer before a hedged request: the 99th percentile of its last response
+   * times.
+   */
   hedgeAfter(node: string): number {
     const samples = this.#nodes.get(node)?.samples ?? [];
     if (samples.length < LEAST_SAMPLES) return HEDGE_CEILING;
@@ -36,7 +40,9 @@ export class NodeHealth {
     return (this.#nodes.get(node)?.retryAt ?? 0) > now;
   }
 
-  /** Records that a request to the node starts. After a back-off has ended, only one request tries the node. */
+  /**
+   * Records that a request to the node starts. After the node's back-off has ended, only one request tries the node.
+   */
   started(node: string, now: number): void {
     const health = this.#of(node);
     if (health.failures > 0 && health.retryAt <= now) health.retryAt = now + backOff(health.failures);
@@ -48,7 +54,10 @@ export class NodeHealth {
     sample(health, milliseconds);
   }
 
-  /** Records a request that failed after some milliseconds. Requests that run at the same time fail only once. */
+  /**
+   * Records a request to the node that failed after some milliseconds. Several failed requests that ran at the same
+   * time count as one failure.
+   */
   failed(node: string, milliseconds: number, now: number): void {
     const health = this.#of(node);
     if (now - milliseconds < health.failedAt) return;

@@ -1,4 +1,4 @@
-// Errors of authenticated requests for objects.
+// Error responses to authenticated requests for objects.
 
 import { failure, ociFailure } from "./answers";
 import { matches } from "./grants";

@@ -19,7 +19,9 @@ const RETURNED_HEADERS = [
 const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
 const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
 
-/** Returns the answer to the request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield answers. */
+/**
+ * Returns the answer to the client's request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield answers.
+ */
 export async function fetchObject(
   route: ObjectRoute,
   method: string,
@@ -33,9 +35,9 @@ export async function fetchObject(
 }
 
 /**
- * Returns whether the worker must request the whole object after a request for a range. This is the case after a 416
- * answer, because such an answer states neither the object's size nor its version reliably. It is also the case when
- * the range belongs to another version than the client has.
+ * Returns whether the worker must request the whole object after a request for a range. One reason is a 416 answer,
+ * because such an answer states neither the object's size nor its version reliably. The other reason is an answer with
+ * a range of another version than the client has.
  */
 function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";
@@ -103,7 +105,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Returns the tier that the body came from. The cf-cache-status header of Workers Cache identifies hits in L1. */
+/** Returns the tier that sent the body. The cf-cache-status header of Workers Cache identifies hits in L1. */
 export function cacheVerdict(answer: Response): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return answer.headers.has(PREDICTED_HEADER) ? "edge; hit; predicted" : "edge; hit";

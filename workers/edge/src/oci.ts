@@ -23,7 +23,7 @@ export interface ListQuery {
   artifactTypes: readonly string[];
 }
 
-/** An invalid URL of the image registry, with the error to answer. */
+/** An invalid URL of the image registry, with the error that the worker answers. */
 export interface InvalidRoute {
   kind: "invalid";
   ecosystem: "oci";

@@ -29,7 +29,10 @@ const FRESH_MILLISECONDS = 2_000; // how long an isolate uses the entry in the k
 const documents = new VersionedDocuments("edge-policy", UNREADABLE, (digest) => `edge-policies/${digest}.json`, parsePolicy);
 let entry: { latest: Latest; until: number } | undefined;
 
-/** Returns the digests in a feed document or an entry. Throws an error for invalid fields. */
+/**
+ * Returns the digests that a feed document or an entry of the key-value store contains. Throws an error for invalid
+ * fields.
+ */
 export function parseDigests({ policies, advisories = [] }: Record<string, unknown>): Latest {
   if (!areDigests(policies) || !areDigests(advisories)) throw new Error("no policies");
   return { policies, advisories };
@@ -40,8 +43,8 @@ function areDigests(given: unknown): given is string[] {
 }
 
 /**
- * Returns the latest digests. `readEntry` returns the text of the entry in the key-value store, or null. Throws
- * `Unavailable` when neither the feed nor the store has the digests.
+ * Returns the digests of the latest policies and data sets of advisories. `readEntry` returns the text of their entry
+ * in the key-value store, or null. Throws `Unavailable` when neither the feed nor the store has the digests.
  */
 export async function latestPolicies(
   { document }: Current<Latest>,
@@ -61,8 +64,9 @@ export async function latestPolicies(
 }
 
 /**
- * Returns the newest valid policy among those with these digests, or undefined when there are none. While the newest
- * one cannot be read, the isolate's last policy stays in force. Throws `Unavailable` when the isolate has none.
+ * Returns the newest valid edge policy among those with these digests, or undefined if there are no digests. While the
+ * newest policy cannot be read, returns the policy that the isolate applied last. Throws `Unavailable` if the isolate
+ * has applied none.
  */
 export async function policyInForce(digests: Digests, read: Read): Promise<NamedPolicy | undefined> {
   const found = await documents.inForce(digests, read);
@@ -70,8 +74,8 @@ export async function policyInForce(digests: Digests, read: Read): Promise<Named
 }
 
 /**
- * Returns the policy whose rules apply to a client, with the digest that its variant names. While that policy cannot be
- * read, and if it is invalid, the policy in force applies.
+ * Returns the edge policy whose rules apply to a client. `digest` names the policy of the client's variant, and is
+ * undefined for a client without one. If this policy is invalid or cannot be read, returns `inForce`.
  */
 export async function policyOfVariant(
   digest: string | undefined,
@@ -87,12 +91,18 @@ export async function policyOfVariant(
   }
 }
 
-/** Returns whether the newest of the policies is the one in force: the isolate can read it, and it is valid. */
+/**
+ * Returns whether the worker applies the newest of the edge policies with these digests, which requires that the
+ * isolate can read it and that it is valid.
+ */
 export async function isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
 }
 
-/** Returns the policy with a digest. Throws `InvalidDocument`, or `Unavailable` when the policy cannot be read. */
+/**
+ * Returns the edge policy with this digest. Throws `InvalidDocument` if the policy is invalid, and `Unavailable` if it
+ * cannot be read.
+ */
 export async function policyWith(digest: string, read: Read): Promise<Policy> {
   return documents.withDigest(digest, read);
 }

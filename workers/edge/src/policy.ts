@@ -25,26 +25,32 @@ export interface Rule {
   youngerThanDays?: number;
   /** The lowest severity of vulnerabilities that the rule concerns (rule_sets.ts). */
   severity?: Level;
-  /** Patterns of licences, and of the predicate types of attestations. The rule matches what has none of these. */
+  /**
+   * Patterns of licences, and of the predicate types of attestations. The rule matches an artifact without a licence,
+   * or without an attestation, that matches one of the patterns.
+   */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
-  /** Whether the rule does not match when the edge does not know what its conditions are about. */
+  /** Whether a deny rule does not match when the edge does not know a property that one of its conditions is about. */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
-  /** The rule's identifier in lists of refusals. Absent when the name identifies the rule. */
+  /** The text that identifies the rule in lists of refusals. Absent when the rule's name identifies it. */
   id?: string;
   reason: string;
 }
 
-/** Says that an advisory does not count, for the packages that the patterns match or else for all. */
+/**
+ * An exemption: the worker ignores an advisory for the packages that the patterns match, or for all packages if there
+ * are no patterns.
+ */
 export interface Exemption {
   advisory: string;
   ecosystem?: Ecosystem;
   packages?: readonly string[];
 }
 
-/** The first rule that matches an artifact decides. */
+/** An edge policy. The first of its rules that matches an artifact decides whether clients may get the artifact. */
 export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
@@ -53,10 +59,13 @@ export interface Policy {
   operators: readonly string[];
 }
 
-/** The rule that refuses malware. It is in force without a policy, and no policy may have another rule of its name. */
+/**
+ * The rule that refuses malware. The worker applies this rule even without an edge policy. No rule of a policy may have
+ * its name.
+ */
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 
-/** Returns the text that identifies a rule in a list of refusals, or an empty text without a rule. */
+/** Returns the text that identifies a rule in a list of refusals. The text is empty if there is no rule. */
 export function idOf(rule: Rule | undefined): string {
   return rule?.id ?? rule?.name ?? "";
 }
@@ -74,7 +83,8 @@ const RULE_FIELDS = [
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
-// A group of principals is a number with one bit for each rule that names principals (groups.ts).
+// The most rules of a policy that may name principals. A group of principals (groups.ts) is a number with one bit for
+// each of these rules.
 const PRINCIPAL_RULES_MAX = 24;
 const PRINCIPALS = /^[A-Za-z0-9._@/+*-]{1,128}$/;
 const LICENSE = /^[!-~](?:[ -~]{0,98}[!-~])?$/;
@@ -88,7 +98,7 @@ const DIGESTS: Record<Ecosystem, RegExp> = {
   oci: /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/,
 };
 
-/** Returns the policy in a JSON text. Throws `InvalidDocument`. */
+/** Parses the JSON text of an edge policy. Throws `InvalidDocument` for a text that is no valid policy. */
 export function parsePolicy(text: string): Policy {
   let given: unknown;
   try {
@@ -161,7 +171,7 @@ function ecosystemIn({ ecosystem }: Fields, what: string): Ecosystem | undefined
 function packagesIn({ packages }: Fields, what: string, ecosystem: Ecosystem | undefined): readonly string[] {
   check(areTexts(packages, PATTERN), what, "packages");
   if (ecosystem === undefined) check(packages.length === 1 && packages[0] === "*", what, "packages");
-  // Python names are matched in the normal form of PEP 503.
+  // The policy's rules match the name of a Python project in the normal form of PEP 503.
   if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), what, "packages");
   return packages;
 }

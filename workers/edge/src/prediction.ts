@@ -1,5 +1,6 @@
-// Decides which objects the worker prefetches into L1, and how many. The state is in the isolate's memory and contains
-// keys of objects only. A prefetch never answers a client, so it does not change what a client may have.
+// Decides which objects the worker prefetches into L1, and how many. All that these decisions need is in the isolate's
+// memory, and contains keys of objects only. A prefetch never answers a client, so it does not change what a client may
+// have.
 
 import { PREDICTED_HEADER } from "./l1";
 import { type Expected, isFollowed, isUrgent } from "./successors";
@@ -12,7 +13,7 @@ export interface Budget {
   inFlight: number;
   /** The most bytes that the worker prefetches after one request of a client. */
   bytes: number;
-  /** The most bytes of an object. */
+  /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
   /** How many prefetches may reach a shield for each request of a client, on average. */
   share: number;
@@ -21,10 +22,11 @@ export interface Budget {
 const BURST = 1_000; // how many prefetches may reach a shield after a time with few of them: those of one large install
 const DEPTH = 16; // how far the worker follows dependencies from the document that a client requested
 const QUEUED = 2_000; // the most objects that wait for their prefetch
-// Clients do not need an object any more when it has waited for longer. A prefetch that runs for longer counts as ended,
-// because the runtime ends work that is left 30 s after a response, and the worker does not notice it.
+// How long an object may wait for its prefetch. After this time, clients no longer need the object. A prefetch that
+// runs for this long counts as ended: 30 s after a response, the runtime ends all work that is left, without a notice
+// to the worker.
 const WAIT_MILLISECONDS = 30_000;
-// How long an isolate does not prefetch an object again. An install rarely takes longer.
+// How long after a prefetch an isolate does not prefetch the same object again. An install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
@@ -38,7 +40,10 @@ export interface Waiting {
 
 let parsed: { text: string; budget: Budget } | undefined;
 
-/** Returns the budget in the binding, or undefined when prediction is off. Parses the text once. */
+/**
+ * Returns the budget in the text of the binding PREDICTION, or undefined when prediction is off. Parses the same text
+ * only once.
+ */
 export function budgetIn(text: string | undefined): Budget | undefined {
   if (text === undefined) return undefined;
   if (parsed?.text !== text) {
@@ -48,7 +53,10 @@ export function budgetIn(text: string | undefined): Budget | undefined {
   return parsed.budget;
 }
 
-/** The objects that an isolate expects clients to request, and its allowance of requests to shields. */
+/**
+ * The objects that an isolate expects clients to request, and the number of prefetches that it may still send to
+ * shields.
+ */
 export class Predictions {
   readonly #urgent: Waiting[] = [];
   readonly #files: Waiting[] = [];
@@ -56,28 +64,32 @@ export class Predictions {
   #allowance = BURST;
   #running = new Set<Waiting>();
 
-  /** Adds to the allowance. The worker calls this function for each authorized request of a client. */
+  /**
+   * Raises the number of prefetches that may still reach shields. The worker calls this function for each authorized
+   * request of a client.
+   */
   earn({ share }: Budget): void {
     this.#allowance = Math.min(BURST, this.#allowance + share);
   }
 
   /**
-   * Returns whether the worker prefetches what follows a document that a client requested. The range of versions that
-   * the client needs is not known. So the result is false for a document that the worker has followed recently, with
-   * any range.
+   * Returns whether the worker prefetches what clients request after this document. Returns false if the worker has
+   * recently done so for the same document and any range of versions, because it does not know which range the client
+   * needs.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
   }
 
-  /** Lets the objects wait for their prefetch, except for those that the isolate has prefetched recently. */
+  /** Adds objects to the queue of prefetches, except for those that the isolate has prefetched recently. */
   expect(found: readonly Expected[], depth: number, now: number): void {
     if (depth > DEPTH) return;
     for (const expected of found) {
       const queue = isUrgent(expected.route) ? this.#urgent : this.#files;
       if (queue.length >= QUEUED) continue;
       const { key } = expected.route;
-      // Another range may select another version of the same document, whose files and dependencies are not known yet.
+      // A document is prefetched again for another range of versions. The other range may select another version, whose
+      // files and dependencies the worker does not know yet.
       const isDocument = isFollowed(expected.route);
       const name = isDocument ? `${key} ${expected.range}` : key;
       if (!this.#isNew(name, isDocument ? DOCUMENT_MILLISECONDS : FILE_MILLISECONDS, now)) continue;
@@ -105,7 +117,10 @@ export class Predictions {
     return undefined;
   }
 
-  /** Ends a prefetch. `reachedShield` is false when L1 had the object, which costs no allowance. */
+  /**
+   * Records the end of a prefetch. `reachedShield` is false when L1 had the object. Such a prefetch does not count
+   * against the number of prefetches that may reach shields.
+   */
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
@@ -122,8 +137,9 @@ export class Predictions {
 }
 
 /**
- * Returns whether the worker prefetches what follows a document. `headers` are those of L1's answer. If L1 had a fresh
- * copy that a client's request brought, the same request caused the prefetches.
+ * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are those of L1's
+ * answer with the document. The result is false for a copy in L1 that a client's request brought there, because that
+ * request has already caused the prefetches.
  */
 export function isWorthFollowing(status: number, headers: Headers): boolean {
   return status === 200 && (headers.get("cf-cache-status") !== "HIT" || headers.has(PREDICTED_HEADER));

@@ -10,17 +10,20 @@ import type { ObjectRoute } from "./routes";
 import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
-/** What a prefetch needs to know about the client's request that caused it. */
+/** The facts about a client's request that the prefetches after this request depend on. */
 export interface Cause {
   budget: Budget;
   grants: readonly string[];
   rules: RuleSet | undefined;
   userAgent: string;
-  /** Returns the function that returns the L1 access for a view of objects, given the package's cache tag. */
+  /**
+   * Returns, for a package's cache tag, a function that takes a view of objects (l1.ts) and returns the function that
+   * fetches objects in this view from L1.
+   */
   l1: (tag: string) => (view?: View) => L1;
 }
 
-/** What is left of the budget of a client's request, and the prefetches that it started. */
+/** The rest of the budget for the prefetches after one client request, and the prefetches that have been started. */
 interface Progress {
   requests: number;
   bytes: number;
@@ -32,8 +35,9 @@ const MANIFEST_BYTES = 1 << 20; // the largest image manifest that the worker re
 const predictions = new Predictions();
 
 /**
- * Returns an L1 access that also prefetches what follows the document that it fetches, and other objects that wait.
- * `waitUntil` continues work after the response to the client.
+ * Returns a function that fetches objects from L1 for a client. After each fetch, the function prefetches what clients
+ * request after the fetched document, and other objects in the queue. `waitUntil` continues work after the response to
+ * the client.
  */
 export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil: (work: Promise<unknown>) => void): L1 {
   return async (key, method, headers) => {
@@ -47,7 +51,10 @@ export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil:
   };
 }
 
-/** Returns the document's text if its successors depend on it, or an empty text. The client gets the same body. */
+/**
+ * Returns the text of an image manifest, which names the objects that clients request next. Returns an empty text for
+ * other documents and for manifests that are too large. The answer keeps its body for the client.
+ */
 function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
   if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");
   return answer.clone().text();
@@ -68,18 +75,20 @@ async function prefetchAll(
   } catch (error) {
     report(error);
   }
-  // A running prefetch may start others.
+  // The loop repeats until no prefetch runs, because each prefetch may start others.
   for (let running = progress.running.pop(); running !== undefined; running = progress.running.pop()) await running;
 }
 
-/** Lets the objects that follow a document wait for their prefetch, if the client may have them. */
+/**
+ * Adds the objects that clients request after a document to the queue of prefetches, if the client's grants allow them.
+ */
 function expect(document: Expected, list: string, body: string, depth: number, { grants, budget, userAgent }: Cause): void {
   const found = successorsOf(document, list, body, userAgent, budget.objectBytes);
   const permitted = found.filter(({ route }) => allows(grants, route.ecosystem, route.name, "pull"));
   predictions.expect(permitted, depth, Date.now());
 }
 
-/** Starts the prefetches of as many waiting objects as the budget allows. */
+/** Starts the prefetches of as many objects in the queue as the budget allows. */
 function start(progress: Progress, cause: Cause): void {
   while (progress.requests > 0 && progress.bytes > 0) {
     const next = predictions.take(cause.budget, Date.now());
@@ -100,7 +109,10 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
   start(progress, cause);
 }
 
-/** Prefetches an object. Returns false when L1 had a fresh copy, or when no request was necessary. */
+/**
+ * Prefetches an object. Returns false when L1 had a fresh copy, or when the edge policy refuses the object, because
+ * then no request has reached a shield.
+ */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
   const l1 = await l1For(route, cause);
@@ -121,14 +133,17 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
   } else {
     if (isDocument) expect(expected, list, "", depth + 1, cause);
     start(progress, cause);
-    // L1 stores an object only when its body is read to the end.
+    // L1 stores an object only if its body is read to the end.
     if (isHit) await answer.body?.cancel();
     else await answer.body?.pipeTo(new WritableStream());
   }
   return !isHit;
 }
 
-/** Returns the access to L1 for an object, as a client with the same policy gets it, or undefined for a refused one. */
+/**
+ * Returns the function that fetches an object from L1 in the form in which clients under the same edge policy get it.
+ * Returns undefined for an object that the policy refuses.
+ */
 async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
   const l1 = l1Of(await packageTag(route.ecosystem, route.name));
   if (rules === undefined) return l1();

@@ -1,6 +1,5 @@
-// Purges changed objects from L1 when the registry requests this. Only the cached entrypoint can purge its cache: a
-// purge of the Cloudflare zone does not affect Workers Cache.
-//
+// Purges changed objects from L1 when the registry requests this. Only the cached entrypoint can purge its own cache in
+// Workers Cache. A purge of the Cloudflare zone does not affect that cache.
 // Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference,
 // "Purge cached content".
 
@@ -20,7 +19,8 @@ export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-// For each field that a request's body may have, the tag of a value in its list. A package has the form `npm:@acme/web`.
+// The fields that the body of a purge request may have. Each field has a list of values, and the function returns the
+// cache tag of a value. A package has the form `npm:@acme/web`.
 const TAGS: Record<string, (value: string) => Promise<string>> = {
   keys: keyTag,
   packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),
@@ -51,7 +51,7 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
   return text(502, `the cache refuses the purge: ${errors.map(({ code }) => code).join(", ")}`);
 }
 
-/** Returns the tags that a request's body names, or undefined for another body. */
+/** Returns the cache tags for the values in the body of a purge request, or undefined for a body in another form. */
 async function tagsIn(body: string): Promise<string[] | undefined> {
   let given: unknown;
   try {

@@ -18,8 +18,8 @@ let cached: CachedList | undefined;
 
 /**
  * Returns whether the feed of recent withdrawals or the list in the key-value store contains the object's key. If the
- * list cannot be read again, the isolate uses the last list. Throws `Unavailable` when the isolate has never read a
- * list, because the list might contain the key.
+ * list cannot be read again, the isolate uses the list that it read last. Throws `Unavailable` when the isolate has
+ * never read a list, because that list might contain the key.
  */
 export async function isQuarantined(
   key: string,
@@ -43,7 +43,10 @@ async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
   }
 }
 
-/** Returns the keys in the text of the quarantine list. An empty text is an empty list. Throws for an invalid text. */
+/**
+ * Returns the object keys in the text of the quarantine list. An empty text is an empty list. Throws an error for an
+ * invalid text.
+ */
 function parse(text: string): ReadonlySet<string> {
   if (text === "") return new Set();
   const { version, keys } = JSON.parse(text) as { version: unknown; keys: unknown };

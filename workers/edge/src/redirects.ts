@@ -6,12 +6,13 @@ import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from
 import type { ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
-// The header fields of a client's conditions. The worker checks them against L1's answer itself (conditions.ts).
+// The header fields with conditions that the worker itself checks against L1's answer (conditions.ts).
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns the internal redirect to a view of an object for an authorized client. Returns an empty response when the
- * worker must answer itself, because it cuts a part out of the object or checks a condition.
+ * Returns an internal redirect, by which NGINX sends an authorized client an object from L1 in this view (l1.ts).
+ * Returns an empty response when the worker must answer the client itself, because it cuts a part out of the object or
+ * checks a condition.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

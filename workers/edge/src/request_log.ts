@@ -1,5 +1,5 @@
-// Log events of requests from clients that take part in experiments. `python -m registry edge experiment report` reads
-// them. An event contains no name of a package, principal or address, and no digest of a token.
+// Log events of requests from clients that take part in experiments, for `python -m registry edge experiment report`.
+// An event contains no name of a package, principal or address, and no digest of a token.
 
 import type { Assignment } from "./experiments";
 import type { Ecosystem } from "./routes";
@@ -9,16 +9,16 @@ const VARIANT_HEADER = "x-artifact-edge-variant";
 /** The log event of one client request that takes part in experiments. */
 export interface RequestEvent {
   event: "request";
-  /** The names of the client's variants by the names of the experiments. */
+  /** The names of the variants that the client is assigned to, with the names of the experiments as keys. */
   variants: Readonly<Record<string, string>>;
   /**
-   * For each experiment, a number that identifies the client. Statistics need it, because one client's requests are
-   * alike.
+   * For each experiment, a number that identifies the client. The statistics need this number, because the requests of
+   * one client are alike and not independent.
    */
   subjects: Readonly<Record<string, number>>;
   ecosystem: Ecosystem;
   status: number;
-  /** The tier that answered, as in X-Cache. Null when the response is no object. */
+  /** The tier that sent the object, as in the header X-Cache. Null when the response has no object. */
   tier: string | null;
   /** The length of the body that the client gets. Null when the worker does not know the length. */
   bytes: number | null;
@@ -41,7 +41,7 @@ export function requestEvent(
   return { event: "request", variants, subjects, ecosystem, status, tier, bytes, first_byte_ms: milliseconds };
 }
 
-/** Sets the response header that names the client's variants to an operator. */
+/** Sets the response header that shows an operator the names of the variants to which the client is assigned. */
 export function nameVariants(headers: Headers, { variants }: Assignment): void {
   headers.set(VARIANT_HEADER, Object.entries(variants).map(([experiment, variant]) => `${experiment}=${variant}`).join(", "));
 }

@@ -1,5 +1,5 @@
-// The feed of recent revocations of tokens and withdrawals of objects. The worker applies them before its key-value
-// store shows the change (contract/revocations.py).
+// The feed of recent revocations of tokens and withdrawals of objects. The worker applies a change from this feed even
+// while its key-value store does not show the change yet (contract/revocations.py).
 
 import { Feed } from "./feed";
 
@@ -14,7 +14,10 @@ export interface Revocations {
   objects: ReadonlySet<string>; // keys of withdrawn objects
 }
 
-/** The revocations of a worker without a feed document: none. Only the key-value store decides then. */
+/**
+ * The value that stands for an absent feed document: no revocation and no withdrawal. Only the key-value store then
+ * decides which tokens and objects the worker refuses.
+ */
 export const NO_REVOCATIONS: Revocations = { tokens: new Map(), objects: new Set() };
 
 export const revocationsFeed = new Feed("revocations", parseRevocations);

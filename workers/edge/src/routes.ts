@@ -18,7 +18,7 @@ export interface ObjectRoute {
   digest?: string;
   /** The part of the npm packument that the client requests. Absent when the client requests the whole packument. */
   part?: PackumentPart;
-  /** Whether any valid token may read the object, whatever the token's grants. */
+  /** Whether each client with a valid token may read the object, whatever the token's grants are. */
   anyToken?: boolean;
   /** The OCI error code to answer when the origin has no such object. */
   absent?: OciCode;

@@ -10,8 +10,9 @@ import type { Ecosystem } from "./routes";
 import type { Named, Read } from "./versioned_documents";
 
 /**
- * The rules of a policy that concern a group of principals, and a data set of advisories. `id` names the three in the paths
- * of L1, so that two groups never share a filtered document.
+ * The rules of an edge policy that concern a group of principals, together with a data set of advisories. `id`
+ * identifies the policy, the group and the data set. It is part of L1's paths, so that two groups never share a
+ * filtered document.
  */
 export interface RuleSet {
   id: string;
@@ -25,7 +26,10 @@ const SEVERITIES: readonly Level[] = ["low", "medium", "high", "critical"];
 
 const expanded = new WeakMap<PackageAdvisories, WeakMap<Policy, readonly Rule[]>>();
 
-/** Returns the rule set of a principal under a policy and a data set in force, or undefined when there is neither. */
+/**
+ * Returns the rule set that applies to a principal, or undefined when there is neither an edge policy nor a data set of
+ * advisories.
+ */
 export function ruleSetOf(
   named: NamedPolicy | undefined,
   dataSet: Named<DataSet> | undefined,
@@ -38,7 +42,10 @@ export function ruleSetOf(
   return { id, policy: policyOf(policy, group), dataSet: dataSet?.value };
 }
 
-/** Returns the rule set with an id. Throws `InvalidDocument`, or `Unavailable` when a part of it cannot be read. */
+/**
+ * Returns the rule set with this id. Throws `InvalidDocument` if its policy or its data set of advisories is invalid,
+ * and `Unavailable` if one of them cannot be read.
+ */
 export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
   const [documents = "", group = "0"] = id.split("~");
   const [digest = NO_POLICY, advisories] = documents.split(".");
@@ -50,8 +57,8 @@ export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
 }
 
 /**
- * Returns the rules that decide about a package's artifacts, in their order. `read` fetches stored objects. Throws
- * `Unavailable` when the package's advisories cannot be read.
+ * Returns the rules that decide about a package's artifacts, in the order in which they apply. `read` fetches stored
+ * objects. Throws `Unavailable` when the package's advisories cannot be read.
  */
 export async function rulesOf(ruleSet: RuleSet, ecosystem: Ecosystem, name: string, read: Read): Promise<readonly Rule[]> {
   const { policy, dataSet } = ruleSet;
@@ -67,7 +74,10 @@ export async function rulesOf(ruleSet: RuleSet, ecosystem: Ecosystem, name: stri
   return rules;
 }
 
-/** Replaces each rule about severities by one rule for each advisory that it concerns. Malware is refused before all. */
+/**
+ * Replaces each rule with a condition on severities by rules for single advisories: one for each advisory that meets
+ * the condition. The rules that refuse malware come first.
+ */
 function withAdvisories(
   rules: readonly Rule[],
   advisories: readonly Advisory[],
@@ -82,7 +92,10 @@ function withAdvisories(
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 
-/** Returns the advisories about vulnerabilities that a rule concerns. A severity that nobody knows counts as high enough. */
+/**
+ * Returns the advisories about vulnerabilities that meet a rule's condition on severities. A vulnerability of unknown
+ * severity meets the condition, unless the rule allows what is unknown.
+ */
 function concerned({ severity, allowsUnknown }: Rule, advisories: readonly Advisory[]): readonly Advisory[] {
   const least = SEVERITIES.indexOf(severity ?? "low");
   return advisories.filter(({ level }) =>
@@ -90,7 +103,7 @@ function concerned({ severity, allowsUnknown }: Rule, advisories: readonly Advis
   );
 }
 
-/** Returns a rule that matches the versions that one advisory affects. */
+/** Returns a copy of a rule that matches only the versions that one advisory affects. */
 function bound({ severity: _, ...rule }: Rule, advisory: Advisory, of: PackageAdvisories | undefined): Rule {
   const { id, level, spans } = advisory;
   const all = spans.some(([first, last]) => first === 0 && last === undefined);

@@ -18,8 +18,8 @@ let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
  * Requests an object from shield nodes, and returns the first response with status 200, 206, 304, 404 or 416. Returns
- * undefined when no node gives one. `conditions` are the request's range and validators. The flags are those of the
- * client's variants.
+ * undefined when no node sends such a response. `conditions` are the request's range and validators. The flags are
+ * those of the variants that the client is assigned to.
  */
 export async function fetchFromShields(
   key: string,
@@ -62,7 +62,10 @@ async function fetchFrom(
   return undefined;
 }
 
-/** Returns the shield nodes in the SHIELDS binding, parsed once: the text never changes in the isolate's life. */
+/**
+ * Returns the shield nodes in the text of the binding SHIELDS. The function parses the text once, because it never
+ * changes during an isolate's life.
+ */
 function shieldsOf(text: string): readonly Shield[] {
   if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };
   return nodes.shields;

@@ -46,7 +46,10 @@ export class StoreReader {
 
 const reader = new StoreReader(systemClock);
 
-/** Returns the text of an entry as `StoreReader.text` does. All requests of the isolate share one reader and back-off. */
+/**
+ * Returns the text of an entry as `StoreReader.text` does. All requests of the isolate share one `StoreReader` and its
+ * back-off.
+ */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);
 }

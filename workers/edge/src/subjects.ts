@@ -1,4 +1,5 @@
-// Maps object keys to the subjects of the edge policy: documents that list artifacts, and artifacts.
+// Finds out what an object is to the rules of the edge policy, from the object's key: a document that lists artifacts,
+// an artifact, or a blob of an image.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 
@@ -11,7 +12,7 @@ interface Package {
 }
 
 /**
- * The form of a document that lists artifacts. Clients read every form but `contents`, the index of an image
+ * The form of a document that lists artifacts. Clients read all of these forms except `contents`, the index of an image
  * repository.
  */
 export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
@@ -19,10 +20,13 @@ export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "conte
 /** A document that lists the artifacts of a package. */
 export type DocumentSubject = Package & { kind: "document"; form: Form };
 
-/** An artifact of a package, or a file that belongs to one. `id` is its name in the package's index (artifacts.ts). */
+/**
+ * An artifact of a package, or a file that belongs to an artifact. `id` is the artifact's name in the package's index
+ * (artifacts.ts).
+ */
 export type ArtifactSubject = Package & { kind: "artifact"; id: string };
 
-/** A layer or a configuration of an image. No index lists these blobs. */
+/** A layer or a configuration of an image. No index of a package lists such blobs. */
 export type BlobSubject = Package & { kind: "blob"; digest: string };
 
 export type Subject = DocumentSubject | ArtifactSubject | BlobSubject;
@@ -35,7 +39,10 @@ const REFERRERS = /^oci\/referrers\/(.+)\/[^/]+\/[^/]+\.json$/;
 const TAG = /^oci\/tags\/(.+)\/([^/]+)$/;
 const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
 
-/** Returns the subject of the policy at an object's key, or undefined for an object that belongs to no package. */
+/**
+ * Returns what the object with this key is to the rules of the edge policy. Returns undefined for an object that
+ * belongs to no package.
+ */
 export function subjectOf(key: string): Subject | undefined {
   if (key.startsWith("npm/")) return npmSubject(key);
   return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);

@@ -1,6 +1,6 @@
-// Finds out what clients request after they have read a document: the list in the document's metadata for packages
-// (contract/predictions.py), and the manifest itself for images. All functions are pure, and never throw an error for
-// text that the worker did not write.
+// Finds out what clients request after they have read a document. For packages, the metadata of the document has a list
+// of these objects (contract/predictions.py). For images, the manifest itself names them. All functions are pure, and
+// never throw an error for a text that a publisher or a client wrote.
 
 import compare from "semver/functions/rcompare";
 import satisfies from "semver/functions/satisfies";
@@ -9,10 +9,13 @@ import validRange from "semver/ranges/valid";
 
 import { type ObjectRoute, route } from "./routes";
 
-/** The metadata entry with the list, as shields return it. */
+/** The header in which shields return the metadata entry that lists what clients request next. */
 export const NEXT_HEADER = "x-amz-meta-next";
 
-/** An object that a client is expected to request. `range` is the range of versions of which a document is needed. */
+/**
+ * An object that a client is expected to request. If the object is an npm packument, `range` is the range of versions
+ * from which the client selects one.
+ */
 export interface Expected {
   route: ObjectRoute;
   range: string;
@@ -36,20 +39,20 @@ const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // in 
 const CPU = /"cpu":"(\w+)"/;
 const ARCHITECTURE = /\barch\/(\w+)\b/; // in the User-Agent of Docker
 
-/** Returns whether clients request other objects after the object. */
+/** Returns whether clients request other objects after they have read this object. */
 export function isFollowed({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key);
 }
 
-/** Returns whether a client waits for the object before it knows which other objects it needs. */
+/** Returns whether clients must read this object before they know which other objects they need. */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");
 }
 
 /**
- * Returns what a client requests after the document of `expected`, the most urgent first. `list` is the document's
- * metadata. `body` is the document, which only images need. Objects with more than `bytesMax` bytes are left out where
- * the size is known.
+ * Returns what a client requests after it has read the document of `expected`, the most urgent object first. `list` is
+ * the list in the document's metadata. `body` is the text of an image's manifest, and unused for other documents.
+ * Objects that are known to have more than `bytesMax` bytes are left out.
  */
 export function successorsOf(
   { route: { ecosystem, name, key }, range }: Expected,
@@ -87,7 +90,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // A list has few releases. The tarball of an exact version is known even so, and its dependencies are similar.
+  // The list has only some releases of the package. An exact version needs no list to find its tarball. Its
+  // dependencies remain unknown.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 
@@ -113,7 +117,7 @@ function pythonSuccessors(name: string, key: string, releases: readonly Release[
   return [...metadata, ...documents, ...(release.isPrefetched ? expected(file) : [])];
 }
 
-/** Returns whether a wheel is for the Python version and the processor that a client states in its User-Agent. */
+/** Returns whether a wheel fits the Python version and the processor that the User-Agent of a client states. */
 function fits(wheel: string, userAgent: string): boolean {
   const minor = PYTHON.exec(userAgent)?.[1];
   const cpu = CPU.exec(userAgent)?.[1];
@@ -150,7 +154,10 @@ function listOf(value: unknown): Descriptor[] {
   return Array.isArray(value) ? value.map((each) => Object(each) as Descriptor) : [];
 }
 
-/** Returns the object at a client-facing path, or no object for an invalid path. */
+/**
+ * Returns a list with the object that a path of the worker's URLs leads to. The list is empty for a path without an
+ * object.
+ */
 function expected(path: string, accept = "", range = ""): Expected[] {
   if (!URL.canParse(path, "https://l1")) return [];
   const found = route(new URL(path, "https://l1"), accept);

@@ -10,7 +10,10 @@ export interface Issuer {
   key: string;
   service: string;
   entitlementOf: (digest: string) => Promise<Entitlement | undefined>;
-  /** Counts a token that is not valid, and returns the response if there were too many. */
+  /**
+   * Counts a request with an invalid token, and returns a 429 response if there were too many from the client's
+   * address.
+   */
   failed: () => Promise<Response | undefined>;
 }
 
@@ -52,7 +55,10 @@ async function queried(request: Request, { key, service }: Issuer): Promise<Sess
   return { credential, scopes: new URL(request.url).searchParams.getAll("scope") };
 }
 
-/** Reads the form of a POST request. The refresh token is the token itself, which an operator can revoke. */
+/**
+ * Reads the form of a POST request. As the refresh token, a client sends its registry token, which an operator can
+ * revoke.
+ */
 async function posted(request: Request): Promise<SessionRequest | Response> {
   const form = await formOf(request);
   if (form === undefined) return oauthError("invalid_request", "the body must be a URL-encoded form of at most 16 KB");

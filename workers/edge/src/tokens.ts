@@ -1,6 +1,6 @@
 // Finds the principal and the grants of a token by the token's digest. An entry that cannot be parsed counts as absent,
 // so that the client is refused. The key-value store may show a change a minute late, so the feed of recent revocations
-// overrules its entries.
+// takes precedence over entries in this store.
 
 import { type MetadataApi, queryToken } from "./metadata";
 import type { Revocations } from "./revocations";
@@ -37,9 +37,9 @@ interface CachedEntry {
 const memory = new Map<string, CachedEntry>();
 
 /**
- * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Reads it from the
- * isolate's memory, the key-value store or the metadata API, in this order. If the feed has a newer version of the
- * token, only the metadata API is queried. Throws `Unavailable` when no source answers.
+ * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. The entitlement comes
+ * from the isolate's memory, the key-value store or the metadata API, in this order. If the feed has a newer version of
+ * the token, the worker queries only the metadata API. Throws `Unavailable` when no source answers.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);

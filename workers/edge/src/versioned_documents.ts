@@ -1,5 +1,5 @@
-// Finds the document in force among documents with several versions. The documents are immutable objects at the origin,
-// named by their digests: edge policies, and data sets of advisories.
+// Finds the document that the worker applies, among several versions of a document. The versions are immutable objects
+// at the origin, named by their digests. The documents are edge policies and data sets of advisories.
 
 import { sha256 } from "./digest";
 import { InvalidDocument } from "./fields";
@@ -17,13 +17,16 @@ export interface Named<T> {
 
 const KEPT = 8; // the most valid documents, and the most invalid ones, that an isolate keeps in memory
 
-/** The documents of one kind. `kind` names the kind in the log, and `what` in messages to clients. */
+/**
+ * The versions of one kind of document. `kind` names the kind in the log, and `what` is the message to clients when a
+ * version cannot be read.
+ */
 export class VersionedDocuments<T> {
   readonly #valid = new Map<string, T>();
   readonly #invalid = new Map<string, true>();
   #last: Named<T> | undefined;
 
-  /** `parse` returns the document in a text, and throws `InvalidDocument`. */
+  /** `parse` returns the document from its text, and throws `InvalidDocument` for an invalid text. */
   constructor(
     private readonly kind: string,
     private readonly what: string,
@@ -32,8 +35,9 @@ export class VersionedDocuments<T> {
   ) {}
 
   /**
-   * Returns the newest valid document among those with these digests, or undefined when there are none. While the newest
-   * one cannot be read, the isolate's last one stays in force. Throws `Unavailable` when the isolate has none.
+   * Returns the newest valid document among those with these digests, or undefined if there are no digests. While the
+   * newest document cannot be read, returns the document that the isolate applied last. Throws `Unavailable` if the
+   * isolate has applied none.
    */
   async inForce(digests: Digests, read: Read): Promise<Named<T> | undefined> {
     if (digests.length === 0) return (this.#last = undefined);
@@ -50,7 +54,10 @@ export class VersionedDocuments<T> {
     return this.#last;
   }
 
-  /** Returns whether the newest of the documents is the one in force: the isolate can read it, and it is valid. */
+  /**
+   * Returns whether the worker applies the newest of the documents with these digests, which requires that the isolate
+   * can read it and that it is valid.
+   */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {
       return (await this.inForce(digests, read))?.digest === digests[0];
@@ -60,7 +67,10 @@ export class VersionedDocuments<T> {
     }
   }
 
-  /** Returns the document with a digest. Throws `InvalidDocument`, or `Unavailable` when it cannot be read. */
+  /**
+   * Returns the document with this digest. Throws `InvalidDocument` if the document is invalid, and `Unavailable` if it
+   * cannot be read.
+   */
   async withDigest(digest: string, read: Read): Promise<T> {
     const known = this.#valid.get(digest);
     if (known !== undefined) return known;
@@ -75,7 +85,7 @@ export class VersionedDocuments<T> {
     }
   }
 
-  /** Logs that a document is invalid, and keeps this result in memory. */
+  /** Logs that a document is invalid, and remembers this, so that the worker does not read the document again. */
   #report(digest: string, { message }: InvalidDocument): void {
     remember(this.#invalid, digest, true);
     console.error(JSON.stringify({ event: `${this.kind}-invalid`, policy: digest, reason: message }));
@@ -83,7 +93,7 @@ export class VersionedDocuments<T> {
 }
 
 /**
- * Returns the text of the object with a key and a digest. Throws `InvalidDocument` when the text has another digest, and
+ * Returns the text of the object with this key. Throws `InvalidDocument` when the text does not have this digest, and
  * `Unavailable` with the message `what` when the object cannot be read.
  */
 export async function verifiedText(key: string, digest: string, what: string, read: Read): Promise<string> {

@@ -28,7 +28,7 @@ export const stub: {
   apiStatus: number;
   feed: "works" | "fails" | "silent";
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers the default entrypoint's calls of the cached entrypoint in place of Workers Cache. */
+  /** Answers requests to the cached entrypoint in place of Workers Cache. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
   /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };
@@ -41,9 +41,12 @@ export const revocations: { tokens: Record<string, { revision: number; revoked?:
 };
 /** The digests of edge policies in the metadata API's feed, the newest first. */
 export const policies: string[] = [];
-/** The digests of data sets of advisories in the same feed, the newest first. */
+/** The digests of data sets of advisories in the metadata API's feed of edge policies, the newest first. */
 export const dataSets: string[] = [];
-/** The metadata API's requests of recent revocations. They are not in `apiRequests`, because any request of a client may cause one. */
+/**
+ * The worker's requests to the metadata API for the feed of revocations. `apiRequests` does not contain them, because
+ * any request of a client may cause such a request.
+ */
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
@@ -52,7 +55,10 @@ export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 /** The lines that the edge worker has logged. */
 export const logged: string[] = [];
-/** The limits of the worker's bindings. A test file that needs lower ones sets them before its first test. */
+/**
+ * The limits of requests in the worker's rate limiting bindings. A test file that needs lower limits sets them before
+ * its first test.
+ */
 export const limits = { token: 1_000_000, failures: 1_000_000 };
 const servers: Server[] = [];
 let workerd: ChildProcess;
@@ -254,7 +260,10 @@ export function answerWhole(_: IncomingMessage, response: ServerResponse): void 
   response.end("body");
 }
 
-/** Emulates a cache miss: calls the cached entrypoint without the range, and then cuts the range out of its answer. */
+/**
+ * Emulates a cache miss: calls the cached entrypoint without the Range header, and then cuts the range out of the
+ * entrypoint's answer.
+ */
 export function miss(
   { url, headers, method }: IncomingMessage,
   response: ServerResponse,

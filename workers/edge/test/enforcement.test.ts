@@ -15,8 +15,8 @@ const stored: Read = async () => assert.fail("without advisories, nothing else i
 let ids = 0;
 
 /**
- * Returns a function that decides on a tarball at a given time under a new policy, and the keys of the lists that it
- * read.
+ * Returns a function that returns the decision of a new edge policy on a tarball at a given time. Also returns the keys
+ * of the lists of refusals that these decisions have read.
  */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];

@@ -1,5 +1,5 @@
-// Property-based tests of the assignment of clients to variants: the shares of the variants, that an assignment stays,
-// that experiments are independent, and that experiments of a layer exclude each other.
+// Property-based tests of the assignment of clients to variants. They check the shares of the variants, that an
+// assignment never changes, that experiments are independent, and that experiments of a layer exclude each other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

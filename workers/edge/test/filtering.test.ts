@@ -1,4 +1,5 @@
-// Tests in workerd that documents do not list refused artifacts, and that clients cannot get such artifacts by name.
+// Tests in workerd that documents do not list the artifacts which an edge policy refuses, and that clients cannot get
+// these artifacts by name.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -40,7 +41,7 @@ function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }
 
-/** Names a data set of advisories to the edge. */
+/** Makes this data set of advisories the latest one at the edge, and returns its digest. */
 function putAdvisories(packages: Record<string, unknown>): string {
   const { digest, objects: encoded } = encodedDataSet(packages);
   for (const [key, text] of encoded) objects.set(key, text);
@@ -213,7 +214,10 @@ test("a refused Python file and its metadata are 403 with the rule's name", asyn
   assert.equal(await status("/pypi/files/other/other-3.0.tar.gz"), 404);
 });
 
-/** Stores a repository whose tags `1.0`, `2.0` and `edge` point to manifests, of which the second is young. */
+/**
+ * Stores an image repository with three manifests. Its tags `1.0`, `2.0`, `3.0` and `edge` point to them. The manifest
+ * of `2.0` is a day old, and the others were published long ago.
+ */
 function repository(name: string): void {
   const [first, second, third] = DIGESTS;
   const tags = { "1.0": first, "2.0": second, "3.0": third, edge: third };
@@ -308,7 +312,10 @@ test("L1 keeps filtered documents by policy and not by client, with the tags of 
 
 const malware = (id: string, ...spans: number[][]): unknown => ({ id, level: "malware", aliases: [], spans });
 
-/** Waits until a path has a status, because an isolate reads the feed every two seconds. */
+/**
+ * Requests a path until the response has this status. The worker may apply a change late, because an isolate reads the
+ * feed only every two seconds.
+ */
 async function becomes(path: string, wanted: number): Promise<void> {
   const end = Date.now() + 120_000;
   while ((await status(path)) !== wanted) {

@@ -1,4 +1,5 @@
-// Tests that rules which name principals concern only these, and that two groups never share a filtered document.
+// Tests that rules which name principals apply to these principals only, and that two groups never share a filtered
+// document.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -55,7 +56,10 @@ async function rendered(text: string, of: string): Promise<[string, string]> {
   return [id, document];
 }
 
-/** Returns the versions that a principal may have, by the document's rules alone: the first rule that matches decides. */
+/**
+ * Returns the versions that a principal may have. The function computes them from the policy's text, by the first rule
+ * that matches, and not by the worker's code for groups.
+ */
 function allowed(text: string, of: string): string[] {
   const { rules } = JSON.parse(text) as { rules: Record<string, string[]>[] };
   const concerning = rules.filter(({ principals }) => principals?.some((pattern) => matches(pattern, of)) ?? true);

@@ -1,4 +1,5 @@
-// Unit tests: which licence expressions satisfy a rule, and where the edge finds the licence and the provenance of a version.
+// Unit tests: which licence expressions satisfy a rule, and where the edge finds the licence and the provenance of a
+// version.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -58,7 +59,7 @@ test("any text is an expression or a name", () => {
   fc.assert(fc.property(fc.string({ maxLength: 200 }), (text) => assert.equal(typeof isSatisfied(text, ["*"]), "boolean")));
 });
 
-/** Returns whether a rule refuses the artifact with an id in an index. */
+/** Returns whether a rule refuses the artifact that has this id in a package's index. */
 function isRefused(rule: Record<string, unknown>, ecosystem: Ecosystem, index: unknown, id: string): boolean {
   const rules = [{ name: "r", action: "deny", packages: ["*"], ...rule }];
   const policy = parsePolicy(JSON.stringify({ format: 1, rules }));

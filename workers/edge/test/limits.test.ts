@@ -1,4 +1,4 @@
-// Tests the limits of requests by token, and of tokens by address that are not valid.
+// Tests the limits of requests by token, and of requests with invalid tokens by address.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

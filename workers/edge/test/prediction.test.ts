@@ -24,7 +24,7 @@ let requested: string[] = []; // the keys that the shields were asked for
 
 const keyOf = (path: string): string => path.slice("/objects/".length).split("/").map(decodeURIComponent).join("/");
 
-/** Emulates Workers Cache, which stores each answer of 200 for the length of a test. */
+/** Emulates Workers Cache, which here keeps each 200 response until the test ends. */
 function l1({ url = "", headers, method }: IncomingMessage, response: ServerResponse): void {
   const found = cache.get(url);
   if (found !== undefined) {

@@ -221,8 +221,8 @@ test("a download that is resumed after a change gets the whole new version", asy
   assert.equal(createHash("sha256").update(joined).digest("hex"), createHash("sha256").update(after!).digest("hex"));
 });
 
-// RFC 9110, section 13.2.2. Each row has the headers of a request, and the expected status for an object with the ETag
-// "v1" that was last changed at MODIFIED.
+// The order in which a server must check conditions (RFC 9110, section 13.2.2). Each row has the headers of a request,
+// and the expected status for an object with the ETag "v1" that was last changed at MODIFIED.
 const PRECEDENCE: [Record<string, string>, number][] = [
   [{ "if-none-match": '"v1"' }, 304],
   [{ "if-none-match": 'W/"v1"' }, 304],

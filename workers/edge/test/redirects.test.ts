@@ -1,4 +1,5 @@
-// Tests which requests the worker leaves to NGINX on a machine of our own, and which object it names.
+// Tests which requests the worker lets NGINX answer on a machine of our own, and which object the worker names to
+// NGINX.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

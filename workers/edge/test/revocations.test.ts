@@ -1,5 +1,5 @@
-// Tests the deployed bundle of the edge worker: what the feed of recent revocations names is refused although the
-// key-value store still shows the state before, and an outage of the feed ends no grant.
+// Tests with the deployed bundle of the edge worker that it refuses what the feed of recent revocations names, although
+// the key-value store does not show the change yet. An outage of the feed must not end any grant.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
@@ -26,7 +26,7 @@ async function laterStatus(path: string, token: string): Promise<number> {
   return 200;
 }
 
-// This test must be the first one, because it needs an isolate that has never had a document.
+// This test must be the first one, because it needs an isolate that has never had a feed document.
 test("without a feed, the store's entries count, and a health check fails", async () => {
   stub.feed = "fails";
   grant("early", ["npm:*:pull"]);

@@ -28,7 +28,10 @@ const IN_THE_US = { latitude: 39, longitude: 0 };
 
 beforeEach(() => mock.timers.reset());
 
-/** Requests an object from nodes that answer as `answer` says. Returns the answer, and the names of the requested nodes. */
+/**
+ * Requests an object from shield nodes that answer as `answer` says. Returns the answer, and the names of the requested
+ * nodes.
+ */
 function request(
   flags: Partial<ShieldFlags>,
   key: string,

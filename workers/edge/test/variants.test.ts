@@ -57,7 +57,10 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
   }
 }
 
-/** Puts a policy in force, with an operator who reads the name of an experiment that only this policy has. */
+/**
+ * Publishes an edge policy with these experiments, and waits until the worker applies it. To see this, the policy also
+ * has an experiment of its own and an operator, whose responses name that experiment.
+ */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);
   policies.unshift(stored({ operators: ["alice"], ...document, experiments: [...document.experiments, marker.given] }));
