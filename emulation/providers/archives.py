@@ -1,7 +1,8 @@
-"""Reads the archives and assets that a Pulumi program passes to a provider: files by name, with their text or path.
+"""Converts and compares the archives and assets that a Pulumi program passes to a provider. An archive contains files
+by name, each with its text or its path.
 
-An archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines (`pulumi.runtime.rpc`). Archives
-with the same hash count as equal.
+In messages of the Pulumi engine, an archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines
+(`pulumi.runtime.rpc`). Archives with one hash count as equal.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from emulation.providers.handler import CloudError, Properties
 _MARK = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]  the SDK has no public name for it
 _ASSET = rpc._special_asset_sig  # pyright: ignore[reportPrivateUsage]
 _ARCHIVE = rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # The earliest time of a file that a zip archive can store.
 
 
 def on_the_wire(value: Any) -> Any:
-    """Returns a property value in which the Pulumi SDK's archives and assets, at any depth, have the form that the
-    engine sends to providers."""
+    """Converts a property value of a Pulumi program to the form in which the Pulumi engine sends it to providers. Only
+    archives and assets change, at any depth.
+    """
     if isinstance(value, pulumi.StringAsset):
         return {_MARK: _ASSET, "text": value.text, "hash": hashlib.sha256(value.text.encode()).hexdigest()}
     if isinstance(value, pulumi.AssetArchive):
@@ -43,16 +45,18 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """Returns a property value in a form that can be compared. An archive is replaced by its hash, because the Pulumi
-    state and the Pulumi program can describe the same archive differently."""
+    """Returns a resource property in a form that can be compared. An archive is replaced by its hash, because the
+    Pulumi state and the Pulumi program can describe one archive in two ways.
+    """
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
         return cast(Properties, value).get("hash")
     return cast(Any, value)
 
 
 def zipped(archive: Mapping[str, Any]) -> bytes:
-    """Returns a Pulumi archive as a zip file. The same files always give the same bytes. Raises CloudError when the
-    archive is of a kind that is not emulated."""
+    """Returns a Pulumi archive as a zip file. Archives with equal files become zip files with equal bytes. Raises
+    CloudError when the archive is of a kind that is not emulated.
+    """
     if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
         raise CloudError("not emulated: code that is not an AssetArchive")
     buffer = io.BytesIO()

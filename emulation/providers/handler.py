@@ -28,7 +28,7 @@ class Created:
 
 class Handler(Protocol):
     """Creates, reads, changes and deletes the resources of one type in an emulated cloud. A method that raises
-    CloudError has changed nothing. The user sees the message of the error.
+    CloudError has changed nothing in the cloud. Pulumi prints the message of the error.
     """
 
     @property
@@ -41,8 +41,9 @@ class Handler(Protocol):
 
     @property
     def replace_on(self) -> frozenset[str]:
-        """The names of the top-level inputs that the cloud cannot change in place. Pulumi replaces the resource to
-        change them."""
+        """The names of the top-level inputs that the cloud cannot change in place. If one of these inputs changes,
+        Pulumi replaces the resource.
+        """
         ...
 
     def create(self, inputs: Properties) -> Created: ...
@@ -68,14 +69,16 @@ class Handler(Protocol):
 class ReplacedBeforeDeletion:
     """Marks a resource type whose old and new resource can exist at the same time.
 
-    To replace such a resource, Pulumi creates the new one and lets dependent resources use it before it deletes the old
-    one. For other types Pulumi deletes the old resource first, because its name must be free.
+    To replace such a resource, Pulumi first creates the new resource and lets dependent resources use it, and then
+    deletes the old resource. A resource of any other type is deleted before its replacement is created, because its
+    name must be free.
     """
 
 
 class HoldsSets:
-    """Marks a resource type with list inputs that the real provider treats as sets: neither their order nor repeated
-    elements count as a change. `sets` has the names of these inputs."""
+    """Marks a resource type with list inputs that the real provider treats as sets. Neither the order of the elements
+    nor repeated elements count as a change. `sets` has the names of these inputs.
+    """
 
     sets: frozenset[str]
 

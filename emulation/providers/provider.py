@@ -21,11 +21,12 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
 from emulation.providers.handler import CloudError, Function, Handler, HoldsSets, Properties, ReplacedBeforeDeletion
 
-# The provider settings that are also defaults for resources: a resource without a property of this name gets the
+# The provider settings that are also defaults for resources. A resource without an input of this name gets the
 # provider's value.
 INHERITED = ("region", "project")
 
-Messages = Any  # the type of gRPC messages is Any, because their generated classes are typed only in part
+# The type of gRPC messages is Any, because the classes that are generated for messages have only incomplete types.
+Messages = Any
 
 
 class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -155,8 +156,9 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
     def _encode(self, outputs: Properties, given: Properties) -> Messages:
-        """Returns a resource's outputs as a message for the Pulumi engine. An output is marked as secret if the
-        property of the same name in `given` contains a secret."""
+        """Returns a resource's outputs as a message for the Pulumi engine. An output is marked as secret if `given` has
+        a property of this name that contains a secret.
+        """
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))
 
@@ -179,7 +181,9 @@ def _restore_secret(before: Any, now: Any) -> Any:
 
 
 def _comparable(handler: Handler, name: str, inputs: Properties) -> Any:
-    """Returns an input of a resource in a form that can be compared: equal inputs give equal results."""
+    """Returns an input of a resource in a form that can be compared. Two inputs that mean the same value, such as lists
+    that are sets, become equal.
+    """
     value = wire.reveal(inputs.get(name))
     if isinstance(handler, HoldsSets) and name in handler.sets and isinstance(value, list):
         return {json.dumps(each, sort_keys=True, default=repr) for each in cast(list[Any], value)}

@@ -20,8 +20,9 @@ from emulation.providers.handler import Properties
 
 @dataclass(frozen=True)
 class Failure:
-    """A resource input that the cloud would refuse: the path of the property, and the reason as a message for the
-    user."""
+    """A resource input that the cloud would refuse. `path` is the path of the property, and `reason` is a message for
+    the user.
+    """
 
     path: str
     reason: str
@@ -29,8 +30,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shape:
-    """The properties that an argument class of the Pulumi SDK accepts: the type of each property by its camelCase name,
-    and the names of the required properties."""
+    """The properties that an argument class of the Pulumi SDK accepts. `types` maps each camelCase name to the
+    property's type, and `required` has the names of the required properties.
+    """
 
     types: Mapping[str, Any]
     required: frozenset[str]
@@ -85,7 +87,9 @@ def _failures(shape: Shape, values: Properties, prefix: str, owner: str) -> Iter
         yield Failure(prefix + name, f"{owner}: missing required property '{prefix}{name}'")
     for name, value in values.items():
         if name.startswith("__"):
-            continue  # the Pulumi engine adds properties such as __defaults to the inputs
+            # Properties whose names begin with two underscores, such as __defaults, come from the Pulumi engine and not
+            # from the program.
+            continue
         if name not in shape.types:
             accepted = ", ".join(sorted(shape.types))
             yield Failure(prefix + name, f"{owner}: unknown property '{prefix}{name}' (accepted: {accepted})")
@@ -117,7 +121,7 @@ def _is_arguments(expected: Any) -> bool:
 
 
 def _without_input_wrappers(expected: Any) -> Any:
-    """Returns the type T of an SDK argument whose declared type is `Input[T]` or `Optional[T]`."""
+    """Returns the type T of a Pulumi SDK argument whose declared type is `Input[T]` or `Optional[T]`."""
     while typing.get_origin(expected) is typing.Union:
         members = typing.get_args(expected)
         expected = next((m for m in members if _is_arguments(m)), members[0])

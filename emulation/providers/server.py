@@ -25,8 +25,9 @@ def provider(cloud: str) -> EmulatedProvider:
 
 
 def serve_provider(emulated: EmulatedProvider) -> Served:
-    """Starts the gRPC server of an emulated Pulumi provider on 127.0.0.1, where the Pulumi engine looks for debug
-    providers."""
+    """Starts the gRPC server of an emulated Pulumi provider on 127.0.0.1. The Pulumi engine connects to this address
+    when the environment variable PULUMI_DEBUG_PROVIDERS names the provider's port.
+    """
     return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
 
 

@@ -21,10 +21,10 @@ _SECRET = rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """Returns the plain Python values of a message from the Pulumi engine.
+    """Converts a message from the Pulumi engine to plain Python values.
 
-    Whole numbers become int, because the message format has only floating-point numbers. Members that are null are left
-    out, as the real providers do.
+    Whole numbers become int, although the message format has only floating-point numbers. As in real providers, members
+    that are null are left out.
     """
     return cast(Properties, _plain(json_format.MessageToDict(struct)))
 

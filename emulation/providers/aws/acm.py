@@ -33,7 +33,8 @@ def handlers() -> list[Handler]:
             "acm",
             make=_wait,
             describe=_describe_validation,
-            remove=lambda acm, id, state: None,  # nothing to delete: this resource exists only in Pulumi
+            # A delete function that does nothing, because the resource exists only in Pulumi and not in AWS.
+            remove=lambda acm, id, state: None,
             replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
         ),
     ]

@@ -37,23 +37,26 @@ def sandbox_client(service: str, properties: Properties | None = None) -> Any:
 
 
 def tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:
-    """Returns a resource's tags in the form of most AWS APIs, a list of `Key` and `Value`."""
+    """Converts a resource's tags from Pulumi's mapping to the form of most AWS APIs, a list of objects with `Key` and
+    `Value`.
+    """
     return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
 
 
 def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Returns a resource's tags in Pulumi's form, a mapping from key to value."""
+    """Converts a resource's tags from an AWS API's list of `Key` and `Value` to Pulumi's mapping."""
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Returns the tags in the AWS API's description of a resource, as Pulumi outputs."""
+    """Returns the tags from an AWS API's description of a resource, in the form of the resource's outputs in Pulumi."""
     return tags_output(tag_map(described.get("Tags", [])), state)
 
 
 def tags_output(tags: dict[str, str], state: Properties) -> Properties:
-    """Returns a resource's tags as Pulumi outputs. Returns no outputs if neither the cloud nor the Pulumi state has
-    tags."""
+    """Returns a resource's tags in the form of the resource's outputs in Pulumi. If neither the cloud nor the Pulumi
+    state has tags, returns no output.
+    """
     return {"tags": tags} if tags or "tags" in state else {}
 
 

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Created, Properties
 
-Api = Any  # a boto3 client, which has no more precise type (see `clients.client`)
+Api = Any  # A boto3 client. The type is Any, because one type alias stands for the clients of all AWS services.
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Does nothing. This is the update function of AWS resource types whose inputs cannot change in place."""
+    """Does nothing. AWS resource types whose inputs cannot change in place have this function as their update
+    function.
+    """
 
 
 @dataclass(frozen=True)

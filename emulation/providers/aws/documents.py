@@ -8,8 +8,11 @@ from urllib.parse import unquote
 
 
 def in_given_form(document: Any, given: str | None) -> str:
-    """Returns an IAM policy from the AWS API as JSON text. `given` is the policy's text in the Pulumi program. If the
-    two differ only in layout, returns `given`, because a different layout is not drift."""
+    """Returns an IAM policy from the AWS API as JSON text.
+
+    `given` is the policy's text in the Pulumi program. If both texts contain equal JSON values, the function returns
+    `given`, because a different layout of the text is not drift.
+    """
     found = json.loads(unquote(document)) if isinstance(document, str) else document
     if given is not None and json.loads(given) == found:
         return given

@@ -20,8 +20,8 @@ class Table(HoldsSets):
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
-    # The properties `attributes` and `replicas` are sets without order, because the Terraform provider's schema of
-    # aws_dynamodb_table has the type TypeSet for both.
+    # The order of the elements in the properties `attributes` and `replicas` does not matter. The Terraform provider's
+    # schema of aws_dynamodb_table has the type TypeSet for both properties.
     sets = frozenset({"attributes", "replicas"})
 
     def create(self, inputs: Properties) -> Created:
@@ -155,7 +155,7 @@ def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> No
         wanted = {"Enabled": expiry.get("enabled", True), "AttributeName": expiry["attributeName"]}
         try:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
-        # DynamoDB answers with an error when a request enables a setting that is already enabled
+        # DynamoDB answers with an error when a request enables a setting that the table already has.
         except ClientError as error:
             if "already" not in str(error):
                 raise

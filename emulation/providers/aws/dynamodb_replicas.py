@@ -104,8 +104,9 @@ def _remove(dynamodb: Any, table: str, region: str) -> None:
 
 
 def _apply_settings(table: str, region: str, replica: Properties) -> None:
-    """Applies the settings that each replica of a DynamoDB table has for itself: point-in-time recovery, deletion
-    protection and tags."""
+    """Applies the settings that each replica of a DynamoDB table has separately: point-in-time recovery, deletion
+    protection and tags.
+    """
     regional = client("dynamodb", {"region": region})
     regional.update_table(TableName=table, DeletionProtectionEnabled=replica.get("deletionProtectionEnabled", False))
     recovery = {"PointInTimeRecoveryEnabled": replica.get("pointInTimeRecovery", False)}

@@ -10,7 +10,8 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
 
-_SESSION_SECONDS = 3600  # the default length of a role's session (IAM API, "CreateRole")
+# The default length of a session in which a caller has assumed a role, in seconds (IAM API, "CreateRole").
+_SESSION_SECONDS = 3600
 
 
 def handlers() -> list[Handler]:
@@ -58,7 +59,8 @@ def handlers() -> list[Handler]:
             describe=_describe_issuer,
             remove=lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
             change=_change_issuer,
-            replace_on=frozenset({"url", "clientIdLists"}),  # IAM can change the audiences in place, but moto cannot
+            # IAM can change the audiences of an identity provider in place, but moto cannot.
+            replace_on=frozenset({"url", "clientIdLists"}),
         ),
     ]
 

@@ -1,8 +1,8 @@
-"""Handles the resources of the emulated AWS provider that make a stack's inline or attached policies the only ones of a
-role.
+"""Handles two Pulumi resource types of the emulated AWS provider. One type makes the listed inline policies the only
+inline policies of a role, and the other does so with attached policies.
 
-Such a resource exists as long as its role does. Its deletion changes nothing in IAM (documentation of the AWS provider,
-`iam_role_policies_exclusive` and `iam_role_policy_attachments_exclusive`).
+A resource of these types exists as long as its role exists. The deletion of the resource changes nothing in IAM
+(documentation of the AWS provider, `iam_role_policies_exclusive` and `iam_role_policy_attachments_exclusive`).
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
-    """Returns the list `given` if it has the same members as `found`, because their order does not matter. Otherwise
-    returns `found`, sorted."""
+    """Returns the list `given` if it has the same members as `found`, because the order of the members does not matter.
+    Otherwise returns `found`, sorted.
+    """
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

@@ -151,7 +151,7 @@ def _describe_url(api: Api, id: str, state: Properties) -> Properties | None:
     return {
         "functionName": id,
         "functionArn": found["FunctionArn"],
-        "functionUrl": f"{url}/",  # Lambda's API returns function URLs with a slash at the end
+        "functionUrl": f"{url}/",  # A function URL ends with a slash, as in the answers of the real Lambda API.
         "urlId": url.removeprefix("https://").split(".")[0],
         "authorizationType": found["AuthType"],
     }
@@ -179,8 +179,9 @@ def _add_permission(api: Api, inputs: Properties) -> str:
 
 
 def _describe_permission(api: Api, id: str, state: Properties) -> Properties | None:
-    """Returns the outputs of a Lambda permission. moto does not store all conditions of a permission, so some outputs
-    keep the values from the Pulumi state."""
+    """Returns the outputs of a Lambda permission. moto does not store all conditions of a permission, so the other
+    outputs keep their values from the Pulumi state.
+    """
     policy = unless_missing(lambda: api.get_policy(FunctionName=state["function"]))
     statements: list[Properties] = json.loads(policy["Policy"])["Statement"] if policy else []
     found = next((statement for statement in statements if statement["Sid"] == id), None)

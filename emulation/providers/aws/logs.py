@@ -37,7 +37,9 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
     group = next((each for each in groups if each["logGroupName"] == id), None)
     if group is None:
         return None
-    arn = group["arn"].removesuffix(":*")  # the real AWS provider returns the ARN of a log group without `:*`
+    # The CloudWatch API returns the ARN of a log group with `:*` at the end, and Pulumi's real AWS provider removes
+    # this end.
+    arn = group["arn"].removesuffix(":*")
     tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
     return {
         "name": id,

@@ -1,7 +1,7 @@
-"""Handles S3 buckets, and the bucket settings that are separate Pulumi resources, for the emulated AWS provider.
+"""Handles S3 buckets for the emulated AWS provider, and the bucket settings that are separate Pulumi resources.
 
 The Pulumi id of a bucket setting is the bucket's name. The method `read` of a handler returns each property in the form
-of Pulumi's inputs, so that a refresh shows only drift.
+of Pulumi's inputs. In any other form, a refresh would show a difference where there is no drift.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Bucket:
             raise CloudError("the emulation requires the name of a bucket: set `bucket`")
         s3 = client("s3", inputs)
         request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": inputs.get("objectLockEnabled", False)}
-        if s3.meta.region_name != "us-east-1":  # in us-east-1, S3 refuses a location constraint
+        # In the region us-east-1, S3 refuses a request with a location constraint.
+        if s3.meta.region_name != "us-east-1":
             request["CreateBucketConfiguration"] = {"LocationConstraint": s3.meta.region_name}
         s3.create_bucket(**request)
         _put_tags(s3, name, inputs)

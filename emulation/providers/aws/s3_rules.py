@@ -1,7 +1,8 @@
 """Handles the replication and lifecycle rules of S3 buckets for the emulated AWS provider.
 
-moto only stores the rules; the sandbox copies the objects. Default values that the API adds or omits are not drift.
-Therefore `read` compares rules only by id, state and destination, and returns the Pulumi inputs if these are equal.
+moto only stores the rules, and emulation/aws/replication.py copies the objects. Default values that the API adds or
+omits are not drift. The method `read` therefore compares rules only by id, state and destination, and returns the
+Pulumi inputs if these are equal.
 """
 
 from __future__ import annotations

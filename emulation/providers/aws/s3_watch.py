@@ -13,8 +13,11 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 def handlers() -> list[Handler]:
     """Returns the emulated provider's handlers for the Pulumi resources of Object Lock, access logging and request
-    metrics. The Pulumi id of such a resource is the bucket's name. The id of request metrics also contains their
-    name."""
+    metrics.
+
+    The Pulumi id of Object Lock and access logging is the bucket's name. The Pulumi id of a metrics configuration also
+    contains the configuration's name.
+    """
     return [
         Setting(aws.s3.BucketObjectLockConfiguration, _put_lock, _get_lock, _unlock),
         Setting(

@@ -1,4 +1,6 @@
-"""Handles the mTLS client certificates of Cloudflare workers. Pulumi replaces a certificate if any input changes."""
+"""Handles the mTLS client certificates that Cloudflare workers present to servers. Pulumi replaces a certificate if any
+input changes.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from emulation.providers.handler import CloudError
 
 Clients = Callable[[], Cloudflare]
 
-TIMEOUT = 120.0  # seconds; the API answers a deployment only when all PoPs run it
+# The timeout of a request to the Cloudflare API, in seconds. The emulated API answers the upload of a worker script
+# only when all PoPs run the script.
+TIMEOUT = 120.0
 
 
 def from_environment() -> Cloudflare:

@@ -15,8 +15,9 @@ from emulation.providers.handler import Created, Properties
 
 
 class CustomHostname(Scoped):
-    """Handles custom hostnames of a Cloudflare zone. Creating one does not wait until the hostname is active, as with
-    the real provider."""
+    """Handles custom hostnames of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the creation of a custom
+    hostname does not wait until the hostname is active.
+    """
 
     resource = pulumi_cloudflare.CustomHostname
     emulated = frozenset({"hostname", "ssl", "zoneId"})

@@ -14,8 +14,9 @@ from emulation.providers.handler import Properties
 
 
 def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Properties) -> Properties:
-    """Returns the Pulumi outputs of a Cloudflare resource: the API's answer, and the inputs that the API does not
-    return."""
+    """Returns the Pulumi outputs of a Cloudflare resource: the properties in the API's answer, and the inputs that the
+    answer does not contain.
+    """
     outputs_of_answer = {
         name: value
         for name, value in camel(answer.to_dict(mode="json")).items()
@@ -25,8 +26,9 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def in_form_of(given: Any, now: Any) -> Any:
-    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. Members
-    that the API adds by default are therefore not drift."""
+    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. Without
+    this, the members that the API adds by default would count as drift.
+    """
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)
         return {name: in_form_of(value, current.get(name)) for name, value in cast(Properties, given).items()}

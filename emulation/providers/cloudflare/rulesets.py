@@ -17,14 +17,15 @@ _RULE = frozenset({"action", "actionParameters", "description", "enabled", "expr
 class Ruleset(Scoped):
     resource = pulumi_cloudflare.Ruleset
     emulated = frozenset({"description", "kind", "name", "phase", "rules", "zoneId"})
-    # The name of a ruleset cannot change (Rulesets API, "Create ruleset").
+    # Cloudflare does not allow a change of a ruleset's name (Rulesets API, "Create ruleset").
     replace_on = frozenset({"kind", "name", "phase", "zoneId"})
     scope = "zoneId"
 
     def create(self, inputs: Properties) -> Created:
         self._refuse_unsupported(inputs)
         with api_errors():
-            created: Properties = self._api.create(**snake(inputs))  # Cloudflare's SDK does not parse this answer
+            # Cloudflare's SDK returns the answer to this request as plain JSON and not as an object of the SDK.
+            created: Properties = self._api.create(**snake(inputs))
         return Created(created["id"], self._current(created["id"], inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
@@ -55,8 +56,8 @@ class Ruleset(Scoped):
 
 
 def _in_form_of_inputs(current: Properties, given: Properties) -> Properties:
-    """Returns a ruleset's properties in the form of the Pulumi inputs, rule by rule. The API adds members to a rule,
-    such as its id.
+    """Returns a ruleset's properties in the form of the Pulumi inputs. Each rule gets only the members that the rule
+    has in the inputs, because the API adds members such as an id.
     """
     wanted: list[Properties] = given.get("rules") or []
     rules: list[Properties] = current.get("rules") or []

@@ -19,7 +19,7 @@ class Scoped(ReplacedBeforeDeletion):
 
     resource: type[pulumi.CustomResource]
     replace_on: frozenset[str]
-    # The name of the input that contains the account or the zone of the resource.
+    # The name of the Pulumi input that contains the id of the account or zone to which the resource belongs.
     scope: ClassVar[str]
     # The names of the inputs of a Cloudflare resource that the emulation applies. Any other input raises CloudError.
     emulated: ClassVar[frozenset[str]]

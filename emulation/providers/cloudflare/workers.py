@@ -72,7 +72,9 @@ class Script(Scoped):
         if not new.get("content") or not new.get("mainModule"):
             raise CloudError("not emulated: a script without content and mainModule (a bundle of one ES module)")
         metadata = snake({name: value for name, value in new.items() if name in METADATA - {"exports"}})
-        if "exports" in new:  # the keys are names of JavaScript classes, which must not change to snake case
+        # The keys in `exports` are the names of JavaScript classes, so the conversion to snake case must not change
+        # them.
+        if "exports" in new:
             metadata["exports"] = {name: snake(export) for name, export in new["exports"].items()}
         with api_errors():
             uploaded = self._api.update(
@@ -100,7 +102,9 @@ class Route(Scoped):
 
 
 def _main_module(answer: Any) -> str:
-    """Returns the text of a worker script's main module. The API sends a script's content as multipart/form-data."""
+    """Returns the text of a worker script's main module. The Cloudflare API sends the modules of a script as
+    multipart/form-data.
+    """
     kind, options = parse_options_header(answer.headers["content-type"])
     body: bytes = answer.read()
     _, _, files = FormDataParser().parse(io.BytesIO(body), kind, len(body), options)
@@ -108,8 +112,9 @@ def _main_module(answer: Any) -> str:
 
 
 def _in_order(given: list[Properties], current: list[Properties]) -> list[Properties]:
-    """Returns the current bindings of a worker script in the order of the Pulumi inputs. Secret texts come from the
-    inputs, because the API omits them."""
+    """Returns the current bindings of a worker script in the order of the Pulumi inputs. The values of secret texts
+    come from the inputs, because the API does not return them.
+    """
     before = {binding["name"]: binding for binding in given}
     order = {name: place for place, name in enumerate(before)}
     known: list[Properties] = []

@@ -20,13 +20,15 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# The list properties of a container whose names differ between Pulumi and the Cloud Run API.
+# The names of a container's list properties: for each name in Pulumi, the name in the Cloud Run API. Properties with
+# one name in both are not listed.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Run, Pub/Sub and Cloud Storage objects. A resource type comes after the types that
-    it depends on."""
+    """Returns the handlers of Cloud Run, Pub/Sub and Cloud Storage objects. In the list, a resource type comes after
+    the types that it depends on.
+    """
     return [
         BucketObject(clients),
         Rest(
@@ -76,8 +78,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """Handles the grant of an IAM role to one member, on a resource of a Google Cloud project. `place` is a format
-    string for the resource's path in the API.
+    """Handles the grant of an IAM role to one member, on a resource of a Google Cloud project. `place` is a template of
+    the resource's path in the API, such as `{project}/locations/{location}/services/{name}`.
     """
 
     def __init__(
@@ -92,8 +94,9 @@ class InProject(IamMember):
 
 
 class BucketObject:
-    """Emulates the Pulumi resource `gcp.storage.BucketObject`, which uploads an archive to Cloud Storage. An update
-    with new content creates a new generation of the object."""
+    """Handles the Pulumi resource `gcp.storage.BucketObject`, which uploads an archive to Cloud Storage. An update with
+    new content creates a new generation of the object.
+    """
 
     resource = gcp.storage.BucketObject
     replace_on = frozenset({"bucket", "name"})
@@ -120,9 +123,9 @@ class BucketObject:
         found = call(self._clients(), "GET", self._path(state))
         if found is None:
             return None
-        written: Properties = (
-            {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
-        )  # another MD5 hash means that the object was changed outside of Pulumi
+        # If the MD5 hash differs from the Pulumi state, the object was changed outside of Pulumi. An empty `source`
+        # makes Pulumi show this drift.
+        written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:

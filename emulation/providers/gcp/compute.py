@@ -15,8 +15,9 @@ _IAM = "iam/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Compute Engine resources and service accounts. A resource type comes after the types that
-    it depends on."""
+    """Returns the handlers of Compute Engine resources and service accounts. In the list, a resource type comes after
+    the types that it depends on.
+    """
     return [
         Rest(
             gcp.compute.Network,

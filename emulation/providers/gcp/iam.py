@@ -12,8 +12,9 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class IamMember:
-    """Handles the grant of an IAM role to one member. `owner` is the input that names the resource. `root` is the API
-    path below which the resource lies. Pulumi ids begin with `prefix`."""
+    """Handles the grant of an IAM role to one member. `owner` is the name of the Pulumi input that contains the
+    resource, such as `bucket`. `root` is the API path below which the resource lies. Pulumi ids begin with `prefix`.
+    """
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, prefix: str = ""

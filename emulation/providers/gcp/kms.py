@@ -20,10 +20,12 @@ _ROOT = "cloudkms/v1/"
 
 
 class NeverDeleted(Rest):
-    """Handles a Google Cloud resource that cannot be deleted, such as a key ring."""
+    """Handles a Google Cloud resource that can never be deleted, such as a key ring."""
 
     def delete(self, id: str, state: Properties) -> None:
-        """Does nothing, because Google never deletes a key ring."""
+        """Does nothing in the cloud, because Google never deletes a key ring. Pulumi only removes the resource from its
+        state.
+        """
 
 
 class NeverDeletedKey(Rest):
@@ -34,8 +36,9 @@ class NeverDeletedKey(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud KMS key rings, keys and grants. A resource type comes after the types that it
-    depends on."""
+    """Returns the handlers of Cloud KMS key rings, keys and grants. In the list, a resource type comes after the types
+    that it depends on.
+    """
     return [
         NeverDeleted(
             gcp.kms.KeyRing,

@@ -29,7 +29,9 @@ class Dashboard(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Monitoring resources. A resource type comes after the types that it depends on."""
+    """Returns the handlers of Cloud Monitoring resources. In the list, a resource type comes after the types that it
+    depends on.
+    """
     return [
         Rest(
             gcp.monitoring.MetricDescriptor,

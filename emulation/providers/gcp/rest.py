@@ -16,8 +16,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 Clients = Callable[[], httpx.Client]
 
-# The environment variable with the base URL of Compute Engine, such as `…/compute/v1/`. The real provider reads this
-# variable too. The other emulated Google APIs have the same host.
+# The name of the environment variable with the base URL of Compute Engine, such as `…/compute/v1/`. Pulumi's real
+# Google Cloud provider reads this variable too. The other emulated Google APIs have the same host.
 ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
 
 
@@ -59,8 +59,8 @@ class Rest:
     """Handles one Google Cloud resource type. The fields hold what differs between resource types.
 
     `collection` returns the path at which a resource is created, and `request` returns the body of the create request.
-    `outputs` converts the API's document to Pulumi's form. `changed` returns the body of a PATCH request. `id_from` is
-    the beginning of the resource's path, which its Pulumi id leaves out.
+    `outputs` converts the API's JSON document of a resource to Pulumi outputs. `changed` returns the body of a PATCH
+    request. The path of a resource is `id_from` followed by the resource's Pulumi id.
     """
 
     resource: type[pulumi.CustomResource]
@@ -92,8 +92,8 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's document. For outputs that the
-        document lacks, returns the values in `given`.
+        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's JSON document of the resource.
+        For outputs that the document lacks, returns the values in `given`.
         """
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 

@@ -17,7 +17,9 @@ _INSTANCE_SETTINGS = ("processingUnits", "edition", "labels", "defaultBackupSche
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Spanner resources. A resource type comes after the types that it depends on."""
+    """Returns the handlers of Spanner resources. In the list, a resource type comes after the types that it depends
+    on.
+    """
     return [
         Rest(
             gcp.spanner.Instance,

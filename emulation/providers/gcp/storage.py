@@ -17,7 +17,9 @@ _TRANSFER = "storagetransfer/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Storage resources. A resource type comes after the types that it depends on."""
+    """Returns the handlers of Cloud Storage resources. In the list, a resource type comes after the types that it
+    depends on.
+    """
     return [
         Bucket(
             gcp.storage.Bucket,
@@ -61,8 +63,9 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class Bucket(Rest):
-    """Handles a Cloud Storage bucket. With forceDestroy, deletion first deletes all object versions, as the real
-    provider does."""
+    """Handles a Cloud Storage bucket. If the input forceDestroy is true, deletion first deletes all object versions, as
+    Pulumi's real Google Cloud provider does.
+    """
 
     def delete(self, id: str, state: Properties) -> None:
         objects = f"{self.id_from}{id}/o"

@@ -30,8 +30,8 @@ def handlers() -> list[Handler]:
 def _make_group(ec2: Api, inputs: Properties) -> str:
     request = {"GroupName": inputs["name"], "Description": inputs.get("description", "Managed by Pulumi")}
     created = ec2.create_security_group(VpcId=inputs["vpcId"], **request, **tags("security-group", inputs))
-    # EC2 gives each new security group a rule that allows all outgoing traffic. As with the real provider, the rule is
-    # removed here.
+    # EC2 gives each new security group a rule that allows all outgoing traffic. Pulumi's real AWS provider removes this
+    # rule too.
     anywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.revoke_security_group_egress(GroupId=created["GroupId"], IpPermissions=anywhere)
     _add_rules(ec2, created["GroupId"], inputs)
@@ -56,8 +56,9 @@ def _add_rules(ec2: Api, id: str, inputs: Properties) -> None:
 
 
 def _inline(rule: Properties) -> dict[str, Any]:
-    """Returns a rule of a security group in the form of the EC2 API. Each source in the rule gets the rule's
-    description, as with the real provider."""
+    """Converts a rule of a security group from Pulumi's form to the form of the EC2 API. As in Pulumi's real AWS
+    provider, each source in the rule gets the rule's description.
+    """
     described = {"Description": rule["description"]} if rule.get("description") else {}
     permission: dict[str, Any] = {"IpProtocol": rule["protocol"]}
     if rule["protocol"] != "-1":
@@ -69,8 +70,9 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """Returns the addresses and prefix lists of a security group rule, each with protocol and ports. The set has no
-    order and no descriptions, so that rules can be compared."""
+    """Returns the address ranges and prefix lists of a security group rule, each together with the protocol and ports.
+    The result contains no descriptions and has no order, so that two rules can be compared.
+    """
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [
         *(source["CidrIp"] for source in permission.get("IpRanges", [])),
@@ -81,8 +83,9 @@ def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
 
 
 def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
-    """Returns the rules of a security group for the Pulumi state. If EC2 has the same rules as the inputs, returns the
-    inputs; otherwise returns the rules from EC2, which show the drift."""
+    """Returns the rules of a security group for the Pulumi state. If the rules in EC2 are equal to the inputs, returns
+    the inputs. Otherwise returns the rules from EC2, so that Pulumi shows the drift.
+    """
     wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
     opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))
     if wanted == opened:

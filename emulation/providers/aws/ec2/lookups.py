@@ -5,15 +5,16 @@ from __future__ import annotations
 from emulation.providers.aws.clients import client, sandbox_client
 from emulation.providers.handler import CloudError, Properties
 
-# The largest network that Route 53's health checkers use (Route 53 guide, "IP address ranges").
+# The largest IP network from which Route 53's health checkers send requests (Route 53 guide, "IP address ranges").
 _HEALTH_CHECKERS = "15.177.0.0/18"
 
 
 class Ami:
     """Serves the Pulumi data source `aws:ec2/getAmi:getAmi`, which looks up a machine image by its name.
 
-    moto has a fixed list of images, without Debian's. So the handler registers an image with the requested name. What a
-    machine boots depends only on its user data, not on the image.
+    moto has a fixed list of machine images, and Debian's images are not in the list. The handler therefore registers an
+    image with the requested name. An emulated machine boots from its user data only, so the content of the image does
+    not matter.
     """
 
     token = "aws:ec2/getAmi:getAmi"  # noqa: S105  a type token

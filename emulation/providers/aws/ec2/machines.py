@@ -118,7 +118,7 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
 
 
 def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
-    """Moves a public EC2 address to another instance, and changes its tags."""
+    """Changes an Elastic IP address in place: associates the address with another instance, and changes its tags."""
     if new.get("instance") != old.get("instance"):
         address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
         if address.get("AssociationId"):
