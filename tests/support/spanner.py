@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-# where Google's Debian package installs the Spanner emulator
+# Google's Debian package installs the Spanner emulator in this directory.
 _DIRECTORY = Path("/usr/lib/google-cloud-sdk/bin/cloud_spanner_emulator")
 PROJECT, INSTANCE = "projects/unit", "unit-tests"
 

@@ -17,7 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# The first part of an object's key or of a media type: such names look like paths and are none.
+# First parts of keys of objects and of media types, which look like paths of files. The tests do not search the
+# repository for them.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # A list of files of one folder, as in "`a.py`, `b.py` and `c.py` in `folder/`".

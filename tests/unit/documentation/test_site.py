@@ -26,7 +26,7 @@ def settings(**changed: Path) -> Any:
 
 @pytest.fixture(autouse=True, scope="module")
 def logs_of_mkdocs() -> Iterator[None]:
-    """Makes MkDocs's loggers propagate their warnings, because MkDocs counts warnings there."""
+    """Sets MkDocs's logger to the level INFO, so that the logger passes on the warnings which MkDocs counts."""
     logger = logging.getLogger("mkdocs")
     level = logger.level
     logger.setLevel(logging.INFO)

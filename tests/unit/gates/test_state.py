@@ -1,7 +1,7 @@
 """Tests the recorded Pulumi states of the gates. A recorded state contains the names of secrets, but no value of a
 secret.
 
-The secrets of another sandbox can be filled in by name.
+A program that reads a recorded state can replace the names by the secrets of another sandbox.
 """
 
 from __future__ import annotations

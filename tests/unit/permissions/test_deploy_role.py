@@ -46,7 +46,9 @@ def deploy_role(environment: str) -> str:
 
 
 def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
-    """Returns the permissions that AWS's reference does not know in this form: an error of the emulation."""
+    """Returns the needed permissions that AWS's Service Authorization Reference does not have. Each of these
+    permissions is a mistake of the emulated AWS.
+    """
     assert needed
     return {each for each in needed if not is_evaluated(each.action, each.resource)}
 

@@ -23,7 +23,7 @@ __all__ = ["network"]
 BY = By("tester", "", "publish")
 TARBALL, PACKUMENT = "npm/web/-/web-1.0.0.tgz", "npm/web/packument.json"
 
-# on S3, the bucket's default retention locks objects, and not the registry
+# The tests need no bucket on S3, because S3 locks objects by the bucket's default retention and not by the registry.
 pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)
 
 

@@ -84,7 +84,7 @@ def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
     }
 
 
-# the environment with the fewest resources, and the one with the most
+# Of all environments, `dev` has the fewest resources and `prod` has the most.
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_an_environments_config_gives_the_same_stack_under_any_name(environment: str) -> None:
     own = shape(first_up(environment), environment)

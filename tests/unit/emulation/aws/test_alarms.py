@@ -168,8 +168,8 @@ BAD, GOOD, NONE = 300.0, 0.0, None
 @pytest.mark.parametrize(
     ("oldest_first", "breaching", "not_breaching", "ignore", "missing"),
     [
-        # CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
-        # Each case is the document's table row for an alarm with 3 evaluation periods and 3 datapoints to alarm.
+        # The cases are rows of the guide's table for an alarm with 3 evaluation periods and 3 datapoints to alarm
+        # (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data").
         ([GOOD, NONE, BAD, NONE, BAD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, GOOD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, NONE], "ALARM", "OK", "before", "INSUFFICIENT_DATA"),

@@ -30,7 +30,9 @@ STRANGER = Account("stranger@unit.iam.gserviceaccount.com", "222")
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tokens]:
-    """Provides a Google Cloud that signs tokens. AWS trusts its keys and has a role for the shield's account."""
+    """Provides an emulated Google Cloud that signs identity tokens. The emulated AWS trusts the signing keys, and has a
+    role for the shield's account.
+    """
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
     tokens = Tokens(StateStore(tmp_path / "gcp.sqlite"))

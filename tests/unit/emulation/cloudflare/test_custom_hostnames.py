@@ -21,7 +21,9 @@ SSL: Any = {"type": "dv", "method": "txt"}
 
 
 class Account:
-    """An account with the active zone zone.test, and the public DNS that its validations read."""
+    """An emulated account with the active zone zone.test, and the public DNS records that validations of custom
+    hostnames read.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -15,8 +15,8 @@ from emulation.engine.command import end_engines
 from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
-# A script that takes the place of the Pulumi engine. The script writes each signal to the file `signals`, and ends at
-# the second signal.
+# A script that takes the place of the Pulumi engine. The script writes each signal to the file `signals`, and ends when
+# it has received as many signals as the variable ENDS_AT says.
 ENGINE = """\
 #!/bin/sh
 caught() { echo "$1" >> signals; [ "$(wc -l < signals)" -lt "$ENDS_AT" ] || exit 1; }

@@ -139,7 +139,7 @@ def test_the_api_is_called_through_its_url_only_and_bounded() -> None:
     assert there("lambda").get_function(FunctionName=API)["Concurrency"] == {"ReservedConcurrentExecutions": 10}
     permissions = deployment.of(aws.lambda_.Permission)
     assert permissions["url"].inputs["functionUrlAuthType"] == "NONE"
-    # the test reads the inputs of the Pulumi resource, because moto does not store this condition
+    # the test reads the inputs of the Pulumi resource, because moto does not store `invokedViaFunctionUrl`
     assert permissions["invoke"].inputs["invokedViaFunctionUrl"] is True
     policy = json.loads(there("lambda").get_policy(FunctionName=API)["Policy"])
     assert {statement["Action"] for statement in policy["Statement"]} == {

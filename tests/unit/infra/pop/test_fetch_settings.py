@@ -30,8 +30,8 @@ KEYS = own_pop.KEYS
 
 
 class Machine:
-    """The program that fetches a PoP machine's settings, in directories of the test. The emulated shield has the edge
-    worker.
+    """The program that fetches a PoP machine's settings. The program writes to directories of the test, and downloads
+    the edge worker from an emulated shield.
     """
 
     def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:

@@ -23,7 +23,7 @@ EVERYTHING = WafArgs(
 )
 ARGUMENTS = (WafArgs(), EVERYTHING, WafArgs(allow=Sources(asns=[1])), WafArgs(deny=Sources(countries=["SE"])))
 
-# Fields that each plan has in the expressions of rate limiting rules.
+# The fields that the expression of a rate limiting rule may contain on every Cloudflare plan.
 FIELDS_OF_RATE_LIMITING_RULES = {"http.request.uri.path"}
 
 
@@ -44,7 +44,8 @@ def test_every_plan_has_what_the_rules_need(args: WafArgs) -> None:
     for rule in rate_limiting_rules(args):
         assert {*parse_expression(rule.expression)["fields"]} <= FIELDS_OF_RATE_LIMITING_RULES
     for rule in custom_rules(args):
-        assert parse_expression(rule.expression)["regex_literals"] == []  # only larger plans have regular expressions
+        # Only larger Cloudflare plans allow regular expressions.
+        assert parse_expression(rule.expression)["regex_literals"] == []
 
 
 def test_what_a_plan_lacks_is_named_with_the_remedy() -> None:
@@ -75,7 +76,7 @@ def test_the_rules_stand_in_an_order_that_lets_an_allowed_source_skip_only_the_r
     )
 
 
-# Requests of clients: npm, pip, uv, and image clients, as their sources and their logs show them.
+# Requests as npm, pip, uv and image clients send them. The source code and the logs of these clients show the requests.
 Sent = tuple[str, str, dict[str, str]]
 
 SERVED: Sequence[Sent] = (

@@ -1,4 +1,6 @@
-"""Tests that OSV records of public databases become the right advisories, and that bad records say why."""
+"""Tests which advisories the registry reads from the OSV records of public databases, and that a record which it cannot
+read is reported with a reason.
+"""
 
 from __future__ import annotations
 

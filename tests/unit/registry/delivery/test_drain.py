@@ -54,7 +54,7 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    # one purge of all changes together, then three purges of one change each; each purge takes 10 seconds
+    # The relay purges all changes together, and then three changes one by one. Each purge takes 10 seconds.
     assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]

@@ -17,7 +17,7 @@ from registry.__main__ import app
 from registry.edge_policy.document import MOST_BYTES, parsed, schema
 
 CHECKOUT = Path(__file__).parents[4]
-# The edge worker's tests read the same cases, so both accept the same documents.
+# The edge worker's tests read the same cases, so that the registry and the edge worker accept the same documents.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
 # Version specifiers of PEP 440, each with versions and whether the specifier includes the version by pip's library. The
 # edge worker's tests read the same file.

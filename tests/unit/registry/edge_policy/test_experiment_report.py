@@ -1,5 +1,5 @@
-"""Tests the report on an experiment with logs that contain a known effect. The report must find the effect, and its
-confidence intervals must be those of clients.
+"""Tests the report on an experiment with logs that contain a known effect. The report must find the effect. It must
+compute confidence intervals over clients and not over requests, because the requests of a client are similar.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def event(variant: str, subject: int, tier: str | None = "edge; hit", time: floa
 def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 1) -> Iterator[dict[str, Any]]:
     """Yields the requests of an experiment's clients. Each client has its own distance, and sends 1 to 19 requests.
 
-    The first bytes of variant `off` take `slower` ms longer. It gets this share of `hits`, and variant `on` gets 0.8.
+    The first bytes of variant `off` take `slower` ms longer. The edge's cache answers the share `hits` of the requests
+    of variant `off`, and 0.8 of the requests of variant `on`.
     """
     chance = random.Random(seed)  # noqa: S311  # the same requests in each run
     for subject in range(clients):

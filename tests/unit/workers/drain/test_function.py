@@ -1,4 +1,6 @@
-"""Tests the outbox relay's function from its archive, in a process that has only what Lambda's runtime has."""
+"""Tests the Lambda function of the outbox relay. The tests run the function from its archive, in a process with only
+the packages of Lambda's Python runtime.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ class Secret:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
-        parent.chmod(parent.stat().st_mode | 0o111)  # the system user of PostgreSQL must be able to enter
+        # The system user of PostgreSQL must be able to enter this directory.
+        parent.chmod(parent.stat().st_mode | 0o111)
     with emulated(directory) as running:
         yield running
 

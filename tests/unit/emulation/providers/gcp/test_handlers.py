@@ -1,5 +1,6 @@
-"""Tests the handlers of the emulated Google Cloud: which requests it refuses, and that a read reports removed
-resources."""
+"""Tests the handlers of the emulated Google Cloud: which requests the cloud refuses, and that a read reports removed
+resources.
+"""
 
 from __future__ import annotations
 
