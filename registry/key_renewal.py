@@ -1,7 +1,7 @@
 """Renews the edge's client certificate and its certificate authority, before they expire and without an outage.
 
 The shields accept certificates of all authorities in their secret, which they read each minute. A renewal of the
-authority takes two runs, so that the shields accept the new authority before it issues a certificate:
+authority takes two runs of this module, so that the shields accept the new authority before it issues a certificate:
 
 1. If the authority expires in less than two years, a run creates a new authority, and the shields accept both.
 2. At least a day later, a run replaces the old authority by the new one, which issues the edge's certificate.
@@ -28,14 +28,14 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The certificate authority is renewed when it expires in less than this time. It must be valid longer than each
-# certificate that it issues.
+# The certificate authority is renewed when it expires in less than this time. An authority must be valid for longer
+# than each certificate that it issues.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The shortest time between the two runs that renew the certificate authority. Shields read the new authority within
-# minutes.
+# The shortest time between the two runs that renew the certificate authority. The shields read a new authority from
+# their secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
-# `keys check` fails when the certificate of the edge expires within this number of days.
+# The number of days before the expiry of the edge's certificate from which the command `keys check` fails.
 WARNING_DAYS = 30
 
 Secret = Mapping[str, str]
@@ -51,7 +51,9 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Returns the secrets after the renewals that are due. Returns equal secrets if none is due."""
+    """Returns the secrets after all renewals that are due. If no renewal is due, the result equals
+    the given secrets.
+    """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])
     return Secrets(
@@ -65,8 +67,10 @@ def expiry(edge: Secret) -> datetime:
 
 
 def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
-    """Makes the next authority the current one if the shields have had time to read it. Creates the next authority
-    if the current one expires soon.
+    """Returns the secret `authority` after the renewals that are due.
+
+    If the secret holds a next authority, and the shields have had time to read it, the next authority becomes the
+    current one. If the current authority expires soon, the function creates a next authority.
     """
     if "next_client_ca" in authority:
         upcoming = load(authority["next_client_ca"], authority["next_client_ca_key"])
@@ -81,7 +85,9 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
 
 
 def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
-    """Adds missing authorities to the secret of the shields, and removes expired ones."""
+    """Returns the secret of the shields with all authorities that the shields must accept, and without expired
+    authorities.
+    """
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
     wanted = dict.fromkeys([*known, *(x509.load_pem_x509_certificate(pem.encode()) for pem in needed)])
@@ -93,7 +99,9 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
 
 
 def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
-    """Issues a new certificate for the edge if the current one expires soon or has another issuer."""
+    """Returns the secret of the edge. The secret gets a new certificate if the current certificate expires soon, or if
+    another authority has issued it.
+    """
     current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
     if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):
         return edge
@@ -110,7 +118,9 @@ def _is_issued_by(certificate: x509.Certificate, issuer: Pair) -> bool:
 
 
 class StoredSecrets:
-    """The secrets of an environment in AWS Secrets Manager in `region`. Methods raise RegistryError."""
+    """The secrets of an environment in AWS Secrets Manager in `region`. Methods raise RegistryError if AWS refuses a
+    request.
+    """
 
     def __init__(self, environment: str, region: str) -> None:
         self._environment = environment
@@ -125,7 +135,8 @@ class StoredSecrets:
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
         """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
-        The shields accept a new authority before the next run uses it, also if this run is interrupted.
+        The secret of the shields is written first. The shields therefore accept a new authority before the next run
+        uses it, also if this run is interrupted.
         """
         written: list[SecretName] = []
         changes: Sequence[tuple[SecretName, Secret, Secret]] = (

@@ -1,9 +1,8 @@
-"""Creates an environment's keys and certificates in AWS Secrets Manager.
+"""Creates an environment's keys and certificates in AWS Secrets Manager. The keys never enter git or the stack's
+config.
 
-The keys never enter git or the stack's config.
-
-The secrets of the shields and of the edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The
-certificate authority of the edge's client certificate is in a third secret, which no machine may read.
+The secrets of the shields and of the edge hold only what each of these tiers needs (docs/contracts.md, "Between the
+tiers"). The certificate authority of the edge's client certificate is in a separate secret, which no machine may read.
 """
 
 from __future__ import annotations
@@ -26,8 +25,9 @@ KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a varia
 def initialize(environment: str, domain: str, region: str, kv_token: str) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
 
-    `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. Raises
-    RegistryError when the token is empty and its secret does not exist yet, after writing the other secrets.
+    `kv_token` is a Cloudflare API token that may edit Workers KV. Cloud functions write token entries with this API
+    token. If `kv_token` is empty and its secret does not exist yet, the function writes the other secrets and then
+    raises RegistryError.
 
     If a run is interrupted, a second run creates the missing secrets. The certificate authority is stored first, so
     that the same authority signs the certificates in a second run.

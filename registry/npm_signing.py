@@ -29,8 +29,8 @@ _SCHEME = "ecdsa-sha2-nistp256"
 
 
 class NpmSigner:
-    """Signs npm versions with one ECDSA P-256 key. The public key is recorded in the database with the first
-    signature.
+    """Signs npm versions with one ECDSA P-256 key. The public key is recorded in the metadata database together with
+    the first signature.
     """
 
     def __init__(self, private_key: str, repository: Repository) -> None:
@@ -59,8 +59,8 @@ class NpmSigner:
         return Fact(f"signature#{version}", content, immutable=False)
 
     def signed(self, artifact: Artifact) -> Artifact:
-        """Returns the artifact with a signature of each npm version in it, and with the public key if the database
-        lacks it.
+        """Returns the artifact with a signature for each npm version in it. If the metadata database does not have the
+        public key yet, the artifact also records the public key.
         """
         changes = [self._changed(change) for change in artifact.changes]
         if changes == list(artifact.changes):

@@ -30,8 +30,8 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of publishing. `delayed` holds the reasons why purges of caches failed. The command `registry purges
-    drain` sends these purges again.
+    """The result of publishing. `delayed` holds the reasons for which changes could not be delivered to readers yet.
+    The command `registry purges drain` delivers these changes again.
     """
 
     published: Sequence[Published]
@@ -51,8 +51,8 @@ def publish(
     """Publishes npm tarballs, wheels, sdists and OCI image layouts. Checks all files before writing the first.
 
     With `strict`, Python distributions must follow PyPI's rules for new uploads. Without `strict`, all files that
-    installers accept are published. Raises RegistryError. The next run or `purges drain` delivers the changes that
-    were committed before the error.
+    installers accept are published. Raises RegistryError for an invalid file, or when a cloud refuses a request. The
+    next run or `purges drain` delivers the changes that were committed before the error.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: belongs to one npm package; publish that package alone")
@@ -60,8 +60,8 @@ def publish(
 
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
-    """Writes the objects of each artifact, commits its records and delivers it to readers. Raises RegistryError at the
-    first refused artifact.
+    """Writes the objects of each artifact, commits the artifact's metadata records, and delivers the change to readers.
+    Raises RegistryError at the first artifact that cannot be committed.
     """
     origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
     artifacts = signed(target, artifacts)

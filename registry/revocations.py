@@ -1,6 +1,7 @@
 """Records revocations and withdrawals for the feed of the metadata API, from which the edge reads them within seconds.
 
-The transaction that commits a change also writes its item for the feed, so that the feed misses no change.
+A transaction commits a revocation or withdrawal together with its item for the feed. The feed therefore contains every
+recent change.
 """
 
 from __future__ import annotations

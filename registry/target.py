@@ -45,8 +45,8 @@ class Retention(_Part):
 
 
 class Bucket(_Part):
-    """A bucket of the origin. `lock` is present if the registry has to set each object's retention (on Cloud
-    Storage).
+    """A bucket of the origin. `lock` is the retention that the registry has to set on each object, which is necessary
+    on Cloud Storage. It is None if the registry sets no retention.
     """
 
     region: str
@@ -57,7 +57,7 @@ class Bucket(_Part):
     def open(self) -> ObjectStore:
         """Returns a client that reads and writes the bucket's objects on S3 or Cloud Storage."""
         if self.store == "gcs":
-            from registry.origin import gcs  # imported only here, because Google's library loads slowly
+            from registry.origin import gcs  # imported only by this method, because Google's library takes long to load
 
             lock = gcs.Lock(self.lock.mode, self.lock.days) if self.lock else None
             return gcs.CloudStorage(gcs.client(), self.name, lock)
@@ -123,7 +123,7 @@ class Target(_Part):
         """The client that reports custom metrics of publishing. Raises RegistryError when a stack output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        # imported only here, because Google's library loads slowly
+        # Only this property imports the module, because Google's library takes long to load.
         from registry.delivery.cloud_monitoring import CloudMonitoring
 
         if not self.metadata.project:
@@ -135,17 +135,20 @@ class Target(_Part):
         """The metadata database. Raises RegistryError when the database cannot be reached."""
         if self.metadata.backend == "dynamodb":
             return DynamoDbRepository(self.metadata.table, self.metadata.region)
-        from registry.metadata.spanner import SpannerRepository  # imported only here, because it needs libpq
+        # imported only by this property, because the module needs the library libpq
+        from registry.metadata.spanner import SpannerRepository
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
 
     @cached_property
     def npm_signer(self) -> NpmSigner | None:
-        """The signer of npm versions, or None without a key, which `keys init` creates.
+        """The signer of npm versions. It is None if the stack has no signing key, which the command `keys init`
+        creates.
 
         Raises RegistryError if the key exists and cannot be read.
         """
-        from registry.npm_signing import npm_signer  # imported only here, because the library cryptography loads slowly
+        # imported only by this property, because the library cryptography takes long to load
+        from registry.npm_signing import npm_signer
 
         return npm_signer(self.environment, self.home_region, self.repository)
 

@@ -1,8 +1,8 @@
-"""Unpublishes a version if the unpublish policy allows it, or by force.
+"""Unpublishes a version of a package if the unpublish policy allows it, or by force.
 
 The policy is npm's (docs.npmjs.com/policies/unpublish): a version can be unpublished within 72 hours, and only while no
-package in the registry depends on it. No object is deleted. The edge refuses requests for the version, and its objects
-move to the prefix `quarantine/` for investigation.
+package in the registry depends on it. No object is deleted. The edge refuses requests for the version, and the
+version's objects move to the prefix `quarantine/`, where operators can investigate them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ _MOST_NAMED = 3
 
 
 def unpublished(target: Target, reference: Reference, *, force: bool) -> Artifact:
-    """Returns the new metadata records that unpublish a version, and the keys of the objects to withdraw.
+    """Returns the change that unpublishes a version. The change has new metadata records, and the keys of the objects
+    to withdraw.
 
-    The version can never be published again. Raises RegistryError for an unknown version. Raises RegistryError also if
-    the unpublish policy forbids the request and `force` is false.
+    The version can never be published again. Raises RegistryError for an unknown version. Also raises RegistryError if
+    the unpublish policy does not allow the change and `force` is false.
     """
     known = amend.known_of(target, reference)
     names = amend.releases(known, reference)
@@ -59,9 +60,7 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Returns the npm packages in the registry with a listed version that depends on any version of the given
-    package.
-    """
+    """Returns the npm packages in the registry of which some published version depends on the given package."""
     facts, found = Facts(target.repository), list[str]()
     for entry in target.repository.items(npm.dependents_of(reference.name)):
         known = facts.read(NpmPackage(entry.name).partition).known
@@ -72,7 +71,9 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns the other tags and the referrers of an image to unpublish. The result is empty for npm and PyPI."""
+    """Returns what still needs the manifest of an image to unpublish: other tags of the manifest, and its referrers.
+    The result is empty for npm and PyPI.
+    """
     if reference.ecosystem != "oci":
         return []
     (digest,) = amend.releases(known, reference)

@@ -36,14 +36,15 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# One server or bucket that the measurement polls: its tier and its name, such as `("edge", "eu-west")`.
+# What the measurement polls: a tier, and the name of a bucket, shield or edge in this tier, such as `("edge",
+# "eu-west")`.
 Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document to poll. `key` names the document at the origin and the shields. The edge serves the document at
-    `path`, for the Accept header in `accept`.
+    """A document to poll. `key` is the document's key at the origin and the shields. The edge serves the document at
+    the URL path `path`, if the request's Accept header is `accept`.
     """
 
     key: str
@@ -53,10 +54,11 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """The seconds from the commit of a change until one origin bucket, shield or edge served the change.
+    """How long a change took from its commit until one origin bucket, shield or edge served it, in seconds.
 
-    `seconds` is None when the timeout ended first. `error` is the message of the last failed request. `reached` is
-    False for a shield that accepts connections only from the edge, and not from this machine.
+    `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` is the message
+    of the last failed request. `reached` is False for a shield to which this machine cannot connect, because shields
+    may accept connections only from the edge.
     """
 
     place: Place
@@ -83,8 +85,8 @@ def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> 
 class Follower:
     """Polls origin buckets, shields and edges until they serve the last change of one package.
 
-    `token` is a client's token for requests to the edge. `vias` maps names to URLs of proxies, and the follower polls
-    the edge through each proxy. Raises RegistryError for an unknown package.
+    `token` is a client's token for requests to the edge. `vias` maps names to URLs of proxies. The class polls the edge
+    through each of these proxies. Raises RegistryError for an unknown package.
     """
 
     def __init__(self, target: Target, reference: Reference, *, token: str, vias: Mapping[str, str]) -> None:
@@ -100,7 +102,7 @@ class Follower:
     def follow(self, timeout: float) -> list[Seen]:
         """Polls all origin buckets, shields and edges in parallel, for at most `timeout` seconds.
 
-        Polling of each ends when it serves the package's revision or a later revision.
+        The polling of a bucket, shield or edge ends when it serves the package's revision or a later revision.
         """
         with ExitStack() as open_clients:
             readers = self._revision_readers(open_clients)
@@ -126,9 +128,10 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a function for each origin bucket, shield and edge, which returns the revision of a document there.
+        """Returns a function for each origin bucket, shield and edge. The function returns the revision of a document
+        that the bucket, shield or edge serves.
 
-        The functions return 0 for a document without a revision.
+        The function returns 0 if the document is missing or has no revision.
         """
         readers: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
@@ -154,7 +157,7 @@ def _bucket_reader(store: ObjectStore) -> Callable[[Document], int]:
 
 
 def _shield_reader(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """Returns a function that requests documents from a shield with the edge's headers.
+    """Returns a function that requests a document from a shield, as the edge does, and returns the document's revision.
 
     The function connects to the shield's address, because the shield's name may not resolve on this machine.
     """
@@ -183,12 +186,15 @@ def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Docume
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
-    """Returns the TLS settings and origin key in the edge's secret (docs/contracts.md, "Between the tiers")."""
-    region = boto3.Session().region_name or target.bucket.region  # the stack's home region, which has the secrets
+    """Returns the TLS settings and the key with which the edge authenticates to shields. Both come from the edge's
+    secret (docs/contracts.md, "Between the tiers").
+    """
+    # the stack's home region, in which its secrets are stored
+    region = boto3.Session().region_name or target.bucket.region
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])
     trust = ssl.create_default_context()
-    with tempfile.TemporaryDirectory() as private:  # Python's ssl module loads a key from a file only
+    with tempfile.TemporaryDirectory() as private:  # Python's ssl module loads a private key only from a file
         file = Path(private) / "client.pem"
         file.touch(0o600)
         file.write_text(secret["client_certificate"] + secret["client_key"])

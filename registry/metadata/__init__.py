@@ -12,18 +12,18 @@ from typing import Any, Protocol
 
 from registry import RegistryError
 
-# The most writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner's limit of 80,000 changed cells is
-# higher.
+# The maximum number of writes in one transaction of DynamoDB (Amazon DynamoDB, "TransactWriteItems"). Spanner accepts
+# more: 80,000 changed cells.
 MOST_WRITES = 100
 
-# The most bytes of all items together in one transaction (Amazon DynamoDB, "TransactWriteItems").
+# The maximum number of bytes of all items in one transaction (Amazon DynamoDB, "TransactWriteItems").
 MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
-# The most bytes of one item, including the names of its attributes: 400 KB (Amazon DynamoDB, "Quotas").
+# The maximum number of bytes of one item, including the names of its attributes: 400 KB (Amazon DynamoDB, "Quotas").
 MOST_ITEM_BYTES = 400_000
-# The most bytes of an item's partition key and of its sort key (Amazon DynamoDB, "Quotas").
+# The maximum number of bytes of an item's partition key, and of its sort key (Amazon DynamoDB, "Quotas").
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
-# The bytes of an item in addition to its keys and its document: the names of its attributes, and the numbers `version`
-# and `expires` of at most 21 bytes each.
+# The number of bytes that an item has in addition to its keys and its document. These are the names of its attributes,
+# and the numbers `version` and `expires` of at most 21 bytes each.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
@@ -32,8 +32,8 @@ Key = tuple[str, str]
 
 
 class Conflict(Exception):
-    """Raised when the condition of a database write failed. Nothing was written. `partition` and `name` identify the
-    item.
+    """Raised when the condition of a database write does not hold. The transaction has then written nothing.
+    `partition` and `name` identify the item whose condition does not hold.
     """
 
     def __init__(self, partition: str, name: str) -> None:
@@ -45,15 +45,17 @@ class Conflict(Exception):
 
 
 class Busy(RegistryError):
-    """Raised when other processes kept writing the items of a transaction. The transaction has written nothing."""
+    """Raised when a transaction failed several times because other processes were writing its items. The transaction
+    has then written nothing.
+    """
 
 
 @dataclass(frozen=True)
 class Item:
     """An item of the metadata database. `expires` is in seconds since 1970 (UTC).
 
-    Each write increments `version`. A new item's version starts at the current time in microseconds since 1970, so that
-    versions also grow across a deletion.
+    Each write increments `version`. A new item's version starts at the current time in microseconds since 1970.
+    Therefore an item that is deleted and created again has a later version than before.
     """
 
     partition: str
@@ -85,8 +87,8 @@ Condition = Always | Absent | Unchanged
 
 @dataclass(frozen=True)
 class Put:
-    """A database write that creates or replaces an item. `document` holds JSON values. Reads skip the item after
-    `expires`.
+    """A database write that creates or replaces an item. `document` holds JSON values. After the time `expires`, reads
+    no longer find the item.
     """
 
     partition: str
@@ -109,14 +111,16 @@ Write = Put | Delete
 
 
 class Repository(Protocol):
-    """A metadata database. Each read returns all data committed before it. Any thread may call the methods."""
+    """A metadata database. A read returns all data that was committed before the read. Several threads may call the
+    methods at the same time.
+    """
 
     def item(self, partition: str, name: str) -> Item | None: ...
 
     def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
-        """Returns the items with these keys that exist, in fewer requests than one for each item.
+        """Returns the items with these keys that exist. The method needs fewer requests than one for each item.
 
-        The items are not read at one moment. If a transaction changes two of the items meanwhile, the result may
+        The items are not read at one moment. If a transaction changes two of the items during the read, the result may
         contain only one of the two changes.
         """
         ...
@@ -124,21 +128,23 @@ class Repository(Protocol):
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         """Yields a partition's items whose names start with `prefix` and sort after `after`, in byte order of names.
 
-        The items are read in pages, so items written in the meantime may be included or not.
+        The items are read in pages. An item that is written during the read may or may not be in the result.
         """
         ...
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """Commits all writes or none. An item may be written only once.
+        """Commits all writes or none. Each item may be written only once.
 
-        Raises Conflict if a condition fails, Busy after several collisions with other writers, and RegistryError if
-        the writes exceed a limit of the database.
+        Raises Conflict if a condition does not hold, Busy after several collisions with other writers, and
+        RegistryError if the writes exceed a limit of the database.
         """
         ...
 
 
 def encoded(document: Mapping[str, Any]) -> str:
-    """Returns a document as JSON text without raw NUL characters and lone surrogates, so both databases accept it."""
+    """Returns a document as JSON text. NUL characters and lone surrogates are escaped, because DynamoDB or Spanner
+    would refuse them otherwise.
+    """
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         text.encode()
@@ -148,7 +154,9 @@ def encoded(document: Mapping[str, Any]) -> str:
 
 
 def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
-    """Returns the writes with their encoded documents. Raises RegistryError if a database's limit is exceeded."""
+    """Returns the writes with their encoded documents. Raises RegistryError if the writes exceed a limit of the
+    database.
+    """
     if len({(write.partition, write.name) for write in writes}) != len(writes):
         raise ValueError("an item can be written only once in a transaction")
     if len(writes) > MOST_WRITES:

@@ -1,6 +1,7 @@
 """The metadata repository in a DynamoDB table.
 
-All writes go to the table's home region, because the condition of a write is checked in one region only.
+All writes go to the table's home region. DynamoDB checks the condition of a write only in the region of the request, so
+writes in two regions could contradict each other.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Key, Put, Unchanged, Write, checked
 
-# The most items that one BatchGetItem request reads (Amazon DynamoDB, "BatchGetItem").
+# The maximum number of items that one BatchGetItem request reads (Amazon DynamoDB, "BatchGetItem").
 _MOST_READS = 100
 _TRIES = 10
-_LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction or a read
+_LONGEST_PAUSE = 1.0  # the longest pause in seconds between two attempts of a transaction or a read
 _NAMES = {"#document": "document", "#version": "version", "#expires": "expires"}
 _LIVE = "(attribute_not_exists(#expires) OR #expires > :now)"
 
@@ -62,8 +63,9 @@ class DynamoDbRepository:
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
-            # DynamoDB refuses a query that starts at a key outside of its condition. Names are in the order of their
-            # bytes.
+            # DynamoDB refuses a query whose start key does not begin with the prefix. If `after` sorts behind all names
+            # with the prefix, no item is left. If `after` sorts before these names, the query reads from the first of
+            # them.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""
@@ -114,7 +116,8 @@ class DynamoDbRepository:
             expires = "SET #expires = :expires," if write.expires is not None else "REMOVE #expires SET"
             if write.expires is not None:
                 values |= {":expires": {"N": str(write.expires)}}
-            # UpdateItem can increment the version in one request. PutItem would need a read of the version before.
+            # UpdateItem can increment the version in one request. PutItem would need a separate read of the item's
+            # version first.
             action["UpdateExpression"] = (
                 f"{expires} #document = :document, #version = if_not_exists(#version, :start) + :one"
             )

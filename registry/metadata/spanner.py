@@ -1,4 +1,5 @@
-"""The metadata repository in Spanner's PostgreSQL dialect, through PGAdapter. In the sandbox, the server is PostgreSQL.
+"""The metadata repository in a Spanner database with the PostgreSQL dialect. The client connects through PGAdapter. In
+a sandbox, a PostgreSQL server takes the place of Spanner and PGAdapter.
 
 PostgreSQL's environment variables set the server's address (PGHOST, PGPORT, PGUSER…; docs/metadata.md).
 """
@@ -21,7 +22,8 @@ from psycopg_pool import ConnectionPool
 from registry import RegistryError
 from registry.metadata import Absent, Busy, Conflict, Delete, Item, Key, Unchanged, Write, checked
 
-# The statements use only SQL that both Spanner and PostgreSQL support: see tests/unit/registry/metadata/test_sql.py.
+# These statements use only SQL that both Spanner and PostgreSQL support. tests/unit/registry/metadata/test_sql.py
+# checks the statements.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_NAMED = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
@@ -32,12 +34,12 @@ DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
 
 _PAGE = 500
 _TRIES = 10
-_LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction
-_CONNECT_SECONDS = 10  # seconds after which a connection to an unresponsive server fails
+_LONGEST_PAUSE = 1.0  # the longest pause in seconds between two attempts of a transaction
+_CONNECT_SECONDS = 10  # the number of seconds after which an attempt to connect to the server fails
 _MOST_CONNECTIONS = 16
 
-# Errors after which a transaction is repeated. When Spanner aborts a transaction because of another one, PGAdapter
-# reports the error code that PostgreSQL uses.
+# Errors after which a transaction is repeated. If Spanner aborts a transaction because of a concurrent transaction,
+# PGAdapter reports the error code that PostgreSQL uses in this case.
 _RETRIED_ERRORS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
@@ -52,7 +54,8 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        # connects once first, because the connection pool does not report why a connection fails
+        # The constructor opens one connection outside of the pool, because the pool does not report why a connection
+        # fails.
         with _readable_errors():
             psycopg.connect(dbname=name, connect_timeout=_CONNECT_SECONDS).close()
         self._pool = ConnectionPool(

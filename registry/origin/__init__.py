@@ -29,9 +29,11 @@ class ObjectHead:
 
 
 class ObjectStore(Protocol):
-    """A bucket with conditional writes. Methods raise botocore's errors (S3) or StoreError (Cloud Storage).
+    """A bucket with conditional writes. Methods raise botocore's errors (S3) or StoreError (Cloud Storage) if the cloud
+    refuses a request or does not answer.
 
-    With a `validator`, an operation happens only if the object still has this ETag or generation.
+    The parameter `validator` is an ETag or a generation. With a validator, an operation happens only if the object
+    still has this ETag or generation.
     """
 
     def find(self, key: str) -> ObjectHead | None: ...
@@ -55,8 +57,8 @@ class ObjectStore(Protocol):
         ...
 
     def remove(self, key: str, validator: str = "") -> bool:
-        """Deletes an object, and keeps its noncurrent versions. Returns False when a given `validator` does
-        not match.
+        """Deletes the current version of an object. The bucket keeps the object's noncurrent versions. Returns False if
+        `validator` is given and the object has another validator.
         """
         ...
 
@@ -66,13 +68,17 @@ class ObjectStore(Protocol):
 
 
 class Origin:
-    """The primary bucket of a stack. The cloud replicates its objects to the stack's other buckets."""
+    """The primary bucket of a stack's origin. The cloud replicates objects from this bucket to the stack's other
+    buckets.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def create(self, blob: Blob) -> None:
-        """Writes an immutable object unless it exists. Raises RegistryError if it exists with another content."""
+        """Writes an immutable object unless it exists. Raises RegistryError if an object with the same key has another
+        content.
+        """
         metadata = {"sha256": blob.sha256} | ({"digest": blob.digest} if blob.digest else {})
         if not self._store.add(blob, metadata):
             self._expect_same(blob)
@@ -96,12 +102,14 @@ class Origin:
         return self._store.read(key)
 
     def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
-        """Writes or removes a document unless the same or a later revision exists. Returns whether it changed anything.
+        """Writes or removes a document unless the stored document has the same revision or a later one. Returns whether
+        the stored document was changed.
 
         With `new`, the caller expects that the document does not exist, so the first attempt writes without a read.
 
-        Two publishers may render at once. Each write is conditional on the revision read before, so the later revision,
-        which includes all earlier changes, stays. Raises RegistryError when every attempt collides with another writer.
+        Two publishers may write the same document at once. Each write has the condition that the stored revision is
+        still the one that was read. The later revision, which includes all earlier changes, therefore stays. Raises
+        RegistryError when every attempt collides with another writer.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}
@@ -121,7 +129,9 @@ class Origin:
         raise RegistryError(f"{document.key}: other publishers kept writing this document; publish again to update it")
 
     def quarantine(self, key: str) -> None:
-        """Moves an object under `quarantine/`, which no URL reaches, so that it can still be investigated."""
+        """Moves an object to a key under `quarantine/`. No URL reaches such a key, and operators can still investigate
+        the object.
+        """
         if self._store.copy(key, f"quarantine/{key}"):
             self._store.remove(key)
 

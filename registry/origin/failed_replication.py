@@ -19,7 +19,7 @@ _AT_ONCE = 16
 _PAGE = 1000
 # The largest object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and renaming objects").
 MOST_BYTES = 5 * 1024**3
-# The copy of an object gets these headers of the original. HeadObject returns each under the name that CopyObject
+# The headers of an object that its copy gets, too. HeadObject returns each header under the name that CopyObject
 # accepts.
 _COPIED_HEADERS = (
     "CacheControl",
@@ -64,9 +64,10 @@ class FailedReplication:
                 yield from (found for found in pool.map(self._failed, keys) if found)
 
     def copy_again(self, found: FailedObject) -> bool:
-        """Copies an object to its own key. Returns False if the object was changed or deleted since `find`.
+        """Copies an object to its own key, so that S3 replicates the copy. Returns False if the object was changed or
+        deleted after `find` had found it.
 
-        In that case no copy is needed, because S3 replicates a newer version by itself.
+        After such a change, no copy is needed, because S3 replicates the object's newer version by itself.
         """
         try:
             self._s3.copy_object(

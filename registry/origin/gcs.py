@@ -1,7 +1,8 @@
 """The origin on Cloud Storage, with conditional writes (Cloud Storage, "Request preconditions").
 
-Google's library has no types. The library retries transient errors where a precondition makes a retry safe, and checks
-transfers by CRC32C. SHA-256, which Cloud Storage does not compute, is kept as metadata, as on S3.
+The module uses Google's client library, which has no type annotations. The library retries transient errors of requests
+whose precondition makes a retry safe, and checks transfers by CRC32C. Cloud Storage computes no SHA-256 digests, so the
+registry stores the digest as metadata of the object, as on S3.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import requests
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import ObjectHead, StoreError
 
-with warnings.catch_warnings():  # Google's library warns of old Python versions; operators cannot act on that
+# Google's library warns of old Python versions, and operators can do nothing about this
+with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
     from google.auth.exceptions import GoogleAuthError
@@ -94,7 +96,8 @@ class CloudStorage:
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
             token = None
-            while True:  # Cloud Storage copies a large object in several requests
+            # Cloud Storage copies a large object in several requests, each with the token of the one before
+            while True:
                 token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)
                 if token is None:
                     return
@@ -123,7 +126,9 @@ def _retain(target: Any, lock: Lock) -> None:
 
 
 def _conditional(key: str, write: Callable[[], object]) -> bool:
-    """Runs a conditional write. Returns False when the precondition does not hold or no object exists."""
+    """Runs a conditional write. Returns False when the write's precondition does not hold, or when the object does not
+    exist.
+    """
     try:
         _call(key, write)
     except (PreconditionFailed, NotFound):
@@ -134,7 +139,8 @@ def _conditional(key: str, write: Callable[[], object]) -> bool:
 def _call(key: str, request: Callable[[], _Answer]) -> _Answer:
     """Calls Google's storage library, and turns the library's errors into StoreError.
 
-    PreconditionFailed and NotFound pass through, because callers treat them as results.
+    The errors PreconditionFailed and NotFound are not changed, because callers expect them as results of conditional
+    writes.
     """
     try:
         return request()

@@ -15,8 +15,8 @@ _MISSING = ("404", "NoSuchKey")
 
 
 class S3:
-    """A bucket on S3. `s3` is a boto3 client for the bucket's region. The bucket's default retention, if any, locks new
-    objects.
+    """A bucket on S3. `s3` is a boto3 client for the bucket's region. If the bucket has a default retention, S3 applies
+    it to new objects.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:
@@ -44,7 +44,8 @@ class S3:
                 Body=body,
                 ContentType=blob.content_type,
                 CacheControl=IMMUTABLE,
-                ChecksumAlgorithm="SHA256",  # required by a bucket with Object Lock, even with ChecksumSHA256
+                # a bucket with Object Lock requires this parameter, even with ChecksumSHA256
+                ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=blob.checksum,
                 Metadata=metadata,
                 IfNoneMatch="*",

@@ -1,1 +1,1 @@
-"""Clients' tokens and grants, and the re-sync of their entries at the edge."""
+"""Issues and changes clients' tokens and grants, and repairs the tokens' entries at the edge."""

@@ -1,4 +1,4 @@
-"""Re-sync: repairs the token entries at the edge so that they match the metadata database."""
+"""Repairs the token entries at the edge, so that they match the token records in the metadata database."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
-# How long the edge keeps a token entry without a record as revoked: a stream can repeat changes that are 24 hours old
-# (DynamoDB Developer Guide, "Change data capture for DynamoDB Streams").
+# The number of seconds for which the edge keeps the entry of a token without a record, marked as revoked. DynamoDB's
+# stream can repeat changes that are 24 hours old (DynamoDB Developer Guide, "Change data capture for DynamoDB
+# Streams"). Without the entry, a repeated change could make the token valid again.
 _REPLAY_SECONDS = 25 * 3_600
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """The result of a re-sync: the number of token records, and of the entries repaired at the edge.
+    """The result of a repair of the token entries at the edge. `recorded` is the number of token records in the
+    database.
 
-    Repaired entries were missing, stale, or extra (without a record). `unreadable` describes malformed records, whose
-    entries were left alone.
+    `missing` and `stale` count the entries that did not exist or were out of date. `extra` counts the entries of tokens
+    without a record. `unreadable` describes malformed records, whose entries were not changed.
     """
 
     recorded: int
@@ -34,7 +36,8 @@ class Repaired:
 
 
 def resync(target: Target) -> Repaired:
-    """Compares all token records with the entries at the edge, and rewrites entries that differ.
+    """Compares all token records with the entries at the edge. Writes missing and stale entries, and revokes entries
+    without a record.
 
     Raises RegistryError if the comparison or a write fails.
     """
@@ -60,7 +63,9 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Returns the valid records by entry key, and the errors of malformed records by token digest."""
+    """Returns the valid token records by the key of their entry, and the errors of malformed records by the token's
+    digest.
+    """
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}
     for item in target.repository.items(PARTITION):
@@ -77,7 +82,7 @@ def _stale(target: Target, records: Mapping[str, Record], entries: Mapping[str, 
     for key, record in records.items():
         if key not in entries or entries[key] == encode_entry(record):
             continue
-        # A newer entry means that the record changed after it was read, so the record is read again.
+        # If the entry is newer than the record, the record was changed after the first read, so it is read again.
         item = target.repository.item(PARTITION, record.digest) if version_of(entries[key]) > record.version else None
         latest = record_of(item) if item else record
         if entries[key] != encode_entry(latest):

@@ -1,10 +1,11 @@
-"""Issues, lists, rotates and revokes tokens. A token is shown once; only its SHA-256 is kept.
+"""Issues, lists, rotates and revokes tokens. A token's text is shown once, and only its SHA-256 digest is stored.
 
-The versioned record in the metadata database is authoritative. A change is committed first, and then written to the
-edge twice: by the operator's command at once, and by the consumer of the database's stream, which retries.
-Entries have the record's version, so the order of the two writes does not matter. The edge may see the entries a minute
-late, so the commit also records the change for the feed of the metadata API. A revoked token's record stays until the
-token would have expired.
+The token's record in the metadata database is authoritative. A change is first committed to the database, and then
+written to the edge twice: by the operator's command at once, and by the consumer of the database's stream, which
+retries. Entries at the edge have the version of the record, so the order of the two writes does not matter.
+
+An entry may reach the edge a minute late. The commit therefore also records the change for the feed of the metadata
+API. The record of a revoked token stays until the token would have expired.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Changed:
-    """A token after a change.
+    """The result of a command that changes a token.
 
-    `text` is the secret of a newly issued token, else empty. `edge_error` says why the edge's entry could not be
-    written at once, else empty.
+    `text` is the secret text of a newly issued token. It is empty after other changes. `edge_error` says why the
+    token's entry could not be written to the edge. It is empty if the entry was written.
     """
 
     token: Token
@@ -86,7 +87,9 @@ def tokens(target: Target, *, ended: bool = False) -> list[Token]:
 
 
 def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) -> Changed:
-    """Issues a new token with the same principal and grants. The old token expires `overlap` seconds from now."""
+    """Issues a new token with the principal and the grants of an existing token. The existing token expires `overlap`
+    seconds from now, unless it expires earlier.
+    """
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
         text, new = _new(token.principal, token.grants, seconds)
@@ -97,7 +100,9 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
-    """Revokes a token by its id `identity`. Raises RegistryError unless exactly one token matches the id."""
+    """Revokes the token whose id begins with `identity`. Raises RegistryError unless exactly one valid token has such
+    an id.
+    """
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
         revoked = replace(token, revoked=now())
@@ -124,9 +129,11 @@ def change_grants(
 
 
 def _change(target: Target, by: By, identity: str, change: Callable[[Token], tuple[Changed, list[Token]]]) -> Changed:
-    """Applies `change` to the latest version of a token, commits the tokens that it returns, and updates the edge.
+    """Applies the function `change` to the latest version of a token. Commits the tokens that the function returns, and
+    writes their entries to the edge.
 
-    A conflicting change by another process is retried. Raises RegistryError after several conflicts.
+    If another process changes the token at the same time, the function tries again. Raises RegistryError after several
+    conflicts.
     """
     tries = 0
     while True:
@@ -165,7 +172,9 @@ def _find(target: Target, identity: str) -> tuple[Token, int]:
 
 
 def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
-    """Yields each token with its record's version. Malformed records are skipped; `resync` reports them."""
+    """Yields each token with the version of its record. The function skips malformed records, which the command that
+    repairs the entries at the edge reports.
+    """
     for item in target.repository.items(PARTITION):
         try:
             yield decode_token(item.name, item.expires, item.document), item.version
@@ -178,24 +187,29 @@ def _put(token: Token, condition: Absent | Unchanged) -> Put:
 
 
 def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
-    """Commits changes of tokens to the database, with an audit entry for each changed token. Raises Conflict."""
+    """Commits changes of tokens to the database, with an audit entry for each changed token. Raises Conflict if another
+    process has changed one of the tokens.
+    """
     at = now()
     entries = [audit.entry(by, f"token {token.id} of {token.principal}", at) for token in changed]
     target.repository.transact([*writes, *entries])
 
 
 def _update_edge(target: Target, changed: Sequence[Token]) -> str:
-    """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty string."""
+    """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty
+    text after success.
+    """
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    except (CloudflareError, RegistryError) as error:  # the change is committed already, so the error is only reported
+    # The database already has the change, and the edge gets it later. The error is therefore no failure of the command.
+    except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""
 
 
 def record_of(item: Item) -> Record:
-    """Returns the record in a token's database item. Raises RegistryError for a malformed item."""
+    """Returns the token record in an item of the metadata database. Raises RegistryError for a malformed item."""
     try:
         return decode_record(item.name, item.version, item.expires, item.document)
     except MalformedRecord as error:
