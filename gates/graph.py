@@ -101,8 +101,8 @@ class Graph:
         ]
 
     def _apis(self) -> list[Part]:
-        """Returns the metadata API functions whose URLs an edge worker is bound to. Each needs the table replica in its
-        own region.
+        """Returns the metadata API functions whose URLs an edge worker is bound to. Each function needs the replica of
+        the metadata table in its own region.
         """
         workers = self._of_type(":WorkersScript")
         urls = [url for url in self._of_type(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
@@ -152,8 +152,8 @@ class Graph:
         return {}
 
     def _leads_to(self, record: Resource, machine: Resource) -> bool:
-        """Returns whether a DNS record leads to a machine: the record's address is attached to the machine, or the
-        machine refers to the address.
+        """Returns whether a DNS record leads to a machine. It does so if the record's address is attached to the
+        machine, or if the machine's resource refers to the address.
         """
         addresses = {
             urn

@@ -25,8 +25,8 @@ def region_of(resource: Resource) -> str:
 
 
 def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
-    """Returns the given URNs and the URNs of all resources that depend on one of their resources, directly or
-    indirectly.
+    """Returns the given URNs and the URNs of all resources that depend, directly or indirectly, on a resource with one
+    of the given URNs.
     """
     found = set(urns)
     while more := {one.urn for one in resources if one.urn not in found and not found.isdisjoint(one.uses())}:

@@ -39,8 +39,8 @@ _WEIGHT: Mapping[Action, int] = {"same": 0, "update": 1, "create": 2, "delete": 
 
 
 class PlanError(Exception):
-    """Raised when a document is not a Pulumi plan, or is the plan of a failed preview. The message says which of the
-    two.
+    """Raised for a document that is not a Pulumi plan, and for the plan of a failed preview. The message says which of
+    these two problems occurred.
     """
 
 
@@ -72,8 +72,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Change:
-    """The planned change of one resource in a Pulumi plan. `old` is None for a creation, `new` is None for a deletion,
-    and `keys` names the changed inputs.
+    """The planned change of one resource in a Pulumi plan.
+
+    `old` is the resource before the change, and None if the plan creates the resource. `new` is the resource after the
+    change, and None if the plan deletes the resource. `keys` names the changed inputs.
     """
 
     action: Action
@@ -104,8 +106,8 @@ class Plan:
     changes: Mapping[str, Change]
 
     def of(self, kinds: frozenset[str], *actions: Action) -> list[Change]:
-        """Returns the planned changes of resources of these types, in the plan's order. If no actions are given, the
-        result has changes of all actions.
+        """Returns the planned changes of resources of the given types, in the plan's order. If no actions are given,
+        the result has changes of all actions.
         """
         return [
             change
@@ -192,8 +194,8 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two steps of a plan for the same resource into one change. If the later step lacks the old or new state,
-    the change has that of the earlier step.
+    """Merges two steps of a plan for the same resource into one change. The change has the old and the new state of the
+    first step. A state that this step does not have comes from the other step.
     """
     if one is None:
         return other

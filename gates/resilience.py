@@ -87,7 +87,7 @@ class Statements(BaseModel):
 @dataclass(frozen=True)
 class Proof:
     """The result of a resilience check. `findings` has one line for each difference between the resource graph and the
-    statements. `sets` and `paths` count the checked sets of losses and the checked read paths.
+    resilience statements. `sets` is the number of checked sets of losses, and `paths` the number of checked read paths.
     """
 
     findings: list[str]

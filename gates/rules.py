@@ -45,8 +45,9 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses an apply that changes both certificates and the DNS records of client names. If one of them is wrong, the
-    change of the other one makes the rollback harder and causes an outage of minutes (Rust infrastructure, 2023-01).
+    """Refuses an apply that changes both certificates and the DNS records of client names. If one of the two changes is
+    wrong, the other change makes it harder to undo, and clients have an outage of minutes (Rust infrastructure,
+    2023-01).
     """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
@@ -74,7 +75,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            continue  # the rule `rotation` refuses a plan that replaces several machines at once
+            # the rule `rotation` checks plans that replace several machines, and `sole_nodes` permits to replace a sole
+            # one
+            continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
             message = f"requests lead to {region}, and its last machine ({_labels(gone)}) {fate}"
@@ -91,7 +94,7 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that replaces too many machines at once. Replaced machines start with empty caches, and the origin
-    would get every request.
+    would get all requests of clients at the same time.
     """
     groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
     all_replaced: list[Change] = []
@@ -116,8 +119,8 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that sends too large a share of clients to other targets at once. A new target must first prove
-    itself with few clients.
+    """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
+    only few clients must be affected.
     """
     before, after = plan.before(), plan.after()
     names = client_names([*before, *after], limits)
@@ -163,8 +166,8 @@ def _is_named(change: Change, name: str) -> bool:
 
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the machines that read from one of the buckets: their user data names a bucket, or it is unreadable and
-    they depend on a bucket.
+    """Returns the machines that read from at least one of the buckets. A machine reads from a bucket if its user data
+    names the bucket. A machine whose user data cannot be read counts if it depends on a bucket.
     """
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]

@@ -1,4 +1,4 @@
-"""Reads the YAML settings files of the plan gate. Each error in a file is reported in one line."""
+"""Reads the YAML settings files of the plan gate, and reports each error in a file in one line."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """Returns the applies that a plan is split into, in order. The plan gate judges each apply as if all earlier
-    applies had been done.
+    """Returns the applies that a plan is split into, in order. The plan gate checks each of these applies as if all
+    earlier applies had been done.
     """
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []
@@ -75,7 +75,9 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
             for user in _changed_because(plan, urn):
                 with_replaced[user] = max(ranks[urn], with_replaced.get(user, _BUILD))
     ranks |= with_replaced
-    for _ in changed:  # a chain of dependencies has at most as many links as there are changes
+    # A pass moves a change behind its direct dependencies only. A chain of dependencies has at most as many links as
+    # there are changes, so this number of passes suffices.
+    for _ in changed:
         moved = [_raise_ranks(urn, one, ranks) for urn, one in changed.items()]
         if True not in moved:
             break
@@ -83,8 +85,9 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Raises the positions of changes so that a change comes no earlier than its dependencies, and its former
-    dependencies no earlier than the change. Returns whether any position changed.
+    """Moves a change, or what it depended on before, to a later position. Afterwards the change comes no earlier than
+    its dependencies. The changes of its former dependencies come no earlier than the change. Returns whether any
+    position changed.
     """
     before = dict(ranks)
     if change.new is not None:
@@ -110,9 +113,7 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns each machine that loses its cache to an apply, so that each apply empties only a few
-    caches per region.
-    """
+    """Assigns an apply to each machine that loses its cache, so that each apply empties only a few caches per region."""
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
     for changes in by_group(nodes).values():

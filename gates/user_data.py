@@ -18,8 +18,9 @@ _SHIELDS = re.compile(r'\[\{"host": .*?\}\]')
 
 
 def program(machine: Resource) -> str:
-    """Returns a machine's user data as text, followed by the text of its compressed files. The result is empty if the
-    user data is not known yet."""
+    """Returns a machine's user data as text, followed by the text of the compressed files in it. The result is empty if
+    the user data is not known yet.
+    """
     text = _text(machine)
     return "\n".join([text, *(_unpacked(packed) for packed in _PACKED.findall(text))])
 

@@ -33,7 +33,7 @@ from local.up import up as bring_up
 
 
 class Interrupted(Exception):
-    """Raised when the user pressed Ctrl-C during a command. The message says how to continue the command."""
+    """Raised when the user has pressed Ctrl-C during a command. The message says how to continue the command."""
 
 
 # Errors that a user can correct. The message of each error says how, so the commands print only the message.

@@ -89,7 +89,8 @@ class Client:
         self.directory.chmod(0o700)
         for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
             self._write(name, text)
-        self._write("url", self.url)  # this file is written last, because it marks the client as configured
+        # this file is written last, because a client counts as configured as soon as the file exists
+        self._write("url", self.url)
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
         """Returns the text of each configuration file by its path in the client's directory.

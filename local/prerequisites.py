@@ -25,9 +25,9 @@ from emulation.layout import Sandbox
 OLDEST_NODE = 20
 
 # The Debian package of each required program. Traffic Server is the cache of shields and of PoPs (L1), and skopeo is
-# the client for images. The tests run the others: PostgreSQL emulates Spanner, docker-registry holds images to import,
-# and NGINX receives the requests to a PoP machine.
-# The package of NGINX's JavaScript module requires the package of the NGINX that the module was built for.
+# the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL emulates Spanner,
+# docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The package of NGINX's
+# JavaScript module also installs the version of NGINX that the module was built for.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",
@@ -39,11 +39,12 @@ PACKAGES = {
 # NGINX's JavaScript module. NGINX can be installed without the module.
 _NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
-# Debian's packages run `policy-rc.d` before they start their daemon, and do not start it if the program refuses (Debian
-# policy, "invoke-rc.d").
+# While a Debian package is installed, this program decides whether the package's daemon is started (Debian policy,
+# "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
-# Debian's PostgreSQL reads this file before it creates a database that starts at every boot (pg_createcluster(1)).
+# The package postgresql reads this file when it is installed. Without the file, it creates a database that starts at
+# every boot (pg_createcluster(1)).
 _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 

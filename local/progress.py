@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 
 def since_the_start() -> Callable[[str], None]:
-    """Returns a function that prints a line of progress. The line starts with the whole seconds since `since_the_start`
-    was called.
+    """Returns a function that prints a line of progress. Each line starts with the time in whole seconds since the call
+    of `since_the_start`.
     """
     started = time.monotonic()
     return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)

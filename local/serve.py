@@ -27,8 +27,9 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     """Starts the network, and forwards the port to the proxy of the first client location. At SIGINT or SIGTERM, ends
     every process.
 
-    Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken
-    and the errors of `up`, after it has ended every process that it started.
+    Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken if
+    the port cannot be used, and the errors that `up` raises. Before these errors, the function ends every process that
+    it has started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):

@@ -21,7 +21,7 @@ PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
 
 
 class StackError(Exception):
-    """A `pulumi` command failed. The message contains the errors that Pulumi reports, one per line."""
+    """Raised when a `pulumi` command has failed. The message contains the errors that Pulumi reports, one per line."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class LocalStack:
 def reasons(output: str) -> Iterator[str]:
     """Yields the error lines in the output of a `pulumi` command, each once, without summaries such as "update failed".
 
-    The lines below the first line of an error belong to the error if they are indented. They name, for example, the
-    holder of the stack's lock.
+    Indented lines below the first line of an error belong to the error. Such a line names, for example, the holder of
+    the stack's lock.
     """
     seen = {"update failed", "preview failed"}
     indent: int | None = None

@@ -55,8 +55,8 @@ def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
 
 
 def policies_of(stack: str) -> list[str]:
-    """Returns the options of `pulumi preview` that apply the policy pack, with the stack's policy settings if they
-    exist.
+    """Returns the options of `pulumi preview` that apply the policy pack, together with the stack's policy settings if
+    the stack has a file of them.
     """
     settings = CHECKOUT / "policies" / "config" / f"{stack}.json"
     return ["--policy-pack", "policies", *(["--policy-pack-config", str(settings)] if settings.exists() else [])]

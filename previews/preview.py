@@ -61,8 +61,8 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
-    """Returns whether each declared loss, such as of a region, breaks only the read paths that the stack's file of
-    resilience statements declares as not surviving. Reports each difference.
+    """Checks that each loss in the stack's resilience statements, such as the loss of a region, breaks only the read
+    paths that the statements name. Reports each difference, and returns whether there is none.
     """
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:
@@ -90,7 +90,9 @@ def _preview_upgrade(sandbox: TemporarySandbox, stack: str, report: Report, dire
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """Reports into how many applies the plan gate splits an upgrade, if it needs several."""
+    """Reports how many applies are necessary for an upgrade, if the plan gate refuses to do the upgrade in a single
+    apply.
+    """
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})
     if refused:

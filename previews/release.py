@@ -73,8 +73,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
 
 
 def secrets_of(sandbox: Sandbox, stack: str) -> dict[str, str]:
-    """Returns the secrets that `registry keys init` created for the stack in the emulated AWS, by
-    `<secret>.<field>`.
+    """Returns the secrets that `registry keys init` created for the stack in the emulated AWS. The keys of the result
+    have the form `<secret>.<field>`.
     """
     manager = cast(Any, boto3).client(
         "secretsmanager",

@@ -16,7 +16,8 @@ _SCRIPT = Path(__file__).with_name("workers_cache.js")
 _ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 _KEYS_AT_ONCE = 100
 _SIMULTANEOUS = 5
-_DELAY_MILLISECONDS = 500  # simultaneous misses arrive while the cached entrypoint still waits this long
+# how long the cached entrypoint waits before it answers; the simultaneous misses arrive during this time
+_DELAY_MILLISECONDS = 500
 
 
 def _workers_cache(zone: Zone) -> Iterator[Fact]:

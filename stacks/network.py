@@ -121,7 +121,9 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
 
 
 def prediction_limits(setting: Prediction | None) -> PredictionArgs | None:
-    """Returns the limits of prefetches in the edge worker's units, or None where prediction is off."""
+    """Returns the limits of prefetches for the edge worker, with sizes in bytes instead of megabytes. Returns None if
+    prediction is off.
+    """
     if setting is None:
         return None
     return PredictionArgs(

@@ -42,7 +42,8 @@ _CLOUD_RUN_DISTRIBUTIONS = ("urllib3", "waitress")
 class MetadataApi:
     """The metadata API, which the edge worker queries for tokens that its key-value store lacks.
 
-    `code_bucket` holds the code of Cloud Run services; the name is empty where the API is a Lambda function.
+    `code_bucket` is the name of the bucket that holds the code of Cloud Run services. The name is empty if the metadata
+    API is a Lambda function.
     """
 
     binding: MetadataApiBinding

@@ -68,7 +68,9 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
 
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
     """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
-    The role keeps only the policies that the stack has given it so far, so no later step may add a policy.
+
+    From then on, the role may have only the policies that the stack has already given it. No later step may add a
+    policy.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

@@ -1,7 +1,7 @@
 """`python -m wording [PATH ...]`: fails where an identifier or a sentence uses a word that docs/terms.md retires.
 
-The spell checker typos splits identifiers into words and reads every file that git tracks. It finds common misspellings
-too.
+The command runs the spell checker typos, which splits identifiers into words and reads every file that git tracks.
+typos also finds common misspellings.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ PAGE = CHECKOUT / "docs" / "terms.md"
 
 
 def config(words: Mapping[str, str]) -> str:
-    """Returns the settings (TOML) of the spell checker typos. It reports the retired words as misspelt and suggests no
-    correction. It ignores lines that contain `words-ok:` and a reason.
+    """Returns the settings (TOML) of the spell checker typos. With these settings, typos reports the retired words as
+    misspelt and suggests no correction. It ignores lines that contain `words-ok:` and a reason.
     """
     retired = "\n".join(f'{word} = ""' for word in sorted(words))
     return f"""\

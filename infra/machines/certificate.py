@@ -53,7 +53,7 @@ class MachineCertificate(pulumi.ComponentResource):
             domain_name=args.domain_name,
             key_algorithm="EC_prime256v1",
             validation_method="DNS",
-            # A certificate can be exported only if it was requested with this option. The option cannot be changed
+            # A certificate can be exported only if it was requested with the option `export`, which cannot be changed
             # later (AWS Certificate Manager API Reference, "CertificateOptions").
             options={"export": "ENABLED"},
             opts=child,

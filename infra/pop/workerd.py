@@ -1,6 +1,6 @@
 """Names the build of workerd in the npm registry that PoP machines run.
 
-The version is the one that tests run (workers/edge/package.json). The digests are of the binary in each package.
+The tests run the same version (workers/edge/package.json). Each digest is that of the binary in one npm package.
 """
 
 from __future__ import annotations

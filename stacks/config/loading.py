@@ -93,7 +93,7 @@ def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[st
 
 
 def load_current() -> Stack:
-    """Returns the config of the stack that Pulumi deploys. Raises ConfigError when it is invalid."""
+    """Returns the config of the stack that Pulumi deploys. Raises ConfigError when the config is invalid."""
     values = runtime_config.CONFIG.get()
     return load(pulumi.get_stack(), values, [key for key in values if runtime_config.is_config_secret(key)])
 

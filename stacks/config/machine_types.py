@@ -41,8 +41,8 @@ _OF_GCE: Mapping[str, tuple[str, str]] = {
     "c4d-highmem": (_C4D, "-lssd"),
     "g2-standard": ("4 8 12 16 24 32 48 96", ""),
 }
-# The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). For each
-# disk size, the numbers of virtual processors that it is available with.
+# The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). The values
+# are the numbers of virtual processors that Compute Engine offers with each disk size.
 _Z3: Mapping[str, str] = {"standardlssd": "14 22 44 88 176", "highlssd": "8 16 22 32 36 44 72 88"}
 
 
@@ -66,8 +66,8 @@ def _gce_types() -> Iterator[str]:
 
 
 def pattern() -> str:
-    """Returns a regular expression that editors check machine types with. It matches all types with local NVMe disks on
-    both clouds, and also some names that no cloud has.
+    """Returns a regular expression with which editors check machine types. The expression matches all types with local
+    NVMe disks on both clouds, and also some names that no cloud has.
     """
     numbered = "|".join(sorted(f"{kind}-\\d+{suffix}" for kind, (_, suffix) in _OF_GCE.items()))
     return f"^({NVME_OF_EC2.pattern}|{numbered}|z3-highmem-\\d+-({'|'.join(_Z3)}))$"

@@ -1,4 +1,4 @@
-"""The base of the models of stack config."""
+"""The base class of the pydantic models that check the sections of stack config."""
 
 from __future__ import annotations
 

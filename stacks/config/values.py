@@ -24,7 +24,7 @@ _MAIL_ADDRESS = re.compile(rf"(?=.{{6,254}}$)[^@\s]+@[^@\s]+\.{_TOP_LEVEL}")
 # AWS accepts letters of any script in values of tags ("Tag your Amazon EC2 resources", "Tag restrictions").
 _TAG_VALUE = re.compile(r"[\w +\-=.:/@]{1,256}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_LAST_ASN = 2**32 - 1  # RFC 6793
+_LAST_ASN = 2**32 - 1  # the largest number of an autonomous system (RFC 6793)
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
 # Accepted IAM members of Google Cloud ("IAM principal identifiers"). `allUsers` and whole domains are left out, because

@@ -1,4 +1,4 @@
-"""The config section `waf`, its check against the zone's plan, and the arguments of the WAF that it gives."""
+"""The config section `waf`, which has the settings of the web application firewall, and the checks of this section."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Denied(Section):
 
 
 class Allowed(Section):
-    """Sources that are exempt from the list to deny and from the limits by address."""
+    """Sources that are exempt from the list `deny` and from the limit of requests by address."""
 
     addresses: _Networks = Field(
         default=[],
@@ -72,7 +72,7 @@ class Waf(Section):
 
 
 def waf_args(section: Waf) -> waf.WafArgs:
-    """Returns the arguments of the WAF of a stack."""
+    """Returns the arguments with which infra/waf creates a stack's web application firewall."""
     return waf.WafArgs(
         allow=_sources(section.allow),
         deny=_sources(section.deny),
@@ -83,8 +83,8 @@ def waf_args(section: Waf) -> waf.WafArgs:
 
 
 def problems_of_waf(section: Waf) -> Iterator[str]:
-    """Yields an error message for each rule of the WAF that the zone's plan lacks, and for each network that is denied
-    without effect.
+    """Yields an error message for each way in which the firewall's rules exceed the limits of the zone's Cloudflare
+    plan. Also yields one for each network in `deny` that is never refused, because `allow` contains the network.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}

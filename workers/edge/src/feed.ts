@@ -15,7 +15,7 @@ const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
 const PAUSE_MILLISECONDS = 2_000;
 // The pause between two fetches in the background. Workers Cache returns the same document during its lifetime.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-// The health check of the feed fails when the isolate's document is older than this.
+// The health check of the feed fails when the isolate's feed document is older than this.
 export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;

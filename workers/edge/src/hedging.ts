@@ -6,11 +6,16 @@
 
 /** An attempt to get an answer from one server. Each attempt is started at most once. */
 export interface Attempt<T> {
-  /** Sends the request. Resolves to undefined, or rejects, when the server returns no usable answer. */
+  /**
+   * A function that sends the request. Its promise resolves to undefined, or rejects, if the server returns no answer
+   * that can be used.
+   */
   start: (signal: AbortSignal) => Promise<T | undefined>;
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
   limit: number; // milliseconds without an answer after which the attempt fails
-  /** Is called when the attempt has ended, with its outcome and its duration in milliseconds. */
+  /**
+   * A function that is called when the attempt has ended, with the attempt's outcome and its duration in milliseconds.
+   */
   ended: (outcome: Outcome, milliseconds: number) => void;
 }
 

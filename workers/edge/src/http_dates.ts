@@ -23,7 +23,10 @@ function standardFormat(text: string): string | undefined {
   return aYear === undefined ? undefined : `${aDay?.trim()} ${aMonth} ${aYear} ${aTime} GMT`;
 }
 
-/** Returns the year for two digits. A year more than 50 years in the future means the past century (RFC 9110). */
+/**
+ * Returns the year that two digits in an HTTP date stand for. A year that would be more than 50 years in the future is
+ * in the past century (RFC 9110, section 5.6.7).
+ */
 function century(year: number): number {
   const now = new Date().getUTCFullYear();
   const candidate = now - (now % 100) + year;

@@ -63,7 +63,7 @@ export function l1From(
   const always = { ...near, ...flagsHeader(flags), ...prefetch, [PACKAGE_TAG_HEADER]: packageTag };
   return async (key, method, headers) => {
     const sent = { ...headers, ...always };
-    // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
+    // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
     const request = { method, headers: sent, redirect: "manual" } as const;
     const start = (signal: AbortSignal): Promise<Response> => cached.fetch(url, { ...request, signal });

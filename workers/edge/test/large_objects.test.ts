@@ -12,7 +12,10 @@ const BODY = Buffer.from("0123456789".repeat(10));
 // Workers Cache stores no response above 512 MB.
 const LARGEST = 512 * 1024 * 1024;
 
-/** Emulates a shield with an object of `size` bytes, of which it sends only ranges, and the first bytes of the whole. */
+/**
+ * Emulates a shield with an object of `size` bytes. It answers requests for ranges. To a request for the whole object,
+ * it sends only the headers and the first bytes.
+ */
 function shieldWith(size: number): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {
     const headers = { etag: '"v1"', "cache-control": "public, max-age=31536000, immutable", "x-cache": "shield; hit" };
