@@ -27,11 +27,14 @@ _NOT_ON_GOOGLE = re.compile(r"^goog|g[o0][o0]g[l1]e")
 # Bucket names that belong to other accounts in the emulated clouds. A stack would use these names if its configuration
 # did not add the organization's name. On real clouds, another user of this project may own buckets with these names.
 _TAKEN = re.compile(rf"artifact-edge-[a-z0-9]+(-standby|-code)?(-logs)?-({'|'.join(REGIONS)})")
+# The names of two buckets with public data sets, on S3 and on Cloud Storage (Registry of Open Data on AWS; Cloud
+# Storage, "Public datasets"). The probes use these names, because other accounts own them on the real clouds too.
+_PUBLIC_DATA_SETS = frozenset({"commoncrawl", "gcp-public-data-landsat"})
 
 
 def is_taken(name: str) -> bool:
     """Returns whether another account of the emulated cloud owns a bucket of this name."""
-    return _TAKEN.fullmatch(name) is not None
+    return name in _PUBLIC_DATA_SETS or _TAKEN.fullmatch(name) is not None
 
 
 def is_valid_on_s3(name: str) -> bool:

@@ -15,13 +15,14 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import Cloudflare, CloudflareError
 
-from probes import accounts, client_certificates, dynamodb, s3, workers
+from probes import accounts, client_certificates, dynamodb, permissions, s3, s3_replication, workers
 from probes.aws import AwsAccount
-from probes.fact import Fact, Probe
+from probes.fact import Fact, Probe, ProbeError
 from probes.recording import DIRECTORY, Recording
-from probes.zone import Zone, ZoneError
+from probes.zone import Zone
 
-ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in (*s3.PROBES, *dynamodb.PROBES, *accounts.PROBES)}
+_AWS = (*s3.PROBES, *s3_replication.PROBES, *dynamodb.PROBES, *accounts.PROBES, *permissions.PROBES)
+ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in _AWS}
 ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in (*workers.PROBES, *client_certificates.PROBES)}
 _TIMEOUT_SECONDS = 30.0
 
@@ -29,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 Names = Annotated[list[str], typer.Argument(help="names of probes; `python -m probes list` shows them")]
 ZoneName = Annotated[str, typer.Option(help="active zone on Cloudflare, for the probes of Cloudflare")]
-Domain = Annotated[str, typer.Option(help="a domain that you own, for the probe of certificates")]
+Domain = Annotated[str, typer.Option(help="a domain that you own, for the probes of AWS Certificate Manager")]
 Record = Annotated[bool, typer.Option(help="write the responses of the clouds to probes/recorded/, without secrets")]
 
 
@@ -52,8 +53,8 @@ def run(names: Names, zone: ZoneName = "", domain: Domain = "", record: Record =
         raise typer.BadParameter(f"no probe has the name {unknown[0]}; `python -m probes list` shows the names")
     if not zone and any(name in ON_CLOUDFLARE for name in names):
         raise typer.BadParameter("probes of Cloudflare need --zone with the name of an active zone")
-    if not domain and "acm-pending-certificates" in names:
-        raise typer.BadParameter("the probe acm-pending-certificates needs --domain with a domain that you own")
+    if not domain and any(name.startswith("acm-") for name in names):
+        raise typer.BadParameter("probes of AWS Certificate Manager need --domain with a domain that you own")
     holds = [_run(name, zone, domain, DIRECTORY if record else None) for name in names]
     raise typer.Exit(0 if all(holds) else 1)
 
@@ -69,7 +70,9 @@ def _run(name: str, zone: str, domain: str, recorded: Path | None) -> bool:
             http = cleanup.enter_context(httpx.Client(timeout=_TIMEOUT_SECONDS))
             api = Cloudflare(max_retries=0)
             if api.api_token is None:
-                raise ZoneError("CLOUDFLARE_API_TOKEN is not set: set it to an API token that may edit Workers and DNS")
+                raise ProbeError(
+                    "CLOUDFLARE_API_TOKEN is not set: set it to an API token that may edit Workers and DNS"
+                )
             holds = _print(name, ON_CLOUDFLARE[name].check(Zone(run, zone, api, http, cleanup, recording)))
     if recorded:
         print(f"recorded in {recording.write(name, recorded, datetime.now(UTC).date())}")
@@ -87,7 +90,7 @@ def _print(name: str, facts: Iterable[Fact]) -> bool:
 def main() -> None:
     try:
         app()
-    except (BotoCoreError, ClientError, CloudflareError, ZoneError, httpx.HTTPError) as error:
+    except (BotoCoreError, ClientError, CloudflareError, ProbeError, httpx.HTTPError) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from probes.aws import AwsAccount, refusal
+from probes.aws import AwsAccount, document, refusal
 from probes.fact import Fact, Probe
 
-_TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-    }
-)
+_TRUST = document([{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}])
 
 
 def _boundaries(account: AwsAccount) -> Iterator[Fact]:
     iam, name = account.client("iam"), account.name("role")
-    number = account.client("sts").get_caller_identity()["Account"]
-    missing = f"arn:aws:iam::{number}:policy/{account.name('missing')}"
+    missing = f"arn:aws:iam::{account.number}:policy/{account.name('missing')}"
     code = refusal(iam.create_role, RoleName=name, AssumeRolePolicyDocument=_TRUST, PermissionsBoundary=missing)
     if code == "accepted":
         account.later(iam.delete_role, RoleName=name)

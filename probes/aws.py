@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -11,8 +12,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from probes.recording import Recording
+from probes.waiting import until
 
 REGION = "us-east-1"
+# After this time, AWS evaluates a new role and its policies everywhere (IAM User Guide, "Troubleshoot IAM": changes are
+# not always immediately visible).
+_TIMEOUT_SECONDS = 120.0
+
+KEY_DELETION_DAYS = 7  # the shortest time after which AWS KMS deletes a key
+
+Statement = Mapping[str, Any]
 
 
 class AwsAccount:
@@ -28,11 +37,19 @@ class AwsAccount:
         self._cleanup = cleanup
         self._recording = recording
 
-    def client(self, service: str) -> Any:
-        """Returns a boto3 client. The recording stores every response that the client receives."""
+    @property
+    def number(self) -> str:
+        """Returns the 12-digit ID of the AWS account."""
+        return self.client("sts").get_caller_identity()["Account"]
+
+    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+        """Returns a boto3 client. The recording stores every response that the client receives.
+
+        `credentials` are those of a role; by default, the client uses the default credentials.
+        """
         # Requests contain the bucket's name in the path. An invalid bucket name would not be valid in a host name.
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        made = cast(Any, boto3).client(service, region_name=REGION, config=config)
+        made = cast(Any, boto3).client(service, region_name=REGION, config=config, **(credentials or {}))
         made.meta.events.register("after-call", self._record)
         return made
 
@@ -54,6 +71,47 @@ class AwsAccount:
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
 
+    def role(self, kind: str, trusted: Mapping[str, str], statements: Sequence[Statement]) -> str:
+        """Creates a role that `trusted` may assume, with the statements of an inline policy. Returns the role's ARN."""
+        iam, name = self.client("iam"), self.name(kind)
+        trust = {"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document([trust]))["Role"]["Arn"]
+        self.later(iam.delete_role, RoleName=name)
+        iam.put_role_policy(RoleName=name, PolicyName="probe", PolicyDocument=document(statements))
+        self.later(iam.delete_role_policy, RoleName=name, PolicyName="probe")
+        return arn
+
+    def key(self) -> str:
+        """Creates a KMS key and returns its ARN. AWS deletes the key a week after the probe has ended."""
+        kms = self.client("kms")
+        created = kms.create_key(Description=self.name("key"))["KeyMetadata"]
+        self.later(kms.schedule_key_deletion, KeyId=created["KeyId"], PendingWindowInDays=KEY_DELETION_DAYS)
+        return created["Arn"]
+
+    def as_role(self, statements: Sequence[Statement]) -> Callable[[str], Any]:
+        """Creates a role with a policy, and returns a function that returns boto3 clients with the role's credentials.
+
+        The policy also allows `kms:ListAliases`. The function returns when AWS accepts this call of the role.
+        """
+        works = {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*"}
+        arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])
+        sts = self.client("sts")
+        session = {"RoleArn": arn, "RoleSessionName": "probe"}
+        self.until(lambda: refusal(sts.assume_role, **session) == "accepted", f"nobody may assume {arn}")
+        found = sts.assume_role(**session)["Credentials"]
+        credentials = {
+            "aws_access_key_id": found["AccessKeyId"],
+            "aws_secret_access_key": found["SecretAccessKey"],
+            "aws_session_token": found["SessionToken"],
+        }
+        kms = self.client("kms", credentials)
+        self.until(lambda: refusal(kms.list_aliases) == "accepted", f"{arn} has no permissions")
+        return lambda service: self.client(service, credentials)
+
+    def until(self, condition: Callable[[], bool], problem: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after some time."""
+        until(condition, problem, timeout_seconds)
+
     def _record(self, http_response: Any, parsed: Any, model: Any, **more: Any) -> None:
         error: str = parsed.get("Error", {}).get("Code", "")
         body = {name: value for name, value in parsed.items() if name not in ("Body", "ResponseMetadata")}
@@ -63,11 +121,26 @@ class AwsAccount:
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> str:
     """Calls a method of a boto3 client. Returns the error code if AWS refuses the request, and `accepted` otherwise."""
+    return attempt(call, **arguments)[0]
+
+
+def attempt(call: Callable[..., Any], **arguments: Any) -> tuple[str, Any]:
+    """Calls a method of a boto3 client. Returns the error code and an empty response if AWS refuses the request, and
+    otherwise `accepted` and the response."""
     try:
-        call(**arguments)
+        return "accepted", call(**arguments)
     except ClientError as error:
-        return cast(Any, error.response)["Error"]["Code"]
-    return "accepted"
+        return cast(Any, error.response)["Error"]["Code"], {}
+
+
+def is_denied(code: str) -> bool:
+    """Returns whether an error code means that the caller lacks a permission. The services use different codes."""
+    return code in ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
+
+
+def document(statements: Sequence[Statement]) -> str:
+    """Returns the JSON text of an IAM policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def _empty(s3: Any, bucket: str) -> None:

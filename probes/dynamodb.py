@@ -1,4 +1,5 @@
-"""Probe of Amazon DynamoDB, which checks the maximum sizes of items, batches and transactions."""
+"""Probes of Amazon DynamoDB, which check the maximum sizes of items, batches and transactions, and where queries
+start."""
 
 from __future__ import annotations
 
@@ -12,16 +13,25 @@ _ITEM_BYTES = 400 * 1024
 _INVALID = "ValidationException"
 
 
-def _limits(account: AwsAccount) -> Iterator[Fact]:
-    dynamodb, table = account.client("dynamodb"), account.name("items")
+def create_table(account: AwsAccount, kind: str, *, sort_key: bool = False) -> str:
+    """Creates an empty table with the partition key `pk`, and the sort key `sk` if `sort_key` is true. Returns the
+    table's name. The table is deleted when the probe ends.
+    """
+    dynamodb, table = account.client("dynamodb"), account.name(kind)
+    keys = {"pk": "HASH", **({"sk": "RANGE"} if sort_key else {})}
     dynamodb.create_table(
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
     )
     account.later(dynamodb.delete_table, TableName=table)
     dynamodb.get_waiter("table_exists").wait(TableName=table)
+    return table
+
+
+def _limits(account: AwsAccount) -> Iterator[Fact]:
+    dynamodb, table = account.client("dynamodb"), create_table(account, "items")
     yield from _items(dynamodb, table)
     yield from _batches(dynamodb, table)
     yield from _transactions(dynamodb, table)
@@ -61,6 +71,20 @@ def _transactions(dynamodb: Any, table: str) -> Iterator[Fact]:
         yield Fact(text, code == expected, code)
 
 
+def _queries(account: AwsAccount) -> Iterator[Fact]:
+    dynamodb, table = account.client("dynamodb"), create_table(account, "queries", sort_key=True)
+    for start, expected in (("b9", "accepted"), ("z", _INVALID)):
+        code = refusal(
+            dynamodb.query,
+            TableName=table,
+            KeyConditionExpression="pk = :p AND begins_with(sk, :s)",
+            ExpressionAttributeValues={":p": {"S": "a"}, ":s": {"S": "b"}},
+            ExclusiveStartKey={"pk": {"S": "a"}, "sk": {"S": start}},
+        )
+        where = "within" if expected == "accepted" else "outside of"
+        yield Fact(f"A query that starts {where} its own condition is {_verdict(expected)}", code == expected, code)
+
+
 def _item(key: str, size: int) -> dict[str, Any]:
     """Returns a DynamoDB item of `size` bytes. The names of its attributes, `pk` and `v`, count as three bytes."""
     return {"pk": {"S": key}, "v": {"S": "x" * (size - 3 - len(key))}}
@@ -70,4 +94,7 @@ def _verdict(expected: str) -> str:
     return expected if expected == "accepted" else "refused"
 
 
-PROBES = (Probe("dynamodb-limits", 'DynamoDB Developer Guide, "Constraints in Amazon DynamoDB"', _limits),)
+PROBES = (
+    Probe("dynamodb-limits", 'DynamoDB Developer Guide, "Constraints in Amazon DynamoDB"', _limits),
+    Probe("dynamodb-queries", "aws/aws-sdk-ruby, issue 2456", _queries),
+)

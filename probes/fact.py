@@ -9,6 +9,10 @@ from typing import Generic, TypeVar
 Cloud = TypeVar("Cloud")
 
 
+class ProbeError(Exception):
+    """Raised when a probe cannot run in an account. The message names the obstacle and says what to do."""
+
+
 @dataclass(frozen=True)
 class Fact:
     """The result of checking one documented fact. `holds` is true if the cloud behaved as documented.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from probes.aws import AwsAccount, refusal
 from probes.fact import Fact, Probe
+
+# A bucket with a public data set, which belongs to an account of Common Crawl (Registry of Open Data on AWS).
+_TAKEN = "commoncrawl"
+_NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 
 
 def _names(account: AwsAccount) -> Iterator[Fact]:
@@ -16,12 +19,14 @@ def _names(account: AwsAccount) -> Iterator[Fact]:
         if code == "accepted":
             account.later(s3.delete_bucket, Bucket=name)
         yield Fact(f"S3 refuses the bucket name {name.replace(run, '<name>')}", code == "InvalidBucketName", code)
+    code = refusal(s3.create_bucket, Bucket=_TAKEN)
+    yield Fact("S3 refuses the name of a bucket of another account", code == "BucketAlreadyExists", code)
 
 
 def _rules(account: AwsAccount) -> Iterator[Fact]:
     s3 = account.client("s3")
     versioned, plain = account.bucket("versioned", is_versioned=True), account.bucket("plain", is_versioned=False)
-    role = _replication_role(account)
+    role = account.role("replication", {"Service": "s3.amazonaws.com"}, [_NOTHING])
     for source, destination, text in (
         (versioned, plain, "S3 refuses a replication rule to a bucket without versioning"),
         (plain, versioned, "S3 refuses a replication rule from a bucket without versioning"),
@@ -39,15 +44,6 @@ def _rules(account: AwsAccount) -> Iterator[Fact]:
             s3.put_bucket_replication, Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]}
         )
         yield Fact(text, code == "InvalidRequest", code)
-
-
-def _replication_role(account: AwsAccount) -> str:
-    iam, name = account.client("iam"), account.name("replication")
-    trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    account.later(iam.delete_role, RoleName=name)
-    return arn
 
 
 def _conditional_copies(account: AwsAccount) -> Iterator[Fact]:

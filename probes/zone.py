@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
@@ -10,15 +9,12 @@ from typing import Any, cast
 import httpx
 from cloudflare import Cloudflare, CloudflareError
 
+from probes.fact import ProbeError
 from probes.recording import Recording
+from probes.waiting import until
 
 # After this time, Cloudflare serves a new hostname's certificate and a new script's route at all locations.
 _TIMEOUT_SECONDS = 120.0
-_PAUSE_SECONDS = 1.0
-
-
-class ZoneError(Exception):
-    """Raised when a probe cannot run in the Cloudflare zone. The message names the zone and says what to do."""
 
 
 class Zone:
@@ -34,7 +30,7 @@ class Zone:
         self.api = cast(Any, api)
         found = next(iter(self.api.zones.list(name=zone)), None)
         if found is None:
-            raise ZoneError(f"{zone}: the API token in CLOUDFLARE_API_TOKEN sees no zone of this name")
+            raise ProbeError(f"{zone}: the API token in CLOUDFLARE_API_TOKEN sees no zone of this name")
         self.account, self._id = str(found.account.id), str(found.id)
         self.name = f"artifact-edge-probe-{run}"
         self._zone = zone
@@ -104,12 +100,8 @@ class Zone:
         return answer
 
     def until(self, condition: Callable[[], bool], problem: str) -> None:
-        """Waits until `condition` returns true. Raises ZoneError with the text `problem` after two minutes."""
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise ZoneError(f"{problem} after {_TIMEOUT_SECONDS:.0f} seconds; try again later")
-            time.sleep(_PAUSE_SECONDS)
+        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after two minutes."""
+        until(condition, problem, _TIMEOUT_SECONDS)
 
     def refusal(self, call: Callable[..., Any], *values: str, **arguments: Any) -> str:
         """Calls a method of the Cloudflare API. Returns the first error code if Cloudflare refuses the request, and

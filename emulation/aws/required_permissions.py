@@ -140,7 +140,7 @@ def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
         ("kms", "CreateKey"): (
             call.parameters.get("MultiRegion"),
             "mrk.kms",
-            "AWSServiceRoleForKMSMultiRegionKeys",
+            "AWSServiceRoleForKeyManagementServiceMultiRegionKeys",
         ),
         ("dynamodb", "UpdateTable"): (
             created_replicas(call),

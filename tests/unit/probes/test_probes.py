@@ -5,33 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from emulation.aws.certificates import patch_certificates
 from emulation.aws.conditional_copies import copy_object
+from emulation.aws.outages import Outages
+from emulation.aws.permissions import Permissions
+from emulation.aws.replication import Replication
+from emulation.aws.requests import S3Addresses
 from emulation.cloudflare import in_process
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.pki import Authority
 from emulation.providers.aws.clients import client
+from probes import s3
 from probes.__main__ import ON_AWS, ON_CLOUDFLARE
 from probes.aws import AwsAccount
-from probes.fact import Fact
+from probes.fact import Fact, ProbeError
 from probes.recording import DIRECTORY, Recording, differences, read
-from probes.zone import Zone, ZoneError
+from probes.zone import Zone
+from tests.support.purge_endpoint import serving
 
 RUN = "0a1b2c3d"
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serves the emulated AWS with permissions of roles and with replication, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     patch_certificates(lambda: Authority(tmp_path))
+    # If S3 never gives an object the expected status, the probe's fact fails after 15 minutes on the real cloud.
+    monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
+    outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
+    with serving(S3Addresses(Replication(outages, outages.is_down))) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield
 
 
 def check(probe: str) -> tuple[list[Fact], Recording]:
@@ -41,11 +58,15 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles, tables and certificates in the emulated AWS account."""
-    s3, iam, acm, dynamodb = (client(service) for service in ("s3", "iam", "acm", "dynamodb"))
+    """Returns the names of all buckets, roles, tables, topics and certificates in the emulated AWS account, and of the
+    KMS keys that AWS does not delete."""
+    buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
+    keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     return [
-        *(each["Name"] for each in s3.list_buckets()["Buckets"]),
+        *(each["Name"] for each in buckets.list_buckets()["Buckets"]),
         *dynamodb.list_tables()["TableNames"],
+        *(each["TopicArn"] for each in sns.list_topics()["Topics"]),
+        *(each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"),
         *(each["RoleName"] for each in iam.list_roles()["Roles"]),
         *(each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]),
     ]
@@ -78,7 +99,7 @@ def test_a_probe_that_fails_in_the_middle_leaves_nothing(monkeypatch: pytest.Mon
     def fail(*given: Any, **more: Any) -> None:
         raise ValueError("the connection broke")
 
-    monkeypatch.setattr(S3Response, "copy_object", fail)
+    monkeypatch.setattr(s3, "refusal", fail)
     with pytest.raises(ValueError, match="the connection broke"):
         check("s3-conditional-copies")
     assert leftovers() == []
@@ -98,5 +119,5 @@ def test_the_emulated_workers_kv_has_the_facts(zone: Zone) -> None:
 
 
 def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ZoneError, match=r"^other\.example: .*CLOUDFLARE_API_TOKEN"):
+    with pytest.raises(ProbeError, match=r"^other\.example: .*CLOUDFLARE_API_TOKEN"):
         Zone(RUN, "other.example", in_process.client(tmp_path), httpx.Client(), ExitStack(), Recording(RUN))

@@ -20,9 +20,10 @@ def s3(aws_cloud: None) -> Any:
         "artifact-edge-prod-us-east-1",
         "artifact-edge-dev-logs-eu-west-1",
         "artifact-edge-staging-standby-us-east1",
+        "commoncrawl",
     ],
 )
-def test_a_name_without_an_organization_is_taken_by_another_account(s3: Any, name: str) -> None:
+def test_a_name_of_another_account_is_taken(s3: Any, name: str) -> None:
     with pytest.raises(ClientError, match=r"\(BucketAlreadyExists\).*shared by all users of the system"):
         s3.create_bucket(Bucket=name)
     assert s3.list_buckets()["Buckets"] == []

@@ -1,0 +1,115 @@
+"""Probes of IAM, which check what the policies of a role allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt, is_denied, refusal
+from probes.dynamodb import create_table
+from probes.fact import Fact, Probe, ProbeError
+
+_TAG = "environment"  # the only tag in conditions of the program's policies
+# The role that AWS KMS creates in an account with the account's first multi-Region key.
+_LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
+
+
+def _allow(action: str | list[str], resource: str = "*", condition: Mapping[str, Any] | None = None) -> Statement:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
+
+
+def _statements(account: AwsAccount) -> Iterator[Fact]:
+    topic = account.name("topic")
+    arn = f"arn:aws:sns:{REGION}:{account.number}:{topic}"
+    client = account.as_role(
+        [
+            _allow("s3:ListAllMyBuckets", "arn:aws:s3:::*"),
+            _allow("kms:ListKeys", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "any"}}),
+            _allow("sns:CreateTopic", arn),
+        ]
+    )
+    code = refusal(client("s3").list_buckets)
+    text = "A statement for the ARNs of resources does not allow an action that has no resource types"
+    yield Fact(text, is_denied(code), code)
+    code = refusal(client("kms").list_keys)
+    text = "A statement with a condition key that its action does not support allows nothing"
+    yield Fact(text, is_denied(code), code)
+    account.later(account.client("sns").delete_topic, TopicArn=arn)
+    sns, tags = client("sns"), [{"Key": _TAG, "Value": "any"}]
+    code = refusal(sns.create_topic, Name=topic, Tags=tags)
+    yield Fact("A new resource with tags also needs the permission to tag it", is_denied(code), code)
+    code = refusal(sns.create_topic, Name=topic)
+    yield Fact("The same resource without tags does not", code == "accepted", code)
+
+
+def _certificate_tags(account: AwsAccount) -> Iterator[Fact]:
+    acm = account.client("acm")
+    wanted, other = ([{"Key": _TAG, "Value": value}] for value in ("probe", "other"))
+    client = account.as_role(
+        [
+            _allow(
+                ["acm:RequestCertificate", "acm:AddTagsToCertificate"],
+                condition={"StringEquals": {f"aws:RequestTag/{_TAG}": "probe"}},
+            ),
+            _allow("acm:DescribeCertificate", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "probe"}}),
+        ]
+    )("acm")
+    request = {"DomainName": f"*.probe.{account.domain}", "ValidationMethod": "DNS"}
+    code = refusal(client.request_certificate, **request, Tags=other)
+    yield Fact("A condition on the tags of a request refuses a certificate with another tag", is_denied(code), code)
+    code, made = attempt(client.request_certificate, **request, Tags=wanted)
+    yield Fact("The same condition allows a certificate with the tag", code == "accepted", code)
+    if made:
+        account.later(acm.delete_certificate, CertificateArn=made["CertificateArn"])
+        code = refusal(client.describe_certificate, CertificateArn=made["CertificateArn"])
+        yield Fact("A condition on the tags of a resource allows a certificate with the tag", code == "accepted", code)
+    request["DomainName"] = f"*.other.{account.domain}"
+    untagged = acm.request_certificate(**request)["CertificateArn"]
+    account.later(acm.delete_certificate, CertificateArn=untagged)
+    code = refusal(client.describe_certificate, CertificateArn=untagged)
+    yield Fact("The same condition refuses a certificate without the tag", is_denied(code), code)
+
+
+def _partitions(account: AwsAccount) -> Iterator[Fact]:
+    table = create_table(account, "partitions", sort_key=True)
+    arn = f"arn:aws:dynamodb:{REGION}:{account.number}:table/{table}"
+    own = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["own#*"]}}
+    actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    dynamodb = account.as_role([_allow(actions, arn, own)])("dynamodb")
+    for partition, verdict in (("own#1", "allowed"), ("other#1", "refused")):
+        key = {"pk": {"S": partition}, "sk": {"S": "any"}}
+        names, values = {"#p": "pk"}, {":p": {"S": partition}}
+        query = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        put = {"Put": {"TableName": table, "Item": key}}
+        for text, code in (
+            ("A read", refusal(dynamodb.get_item, TableName=table, Key=key)),
+            ("A query", refusal(dynamodb.query, TableName=table, KeyConditionExpression="#p = :p", **query)),
+            ("A write in a transaction", refusal(dynamodb.transact_write_items, TransactItems=[put])),
+        ):
+            holds = code == "accepted" if verdict == "allowed" else is_denied(code)
+            where = "a partition that the policy names" if verdict == "allowed" else "another partition"
+            yield Fact(f"{text} in {where} is {verdict}", holds, code)
+
+
+def _linked_role(account: AwsAccount) -> Iterator[Fact]:
+    if refusal(account.client("iam").get_role, RoleName=_LINKED_ROLE) == "accepted":
+        raise ProbeError(
+            f"the account has the role {_LINKED_ROLE} already, so that its next multi-Region key is not the first one; "
+            "use an account that has never had a multi-Region key"
+        )
+    client = account.as_role([_allow(["kms:CreateKey", "kms:TagResource"])])("kms")
+    code, made = attempt(client.create_key, MultiRegion=True)
+    if made:
+        key = made["KeyMetadata"]["KeyId"]
+        account.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=KEY_DELETION_DAYS)
+    text = "The first multi-Region key of an account needs the permission iam:CreateServiceLinkedRole"
+    yield Fact(text, is_denied(code), code)
+
+
+_REFERENCE = "AWS, Service Authorization Reference"
+PROBES = (
+    Probe("iam-statements", _REFERENCE, _statements),
+    Probe("acm-tag-conditions", 'IAM User Guide, "AWS global condition context keys"', _certificate_tags),
+    Probe("dynamodb-partitions", 'DynamoDB Developer Guide, "Using IAM policy conditions"', _partitions),
+    Probe("kms-service-linked-role", 'AWS KMS, "Authorizing AWS KMS to synchronize multi-Region keys"', _linked_role),
+)

@@ -1,0 +1,92 @@
+"""Probe of S3 replication, which checks the permissions that a rule's role needs on the KMS key of the replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import uuid4
+
+from probes.aws import AwsAccount, Statement, document
+from probes.fact import Fact, Probe
+from probes.waiting import becomes_true
+
+# S3 replicates most objects within 15 minutes (S3 User Guide, "Replication Time Control").
+_TIMEOUT_SECONDS = 15 * 60.0
+
+
+def _bucket_keys(account: AwsAccount) -> Iterator[Fact]:
+    s3, iam = account.client("s3"), account.client("iam")
+    buckets = {kind: account.bucket(kind, is_versioned=True) for kind in ("source", "replica")}
+    keys = {kind: account.key() for kind in buckets}
+    for kind, bucket in buckets.items():
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keys[kind]}
+        rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    less = [
+        _allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], f"arn:aws:s3:::{buckets['source']}"),
+        _allow(["s3:GetObjectVersionForReplication"], f"arn:aws:s3:::{buckets['source']}/*"),
+        _allow(["s3:ReplicateObject"], f"arn:aws:s3:::{buckets['replica']}/*"),
+        _allow(["kms:Decrypt"], keys["source"]),
+        _allow(["kms:Encrypt"], keys["replica"]),
+    ]
+    all_of_them = [*less, _allow(["kms:Decrypt"], keys["replica"])]
+    role = account.role("replication", {"Service": "s3.amazonaws.com"}, all_of_them)
+    _replicate(s3, role, buckets, keys["replica"])
+    failed = ""
+    for text, statements, status in (
+        ("With kms:Decrypt on the replica's key, S3 copies an object", all_of_them, "COMPLETED"),
+        ("Without this permission, S3 does not copy an object", less, "FAILED"),
+        ("With the permission again, S3 copies a new object", all_of_them, "COMPLETED"),
+    ):
+        name = role.rpartition("/")[2]
+        iam.put_role_policy(RoleName=name, PolicyName="probe", PolicyDocument=document(statements))
+        key, found = _written(s3, buckets["source"], status)
+        yield Fact(text, found == status, found)
+        failed = key if status == "FAILED" else failed
+    status = _status(s3, buckets["source"], failed)
+    yield Fact("S3 does not copy the object that failed before", status == "FAILED", status)
+
+
+def _written(s3: Any, bucket: str, status: str) -> tuple[str, str]:
+    """Writes objects to a bucket until S3 gives one of them the replication status. Returns the last object's key and
+    its replication status. One object is not enough, because AWS evaluates a changed policy only after some seconds.
+    """
+    keys: list[str] = []
+
+    def has_status() -> bool:
+        found = _status(s3, bucket, keys[-1]) if keys else ""
+        if found not in (status, "PENDING"):
+            keys.append(str(uuid4()))
+            s3.put_object(Bucket=bucket, Key=keys[-1], Body=b"probe")
+        return found == status
+
+    becomes_true(has_status, _TIMEOUT_SECONDS)
+    return keys[-1], _status(s3, bucket, keys[-1])
+
+
+def _status(s3: Any, bucket: str, key: str) -> str:
+    return s3.head_object(Bucket=bucket, Key=key).get("ReplicationStatus", "missing")
+
+
+def _replicate(s3: Any, role: str, buckets: Mapping[str, str], key: str) -> None:
+    """Creates a rule that replicates all objects of the source bucket, and encrypts the copies with a KMS key."""
+    rule = {
+        "ID": "all",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": {
+            "Bucket": f"arn:aws:s3:::{buckets['replica']}",
+            "EncryptionConfiguration": {"ReplicaKmsKeyID": key},
+        },
+    }
+    s3.put_bucket_replication(Bucket=buckets["source"], ReplicationConfiguration={"Role": role, "Rules": [rule]})
+
+
+def _allow(actions: list[str], resource: str) -> Statement:
+    return {"Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+PROBES = (Probe("s3-replication-keys", 'S3 User Guide, "Amazon S3 Bucket Keys and replication"', _bucket_keys),)
