@@ -113,7 +113,7 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns an apply to each machine that loses its cache, so that each apply empties only a few caches per region."""
+    """Assigns an apply to each machine that loses its cache, so that each apply empties few caches per region."""
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
     for changes in by_group(nodes).values():
