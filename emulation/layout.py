@@ -63,8 +63,8 @@ def _loopback(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class ClientLocation:
-    """A client location: a place that clients of a sandbox connect from. Its subnet decides which addresses Geo-DNS
-    answers with.
+    """A client location: a place that clients of a sandbox connect from. Geo-DNS chooses the addresses in an answer by
+    the subnet of the client location.
 
     The subnets are the documentation prefixes of RFC 5737, so that they never match a real network.
     """
@@ -74,7 +74,7 @@ class ClientLocation:
     latitude: float
     longitude: float
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
-    country: str  # the country code of ISO 3166-1 alpha-2
+    country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
     host: int  # The last number of the IP address of the client location's proxy.
 
 
@@ -89,7 +89,7 @@ CLIENT_LOCATIONS = (
 class Pop:
     """A point of presence of the emulated edge network: one workerd and one L1 cache on one address."""
 
-    colo: str  # the IATA airport code that names the PoP, as in `request.cf.colo`
+    colo: str  # The IATA airport code that names the PoP, as in Cloudflare's `request.cf.colo`.
     latitude: float
     longitude: float
     continent: str
@@ -116,8 +116,9 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def record_network(self) -> None:
-        """Writes the loopback network of a sandbox to a file in its directory, so that later commands on the directory
-        use the same network."""
+        """Writes the loopback network of a sandbox to a file in the sandbox's directory, from which later commands read
+        it.
+        """
         self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property

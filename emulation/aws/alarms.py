@@ -1,8 +1,8 @@
 """Evaluates CloudWatch alarms and notifies SNS topics; moto 5.2 only stores alarms.
 
-Each alarm evaluates only periods that have ended. A new alarm starts in INSUFFICIENT_DATA, and a changed alarm keeps
-its state. Each change of an alarm's state sends a message in CloudWatch's format to the SNS topics for the
-new state.
+An alarm evaluates only periods that have ended. A new alarm starts in the state INSUFFICIENT_DATA, and an alarm whose
+settings change keeps its state. When the state of an alarm changes, the alarm sends a message in CloudWatch's format to
+its SNS topics for the new state.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Alarms:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)
                 evaluate(now, self._minute)
-            except Exception:  # an error in one alarm must not stop the evaluation of all other alarms
+            except Exception:  # An error in one alarm must not stop the evaluation of all other alarms.
                 traceback.print_exc()
             self._changed.wait(min(_LONGEST_PAUSE, self._minute / _EVALUATIONS_PER_MINUTE))
             self._changed.clear()
@@ -146,7 +146,8 @@ def _change(backend: Any, alarm: Any, after: State, values: list[float | None]) 
     sns = cast(Any, sns_backends)[AWS_ACCOUNT_ID][alarm.region_name]
     subject = f'{after}: "{alarm.name}" in {alarm.region_name}'
     for topic in actions if alarm.actions_enabled else []:
-        if topic in sns.topics:  # a topic that does not exist gets no message, and the alarm still changes its state
+        # If the SNS topic does not exist, no message is sent, and the alarm still changes its state.
+        if topic in sns.topics:
             sns.publish(json.dumps(_message(alarm, before)), arn=topic, subject=subject)
 
 
@@ -180,8 +181,9 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
 
 
 def _expect_emulated(requested: dict[str, Any]) -> None:
-    """Raises InvalidParameterValue for a CloudWatch alarm that the emulation could never evaluate. The AWS API refuses
-    invalid alarms with the same error."""
+    """Raises InvalidParameterValue for a CloudWatch alarm that the emulation could never evaluate. CloudWatch uses this
+    error for invalid alarms.
+    """
     unknown = [name for name in _UNSUPPORTED if requested.get(name)]
     if unknown:
         raise InvalidParameterValue(f"not emulated: an alarm with {', '.join(unknown)}")

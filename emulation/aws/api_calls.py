@@ -1,7 +1,7 @@
 """Reads from an HTTP request which operation of the AWS API it calls, and with which parameters.
 
-The routers and parsers of moto do this for all services except S3. They follow the service models of botocore, and in
-S3's model botocore changes the URL paths.
+The routers and parsers of moto read the requests to all services except S3. They follow the service models of botocore,
+and in S3's model botocore changes the URL paths.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[0-9]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# The names of AWS services in botocore, by the names in request signatures. All services that are not listed have one
-# name.
+# For AWS services whose name in botocore differs from the name in request signatures: botocore's name, by the name in
+# signatures.
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _STREAMS = "DynamoDBStreams_"
 

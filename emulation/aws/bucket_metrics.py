@@ -14,8 +14,9 @@ _CONFIGURATIONS = "artifact_edge_metrics"
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `S3Response`, each with the name of the method it replaces.
-    They store each metrics configuration by bucket and name."""
+    """Yields the methods that replace methods of moto's `S3Response`, each with the name of the method it replaces. The
+    new methods store the metrics configurations of buckets by bucket and name.
+    """
     for name, answer in _ANSWERS.items():
         yield name, _replace_method(_ORIGINALS[name], answer)
 

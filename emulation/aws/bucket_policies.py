@@ -30,8 +30,9 @@ def permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 
 
 def _applicable_statements(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the statements of a bucket policy whose conditions hold. The yielded statements contain no conditions,
-    because moto cannot evaluate them."""
+    """Yields the statements of a bucket policy whose conditions hold. The conditions are removed from the statements,
+    because moto cannot evaluate conditions.
+    """
     for statement in policy["Statement"]:
         if holds(statement.get("Condition", {}), COMMON_CONTEXT, COMMON_CONTEXT):
             yield {name: value for name, value in statement.items() if name != "Condition"}

@@ -21,7 +21,7 @@ from emulation.pki import Authority
 
 
 def patch_certificates(authority: Callable[[], Authority]) -> None:
-    """Makes moto validate certificates of AWS Certificate Manager by DNS, and sign them with `authority`."""
+    """Makes moto validate certificates of AWS Certificate Manager by DNS, and sign certificates with `authority`."""
 
     def generate(
         bundle: type[CertBundle],
@@ -103,9 +103,8 @@ def _export(backend: AWSCertificateManagerBackend, certificate_arn: str, passphr
 
 
 def _validation_record(bundle: CertBundle, name: str) -> tuple[str, str]:
-    """Returns the name and the value of the CNAME record that validates a DNS name of a certificate.
-
-    Both depend on the AWS account and on the DNS name.
+    """Returns the name and the value of the CNAME record that validates a DNS name of a certificate. The record depends
+    only on the AWS account and the DNS name.
     """
     domain = name.removeprefix("*.")
     digest = hashlib.sha256(f"{bundle.arn.split(':')[4]}/{domain}".encode()).hexdigest()

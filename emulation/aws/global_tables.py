@@ -43,8 +43,9 @@ class _GlobalTable:
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _GlobalTable:
-        """Returns the same object instead of a copy. moto copies a table for each transaction, and all copies must
-        share this replication state."""
+        """Returns the global table itself instead of a copy. moto copies a DynamoDB table for each transaction, and all
+        copies of the table must share one state of replication.
+        """
         return self
 
 

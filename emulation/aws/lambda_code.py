@@ -28,8 +28,8 @@ def patch_lambda(url: str) -> None:
     """
 
     def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
-        # moto keeps the records in the stream if this method returns an empty result. The emulated Lambda runtime then
-        # reads the records from the stream.
+        # If this method returns an empty result, moto keeps the records in the DynamoDB stream. The emulated Lambda
+        # runtime then reads the records from the stream.
         return b""
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Replication:
                 if not copy(bucket, key, written, self._is_down):
                     self._written.put((bucket, key, written))
                     time.sleep(_RETRY_SECONDS)
-            except Exception:  # an error with one object must not stop the replication of all others
+            except Exception:  # An error with one object must not stop the replication of all other objects.
                 traceback.print_exc()
             finally:
                 self._current = None

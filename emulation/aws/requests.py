@@ -24,8 +24,9 @@ class S3Address:
 
 
 class S3Addresses:
-    """WSGI middleware over the emulated AWS API: finds the S3 bucket and key of each request and stores them in the
-    WSGI environ, for the middleware that this one calls."""
+    """WSGI middleware over the emulated AWS API that finds the S3 bucket and key of each request. The middleware stores
+    them in the WSGI environ, where the application that it calls reads them.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -214,7 +214,8 @@ def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBB
 
 
 def _clear_tracking() -> None:
-    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Without this, the lists
-    would fill the memory. Only moto's dashboard needs them."""
+    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Only moto's dashboard
+    reads these lists, and they would grow until the memory is full.
+    """
     for kind in (Table, Item):
         cast(Any, kind).instances_tracked.clear()

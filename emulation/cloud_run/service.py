@@ -149,8 +149,9 @@ class Instance:
             file.extractall(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """Returns the environment variables of a Cloud Run container: its own, those that Cloud Run sets, and the
-        addresses of the emulated clouds."""
+        """Returns the environment variables of a Cloud Run container: the service's own variables, the variables that
+        Cloud Run sets, and the addresses of the emulated clouds.
+        """
         sandbox = self._sandbox
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},

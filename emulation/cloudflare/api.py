@@ -50,10 +50,10 @@ IPV6 = [
 def create_app(
     store: StateStore, edge: Edge | None = None, resolve: custom_hostnames.Resolver = custom_hostnames.no_dns
 ) -> Flask:
-    """Returns the WSGI application of the emulated Cloudflare API. Without `edge`, deployed worker scripts are stored
-    and do not run.
+    """Returns the WSGI application of the emulated Cloudflare API.
 
-    `resolve` looks names up in public DNS, to validate custom hostnames.
+    `edge` is the edge network that runs deployed worker scripts; if it is None, the scripts are only stored. `resolve`
+    looks names up in public DNS, to validate custom hostnames.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False

@@ -159,7 +159,8 @@ def script(document: Mapping[str, Any]) -> Script:
 def _is_cached(export: Mapping[str, Any], caching: Mapping[str, Any]) -> bool:
     """Returns whether Workers Cache stores the responses of an entrypoint.
 
-    The entrypoint's own setting decides. Without an own setting, the setting of the script decides.
+    The setting of the entrypoint decides. If the entrypoint has no such setting, the setting of the whole script
+    decides.
     """
     own: Mapping[str, Any] = export.get("cache") or caching
     return own.get("enabled") is True

@@ -60,7 +60,7 @@ _TOKEN = re.compile(
 
 
 class Parser:
-    """Parses one expression of Cloudflare's Rules language. Methods raise ApiError for an expression that is invalid or
+    """Parses one expression of Cloudflare's Rules language. Its methods raise ApiError if the expression is invalid or
     not emulated.
     """
 

@@ -19,7 +19,7 @@ from emulation.state_store import Entry, StateStore
 KEY_BYTES = 512
 VALUE_BYTES = 25 * 1024 * 1024
 METADATA_BYTES = 1024
-SHORTEST_TTL = 60  # the shortest time in seconds after which an entry of Workers KV may expire
+SHORTEST_TTL = 60  # The shortest time, in seconds, after which an entry of Workers KV may expire.
 BULK_WRITES = 10_000
 BULK_READS = 100
 LISTED_AT_ONCE = 1000

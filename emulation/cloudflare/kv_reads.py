@@ -57,7 +57,8 @@ class KvReads:
 
 
 def control(reads: KvReads) -> Blueprint:
-    """Returns the endpoint with which tests set for how long PoPs use copies: PUT {"stale_seconds": 90}.
+    """Returns the API endpoint with which tests set for how long PoPs use their copies of Workers KV values: PUT
+    {"stale_seconds": 90}.
 
     The real Cloudflare API has no such endpoint.
     """

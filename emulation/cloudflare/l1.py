@@ -71,7 +71,8 @@ class L1Cache:
         self._start()
 
     def purge(self, path: str) -> None:
-        """Removes the response for `http://l1.invalid<path>` from the PoP's cache, if the cache has one.
+        """Removes the response for `http://l1.invalid<path>` from the PoP's L1 cache, if the cache contains the
+        response.
 
         Raises EdgeError when the cache does not answer or answers with an error.
         """

@@ -22,7 +22,7 @@ from emulation.state_store import Entry, StateStore
 CACHE_HEADER = "X-Edge-Cache"
 REQUESTS_PER_MINUTE, REQUESTS_AT_ONCE, TAGS_AT_ONCE = 5, 25, 100
 RATE_LIMITED, INVALID = 1134, 1012
-_MOST_TAGS = 1000  # the maximum number of tags of one response that the cache records
+_MOST_TAGS = 1000  # The maximum number of tags that the cache records for one response.
 _TAG = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _ALL = 1_000_000
 
@@ -79,7 +79,7 @@ class WorkersCache:
 
 
 def create_service(cache: WorkersCache, secret: str) -> Flask:
-    """Returns the WSGI application to which PoPs send tags and purges.
+    """Returns the WSGI application to which PoPs report the tags of responses and send purges by tag.
 
     Each request must contain `secret` in the header X-Edge-Secret.
     """

@@ -49,8 +49,8 @@ def depends_on_place(group: Sequence[RecordSet]) -> bool:
 
 
 def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
-    """Returns those of the given DNS record sets that are healthy. If none is healthy, returns all of them, as Route 53
-    does.
+    """Returns the healthy ones of the given DNS record sets. If no record set is healthy, returns all of them, as Route
+    53 does.
     """
     return [record for record in group if healthy(record)] or list(group)
 

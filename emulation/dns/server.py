@@ -91,7 +91,8 @@ class DnsServer:
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            response.set_rcode(dns.rcode.REFUSED)  # the server also refuses ANY queries (RFC 8482) and zone transfers
+            # The DNS server also refuses queries of type ANY (RFC 8482) and zone transfers.
+            response.set_rcode(dns.rcode.REFUSED)
             return
         network = _network(subnet, source)
         answer = self._authority().answer(

@@ -71,8 +71,9 @@ class DnsService:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _read_cloudflare(self) -> tuple[Listed, ...]:
-        """Returns the zones of the emulated Cloudflare. When its API does not answer, returns the zones from the last
-        successful read."""
+        """Returns the zones of the emulated Cloudflare. When the Cloudflare API does not answer, returns the zones from
+        the last successful read.
+        """
         try:
             return self._cloudflare.read()
         except httpx.HTTPError:

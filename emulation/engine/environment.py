@@ -1,7 +1,7 @@
 """Builds the environment variables with which `pulumi` commands work on a sandbox instead of real clouds.
 
-Only shells and child processes of the sandbox may use these variables. They attach the emulated providers in place of
-the real ones, so a stack in a real cloud must never be used with them.
+Only shells and child processes of the sandbox may use these variables. The variables attach the emulated providers in
+place of Pulumi's real providers, so no command on a stack in a real cloud may ever run with them.
 """
 
 from __future__ import annotations

@@ -45,8 +45,9 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
 
 
 def _end(number: int, frame: object) -> None:
-    """Handles SIGTERM: raises SystemExit, so that PostgreSQL is stopped before the process ends. Without a handler,
-    SIGTERM would end the process at once."""
+    """Handles SIGTERM by raising SystemExit, so that PostgreSQL is stopped before the process ends. Python's default
+    handling of SIGTERM would end the process at once.
+    """
     sys.exit()
 
 

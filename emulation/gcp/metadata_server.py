@@ -1,7 +1,8 @@
 """Emulates Google's metadata server: returns to each client its service account, and issues tokens of this account.
 
-Google's server identifies a machine by its network interface. The emulation gives each client its own server address,
-which the client finds in `GCE_METADATA_HOST`, as Google's libraries do. Reference: Compute Engine, "About VM metadata".
+Google's server identifies a machine by its network interface. In the emulation, each client has a metadata server with
+an address of its own. Google's libraries read this address from the environment variable GCE_METADATA_HOST. Reference:
+Compute Engine, "About VM metadata".
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from emulation.gcp.metric_filters import Descriptors, Filter, parse
 from emulation.gcp.metric_types import OWN_RESOURCES, RESOURCES
 from emulation.gcp.shapes import each, number, one_of, shape, text, texts
 
-_AT_ONCE = 200  # maximum number of time series in one write request (Cloud Monitoring, "Quotas and limits")
+_AT_ONCE = 200  # The maximum number of time series in one write request (Cloud Monitoring, "Quotas and limits").
 _SERIES = shape(
     {
         "metric": shape({"type": text}, {"labels": texts}),
@@ -50,8 +50,9 @@ class TimeSeries:
         self._series: dict[tuple[str, str, Labels, Labels], _Series] = {}
 
     def write(self, project: str, body: Json, own: Descriptors) -> None:
-        """Appends one value to each time series in the request. If one of the values is invalid, raises Refused and
-        stores none of them."""
+        """Appends one value to each time series in a Cloud Monitoring request. If one of the values is invalid, raises
+        Refused and stores no value.
+        """
         _REQUEST(body, "request")
         given = cast(list[Json], body["timeSeries"])
         if not 0 < len(given) <= _AT_ONCE:

@@ -29,7 +29,7 @@ class Code:
     region: str
     role: str  # the ARN of the Lambda function's IAM role
     handler: str
-    timeout: int  # the time limit of one invocation, in seconds
+    timeout: int  # The time limit of one invocation of the Lambda function, in seconds.
     variables: tuple[tuple[str, str], ...]
     digest: str
     location: str
@@ -42,15 +42,15 @@ class StreamMapping:
     id: str
     region: str
     stream: str
-    function: str  # the ARN of the Lambda function that receives the stream's records
+    function: str  # The ARN of the Lambda function that receives the records of the stream.
     batch: int
     bisect: bool
-    tries: int  # the maximum number of retries of a batch; -1 means no limit
-    oldest: int  # the greatest age of a record in seconds; -1 means no limit
+    tries: int  # The maximum number of retries of a batch of records. The value -1 means no limit.
+    oldest: int  # The greatest age of a record in seconds. The value -1 means no limit.
     start: str
     partial: bool
     patterns: tuple[str, ...]
-    dead_letters: str  # the ARN of the dead-letter queue, or an empty text
+    dead_letters: str  # The ARN of the dead-letter queue for discarded records, or an empty text.
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,16 @@ class Deployed:
     """All deployed Lambda functions with their event source mappings, URLs and schedules. `urls` maps the host name of
     a function URL to the function's ARN."""
 
-    functions: Mapping[str, Code]  # deployed functions by their ARN
-    mappings: Mapping[str, StreamMapping]  # event source mappings by their id
+    functions: Mapping[str, Code]  # The keys are the ARNs of the functions.
+    mappings: Mapping[str, StreamMapping]  # The keys are the ids of the event source mappings.
     urls: Mapping[str, str]
     schedules: frozenset[Schedule]
 
 
 class Functions:
     """Reads the deployed Lambda functions of all regions. Each reading checks every region that is known to have
-    functions, and some of the others in rotation."""
+    functions, and a few other regions in rotation.
+    """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url

@@ -19,7 +19,7 @@ from emulation.lambda_runtime.deployed import StreamMapping, session
 from emulation.lambda_runtime.metrics import Metrics
 from emulation.layout import Sandbox
 
-_POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
+_POLL_SECONDS = 0.25  # The seconds between two polls of a DynamoDB stream. Lambda polls each shard four times a second.
 
 # A function that invokes a Lambda function. Its arguments are the ARN of the Lambda function and an event, and it
 # returns the result.

@@ -64,8 +64,11 @@ class Instance:
             self._process = None
 
     def _exchange(self, process: subprocess.Popen[str], seconds: float, request: str = "") -> Mapping[str, Any]:
-        """Sends a request to the process of a Lambda function and returns its next line of output. Without a request,
-        only waits for the line. Raises FunctionError when the process ends or exceeds the time limit."""
+        """Sends a request to the process of a Lambda function and returns the process's next line of output.
+
+        If `request` is empty, only waits for the line. Raises FunctionError when the process ends or exceeds the time
+        limit.
+        """
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
@@ -109,8 +112,9 @@ class Instance:
             draft.rename(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """Returns the environment variables of a Lambda function's process: the function's own, those that Lambda sets,
-        and the addresses of the emulated clouds."""
+        """Returns the environment variables of a Lambda function's process: the function's own variables, the variables
+        that Lambda sets, and the addresses of the emulated clouds.
+        """
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),

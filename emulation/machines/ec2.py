@@ -27,7 +27,8 @@ _REGIONS_PER_POLL = 6
 
 class Ec2Machines:
     """Finds the running machines of the emulated EC2. Each poll checks every region that is known to have machines, and
-    some of the others in rotation."""
+    a few other regions in rotation.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106

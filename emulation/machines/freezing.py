@@ -14,7 +14,7 @@ from emulation.layout import Sandbox
 
 @contextmanager
 def frozen(sandbox: Sandbox, instance_id: str) -> Generator[None]:
-    """Stops all processes of a machine without ending them, until the `with` block ends.
+    """Stops all processes of a machine with SIGSTOP, and lets them continue when the `with` block ends.
 
     Raises ProcessError when the machine has no process.
     """

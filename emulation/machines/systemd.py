@@ -28,8 +28,8 @@ _MEANT = {
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
 }
 
-# The systemd directives that the emulation accepts and ignores. Most of them order the start of units or restrict
-# a service. A sandbox starts units on a running host, and has no secrets to protect.
+# The systemd directives that the emulation accepts and ignores. Most of these directives order the start of units or
+# restrict what a service may do. A sandbox starts units on a running host, and has no secrets to protect.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {

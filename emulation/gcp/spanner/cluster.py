@@ -58,7 +58,7 @@ class Cluster:
         if user is not None:
             os.chown(self.directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         if not self.made:
-            # Spanner compares text by its bytes, and the locale C makes PostgreSQL do the same.
+            # The locale C makes PostgreSQL compare texts byte by byte, as Spanner does.
             made = [
                 *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
                 "--username",

@@ -1,6 +1,7 @@
-"""Handles AWS resource types that the API creates, describes and deletes by one identifier.
+"""Handles AWS resource types whose resources the AWS API creates, describes and deletes by one identifier.
 
-Each resource type supplies functions that call the API. This module implements what all these types have in common.
+For each resource type, functions call the API. This module implements what the handlers of all these types have in
+common.
 """
 
 from __future__ import annotations

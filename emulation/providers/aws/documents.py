@@ -1,4 +1,4 @@
-"""Compares IAM policy documents from the AWS API with those in the Pulumi program."""
+"""Compares IAM policy documents that the AWS API returns with the documents in the Pulumi program."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
 
-_DELETION_DAYS = 30  # the default length of a key's deletion window (KMS API, "ScheduleKeyDeletion")
+_DELETION_DAYS = 30  # The default length of a KMS key's deletion window, in days (KMS API, "ScheduleKeyDeletion").
 
 
 def handlers() -> list[Handler]:

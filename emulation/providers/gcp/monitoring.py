@@ -19,8 +19,9 @@ _DESCRIPTOR = ("type", "displayName", "description", "metricKind", "valueType", 
 
 
 class Dashboard(Rest):
-    """Handles a Cloud Monitoring dashboard. Its content is JSON text. As with the real provider, a different layout
-    of the same JSON value is not a change."""
+    """Handles a Cloud Monitoring dashboard, whose content is JSON text. As in Pulumi's real provider, another layout of
+    an equal JSON value is not a change.
+    """
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
         outputs = {name: value for name, value in document.items() if name not in ("name", "selfLink")}

@@ -38,8 +38,9 @@ def _client(url: str) -> httpx.Client:
 
 
 def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
-    """Calls the Google Cloud API and returns its answer, or None if the resource does not exist. Raises CloudError with
-    the API's message for other errors."""
+    """Calls the Google Cloud API and returns the answer, or None if the requested resource does not exist. For other
+    errors, raises CloudError with the API's message.
+    """
     try:
         answer = client.request(method, path, json=body)
     except httpx.HTTPError as error:
