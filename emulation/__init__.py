@@ -1,1 +1,3 @@
-"""Emulates the clouds on one machine: their APIs, DNS, machines and providers, and the Pulumi engine that uses them."""
+"""Emulates the clouds on one machine: the clouds' APIs, DNS and machines, the Pulumi providers of the clouds, and the
+Pulumi engine that uses these providers.
+"""

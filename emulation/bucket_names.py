@@ -11,7 +11,7 @@ import re
 
 from contract.regions import REGIONS
 
-# The message of S3 and Cloud Storage for a new bucket with a name that another account uses.
+# The message with which S3 and Cloud Storage refuse a new bucket because another account uses its name.
 NOT_AVAILABLE = (
     "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
     "Please select a different name and try again"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 
-# The directory from which Python imports the project, also in the processes that a sandbox starts.
+# The directory from which Python imports the project's packages, both in this process and in the processes that a
+# sandbox starts.
 IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
 # The ports of the emulated cloud services in a sandbox. The ports of shields and PoP machines are in their user data.
@@ -106,8 +107,9 @@ POPS = (
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox: one set of emulated clouds, machines and clients on this machine. `directory` holds all its files and
-    state; deleting the directory discards the sandbox."""
+    """A sandbox: one set of emulated clouds, machines and clients on this machine. `directory` holds all files and all
+    state of the sandbox, so deleting the directory discards the sandbox.
+    """
 
     directory: Path
     loopback: str = ""
@@ -181,8 +183,9 @@ class Sandbox:
 
     @property
     def cloudflare_url(self) -> str:
-        """The base URL of the emulated Cloudflare API. Cloudflare's official SDK reads such a URL from
-        CLOUDFLARE_BASE_URL."""
+        """The base URL of the emulated Cloudflare API. Cloudflare's official SDK reads the base URL of the API from
+        CLOUDFLARE_BASE_URL.
+        """
         return f"http://{self.cloudflare_address}:{CLOUDFLARE_PORT}/client/v4"
 
     @property

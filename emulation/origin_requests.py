@@ -22,7 +22,9 @@ Addressed = Callable[[dict[str, Any]], tuple[str, str] | None]
 
 
 class RequestCounter:
-    """WSGI middleware that counts GET and HEAD requests for objects and passes each request on to the emulated API."""
+    """WSGI middleware over an emulated storage API that counts GET and HEAD requests for objects, and passes each
+    request on to the API.
+    """
 
     def __init__(self, application: Application, addressed: Addressed) -> None:
         self._application = application

@@ -27,8 +27,9 @@ AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate of the emulated edge, followed by the certificate of its authority, and its private key, all as
-    PEM."""
+    """A certificate that the sandbox's certificate authority has issued, and its private key, both as PEM. The
+    certificate of the authority follows the issued certificate.
+    """
 
     chain: bytes
     key: bytes = field(repr=False)
@@ -52,8 +53,9 @@ class Authority:
         self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     def issue(self, names: Iterable[str], usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> Issued:
-        """Issues a new certificate for these DNS names. `usage` is the certificate's extended key usage; the default is
-        a TLS server."""
+        """Issues a new certificate for these DNS names. `usage` is the extended key usage of the certificate, by
+        default that of a TLS server.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         certificate = (
@@ -102,7 +104,9 @@ def names_of(chain: bytes) -> set[str]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read. A reader sees either the old content or the complete new content."""
+    """Writes a file that only its owner can read. A process that reads the file at the same time sees either the whole
+    old content or the whole new content.
+    """
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

@@ -37,11 +37,11 @@ def start(
     timeout: float = _START_SECONDS,
 ) -> int:
     """Starts a process of the sandbox in the background and returns its pid. If a process with this name still runs,
-    only returns its pid.
+    only returns the pid of that process.
 
-    The process gets the caller's environment, the sandbox's loopback network and `env`. Its output goes to
-    `logs/<name>.log`. With `ready`, the call waits up to `timeout` seconds until `ready` returns true. Raises
-    ProcessError, with the end of the log, when the process ends or is not ready in time.
+    The process gets the caller's environment, the sandbox's loopback network and the variables in `env`. The output of
+    the process goes to `logs/<name>.log`. If `ready` is given, the call waits up to `timeout` seconds until `ready`
+    returns true. Raises ProcessError, with the end of the log, when the process ends or is not ready in time.
     """
     running = pid_of(sandbox, name)
     if running is not None:
@@ -97,7 +97,7 @@ def names(sandbox: Sandbox) -> list[str]:
 
 
 def pid_of(sandbox: Sandbox, name: str) -> int | None:
-    """Returns the pid of the sandbox's process with this name, or None if it does not run."""
+    """Returns the pid of the sandbox's process with this name, or None if no such process runs."""
     try:
         pid, started = sandbox.path("run", f"{name}.pid").read_text().split()
     except (FileNotFoundError, ValueError):

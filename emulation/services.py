@@ -25,9 +25,9 @@ from emulation.layout import (
 
 @dataclass(frozen=True)
 class Service:
-    """One process of a sandbox that emulates a cloud or a part of it, run as `python -m emulation.<name>`.
+    """One process of a sandbox that emulates a cloud or a part of a cloud, run as `python -m emulation.<name>`.
 
-    `answers` returns whether the process is ready. A process without a listening port has no such function.
+    `answers` is a function that returns whether the process is ready, or None if the process has no listening port.
     """
 
     name: str
@@ -88,7 +88,8 @@ def _start(sandbox: Sandbox, service: Service) -> None:
 
 
 def stop_all(sandbox: Sandbox) -> None:
-    """Ends every process of the sandbox. The emulated hypervisor ends first, because it would restart the processes of
-    machines."""
+    """Ends every process of the sandbox. The emulated hypervisor ends first, because it would start the processes of
+    machines again.
+    """
     for name in ("machines", *processes.names(sandbox)):
         processes.stop(sandbox, name)

@@ -31,8 +31,9 @@ CREATE TABLE IF NOT EXISTS entry (
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a key-value namespace of an emulated cloud. `expiration` is in seconds since 1970, `metadata` is
-    JSON text."""
+    """One entry of a key-value namespace of an emulated cloud. `expiration` is a time in seconds since 1970, and
+    `metadata` is a JSON text.
+    """
 
     key: str
     value: bytes
@@ -73,7 +74,7 @@ class StateStore:
     def all(self, kind: str, scope: str | None = None) -> list[Document]:
         """Returns all stored resources of one type, in the order of their creation.
 
-        With `scope`, returns only the resources that have this parent.
+        If `scope` is given, returns only the resources whose parent has this id.
         """
         rows = self._run(
             "SELECT document FROM resource WHERE kind = ? AND (? IS NULL OR scope = ?) ORDER BY rowid",

@@ -14,8 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# The number of periods that an alarm reads beyond those that it evaluates. In the examples of the CloudWatch User
-# Guide, alarms read the same number of additional periods.
+# The number of older periods that a CloudWatch alarm reads beyond the periods that it evaluates. The value is that of
+# the examples in the CloudWatch User Guide.
 _EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -42,8 +42,10 @@ class Rule:
         return self.periods + _EXTRA_PERIODS
 
     def state(self, values: Sequence[float | None], before: State) -> State:
-        """Returns the alarm's new state. `before` is its current state. `values` holds the metric's value in each of
-        the last `evaluation_range` periods, the newest first; None means that the period has no data."""
+        """Returns the new state of a CloudWatch alarm. `before` is the alarm's current state. `values` holds the
+        metric's value in each of the last `evaluation_range` periods, the newest first. None means that the period has
+        no data.
+        """
         compare = COMPARISONS[self.comparison]
         bad = [compare(value, self.threshold) for value in values if value is not None][: self.periods]
         gaps = self.periods - len(bad)

@@ -29,8 +29,8 @@ from emulation.origin_requests import Application
 
 _EVALUATIONS_PER_MINUTE = 4
 _LONGEST_PAUSE = 5.0
-# The number of seconds for which metric values are kept. CloudWatch keeps values with a period under one minute for
-# three hours. The emulation applies this limit to all values, to save memory.
+# The number of seconds for which the emulated CloudWatch keeps metric values. CloudWatch keeps values with a period
+# under one minute for three hours. The emulation applies this limit to all values, to save memory.
 _RETENTION_SECONDS = 3 * 3600
 
 _UNSUPPORTED = ("metric_data_queries", "extended_statistic", "threshold_metric_id", "rule")

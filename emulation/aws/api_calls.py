@@ -55,8 +55,9 @@ def signed_service(environ: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def api_call(environ: dict[str, Any]) -> ApiCall:
-    """Returns the API call of a signed request to a service other than S3. The request's body can be read again
-    afterwards. Raises UnknownCall."""
+    """Returns the API call that a signed HTTP request makes to a service other than S3. The request's body can be read
+    again afterwards. Raises UnknownCall if the service has no such operation.
+    """
     service, region = signed_service(environ)
     request = _copy(environ)
     try:

@@ -80,7 +80,7 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "sts": {"RoleArn": "{}"},
 }
 
-# For each EC2 parameter, the type of the resource that it names.
+# For each parameter of the EC2 API, the type of the resource whose ID is the parameter's value.
 _EC2_PARAMETERS = {
     "AllocationId": "elastic-ip",
     "GroupId": "security-group",
@@ -141,7 +141,7 @@ def role_arn(name: str) -> str:
 
 
 def roles_of_profile(name: str) -> list[str]:
-    """Returns the ARNs of the roles in an instance profile."""
+    """Returns the ARNs of the IAM roles in an instance profile."""
     profiles: Any = iam_backends[AWS_ACCOUNT_ID]["aws"].instance_profiles
     return [role.arn for profile in profiles.values() if profile.name == name for role in profile.roles]
 
@@ -186,7 +186,9 @@ def _arn(call: ApiCall, parameter: str, pattern: str, value: str) -> str:
 
 
 def _secret_arn(secret: str, region: str) -> str:
-    """Returns the ARN of a secret. For a secret that does not exist, the ARN ends in six question marks."""
+    """Returns the ARN of a secret in Secrets Manager. AWS ends such an ARN with six random characters. For a secret
+    that does not exist, the ARN ends in six question marks.
+    """
     backend: Any = secretsmanager_backends[AWS_ACCOUNT_ID][region]
     if secret.startswith("arn:"):
         return secret

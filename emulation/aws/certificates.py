@@ -66,7 +66,9 @@ class _NotIssued(JsonRESTError):
 
 
 def _check(bundle: CertBundle) -> None:
-    """Replaces `CertBundle.check`: issues the certificate when all its validation records are in public DNS."""
+    """Replaces `CertBundle.check`: issues the certificate when the validation records of all its names are in public
+    DNS.
+    """
     if bundle.status == "PENDING_VALIDATION" and all(_in_public_dns(bundle, name) for name in bundle.sans):
         bundle.status = "ISSUED"
 

@@ -46,7 +46,7 @@ def condition_values(call: ApiCall, resource: str) -> Mapping[str, Values]:
 
 
 def request_tags(call: ApiCall) -> Mapping[str, str]:
-    """Returns the tags in a request, as values of the condition keys `aws:RequestTag/…`."""
+    """Returns the tags in an AWS API request, as values of the IAM condition keys `aws:RequestTag/…`."""
     parameters = call.parameters
     found: list[Any] = [
         *(parameters.get(name) for name in ("Tags", "tags", "AddTags")),
@@ -68,8 +68,10 @@ def _pairs(tags: Any) -> Mapping[str, str]:
 
 
 def _resource_tags(resource: str) -> Mapping[str, str]:
-    """Returns the tags of a KMS key or a certificate, as values of the condition keys `aws:ResourceTag/…`. The
-    project's policies have conditions on the tags of no other resources."""
+    """Returns the tags of a KMS key or a certificate, as values of the IAM condition keys `aws:ResourceTag/…`. The
+    function returns no tags for other types of resources, because no policy of this project has a condition on such
+    tags.
+    """
     service, region = (resource.split(":") + [""] * 4)[2:4]
     tags: Any = []
     if service == "kms" and ":key/" in resource:

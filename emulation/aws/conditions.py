@@ -15,7 +15,9 @@ Values = str | Sequence[str]
 
 
 class UnknownCondition(Exception):
-    """Raised for a policy with a condition or another element that is not emulated. The message names the element."""
+    """Raised for an IAM policy with a condition or another element that is not emulated. The error's message names the
+    element.
+    """
 
 
 _MATCHES: Mapping[str, Callable[[str, str], bool]] = {

@@ -1,9 +1,9 @@
 """Emulates DynamoDB global tables, whose replicas moto 5.2 does not support.
 
 Source: DynamoDB Developer Guide, "Global tables" (version 2019.11.21, eventual consistency). UpdateTable creates and
-deletes replicas one at a time, and DescribeTable lists them. A write in one region reaches the other regions after a
-delay. The last of several writes to one item wins. Each replica has its own encryption, recovery, stream and deletion
-protection.
+deletes replicas one at a time, and DescribeTable lists the replicas. A write in one region reaches the other regions
+after a delay. If an item is written several times, the last write wins. Each replica has its own encryption, recovery,
+stream and deletion protection.
 """
 
 from __future__ import annotations
@@ -221,8 +221,9 @@ def _key_of(table: Table) -> dict[str, str]:
 
 
 class GlobalTables:
-    """WSGI middleware over the emulated AWS API: lets tests read the state of DynamoDB replication, delay it and pause
-    it."""
+    """WSGI middleware over the emulated AWS API that lets tests control DynamoDB replication: read how many writes are
+    pending, delay replication and pause it.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -1,5 +1,6 @@
-"""Corrects replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary key, its description says that
-it is the primary key, and it has none of the tags in the request."""
+"""Corrects replicas of KMS keys in moto. In moto 5.2, a replica shares the aliases of its primary key and is described
+as the primary key. The replica also lacks the tags in the request that creates it.
+"""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The path below which the emulated AWS serves the code of Lambda functions: `<PATH>/<region>/<name>.zip`. The
-# GetFunction API returns this URL.
+# The URL path below which the emulated AWS serves the code of Lambda functions, at `<path>/<region>/<name>.zip`. The
+# API operation GetFunction returns a URL of this form.
 PATH = "/_artifact-edge/functions"
 
 _CODE = re.compile(rf"{PATH}/([a-z0-9-]+)/([A-Za-z0-9_-]+)\.zip")
@@ -41,7 +41,7 @@ def patch_lambda(url: str) -> None:
 
 
 class FunctionCode:
-    """WSGI middleware over the emulated AWS API: serves the code of Lambda functions below `PATH`."""
+    """WSGI middleware over the emulated AWS API that serves the code of Lambda functions for download."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

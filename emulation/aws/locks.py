@@ -22,8 +22,9 @@ def put_object_lock_configuration(
     days: int | None = None,
     years: int | None = None,
 ) -> None:
-    """Replaces `S3Backend.put_object_lock_configuration`: accepts a bucket that already contains objects. Their
-    existing versions stay unlocked."""
+    """Replaces `S3Backend.put_object_lock_configuration`: accepts a bucket that already contains objects. Object Lock
+    does not protect the object versions that exist before.
+    """
     bucket: Any = backend.get_bucket(bucket_name)
     if not bucket.is_versioned:
         raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")

@@ -1,4 +1,6 @@
-"""Looks up machines of the emulated EC2 by their addresses and by their roles, for the other emulated AWS services."""
+"""Looks up machines of the emulated EC2 by their addresses and by their roles, for other services of the emulated
+AWS.
+"""
 
 from __future__ import annotations
 

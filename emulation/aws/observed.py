@@ -1,6 +1,6 @@
-"""Publishes the CloudWatch metrics of the emulated services: queues, S3 requests and S3 replication.
+"""Publishes CloudWatch metrics of the emulated AWS services: SQS queues, S3 requests and S3 replication.
 
-Metrics and dimensions: "Available CloudWatch metrics for Amazon SQS", "Amazon S3 metrics and dimensions".
+Source of the metrics and dimensions: "Available CloudWatch metrics for Amazon SQS", "Amazon S3 metrics and dimensions".
 """
 
 from __future__ import annotations

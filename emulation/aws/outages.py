@@ -13,8 +13,8 @@ from emulation.aws.requests import addressed_bucket
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# The path at which tests start and end outages of S3. GET answers a document such as `{"us-east-1": "503"}`: the
-# regions with an outage, and how their S3 fails. PUT replaces the document.
+# The URL path at which tests start and end outages of S3. GET answers a JSON object such as `{"us-east-1": "503"}`,
+# which maps each region with an outage to the way in which S3 fails. PUT replaces the JSON object.
 PATH = "/_artifact-edge/outages"
 
 Failure = Literal["503", "reset"]
@@ -24,8 +24,9 @@ _UNAVAILABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 class Outages:
-    """WSGI middleware over the emulated AWS API: simulates outages of S3 in chosen regions. Requests to all other
-    services still succeed."""
+    """WSGI middleware over the emulated AWS API that simulates outages of S3 in chosen regions. Requests to all other
+    services still succeed.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -44,8 +45,9 @@ class Outages:
         return [_UNAVAILABLE]
 
     def is_down(self, bucket: str) -> bool:
-        """Returns whether an S3 bucket is in a region with a simulated outage. S3 replication stops for such a bucket
-        too."""
+        """Returns whether an S3 bucket is in a region with a simulated outage. S3 replication from and to such a bucket
+        also stops.
+        """
         return region_of(bucket) in self._down
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

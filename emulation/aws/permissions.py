@@ -70,8 +70,9 @@ class Permissions:
 
 
 def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
-    """Returns the role session whose access key signed a request, and the session token in the request. The signature
-    is in a header or in the URL. The session is None if the access key belongs to no role."""
+    """Returns the role session whose access key signed an HTTP request, and the session token in the request. The
+    signature is in a header or in the URL. The session is None if the access key belongs to no role.
+    """
     query = parse_qs(environ.get("QUERY_STRING", ""))
     signed = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
     in_url = query.get("X-Amz-Credential", [""])[0].partition("/")[0]
@@ -111,7 +112,7 @@ def is_permitted(session: Any, needed: RequiredPermission, bucket: str | None, a
 
 
 def boundary_of(role_arn: str) -> Policy | None:
-    """Returns the permissions boundary of an IAM role, or None if the role has none or no longer exists."""
+    """Returns the permissions boundary of an IAM role, or None if the role has no boundary or no longer exists."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:
         arn = backend.get_role_by_arn(role_arn).permissions_boundary_arn

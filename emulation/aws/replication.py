@@ -206,8 +206,9 @@ def _keep_version(replica: Any, original: Any) -> None:
 
 
 def _rules(replication: Mapping[str, Any] | None, key: str, marker: bool) -> dict[str, Mapping[str, Any]]:
-    """Returns the S3 replication rules that match an object, by destination bucket. If `marker` is true, the object is
-    a delete marker."""
+    """Returns the S3 replication rules that match an object, by destination bucket. `marker` is true if the object is a
+    delete marker.
+    """
     rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
     matching: dict[str, Mapping[str, Any]] = {}
     for rule in rules:

@@ -25,8 +25,8 @@ from emulation.aws.table_limits import check_item, check_transaction
 _Key = dict[str, Any]
 _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 
-# Functions that are called after each change of a DynamoDB item. The arguments are the table, the item's partition key
-# and sort key, and the item, which is None after a deletion.
+# Functions that the emulated DynamoDB calls after each change of an item. The arguments are the table, the item's
+# partition key and sort key, and the changed item, or None after a deletion.
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()

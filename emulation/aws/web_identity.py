@@ -55,8 +55,9 @@ def patch_web_identity(keys: PublicKeys) -> None:
 
 
 def _claims(token: str, keys: PublicKeys) -> Claims:
-    """Returns the claims of an identity token. Raises STSClientError unless Google signed the token and the token has
-    not expired."""
+    """Returns the claims of a Google identity token. Raises STSClientError unless Google signed the token and the token
+    has not expired.
+    """
     try:
         claims = jwt.decode(token, KeySet.import_key_set(keys()), algorithms=["RS256"]).claims
         jwt.JWTClaimsRegistry(exp={"essential": True}, aud={"essential": True}, sub={"essential": True}).validate(

@@ -53,8 +53,10 @@ class Runner:
                     self._start(service)
 
     def instance_for(self, host: str) -> Instance | None:
-        """Returns the instance of the Cloud Run service at a host name, and starts the instance if needed. Returns None
-        if no service has the host name or if the service is not public. Raises NotStarted."""
+        """Returns the instance of the Cloud Run service that has the host name, and starts the instance if needed.
+        Returns None if no service has the host name or if the service is not public. Raises NotStarted if the instance
+        does not start.
+        """
         with self._lock:
             service = next((each for each in self._services.values() if each.host == host), None)
             if service is None or not service.public:

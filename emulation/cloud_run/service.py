@@ -36,8 +36,9 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployed Cloud Run service. `revision` is a hash of the service's template, so that a changed template gives a
-    new revision."""
+    """A deployed Cloud Run service. `revision` is a hash of the service's template, so that a changed template is a new
+    revision.
+    """
 
     name: str
     host: str
@@ -74,7 +75,7 @@ def _service(document: Mapping[str, Any]) -> Deployed:
 
 
 class Instance:
-    """One instance of a Cloud Run service: a process that listens on its own loopback address."""
+    """One instance of a Cloud Run service: a process that listens on a loopback address of its own."""
 
     def __init__(self, sandbox: Sandbox, service: Deployed) -> None:
         self.service = service

@@ -1,9 +1,10 @@
-"""Serves the Cloudflare API for custom hostnames of a zone (Cloudflare for SaaS): hostnames of other domains that the
-zone serves.
+"""Serves the Cloudflare API for custom hostnames of a zone (Cloudflare for SaaS). A custom hostname belongs to another
+domain, and the zone serves it.
 
-A hostname is pending until public DNS proves who controls it. Its certificate is pending until the domain's owner has
-delegated the validation of the certificate (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control
-validation (DCV)"). Cloudflare repeats its look-ups for minutes; the emulation queries DNS each time a hostname is read.
+A hostname is pending until public DNS proves who controls the hostname. The hostname's certificate is pending until the
+domain's owner has delegated the validation of the certificate (Cloudflare for SaaS, "Hostname validation" and
+"Delegated domain control validation (DCV)"). Cloudflare repeats its look-ups for minutes; the emulation queries DNS
+each time a hostname is read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, pag
 from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
-# A function that returns the values of a name's records of one type ("CNAME" or "TXT") in public DNS.
+# A function that looks up a DNS name and a record type ("CNAME" or "TXT") in public DNS, and returns the values of the
+# records.
 Resolver = Callable[[str, str], Sequence[str]]
 
 # The number of custom hostnames that a zone without a contract can have (Cloudflare for SaaS, "Plans").
@@ -92,7 +94,7 @@ def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]
 
 
 def served(store: StateStore, zone: str) -> list[str]:
-    """Returns the custom hostnames of a zone that the PoPs serve: those that are active and have an active
+    """Returns the custom hostnames of a zone that the PoPs serve. Such a hostname is active and has an active
     certificate.
     """
     return [

@@ -48,7 +48,9 @@ class Script:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A client certificate that workers present to origins, with its chain and its private key, all as PEM."""
+    """A client certificate that workers present to origins. The certificate with its chain and the private key are PEM
+    texts.
+    """
 
     id: str
     chain: str
@@ -134,13 +136,15 @@ def _served(store: StateStore, zone: Mapping[str, Any]) -> list[str]:
 
 
 def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
-    """Returns the names of a zone that have an address, and whether Cloudflare proxies each."""
+    """Returns the DNS names of a zone that have an address record or a CNAME record, and whether Cloudflare proxies
+    each name.
+    """
     records = [record for record in store.all("record", zone) if record["type"] in ("A", "AAAA", "CNAME")]
     return {record["name"]: record["proxied"] for record in sorted(records, key=lambda record: record["name"])}
 
 
 def script(document: Mapping[str, Any]) -> Script:
-    """Converts a worker script from its stored document into a `Script` for the PoPs."""
+    """Converts the stored JSON document of a worker script into the form that the PoPs run."""
     caching: Mapping[str, Any] = document["cache_options"] or {}
     exports: Mapping[str, Mapping[str, Any]] = document["exports"] or {}
     return Script(

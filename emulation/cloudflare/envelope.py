@@ -60,7 +60,7 @@ def body() -> Json:
 
 
 def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> Json:
-    """Checks the members of a JSON object in an API request and returns the object unchanged.
+    """Checks the names of the members in a JSON object from an API request, and returns the object unchanged.
 
     Raises ApiError when a required member is missing or a member is not emulated.
     """

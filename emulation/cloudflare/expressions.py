@@ -18,7 +18,8 @@ from emulation.cloudflare.envelope import ApiError
 
 Json = list[Any]
 
-# The maximum length of an expression (Ruleset Engine, "Expressions", "Maximum rule expression length").
+# The maximum length of a Rules expression in characters (Ruleset Engine, "Expressions", "Maximum rule expression
+# length").
 MAX_LENGTH = 4096
 # The error code for a Rules expression that cannot be parsed. Cloudflare does not document the code that it uses.
 INVALID = 20127
@@ -72,7 +73,7 @@ class Parser:
         self.fields: list[str] = []
 
     def parse(self) -> Json:
-        """Parses the whole Rules expression, and returns it as JSON."""
+        """Parses a whole expression of the Rules language, and returns the parsed expression as JSON."""
         result = self._or()
         if self._next < len(self._tokens):
             raise _invalid(f"unexpected {self._peek()!r}")
@@ -208,8 +209,8 @@ class Parser:
 
 
 def parse(expression: str) -> Json:
-    """Parses an expression of Cloudflare's Rules language, and returns it as JSON. Raises ApiError if the expression is
-    invalid or not emulated.
+    """Parses an expression of Cloudflare's Rules language, and returns the parsed expression as JSON. Raises ApiError
+    if the expression is invalid or not emulated.
     """
     return Parser(expression).parse()
 
@@ -236,8 +237,8 @@ def _tokens(expression: str) -> Sequence[str]:
 
 
 def _network(text: str) -> list[int]:
-    """Returns the first address of an IP network and the length of its prefix. Clients of the emulated PoPs have IPv4
-    addresses, so an IPv6 network becomes an empty list, which matches no client.
+    """Returns the first address of an IP network and the length of the network's prefix. Clients of the emulated PoPs
+    have IPv4 addresses, so an IPv6 network becomes an empty list, which matches no client.
     """
     network = ipaddress.ip_network(text)
     return [int(network.network_address), network.prefixlen] if network.version == 4 else []

@@ -1,6 +1,6 @@
 """Serves the Cloudflare API for Workers KV: namespaces, values, listings, bulk reads and bulk writes.
 
-The limits are those of developers.cloudflare.com/kv/platform/limits and of the API reference.
+The sources of the limits are developers.cloudflare.com/kv/platform/limits and the API reference.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def _bulk_entry(store: StateStore, item: Json) -> Entry:
 
 
 def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
-    """Returns a Workers KV entry after a check of its limits. `ttl` takes precedence over `expiration`, as in
-    Cloudflare's API.
+    """Returns an entry of Workers KV for the values in a write request. As in Cloudflare's API, `ttl` takes precedence
+    over `expiration`.
 
     Raises ApiError when the key, the value, the metadata or the expiration exceeds a limit.
     """

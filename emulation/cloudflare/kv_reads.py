@@ -39,7 +39,9 @@ class KvReads:
             self._copies.clear()
 
     def read(self, pop: str, namespace: str, key: str) -> Entry | None:
-        """Returns the value of a key as a PoP reads it: the PoP's copy, or the current value if the copy is too old."""
+        """Returns the value of a Workers KV key as a PoP reads it: the PoP's own copy, or the current value if the PoP
+        has no copy or the copy is too old.
+        """
         with self._lock:
             now = self._store.now()
             entry, made = self._copies.get((pop, namespace, key), (None, float("-inf")))

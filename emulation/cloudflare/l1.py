@@ -21,8 +21,8 @@ TEMPLATES = Path(__file__).parent / "pop" / "l1"
 # The user that Debian's package of Traffic Server creates. Traffic Server refuses to run as root.
 USER = "trafficserver"
 PLACES = ("etc", "cache", "run", "log")
-# The time after which Cloudflare gives up a connection to an origin (fundamentals/reference/connection-limits,
-# "Complete TCP Connection").
+# The number of seconds after which Cloudflare gives up a connection attempt to an origin
+# (fundamentals/reference/connection-limits, "Complete TCP Connection").
 CONNECT_SECONDS = 19
 
 Files = Mapping[str, bytes]
@@ -31,8 +31,8 @@ Files = Mapping[str, bytes]
 class L1Cache:
     """The L1 cache of one PoP.
 
-    `cache_size` is a size as Traffic Server's storage.config writes it, such as `256M`. `connect_seconds` is the time
-    after which the PoP gives up a connection to a shield.
+    `cache_size` is a size in the form of Traffic Server's storage.config, such as `256M`. `connect_seconds` is the time
+    after which the PoP gives up a connection attempt to a shield.
     """
 
     def __init__(

@@ -13,8 +13,9 @@ from emulation.dns.route53 import Route53
 
 
 class PublicDns:
-    """Returns the values of a name's records of one type in public DNS. Returns none for a name without records, and
-    when the emulated Route 53 does not answer."""
+    """Returns the values of the records that a name has in public DNS, for one record type. Returns an empty list if
+    the name has no such records, or if the emulated Route 53 does not answer.
+    """
 
     def __init__(self, aws_url: str) -> None:
         self._route53 = Route53(aws_url)
@@ -38,5 +39,7 @@ def _values(record: Any) -> Sequence[Any]:
 
 
 def _text(value: str) -> str:
-    """Returns the value of a DNS record without the quotes of a TXT record and without the final dot of a name."""
+    """Returns the value of a DNS record. Removes the quotes around the text of a TXT record, and the final dot of a DNS
+    name.
+    """
     return value.strip('"').rstrip(".")

@@ -1,10 +1,10 @@
 """Serves the Cloudflare API for the rules of a zone: custom rules and rate limiting rules of the WAF.
 
-Each phase of a zone has one ruleset, its entry point. The limits are those of the Free plan, which each emulated zone
-has.
+Each phase of a zone has one ruleset, which Cloudflare calls the entry point of the phase. The limits are those of the
+Free plan, which each emulated zone has.
 
 Sources: Cloudflare Ruleset Engine, "Rulesets API"; Cloudflare WAF, "Custom rules" and "Rate limiting rules",
-"Availability". Error codes and their messages are from reports of users, because the documents do not list them.
+"Availability". Error codes and error messages are from reports of users, because Cloudflare does not document them.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _check_skip(parameters: Json) -> None:
 
 
 def _check_rate(parameters: Json, fields: Sequence[str]) -> None:
-    """Raises ApiError for a rate limiting rule with options that the Free plan does not have."""
+    """Raises ApiError for a rate limiting rule with options that Cloudflare's Free plan does not allow."""
     given = take(
         parameters,
         required=["characteristics", "period", "requests_per_period", "mitigation_timeout"],

@@ -31,7 +31,7 @@ MODULE_KINDS = {
 }
 SOURCE_MAP = "application/source-map"
 
-# For each type of a worker's binding, the fields that it requires besides `name` and `type`.
+# For each type of a worker's binding, the fields that the binding requires besides `name` and `type`.
 BINDINGS = {
     "kv_namespace": ("namespace_id",),
     "plain_text": ("text",),
@@ -104,7 +104,7 @@ def _script(store: StateStore, account: str, name: str) -> Json:
 
 
 def _uploaded(store: StateStore, account: str, name: str) -> Json:
-    """Reads a worker script from the request's multipart form and returns the document to store.
+    """Reads a worker script from the request's multipart form and returns the JSON document that the emulation stores.
 
     Raises ApiError when the form or the script is invalid.
     """

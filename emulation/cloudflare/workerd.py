@@ -41,7 +41,9 @@ class Listeners:
 
 @dataclasses.dataclass(frozen=True)
 class KvService:
-    """The address of the Workers KV service, and the name and the secret of the PoP that uses the service."""
+    """The address of the emulated Workers KV service, and the name and the secret with which a PoP identifies itself to
+    the service.
+    """
 
     address: str
     secret: str = dataclasses.field(repr=False)
@@ -50,7 +52,8 @@ class KvService:
 
 def binary() -> Path:
     """Returns the path of the workerd binary, which npm installs with the edge worker's packages. Raises EdgeError when
-    it is not installed."""
+    the binary is not installed.
+    """
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise EdgeError(f"workerd does not exist for {platform.machine()}; it needs {' or '.join(MACHINES)}")
@@ -130,8 +133,9 @@ def check(script: Script, kv: KvService) -> None:
 
 
 def write(directory: Path, files: Files) -> None:
-    """Writes the configuration files of workerd. Only their owner can read them, because some contain keys and
-    secrets."""
+    """Writes the configuration files of workerd. Only the owner of the files can read them, because some files contain
+    keys and secrets.
+    """
     for path, content in files.items():
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

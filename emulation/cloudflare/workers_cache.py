@@ -43,14 +43,16 @@ class WorkersCache:
         self._level, self._at = float(REQUESTS_AT_ONCE), store.now()
 
     def add(self, cache: str, path: str, tags: Sequence[str]) -> None:
-        """Records the valid cache tags of a cached response. Cloudflare ignores invalid tags."""
+        """Records the cache tags of a response in Workers Cache. Invalid tags are left out, because Cloudflare ignores
+        them.
+        """
         valid = [tag.lower() for tag in tags if _TAG.fullmatch(tag)][:_MOST_TAGS]
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Removes all responses of an entrypoint that have one of the tags.
+        """Removes all responses of an entrypoint that have one of the tags from Workers Cache.
 
-        Returns the document that `ctx.cache.purge()` returns to a script.
+        Returns the result that `ctx.cache.purge()` returns to a worker script.
         """
         if not 1 <= len(tags) <= TAGS_AT_ONCE:
             return _failed(INVALID, f"tags must be a list of 1 to {TAGS_AT_ONCE} tags")

@@ -18,7 +18,7 @@ from emulation.state_store import StateStore
 class Setting:
     """One setting of a Cloudflare zone.
 
-    Cloudflare accepts the values in `values`, the emulation supports those in `emulated`, and a new zone has the value
+    Cloudflare accepts the values in `values`. The emulation supports the values in `emulated`. A new zone has the value
     `initial`.
     """
 

@@ -52,7 +52,8 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 def registrar(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """Returns an endpoint that emulates a domain's registrar: PUT delegates a domain to Cloudflare's name servers.
 
-    No real API has this endpoint. In reality, the owner of the domain delegates it once at their registrar.
+    The real Cloudflare API has no such endpoint. The owner of a real domain delegates the domain once at their
+    registrar.
     """
     registrars = Blueprint("registrar", __name__, url_prefix=REGISTRAR_PATH)
 
@@ -276,7 +277,7 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
 
 
 def _check_urls(files: object) -> None:
-    """Raises ApiError unless `files` is a list of valid URLs and not longer than Cloudflare allows in a purge
+    """Raises ApiError if `files` is not a list of valid URLs, or contains more URLs than Cloudflare allows in a purge
     request.
     """
     urls = cast(list[Any], files) if isinstance(files, list) else []

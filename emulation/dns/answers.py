@@ -1,4 +1,6 @@
-"""Answers DNS questions: finds the zone of a name, and follows CNAMEs while their targets are in served zones."""
+"""Answers DNS questions: finds the zone of a name, and follows CNAME records as long as their targets are in zones of
+the sandbox's DNS server.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ class Answer:
 
 
 class Authority:
-    """Answers DNS questions from all zones that the sandbox's DNS server is responsible for."""
+    """Answers DNS questions from all zones of the sandbox's DNS server."""
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones = {zone.origin: zone for zone in zones}
@@ -57,8 +59,9 @@ class Authority:
         return next((self._zones[origin] for origin in enclosing if origin in self._zones), None)
 
     def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Answer:
-        """Returns the answer to a DNS question of class IN. The response code is REFUSED when the server has no zone
-        that contains the name."""
+        """Returns the answer to a DNS question of class IN. The response code is REFUSED when no zone of the server
+        contains the name.
+        """
         if self.zone_of(name) is None:
             return Answer(rcode=dns.rcode.REFUSED, authoritative=False)
         answer = Answer()
@@ -98,8 +101,9 @@ def _add(answer: Answer, zone: Zone, found: Found) -> None:
 
 
 def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
-    """Returns the SOA record that a negative DNS answer contains.
+    """Returns the SOA record for a negative DNS answer.
 
-    The record's TTL is the lesser of the SOA record's own TTL and its last field (RFC 2308).
+    The TTL of the returned record is the lesser of the zone's SOA TTL and the last field of the zone's SOA record (RFC
+    2308).
     """
     return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

@@ -1,4 +1,6 @@
-"""Queries the sandbox's DNS server like a resolver that sends the subnet of its client."""
+"""Sends queries to the sandbox's DNS server in the way of a resolver that includes the subnet of its client in each
+query.
+"""
 
 from __future__ import annotations
 
@@ -53,15 +55,18 @@ def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Mess
 
 
 async def addresses(server: str, port: int, name: str, seen_from: ClientLocation) -> tuple[dns.rcode.Rcode, list[str]]:
-    """Queries a DNS server for a name, and returns the response code and the IPv4 addresses for clients at the client
-    location."""
+    """Queries a DNS server for a name. Returns the response code, and the IPv4 addresses that clients at the client
+    location get.
+    """
     query = question(name, "A", seen_from)
     answer, _ = await dns.asyncquery.udp_with_fallback(query, server, _TIMEOUT_SECONDS, port)
     return answer.rcode(), addresses_in(answer.answer)
 
 
 def ready(sandbox: Sandbox) -> bool:
-    """Returns whether the sandbox's DNS server answers queries. The start of the sandbox waits for this."""
+    """Returns whether the sandbox's DNS server answers queries. The start of the sandbox waits until this function
+    returns true.
+    """
     query = dns.message.make_query("version.bind", "TXT", "CH")
     try:
         return bool(dns.query.udp(query, sandbox.dns_address, 1.0, DNS_PORT).answer)

@@ -1,8 +1,9 @@
-"""Runs the HTTP proxies of the client locations, for clients that cannot be pointed at a DNS server: npm, pip, skopeo.
+"""Runs the HTTP proxies of the client locations. npm, pip and skopeo use the proxies, because these clients cannot be
+set to use a certain DNS server.
 
-The proxies accept only HTTP CONNECT, so that TLS stays between client and edge. A proxy resolves the target's name with
-a real query to the sandbox's DNS server, which contains the client location's subnet. A proxy connects only to names in
-the sandbox's zones.
+The proxies accept only HTTP CONNECT, so that the client's TLS connection ends at the edge. A proxy resolves the
+requested host name with a query to the sandbox's DNS server that contains the client location's subnet. A proxy
+connects only to names in the sandbox's zones.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _CHUNK_BYTES = 65536
 
 
 class Refused(Exception):
-    """The proxy of a client location refuses a connection. `status` and the message become the HTTP answer to the
-    client."""
+    """Raised when the proxy of a client location refuses a connection. The client gets an HTTP answer with `status` and
+    the error's message.
+    """
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)

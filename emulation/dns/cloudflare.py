@@ -32,7 +32,7 @@ def nearest_pop(client: ClientLocation, listening: Callable[[Pop], bool]) -> Pop
 
 @dataclass(frozen=True)
 class Listed:
-    """An active zone in a listing of the emulated Cloudflare API, with the names of its proxied DNS records."""
+    """An active zone that the emulated Cloudflare API lists, with the names of the zone's proxied DNS records."""
 
     name: str
     proxied: tuple[str, ...]

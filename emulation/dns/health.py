@@ -39,8 +39,8 @@ class Unhealthy(Exception):
 class Check:
     """The configuration of a Route 53 health check.
 
-    A calculated check combines other checks and uses only `children` and `threshold`. All other fields belong to checks
-    of an endpoint.
+    A calculated health check combines other health checks, and uses only the fields `children` and `threshold`. A
+    health check of an endpoint uses only the other fields.
     """
 
     id: str
@@ -108,7 +108,7 @@ class Standing:
     def after(self, failure: str, threshold: int) -> Standing:
         """Returns the state of an endpoint after one more probe by the health checker.
 
-        `failure` is the reason of a failed probe, or empty after a success.
+        `failure` is the reason why the probe failed, or an empty text if the probe succeeded.
         """
         if (not failure) == self.healthy:
             return Standing(self.healthy, reason=failure)
@@ -118,7 +118,7 @@ class Standing:
 
 
 class HealthChecks:
-    """Runs all Route 53 health checks of the sandbox. A separate task probes each endpoint."""
+    """Runs all Route 53 health checks of the sandbox, with a separate task for each endpoint."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -134,8 +134,9 @@ class HealthChecks:
         )
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Replaces the configuration of all health checks. New and changed checks start as healthy; unchanged checks
-        keep their state."""
+        """Replaces the configuration of all health checks. A new or changed health check starts as healthy, and an
+        unchanged one keeps its state.
+        """
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
             del self._checks[id]
@@ -173,8 +174,9 @@ class HealthChecks:
         return good != check.inverted
 
     def report(self) -> dict[str, dict[str, object]]:
-        """Returns a report of all Route 53 health checks by id: the endpoint of each check, whether it is healthy, and
-        the reason of its last failure."""
+        """Returns a report of all Route 53 health checks by id. For each health check, the report has the endpoint,
+        whether the endpoint is healthy, and the reason of the last failure.
+        """
         nothing = Standing()
         return {
             id: {

@@ -1,4 +1,6 @@
-"""Reports the metrics of Route 53 health checks to CloudWatch ("Monitoring health checks using CloudWatch")."""
+"""Sends the metrics of Route 53 health checks to CloudWatch (Route 53 Developer Guide, "Monitoring health checks using
+CloudWatch").
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Converts Route 53's record sets into typed records, and refuses record sets that are not emulated."""
+"""Converts Route 53 record sets from the API's form into Python classes, and refuses record sets that are not
+emulated.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +37,19 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Latency:
-    """Route 53's latency routing: DNS answers contain the record set whose AWS region is the nearest to the client."""
+    """Route 53's latency routing. DNS answers contain the record set whose AWS region is nearest to the client, because
+    the sandbox cannot measure latency.
+    """
 
     region: str
 
 
 @dataclass(frozen=True)
 class Geolocation:
-    """Route 53's geolocation routing: DNS answers contain the record set of the client's continent or country. Country
-    `*` matches all other clients.
+    """Route 53's geolocation routing: DNS answers contain the record set of the client's continent or country. The
+    country `*` matches all clients that no other record set matches.
 
-    Either `continent` or `country` is set. A record set for a subdivision of the US also names the country.
+    Either `continent` or `country` is set. A record set for a subdivision of the US also has the country.
     """
 
     continent: str = ""
@@ -70,8 +74,9 @@ Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
 
 @dataclass(frozen=True)
 class Alias:
-    """A Route 53 alias to another name in the same zone. DNS answers contain the records of the same type at the name
-    `target`."""
+    """A Route 53 alias to another name in the zone. A DNS answer for the alias contains the records that the name
+    `target` has, of the alias's own type.
+    """
 
     target: dns.name.Name
     evaluate_target_health: bool

@@ -1,4 +1,4 @@
-"""Reads zones and health checks from the emulated Route 53 and prepares them for the DNS server."""
+"""Reads zones and health checks from the emulated Route 53 and converts them for the DNS server."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Chooses the record sets of a DNS answer as Route 53's routing policies do, in functions without side effects.
+"""Chooses the record sets of a DNS answer as Route 53's routing policies do. The functions have no side effects.
 
 The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured". The distance to a region takes the place of its latency, which the sandbox
-cannot measure.
+records when health checking is configured". Latency routing chooses the nearest region, because the sandbox cannot
+measure latency.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Healthy = Callable[[RecordSet], bool]
 def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy, random: Random) -> list[RecordSet]:
     """Chooses the record sets of one DNS answer from `group`, which holds all record sets of one name and type.
 
-    The result is empty only when no geolocation record matches the client. All record sets of a group have the same
-    routing policy, as Route 53 requires.
+    The result is empty only when no geolocation record matches the client. Route 53 requires that all record sets of a
+    group have one routing policy.
     """
     match group[0].policy:
         case Weighted():

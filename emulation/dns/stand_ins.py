@@ -21,10 +21,10 @@ _TTL_SECONDS = 5
 
 @dataclass
 class StandIn:
-    """A DNS zone that answers the API names of a real cloud with the address of the emulated cloud.
+    """A DNS zone that resolves the API host names of a real cloud to the address of the emulated cloud.
 
-    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` returns the address of all
-    names below `origin` for a client location.
+    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` returns the address that all
+    names below `origin` have for clients at a client location.
     """
 
     origin: dns.name.Name
@@ -44,7 +44,7 @@ class StandIn:
 
 
 def stand_ins(sandbox: Sandbox) -> list[Zone]:
-    """Returns the DNS zones for the API names of AWS and Google Cloud, which resolve to the emulated clouds."""
+    """Returns the DNS zones that resolve the API host names of AWS and Google Cloud to the emulated clouds."""
     return [
         StandIn(dns.name.from_text("amazonaws.com"), lambda _: sandbox.aws_address),
         StandIn(dns.name.from_text("googleapis.com"), lambda _: sandbox.gcp_address),

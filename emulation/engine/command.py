@@ -1,4 +1,4 @@
-"""Runs `pulumi` commands as a user does from a shell whose environment names the emulated clouds."""
+"""Runs `pulumi` commands as a user would run them in a shell whose environment variables name the emulated clouds."""
 
 from __future__ import annotations
 

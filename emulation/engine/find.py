@@ -127,8 +127,8 @@ def release_name(machine: str) -> str:
 
 
 def download(directory: Path, report: Report) -> None:
-    """Downloads the official release of the Pulumi engine, checks its SHA-256 against the published one, and unpacks it
-    into `directory`.
+    """Downloads the official release of the Pulumi engine, compares its SHA-256 with the published digest, and unpacks
+    the release into `directory`.
 
     Raises NotDownloadable when the download fails, and EngineError when the digest differs.
     """

@@ -1,8 +1,9 @@
 """Runs Pulumi programs in Python for an engine that was built without a Python language host.
 
-The engine starts the language host as `pulumi-language-python … <engine address>` and reads its port from the first
-line of output. The engine then sends requests to run programs and plugins (language.proto of the Pulumi SDK). One
-process serves one operation of the engine, so the program runs in that process.
+The engine starts the language host as `pulumi-language-python … <engine address>`, and reads the port of the language
+host from the first line of output. The engine then sends requests to run programs and plugins (language.proto of the
+Pulumi SDK). Each operation of the engine starts its own language host, so the Pulumi program runs in the process of the
+language host.
 """
 
 from __future__ import annotations

@@ -18,14 +18,15 @@ _LABEL = re.compile(
 )
 _OF_LABEL = re.compile(r"(metric|resource)\.labels\.(\w+)")
 
-# The user-defined metrics of a Google Cloud project, by metric type.
+# The custom metrics of a Google Cloud project, by metric type.
 Descriptors = Mapping[str, MetricType]
 
 
 @dataclass(frozen=True)
 class Restriction:
-    """A restriction in a Cloud Monitoring filter: a label, and the pattern for its whole value. The value must match
-    the pattern, or must not match if `equal` is false."""
+    """A restriction in a Cloud Monitoring filter: a label, and a pattern. If `equal` is true, the whole value of the
+    label must match the pattern. If `equal` is false, the value must not match.
+    """
 
     owner: str
     label: str

@@ -84,7 +84,8 @@ class Runner:
 
     def invoke(self, function: str, event: Any) -> Any:
         """Invokes a Lambda function, records the metrics of the invocation and returns the function's result. Raises
-        FunctionError."""
+        FunctionError if the function fails.
+        """
         instance = self._instance(function)
         failed = True
         try:

@@ -27,7 +27,7 @@ class Code:
     name: str
     arn: str
     region: str
-    role: str  # the ARN of the Lambda function's IAM role
+    role: str  # The ARN of the IAM role that the Lambda function has.
     handler: str
     timeout: int  # The time limit of one invocation of the Lambda function, in seconds.
     variables: tuple[tuple[str, str], ...]

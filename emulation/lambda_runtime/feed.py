@@ -109,8 +109,9 @@ class Feed(threading.Thread):
             raise SystemExit
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
-        """Sends a message about discarded stream records to the dead-letter queue of the event source mapping. As in
-        Lambda, the message states where in the stream the records are and does not contain them."""
+        """Sends a message about discarded stream records to the dead-letter queue of the event source mapping. As on
+        AWS, the message contains the positions of the records in the stream, and not the records.
+        """
         if not self.mapping.dead_letters:
             return
         details = [record["dynamodb"] for record in records]
@@ -139,8 +140,9 @@ class Feed(threading.Thread):
         self._report(f"gave up {len(records)} records after {tries} tries: {reason}")
 
     def _event(self, record: Record) -> Record:
-        """Returns a record of a DynamoDB stream as an event for a Lambda function. Its time is in seconds since
-        1970."""
+        """Converts a record of a DynamoDB stream to the form in which a Lambda function receives it. The time of the
+        record becomes a number of seconds since 1970.
+        """
         details = dict(cast(Mapping[str, Any], record["dynamodb"]))
         details["ApproximateCreationDateTime"] = details["ApproximateCreationDateTime"].timestamp()
         place = {"awsRegion": self.mapping.region, "eventSourceARN": self.mapping.stream}
@@ -153,7 +155,8 @@ class Feed(threading.Thread):
 
 def matches(pattern: Any, value: Any) -> bool:
     """Returns whether a stream record matches the filter pattern of an event source mapping (AWS Lambda, "Filter rule
-    syntax"). Only equality is supported; other rules raise NotImplementedError."""
+    syntax"). The emulation supports only equality, and raises NotImplementedError for other filter rules.
+    """
     if isinstance(pattern, dict):
         rules = cast(Mapping[str, Any], pattern)
         return isinstance(value, Mapping) and all(

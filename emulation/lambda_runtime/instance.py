@@ -49,7 +49,9 @@ class Instance:
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
-        """Invokes the Lambda function with the event and returns its result. Raises FunctionError."""
+        """Invokes the Lambda function with the event and returns the function's result. Raises FunctionError if the
+        function fails.
+        """
         with self._lock:
             request = json.dumps({"id": str(uuid.uuid4()), "event": event})
             answer = self._exchange(self._started(), self.code.timeout, request)

@@ -20,8 +20,8 @@ class Schedule:
     """An EventBridge rule that invokes a Lambda function at a fixed rate. `retries` is the function's setting for
     asynchronous invocations. `permitted` says whether the function's policy allows the rule to invoke the function."""
 
-    rule: str  # the ARN of the EventBridge rule
-    function: str  # the ARN of the Lambda function
+    rule: str  # The ARN of the EventBridge rule.
+    function: str  # The ARN of the Lambda function that the rule invokes.
     region: str
     seconds: int
     input: str

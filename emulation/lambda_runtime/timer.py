@@ -1,7 +1,8 @@
-"""Runs one EventBridge rule: invokes a Lambda function at a fixed rate.
+"""Runs one EventBridge rule that invokes a Lambda function at a fixed rate.
 
-Lambda queues the event of such a rule and processes the event asynchronously. A failed invocation is repeated as often
-as the function's configuration says (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
+Lambda queues the event of an EventBridge rule and processes the event asynchronously. A failed invocation is repeated
+as often as the function's configuration says (AWS Lambda, "How Lambda handles errors and retries with asynchronous
+invocation").
 """
 
 from __future__ import annotations

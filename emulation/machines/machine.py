@@ -61,8 +61,9 @@ class Instance:
 
 
 class Machine:
-    """An emulated machine. Its first boot runs once for each combination of address and user data. `tend` then keeps
-    its services and timers running."""
+    """An emulated machine, which runs its first boot once for each combination of address and user data. The method
+    `tend` then keeps the machine's services and timers running.
+    """
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
         self.instance = instance
@@ -172,7 +173,9 @@ def forget(sandbox: Sandbox, instance_id: str) -> None:
 
 
 class _Commands:
-    """Emulates the commands that the user data of a machine may run. Raises BootError for any other command."""
+    """Emulates the commands that the user data of a machine may run. Raises BootError for a command that is not
+    emulated.
+    """
 
     def __init__(self, place: Place, disks: Sequence[str]) -> None:
         self._place = place
@@ -250,8 +253,8 @@ class _Supervisor:
             self._back_off(now)
 
     def _schedule_restart(self, now: float) -> None:
-        # Ends the child processes of a service that ended, because they would still hold its ports. systemd also ends
-        # the whole control group of a service.
+        # Ends the child processes that a service leaves when it ends, because they would still hold the service's
+        # ports. systemd also ends the whole control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None
@@ -273,7 +276,7 @@ class _Supervisor:
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
         # Scripts run as the sandbox's user, because the service's user may not be allowed to run the sandbox's Python.
-        # Afterwards, the service's user becomes the owner of the files that the scripts wrote.
+        # Afterwards, the files that the scripts wrote are given to the service's user.
         for path in _paths_below(self._place.root / "run"):
             _change_owner(path, self._user)
         if done.returncode != 0:

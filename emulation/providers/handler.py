@@ -18,8 +18,8 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Created:
-    """A resource that a handler created in an emulated cloud: the id that the cloud assigned, and all output
-    properties, which include the inputs.
+    """A resource that a handler created in an emulated cloud. `id` is the id that the cloud assigned, and `outputs` has
+    all output properties, including the inputs.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""Emulates a Pulumi provider: takes the place of a cloud's provider plugin for the Pulumi engine (provider.proto).
+"""Emulates a Pulumi provider, which the Pulumi engine uses in place of a cloud's real provider plugin (provider.proto).
 
 The provider checks inputs, computes diffs and previews, and protects secrets for all resource types. A handler for each
-resource type calls the emulated cloud. The provider refuses a resource type or data source that has no handler, and
-names it in the error.
+resource type calls the emulated cloud. If a resource type or data source has no handler, the provider raises an error
+that names the type.
 """
 
 from __future__ import annotations
@@ -164,8 +164,9 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _preview_outputs(handler: Handler, inputs: Properties) -> Properties:
-    """Returns what a Pulumi preview shows as the outputs of a resource: its inputs with their values, and all other
-    outputs as unknown."""
+    """Returns what a Pulumi preview shows as the outputs of a resource: the inputs with their values, and all other
+    outputs as unknown.
+    """
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 
 

@@ -52,8 +52,8 @@ def outputs_of(resource: type[pulumi.CustomResource]) -> frozenset[str]:
 def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
     """Returns the properties that the constructor of a Pulumi resource class accepts.
 
-    In the Pulumi SDK, the class of these properties is `<Name>Args`. If a nested type already has this name, as with
-    BucketVersioning, the class is `<Name>InitArgs`.
+    The Pulumi SDK declares these properties in the class `<Name>Args`. If a nested type already has this name, as with
+    BucketVersioning, the SDK declares them in the class `<Name>InitArgs`.
     """
     module = sys.modules[resource.__module__]
     name = resource.__name__

@@ -1,4 +1,6 @@
-"""Serves the emulated Pulumi providers of a sandbox, with one gRPC server for each cloud, and records their ports."""
+"""Serves the emulated Pulumi providers of a sandbox, with one gRPC server for each cloud, and writes the ports of the
+servers to a file.
+"""
 
 from __future__ import annotations
 

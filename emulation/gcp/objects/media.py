@@ -1,4 +1,4 @@
-"""Returns the content of Cloud Storage objects, for both the JSON API and the XML API."""
+"""Builds the HTTP responses with the content of Cloud Storage objects, for both the JSON API and the XML API."""
 
 from __future__ import annotations
 

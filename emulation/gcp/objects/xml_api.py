@@ -1,8 +1,8 @@
-"""Serves objects of the emulated Cloud Storage to shields, at the host name of a bucket:
+"""Serves objects of the emulated Cloud Storage to regional shields, at the host name of a bucket:
 `https://<bucket>.storage.googleapis.com/<object>`.
 
-Source: Cloud Storage, "XML API". Requests are GET or HEAD with a bearer token. Errors are XML, and an object's metadata
-entries are headers `x-goog-meta-…`.
+Source: Cloud Storage, "XML API". Requests are GET or HEAD with a bearer token. Errors are XML. The response has a
+header `x-goog-meta-…` for each metadata entry of the object.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
 
 
 class VirtualHosts:
-    """WSGI middleware: requests to the host names of Cloud Storage buckets go to the XML API, and all other requests go
-    to the administrative API."""
+    """WSGI middleware that sends requests to the host names of Cloud Storage buckets to the XML API, and all other
+    requests to the administrative API.
+    """
 
     def __init__(self, api: Application, objects: Application) -> None:
         self._api = api

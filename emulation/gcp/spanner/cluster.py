@@ -28,8 +28,9 @@ _START_TIMEOUT_SECONDS = 30.0
 
 @dataclass
 class Cluster:
-    """The PostgreSQL server of the emulated Spanner, with its data in `directory`. Any process of this machine can
-    connect at `address` and `port`."""
+    """The PostgreSQL server of the emulated Spanner, which keeps its data in `directory`. Any process of this machine
+    can connect to the server at `address` and `port`.
+    """
 
     directory: Path
     address: str

@@ -12,8 +12,8 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
 _SETTABLE = {"domainName", "keyAlgorithm", "options", "region", "tags", "validationMethod"}
-# How long the emulated provider waits until a certificate is validated. The real provider waits for 75 minutes, but in
-# the sandbox a DNS record is visible immediately.
+# The number of seconds for which the emulated provider waits until a certificate is validated. Pulumi's real AWS
+# provider waits for 75 minutes, but in the sandbox a DNS record is visible immediately.
 _TIMEOUT_SECONDS = 60.0
 
 

@@ -64,8 +64,9 @@ def _put_alarm(cloudwatch: Api, inputs: Properties) -> str:
 
 
 def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes a CloudWatch alarm, and its tags with a separate call. PutMetricAlarm ignores tags when it changes an
-    alarm (CloudWatch API, "PutMetricAlarm")."""
+    """Changes a CloudWatch alarm in place. The tags are changed with a separate call, because PutMetricAlarm ignores
+    the tags of an existing alarm (CloudWatch API, "PutMetricAlarm").
+    """
     _put_alarm(cloudwatch, new)
     arn = old["arn"]
     if gone := removed_tags(old, new):

@@ -15,8 +15,9 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: Sequence[Properties]) -> None:
-    """Creates, changes and deletes replicas of a DynamoDB table. If a replica gets another encryption key, it is
-    deleted and created again, because the key of a replica cannot change."""
+    """Creates, changes and deletes replicas of a DynamoDB table. The encryption key of a replica cannot change, so a
+    replica that gets another key is deleted and created again.
+    """
     existing = {replica["RegionName"]: replica for replica in _replicas(dynamodb, table)}
     wanted = {replica["regionName"]: replica for replica in new}
     for region in [given["regionName"] for given in old if given["regionName"] not in wanted]:

@@ -72,8 +72,9 @@ def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None
 
 
 def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes an EventBridge rule, and its tags with a separate call. PutRule ignores the tags of an existing rule
-    (EventBridge API, "PutRule")."""
+    """Changes an EventBridge rule in place. The tags are changed with a separate call, because PutRule ignores the tags
+    of an existing rule (EventBridge API, "PutRule").
+    """
     _put_rule(events, new)
     if gone := removed_tags(old, new):
         events.untag_resource(ResourceARN=old["arn"], TagKeys=gone)

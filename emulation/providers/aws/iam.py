@@ -138,8 +138,9 @@ def _make_issuer(iam: Api, inputs: Properties) -> str:
 
 
 def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
-    """Returns the outputs of an IAM identity provider. The API returns the provider's URL without `https://`, which is
-    added here."""
+    """Returns the outputs of an IAM identity provider. The API returns the provider's URL without `https://`, so the
+    function adds this prefix.
+    """
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id)
     return {
         "arn": id,

@@ -19,7 +19,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class Bucket:
-    """Handles the Pulumi resource type `aws:s3/bucket:Bucket`."""
+    """Handles S3 buckets, which have the Pulumi resource type `aws:s3/bucket:Bucket`."""
 
     resource: type[pulumi.CustomResource] = aws.s3.Bucket
     replace_on = frozenset({"bucket", "region", "objectLockEnabled"})

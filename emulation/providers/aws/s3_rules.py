@@ -16,8 +16,9 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of S3 replication and lifecycle rules. The Pulumi id of such a resource is the bucket's
-    name."""
+    """Returns the handlers of S3 replication and lifecycle rules. The Pulumi id of these resources is the bucket's
+    name.
+    """
     return [
         Described(
             aws.s3.BucketReplicationConfig,

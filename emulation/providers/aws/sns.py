@@ -89,8 +89,9 @@ def _describe_policy(sns: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
-    """Replaces the policy of an SNS topic by the default one, which allows access for the account. A topic always has a
-    policy, so it cannot be deleted (SNS Developer Guide)."""
+    """Replaces the policy of an SNS topic by the default policy, which allows access for the account. The policy cannot
+    be deleted, because a topic always has a policy (SNS Developer Guide).
+    """
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{id.split(':')[4]}:root"},
@@ -102,8 +103,9 @@ def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
 
 
 def _subscribe(sns: Api, inputs: Properties) -> str:
-    """Subscribes an endpoint to an SNS topic. An e-mail subscription is pending until it is confirmed, and only its
-    creator receives its ARN."""
+    """Subscribes an endpoint to an SNS topic. Returns the ARN of the subscription. An e-mail subscription is pending
+    until the recipient confirms it, and only the caller who creates a pending subscription gets its ARN.
+    """
     unknown = inputs.keys() - {"topic", "protocol", "endpoint", "region"}
     if unknown:
         raise CloudError(f"subscriptions with {', '.join(sorted(unknown))} are not emulated")

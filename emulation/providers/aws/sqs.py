@@ -1,4 +1,6 @@
-"""Handles SQS queues for the emulated AWS provider. The Pulumi id of a queue is its URL, as with the real provider."""
+"""Handles SQS queues for the emulated AWS provider. As in Pulumi's real AWS provider, the Pulumi id of a queue is the
+queue's URL.
+"""
 
 from __future__ import annotations
 

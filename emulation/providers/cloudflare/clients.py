@@ -35,7 +35,7 @@ def _client(url: str, token: str) -> Cloudflare:
 
 @contextmanager
 def api_errors() -> Generator[None]:
-    """Turns errors of Cloudflare's SDK into CloudError, with the message of Cloudflare's API."""
+    """Converts errors of Cloudflare's SDK into CloudError with the error message of the Cloudflare API."""
     try:
         yield
     except APIStatusError as error:

@@ -43,8 +43,9 @@ class KvNamespace(Scoped):
 
 
 class Script(Scoped):
-    """Handles Cloudflare worker scripts with one module. The Pulumi id is the script's name, as with the real
-    provider."""
+    """Handles Cloudflare worker scripts with one module. As in Pulumi's real Cloudflare provider, the Pulumi id is the
+    script's name.
+    """
 
     resource = pulumi_cloudflare.WorkersScript
     emulated = METADATA | {"accountId", "scriptName", "content"}

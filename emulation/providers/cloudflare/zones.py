@@ -14,8 +14,9 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class ZoneSetting:
-    """Handles settings of a Cloudflare zone. The Pulumi id is the name of the setting, as with the real provider.
-    Deletion does nothing, because a zone always has its settings."""
+    """Handles settings of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the Pulumi id is the name of the
+    setting. Deletion does nothing, because a zone always has its settings.
+    """
 
     resource = pulumi_cloudflare.ZoneSetting
     replace_on = frozenset({"settingId", "zoneId"})
@@ -74,8 +75,9 @@ class IpRanges:
 
 
 class GetZone:
-    """Serves the data source that looks up a Cloudflare zone by its name and account. The emulation refuses other
-    filters."""
+    """Serves the Pulumi data source that looks up a Cloudflare zone by its name and account. The emulation refuses
+    other filters.
+    """
 
     token = "cloudflare:index/getZone:getZone"  # noqa: S105  a type token
 

@@ -156,8 +156,9 @@ def _bucket_outputs(document: Properties) -> Properties:
 
 
 def _rule(rule: Properties) -> Properties:
-    """Returns a lifecycle rule of a bucket in the form of the Cloud Storage API. Pulumi's `withState` is `isLive` in
-    the API."""
+    """Returns a lifecycle rule of a bucket in the form of the Cloud Storage API. The API has `isLive` in place of
+    Pulumi's `withState`.
+    """
     condition: dict[str, Any] = dict(rule["condition"])
     state = condition.pop("withState", None)
     live = {"LIVE": True, "ARCHIVED": False}.get(str(state))

@@ -1,5 +1,5 @@
-"""Changes the tags of EC2 resources by separate API requests. The request that creates a resource sets its
-first tags.
+"""Changes the tags of existing EC2 resources by separate API requests. The first tags of a resource are in the request
+that creates the resource.
 """
 
 from __future__ import annotations
