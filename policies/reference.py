@@ -21,8 +21,8 @@ Written by `python -m policies.reference` from the pack; edit it there.
 
 
 def page(written: str) -> str:
-    """Returns the whole text of docs/policy-list.md: the hand-written part above the heading, followed by the generated
-    table. `written` is the current page.
+    """Returns the whole text of docs/policy-list.md: the part of the current text `written` that people wrote, followed
+    by the generated table of policies.
     """
     by_hand = written.split(HEADING, 1)[0]
     return by_hand + _INTRODUCTION + "".join(_row(policy) for policy in POLICIES)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Control:
-    """One security control of a compliance framework. `url` is the address of its text, or a path in this
-    repository.
+    """One security control of a compliance framework. `url` is the web address of the control's text, or the path of
+    the text in this repository.
     """
 
     framework: str

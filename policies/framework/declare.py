@@ -44,8 +44,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# JSON Schema of the policy setting `required`. Environments that may be destroyed at any time set it to false, which
-# switches a policy off.
+# The JSON schema of a policy's setting `required`. An environment that may be destroyed at any time sets `required` to
+# false, which switches the policy off.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 

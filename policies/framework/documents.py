@@ -65,7 +65,7 @@ def title_of(statement: Properties, number: int) -> str:
 
 
 def _permission_statements(props: Properties) -> Iterator[Properties]:
-    """Yields a permission to invoke a Lambda function as IAM statements.
+    """Yields IAM statements that say the same as a permission to invoke a Lambda function.
 
     The first statement has no condition, because a first preview often does not know the condition but knows the
     principal.

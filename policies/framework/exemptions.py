@@ -1,8 +1,8 @@
-"""Exemptions of one stack from policies. Each has a reason, an owner and an expiry date.
+"""Reads the exemptions of a stack from policies. Each exemption has a reason, an owner and an expiry date.
 
-The file `policies/exemptions/<stack>.yaml` lists them. An exemption covers a finding only if it is valid and has not
-expired. An unreadable file and an expired exemption are findings themselves. A covered finding is still reported, as an
-advisory.
+The file `policies/exemptions/<stack>.yaml` lists the exemptions. An exemption covers a finding only if the exemption is
+valid and has not expired. An unreadable file and an expired exemption are findings themselves. A covered finding is
+still reported, as an advisory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack from policies, and the policy findings that they have covered since the last report.
+    """The exemptions of one stack from policies, and the findings that they have covered since the policy
+    stack-exemptions-reported last reported them.
 
     `undecided` are policies that read a value which is not known yet. Exemptions from these policies may still be
     needed, so they are not reported as unused.

@@ -45,8 +45,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# For each role, the secrets and the SSM parameter that it may read (docs/architecture.md, "Between the tiers"). The
-# keys are the ends of the roles' names.
+# Maps the end of a role's name to the secrets and the SSM parameter that the role may read (docs/architecture.md,
+# "Between the tiers").
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],

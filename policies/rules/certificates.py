@@ -1,4 +1,6 @@
-"""Policies for the public certificate that shield machines present to the edge, and for the parameter with its ARN."""
+"""Policies for the public certificate that shield machines present to the edge, and for the SSM parameter that contains
+the certificate's ARN.
+"""
 
 from __future__ import annotations
 

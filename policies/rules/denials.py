@@ -18,7 +18,7 @@ from policies.framework.relations import is_set
 
 _ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 _KEY_POLICIES = {"aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:kms/keyPolicy:KeyPolicy"}
-# KMS actions that make encrypted data unreadable, or change who may do so.
+# KMS actions that make encrypted data unreadable, or that change which principals may use a key.
 _ADMINISTRATION = [
     "kms:deleteimportedkeymaterial",
     "kms:disablekey",

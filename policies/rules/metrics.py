@@ -30,8 +30,8 @@ def _metric(*dimensions: str, most: float = _COUNT, low: bool = False, silent: b
     return Metric(most, low, silent, frozenset(dimensions))
 
 
-# CloudWatch metrics by namespace and name (each service's documentation, "Metrics and dimensions"), and the metrics
-# that the registry writes.
+# Maps the namespace and the name of each CloudWatch metric that alarms may watch to the metric's values in an outage
+# (each service's documentation, "Metrics and dimensions"). The registry itself writes the metrics in `NAMESPACE`.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
@@ -62,7 +62,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 
-# Cloud Monitoring metrics by type ("Google Cloud metrics"), and the metrics that the registry writes.
+# Maps the type of each Cloud Monitoring metric that alarms may watch to the metric's values in an outage ("Google Cloud
+# metrics"). The registry writes some of these metrics.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

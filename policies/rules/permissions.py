@@ -30,7 +30,7 @@ _FOLLOW = [
     *_LOGS,
 ]
 _ANSWER = ["dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue", *_LOGS]
-# For each IAM role, the actions that its work needs. The keys are the ends of the roles' names.
+# Maps the end of an IAM role's name to the actions that the role's work needs.
 _ACTIONS: Mapping[str, Sequence[str]] = {
     "shield": [
         "acm:ExportCertificate",

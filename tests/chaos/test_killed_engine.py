@@ -119,7 +119,7 @@ def _children(pid: int) -> list[int]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="ae-") as directory:
-        Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must be able to enter
+        Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
         sandbox = Sandbox(directory=Path(directory), loopback=LOOPBACK)
         try:
             services.start(sandbox, services.CLOUDS)

@@ -1,1 +1,3 @@
-"""Tests which actions real package clients can do through the edge of `make up`; docs/clients.md shows the verdicts."""
+"""Tests which actions real package clients can do through the edge network that `make up` starts. docs/clients.md shows
+the results.
+"""

@@ -100,7 +100,9 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 
 
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
-    """Returns the verdicts of a test run, completed by the page's verdicts for sections that the run does not cover."""
+    """Returns the verdicts of a test run. For sections of docs/clients.md that the run does not cover, returns the
+    verdicts in that page.
+    """
     covered = {each.section for each in run}
     return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}
 

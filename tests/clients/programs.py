@@ -16,7 +16,7 @@ from emulation.layout import cache_directory
 from local.prerequisites import PrerequisiteError, install
 from tests.clients import package_programs
 
-# The Debian package of each client program. Debian's clients come before other ones on PATH.
+# Maps each client program to its Debian package. Debian's program is preferred to other programs of this name on PATH.
 DEBIAN = {
     "dockerd": "docker.io",
     "docker": "docker.io",
@@ -62,7 +62,9 @@ def _go_directory(name: str) -> Path:
 
 
 def _build(name: str) -> None:
-    """Builds a Go module's program, and prints a message if the build fails. docs/clients.md then shows the reason."""
+    """Builds a Go module's program, and prints a message if the build fails. The tests then skip the client, and
+    docs/clients.md shows that it is not installed.
+    """
     print(f"building {GO[name]} (some minutes the first time)")
     settings = {**os.environ, "GOBIN": str(_go_directory(name)), "GOFLAGS": "-buildvcs=false"}
     result = subprocess.run(["go", "install", GO[name]], env=settings, capture_output=True, text=True, check=False)

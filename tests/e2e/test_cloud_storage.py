@@ -1,7 +1,7 @@
 """Tests a stack that keeps its objects on Google Cloud Storage.
 
-The registry publishes the objects, and a shield on Compute Engine reads them with the tokens of its service account.
-Real npm, pip and skopeo install them.
+The registry publishes packages and images, and a shield on Compute Engine reads their objects with the tokens of its
+service account. Real npm, pip and skopeo install the packages and images.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests that an experiment reaches every PoP: operators read their variants, and the log has each request's variant."""
+"""Tests that an experiment reaches every PoP. Responses to operators name the client's variant, and the PoP's log has
+the variant of each request.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Tests the entitlement functions on the emulated AWS Lambda: their code reads a table's stream, also during failures.
+"""Tests the Lambda functions that bring tokens to the edge, on the emulated AWS. The functions read the stream of the
+metadata table, also after failures.
 
-The tests run without the Pulumi engine: the emulation's resource handlers make only the resources of entitlements.
+The tests run without the Pulumi engine: the emulation's resource handlers make only the resources that these functions
+need.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ MEGABYTE = 1 << 20
 @pytest.fixture(scope="module")
 def pop() -> Generator[OwnPop]:
     with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
-        Path(name).chmod(0o755)  # Traffic Server runs as another user, who must be able to enter
+        Path(name).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
         with running_pop(Path(name) / "pop") as running:
             yield running
 

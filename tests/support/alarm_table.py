@@ -66,7 +66,7 @@ def whole() -> Sequence[Deployment]:
 
 
 def page(text: str, table: Sequence[Row]) -> str:
-    """Returns the page's text with its alarm table replaced by the given rows."""
+    """Returns the text of docs/alarms.md with its table of alarms replaced by the given rows."""
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
     tiers = get_args(Tier)

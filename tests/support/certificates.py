@@ -11,7 +11,9 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates that are valid for one day. All certificates and keys are PEM texts."""
+    """A certificate authority that signs certificates which are valid for one day. All certificates and keys are PEM
+    texts.
+    """
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

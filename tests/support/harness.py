@@ -286,7 +286,8 @@ def _plain(properties: Any) -> Properties:
 def _in_separate_thread(run: Callable[[], None]) -> None:
     """Runs a function in a separate thread and raises its error.
 
-    Pulumi keeps its runtime in context variables and in the thread's event loop, so tests cannot affect each other.
+    Pulumi keeps its runtime in context variables and in the thread's event loop. In threads of their own, tests cannot
+    affect each other.
     """
     raised: list[BaseException] = []
 

@@ -25,7 +25,7 @@ __all__ = ["postgres"]
 
 
 class Clock:
-    """Returns a fixed time, in seconds since 1970, that changes only when a test sets `now`."""
+    """A clock that returns a fixed time, in seconds since 1970. The time changes only when a test sets `now`."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

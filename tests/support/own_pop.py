@@ -1,5 +1,5 @@
-"""Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index.
-The module itself emulates a shield and the store of entitlements.
+"""Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index. The
+module itself emulates a shield and the store of entitlements.
 """
 
 from __future__ import annotations

@@ -143,8 +143,8 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns only the lines of a machine's user data that contain an AWS URL. User data in `userDataBase64` stays
-    compressed.
+    """Returns only the lines of a machine's user data that contain an AWS URL, because the plan gates read no other
+    lines. User data in `userDataBase64` stays compressed.
     """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))

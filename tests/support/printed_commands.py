@@ -11,8 +11,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
-# The blocks of commands in the docs that tests/e2e/test_docs.py does not run. Maps a pattern in the block to the
-# reason. tests/unit/docs/test_printed_commands.py still parses their commands if it has a parser for the program.
+# Maps a pattern of blocks of commands in the documentation to the reason why tests/e2e/test_docs.py does not run them.
+# tests/unit/docs/test_printed_commands.py still parses the commands of these blocks, if it has a parser for the
+# program.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"^docker ": "tests/container/test_container.py runs these with a real daemon",

@@ -1,4 +1,5 @@
-"""Breaks prod's resources one at a time, and reports what the policies miss: `python -m tests.policies.mutations`.
+"""Breaks the resources of the stack prod one at a time, and reports which faults the policies miss:
+`python -m tests.policies.mutations`.
 
 `--write` records the report in docs/policy-list.md.
 """
@@ -66,7 +67,9 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
 
 
 def rule_functions() -> Mapping[str, str]:
-    """Returns the function in `policies/rules` that declares each policy, such as `storage.versioned`."""
+    """Returns the function in `policies/rules` that declares each policy, such as `storage.versioned`, by the policy's
+    name.
+    """
     return {
         value.name: f"{module.name}.{function}"
         for module in pkgutil.iter_modules(rules.__path__)

@@ -1,4 +1,4 @@
-"""Harmful changes to the access to objects and secrets of a stack. Tests make each change, and a policy must report
+"""Harmful changes to permissions for a stack's objects and secrets. Tests make each change, and a policy must report
 it.
 """
 

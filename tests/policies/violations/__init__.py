@@ -1,8 +1,8 @@
 """Lists bad changes to prod's resources, as a developer could make them without knowledge of the policies.
 
 A mutation (tests/policies/mutations) is checked by the one policy that it was written for. A violation is checked by
-the whole policy pack with prod's settings. It counts as found only if a policy names the fault; a finding of the
-policy on prices does not count.
+the whole policy pack with prod's settings. A violation counts as found only if a policy names the fault; a finding of
+the policy on prices does not count.
 """
 
 from __future__ import annotations

@@ -139,7 +139,9 @@ def parameters() -> list[Violation]:
 
 
 def unreviewed() -> list[Violation]:
-    """Returns violations that add a resource of a type that no policy reads. Several of these types cost nothing."""
+    """Returns violations that add a resource of a type that policies/rules/reviewed_types.py does not list. Several of
+    these types cost nothing.
+    """
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:
         return Violation(f"unreviewed: {how}", REVIEWED, token, of, add_resource(token, **props), stack=stack)

@@ -33,8 +33,8 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 
 def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
-    """Returns the sandbox's stack with clients for its clouds, as the registry's commands use it. The clients read the
-    clouds' addresses and credentials from the variables in `environment`, which the caller restores.
+    """Returns the description of the sandbox's stack that the registry's commands use. The clients of the stack's
+    clouds read addresses and credentials from the variables in `environment`, which the caller restores.
     """
     for name, value in cloud_environment(up.sandbox, {}).items():
         environment.setenv(name, value)

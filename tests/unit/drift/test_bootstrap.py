@@ -1,4 +1,4 @@
-"""Tests that the repair of a Pulumi state finds the resources of the bootstrap stack."""
+"""Tests that `python -m drift.repair`, which repairs a Pulumi state, finds the resources of the bootstrap stack."""
 
 from __future__ import annotations
 

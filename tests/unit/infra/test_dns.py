@@ -26,7 +26,9 @@ NODES = (
 
 
 class EdgeOnCloudflare:
-    """Takes the place of the edge component in tests of DNS. Its host name is ready without waiting."""
+    """Takes the place of the edge component in tests of DNS. The host name of this component is ready without
+    waiting.
+    """
 
     target = "test.zone.test"
     validation_records = (

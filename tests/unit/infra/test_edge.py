@@ -1,4 +1,6 @@
-"""Tests the edge: the bundle and the keys of its worker, and the messages if one of them is unavailable."""
+"""Tests the edge component: the bundle and the keys of its worker, and the error messages if the bundle or a key is
+unavailable.
+"""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def leaf(secrets: Secrets) -> x509.Certificate:
 
 
 def is_accepted(certificate: x509.Certificate, shield: str, now: datetime) -> bool:
-    """Returns whether a shield accepts a client certificate. `shield` contains the authorities that the
-    shield trusts.
+    """Returns whether a shield accepts a client certificate. `shield` contains the certificates of the authorities that
+    the shield trusts.
     """
     return any(
         each.not_valid_before_utc <= now <= each.not_valid_after_utc and _is_issued_by(certificate, each)

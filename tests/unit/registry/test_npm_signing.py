@@ -1,6 +1,5 @@
-"""Tests the registry's signatures of npm versions, as `npm audit signatures` verifies them.
-
-Source: pacote, lib/registry.js.
+"""Tests the registry's signatures of npm versions. The tests verify signatures as `npm audit signatures` does (pacote,
+lib/registry.js).
 """
 
 from __future__ import annotations

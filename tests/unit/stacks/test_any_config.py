@@ -1,5 +1,5 @@
-"""Tests by random values that no stack config makes the loader fail with a stack trace: it returns a stack, or lists
-mistakes.
+"""Tests with random values that no stack config makes the config loader fail with a stack trace. The loader returns a
+stack, or lists the mistakes in the config.
 """
 
 from __future__ import annotations

@@ -192,7 +192,8 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
-    assert cloud.read("near/k", ELSEWHERE) == "body"  # no policy limits the network path of requests yet
+    # The role's policies do not limit the network path of requests yet.
+    assert cloud.read("near/k", ELSEWHERE) == "body"
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )

@@ -1,5 +1,5 @@
-"""Tests the client locations' proxies with real tunnels to a TLS listener that only the sandbox's DNS server
-resolves.
+"""Tests the HTTP proxies of the client locations. Real tunnels lead to a TLS listener whose name only the sandbox's DNS
+server resolves.
 """
 
 from __future__ import annotations

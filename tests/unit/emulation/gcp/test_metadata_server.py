@@ -1,6 +1,5 @@
-"""Tests the emulated Google metadata server. The address that a client connects to identifies the client.
-
-The server responds with the service account of that client.
+"""Tests the emulated Google metadata server. The server knows a client by the address that the client connects to, and
+responds with the client's service account.
 """
 
 from __future__ import annotations

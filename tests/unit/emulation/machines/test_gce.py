@@ -1,4 +1,6 @@
-"""Tests the hypervisor and the emulated Compute Engine: each machine has a metadata server, and both end together."""
+"""Tests the hypervisor and the emulated Compute Engine: each machine has a metadata server, which ends with the
+machine.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the user data of PoP machines. The tests parse it as cloud-init does."""
+"""Tests the user data of PoP machines. The tests parse the user data as cloud-init does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the import of advisories: what reaches the origin, the edge and the operator."""
+"""Tests the import of advisories: the objects at the origin, the data that the edge reads, and the messages to the
+operator.
+"""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
         assert manifest["bundleDependencies"] == ["a"]
         assert manifest["hasInstallScript"] is True
-        # a packument without the field means "unknown", so the client must read the tarball
+        # if a packument lacks this field, npm must read the tarball to learn whether it has a shrinkwrap
         assert "_hasShrinkwrap" not in manifest
 
 

@@ -1,5 +1,6 @@
-"""Tests that an edge policy with mistakes is refused. The message names the rule and the value, and what is
-accepted."""
+"""Tests that an edge policy with mistakes is refused. The message names the rule, the value, and the values that are
+accepted.
+"""
 
 from __future__ import annotations
 

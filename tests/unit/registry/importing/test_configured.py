@@ -83,7 +83,9 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
 
 
 def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes npm use the test registry, with the token for its private part, and without this machine's npm settings."""
+    """Makes npm use the test's registries, with the token for the registry of the scope @acme, and without this
+    machine's npm settings.
+    """
     host = url.removeprefix("http://")
     lines = [f"registry={url}/public/", f"@acme:registry={url}/private/"]
     lines += [f"//{host}/private/:_authToken={TOKEN}", f"cache={directory / 'cache'}", "fetch-retries=0"]
