@@ -1,8 +1,8 @@
 """Benchmarks the registry's package import: imports many small packages into the emulated clouds, and samples the
 importer's memory.
 
-`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare APIs run in separate processes, and
-so does the importer, as an operator would run it. The program prints one line of JSON.
+`python -m bench.import_packages --packages 10000` runs the emulated AWS and Cloudflare APIs in separate processes. The
+importer also runs in a process of its own, as an operator would run it. The program prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def make_packages(directory: Path, number: int) -> None:
 
 def stack(sandbox: Sandbox, url: str) -> dict[str, Any]:
     """Creates the resources that an import needs in the emulated clouds: a bucket, a metadata table, a secret with the
-    purge key, and a key-value namespace.
+    key that signs purge requests, and a key-value namespace.
 
     Returns stack outputs that name these resources. `url` is the address of the edge worker.
     """

@@ -27,7 +27,7 @@ _READS_WITHOUT_RESOURCE = (
     "tag:GetResources",
 )
 
-# The names of the secrets that a deployment renews, because they contain certificates.
+# The names of the secrets that a deployment renews. They contain certificates, which expire.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when

@@ -1,8 +1,9 @@
 """Coordinates of the clouds' regions. The edge worker picks the nearest shield by distance. `latency_regions` assigns
 each Google Cloud region to a nearby AWS region, because Route 53's latency records name AWS regions only.
 
-Coordinates are those of the city that the cloud names as the region's location (AWS: "Regions and Zones" guide; Google
-Cloud: "Cloud locations" page). They are in degrees with one decimal, about 11 km, which is enough to compare regions.
+The coordinates of a region are those of the city that the cloud names as the region's location (AWS: "Regions and
+Zones" guide; Google Cloud: "Cloud locations" page). Coordinates are in degrees with one decimal, about 11 km, which is
+precise enough to compare regions.
 """
 
 from __future__ import annotations

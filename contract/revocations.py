@@ -70,13 +70,14 @@ def first_name(now: float) -> str:
 
 
 def token_change(digest: str, version: int, *, revoked: bool) -> Document:
-    """Returns the database document for a change of a token. `version` is the version of the token's record after the
-    change."""
+    """Returns the database document that records a change of a token, such as a revocation. `version` is the version of
+    the token's record after the change.
+    """
     return {"token": digest, "version": version, "revoked": revoked}
 
 
 def withdrawal(keys: Sequence[str]) -> Document:
-    """Returns the database document for a withdrawal of objects from the network."""
+    """Returns the database document that records a withdrawal of the objects with the given keys."""
     return {"objects": list(keys)}
 
 

@@ -70,7 +70,8 @@ class Estimate:
 
 
 def estimate(resources: Iterable[Resource], prices: Prices | None = None) -> Estimate:
-    """Returns the cost estimate for all resources of a stack. It ignores components and providers.
+    """Returns the cost estimate for all resources of a stack. The function ignores Pulumi's components and providers,
+    which are no cloud resources.
 
     Raises PriceMissing, which names every type, region and machine without a price in the table. An unknown resource
     never counts as free.

@@ -15,7 +15,7 @@ from drift import DriftError, aws, cloudflare
 from drift.comparison import Comparison
 from drift.state import State, read
 
-# Errors that a user can correct. The message of each error says how.
+# Errors that a user can correct. The message of each error says how to correct it.
 _ERRORS = (DriftError, ClientError, BotoCoreError, CloudflareError)
 
 app = typer.Typer(add_completion=False)

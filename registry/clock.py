@@ -13,5 +13,5 @@ def now() -> str:
 
 
 def seconds_of(time: str) -> float:
-    """Returns the Unix time in seconds of an ISO 8601 text as `now` returns it."""
+    """Returns the Unix time in seconds of an ISO 8601 text in the form that the function `now` returns."""
     return datetime.strptime(time, _FORM).replace(tzinfo=UTC).timestamp()

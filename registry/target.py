@@ -68,7 +68,7 @@ class Metadata(_Part):
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: str
-    project: str = ""  # the Google Cloud project; empty for DynamoDB
+    project: str = ""  # the Google Cloud project of the database, or empty for DynamoDB
 
 
 class Entitlements(_Part):

@@ -28,7 +28,8 @@ class Blob:
     content_type: str
     # The SHA-256 digest of the object's content, in hex.
     sha256: str
-    # The digest of an OCI manifest, which the object keeps as user metadata `digest`. Empty for other objects.
+    # The digest of an OCI manifest, which the object keeps as user metadata `digest`. The field is empty for other
+    # objects.
     digest: str = ""
 
     @property

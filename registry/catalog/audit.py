@@ -1,6 +1,7 @@
 """The audit log of changes to packages and tokens: who changed what, and when.
 
-The transaction that makes a change also writes its audit entry. Each month has one partition, sorted by time.
+The transaction that makes a change also writes its audit entry. The entries of each month form one database partition,
+sorted by time.
 """
 
 from __future__ import annotations

@@ -128,7 +128,9 @@ class Facts:
         return Snapshot(number, published, Known(facts, written))
 
     def refuse_unpublished(self, artifact: Artifact) -> None:
-        """Raises RegistryError if an artifact was unpublished earlier, because lockfiles may still contain its name."""
+        """Raises RegistryError if an artifact was unpublished earlier. Lockfiles may still contain the artifact's name,
+        so the name must never get another content.
+        """
         releases = [
             (partition, f"unpublished#{release}")
             for partition, (kind, _, release) in ((key[0], key[1].partition("#")) for key in _keys(artifact))

@@ -106,9 +106,11 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Records that a change was delivered, and schedules its second delivery REPEAT_SECONDS after `time`.
+        """Records that a change was delivered. Schedules the second delivery for REPEAT_SECONDS after `time`, when all
+        cached copies have expired.
 
-        After the second delivery, the method deletes the intent. It also deletes an intent that only purges objects.
+        After the second delivery, the method deletes the intent instead. It also deletes an intent that only purges
+        objects.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)

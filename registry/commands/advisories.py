@@ -66,7 +66,7 @@ def import_advisories(
 
 @app.command()
 def status(stack_outputs: Outputs) -> None:
-    """Show the data set in force: its numbers of advisories, its time, and the principal of the import."""
+    """Show the data set of advisories in force: numbers of advisories, time of the import, and principal."""
     from registry.advisories import in_force
     from registry.target import read_target
 

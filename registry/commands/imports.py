@@ -99,7 +99,9 @@ def import_packages(
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
-    """Returns the number of items to import, or None unless all sources are local directories."""
+    """Returns the number of items to import. Returns None if a source is not a local directory, because the number is
+    then unknown.
+    """
     from registry.importing.directory import wanted_in
 
     directories = [Path(source) for source in sources]

@@ -59,7 +59,7 @@ def renew(environment: Environment, region: Region) -> None:
 
 @app.command()
 def check(environment: Environment, region: Region) -> None:
-    """Print when the edge's client certificate expires. Exits with status 1 if that is within 30 days."""
+    """Print when the edge's client certificate expires. Exits with status 1 if it expires within 30 days."""
     from datetime import UTC, datetime
 
     from registry import key_renewal

@@ -85,7 +85,7 @@ def package(
     stack_outputs: Outputs,
     name: Annotated[str, typer.Argument(help="package, such as npm:@acme/web, pypi:requests or oci:team/app")],
 ) -> None:
-    """Remove all objects of a package from the edge's caches. The next requests read them from the shields."""
+    """Remove all objects of a package from the edge's caches. Later requests read the objects from the shields."""
     from registry import RegistryError
     from registry.target import read_target
 
@@ -101,7 +101,7 @@ def worker_version(
     stack_outputs: Outputs,
     version: Annotated[str, typer.Argument(help="stack output `worker_version` of the release to purge")],
 ) -> None:
-    """Remove all objects that a version of the edge worker stored from the edge's caches, after a bad release."""
+    """Remove from the edge's caches all objects that one version of the edge worker stored, after a bad release."""
     from registry.target import read_target
 
     read_target(stack_outputs).purges().purge_all("versions", version)

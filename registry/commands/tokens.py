@@ -80,7 +80,7 @@ def rotate(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Replace a client token: issue and print a new one. The old token expires after the overlap."""
+    """Replace a client token: issue and print a new token. The old token stays valid for the time of --overlap."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens

@@ -57,13 +57,17 @@ def _object(value: Any) -> dict[str, Any] | None:
 
 
 def _strings(value: Any) -> list[str] | None:
-    """Returns the strings in a value of package.json as a list, or None without any. A single string becomes a list."""
+    """Returns the strings in a value of package.json as a list, or None if there are none. A single string becomes a
+    list.
+    """
     values = cast(list[Any], value) if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, str) and each] or None
 
 
 def _ranges(value: Any) -> dict[str, str] | None:
-    """Returns version ranges by name from an object, from a list such as `["node >= 0.8"]`, or from a single string."""
+    """Returns version ranges by name. The value in a package.json is an object, a list such as `["node >= 0.8"]`, or a
+    single string.
+    """
     if isinstance(value, dict):
         return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}
     items = _strings(value)
@@ -76,7 +80,7 @@ def _ranges(value: Any) -> dict[str, str] | None:
 def _dependencies(value: Any) -> dict[str, str] | None:
     """Returns the dependencies in a package.json: version ranges by name.
 
-    A string is a list of names, separated by commas or whitespace.
+    If the value is a string, it is a list of names, separated by commas or whitespace.
     """
     return _ranges([each for each in re.split(r"[\s,]+", value) if each] if isinstance(value, str) else value)
 
@@ -116,7 +120,9 @@ def _repository(value: Any) -> Any:
 
 
 def _person(value: Any) -> Any:
-    """Returns the author or contributor in a package.json as an object. A text has the form `Name <email> (url)`."""
+    """Returns the author or a contributor in a package.json as an object. If the value is a text, it has the form `Name
+    <email> (url)`.
+    """
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return _object(value)
@@ -172,7 +178,8 @@ def _bundle(found: dict[str, Any]) -> None:
 
 
 def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str] | None:
-    """Returns the executables of an npm package: paths by command name. Without `bin`, `directories.bin` decides.
+    """Returns the executables of an npm package: paths by command name. Without the field `bin`, the executables are
+    the files in the directory that the field `directories.bin` names.
 
     No path leads out of the package, because `..` is removed from paths, and slashes from command names.
     """

@@ -37,10 +37,12 @@ class NpmPackage:
     """An npm package, which renders its packument from its metadata records.
 
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
-    `contents#<version>` describes the tarball's files; versions published by earlier releases have no such record. The
-    records `tag#<dist-tag>` and `deprecated#<version>` change, and hold an empty text after a removal. The record
-    `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>` hold what
-    another registry stated about an imported package and its version.
+    `contents#<version>` describes the tarball's files. Versions that an earlier release of the registry published have
+    no such record. The records `tag#<dist-tag>` and `deprecated#<version>` change, and hold an empty text after a
+    removal.
+
+    The record `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>`
+    hold what another registry stated about an imported package and its version.
     """
 
     name: str
@@ -126,15 +128,14 @@ def attestations_key(name: str, version: str) -> str:
 
 
 def published(known: Known, version: str) -> str:
-    """Returns the time when an npm version was published.
-
-    For an imported version, that is the time at the other registry, if that registry stated it.
+    """Returns the time when an npm version was published. For an imported version, returns the time that the other
+    registry states, if it states one.
     """
     return known.facts.get(f"{PACKAGE}#{version}", {}).get("time") or known.written[f"version#{version}"]
 
 
 def deprecation(known: Known, version: str) -> str | None:
-    """Returns the deprecation message of an npm version, or an empty text after its removal.
+    """Returns the deprecation message of an npm version, or an empty text if the message was removed.
 
     The message that an operator set with `deprecate` takes precedence over the one that was imported from another
     registry. Returns None when neither exists; the version's package.json then decides.

@@ -45,7 +45,8 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
             raw: bytes | None = wheel_metadata(file, named.project)
             metadata = core_metadata(raw)
         else:
-            # The filename is checked before the content, because a Python egg is a zip archive, like some sdists.
+            # The filename is checked before the content. Otherwise a Python egg could pass for an sdist, because eggs
+            # and some sdists are zip archives.
             parsed(file.name, project)
             raw = sdist_metadata(file)
             metadata = core_metadata(raw or b"")

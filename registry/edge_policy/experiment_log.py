@@ -43,8 +43,8 @@ def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def _within(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the log events in a JSON value. An event may be a JSON text in a value, because log services wrap what
-    programs print.
+    """Yields the request events in a JSON value, at any depth. Log services wrap the lines that programs print, so a
+    text in the value may contain an event as JSON.
     """
     if isinstance(value, str) and value.startswith("{") and _MARK in value:
         yield from _within(json.loads(value))

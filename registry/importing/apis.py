@@ -35,7 +35,7 @@ class _Unknown(RegistryError):
 class Api:
     """A client of the npm registries and Python indexes that packages are imported from.
 
-    The environment sets proxies and certificate authorities, as for curl. Credentials come from URLs and the netrc
+    Environment variables set proxies and certificate authorities, as for curl. Credentials come from URLs and the netrc
     file, as for pip.
     """
 

@@ -51,6 +51,7 @@ class DynamoDbRepository:
                 if self._is_live(item):
                     found[item.partition, item.name] = item
             # DynamoDB leaves keys unread when the answer exceeds 16 MB, or when the table reaches its throughput limit.
+            # The next request of the loop reads these keys.
             unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             tries = tries + 1 if len(unread) == len(asked) else 0
             if tries == _TRIES:

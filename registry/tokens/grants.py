@@ -1,4 +1,6 @@
-"""Validates grants, `<ecosystem>:<name pattern>:<pull|push>`, which workers/edge/src/grants.ts matches."""
+"""Validates grants. A grant has the form `<ecosystem>:<name pattern>:<pull|push>`, and workers/edge/src/grants.ts
+matches grants with requests.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
-# The media types of Docker schema 1, an old manifest format, begin with this text. They end with json or prettyjws.
+# The media types of Docker schema 1, an old manifest format, begin with this text, and end with `json` or `prettyjws`.
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
 # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
