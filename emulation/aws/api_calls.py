@@ -20,8 +20,8 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[0-9]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# For AWS services whose name in botocore differs from the name in request signatures: botocore's name, by the name in
-# signatures.
+# Maps the name of an AWS service in request signatures to the service's name in botocore. Services whose two names are
+# equal are not listed.
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _STREAMS = "DynamoDBStreams_"
 
@@ -44,8 +44,9 @@ class ApiCall:
 
 
 def signed_service(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns the service and the region that a request is signed for. Returns empty texts for a request that has no
-    signature in its header."""
+    """Returns the AWS service and the region in the signature of an HTTP request. Returns empty texts if no header
+    contains a signature.
+    """
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:
         return "", ""

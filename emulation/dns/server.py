@@ -23,7 +23,7 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# The largest DNS answer over UDP, in bytes, that usual network paths do not fragment (dnsflagday.net/2020).
+# The largest DNS answer over UDP, in bytes, that common networks carry without fragmentation (dnsflagday.net/2020).
 _UDP_PAYLOAD = 1232
 # The largest DNS answer over UDP, in bytes, for clients without EDNS (RFC 1035, section 4.2.1).
 _PLAIN_UDP_PAYLOAD = 512

@@ -139,7 +139,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # The API returns this error for a Lambda function that has no URL.
+                continue  # Lambda's API answers with an error for a function that has no URL.
             yield httpx.URL(url).host, code.arn
 
 

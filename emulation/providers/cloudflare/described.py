@@ -26,8 +26,8 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def in_form_of(given: Any, now: Any) -> Any:
-    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. Without
-    this, the members that the API adds by default would count as drift.
+    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. The
+    members that the API adds by default would otherwise count as drift.
     """
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)
