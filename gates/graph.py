@@ -152,8 +152,8 @@ class Graph:
         return {}
 
     def _leads_to(self, record: Resource, machine: Resource) -> bool:
-        """Returns whether a DNS record leads to a machine. It does so if the record's address is attached to the
-        machine, or if the machine's resource refers to the address.
+        """Returns whether a DNS record leads to a machine. The record leads to the machine if the record's address is
+        attached to the machine, or if the machine's resource refers to the address.
         """
         addresses = {
             urn

@@ -75,8 +75,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # the rule `rotation` checks plans that replace several machines, and `sole_nodes` permits to replace a sole
-            # one
+            # The rule `rotation` checks plans that replace several machines. The limit `sole_nodes` allows a plan to
+            # replace the only machine of a region.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"

@@ -36,5 +36,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
 
 
 def _clouds_run(sandbox: Sandbox) -> bool:
-    """Returns whether all emulated clouds run. Otherwise their resources are gone, and nothing is left to destroy."""
+    """Returns whether all emulated clouds run. If clouds have stopped, their resources are gone, and nothing is left to
+    destroy.
+    """
     return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

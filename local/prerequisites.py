@@ -1,7 +1,8 @@
 """Checks that the machine has the required programs, and installs missing Debian packages.
 
-Users install Python, Node and Go themselves. All other programs come from Debian packages. On Debian or Ubuntu, root
-gets missing packages installed. Otherwise, the error message contains the command that installs them.
+Users install Python, Node and Go themselves. All other programs come from Debian packages. If root runs the check on
+Debian or Ubuntu, it installs missing packages. In all other cases, the error message contains the command that installs
+them.
 """
 
 from __future__ import annotations

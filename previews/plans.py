@@ -13,8 +13,8 @@ from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
-# This environment variable enables the option `--event-log` of `pulumi preview`, which reports policy findings. The
-# output of `--json` contains no policy findings.
+# The environment variable that enables the option `--event-log` of `pulumi preview`. The log contains the policy
+# findings, which the output of `--json` does not contain.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
 # The one policy whose advisory findings report exemptions. Advisory findings of other policies name checks that wait

@@ -1,5 +1,5 @@
-"""Creates the Lambda functions or Cloud Run services of a stack, on the cloud of its metadata. Their code is in
-workers/.
+"""Creates the Lambda functions or Cloud Run services of a stack, on the cloud of its metadata database. The code of
+these functions and services is in workers/.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def create_token_sync(
 def create_drain(stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge) -> Drain | None:
     """Creates the outbox relay as a Lambda function if both metadata and objects are on AWS.
 
-    Other stacks have no such function. Their operators run `registry purges drain`.
+    Other stacks have no outbox relay. The operators of these stacks run `registry purges drain`.
     """
     key = objects.keys.get(objects.primary.region)
     if isinstance(changes, SpannerChanges) or key is None or objects.primary.store != "s3":

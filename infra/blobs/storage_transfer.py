@@ -22,8 +22,8 @@ _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
 
 
 class Standby(pulumi.ComponentResource):
-    """An hourly transfer from S3 to Cloud Storage. It copies new and changed objects and deletes those that S3 no
-    longer has.
+    """An hourly transfer from S3 to Cloud Storage. The transfer copies new and changed objects, and deletes the objects
+    that S3 no longer has.
 
     The transfer agent assumes an AWS role with its Google identity and holds no AWS keys. Objects that the transfer
     deletes can be restored for the duration of the Cloud Storage bucket's soft delete.

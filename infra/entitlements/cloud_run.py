@@ -16,8 +16,8 @@ from infra.serverless.cloud_run import identity, service
 
 _FOLLOWER, _API = "entitlements", "metadata-api"
 _DEAD_SECONDS = 31 * 86_400  # the longest time that a Pub/Sub topic keeps a message (Pub/Sub, "Replay messages")
-# The most instances of the metadata API. Each answers about 100 queries a second, so this number limits the cost that
-# unauthorized requests can cause.
+# The most instances of the metadata API. One instance answers about 100 queries a second, so this number limits the
+# cost that unauthorized requests can cause.
 _INSTANCES = 10
 _AT_ONCE = 40
 
@@ -87,8 +87,8 @@ class CloudRunTokenSync(pulumi.ComponentResource):
 
 
 class CloudRunMetadataApi(pulumi.ComponentResource):
-    """A Cloud Run service that answers the edge worker's queries for tokens. It is public and checks a signature on
-    each request, because the edge worker has no Google credentials.
+    """A Cloud Run service that answers the edge worker's queries for tokens. The service is public and checks a
+    signature on each request, because the edge worker has no Google credentials.
     """
 
     url: pulumi.Output[str]

@@ -24,8 +24,8 @@ _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a mess
 _LAG_MS = 5_000.0  # alarm threshold: the edge must know of a revoked token within five seconds
 # the timeout in seconds; it is longer than the two seconds for which the edge worker waits for the metadata API
 _API_TIMEOUT = 5
-# The most concurrent executions of the metadata API. Each answers about 100 queries a second, so this number limits the
-# cost that unauthorized requests can cause.
+# The most concurrent executions of the metadata API. One execution answers about 100 queries a second, so this number
+# limits the cost that unauthorized requests can cause.
 _INSTANCES = 10
 _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
@@ -78,7 +78,8 @@ class LambdaTokenSync(pulumi.ComponentResource):
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
-            # the token sync starts with the oldest changes in the stream, to miss none before its creation
+            # the token sync starts with the oldest changes in the stream, so that it also delivers changes made before
+            # its creation
             starting_position="TRIM_HORIZON",
             batch_size=_BATCH,
             parallelization_factor=1,
@@ -99,8 +100,8 @@ class LambdaMetadataApi(pulumi.ComponentResource):
     """A Lambda function behind a public URL that answers the edge worker's signed queries for tokens, and no other
     request.
 
-    The function runs in the table's home region, so that it knows a token as soon as the token is issued. It may be far
-    from a PoP, but the edge worker queries it only for tokens that its key-value store lacks.
+    The function runs in the table's home region, so that it knows a token as soon as the token is issued. This region
+    may be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
     """
 
     url: pulumi.Output[str]

@@ -9,8 +9,8 @@ from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """The shield machines' service account on Google Cloud, which has no keys and no roles in the project. Each bucket
-    grants it access.
+    """The shield machines' service account on Google Cloud, which has no keys and no roles in the project. The IAM
+    policy of each bucket allows the account to read the bucket's objects.
     """
 
     email: pulumi.Output[str]

@@ -20,9 +20,9 @@ class OriginAccess(pulumi.ComponentResource):
     """The IAM policy that lets credentials of a shield read objects only from the shields' networks and addresses.
 
     A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
-    S3"). So shields in a bucket's region read the bucket through their endpoint, and all others read it from their
-    fixed addresses. The policy belongs to the role and not to the buckets, so that previews can show the buckets'
-    policies in full.
+    S3"). So shields in a bucket's region read the bucket through their endpoint, and all other shields read the bucket
+    from their fixed addresses. The policy belongs to the role and not to the buckets, so that previews can show the
+    buckets' policies in full.
     """
 
     policy: pulumi.Output[str]

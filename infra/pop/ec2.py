@@ -16,8 +16,8 @@ _EVERYONE = ["0.0.0.0/0"]
 
 
 class PopAddresses(pulumi.ComponentResource):
-    """The fixed addresses of a PoP's machines. They exist before the machines, because shields admit them by address
-    and the machines request objects from shields as soon as they boot.
+    """The fixed addresses of a PoP's machines. The addresses are created before the machines, because shields admit
+    machines by address. The machines request objects from shields as soon as they boot.
     """
 
     nodes: Sequence[PopNode]

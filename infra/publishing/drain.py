@@ -119,7 +119,7 @@ class Drain(pulumi.ComponentResource):
 def pack_drain(root: Path) -> Code:
     """Packs the code of the outbox relay's Lambda function from the checkout at `root`.
 
-    The code includes two distributions, so that the function sorts package names and versions in the same way as the
-    registry.
+    The code includes two Python distributions, so that the function sorts package names and versions in the same way as
+    the registry.
     """
     return pack(root, "workers.drain.function", ["packaging", "semver"])

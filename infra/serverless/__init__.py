@@ -65,7 +65,8 @@ class ServiceArgs:
 class SourcesArgs:
     """Arguments of the bucket that stores the code of Cloud Run services.
 
-    `regions` holds one region, or two on one continent. The other fields are as in BlobsArgs.
+    `regions` holds one region, or two on one continent. The other fields have the same meaning as in `BlobsArgs`
+    (infra/blobs).
     """
 
     prefix: str

@@ -1,6 +1,7 @@
 """Stack config: the accepted keys and values, and the messages for mistakes.
 
-All checks of the config run before the first resource is registered. They report all mistakes at once, one line each.
+All checks of the config run before the first resource is registered. The checks report all mistakes at once, one line
+each.
 """
 
 from stacks.config.loading import ConfigError, Stack, load, load_current

@@ -23,11 +23,11 @@ Parameter = tuple[str, str | None]
 
 
 class SpannerError(Exception):
-    """Spanner did not complete the request. A retry may succeed. The message contains no data."""
+    """Raised when Spanner did not complete a request. A retry may succeed. The message contains no data."""
 
 
 class SpannerInvalidRequest(SpannerError):
-    """Spanner rejected the request as invalid. A retry of the same request does not help."""
+    """Raised when Spanner rejected a request as invalid. A retry of the same request does not help."""
 
 
 class Spanner:

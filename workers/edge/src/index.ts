@@ -222,8 +222,8 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
 
 async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
   const started = Date.now();
-  // If the worker cuts a part out of the document, the client's range and validators refer to the part. They must not
-  // apply to the stored object.
+  // If the worker cuts a part out of the document, the client's range and validators refer to the part. The worker then
+  // leaves them out of the request for the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);

@@ -2,7 +2,10 @@
 
 import { createHash } from "node:crypto";
 
-/** A data set: the text of its index, its digest, and its shards by their keys. */
+/**
+ * An encoded data set of advisories: the digest of its index, and the texts of its index and its shards by their object
+ * keys.
+ */
 export interface EncodedDataSet {
   index: string;
   digest: string;

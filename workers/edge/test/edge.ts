@@ -18,7 +18,7 @@ export const API_KEY = "another-key-of-tests";
 export const PURGE_KEY = "the-key-of-purges";
 export const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "eu-west-1-0.shield.test:8443"];
 
-/** Text bindings that a file of tests adds to the worker's bindings. It must add them when it is loaded. */
+/** Text bindings that a test file adds to the worker's bindings. The file must add the bindings when it is loaded. */
 export const moreBindings = new Map<string, string>();
 export const entries = new Map<string, string>();
 export const records = new Map<string, string>(); // the metadata API's answers by token digest

@@ -29,7 +29,10 @@ beforeEach(() => {
   feed = new Feed("numbers", ({ value }) => String(value));
 });
 
-/** Returns a feed document that was read at a time. The document's value is that time. */
+/**
+ * Returns a response with a feed document that the metadata API has read at the given time. The document's value is
+ * that time.
+ */
 function document(read: number): Response {
   return Response.json({ version: 1, read: read / 1000, value: read });
 }
