@@ -2,7 +2,7 @@
 shield regions.
 
 `python -m bench.regions` previews both stacks with the real engine on emulated clouds, with and without the policy
-pack. It prints the results as JSON, and draws docs/previews.svg.
+pack. The program prints the results as JSON, and draws docs/previews.svg.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contract.secrets import SecretName, secret_id, secret_pattern
 from infra.iam import Statement, allow, secret_arn
 
-# Actions that only read and that have no resource type. IAM evaluates them only against the resource "*".
+# Actions that only read and that have no resource type. IAM evaluates such actions only against the resource "*".
 _READS_WITHOUT_RESOURCE = (
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
@@ -27,7 +27,7 @@ _READS_WITHOUT_RESOURCE = (
     "tag:GetResources",
 )
 
-# The names of the secrets that a deployment renews. They contain certificates, which expire.
+# The names of the secrets that contain certificates. A deployment renews the certificates before they expire.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when

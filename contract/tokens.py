@@ -62,9 +62,9 @@ class Entitlement:
 class Token:
     """A token as the metadata database holds it. The token's text is stored nowhere; its SHA-256 identifies the token.
 
-    Times are in seconds since 1970 (UTC). `expires` is the end of the token's validity. `kept_until` is the
-    time after which the token's record may be deleted. That time never changes, and no version of the token is valid
-    after it. `revoked` is the time of the token's revocation (ISO 8601, UTC), or empty.
+    Times are in seconds since 1970 (UTC). `expires` is the end of the token's validity. `kept_until` is the time after
+    which the token's record may be deleted. A change of the token never changes `kept_until`, and `expires` is never
+    later than `kept_until`. `revoked` is the time of the token's revocation (ISO 8601, UTC), or empty.
     """
 
     digest: str

@@ -13,7 +13,7 @@ from contract.secrets import SecretName
 from doctor.finding import Finding
 from stacks.config import Stack
 
-# The names of the secrets that the stack needs. `python -m registry keys init` creates all of them.
+# The names of the secrets that the stack needs. The command `python -m registry keys init` creates these secrets.
 _SECRETS: tuple[SecretName, ...] = ("shield", "edge", "metadata-api", "npm-signing", "edge-kv", "purge-signing")
 # The service and the code of the quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", which limits
 # the virtual CPUs in a region.

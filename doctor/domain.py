@@ -58,7 +58,8 @@ def _delegation(domain: str, lookup: Lookup) -> Iterator[Finding]:
 def _issuers(domain: str, lookup: Lookup) -> Iterator[Finding]:
     """Yields findings about the CAA records of the clients' domain.
 
-    If the domain has no CAA records, those of its closest parent domain with CAA records apply (RFC 8659, section 3).
+    If the domain has no CAA records, the CAA records of its closest parent domain with such records apply (RFC 8659,
+    section 3).
     """
     for name in (domain, *_parents(domain)):
         records = [record.split() for record in lookup(name, "CAA")]

@@ -20,8 +20,8 @@ _USAGE = "https://serviceusage.googleapis.com/v1"
 _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
 
-# A function that sends a GET request to a URL and returns the JSON document in the response. It raises GoogleAuthError
-# or RequestException.
+# A function that sends a GET request to a URL and returns the JSON document in the response. The function raises
+# GoogleAuthError or RequestException if the request fails.
 Get = Callable[[str], Any]
 
 

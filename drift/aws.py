@@ -121,8 +121,8 @@ def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]
         else:
             pages = [getattr(ec2, operation)(Filters=[*filters, *more])]
         for page in pages:
-            # The response of DescribeInstances has one more level than other responses: it groups machines by the
-            # request that started them.
+            # DescribeInstances groups machines by the request that started them, so its response has one more level
+            # than other responses.
             for part in page.get("Reservations", [page]):
                 existing = (each for each in part[members] if str(each.get("State", "")).lower() not in _ENDING)
                 yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in existing)

@@ -1,6 +1,7 @@
 """Lists a stack's worker scripts and key-value namespaces on Cloudflare, and compares them with the Pulumi state.
 
-Worker scripts and namespaces have no tags. They belong to the stack if their names begin with the stack's prefix.
+Worker scripts and namespaces have no tags. A script or namespace belongs to the stack if its name begins with the
+stack's prefix.
 """
 
 from __future__ import annotations

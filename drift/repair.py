@@ -30,7 +30,7 @@ def repair(
     """Repair the state of a stack whose update was killed. Exits with status 1 if state and accounts still differ.
 
     The command looks in the clouds for each resource that the update was creating, and adds what exists to the state.
-    It then runs `pulumi refresh`, which changes nothing in the clouds.
+    The command then runs `pulumi refresh`, which changes nothing in the clouds.
     """
     if unlock:
         _pulumi("cancel", "--yes", stack)

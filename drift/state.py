@@ -27,8 +27,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class State:
-    """The resources in one stack's Pulumi state. Every resource of the stack has the tags `project` and `environment`,
-    with the values of the fields of the same names. `tag_of` returns the value of `project`.
+    """The resources in one stack's Pulumi state.
+
+    Every resource of the stack has the tags `project` and `environment`. The fields `project` and `environment` of this
+    class are the values of these tags.
     """
 
     project: str
@@ -65,8 +67,8 @@ def read(export: Any) -> State:
     resources = [
         Resource(each["urn"], each["type"], each["id"], each.get("outputs", {}))
         for each in found
-        # A resource that is marked as external belongs to another owner, and the stack only reads it. It does not have
-        # the stack's tags.
+        # A resource that is marked as external belongs to another owner and does not have the stack's tags. The stack
+        # only reads such a resource.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
     return State(tag_of(project), environment, resources)

@@ -9,8 +9,8 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# The number of npm signatures that one database transaction writes. It leaves room for other items, because a
-# transaction writes at most 100 items.
+# The number of npm signatures that one database transaction writes. A transaction writes at most 100 items, so this
+# number leaves room for other items.
 _SIGNED_TOGETHER = 50
 
 

@@ -40,7 +40,7 @@ class NpmSigner:
 
     @cached_property
     def public_key(self) -> Mapping[str, str]:
-        """The public key in the form in which `/-/npm/v1/keys` lists keys. Its id is the key's SHA-256 digest."""
+        """The public key in the form in which `/-/npm/v1/keys` lists keys. The key's id is its SHA-256 digest."""
         encoded = self._key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )

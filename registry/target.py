@@ -45,8 +45,8 @@ class Retention(_Part):
 
 
 class Bucket(_Part):
-    """A bucket of the origin. `lock` is the retention that the registry has to set on each object, which is necessary
-    on Cloud Storage. It is None if the registry sets no retention.
+    """A bucket of the origin. `lock` is the retention that the registry has to set on each object, or None if the
+    registry sets no retention. Only buckets on Cloud Storage need `lock`.
     """
 
     region: str
@@ -142,8 +142,7 @@ class Target(_Part):
 
     @cached_property
     def npm_signer(self) -> NpmSigner | None:
-        """The signer of npm versions. It is None if the stack has no signing key, which the command `keys init`
-        creates.
+        """The signer of npm versions, or None if the stack has no signing key. The command `keys init` creates the key.
 
         Raises RegistryError if the key exists and cannot be read.
         """

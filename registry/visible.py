@@ -186,8 +186,8 @@ def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Docume
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
-    """Returns the TLS settings and the key with which the edge authenticates to shields. Both come from the edge's
-    secret (docs/contracts.md, "Between the tiers").
+    """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
+    certificate and the key (docs/contracts.md, "Between the tiers").
     """
     # the stack's home region, in which its secrets are stored
     region = boto3.Session().region_name or target.bucket.region

@@ -41,10 +41,11 @@ class InForce:
 
 @dataclass(frozen=True)
 class Imported:
-    """The result of an import of advisories: the data set that is now in force. `new` is false if the same data set was
-    in force before.
+    """The result of an import of advisories: the data set that is now in force. `new` is false if this data set was in
+    force before the import, too.
 
-    `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
+    `edge_error` is the reason why the entry in Workers KV could not be written, or an empty text if the entry was
+    written.
     """
 
     counts: Counts

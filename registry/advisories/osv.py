@@ -43,7 +43,7 @@ class _Range(_Part):
 
 
 class _Affected(_Part):
-    # GitHub publishes OSV records of CVEs that concern no package. These records have no field `package`.
+    # GitHub publishes OSV records of CVEs that concern no package, and leaves the field `package` out of these records.
     package: _Package | None = None
     severity: Sequence[_Severity] = ()
     ranges: Sequence[_Range] = ()

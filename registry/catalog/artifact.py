@@ -70,8 +70,8 @@ class Known:
     written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Returns the metadata records of one kind. Their names have the form `<kind>#<rest>`, and the keys of the
-        result are the parts `<rest>`.
+        """Returns the metadata records of one kind. The name of such a record has the form `<kind>#<rest>`, and the
+        part `<rest>` is its key in the result.
         """
         prefix = f"{kind}#"
         return {name[len(prefix) :]: fact for name, fact in self.facts.items() if name.startswith(prefix)}

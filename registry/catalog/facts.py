@@ -18,8 +18,7 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# The kinds of metadata records that can be unpublished. After that, no record of the same kind and name can be
-# published.
+# The kinds of metadata records that can be unpublished. The name of an unpublished record can never be published again.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]
@@ -32,7 +31,7 @@ class Outcome:
     """The result of committing one artifact to the metadata database.
 
     `new` is False if all of the artifact's metadata records existed before. `refused` is the reason for which the
-    artifact was not committed. It is empty if the artifact was committed.
+    artifact was not committed, or an empty text if the artifact was committed.
     """
 
     artifact: Artifact

@@ -88,7 +88,9 @@ class Intent:
 
 
 class Outbox:
-    """The outbox in a metadata database. Its items are intents: committed changes to deliver to readers."""
+    """The outbox in a metadata database. The items of the outbox are intents: committed changes to
+    deliver to readers.
+    """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -98,7 +100,9 @@ class Outbox:
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Returns the changes whose delivery failed too often. They wait until an operator runs `purges retry`."""
+        """Returns the changes whose delivery failed too often. Such a change waits until an operator runs `purges
+        retry`.
+        """
         return list(self._in(_DEAD))
 
     def repeats(self) -> list[Intent]:
@@ -109,8 +113,7 @@ class Outbox:
         """Records that a change was delivered. Schedules the second delivery for REPEAT_SECONDS after `time`, when all
         cached copies have expired.
 
-        After the second delivery, the method deletes the intent instead. It also deletes an intent that only purges
-        objects.
+        If the delivery was the second one, or the intent only purges objects, the method deletes the intent instead.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)

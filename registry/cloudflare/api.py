@@ -111,8 +111,8 @@ class CloudflareApi:
 def patient_http(base: str = "") -> Http:
     """Returns the connection pool with which the command line calls Cloudflare.
 
-    The pool repeats failed requests, and has longer timeouts than the pool of the Lambda functions. It uses the proxy
-    that environment variables such as HTTPS_PROXY name.
+    The pool repeats failed requests, and has longer timeouts than the pool of the Lambda functions. The pool uses the
+    proxy that environment variables such as HTTPS_PROXY name.
     """
     retries = urllib3.Retry(
         _RETRIES,

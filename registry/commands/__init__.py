@@ -1,4 +1,4 @@
-"""The operator's command line, with one module for each group of commands. `registry/__main__.py` combines them.
+"""The operator's command line, with one module for each group of commands. `registry/__main__.py` combines the groups.
 
 Each command imports the modules that it needs in its own function, so that `--help` and other commands start fast.
 """

@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 # The number of clients below which the command warns, because the confidence intervals are then too narrow.
 _FEW_CLIENTS = 20
-# The width in characters that the command assumes for the terminal. It is large enough that the report's table is never
+# The width in characters that the command assumes for the terminal. With this width, the report's table is never
 # wrapped.
 _WIDTH = 400
 # The command warns if the measured split of clients over the variants has a lower probability than this number. The

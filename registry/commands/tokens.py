@@ -99,7 +99,7 @@ def revoke(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Revoke client tokens. The edge refuses them within seconds after its key-value store is updated."""
+    """Revoke client tokens. The edge refuses the tokens within seconds after its key-value store is updated."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens

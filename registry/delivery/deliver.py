@@ -63,7 +63,7 @@ class Delivered:
 class Delivery:
     """Delivers the changes of one stack to its readers. `url` is the address at which clients reach the stack.
 
-    The delivery of a change has the same result if it is repeated.
+    A second delivery of a change has no further effect.
     """
 
     def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
@@ -144,11 +144,10 @@ class Delivery:
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
-        """Renders the documents of a package, and writes the documents that differ to the origin. Returns the keys of
-        all these documents, also of unchanged ones.
+        """Renders those documents of a package that depend on the changed records `names`. Writes a document to the
+        origin unless the origin has it already. Returns the keys of all rendered documents.
 
-        The caller purges unchanged documents too, because an earlier run may have ended between its write and its
-        purge.
+        The caller purges all these documents, because an earlier run may have ended between its write and its purge.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)

@@ -40,8 +40,8 @@ class EdgeNetwork(Protocol):
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
-        """Replaces the quarantine list at the edge by the keys of the given objects. Every PoP then refuses exactly
-        these objects, even if a cache holds them.
+        """Replaces the quarantine list at the edge by the keys of the given objects. Every PoP then refuses exactly the
+        objects on the list, even if a cache holds them.
         """
         ...
 

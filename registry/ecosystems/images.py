@@ -24,8 +24,8 @@ _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 class OciRepository:
     """A repository of images and other OCI artifacts.
 
-    Its metadata records `manifest#<digest>` and `unpublished#<digest>` never change. The record `tag#<tag>` changes
-    with the tag, and has an empty `digest` after the tag was removed.
+    The repository's metadata records `manifest#<digest>` and `unpublished#<digest>` never change. The record
+    `tag#<tag>` changes with the tag, and has an empty `digest` after the tag was removed.
     """
 
     name: str

@@ -65,7 +65,7 @@ def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 continue
             if wanted.startswith(_ALIAS):
                 name, _, wanted = wanted.removeprefix(_ALIAS).rpartition("@")
-            # A range with a colon or a slash is no range of versions. It names another source, such as the URL of a git
+            # A text with a colon or a slash is no range of versions, but names another source, such as the URL of a git
             # repository.
             if name and ":" not in wanted and "/" not in wanted:
                 yield name, wanted

@@ -161,8 +161,8 @@ def _reachable(
 def _fact(descriptor: Descriptor, manifest: Referring, artifact_type: str) -> Fact:
     """Returns the metadata record of an image manifest, from which the documents for tags and referrers are rendered.
 
-    Large annotations do not fit into the record. They are left out of the record unless the manifest is a referrer,
-    because only lists of referrers show annotations. Raises RegistryError for a referrer with large annotations.
+    Large annotations do not fit into the record. Only lists of referrers show annotations, so the record of any other
+    manifest leaves large annotations out. Raises RegistryError for a referrer with large annotations.
     """
     annotations, subject = manifest.annotations, manifest.subject.digest if manifest.subject else ""
     if len(json.dumps(annotations)) > _ANNOTATIONS_BYTES:

@@ -1,8 +1,8 @@
 """Provenance of npm packages: checks a Sigstore bundle and renders the document of npm's attestations API.
 
-The registry checks only that the bundle attests the published tarball. It does not verify the bundle's signatures,
-because it does not have Sigstore's trusted root certificates. Clients have the certificates, and verify the signatures
-with `npm audit signatures`.
+The registry checks only that the bundle attests the published tarball. The registry cannot verify the bundle's
+signatures, because it does not have Sigstore's trusted root certificates. Clients have the certificates, and verify the
+signatures with `npm audit signatures`.
 
 Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (npm's libnpmpublish checks the subject's
 purl and digest, lib/provenance.js).

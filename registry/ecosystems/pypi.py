@@ -60,11 +60,10 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
-    """Parses the filename of an sdist. The filename must begin with the project's name, and `project` is tried as this
-    name.
+    """Parses the filename of an sdist. `project` is the name with which the filename should begin.
 
-    If the filename does not begin with `project`, it is parsed without knowledge of the name. An old sdist's PKG-INFO,
-    from which `project` may come, can state another name or no name.
+    If the filename does not begin with `project`, the function parses the filename alone. `project` may come from the
+    PKG-INFO file of an old sdist, which can state another name or no name.
     """
     try:
         return parsed(file.name, project)

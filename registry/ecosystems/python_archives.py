@@ -116,7 +116,8 @@ def sdist_metadata(file: Path) -> bytes | None:
     Raises RegistryError for an archive that cannot be read, and for one with neither PKG-INFO nor a build file.
     """
     with _opened(file, "an sdist", "python -m build --sdist"):
-        # pip recognizes a zip archive by its content, and a tar archive by its filename. The registry does the same.
+        # pip recognizes a zip archive by its content, and a tar archive by its filename. The registry recognizes
+        # archives as pip does.
         found = _from_zip(file) if zipfile.is_zipfile(file) else _from_tar(file)
     if found.info is None and not found.builds:
         raise RegistryError(

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
 
-# The filename suffixes of sdists that pip can open. uv can open most of them.
+# The filename suffixes of sdists that pip can open. uv can open most of these sdists, too.
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
 # Filename suffixes of files that indexes list and that are no wheels or sdists. Each suffix maps to the kind of file,
 # and to the reason why installers do not accept it.

@@ -19,8 +19,7 @@ from registry.ecosystems.python_names import is_wheel
 # The maximum number of wheels for single platforms in the list of a project's releases. The list has a limited length,
 # and each filename has some 70 characters.
 _PLATFORM_WHEELS = 8
-# The environment for which the markers of Python requirements are evaluated. It is the most common environment of
-# servers.
+# The environment for which the markers of Python requirements are evaluated: the most common environment of servers.
 _ENVIRONMENT: Mapping[str, str] = {
     "platform_release": "",
     "platform_version": "",

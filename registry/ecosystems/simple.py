@@ -77,7 +77,9 @@ def yanked(known: Known, filename: str) -> bool | str:
 
 
 def _requires_python(known: Known, filename: str) -> str:
-    """Returns Requires-Python of a file: from the index that the file was imported from, or else from the file."""
+    """Returns the field Requires-Python of a file, which says for which versions of Python the file is. The index from
+    which the file was imported takes precedence over the file's own metadata.
+    """
     stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
     text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")
     return stated or text or known.facts[f"file#{filename}"]["requires_python"]
@@ -92,10 +94,10 @@ def _upload_time(known: Known, filename: str) -> str:
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records can change:
-    `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a normalized one),
-    `requires#<filename>` (the projects that the file requires), `license#<filename>` (the file's licence), and
-    `upstream#<filename>` (what another index stated about an imported file).
+    The project's metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records
+    can change: `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a
+    normalized one), `requires#<filename>` (the projects that the file requires), `license#<filename>` (the file's
+    licence), and `upstream#<filename>` (what another index stated about an imported file).
     """
 
     name: str

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, Specifier
 
-# The maximum length of a text in a rule's condition. It limits the time that the edge worker needs to evaluate a rule.
+# The maximum length of a text in a rule's condition. A longer text could make the evaluation of the rule in the edge
+# worker slow.
 MOST_RANGE_CHARACTERS = 256
 # The name of the edge worker's own rule, which refuses known malware even if a stack has no edge policy
 # (workers/edge/src/policy.ts).

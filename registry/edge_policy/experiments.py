@@ -23,7 +23,7 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """One variant of an experiment. Its weight determines which share of the experiment's subjects it gets. A field
+    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. A field
     that the variant does not set keeps the value that it has without the experiment.
     """
 
@@ -132,8 +132,8 @@ class Experiment(BaseModel):
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
-    """Raises ValueError if two experiments cannot run together. Two experiments may not have the same name or salt. In
-    one layer, they may not share subjects. In different layers, they may not set the same field.
+    """Raises ValueError if two experiments cannot run together. Two experiments may not have the same name or salt. Two
+    experiments of one layer may not share subjects. Two experiments of different layers may not set the same field.
     """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:

@@ -18,8 +18,8 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Rule(BaseModel):
-    """A rule of the edge policy. The rule matches a version when all its conditions hold. It then allows or denies the
-    version.
+    """A rule of the edge policy, which allows or denies versions. The rule matches a version when all conditions of the
+    rule hold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -48,9 +48,10 @@ class Version:
 @dataclass(frozen=True)
 class Changed:
     """The result of a command that changes the edge policy: the version that is now in force. `new` is false if the
-    same policy was in force before the command.
+    policy was in force before the command, too.
 
-    `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
+    `edge_error` is the reason why the entry in Workers KV could not be written, or an empty text if the entry was
+    written.
     """
 
     version: Version

@@ -1,8 +1,8 @@
 """Runs a bulk import. The import fetches, checks and stores packages in parallel, commits them in batches, and delivers
 committed packages to readers from time to time.
 
-Only a few packages are in memory or on disk at the same time. The steps have the same order as in publishing. Therefore
-readers never see a part of a package after an interrupted import, and the next import continues.
+Only a few packages are in memory or on disk at the same time. For each package, the import stores the objects before it
+commits the metadata. After an interruption, readers therefore see no incomplete package, and the next import continues.
 """
 
 from __future__ import annotations

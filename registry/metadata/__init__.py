@@ -22,8 +22,8 @@ MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
 MOST_ITEM_BYTES = 400_000
 # The maximum number of bytes of an item's partition key, and of its sort key (Amazon DynamoDB, "Quotas").
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
-# The number of bytes that an item has in addition to its keys and its document. These are the names of its attributes,
-# and the numbers `version` and `expires` of at most 21 bytes each.
+# The number of bytes that an item has in addition to its keys and its document: the names of the item's attributes, and
+# the numbers `version` and `expires` of at most 21 bytes each.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 

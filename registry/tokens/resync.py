@@ -82,7 +82,7 @@ def _stale(target: Target, records: Mapping[str, Record], entries: Mapping[str, 
     for key, record in records.items():
         if key not in entries or entries[key] == encode_entry(record):
             continue
-        # If the entry is newer than the record, the record was changed after the first read. The module then reads it
+        # If the entry is newer than the record, the record was changed after the first read. The record is then read
         # again.
         item = target.repository.item(PARTITION, record.digest) if version_of(entries[key]) > record.version else None
         latest = record_of(item) if item else record

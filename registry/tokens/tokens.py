@@ -48,8 +48,8 @@ _TRIES = 5
 class Changed:
     """The result of a command that changes a token.
 
-    `text` is the secret text of a newly issued token. It is empty after other changes. `edge_error` says why the
-    token's entry could not be written to the edge. It is empty if the entry was written.
+    `text` is the secret text of a newly issued token, or empty after other changes. `edge_error` says why the token's
+    entry could not be written to the edge, or is empty if the entry was written.
     """
 
     token: Token

@@ -1,7 +1,7 @@
 """Copies images from other registries to the origin.
 
-The manifests of an image are saved to a temporary OCI image layout on disk first. Each layer is copied once, even if
-several images have the same layer.
+The module first saves the manifests of an image to a temporary OCI image layout on disk. Each layer is copied once,
+even if several images have the same layer.
 """
 
 from __future__ import annotations
