@@ -34,7 +34,9 @@ class TemporarySandbox:
     project: Path
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs a plain `pulumi` command and captures its output as text. `env` is added to its environment."""
+        """Runs a plain `pulumi` command and captures its output as text. `env` has variables that are added to the
+        command's environment.
+        """
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:

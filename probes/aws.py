@@ -1,4 +1,4 @@
-"""The AWS account in which probes run. When a probe ends, all resources that it created are deleted."""
+"""The AWS account in which probes run. When a probe ends, all resources that the probe has created are deleted."""
 
 from __future__ import annotations
 

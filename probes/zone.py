@@ -1,4 +1,6 @@
-"""The Cloudflare zone in which probes deploy workers. When a probe ends, all resources that it created are deleted."""
+"""The Cloudflare zone in which probes deploy workers. When a probe ends, all resources that the probe has created are
+deleted.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
-_RUNTIME_MODULE = "cloudflare:workers"  # the runtime of Cloudflare Workers provides this module
+# the runtime of Cloudflare Workers provides this module, so the bundle does not contain it
+_RUNTIME_MODULE = "cloudflare:workers"
 
 
 class BundleError(pulumi.RunError):
