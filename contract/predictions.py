@@ -28,7 +28,7 @@ NEXT = "next"
 # object metadata"). The other entries of a document need less than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases in the list of what clients request next.
+# The maximum number of releases in the list of what clients request after a document.
 RELEASES = 16
 
 # The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.

@@ -141,7 +141,9 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of a version range, or None for a limit without an end."""
+        """Returns the position of the version in an event of a version range. Returns None for the version `*` of an
+        event `limit`, which comes after all versions.
+        """
         kind, text = event
         if _is_special(kind, text):
             return 0 if kind == "introduced" else None

@@ -153,7 +153,7 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of the first artifact, and those of the next artifacts that fit into the same
+        """Reads the metadata records of the first given artifact, and of the artifacts after it that fit into the same
         transaction.
         """
         keys = set[Key]()

@@ -57,9 +57,9 @@ def import_packages(
     workers: Annotated[int, typer.Option(min=1, max=64, help="packages to import in parallel")] = 8,
     principal: Principal = "",
 ) -> None:
-    """Import existing packages and images. A repeated import continues where the last one stopped.
+    """Import existing packages and images. A repeated import continues where the previous import stopped.
 
-    A package that fails does not stop the others.
+    A package that fails does not stop the import of the other packages.
     """
     from registry import caller
     from registry.importing import apis, clients

@@ -32,7 +32,7 @@ class Request:
 
 
 def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """Yields the request events in the lines of the edge worker's log. Ignores all other lines."""
+    """Yields the events of client requests in the lines of the edge worker's log. Ignores all other lines."""
     for line in lines:
         if _MARK not in line.replace("\\", ""):
             continue

@@ -81,7 +81,7 @@ class Sources:
                 yield each
 
     def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
-        """Yields the Python distributions that pip resolves and fetches, each with what pip's
+        """Yields the Python distributions that pip resolves and fetches. Each distribution comes with what pip's
         indexes state about it.
         """
         for each in pip_tree(specs, self.scratch / "pip"):
