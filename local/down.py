@@ -27,8 +27,10 @@ def down(sandbox: Sandbox, report: Report) -> None:
         try:
             end_engines(sandbox)
             if _clouds_run(sandbox):
-                report("destroying the stack")
-                LocalStack(ensure_engine(report), sandbox).destroy()
+                stack = LocalStack(ensure_engine(report), sandbox)
+                if stack.exists():
+                    report("destroying the stack")
+                    stack.destroy()
         finally:
             report("ending every process")
             services.stop_all(sandbox)

@@ -36,6 +36,10 @@ class LocalStack:
     def select(self) -> None:
         self._pulumi("stack", "select", "--create", STACK)
 
+    def exists(self) -> bool:
+        """Returns whether the stack was created. A `make up` that failed earlier leaves no stack."""
+        return any(stack["name"] == STACK for stack in json.loads(self._pulumi("stack", "ls", "--json")))
+
     def up(self, *, refresh: bool) -> dict[str, int]:
         """Runs `pulumi up`, and returns the number of resources for each kind of change ("create", "same", …).
 

@@ -1,0 +1,53 @@
+"""Tests that `make down` removes a sandbox whose stack was never created."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulation.engine.find import Engine, Report
+from emulation.layout import Sandbox
+from local import down
+from local.stack import StackError
+
+# A script that takes the place of the Pulumi engine. It knows the stacks in the file `stacks`, and can destroy none.
+ENGINE = """\
+#!/bin/sh
+case "$1 $2" in
+"stack ls") cat "$(dirname "$0")/stacks" ;;
+*) echo "error: no stack selected" >&2; exit 255 ;;
+esac
+"""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Makes a sandbox whose emulated clouds count as running, with the script as its Pulumi engine."""
+    engine = tmp_path / "pulumi"
+    engine.write_text(ENGINE)
+    engine.chmod(0o755)
+
+    def find(report: Report) -> Engine:
+        return Engine(engine)
+
+    monkeypatch.setattr(down, "ensure_engine", find)
+    monkeypatch.setattr(down, "_clouds_run", lambda sandbox: True)  # pyright: ignore
+    sandbox = Sandbox(directory=tmp_path / "sandbox", loopback="127.62")
+    sandbox.path("run", "lock").touch()
+    return sandbox
+
+
+def test_a_sandbox_whose_stack_was_never_created_is_removed(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "stacks").write_text("[]")
+    said: list[str] = []
+    down.down(sandbox, said.append)
+    assert not sandbox.directory.exists()
+    assert said == ["ending every process"]
+
+
+def test_the_logs_of_a_stack_that_cannot_be_destroyed_are_kept(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "stacks").write_text('[{"name": "local"}]')
+    with pytest.raises(StackError, match="no stack selected"):
+        down.down(sandbox, lambda line: None)
+    assert sandbox.path("logs", "pulumi.log").exists()
