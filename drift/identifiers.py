@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Inputs = Mapping[str, Any]
@@ -30,10 +30,13 @@ _BY_BUCKET = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 )
+_DATABASE = "{project}/instances/{instance}/databases/{database}"
 # The pattern of the cloud's ID for each resource type, with the names of inputs in braces.
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(_BY_NAME, "{name}"),
     **dict.fromkeys(_BY_BUCKET, "{bucket}"),
+    "aws:appautoscaling/policy:Policy": "{name}",
+    "aws:appautoscaling/target:Target": "{resourceId}",
     "aws:cloudwatch/dashboard:Dashboard": "{dashboardName}",
     "aws:cloudwatch/eventTarget:EventTarget": "{rule}-{targetId}",
     "aws:ec2/route:Route": "{routeTableId}_{destinationCidrBlock}",
@@ -44,28 +47,66 @@ _FORMS: Mapping[str, str] = {
     "aws:lambda/functionUrl:FunctionUrl": "{functionName}",
     "aws:lambda/permission:Permission": "{statementId}",
     "aws:s3/bucketMetric:BucketMetric": "{bucket}:{name}",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "{bucket}/{key}",
     "aws:sns/topicPolicy:TopicPolicy": "{arn}",
     "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin": "{zoneId}",
     "cloudflare:index/workersScript:WorkersScript": "{scriptName}",
     "cloudflare:index/zoneSetting:ZoneSetting": "{settingId}",
+    "gcp:cloudrunv2/service:Service": "projects/{project}/locations/{location}/services/{name}",
+    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": (
+        "{project}/locations/{location}/services/{name}/{role}/{member}"
+    ),
     "gcp:compute/address:Address": "projects/{project}/regions/{region}/addresses/{name}",
     "gcp:compute/firewall:Firewall": "projects/{project}/global/firewalls/{name}",
     "gcp:compute/instance:Instance": "projects/{project}/zones/{zone}/instances/{name}",
     "gcp:compute/network:Network": "projects/{project}/global/networks/{name}",
     "gcp:compute/subnetwork:Subnetwork": "projects/{project}/regions/{region}/subnetworks/{name}",
+    "gcp:kms/cryptoKey:CryptoKey": "{keyRing}/cryptoKeys/{name}",
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": "{cryptoKeyId}/{role}/{member}",
+    "gcp:kms/keyRing:KeyRing": "projects/{project}/locations/{location}/keyRings/{name}",
+    "gcp:monitoring/metricDescriptor:MetricDescriptor": "projects/{project}/metricDescriptors/{type}",
+    "gcp:pubsub/subscription:Subscription": "projects/{project}/subscriptions/{name}",
+    "gcp:pubsub/topic:Topic": "projects/{project}/topics/{name}",
+    "gcp:pubsub/topicIAMMember:TopicIAMMember": "{project}/topics/{topic}/{role}/{member}",
     "gcp:serviceaccount/account:Account": (
         "projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com"
     ),
+    "gcp:spanner/backupSchedule:BackupSchedule": f"{_DATABASE}/backupSchedules/{{name}}",
+    "gcp:spanner/database:Database": "{project}/instances/{instance}/databases/{name}",
+    "gcp:spanner/databaseIAMMember:DatabaseIAMMember": f"{_DATABASE}/{{role}}/{{member}}",
+    "gcp:spanner/instance:Instance": "{project}/instances/{name}",
+    "gcp:storage/bucket:Bucket": "{name}",
+    "gcp:storage/bucketIAMMember:BucketIAMMember": "b/{bucket}/{role}/{member}",
+    "gcp:storage/bucketObject:BucketObject": "{bucket}-{name}",
+    "gcp:storage/transferJob:TransferJob": "{name}",
 }
 # Resource types whose creation changes nothing in a cloud: the creation waits for another resource, or the resource is
 # a Pulumi provider.
 WITHOUT_TRACE = ("aws:acm/certificateValidation:CertificateValidation", "pulumi:providers:")
 
 
+def _record(inputs: Inputs) -> str:
+    parts = [inputs["zoneId"], inputs["name"], inputs["type"], inputs.get("setIdentifier", "")]
+    return "_".join(part for part in parts if part)
+
+
+def _table_replica(inputs: Inputs) -> str:
+    _, _, _, home_region, _, table = inputs["globalTableArn"].split(":")
+    return f"{table.removeprefix('table/')}:{home_region}"
+
+
+_COMPUTED: Mapping[str, Callable[[Inputs], str]] = {
+    "aws:dynamodb/tableReplica:TableReplica": _table_replica,
+    "aws:route53/record:Record": _record,
+    **{type_token: form.format_map for type_token, form in _FORMS.items()},
+}
+
+
+def has_identifier(type_token: str) -> bool:
+    """Returns whether the ID of a resource of this type depends only on the resource's inputs."""
+    return type_token in _COMPUTED
+
+
 def identifier(type_token: str, inputs: Inputs) -> str | None:
     """Returns the ID of a resource with these inputs, or None if the cloud chooses the IDs of the resource's type."""
-    if type_token == "aws:route53/record:Record":  # noqa: S105  a type of resources
-        parts = [inputs["zoneId"], inputs["name"], inputs["type"], inputs.get("setIdentifier", "")]
-        return "_".join(part for part in parts if part)
-    form = _FORMS.get(type_token)
-    return form.format_map(inputs) if form else None
+    return _COMPUTED[type_token](inputs) if has_identifier(type_token) else None

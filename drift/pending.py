@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
+from drift.identifiers import WITHOUT_TRACE, Inputs, has_identifier, identifier
 
 Json = dict[str, Any]
 # A function that yields the IDs of existing cloud resources of the given type with the given inputs. The function
@@ -26,7 +26,7 @@ def adopt(deployment: Json, search: Search) -> list[str]:
     resource's URN.
     """
     resources: list[Json] = deployment.setdefault("resources", [])
-    known = {(each["type"], each.get("id", "")) for each in resources}
+    known = {_key(each, each.get("id", "")) for each in resources}
     left: list[Json] = []
     for operation in deployment.get("pending_operations", []):
         resource: Json = operation["resource"]
@@ -37,11 +37,11 @@ def adopt(deployment: Json, search: Search) -> list[str]:
         if ids is None:
             left.append(operation)
             continue
-        id = next((each for each in ids if (resource["type"], each) not in known), None)
+        id = next((each for each in ids if _key(resource, each) not in known), None)
         if id is not None:
-            known.add((resource["type"], id))
+            known.add(_key(resource, id))
             _supersede(resources, resource["urn"])
-            resources.append({**resource, "id": id, "outputs": resource.get("inputs", {})})
+            resources.append({**resource, "id": id, "outputs": _outputs(resource, id)})
     deployment["pending_operations"] = left
     return [each["resource"]["urn"] for each in left]
 
@@ -49,6 +49,21 @@ def adopt(deployment: Json, search: Search) -> list[str]:
 def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str] | None:
     id = identifier(type_token, inputs)
     return search(type_token, inputs) if id is None else [id]
+
+
+def _key(resource: Json, id: str) -> tuple[str, str]:
+    """Returns what distinguishes a resource from all others in a Pulumi state. An ID that the cloud chooses is unique
+    within its type. An ID that depends on inputs is not: log groups in two regions may have the same name.
+    """
+    return (resource["urn"] if has_identifier(resource["type"]) else resource["type"], id)
+
+
+def _outputs(resource: Json, id: str) -> Json:
+    """Returns the first outputs of a found resource, which `pulumi refresh` then completes. The provider reads a
+    resource of Cloud Monitoring by the output `name`.
+    """
+    outputs: Json = resource.get("inputs", {})
+    return {**outputs, "name": id} if resource["type"].startswith("gcp:monitoring/") else outputs
 
 
 def _supersede(resources: list[Json], urn: str) -> None:

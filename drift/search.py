@@ -13,6 +13,7 @@ import boto3
 from botocore.exceptions import ClientError
 from cloudflare import Cloudflare
 
+from drift import cloud_monitoring
 from drift.identifiers import Inputs
 
 Found = Iterator[str]
@@ -38,7 +39,8 @@ def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[I
     """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource.
 
     `fields` maps names of inputs to names of fields in the API's response. A field that is missing in the response
-    counts as equal. For example, an address has no machine before it is attached.
+    counts as equal. For example, an address has no machine before it is attached. A field without an input counts as
+    equal too, because another resource may attach the address to a machine.
     """
 
     def search(inputs: Inputs) -> Found:
@@ -48,11 +50,19 @@ def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[I
             for each in part[members]:
                 state = each.get("State", "")
                 ending = (state["Name"] if isinstance(state, dict) else state).lower()  # pyright: ignore
-                same = all(each.get(called) in (None, "", inputs.get(name)) for name, called in fields.items())
+                given = {called: inputs[name] for name, called in fields.items() if inputs.get(name)}
+                same = all(each.get(called) in (None, "", value) for called, value in given.items())
                 if same and ending not in ("deleting", "deleted", "shutting-down", "terminated"):
                     yield each[id]
 
     return search
+
+
+def _address_association(inputs: Inputs) -> Found:
+    filters = [{"Name": "allocation-id", "Values": [inputs["allocationId"]]}]
+    for each in _client("ec2", inputs).describe_addresses(Filters=filters)["Addresses"]:
+        if each.get("InstanceId") == inputs["instanceId"]:
+            yield each["AssociationId"]
 
 
 def _association(inputs: Inputs) -> Found:
@@ -162,6 +172,7 @@ def _client(service: str, inputs: Inputs) -> Any:
 _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
     "aws:acm/certificate:Certificate": _certificate,
     "aws:ec2/eip:Eip": _ec2("describe_addresses", "Addresses", "AllocationId", instance="InstanceId"),
+    "aws:ec2/eipAssociation:EipAssociation": _address_association,
     "aws:ec2/instance:Instance": _ec2("describe_instances", "Instances", "InstanceId", subnetId="SubnetId"),
     "aws:ec2/internetGateway:InternetGateway": _ec2(
         "describe_internet_gateways", "InternetGateways", "InternetGatewayId"
@@ -194,4 +205,7 @@ _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
         "kv.namespaces.list", "accountId", title="title"
     ),
     "cloudflare:index/workersRoute:WorkersRoute": _cloudflare("workers.routes.list", "zoneId", pattern="pattern"),
+    "gcp:monitoring/alertPolicy:AlertPolicy": cloud_monitoring.policies,
+    "gcp:monitoring/dashboard:Dashboard": cloud_monitoring.dashboards,
+    "gcp:monitoring/notificationChannel:NotificationChannel": cloud_monitoring.channels,
 }

@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import copy
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import google.auth
+import httpx
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError
 
-from drift import search
+from drift import DriftError, cloud_monitoring, search
 from drift.identifiers import WITHOUT_TRACE, identifier
 from drift.pending import adopt
 from emulation.cloudflare import in_process
 from emulation.providers.aws.clients import client
 from tests.support.harness import Registered, aws_account
-from tests.support.stacks import brought_up, stack_config
+from tests.support.stacks import ON_GOOGLE, brought_up, stack_config
 
 BUCKET = "aws:s3/bucket:Bucket"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 VPC = "aws:ec2/vpc:Vpc"
 
 
-@pytest.fixture(scope="module")
-def resources() -> Iterator[list[Registered]]:
-    """Deploys the stack `prod`, which has machines in both clouds, and provides its resources while they exist."""
+POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+PROD = {name.removeprefix("artifact-edge:"): value for name, value in stack_config("prod").items()}
+# Settings with which the stack `prod` also has the resource types of optional features on AWS.
+WITH_OPTIONS = {
+    "metadata": {**json.loads(PROD["metadata"]), "capacity": "provisioned"},
+    "blobs": {**json.loads(PROD["blobs"]), "standby": ["us-east1", "us-east4"]},
+    "pops": [{"region": "us-west-2", "machine_type": "i4i.large", "nodes": 1}],
+}
+
+
+class GoogleSession:
+    """Replaces Google's authorized session by a client of the emulated Google Cloud in this process."""
+
+    def __init__(self, client: httpx.Client, credentials: AnonymousCredentials) -> None:
+        self._client = client
+
+    def __enter__(self) -> GoogleSession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def get(self, url: str, *, params: Mapping[str, str], timeout: float) -> httpx.Response:
+        return self._client.get(url, params=params)
+
+
+def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
+    """Deploys the stack `prod` with changed settings, and yields its resources while they exist."""
+    config = stack_config("prod") | {f"artifact-edge:{name}": json.dumps(value) for name, value in changes.items()}
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        deployment, _ = brought_up("prod", stack_config("prod"), Path(directory))
+        deployment, project = brought_up("prod", config, Path(directory))
         patch.setattr(search, "Cloudflare", lambda: in_process.client(Path(directory)))
+        patch.setenv("GOOGLE_MONITORING_CUSTOM_ENDPOINT", "http://googleapis.invalid/monitoring/")
+        patch.setattr(google.auth, "default", lambda scopes: (AnonymousCredentials(), None))  # pyright: ignore
+        patch.setattr(cloud_monitoring, "AuthorizedSession", partial(GoogleSession, project))
         yield [
             each
             for each in deployment.resources
@@ -35,8 +71,19 @@ def resources() -> Iterator[list[Registered]]:
         ]
 
 
-def test_each_resource_of_a_stack_is_found_by_its_inputs(resources: list[Registered]) -> None:
-    assert len({each.type for each in resources}) > 50
+@pytest.fixture(scope="module")
+def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
+    """Provides the resources of the stack `prod` with changed settings. Only one stack exists at a time."""
+    yield from deployed(request.param)
+
+
+# The stack `prod` with machines in both clouds.
+on_both = pytest.mark.parametrize("resources", [WITH_OPTIONS], indirect=True, ids=["both"])
+# The stack `prod` with objects, metadata and machines on Google Cloud.
+on_google = pytest.mark.parametrize("resources", [ON_GOOGLE], indirect=True, ids=["google"])
+
+
+def check_that_each_is_found(resources: list[Registered]) -> None:
     for each in resources:
         id = identifier(each.type, each.inputs)
         candidates = search.found(each.type, each.inputs) if id is None else [id]
@@ -44,7 +91,39 @@ def test_each_resource_of_a_stack_is_found_by_its_inputs(resources: list[Registe
         assert each.id in list(candidates), f"{each.type} {each.name}"
 
 
-def operation(type_token: str, name: str, kind: str = "creating", **inputs: Any) -> dict[str, Any]:
+@on_both
+def test_each_resource_of_a_stack_is_found_by_its_inputs(resources: list[Registered]) -> None:
+    assert len({each.type for each in resources}) > 60
+    check_that_each_is_found(resources)
+
+
+@on_google
+def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resources: list[Registered]) -> None:
+    assert len({each.type for each in resources if each.type.startswith("gcp:")}) > 20
+    check_that_each_is_found(resources)
+
+
+@on_google
+def test_an_alerting_policy_is_added_with_its_name_by_which_the_provider_reads_it(resources: list[Registered]) -> None:
+    """Google numbers alerting policies, and the provider reads a policy by the output `name`."""
+    policy = next(each for each in resources if each.type == POLICY)
+    deployment: dict[str, Any] = {"pending_operations": [operation(POLICY, policy.name, **policy.inputs)]}
+    assert adopt(deployment, search.found) == []
+    (added,) = deployment["resources"]
+    assert (added["id"], added["outputs"]["name"]) == (policy.id, policy.id)
+    assert list(search.found(POLICY, {**policy.inputs, "displayName": "other"}) or []) == []
+
+
+def test_a_missing_login_to_google_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(scopes: list[str]) -> None:
+        raise DefaultCredentialsError("no credentials")
+
+    monkeypatch.setattr(google.auth, "default", nobody)
+    with pytest.raises(DriftError, match="no credentials; log in with `gcloud auth application-default login`"):
+        list(cloud_monitoring.policies({"project": "any", "displayName": "any"}))
+
+
+def operation(type_token: str, name: str, kind: str = "creating", /, **inputs: Any) -> dict[str, Any]:
     urn = f"urn:pulumi:prod::artifact-edge::{type_token}::{name}"
     return {"type": kind, "resource": {"urn": urn, "type": type_token, "custom": True, "inputs": inputs}}
 
@@ -71,6 +150,16 @@ def test_two_pending_creations_with_the_same_inputs_get_different_resources() ->
     }
     assert adopt(deployment, lambda type_token, inputs: ["vpc-1", "vpc-2", "vpc-3"]) == []
     assert [each["id"] for each in deployment["resources"]] == ["vpc-1", "vpc-2", "vpc-3"]
+
+
+def test_resources_with_the_same_name_in_two_regions_are_both_added() -> None:
+    in_europe = operation(LOG_GROUP, "europe", name="/logs", region="eu-west-1")["resource"]
+    deployment: dict[str, Any] = {
+        "resources": [{**in_europe, "id": "/logs"}],
+        "pending_operations": [operation(LOG_GROUP, "america", name="/logs", region="us-east-1")],
+    }
+    assert adopt(deployment, nothing) == []
+    assert [each["inputs"]["region"] for each in deployment["resources"]] == ["eu-west-1", "us-east-1"]
 
 
 def test_the_resource_that_a_new_one_replaces_is_deleted_later() -> None:
@@ -104,6 +193,7 @@ def test_a_creation_of_an_unknown_type_stays_pending_and_is_named() -> None:
     assert deployment["pending_operations"] == [pending]
 
 
+@on_both
 def test_a_machine_that_was_terminated_is_not_found(resources: list[Registered]) -> None:
     machine = next(each for each in resources if each.type == "aws:ec2/instance:Instance")
     client("ec2", machine.outputs).terminate_instances(InstanceIds=[machine.id])
