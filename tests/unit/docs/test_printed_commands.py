@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,24 @@ def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
 
 def test_the_pages_have_many_commands() -> None:
     assert len(COMMANDS) > 100
+
+
+def test_git_ignores_the_files_that_the_commands_write_into_the_checkout() -> None:
+    written = {name for block in BLOCKS for name in re.findall(r"> (\w[\w.-]*\.(?:json|txt|journal))", block.text)}
+    options = {
+        name for block in BLOCKS for name in re.findall(r"--(?:directory|save-plan|journal) ([\w.-]+)", block.text)
+    }
+    kept = {"policy.json"}  # an edge policy, which operators may keep under version control
+    files = sorted((written | options | {"import-local.journal"}) - kept)
+    assert {"outputs.json", "plan.json", "plans"} <= set(files)
+    ignored = subprocess.run(
+        ["git", "check-ignore", *(f"{file}/x" if "." not in file else file for file in files)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line.removesuffix("/x") for line in ignored.stdout.splitlines()] == files
 
 
 @pytest.mark.parametrize("pattern", NOT_RUN)
