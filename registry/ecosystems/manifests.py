@@ -179,6 +179,16 @@ def digest_of(source: Path | bytes, like: str) -> str:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 
+def referrers_tag(digest: str) -> str:
+    """Returns the tag under which registries without the referrers API list the referrers of a manifest.
+
+    A tag has at most 128 characters, so only the first 64 characters behind the algorithm are used (Distribution
+    Specification 1.1, "Referrers Tag Schema").
+    """
+    algorithm, _, encoded = digest.partition(":")
+    return f"{algorithm[:32]}-{encoded[:64]}"
+
+
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
     """Yields the tags among the given ones that name a signature, an attestation or an SBOM of the manifest `digest`.
 

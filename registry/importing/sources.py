@@ -25,7 +25,7 @@ from registry.importing.lockfiles import Pinned, package_lock, requirements
 # The form of a tag under which registries without the referrers API keep an image's list of referrers (OCI Distribution
 # Specification, "Referrers Tag Schema"). Such a tag is not imported as an image, because the referrers are imported
 # together with their image.
-_REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
+_REFERRERS_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class ImageSource:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         section, _, name = request.url.path.removeprefix("/v2/team/app/").partition("/")
         if section in self.refused:
-            return httpx.Response(self.refused[section])
+            return httpx.Response(self.refused[section], html="<html></html>")
         if section == "tags":
             return httpx.Response(200, json={"name": "team/app", "tags": sorted(self.tags) or None})
         if section == "referrers" and self.referrers is not None:

@@ -16,7 +16,15 @@ from pydantic import ValidationError
 
 from registry import RegistryError
 from registry.ecosystems.images import DIGEST, INDEX
-from registry.ecosystems.manifests import INDEXES, MANIFESTS, Descriptor, attached_tags, digest_of, media_type_of
+from registry.ecosystems.manifests import (
+    INDEXES,
+    MANIFESTS,
+    Descriptor,
+    attached_tags,
+    digest_of,
+    media_type_of,
+    referrers_tag,
+)
 from registry.importing.images import RemoteImage
 from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
@@ -28,9 +36,9 @@ _DIGEST = re.compile(DIGEST)
 # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
 # its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# The statuses with which a registry answers if it does not have the referrers API: 404, or the error of a proxy that
-# refuses unknown paths or methods.
-_NO_REFERRERS = (404, 405, 501)
+# The statuses with which a registry answers if it does not have the referrers API: 404, an error for a path of an
+# unknown form, or the error of a proxy that refuses unknown paths or methods.
+_NO_REFERRERS = (400, 404, 405, 406, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
 _TAGS_A_PAGE = 1000
@@ -113,13 +121,13 @@ class SourceRepository:
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
         while url:
             answer = self._get(url, accept=INDEX, allowed=_NO_REFERRERS)
-            if answer.status_code in _NO_REFERRERS:
+            if answer.status_code in _NO_REFERRERS or _is_page(answer):
                 self._lists_referrers = False
                 break
             yield from self._descriptors(answer)
             url = _next(answer)
         if not self._lists_referrers:
-            answer = self._get(f"{self._base}/manifests/{digest.replace(':', '-')}", allowed=(404,))
+            answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
             if answer.status_code != 404:
                 yield from self._descriptors(answer)
 
@@ -230,6 +238,11 @@ def _next(answer: httpx.Response) -> str:
     """Returns the URL of a list's next page from the Link header (RFC 8288), or an empty string on the last page."""
     link = answer.links.get("next", {}).get("url", "")
     return str(answer.request.url.join(link)) if link else ""
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    """Returns whether a registry answered with a web page. Some proxies do so for paths that they do not know."""
+    return answer.headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _is_schema_1(body: bytes) -> bool:

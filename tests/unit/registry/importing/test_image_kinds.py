@@ -213,24 +213,30 @@ def test_docker_schema_2_and_zstd_and_many_layers(network: Network, importing: A
         assert_carried(network, images, top, tag)
 
 
-def test_an_image_with_digests_by_sha512(network: Network, importing: Any, images: Images) -> None:
-    def by_sha512(body: bytes, media_type: str) -> dict[str, Any]:
-        digest = hashlib.sha512(body).hexdigest()
-        (images.directory / "blobs" / "sha512").mkdir(exist_ok=True)
-        (images.directory / "blobs" / "sha512" / digest).write_bytes(body)
-        return {"mediaType": media_type, "digest": f"sha512:{digest}", "size": len(body)}
+def by_sha512(images: Images, body: bytes, media_type: str) -> dict[str, Any]:
+    """Writes a blob whose digest is by SHA-512. Returns the blob's descriptor."""
+    digest = hashlib.sha512(body).hexdigest()
+    (images.directory / "blobs" / "sha512").mkdir(exist_ok=True)
+    (images.directory / "blobs" / "sha512" / digest).write_bytes(body)
+    return {"mediaType": media_type, "digest": f"sha512:{digest}", "size": len(body)}
 
+
+def image_by_sha512(images: Images) -> dict[str, Any]:
     content = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": by_sha512(b"{}", CONFIG),
-        "layers": [by_sha512(b"layer", f"{LAYER}+gzip"), images.blob(b"mixed", f"{LAYER}+gzip")],
+        "config": by_sha512(images, b"{}", CONFIG),
+        "layers": [by_sha512(images, b"layer", f"{LAYER}+gzip"), images.blob(b"mixed", f"{LAYER}+gzip")],
     }
-    top = by_sha512(json.dumps(content).encode(), MANIFEST)
+    return by_sha512(images, json.dumps(content).encode(), MANIFEST)
+
+
+def test_an_image_with_digests_by_sha512(network: Network, importing: Any, images: Images) -> None:
+    top = image_by_sha512(images)
     source = ImageSource(images, {"1.0": top})
     assert_clean(importing(source))
     assert_carried(network, images, top)
-    damaged = by_sha512(b"damaged", f"{LAYER}+gzip")
+    damaged = by_sha512(images, b"damaged", f"{LAYER}+gzip")
     broken = manifest(images, [damaged])
     (images.directory / "blobs" / damaged["digest"].replace(":", "/")).write_bytes(b"changed")
     source.tags["broken"] = broken
@@ -335,6 +341,32 @@ def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
     assert (listed["digest"], listed["artifactType"]) == (sbom["digest"], "application/spdx+json")
     assert_carried(network, images, signature, tag)
+
+
+def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, importing: Any, images: Images) -> None:
+    top = image_by_sha512(images)
+    sbom = images.referrer(top, "application/spdx+json", b"sbom")
+    # A tag has at most 128 characters, so the tag contains only the first half of the digest.
+    tag = f"sha512-{top['digest'].removeprefix('sha512:')[:64]}"
+    source = ImageSource(images, {"1.0": top, tag: index(images, [sbom])})
+    assert_clean(importing(source, all_versions=True))
+    (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
+    assert listed["digest"] == sbom["digest"]
+    assert network.json("oci/taglists/team/app/list.json")["tags"] == ["1.0"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 406])
+def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
+    network: Network, importing: Any, images: Images, status: int
+) -> None:
+    top = runnable(images, [{"a": "b"}])
+    sbom = images.referrer(top, "application/spdx+json", b"sbom")
+    source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
+    # An answer of 200 with a web page comes from a proxy that does not know the path.
+    source.refused = {"referrers": status}
+    assert_clean(importing(source))
+    (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
+    assert listed["digest"] == sbom["digest"]
 
 
 def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
