@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
+# A time in UTC as package registries write it, which needs no conversion.
+_IN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 
 def now() -> str:
     """Returns the current time, such as `2026-01-01T00:00:00.000000Z`."""
     return datetime.now(UTC).strftime(_FORM)
+
+
+def in_utc(text: str) -> str:
+    """Returns an ISO 8601 time, such as another registry states, in UTC, or an empty text for anything else.
+
+    A text without an offset from UTC is ambiguous, so it counts as anything else.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            return ""
+        return text if _IN_UTC.fullmatch(text) else time.astimezone(UTC).strftime(_FORM)
+    except (ValueError, OverflowError):
+        return ""
 
 
 def seconds_of(time: str) -> float:

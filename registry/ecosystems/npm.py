@@ -37,8 +37,10 @@ _RESERVED = ("node_modules", "favicon.ico")
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )
-# npm refuses a dist-tag that looks like a version (npm docs, npm-dist-tag).
-_TAG = re.compile(r"(?!v\d)[A-Za-z][A-Za-z0-9._-]{0,63}")
+# npm refuses a dist-tag that is a version or a range of versions, such as `v2`, `1.x` or `x` (npm docs, npm-dist-tag).
+_PART = r"(?:[0-9]+|[xX])"
+_RANGE = rf"v*{_PART}(?:\.{_PART}(?:\.{_PART}(?:-[A-Za-z0-9.-]+)?)?)?"
+_TAG = re.compile(rf"(?!{_RANGE}\Z)[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
 _PACKAGE_JSON_BYTES = 1 << 20
 _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 
@@ -51,15 +53,22 @@ class _Tarball:
     contents: dict[str, Any]
 
 
-def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Upstream | None = None) -> Artifact:
+def read(
+    file: Path,
+    tag: str = "",
+    provenance: Path | None = None,
+    upstream: Upstream | None = None,
+    spec: str = "",
+) -> Artifact:
     """Returns the artifact to publish for a tarball from `npm pack`.
 
     `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is the highest stable version by
     default. `provenance` is a Sigstore bundle to publish with the version. For a version that is imported from another
-    registry, `upstream` is what that registry states about the version. Raises RegistryError for an invalid tarball,
-    name, version, tag or bundle.
+    registry, `upstream` is what that registry states about the version, and `spec` is the name and version under which
+    that registry lists it. Clients install by `spec`, so it takes precedence over the name and version in package.json.
+    Raises RegistryError for an invalid tarball, name, version, tag or bundle.
     """
-    tarball = _opened(file)
+    tarball = _opened(file, _named(spec))
     name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
     unscoped = name.rsplit("/", 1)[-1]
     key = f"npm/{name}/-/{unscoped}-{version}.tgz"
@@ -113,7 +122,8 @@ def tag_fact(tag: str, version: str) -> Fact:
     """
     if not _TAG.fullmatch(tag):
         raise RegistryError(
-            f"dist-tag {tag!r}: begin with a letter, and use letters, digits, . _ and -; a version cannot be a dist-tag"
+            f"dist-tag {tag!r}: begin with a letter or digit, and use letters, digits, . _ and -; a version or a range "
+            "of versions, such as 1.x, cannot be a dist-tag"
         )
     return Fact(f"tag#{tag}", {"version": version}, immutable=False)
 
@@ -123,10 +133,17 @@ def _digest(file: Path, algorithm: str) -> bytes:
         return hashlib.file_digest(body, algorithm).digest()
 
 
-def _opened(file: Path) -> _Tarball:
-    """Reads an npm tarball once, without unpacking it to disk.
+def _named(spec: str) -> dict[str, str]:
+    """Returns the fields `name` and `version` of package.json for a text such as `@acme/web@1.0.0`."""
+    name, _, version = spec.rpartition("@")
+    return {"name": name, "version": version} if name else {}
 
-    The first directory of each member's path is ignored, because npm removes it on installation.
+
+def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
+    """Reads an npm tarball once, without unpacking it to disk. The fields in `named` replace those of package.json.
+
+    The first directory of each member's path is ignored, because npm removes it on installation. If several members
+    are named package.json, the last one counts, because npm writes it over the earlier ones.
     """
     manifest: dict[str, Any] | None = None
     sizes: dict[str, int] = {}
@@ -137,12 +154,13 @@ def _opened(file: Path) -> _Tarball:
                 if not member.isfile() or not path:
                     continue
                 sizes[path] = member.size
-                if path == "package.json" and manifest is None:
+                if path == "package.json":
                     manifest = _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise RegistryError(f"{file}: is not an npm tarball: {error}. Make one with: npm pack") from None
     if manifest is None:
         raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")
+    manifest |= named
     contents: dict[str, Any] = {
         "fileCount": len(sizes),
         "unpackedSize": sum(sizes.values()),

@@ -180,6 +180,11 @@ class PypiIndex:
         ]
 
 
+def _escaped(text: str) -> str:
+    """Returns a text as the value of an HTML attribute, on one line: the edge removes links line by line."""
+    return html.escape(text).replace("\r", "&#13;").replace("\n", "&#10;")
+
+
 def _page(title: str, links: Sequence[tuple[str, str, Mapping[str, str]]]) -> str:
     """Renders an HTML page as PEP 503 defines it. Each link is a tuple of address, text and attributes."""
     lines = [
@@ -188,6 +193,6 @@ def _page(title: str, links: Sequence[tuple[str, str, Mapping[str, str]]]) -> st
         "</head><body>",
     ]
     for address, text, attributes in links:
-        more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+        more = "".join(f' {name}="{_escaped(value)}"' for name, value in attributes.items())
         lines.append(f'<a href="{html.escape(address)}"{more}>{html.escape(text)}</a><br>')
     return "\n".join([*lines, "</body></html>", ""])

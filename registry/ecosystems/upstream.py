@@ -6,15 +6,13 @@ docs/responses/package-metadata.md; npm-pick-manifest.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from registry.catalog.artifact import Fact
+from registry.clock import in_utc
 
-# A time as npm registries write it, and as JavaScript's `Date.parse` reads it: ISO 8601 in UTC.
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 # The name of the metadata record with what another registry states about an npm package. The record about a version is
 # `upstream#<version>`.
 PACKAGE = "upstream"
@@ -24,13 +22,14 @@ PACKAGE = "upstream"
 class Upstream:
     """What another npm registry states about a version and its package.
 
-    An empty string means that the registry states nothing.
+    An empty string means that the registry states nothing. `left_out` has a reason for each statement that an import
+    leaves out.
     """
 
     time: str = ""
     deprecated: str = ""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    attested: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -50,15 +49,21 @@ class Upstream:
 
 def upstream_of(packument: Any, version: str) -> Upstream:
     """Reads what another npm registry's full packument states about a version. Values of a wrong type are ignored."""
-    time = _object(_object(packument).get("time")).get(version)
+    stated = _object(_object(packument).get("time")).get(version)
+    time = in_utc(stated) if isinstance(stated, str) else ""
     manifest = _object(_object(_object(packument).get("versions")).get(version))
     deprecated = manifest.get("deprecated")
     tags = _object(_object(packument).get("dist-tags"))
+    left_out = {
+        f"its time: the registry states {stated!r}, which is no time in ISO 8601": stated and not time,
+        "its provenance: publish the version with --provenance to keep the Sigstore bundle": "attestations"
+        in _object(manifest.get("dist")),
+    }
     return Upstream(
-        time=time if isinstance(time, str) and _TIME.fullmatch(time) else "",
+        time=time,
         deprecated=deprecated if isinstance(deprecated, str) else "this version is deprecated" if deprecated else "",
         tags={tag: each for tag, each in tags.items() if isinstance(each, str)},
-        attested="attestations" in _object(manifest.get("dist")),
+        left_out=tuple(reason for reason, is_true in left_out.items() if is_true),
     )
 
 

@@ -50,12 +50,12 @@ class Api:
         Raises RegistryError when the registry cannot be read or lacks the version.
         """
         packument = self._packument(registry, name)
-        versions: dict[str, Any] = packument.get("versions", {})
-        chosen = version or packument.get("dist-tags", {}).get("latest", "")
+        versions = _object(packument.get("versions"))
+        chosen = version or _object(packument.get("dist-tags")).get("latest", "")
         if not all_versions and chosen not in versions:
             raise RegistryError(f"{registry}: has no version {chosen or 'tagged latest'!r} of {name}")
         for number in versions if all_versions else [chosen]:
-            yield _npm_version(packument, name, number)
+            yield _npm_version(packument, _object(versions[number]), name, number)
 
     def npm_upstream(self, registry: str, spec: str) -> Upstream:
         """Returns the time, deprecation and dist-tags that another npm registry states for a version.
@@ -142,7 +142,7 @@ class Api:
             raise RegistryError(
                 f"{url}: does not answer with JSON; use the URL of a registry that has {accept}"
             ) from None
-        return cast(dict[str, Any], found)
+        return _object(found)
 
     def _get(self, url: str, accept: str) -> httpx.Response:
         tries = 0
@@ -156,14 +156,18 @@ class Api:
                 _give_up(url, error, last=tries == _TRIES)
 
 
-def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
+def _object(value: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _npm_version(packument: Any, manifest: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
     """Returns the tarball of an npm version as an item to import.
 
     If the version has no tarball or no digest, returns an item that counts as failed, so that the import continues with
     the other versions.
     """
     title = f"{name}@{number}"
-    dist: Any = packument["versions"][number].get("dist") or {}
+    dist = {field: text for field, text in _object(manifest.get("dist")).items() if isinstance(text, str)}
     try:
         digest = (
             digest_of_integrity(dist["integrity"], title)

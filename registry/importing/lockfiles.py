@@ -39,13 +39,14 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
             f"{file}: has no `packages`; make it with: npm install --package-lock-only (npm 7 or later)"
         )
     seen = set[str]()
-    for place, entry in cast(dict[str, dict[str, Any]], packages).items():
+    for place, each in cast(dict[str, Any], packages).items():
+        entry = cast(dict[str, Any], each) if isinstance(each, dict) else {}
         if not place or entry.get("link") or entry.get("inBundle"):
             continue
-        name, version = entry.get("name") or place.rsplit("node_modules/", 1)[-1], entry.get("version", "")
+        name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
         spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
         given = f"{registry.rstrip('/')}/{name}/-/{filename}" if registry else spec
-        resolved = entry.get("resolved", "")
+        resolved = _text(entry, "resolved")
         location = resolved or given
         if location in seen:
             continue
@@ -54,12 +55,17 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
             continue
         seen.add(location)
         try:
-            digest = digest_of_integrity(entry.get("integrity", ""), place)
+            digest = digest_of_integrity(_text(entry, "integrity"), place)
         except RegistryError as error:
             yield Refused(spec, f"{file}: {error}")
             continue
         name = location.rsplit("/", 1)[-1] if resolved else filename
         yield Wanted("npm", location, name, digest, spec=spec, registry=registry)
+
+
+def _text(entry: dict[str, Any], field: str) -> str:
+    value = entry.get(field)
+    return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)

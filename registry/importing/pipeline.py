@@ -207,8 +207,7 @@ class Import:
         """Returns what the npm registry from which a version is imported states about the version. Returns None for an
         item that is no npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read, and if the version has a provenance, which is not
-        imported.
+        Adds a reason to `left_out` if the registry cannot be read, and for each of its statements that is not imported.
         """
         found = wanted.upstream
         if found is None and wanted.registry:
@@ -216,8 +215,7 @@ class Import:
                 found = self._api.npm_upstream(wanted.registry, wanted.spec)
             except RegistryError as error:
                 left_out.append(f"its time, dist-tags and deprecation: {error}")
-        if found is not None and found.attested:
-            left_out.append("its provenance: publish the version with --provenance to keep the Sigstore bundle")
+        left_out += found.left_out if found else ()
         return found
 
     def _at_hand(self, wanted: Wanted, location: Path | str, directory: Path) -> Path:
@@ -269,5 +267,5 @@ def _read(wanted: Wanted, file: Path, upstream: Upstream | None) -> Artifact:
     if wanted.ecosystem == "oci":
         return oci.read(file, wanted.repository, wanted.tag)
     if wanted.ecosystem == "npm":
-        return npm.read(file, upstream=upstream)
+        return npm.read(file, upstream=upstream, spec=wanted.spec)
     return pypi.read(file, wanted.project, listing=wanted.listing)

@@ -15,13 +15,12 @@ from typing import Any, cast
 from urllib.parse import unquote, urljoin
 
 from registry import RegistryError
+from registry.clock import in_utc
 from registry.ecosystems.simple import Listing
 from registry.importing import LeftOut, Refused
 
 # The Accept header of requests to a simple index. pip sends the same header (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-# An upload time in a simple index's JSON page: ISO 8601 in UTC (PEP 700).
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
@@ -79,12 +78,16 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
             _joined(url, address),
             {name: each.lower() for name, each in _object(file.get("hashes")).items() if isinstance(each, str)},
             Listing(
-                uploaded=uploaded if _TIME.fullmatch(uploaded) else "",
+                uploaded=in_utc(uploaded),
                 requires_python=_text(file.get("requires-python")).strip(),
                 yanked=bool(yanked),
                 reason=_text(yanked),
             ),
-            _parts_left_out(provenance=bool(file.get("provenance")), signature=bool(file.get("gpg-sig"))),
+            _parts_left_out(
+                provenance=bool(file.get("provenance")),
+                signature=bool(file.get("gpg-sig")),
+                time=uploaded if not in_utc(uploaded) else "",
+            ),
         )
 
 
@@ -155,8 +158,13 @@ def _check_version(url: str, version: str) -> None:
         raise RegistryError(f"{url}: has the API version {version}; this registry reads 1.x")
 
 
-def _parts_left_out(*, provenance: bool, signature: bool) -> tuple[str, ...]:
-    parts = {"its attestations (PEP 740)": provenance, "its PGP signature": signature}
+def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
+    """Returns what an import leaves out of a file. `time` is an upload time that cannot be read."""
+    parts = {
+        "its attestations (PEP 740)": provenance,
+        "its PGP signature": signature,
+        f"its upload time: the index states {time!r}, which is no time in ISO 8601": bool(time),
+    }
     return tuple(part for part, there in parts.items() if there)
 
 

@@ -54,8 +54,12 @@ def quarantined(network: Network) -> list[str]:
 def test_a_dist_tag_is_added_moved_listed_and_removed(network: Network, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"))
     changed(network, amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "latest"))
-    changed(network, amend.tagged(network.target, parse("npm:@acme/app@2.0.0"), "next"))
-    assert network.json(WEB)["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
+    for tag in ("next", "v2-lts", "7-stable"):  # npm refuses only tags that are ranges of versions
+        changed(network, amend.tagged(network.target, parse("npm:@acme/app@2.0.0"), tag))
+    tags = {"latest": "1.0.0", "next": "2.0.0", "v2-lts": "2.0.0", "7-stable": "2.0.0"}
+    assert network.json(WEB)["dist-tags"] == tags
+    for tag in ("v2-lts", "7-stable"):
+        changed(network, amend.untagged(network.target, parse("npm:@acme/app"), tag))
     assert amend.tags(network.target, parse("npm:@acme/app")) == {"latest": "1.0.0", "next": "2.0.0"}
     changed(network, amend.untagged(network.target, parse("npm:@acme/app"), "next"))
     assert network.json(WEB)["dist-tags"] == {"latest": "1.0.0"}
@@ -195,7 +199,10 @@ def refused(network: Network) -> Sequence[tuple[Callable[[], Any], str]]:
             lambda: amend.tagged(target, parse("npm:@acme/app@9.0.0"), "next"),
             r"9\.0\.0: no such version .* show npm:@acme",
         ),
-        (lambda: amend.tagged(target, parse("npm:@acme/app@1.0.0"), "v1"), "dist-tag 'v1'"),
+        *(
+            (lambda tag=tag: amend.tagged(target, parse("npm:@acme/app@1.0.0"), tag), f"dist-tag {tag!r}")
+            for tag in ("v1", "1", "1.x", "x", "vv1.2.3-rc.1", "-x", ".x", "a/b", "")
+        ),
         (lambda: amend.untagged(target, parse("npm:@acme/app"), "beta"), "has no tag 'beta'; it has latest"),
         (lambda: amend.deprecated(target, parse("pypi:p@1"), ""), "deprecation is for npm"),
         (lambda: amend.yanked(target, parse("npm:@acme/app@1.0.0"), ""), "yanking is for pypi"),

@@ -138,6 +138,13 @@ def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, pac
         assert "hasInstallScript" not in manifest
 
 
+def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
+    """npm ignores the first directory of each path, so it writes both files of this tarball to the same place."""
+    first, last = ({"name": "p", "version": "1.0.0", "description": text} for text in ("first", "last"))
+    file = tarball(tmp_path / "p.tgz", first, member="other/package.json", files={"package.json": json.dumps(last)})
+    assert read_back(npm.read(file))[0]["description"] == "last"
+
+
 def test_a_shrinkwrap_or_gyp_file_in_a_subfolder_is_ignored(tmp_path: Path) -> None:
     for manifest in served(tmp_path, {}, **{"examples/npm-shrinkwrap.json": "{}", "lib/binding.gyp": ""}):
         assert manifest["_hasShrinkwrap"] is False

@@ -1,4 +1,4 @@
-"""Tests that an import keeps the time, the dist-tags and the deprecation of each version from another npm registry.
+"""Tests that an import keeps what another npm registry states about each version: time, dist-tags and deprecation.
 
 npm clients choose a version by its time, dist-tags and deprecation.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from registry import amend
+from registry import RegistryError, amend
 from registry import publish as publishing
 from registry.catalog.audit import By
 from registry.commands import imports
@@ -197,9 +197,85 @@ def test_a_registry_may_omit_times_tags_and_deprecations(packument: Any) -> None
     assert upstream_of(packument, "1.0.0") == Upstream()
 
 
-def test_a_time_in_another_form_is_unknown() -> None:
-    for time in ("2019-01-01", "yesterday", 5, "2019-01-01T00:00:00+02:00"):
-        assert upstream_of({"time": {"1.0.0": time}}, "1.0.0").time == ""
+@pytest.mark.parametrize(
+    ("stated", "time"),
+    [
+        ("2019-01-01T00:00:00.000Z", "2019-01-01T00:00:00.000Z"),
+        ("2019-01-01T00:00:00Z", "2019-01-01T00:00:00Z"),
+        ("2019-01-01T00:00:00.5+02:00", "2018-12-31T22:00:00.500000Z"),
+        ("2019-01-01T00:00:00.000+0000", "2019-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_times_with_another_offset_are_converted_to_utc(stated: str, time: str) -> None:
+    assert upstream_of({"time": {"1.0.0": stated}}, "1.0.0") == Upstream(time=time)
+
+
+@pytest.mark.parametrize("stated", ["2019-01-01", "yesterday", 5, "2019-01-01T00:00:00", "0001-01-01T00:00:00+02:00"])
+def test_a_time_that_cannot_be_read_is_left_out_by_name(stated: Any) -> None:
+    upstream = upstream_of({"time": {"1.0.0": stated}}, "1.0.0")
+    assert upstream.time == ""
+    (reason,) = upstream.left_out
+    assert reason.startswith("its time: ")
+    assert repr(stated) in reason
+
+
+def test_a_version_is_published_under_the_name_and_number_of_its_registry(
+    network: Network, tmp_path: Path, registry: dict[str, Any]
+) -> None:
+    """Clients install the version that a packument lists, whatever the package.json in its tarball says."""
+    body = tarball(tmp_path / "odd.tgz", {"name": "P", "version": "9.9.9-dev", "dependencies": {"a": "1"}}).read_bytes()
+    digest = base64.b64encode(hashlib.sha512(body).digest()).decode()
+    dist = {"tarball": f"{UPSTREAM}/@acme/p/-/p-3.0.0.tgz", "integrity": f"sha512-{digest}"}
+    registry["/npm/@acme%2Fp"]["versions"]["3.0.0"] = {"dist": dist}
+    registry["/npm/@acme/p/-/p-3.0.0.tgz"] = body
+    there = api(registry)
+    imported = run(network, tmp_path, there, there.npm(UPSTREAM, "@acme/p", "3.0.0"))
+    assert (imported.new, imported.failed) == (1, [])
+    manifest = network.json("npm/@acme/p/packument.json")["versions"]["3.0.0"]
+    assert (manifest["name"], manifest["version"], manifest["_id"]) == ("@acme/p", "3.0.0", "@acme/p@3.0.0")
+    assert manifest["dependencies"] == {"a": "1"}
+    assert network.get("npm/@acme/p/-/p-3.0.0.tgz") == body
+    assert not any(key.startswith("npm/P/") for key in network.objects())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        "x",
+        {"dist": None},
+        {"dist": []},
+        {"dist": {"tarball": 5, "shasum": "a" * 40}},
+        {"dist": {"integrity": 5}},
+    ],
+)
+def test_a_malformed_version_is_refused_by_name(registry: dict[str, Any], broken: Any) -> None:
+    registry["/npm/@acme%2Fp"]["versions"]["0.1.0"] = broken
+    found = list(api(registry).npm(UPSTREAM, "@acme/p", "", all_versions=True))
+    assert [each.title for each in found if isinstance(each, Refused)] == ["@acme/p@0.1.0"]
+    assert [each.spec for each in found if isinstance(each, Wanted)] == ["@acme/p@1.0.0", "@acme/p@2.0.0"]
+
+
+@pytest.mark.parametrize("packument", [[], {"versions": []}, {"versions": {}, "dist-tags": 1}])
+def test_a_malformed_packument_is_one_clear_line(packument: Any) -> None:
+    there = Api(httpx.MockTransport(lambda _: httpx.Response(200, json=packument)))
+    with pytest.raises(RegistryError, match=r"has no version .* of p"):
+        list(there.npm(UPSTREAM, "p", ""))
+
+
+@pytest.mark.parametrize(
+    "entry", [None, 5, {"resolved": True}, {"resolved": UPSTREAM, "integrity": 5}, {"version": 1, "name": []}]
+)
+def test_a_malformed_entry_of_a_lockfile_is_refused_by_name(
+    tmp_path: Path, registry: dict[str, Any], entry: Any
+) -> None:
+    lock = lockfile(tmp_path, registry)
+    packages = json.loads(lock.read_text())["packages"]
+    lock.write_text(json.dumps({"lockfileVersion": 3, "packages": {"node_modules/q": entry, **packages}}))
+    found = list(package_lock(lock))
+    assert [each.title.partition("@")[0] for each in found if isinstance(each, Refused)] == ["q"]
+    assert len([each for each in found if isinstance(each, Wanted)]) == 2
 
 
 def test_a_damaged_cache_of_npm_has_no_packument(tmp_path: Path) -> None:
