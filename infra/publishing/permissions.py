@@ -11,13 +11,14 @@ from contract.metrics import NAMESPACE
 from infra.iam import Statement, allow
 
 # Partitions of the metadata table that the outbox relay writes (registry/catalog/outbox.py,
-# registry/delivery/quarantine.py).
-_OWN = ("outbox", "quarantine", "revocations")
+# registry/delivery/quarantine.py, registry/delivery/search.py).
+_OWN = ("npm-search", "outbox", "quarantine", "revocations")
 # Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay only reads them.
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
 # Key patterns of the documents that the outbox relay renders again (docs/contracts.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/-/keys.json",
+    "npm/-/search.json",
     "npm/*/packument.json",
     "npm/*/packument.abbreviated.json",
     "oci/referrers/*",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,7 +19,10 @@ from registry.catalog.facts import Facts
 from registry.catalog.outbox import Intent, Outbox
 from registry.delivery import quarantine
 from registry.delivery.purge import EdgeNetwork, PurgesLimited
+from registry.delivery.search import SearchList
+from registry.ecosystems.npm_search import search_entry
 from registry.ecosystems.packages import of_partition
+from registry.ecosystems.packument import NpmPackage
 from registry.metadata import Repository
 from registry.origin import Origin
 
@@ -60,6 +64,18 @@ class Delivered:
     failed: list[str] = field(default_factory=list[str])
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """A package whose documents were rendered: the keys of its documents and, for an npm package, its name and its
+    entry in the list of npm packages. `revision` is the package's revision.
+    """
+
+    keys: Sequence[str]
+    revision: int
+    npm_name: str = ""
+    entry: Mapping[str, Any] | None = None
+
+
 class Delivery:
     """Delivers the changes of one stack to its readers. `url` is the address at which clients reach the stack.
 
@@ -71,6 +87,7 @@ class Delivery:
         self._repository = repository
         self._facts = Facts(repository)
         self._origin = origin
+        self._search = SearchList(repository, origin)
         self._edge = edge
         self._url = url
 
@@ -135,29 +152,35 @@ class Delivery:
             for partition, names in intent.changes.items():
                 changes.setdefault(partition, []).extend(names)
         with ThreadPoolExecutor(_RENDERED_AT_ONCE) as pool:
-            rendered = pool.map(self._render, changes.keys(), changes.values())
-            stale = [key for keys in rendered for key in keys]
+            rendered = list(pool.map(self._render, changes.keys(), changes.values()))
+        stale = [key for each in rendered for key in each.keys]
         withdrawn = [key for intent in intents for key in intent.withdrawn]
         if withdrawn:
             quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
         purged = [key for intent in intents for key in intent.stale]
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
+        # The list of npm packages comes last, because it has many packages and no install waits for it.
+        self._search.update({each.npm_name: (each.revision, each.entry) for each in rendered if each.npm_name})
 
-    def _render(self, partition: str, names: Collection[str]) -> list[str]:
+    def _render(self, partition: str, names: Collection[str]) -> _Rendered:
         """Renders those documents of a package that depend on the changed records `names`. Writes a document to the
-        origin unless the origin has it already. Returns the keys of all rendered documents.
+        origin unless the origin has it already.
 
         The caller purges all these documents, because an earlier run may have ended between its write and its purge.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)
-        documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)
+        package = of_partition(partition)
+        documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
         # If this change wrote all records of a package, the package is new and the origin has no documents of the
         # package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)
-        return [document.key for document in documents]
+        keys = [document.key for document in documents]
+        if not isinstance(package, NpmPackage):
+            return _Rendered(keys, snapshot.revision)
+        return _Rendered(keys, snapshot.revision, package.name, search_entry(package.name, snapshot.known))
 
 
 def _sum(parts: Iterator[Delivered]) -> Delivered:

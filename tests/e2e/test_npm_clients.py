@@ -137,8 +137,10 @@ def test_npm_finds_answers_besides_the_packument(published: None, reader: Client
     audit = npm(reader, user, "audit")
     assert audit.returncode == 1
     assert "this registry has no security advisories" in audit.stdout + audit.stderr
-    search = npm(reader, user, "search", "wild")
-    assert "this registry has no search" in search.stdout + search.stderr
+    found = json.loads(npm(reader, user, "search", "--json", "wild").stdout)
+    names = {each["name"] for each in found}
+    assert names >= {"@wild/bundler", "@wild/pinned", "@wild/wrapped", "WildStream"}
+    assert npm(reader, user, "search", "--parseable", "wildstream").stdout.split("\t")[0] == "WildStream"
 
 
 def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, reader: Client, tmp_path: Path) -> None:

@@ -4,7 +4,13 @@ import type { OciCode } from "./oci";
 import type { Ecosystem } from "./routes";
 
 // OCI error codes by HTTP status, for errors without a more specific code.
-const OCI_CODES: Record<number, OciCode> = { 401: "UNAUTHORIZED", 403: "DENIED", 404: "UNSUPPORTED", 405: "UNSUPPORTED" };
+const OCI_CODES: Record<number, OciCode> = {
+  401: "UNAUTHORIZED",
+  403: "DENIED",
+  404: "UNSUPPORTED",
+  405: "UNSUPPORTED",
+  429: "TOOMANYREQUESTS",
+};
 
 const UNCACHED = { "cache-control": "no-store" };
 

@@ -16,8 +16,9 @@ import { type L1, l1From, readerOf, type View } from "./l1";
 import { absent, withoutGrant, withoutShield } from "./object_errors";
 import { clientResponse, fetchObject } from "./objects";
 import { tooManyFailures, tooManyRequests } from "./limits";
-import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
+import { searchResponse } from "./npm_search";
+import { listResponse } from "./oci_lists";
 import {
   isNewestInForce,
   type Latest,
@@ -34,7 +35,7 @@ import { isQuarantined } from "./quarantine";
 import { redirectToL1 } from "./redirects";
 import { nameVariants, requestEvent } from "./request_log";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
-import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
+import { type Ecosystem, isPart, type ObjectRoute, type Route, route } from "./routes";
 import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { scopeOf } from "./sessions";
 import { fetchFromShields } from "./shield_nodes";
@@ -165,7 +166,7 @@ async function permitted(
   const l1 = l1Of(tag, request, bindings, ctx, flags);
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
-      ? object(wanted, request, withPrefetches(wanted, l1(view), request, bindings, ctx, grants, rules, flags))
+      ? object(wanted, request, withPrefetches(wanted, l1(view), request, bindings, ctx, grants, rules, flags), grants)
       : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
@@ -220,17 +221,18 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
   return () => entryText(store, POLICIES_ENTRY);
 }
 
-async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
+async function object(wanted: ObjectRoute, request: Request, l1: L1, grants: readonly string[]): Promise<Response> {
   const started = Date.now();
   // If the worker cuts a part out of the document, the client's range and validators refer to the part. The worker then
   // leaves them out of the request for the stored object.
-  const isCut = wanted.part !== undefined || wanted.list !== undefined;
+  const isCut = isPart(wanted);
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
   const answer = await fetchObject(wanted, method, conditions, l1);
   if (answer === undefined) return withoutShield(wanted);
   if (answer.status === 404) {
     await answer.body?.cancel();
+    if (wanted.search !== undefined) return searchResponse(undefined, wanted.search, grants, request.method);
     if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
     return absent(wanted, 404, "no such object");
   }
@@ -241,6 +243,7 @@ async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Re
   }
   const whole = clientResponse(wanted, answer, Date.now() - started);
   if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
+  if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);
   if (wanted.part === undefined) return whole;
   const part = await packumentPart(whole, wanted.part, request.method);
   return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);

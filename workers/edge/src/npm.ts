@@ -1,6 +1,7 @@
 // Routes of the npm registry API. Sources: npm/registry, docs/REGISTRY-API.md; npm docs, package.json; the requests of
 // npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot.
 
+import { searchQuery } from "./npm_search";
 import { type ObjectRoute, preferred, type Route } from "./routes";
 
 /** A part of an npm packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
@@ -20,18 +21,18 @@ const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without bu
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
 const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
+const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
 // Features of npm's API that this registry does not offer, by the start of the path. Clients print the reason.
 const NOT_OFFERED: readonly (readonly [string, string])[] = [
   ["-/npm/v1/security/", "this registry has no security advisories; audit against one that has: npm audit --registry <url>"],
-  ["-/v1/search", "this registry has no search; ask for a package by its name"],
   ["-/v1/login", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
   ["-/user/", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
 ];
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
-export function npmRoute(rest: string, accept: string): Route {
-  if (rest.startsWith("-/")) return special(rest);
+export function npmRoute(rest: string, accept: string, query: URLSearchParams): Route {
+  if (rest.startsWith("-/")) return special(rest, query);
   const [name = "", file, ...more] = rest.split("/-/");
   if (more.length > 0) return unknown();
   if (file !== undefined) return FILE.test(file) ? object(name, `-/${file}`) : unknown();
@@ -44,10 +45,11 @@ export function npmRoute(rest: string, accept: string): Route {
   return object(name, document, { negotiated: true });
 }
 
-function special(rest: string): Route {
+function special(rest: string, query: URLSearchParams): Route {
   if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
   if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
   if (rest === KEYS) return { ...npmObject("*", "npm/-/keys.json"), anyToken: true };
+  if (rest === SEARCH) return { ...npmObject("*", "npm/-/search.json"), anyToken: true, search: searchQuery(query) };
   if (rest.startsWith(ATTESTATIONS)) return attestations(rest.slice(ATTESTATIONS.length));
   const tagged = DIST_TAGS.exec(rest)?.[1];
   if (tagged !== undefined) return object(tagged, "packument.abbreviated.json", { part: { kind: "dist-tags" } });

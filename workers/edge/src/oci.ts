@@ -10,6 +10,7 @@ export type OciCode =
   | "MANIFEST_UNKNOWN"
   | "NAME_INVALID"
   | "NAME_UNKNOWN"
+  | "TOOMANYREQUESTS"
   | "UNAUTHORIZED"
   | "UNSUPPORTED";
 

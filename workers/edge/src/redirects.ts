@@ -3,7 +3,7 @@
 
 import type { ShieldFlags } from "./experiments";
 import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
-import type { ObjectRoute } from "./routes";
+import { isPart, type ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
 // The header fields with conditions that the worker itself checks against L1's answer (conditions.ts).
@@ -22,8 +22,7 @@ export function redirectToL1(
   flags: ShieldFlags,
   view?: View,
 ): Response {
-  const isCut = wanted.part !== undefined || wanted.list !== undefined;
-  if (isCut || CHECKED_BY_THE_WORKER.some((name) => request.headers.has(name))) return new Response(null);
+  if (isPart(wanted) || CHECKED_BY_THE_WORKER.some((name) => request.headers.has(name))) return new Response(null);
   const redirect = { "x-accel-redirect": pathOf(wanted.key, view), [PACKAGE_TAG_HEADER]: packageTag };
   const headers = new Headers({ ...redirect, ...flagsHeader(flags) });
   if (place !== undefined) headers.set(PLACE_HEADER, `${place.latitude},${place.longitude}`);

@@ -2,6 +2,7 @@
 // docs/contracts.md, "Client-facing URLs", has the table of URLs and keys.
 
 import { npmRoute, type PackumentPart } from "./npm";
+import type { SearchQuery } from "./npm_search";
 import { invalidOciPath, type InvalidRoute, type ListQuery, type OciCode, ociRoute } from "./oci";
 
 export type Ecosystem = "npm" | "pypi" | "oci";
@@ -18,12 +19,19 @@ export interface ObjectRoute {
   digest?: string;
   /** The part of the npm packument that the client requests. Absent when the client requests the whole packument. */
   part?: PackumentPart;
+  /** The search that the client requests of the list of npm packages. */
+  search?: SearchQuery;
   /** Whether each client with a valid token may read the object, whatever the token's grants are. */
   anyToken?: boolean;
   /** The OCI error code to answer when the origin has no such object. */
   absent?: OciCode;
   /** The part of a list that the client requests. Set when the object is a list of tags or referrers. */
   list?: ListQuery;
+}
+
+/** Returns whether the worker makes the response from a part of the stored object, and does not serve the object itself. */
+export function isPart({ part, list, search }: ObjectRoute): boolean {
+  return part !== undefined || list !== undefined || search !== undefined;
 }
 
 export type Route =
@@ -38,6 +46,14 @@ export type Route =
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 const PATH_MAX = 1024;
+// The media types of pages of the simple index (PEP 691). `latest` means the newest version of the API that there is.
+const SIMPLE_TYPES = [
+  "text/html",
+  "application/vnd.pypi.simple.v1+html",
+  "application/vnd.pypi.simple.latest+html",
+  "application/vnd.pypi.simple.v1+json",
+  "application/vnd.pypi.simple.latest+json",
+] as const;
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
@@ -48,7 +64,7 @@ export function route(url: URL, accept: string): Route {
   if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
     return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   }
-  if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept);
+  if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept, url.searchParams);
   if (path.startsWith("/pypi/")) return pypi(path.slice("/pypi/".length), accept);
   if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
   if (path.startsWith("/v2/")) return ociRoute(path.slice("/v2/".length), url.searchParams);
@@ -101,8 +117,7 @@ function pypi(rest: string, accept: string): Route {
 }
 
 function simple(name: string | undefined, trailingSlash: boolean, accept: string): Route {
-  const json = "application/vnd.pypi.simple.v1+json"; // PEP 691
-  const document = preferred(accept, ["text/html", json]) === json ? "index.json" : "index.html";
+  const document = preferred(accept, SIMPLE_TYPES).endsWith("+json") ? "index.json" : "index.html";
   if (name === undefined) return { kind: "redirect", location: "/pypi/simple/" };
   if (name === "") {
     return { kind: "object", ecosystem: "pypi", name: "*", key: `pypi/simple/${document}`, negotiated: true };

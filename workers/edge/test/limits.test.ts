@@ -5,6 +5,10 @@ import { test } from "node:test";
 
 import { edge, grant, limits } from "./edge";
 
+interface OciErrors {
+  errors: { code: string }[];
+}
+
 limits.token = 5;
 limits.failures = 3;
 
@@ -53,4 +57,12 @@ test("a token with too many requests gets 429 from any address, and another toke
   const refused = await fetch(`${edge}${PATH}`, { headers: headers("leaked", "192.0.2.6") });
   assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "10"]);
   assert.deepEqual(await statuses(1, "other", "192.0.2.5"), [200]);
+});
+
+test("an image client that sends too many requests gets the error code of the OCI specification", async () => {
+  grant("puller", ["oci:*:pull"]);
+  await statuses(5, "puller", "192.0.2.7", "/v2/acme/app/manifests/1.0");
+  const refused = await fetch(`${edge}/v2/acme/app/manifests/1.0`, { headers: headers("puller", "192.0.2.7") });
+  const { errors } = (await refused.json()) as OciErrors;
+  assert.deepEqual([refused.status, errors[0]?.code], [429, "TOOMANYREQUESTS"]);
 });

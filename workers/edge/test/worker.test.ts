@@ -302,7 +302,6 @@ test("an npm request for what this registry does not offer is 404 with the reaso
     ["POST", "-/npm/v1/security/advisories/bulk", /has no security advisories/],
     ["POST", "-/npm/v1/security/audits/quick", /has no security advisories/],
     ["POST", "-/npm/v1/security/audits", /has no security advisories/],
-    ["GET", "-/v1/search?text=web", /has no search/],
     ["POST", "-/v1/login", /has no login/],
     ["PUT", "-/user/org.couchdb.user:ada", /has no login/],
     ["GET", "-/npm/v1/user", /no such resource/],

@@ -26,6 +26,7 @@ from infra.publishing import DrainArgs
 from infra.publishing.drain import Drain, pack_drain
 from registry.catalog import outbox
 from registry.delivery import quarantine
+from registry.ecosystems import npm_search
 from registry.ecosystems.images import OciRepository
 from registry.ecosystems.npm_keys import NpmKeys
 from registry.ecosystems.packument import NpmPackage
@@ -126,6 +127,7 @@ def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
     ]
     rendered = [
         "npm/-/keys.json",
+        "npm/-/search.json",
         "npm/@acme/web/packument.json",
         "npm/web/packument.abbreviated.json",
         "pypi/simple/index.html",
@@ -144,14 +146,14 @@ def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
     assert may["Measure"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "ArtifactEdge"}}
 
 
-def test_it_reads_metadata_and_changes_only_outbox_quarantine_and_revocations() -> None:
+def test_it_reads_metadata_and_changes_only_its_own_partitions() -> None:
     up()
     may = statements()
     keys = {sid: next(iter(may[sid]["Condition"].values()))["dynamodb:LeadingKeys"] for sid in ("ReadFacts", "Settle")}
-    assert keys["Settle"] == [outbox.PARTITION, quarantine.PARTITION, revocations.PARTITION]
+    assert keys["Settle"] == [npm_search.PARTITION, outbox.PARTITION, quarantine.PARTITION, revocations.PARTITION]
     packages = [NpmPackage("@acme/web"), NpmKeys(), PypiIndex(), PypiProject("a"), OciRepository("acme/app")]
     facts = [package.partition for package in packages]
-    partitions = [outbox.PARTITION, quarantine.PARTITION, *facts, "tokens", "audit#2026-11"]
+    partitions = [npm_search.PARTITION, outbox.PARTITION, quarantine.PARTITION, *facts, "tokens", "audit#2026-11"]
     read = [each for each in partitions if any(fnmatchcase(each, pattern) for pattern in keys["ReadFacts"])]
     assert read == partitions[:-2]
     assert may["ReadFacts"]["Resource"] == may["Settle"]["Resource"] == TABLE

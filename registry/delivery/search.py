@@ -1,0 +1,69 @@
+"""Keeps the list of npm packages that the edge searches. The list follows the documents of the packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from registry import RegistryError
+from registry.catalog.facts import Facts
+from registry.clock import now
+from registry.ecosystems.npm_search import PARTITION, search_list
+from registry.metadata import Absent, Conflict, Delete, Item, Put, Repository, Unchanged, Write
+from registry.origin import Origin
+
+_TRIES = 5
+# The number of records that one transaction writes, of at most 100 writes.
+_AT_ONCE = 90
+# A package's entry in the list, or None for a package without versions. The number is the package's revision, from
+# which the entry was made.
+Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
+
+
+class SearchList:
+    """The list of npm packages at the origin, and its records in the metadata database."""
+
+    def __init__(self, repository: Repository, origin: Origin) -> None:
+        self._repository = repository
+        self._facts = Facts(repository)
+        self._origin = origin
+
+    def update(self, entries: Entries) -> None:
+        """Writes the entries of packages that changed, and renders the list. Raises RegistryError."""
+        if not entries:
+            return
+        for _ in range(_TRIES):
+            try:
+                self._record(entries)
+                break
+            except Conflict:
+                continue
+        else:
+            raise RegistryError("the list of npm packages: other publishers kept changing it; deliver again")
+        snapshot = self._facts.read(PARTITION)
+        self._origin.render(search_list(snapshot.known), snapshot.revision, snapshot.published)
+
+    def _record(self, entries: Entries) -> None:
+        """Writes the records of the entries that differ from the stored ones. Raises Conflict."""
+        there = {item.name: item for item in self._repository.items(PARTITION)}
+        at = now()
+        writes = list(_writes(entries, there, at))
+        for start in range(0, len(writes), _AT_ONCE):
+            part: Sequence[Write] = writes[start : start + _AT_ONCE]
+            self._repository.transact([*part, Put(PARTITION, "revision", {"published": at})])
+
+
+def _writes(entries: Entries, there: Mapping[str, Item], at: str) -> Iterator[Write]:
+    """Yields the writes of changed entries. A stored entry of a later revision of the package stays."""
+    for name, (revision, entry) in entries.items():
+        record = f"package#{name}"
+        item = there.get(record)
+        stored: Mapping[str, Any] = item.document["content"] if item else {}
+        if stored.get("revision", 0) >= revision or stored.get("entry") == entry:
+            continue
+        condition = Absent() if item is None else Unchanged(item.version)
+        if entry is None:
+            yield Delete(PARTITION, record, condition)
+        else:
+            content = {"revision": revision, "entry": entry}
+            yield Put(PARTITION, record, {"content": content, "written": at}, condition)

@@ -1,0 +1,65 @@
+"""Renders the list of npm packages from which the edge answers `npm search`, from one metadata record for each package.
+
+Sources: npm/registry, docs/REGISTRY-API.md, "GET /-/v1/search"; npm, lib/utils/format-search-stream.js.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from registry.catalog.artifact import Document, Known
+from registry.ecosystems.package_json import normalized
+from registry.ecosystems.packument import dist_tags, published
+
+# The database partition with the records `package#<name>`. The delivery of a package's changes writes its record.
+PARTITION = "npm-search"
+KEY = "npm/-/search.json"
+# Limits of the texts in a record, because the edge reads all records for each search.
+_DESCRIPTION_CHARACTERS = 200
+_KEYWORDS = 20
+_KEYWORD_CHARACTERS = 40
+_LINKS = {"homepage": "homepage", "repository": "repository", "bugs": "bugs"}
+
+
+def search_entry(name: str, known: Known) -> Mapping[str, Any] | None:
+    """Returns what a search shows of an npm package: fields of the version tagged `latest`.
+
+    Returns None for a package without published versions.
+    """
+    version = dist_tags(known).get("latest")
+    if version is None:
+        return None
+    manifest = normalized({**known.facts[f"version#{version}"]["manifest"], "name": name}, {})
+    keywords: list[str] = manifest.get("keywords", [])
+    entry = {
+        "name": name,
+        "version": version,
+        "date": published(known, version),
+        "description": manifest.get("description", "")[:_DESCRIPTION_CHARACTERS],
+        "keywords": [keyword for keyword in keywords if len(keyword) <= _KEYWORD_CHARACTERS][:_KEYWORDS],
+        "author": _person(manifest.get("author")),
+        "maintainers": [person for each in manifest.get("maintainers", []) if (person := _person(each))],
+        "links": {link: url for link, field in _LINKS.items() if (url := _url(manifest.get(field)))},
+    }
+    return {field: value for field, value in entry.items() if value}
+
+
+def search_list(known: Known) -> Document:
+    """Renders the object that lists the npm packages of this registry, sorted by name."""
+    packages = [fact["entry"] for _, fact in sorted(known.of_kind("package").items())]
+    return Document(KEY, "application/json", json.dumps({"packages": packages}).encode())
+
+
+def _person(value: Any) -> dict[str, str]:
+    """Returns a person in the form that a search has: with `username` in place of `name`."""
+    person = cast(dict[str, Any], value) if isinstance(value, dict) else {}
+    fields = {"username": person.get("name"), "email": person.get("email")}
+    return {field: text for field, text in fields.items() if isinstance(text, str) and text}
+
+
+def _url(value: Any) -> str:
+    """Returns a URL in a package.json, which is a text or the field `url` of an object."""
+    url = cast(dict[str, Any], value).get("url") if isinstance(value, dict) else value
+    return url if isinstance(url, str) else ""
