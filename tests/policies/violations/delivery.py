@@ -27,35 +27,35 @@ def ends(suffix: str) -> Callable[[Registered], bool]:
 
 VIOLATIONS = [
     Violation(
-        "mapping: events dropped after a minute",
+        "event source mapping: drops changes that are older than a minute",
         "aws-lambda-changes-delivered-promptly",
         "it drops changes after 60 seconds",
         MAPPING,
         put("maximumRecordAgeInSeconds", 60),
     ),
     Violation(
-        "mapping: not retried",
+        "event source mapping: does not try failed changes again",
         "aws-lambda-changes-delivered-promptly",
         "it tries a failed change again 0 times only",
         MAPPING,
         put("maximumRetryAttempts", 0),
     ),
     Violation(
-        "mapping: waits five minutes for a batch",
+        "event source mapping: waits five minutes for a full batch",
         "aws-lambda-changes-delivered-promptly",
         "it collects changes for 300 seconds",
         MAPPING,
         put("maximumBatchingWindowInSeconds", 300),
     ),
     Violation(
-        "mapping: starts with the newest record",
+        "event source mapping: leaves out the changes before its creation",
         "aws-lambda-changes-delivered-promptly",
         "it leaves out the changes before its creation",
         MAPPING,
         put("startingPosition", "LATEST"),
     ),
     Violation(
-        "mapping: filter drops removals",
+        "event source mapping: its filter drops changed and removed items",
         "aws-dynamodb-table-changes-followed",
         "the filter of entitlements leaves out some kinds of changes",
         MAPPING,
@@ -69,56 +69,56 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "schedule: once a year",
+        "schedule: it invokes the function once a year",
         "aws-cloudwatch-schedule-invokes-function",
         "its schedule is rate(365 days)",
         "aws:cloudwatch/eventRule:EventRule",
         put("scheduleExpression", "rate(365 days)"),
     ),
     Violation(
-        "schedule: cron on one day",
+        "schedule: it invokes the function on a single day in 2030",
         "aws-cloudwatch-schedule-invokes-function",
         "its schedule is cron(0 0 1 1 ? 2030)",
         "aws:cloudwatch/eventRule:EventRule",
         put("scheduleExpression", "cron(0 0 1 1 ? 2030)"),
     ),
     Violation(
-        "schedule: has no target",
+        "schedule: it invokes nothing",
         "aws-cloudwatch-schedule-invokes-function",
         "it invokes nothing",
         "aws:cloudwatch/eventTarget:EventTarget",
         remove,
     ),
     Violation(
-        "function: time limit of a second",
+        "function: its time limit is one second",
         MISSED,
         "",
         FUNCTION,
         put("timeout", 1),
     ),
     Violation(
-        "function: secret with short value and unusual name",
+        "function: a variable PASSPHRASE holds a secret",
         "multi-function-environment-without-secrets",
         "variable PASSPHRASE has the name of a secret",
         FUNCTION,
         put("environment.variables.PASSPHRASE", "hunter2"),
     ),
     Violation(
-        "event target: a bus of another account",
+        "schedule: it sends events to an event bus of another account",
         "aws-cloudwatch-schedule-invokes-function",
         "drain invokes",
         "aws:cloudwatch/eventTarget:EventTarget",
         put_only("arn", f"arn:aws:events:us-east-1:{OTHER}:event-bus/default"),
     ),
     Violation(
-        "subscription: a queue of another account",
+        "subscription: a queue of another account receives the messages",
         "multi-messaging-delivered-inside",
         "messages go to arn:aws:sqs:us-east-1:210987654321:x, which is in no",
         SNS_SUBSCRIPTION,
         add_resource(SNS_SUBSCRIPTION, topic="x", protocol="sqs", endpoint=f"arn:aws:sqs:us-east-1:{OTHER}:x"),
     ),
     Violation(
-        "subscription: a function of another account",
+        "subscription: a function of another account receives the messages",
         "multi-messaging-delivered-inside",
         "messages go to arn:aws:lambda:us-east-1:210987654321:function:x,",
         SNS_SUBSCRIPTION,
@@ -127,7 +127,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "alarm: health check metric in another region",
+        "alarm edge-down: it is in a region to which Route 53 writes no metrics",
         "aws-cloudwatch-alarm-in-region",
         "Route 53 writes no metrics in eu-west-1",
         ALARM,
@@ -135,7 +135,7 @@ VIOLATIONS = [
         ends("edge-down"),
     ),
     Violation(
-        "alarm: function's metric in another region",
+        "alarm drain-errors: it is not in the region of its function",
         "aws-cloudwatch-alarm-in-region",
         "artifact-edge-prod-drain is in us-east-1, not in ap-southeast-1",
         ALARM,
@@ -143,7 +143,7 @@ VIOLATIONS = [
         ends("drain-errors"),
     ),
     Violation(
-        "alarm: topic of another region",
+        "alarm edge-down: it notifies a topic in another region",
         "aws-cloudwatch-alarm-in-region",
         "arn:aws:sns:eu-west-1:123456789012:artifact-edge-prod-alarms is not",
         ALARM,
@@ -151,7 +151,7 @@ VIOLATIONS = [
         ends("edge-down"),
     ),
     Violation(
-        "alarm: unit that the metric never has",
+        "alarm drain-errors: it counts only data points with a unit that the metric never has",
         "aws-cloudwatch-alarm-in-region",
         "it leaves out data points with another unit than Gigabytes",
         ALARM,
@@ -159,7 +159,7 @@ VIOLATIONS = [
         ends("drain-errors"),
     ),
     Violation(
-        "alarm: lowest of all errors",
+        "alarm drain-errors: it watches the minimum of the errors",
         MISSED,
         "",
         ALARM,
@@ -167,7 +167,7 @@ VIOLATIONS = [
         ends("drain-errors"),
     ),
     Violation(
-        "alarm: reboots a machine in place of a message",
+        "alarm edge-down: it reboots a machine and notifies nobody",
         "multi-alarm-has-recipients",
         "it notifies arn:aws:automate:us-east-1:ec2:reboot, which is no topic",
         ALARM,
@@ -175,7 +175,7 @@ VIOLATIONS = [
         ends("edge-down"),
     ),
     Violation(
-        "alarm: metric math hides it",
+        "alarm drain-errors: it names no metric",
         "multi-alarm-metric-known",
         "the pack knows no metric None in AWS/Lambda",
         ALARM,
@@ -183,7 +183,7 @@ VIOLATIONS = [
         ends("drain-errors"),
     ),
     Violation(
-        "alarm: muted by a composite alarm",
+        "a composite alarm is added, which can mute the alarm edge-down",
         "stack-resource-types-reviewed",
         "added has the type aws:cloudwatch/compositeAlarm:CompositeAlarm,",
         ALARM,
@@ -191,7 +191,7 @@ VIOLATIONS = [
         ends("edge-down"),
     ),
     Violation(
-        "alarm: one of a hundred periods",
+        "alarm edge-down: it goes off after a hundred periods only",
         "multi-alarm-threshold-reachable",
         "it goes off after 6000 seconds, later than 3600",
         ALARM,
@@ -199,7 +199,7 @@ VIOLATIONS = [
         ends("edge-down"),
     ),
     Violation(
-        "health check: disabled",
+        "health check: it is disabled, so it counts as healthy",
         "aws-route53-health-check-effective",
         "it is disabled or inverted, so a failed target counts as healthy",
         HEALTH_CHECK,
@@ -207,7 +207,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "health check: inverted",
+        "health check: it is inverted, so a failure counts as healthy",
         "aws-route53-health-check-effective",
         "it is disabled or inverted, so a failed target counts as healthy",
         HEALTH_CHECK,
@@ -215,7 +215,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "health check: no part has to be healthy",
+        "health check of a region: it is healthy without a healthy machine",
         "aws-route53-health-check-effective",
         "it is healthy without a healthy child",
         HEALTH_CHECK,
@@ -223,7 +223,7 @@ VIOLATIONS = [
         lambda h: h.name.startswith("region-"),
     ),
     Violation(
-        "health check: insufficient data are healthy",
+        "health check: it is healthy when it has no data",
         "aws-route53-health-check-effective",
         "it is healthy without data",
         HEALTH_CHECK,
@@ -231,7 +231,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "health check: opens a connection only",
+        "health check: it only opens a TCP connection",
         "aws-route53-health-check-effective",
         "TCP without a path only checks that the port accepts connections",
         HEALTH_CHECK,
@@ -239,7 +239,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "health check: another path",
+        "health check: it requests another path",
         MISSED,
         "",
         HEALTH_CHECK,
@@ -247,7 +247,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "health check: fails after ten",
+        "health check: it is unhealthy only after ten failures",
         "aws-route53-health-check-effective",
         "it takes 100 s to detect a failure",
         HEALTH_CHECK,
@@ -255,7 +255,7 @@ VIOLATIONS = [
         ends("edge"),
     ),
     Violation(
-        "google alert: a thousand series must fail",
+        "alert purge-lag: it opens only when a thousand time series are bad",
         "gcp-monitoring-condition-effective",
         "it opens only when several time series are bad",
         ALERT,
@@ -264,7 +264,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google alert: aligned by days",
+        "alert purge-lag: it aligns the metric's data by days",
         "gcp-monitoring-condition-effective",
         "the alignment period is 86400s",
         ALERT,
@@ -273,7 +273,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google alert: watches a bucket of nobody",
+        "alert blobs-breaks: it watches a bucket that does not exist",
         "gcp-monitoring-condition-effective",
         "nobody is no bucket of the stack",
         ALERT,
@@ -285,7 +285,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google alert: channel of another project",
+        "alert purge-lag: it notifies a channel of another project",
         "gcp-monitoring-condition-effective",
         "none of its notification channels is of the stack",
         ALERT,
@@ -294,7 +294,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google alert: condition replaced by another kind",
+        "alert purge-lag: it has no condition that compares a metric with a threshold",
         "gcp-monitoring-condition-effective",
         "x compares nothing with a threshold",
         ALERT,

@@ -41,7 +41,7 @@ def with_ddls(edit: Callable[[str], str]) -> Change:
 
 VIOLATIONS = [
     Violation(
-        "google: run.admin for allUsers on the open service",
+        "google: everybody gets roles/run.admin on the metadata API's service",
         "gcp-iam-roles-of-member",
         "has roles/run.admin",
         INVOKER,
@@ -50,7 +50,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: domain on the service",
+        "google: everybody of a domain may call a service",
         "gcp-iam-roles-of-member",
         "has roles/run.invoker",
         INVOKER,
@@ -58,7 +58,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: databaseAdmin to the follower",
+        "google: the follower gets roles/spanner.databaseAdmin",
         "gcp-iam-roles-of-member",
         "has roles/spanner.databaseAdmin",
         "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
@@ -66,7 +66,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: backup admin to the API",
+        "google: the metadata API gets roles/spanner.backupAdmin",
         "gcp-iam-roles-of-member",
         "has roles/spanner.backupAdmin",
         "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
@@ -75,7 +75,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: databaseUser to the API",
+        "google: the metadata API gets roles/spanner.databaseUser, which may write",
         "gcp-iam-roles-of-member",
         "has roles/spanner.databaseUser",
         "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
@@ -84,7 +84,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: custom role on the topic",
+        "google: a member of a topic gets a custom role",
         "gcp-iam-roles-of-member",
         "has projects/artifact-edge-prod/roles/x",
         "gcp:pubsub/topicIAMMember:TopicIAMMember",
@@ -92,7 +92,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: pubsub.editor on the topic",
+        "google: a member of a topic gets roles/pubsub.editor",
         "gcp-iam-roles-of-member",
         "has roles/pubsub.editor",
         "gcp:pubsub/topicIAMMember:TopicIAMMember",
@@ -100,7 +100,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: key's members may destroy versions",
+        "google: a member of an encryption key may destroy the key's versions",
         "gcp-iam-roles-of-member",
         "has roles/cloudkms.admin",
         "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
@@ -108,7 +108,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: viewer basic role on a bucket",
+        "google: the reader of a bucket gets the basic role roles/viewer",
         "gcp-iam-roles-of-member",
         "has roles/viewer",
         GCS_GRANT,
@@ -117,7 +117,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: principalSet of a pool reads",
+        "google: every identity of a workload identity pool may read a bucket",
         "gcp-iam-roles-of-member",
         "has roles/storage.objectViewer",
         GCS_GRANT,
@@ -126,7 +126,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: projectViewer reads",
+        "google: everybody who may view the project may read a bucket",
         "gcp-iam-roles-of-member",
         "has roles/storage.objectViewer",
         GCS_GRANT,
@@ -135,7 +135,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: public access prevention inherited",
+        "google: a bucket inherits whether public access is prevented",
         "gcp-storage-bucket-uniform-and-private",
         "public access is not prevented",
         GCS_BUCKET,
@@ -143,7 +143,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: service account key",
+        "google: a service account gets a key that does not expire",
         "multi-iam-no-long-lived-keys",
         "added is a key that does not expire, or a user with such a key",
         GCS_BUCKET,
@@ -151,7 +151,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: retention of ten years, locked",
+        "google: objects are locked for ten years, and nobody can change this",
         "multi-bucket-locks-limited",
         "nobody can end its retention policy",
         GCS_BUCKET,
@@ -160,7 +160,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: every object is held",
+        "google: a hold keeps every object until somebody releases it",
         "multi-bucket-locks-limited",
         "every object is held until somebody releases it",
         GCS_BUCKET,
@@ -169,7 +169,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: key version to be destroyed",
+        "google: a version of an encryption key is scheduled for destruction",
         "multi-key-enabled",
         "the key version has the state DESTROY_SCHEDULED",
         "gcp:kms/cryptoKey:CryptoKey",
@@ -177,7 +177,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: lifecycle deletes versions beyond the newest",
+        "google: a lifecycle rule deletes all versions but the newest at once",
         "multi-bucket-published-objects-kept",
         "a rule with the action Delete does not count the days as an old",
         GCS_BUCKET,
@@ -186,7 +186,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: lifecycle noncurrent 30 days, no prefix but storage class",
+        "google: a lifecycle rule deletes all objects of the storage class STANDARD",
         "multi-bucket-published-objects-kept",
         "a rule with the action Delete does not count the days as an old",
         GCS_BUCKET,
@@ -195,7 +195,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "google: TTL clause gone",
+        "google: the database does not remove expired items",
         "multi-database-expired-items-removed",
         "it does not remove expired items",
         DATABASE,
@@ -203,7 +203,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: change stream without old values",
+        "google: the change stream lacks the old values",
         "multi-database-changes-streamed",
         "its change stream lacks the values before a change",
         DATABASE,
@@ -211,7 +211,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: change stream kept for an hour",
+        "google: the change stream keeps changes for an hour only",
         "multi-database-changes-streamed",
         "its change stream keeps changes for 1h, not for 7 days",
         DATABASE,
@@ -219,7 +219,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: subscription filters all away",
+        "google: a filter of a subscription drops all messages",
         "multi-messaging-delivered-inside",
         'the filter attributes.never="x" drops messages',
         SUBSCRIPTION,
@@ -227,7 +227,7 @@ VIOLATIONS = [
         stack=GOOGLE,
     ),
     Violation(
-        "google: subscription pushes to a stranger",
+        "google: a subscription pushes messages to a URL outside the stack",
         "multi-messaging-delivered-inside",
         "pushConfig sends the messages elsewhere",
         SUBSCRIPTION,

@@ -24,7 +24,7 @@ def published(resource: Registered) -> bool:
 
 VIOLATIONS = [
     Violation(
-        "bucket: everybody from a strange endpoint",
+        "bucket policy: everybody may read through a VPC endpoint outside the stack",
         "aws-iam-networks-of-stack",
         "it lets in everybody from vpce-0123456789abcdef0",
         BUCKET_POLICY,
@@ -36,7 +36,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: everybody from a strange VPC",
+        "bucket policy: everybody may read from a VPC outside the stack",
         "aws-iam-networks-of-stack",
         "it lets in everybody from vpc-0123456789abcdef0",
         BUCKET_POLICY,
@@ -48,7 +48,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: everybody by an address",
+        "bucket policy: everybody may read from any IP address",
         "multi-bucket-grants-not-public",
         "statement 4 allows s3:GetObject to everybody",
         BUCKET_POLICY,
@@ -57,7 +57,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: NotAction for everybody over TLS",
+        "bucket policy: everybody may do all but one action over TLS",
         "multi-bucket-grants-not-public",
         "statement 4 allows all but some actions to everybody",
         BUCKET_POLICY,
@@ -66,7 +66,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: everybody with a current date",
+        "bucket policy: everybody may read after a past date",
         "multi-bucket-grants-not-public",
         "statement 4 allows s3:GetObject to everybody",
         BUCKET_POLICY,
@@ -78,14 +78,14 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: cloudfront of any account",
+        "bucket policy: CloudFront may read on behalf of any account",
         "aws-iam-service-principals-bound",
         "statement 4 lets cloudfront.amazonaws.com act for any account",
         BUCKET_POLICY,
         also_allow("policy", Principal={"Service": "cloudfront.amazonaws.com"}, Action="s3:GetObject"),
     ),
     Violation(
-        "bucket: cloudfront distribution of another account",
+        "bucket policy: CloudFront may read on behalf of another account",
         "aws-iam-principals-in-own-accounts",
         "it lets in arn:aws:cloudfront::210987654321:distribution/*, which is",
         BUCKET_POLICY,
@@ -97,14 +97,14 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "bucket: another partition's account",
+        "bucket policy: an account of AWS in China may read",
         "aws-iam-principals-in-own-accounts",
         "it lets in arn:aws-cn:iam::210987654321:root, which is not in the",
         BUCKET_POLICY,
         also_allow("policy", Principal={"AWS": f"arn:aws-cn:iam::{OTHER}:root"}, Action="s3:GetObject"),
     ),
     Violation(
-        "bucket: denies every read",
+        "bucket policy: denies every read",
         "aws-iam-denials-conditional",
         "statement 4 refuses s3:GetObject to everybody",
         BUCKET_POLICY,
@@ -114,7 +114,7 @@ VIOLATIONS = [
         published,
     ),
     Violation(
-        "bucket: denies all but one",
+        "bucket policy: denies everything to all but one user",
         "aws-iam-denials-conditional",
         "statement 4 refuses s3:* to everybody",
         BUCKET_POLICY,
@@ -133,14 +133,14 @@ VIOLATIONS = [
         published,
     ),
     Violation(
-        "key: a grant by another account's role",
+        "KMS key: a role of another account may create grants",
         "aws-iam-principals-in-own-accounts",
         "it lets in arn:aws:iam::210987654321:role/x, which is not in the",
         KEY,
         also_allow("policy", Principal={"AWS": f"arn:aws:iam::{OTHER}:role/x"}, Action="kms:CreateGrant"),
     ),
     Violation(
-        "key: everybody by a service of any account",
+        "KMS key: everybody may decrypt through a service, from any account",
         "aws-iam-resource-policies-name-principals",
         "statement 4 allows kms:Decrypt to everybody",
         KEY,
@@ -152,7 +152,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "key: caller account with a wildcard",
+        "KMS key: all accounts whose number begins with four digits may decrypt",
         "aws-iam-resource-policies-name-principals",
         "statement 4 allows kms:Decrypt to everybody",
         KEY,
@@ -161,14 +161,14 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "key: the shields' role may do everything with it",
+        "KMS key: the shields' role may do everything with the key",
         "aws-kms-key-administered-by-account",
         "arn:aws:iam::123456789012:role/artifact-edge-prod-shield may kms:*",
         KEY,
         also_allow("policy", Principal={"AWS": f"arn:aws:iam::{OWN}:role/artifact-edge-prod-shield"}, Action="kms:*"),
     ),
     Violation(
-        "key: the shields' role may schedule its deletion",
+        "KMS key: the shields' role may delete the key",
         "aws-kms-key-administered-by-account",
         "arn:aws:iam::123456789012:role/artifact-edge-prod-shield may",
         KEY,
@@ -179,7 +179,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "key: the shields' role may change its policy",
+        "KMS key: the shields' role may change the key's policy",
         "aws-kms-key-administered-by-account",
         "arn:aws:iam::123456789012:role/artifact-edge-prod-shield may",
         KEY,
@@ -190,7 +190,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "key: denies decrypting",
+        "KMS key: denies everybody to decrypt",
         "aws-iam-denials-conditional",
         "statement 4 refuses kms:Decrypt to everybody",
         KEY,
@@ -201,28 +201,28 @@ VIOLATIONS = [
         lambda r: r.protect,
     ),
     Violation(
-        "key: lockout check is bypassed",
+        "KMS key: AWS does not check whether the key's policy locks out its administrators",
         "aws-kms-key-administered-by-account",
         "bypassPolicyLockoutSafetyCheck is true, so its policy can lock the",
         KEY,
         put("bypassPolicyLockoutSafetyCheck", True),
     ),
     Violation(
-        "key: rotates every seven years",
+        "KMS key: it is rotated only every seven years",
         "multi-key-rotated",
         "rotation_period_in_days is 2560",
         KEY,
         put("rotationPeriodInDays", 2560),
     ),
     Violation(
-        "key: replica recovered for 8 days",
+        "KMS replica key: a deleted key can be restored for 8 days only",
         "aws-kms-key-deletion-delayed",
         "a deleted key can be recovered for 8 days only",
         REPLICA_KEY,
         put("deletionWindowInDays", 8),
     ),
     Violation(
-        "queue: another account's topic",
+        "queue policy: a topic of another account may send messages",
         "aws-iam-principals-in-own-accounts",
         "it lets in arn:aws:sns:us-east-1:210987654321:x, which is not in the",
         "aws:sqs/queue:Queue",
@@ -245,14 +245,14 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "repository policy",
+        "an ECR repository policy is added, which is a type that nobody has reviewed",
         "stack-resource-types-reviewed",
         "added has the type aws:ecr/repositoryPolicy:RepositoryPolicy, which",
         "aws:sqs/queue:Queue",
         add_resource("aws:ecr/repositoryPolicy:RepositoryPolicy", repository="x", policy="{}"),
     ),
     Violation(
-        "topic: everybody but over TLS",
+        "topic policy: everybody may subscribe over TLS",
         "aws-iam-resource-policies-name-principals",
         "statement 2 allows sns:Subscribe to everybody",
         TOPIC_POLICY,
@@ -261,14 +261,14 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "topic: no longer lets CloudWatch publish",
+        "topic policy: CloudWatch may no longer publish",
         "aws-sns-topic-lets-alarms-publish",
         "its policy does not let CloudWatch publish",
         TOPIC_POLICY,
         statements("policy", lambda s: [x for x in s if x["Effect"] == "Deny"]),
     ),
     Violation(
-        "topic: denies all messages",
+        "topic policy: denies everybody to publish",
         "aws-iam-denials-conditional",
         "statement 2 refuses sns:Publish to everybody",
         TOPIC_POLICY,
@@ -277,7 +277,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "key of the topic: CloudWatch may not encrypt",
+        "KMS key of the alarm topic: CloudWatch may no longer encrypt",
         "aws-sns-topic-lets-alarms-publish",
         "its key ap-southeast-1 does not let CloudWatch kms:decrypt",
         KEY,
@@ -285,7 +285,7 @@ VIOLATIONS = [
         lambda k: "EncryptAlarms" in k.inputs["policy"],
     ),
     Violation(
-        "endpoint: its policy denies own reads",
+        "VPC endpoint: its policy denies everything to everybody",
         "aws-iam-denials-conditional",
         "statement 0 refuses * to everybody",
         "aws:ec2/vpcEndpoint:VpcEndpoint",

@@ -40,7 +40,7 @@ def added_google_rule(how: str, policy: str, says: str, action: dict[str, Any], 
         bucket.inputs["lifecycleRules"].append({"action": action, "condition": condition})
         return [bucket]
 
-    return Violation(f"lifecycle: {how}", policy, says, GCS_BUCKET, change, published, GOOGLE)
+    return Violation(f"lifecycle on Google Cloud: {how}", policy, says, GCS_BUCKET, change, published, GOOGLE)
 
 
 def lifecycles() -> list[Violation]:
@@ -50,15 +50,21 @@ def lifecycles() -> list[Violation]:
         return {"type": "SetStorageClass", "storageClass": storage_class}
 
     return [
-        added_rule("objects end after 30 days", KEPT, "30 days", expiration={"days": 30}),
-        added_rule("objects end after ten years", KEPT, "3650 days", expiration={"days": 3650}),
-        added_rule("objects end on a date", KEPT, "2027-01-01", expiration={"date": "2027-01-01T00:00:00Z"}),
-        added_rule("objects of a prefix end", KEPT, "30 days", filter={"prefix": "npm/"}, expiration={"days": 30}),
+        added_rule("objects are deleted after 30 days", KEPT, "30 days", expiration={"days": 30}),
+        added_rule("objects are deleted after ten years", KEPT, "3650 days", expiration={"days": 3650}),
+        added_rule("objects are deleted on a date", KEPT, "2027-01-01", expiration={"date": "2027-01-01T00:00:00Z"}),
         added_rule(
-            "large objects end", KEPT, "90 days", filter={"objectSizeGreaterThan": 1 << 30}, expiration={"days": 90}
+            "objects with a prefix are deleted", KEPT, "30 days", filter={"prefix": "npm/"}, expiration={"days": 30}
         ),
         added_rule(
-            "objects with a tag end",
+            "large objects are deleted",
+            KEPT,
+            "90 days",
+            filter={"objectSizeGreaterThan": 1 << 30},
+            expiration={"days": 90},
+        ),
+        added_rule(
+            "objects with a tag are deleted",
             KEPT,
             "1 days",
             filter={"and": {"prefix": "oci/", "tags": {"old": "yes"}}},
@@ -66,7 +72,7 @@ def lifecycles() -> list[Violation]:
         ),
         *[
             added_rule(
-                f"objects move to {storage_class}",
+                f"objects move to the storage class {storage_class}",
                 KEPT,
                 storage_class,
                 transitions=[{"days": days, "storageClass": storage_class}],
@@ -74,59 +80,77 @@ def lifecycles() -> list[Violation]:
             for storage_class, days in (("GLACIER", 0), ("DEEP_ARCHIVE", 180), ("ONEZONE_IA", 30))
         ],
         added_rule(
-            "objects move to an archive on a date",
+            "objects move to the storage class GLACIER on a date",
             KEPT,
             "GLACIER",
             transitions=[{"date": "2027-01-01T00:00:00Z", "storageClass": "GLACIER"}],
         ),
         added_rule(
-            "old versions move to an archive",
+            "old versions move to the storage class DEEP_ARCHIVE",
             KEPT,
             "DEEP_ARCHIVE",
             noncurrentVersionTransitions=[{"noncurrentDays": 0, "storageClass": "DEEP_ARCHIVE"}],
         ),
         added_rule(
-            "old versions of a prefix end after a day",
+            "old versions of objects with a prefix are deleted after a day",
             OLD,
             "1 days",
             filter={"prefix": "pypi/"},
             noncurrentVersionExpiration={"noncurrentDays": 1},
         ),
         added_rule(
-            "old versions of large objects end after a day",
+            "old versions of large objects are deleted after a day",
             OLD,
             "1 days",
             filter={"objectSizeGreaterThan": 1},
             noncurrentVersionExpiration={"noncurrentDays": 1, "newerNoncurrentVersions": 1},
         ),
         Violation(
-            "lifecycle: inline rule ends objects",
+            "lifecycle: a rule in the bucket's own property deletes objects after 30 days",
             KEPT,
             "30 days",
             BUCKET,
             put("lifecycleRules", [{"enabled": True, "expiration": {"days": 30}}]),
         ),
         Violation(
-            "lifecycle: old versions end after three days",
+            "lifecycle: old versions are deleted after three days",
             OLD,
             "3 days",
             LIFECYCLE,
             put("rules.1.noncurrentVersionExpiration.noncurrentDays", 3),
             published,
         ),
-        added_google_rule("objects end after 30 days", KEPT, "Delete", delete, age=30),
-        added_google_rule("objects end when created before a date", KEPT, "Delete", delete, createdBefore="2027-01-01"),
-        added_google_rule("objects of a prefix end", KEPT, "Delete", delete, age=3650, matchesPrefixes=["npm/"]),
-        added_google_rule("objects of a suffix end", KEPT, "Delete", delete, age=1, matchesSuffixes=[".tgz"]),
-        added_google_rule("objects end by a time of their own", KEPT, "Delete", delete, daysSinceCustomTime=1),
-        added_google_rule("live objects end", KEPT, "Delete", delete, withState="LIVE", age=10),
-        added_google_rule("all but one version ends at once", KEPT, "Delete", delete, numNewerVersions=1),
-        added_google_rule("old versions end by their age", KEPT, "Delete", delete, withState="ARCHIVED", age=1),
-        added_google_rule("old versions end after a day", OLD, "1 days", delete, daysSinceNoncurrentTime=1),
-        added_google_rule("objects move to an archive", KEPT, "ARCHIVE", archive("ARCHIVE"), age=0),
-        added_google_rule("objects move to a cold class", KEPT, "COLDLINE", archive("COLDLINE"), age=30),
+        added_google_rule("objects are deleted after 30 days", KEPT, "Delete", delete, age=30),
+        added_google_rule(
+            "objects are deleted if they were created before a date", KEPT, "Delete", delete, createdBefore="2027-01-01"
+        ),
+        added_google_rule(
+            "objects with a prefix are deleted", KEPT, "Delete", delete, age=3650, matchesPrefixes=["npm/"]
+        ),
+        added_google_rule("objects with a suffix are deleted", KEPT, "Delete", delete, age=1, matchesSuffixes=[".tgz"]),
+        added_google_rule(
+            "objects are deleted a day after the custom time in their metadata",
+            KEPT,
+            "Delete",
+            delete,
+            daysSinceCustomTime=1,
+        ),
+        added_google_rule(
+            "current versions are deleted after ten days", KEPT, "Delete", delete, withState="LIVE", age=10
+        ),
+        added_google_rule(
+            "all versions but the newest are deleted at once", KEPT, "Delete", delete, numNewerVersions=1
+        ),
+        added_google_rule(
+            "old versions are deleted a day after their creation", KEPT, "Delete", delete, withState="ARCHIVED", age=1
+        ),
+        added_google_rule("old versions are deleted after a day", OLD, "1 days", delete, daysSinceNoncurrentTime=1),
+        added_google_rule(
+            "objects move to the storage class ARCHIVE at once", KEPT, "ARCHIVE", archive("ARCHIVE"), age=0
+        ),
+        added_google_rule("objects move to the storage class COLDLINE", KEPT, "COLDLINE", archive("COLDLINE"), age=30),
         Violation(
-            "lifecycle: new objects are archived",
+            "lifecycle on Google Cloud: new objects have the storage class ARCHIVE",
             KEPT,
             "ARCHIVE",
             GCS_BUCKET,
@@ -135,7 +159,7 @@ def lifecycles() -> list[Violation]:
             GOOGLE,
         ),
         Violation(
-            "lifecycle: autoclass archives objects",
+            "lifecycle on Google Cloud: Autoclass moves objects to the storage class ARCHIVE",
             KEPT,
             "ARCHIVE",
             GCS_BUCKET,
@@ -174,7 +198,7 @@ def replications() -> list[Violation]:
     return [
         *[
             Violation(
-                f"replication: the rule to replica {number} is gone",
+                f"replication: the rule number {number} is missing",
                 whole,
                 "no rule",
                 REPLICATION,
@@ -184,49 +208,49 @@ def replications() -> list[Violation]:
         ],
         Violation("replication: a rule is disabled", whole, "no rule", REPLICATION, put("rules.1.status", "Disabled")),
         Violation(
-            "replication: a rule is for a prefix",
+            "replication: a rule copies only objects with a prefix",
             whole,
             "no rule",
             REPLICATION,
             put("rules.0.filter", {"prefix": "npm/"}),
         ),
         Violation(
-            "replication: a rule is for a tag",
+            "replication: a rule copies only objects with a tag",
             whole,
             "no rule",
             REPLICATION,
             put("rules.0.filter", {"tag": {"key": "copy", "value": "yes"}}),
         ),
         Violation(
-            "replication: both rules lead to one replica",
+            "replication: two rules copy to the same bucket",
             whole,
             "no rule",
             REPLICATION,
             put("rules.1.destination.bucket", "arn:aws:s3:::artifact-edge-prod-example-eu-west-1"),
         ),
         Violation(
-            "replication: to a bucket that is not of the stack",
+            "replication: a rule copies to a bucket outside the stack",
             inside,
             "somebody-elses",
             REPLICATION,
             put("rules.0.destination.bucket", "arn:aws:s3:::somebody-elses"),
         ),
         Violation(
-            "replication: encrypted objects are left out",
+            "replication: a rule leaves out encrypted objects",
             timed,
             "encrypted",
             REPLICATION,
             without("rules.0.sourceSelectionCriteria"),
         ),
         Violation(
-            "replication: replicas go to an archive",
+            "replication: replicas have the storage class GLACIER",
             timed,
             "GLACIER",
             REPLICATION,
             put("rules.0.destination.storageClass", "GLACIER"),
         ),
         Violation(
-            "lifecycle: objects end in a bucket that also takes logs",
+            "lifecycle: objects are deleted in a bucket to which another bucket writes access logs",
             KEPT,
             "30 days",
             LIFECYCLE,
@@ -242,14 +266,14 @@ def inline() -> list[Violation]:
     secret = "aws:secretsmanager/secret:Secret"
     return [
         Violation(
-            "inline: bucket policy for everybody",
+            "own property: the bucket's policy lets everybody read",
             "multi-bucket-grants-not-public",
             "everybody",
             BUCKET,
             put("policy", open_to_all),
         ),
         Violation(
-            "inline: bucket policy for another account",
+            "own property: the bucket's policy lets another account read",
             "aws-iam-principals-in-own-accounts",
             "999999999999",
             BUCKET,
@@ -257,12 +281,16 @@ def inline() -> list[Violation]:
         ),
         *[
             Violation(
-                f"inline: the bucket's list is {acl}", "aws-s3-bucket-acls-disabled", acl, BUCKET, put("acl", acl)
+                f"own property: the bucket's access list is {acl}",
+                "aws-s3-bucket-acls-disabled",
+                acl,
+                BUCKET,
+                put("acl", acl),
             )
             for acl in ("public-read", "public-read-write", "authenticated-read", "aws-exec-read")
         ],
         Violation(
-            "inline: a grant to all users",
+            "own property: the bucket's access list lets all users read",
             "aws-s3-bucket-acls-disabled",
             "grant",
             BUCKET,
@@ -272,28 +300,28 @@ def inline() -> list[Violation]:
             ),
         ),
         Violation(
-            "inline: the bucket is a website",
+            "own property: the bucket serves a website",
             "aws-s3-bucket-acls-disabled",
             "website",
             BUCKET,
             put("website", {"indexDocument": "x"}),
         ),
         Violation(
-            "inline: queue policy for everybody",
+            "own property: the queue's policy lets everybody do everything",
             named,
             "everybody",
             "aws:sqs/queue:Queue",
             put("policy", open_to_all.replace("s3:GetObject", "sqs:*")),
         ),
         Violation(
-            "inline: topic policy for everybody",
+            "own property: the topic's policy lets everybody publish",
             named,
             "everybody",
             "aws:sns/topic:Topic",
             put("policy", open_to_all.replace("s3:GetObject", "sns:Publish")),
         ),
         Violation(
-            "inline: secret policy for everybody",
+            "own property: a secret's policy lets everybody do everything",
             named,
             "everybody",
             "aws:sqs/queue:Queue",
@@ -302,7 +330,7 @@ def inline() -> list[Violation]:
             ),
         ),
         Violation(
-            "inline: role has a policy for everything",
+            "own property: the role may do everything",
             "multi-iam-no-full-access",
             "everything",
             ROLE,
@@ -312,7 +340,7 @@ def inline() -> list[Violation]:
             ),
         ),
         Violation(
-            "inline: role has an administrator's policy",
+            "own property: the managed policy AdministratorAccess is attached to the role",
             "aws-iam-managed-policies-allowed",
             "AdministratorAccess",
             ROLE,

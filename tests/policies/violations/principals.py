@@ -39,14 +39,14 @@ def others() -> list[Violation]:
     readable = "arn:aws:s3:::artifact-edge-prod-example-us-east-1/*"
     return [
         Violation(
-            "bucket policy lets another account read",
+            "bucket policy: another account may read objects",
             OWN,
             ACCOUNT,
             BUCKET_POLICY,
             also_allow("policy", Principal={"AWS": OTHER}, Action="s3:GetObject", Resource=readable),
         ),
         Violation(
-            "bucket policy lets another account's role read, beside our own",
+            "bucket policy: a role of another account may read objects, as may one of our own",
             OWN,
             ACCOUNT,
             BUCKET_POLICY,
@@ -58,14 +58,14 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "bucket policy names another account by its number",
+            "bucket policy: another account, named by its number, may read objects",
             OWN,
             ACCOUNT,
             BUCKET_POLICY,
             also_allow("policy", Principal={"AWS": ACCOUNT}, Action="s3:GetObject", Resource=readable),
         ),
         Violation(
-            "bucket policy names a canonical user",
+            "bucket policy: a canonical user may read objects",
             OWN,
             "canonical",
             BUCKET_POLICY,
@@ -73,7 +73,7 @@ def others() -> list[Violation]:
         ),
         *[
             Violation(
-                f"{how} policy lets another account decrypt",
+                f"{how}: its policy lets another account decrypt",
                 OWN,
                 ACCOUNT,
                 token,
@@ -82,14 +82,14 @@ def others() -> list[Violation]:
             for how, token in (("KMS key", KEY), ("KMS replica key", REPLICA))
         ],
         Violation(
-            "topic policy lets another account publish",
+            "topic policy: another account may publish",
             OWN,
             ACCOUNT,
             TOPIC_POLICY,
             also_allow("policy", Principal={"AWS": OTHER}, Action="sns:Publish"),
         ),
         Violation(
-            "topic policy lets every account of an organization subscribe",
+            "topic policy: every account of an organization may subscribe",
             OWN,
             "o-a1b2c3d4e5",
             TOPIC_POLICY,
@@ -101,7 +101,7 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "queue policy lets another account receive",
+            "queue policy: another account may receive messages",
             OWN,
             ACCOUNT,
             QUEUE,
@@ -115,7 +115,7 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "table policy lets another account read",
+            "table policy: another account may read items",
             OWN,
             ACCOUNT,
             TABLE,
@@ -127,7 +127,7 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "everybody in another account decrypts by a condition",
+            "KMS key: a condition on the caller's account lets another account decrypt",
             OWN,
             ACCOUNT,
             KEY,
@@ -139,7 +139,7 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "a condition lists another account beside our own",
+            "KMS key: a condition lists our own account and another one",
             OWN,
             ACCOUNT,
             KEY,
@@ -151,7 +151,7 @@ def others() -> list[Violation]:
             ),
         ),
         Violation(
-            "a service acts for another account",
+            "topic policy: a service may publish on behalf of another account",
             OWN,
             ACCOUNT,
             TOPIC_POLICY,
@@ -162,17 +162,19 @@ def others() -> list[Violation]:
                 Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             ),
         ),
-        trusted("role trusts another account", {"AWS": OTHER}),
-        trusted("role trusts another account with an external id", {"AWS": OTHER}, Condition=external),
-        trusted("role trusts a user of another account", {"AWS": [f"arn:aws:iam::{ACCOUNT}:user/vendor"]}),
-        trusted("role trusts a session of another account", {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/a/b"}),
+        trusted("role: another account may assume it", {"AWS": OTHER}),
+        trusted("role: another account may assume it with an external id", {"AWS": OTHER}, Condition=external),
+        trusted("role: a user of another account may assume it", {"AWS": [f"arn:aws:iam::{ACCOUNT}:user/vendor"]}),
         trusted(
-            "role trusts an identity provider in another account",
+            "role: a session of another account may assume it", {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/a/b"}
+        ),
+        trusted(
+            "role: identities of a provider in another account may assume it",
             {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"},
             Condition={"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:acme/x:environment:prod"}},
         ),
         Violation(
-            "function may be invoked by another account",
+            "function: another account may invoke it",
             OWN,
             ACCOUNT,
             PERMISSION,
@@ -180,7 +182,7 @@ def others() -> list[Violation]:
             lambda permission: permission.name == "drain",
         ),
         Violation(
-            "replication hands objects over to another account",
+            "replication: another account becomes the owner of the replicas",
             OWN,
             ACCOUNT,
             REPLICATION,
@@ -192,30 +194,48 @@ def others() -> list[Violation]:
 def loose() -> list[Violation]:
     """Returns violations of policies in which the conditions of an IAM statement restrict nothing."""
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
-        ("PrincipalArn *", {"StringLike": {"aws:PrincipalArn": "*"}}),
-        ("PrincipalAccount *", {"StringLike": {"aws:PrincipalAccount": "*"}}),
-        ("PrincipalAccount of any digits", {"StringLike": {"aws:PrincipalAccount": "????????????"}}),
-        ("a role name in every account", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/artifact-edge-*"}}),
-        ("PrincipalArn by StringLike", {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:root"}}),
-        ("one specific value and *", {"StringLike": {"aws:PrincipalAccount": ["123456789012", "*"]}}),
-        ("ForAnyValue", {"ForAnyValue:StringLike": {"aws:PrincipalAccount": ["*"]}}),
-        ("ForAllValues", {"ForAllValues:StringEquals": {"aws:PrincipalAccount": ["123456789012"]}}),
-        ("IfExists", {"StringEqualsIfExists": {"aws:PrincipalAccount": "123456789012"}}),
-        ("Null", {"Null": {"aws:PrincipalArn": "false"}}),
-        ("Not", {"StringNotEquals": {"aws:PrincipalAccount": "111111111111"}}),
-        ("a key about something else", {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
-        ("a user agent", {"StringLike": {"aws:UserAgent": "artifact-edge*"}}),
-        ("every organization", {"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
-        ("every path of organizations", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-*/*"]}}),
-        ("every endpoint", {"StringLike": {"aws:SourceVpce": "vpce-*"}}),
-        ("every source", {"ArnLike": {"aws:SourceArn": "arn:aws:*:*:*:*"}}),
-        ("every source account", {"StringLike": {"aws:SourceAccount": "*"}}),
+        ("aws:PrincipalArn matches *", {"StringLike": {"aws:PrincipalArn": "*"}}),
+        ("aws:PrincipalAccount matches *", {"StringLike": {"aws:PrincipalAccount": "*"}}),
+        ("aws:PrincipalAccount has any twelve characters", {"StringLike": {"aws:PrincipalAccount": "????????????"}}),
+        (
+            "aws:PrincipalArn is a role of a given name in any account",
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/artifact-edge-*"}},
+        ),
+        ("aws:PrincipalArn is the root of any account", {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:root"}}),
+        (
+            "aws:PrincipalAccount is one account or matches *",
+            {"StringLike": {"aws:PrincipalAccount": ["123456789012", "*"]}},
+        ),
+        ("any value of aws:PrincipalAccount matches *", {"ForAnyValue:StringLike": {"aws:PrincipalAccount": ["*"]}}),
+        (
+            "all values of aws:PrincipalAccount match, or there is none",
+            {"ForAllValues:StringEquals": {"aws:PrincipalAccount": ["123456789012"]}},
+        ),
+        (
+            "aws:PrincipalAccount matches or is missing",
+            {"StringEqualsIfExists": {"aws:PrincipalAccount": "123456789012"}},
+        ),
+        ("aws:PrincipalArn is present", {"Null": {"aws:PrincipalArn": "false"}}),
+        (
+            "aws:PrincipalAccount is not one given account",
+            {"StringNotEquals": {"aws:PrincipalAccount": "111111111111"}},
+        ),
+        ("the request is for one region", {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
+        ("the user agent matches a pattern", {"StringLike": {"aws:UserAgent": "artifact-edge*"}}),
+        ("the principal is in any organization", {"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
+        (
+            "the principal is in any path of any organization",
+            {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-*/*"]}},
+        ),
+        ("the request comes through any VPC endpoint", {"StringLike": {"aws:SourceVpce": "vpce-*"}}),
+        ("aws:SourceArn is any ARN", {"ArnLike": {"aws:SourceArn": "arn:aws:*:*:*:*"}}),
+        ("aws:SourceAccount is any account", {"StringLike": {"aws:SourceAccount": "*"}}),
     ]
     named = "aws-iam-resource-policies-name-principals"
     return [
         *[
             Violation(
-                f"{how} narrows who decrypts",
+                f"KMS key: everybody may decrypt if {how}",
                 named,
                 "everybody",
                 KEY,
@@ -225,7 +245,7 @@ def loose() -> list[Violation]:
         ],
         *[
             Violation(
-                f"{how} narrows who reads a bucket",
+                f"bucket: everybody may read objects if {how}",
                 "multi-bucket-grants-not-public",
                 "everybody",
                 BUCKET_POLICY,
@@ -234,28 +254,28 @@ def loose() -> list[Violation]:
             for how, condition in every[:8]
         ],
         Violation(
-            "everybody but one principal publishes",
+            "topic policy: everybody except one principal may publish",
             named,
             "everybody",
             TOPIC_POLICY,
             also_allow("policy", NotPrincipal={"AWS": OTHER}, Action="sns:Publish"),
         ),
         Violation(
-            "everybody in a list of principals",
+            "topic policy: a list of principals contains *",
             named,
             "everybody",
             TOPIC_POLICY,
             also_allow("policy", Principal={"AWS": ["*"]}, Action="sns:Publish"),
         ),
         Violation(
-            "every root account",
+            "topic policy: the root of every account may publish",
             named,
             "everybody",
             TOPIC_POLICY,
             also_allow("policy", Principal={"AWS": "arn:aws:iam::*:root"}, Action="sns:Publish"),
         ),
         Violation(
-            "a service publishes for whomever it serves",
+            "topic policy: a service may publish on behalf of any account",
             "aws-iam-service-principals-bound",
             "s3.amazonaws.com",
             TOPIC_POLICY,
@@ -263,22 +283,25 @@ def loose() -> list[Violation]:
         ),
         *[
             Violation(
-                f"role trusts a provider's identities by {how}",
+                f"role: identities of Google may assume the role if {how}",
                 "aws-iam-role-trust-restricted",
                 "identity provider",
                 ROLE,
                 statements("assumeRolePolicy", lambda those, by=condition: [*those, _federated(by)]),
             )
             for how, condition in (
-                ("StringEqualsIfExists", {"StringEqualsIfExists": {"accounts.google.com:sub": "1"}}),
-                ("ForAllValues", {"ForAllValues:StringEquals": {"accounts.google.com:sub": ["1"]}}),
-                ("the audience alone", {"StringEquals": {"accounts.google.com:aud": "1"}}),
-                ("StringLike with *", {"StringLike": {"accounts.google.com:sub": "*"}}),
-                ("a subject other than one", {"StringNotEquals": {"accounts.google.com:sub": "1"}}),
+                ("the subject matches or is missing", {"StringEqualsIfExists": {"accounts.google.com:sub": "1"}}),
+                (
+                    "all subjects match, or there is none",
+                    {"ForAllValues:StringEquals": {"accounts.google.com:sub": ["1"]}},
+                ),
+                ("the audience matches", {"StringEquals": {"accounts.google.com:aud": "1"}}),
+                ("the subject matches *", {"StringLike": {"accounts.google.com:sub": "*"}}),
+                ("the subject is not one given subject", {"StringNotEquals": {"accounts.google.com:sub": "1"}}),
             )
         ],
         Violation(
-            "role trusts a Google account that is not of the stack",
+            "role: a Google service account outside the stack may assume it",
             "aws-iam-google-subjects-of-stack",
             "100000000000000000001",
             ROLE,
@@ -307,22 +330,29 @@ def google() -> list[Violation]:
     policy = "gcp-iam-members-in-own-projects"
     strangers = {
         "a service account of another project": "serviceAccount:ci@other-project.iam.gserviceaccount.com",
-        "a person": "user:someone@gmail.com",
-        "a whole domain": "domain:example.com",
-        "a group of others": "group:everyone@example.com",
-        "the default service account": "serviceAccount:123-compute@developer.gserviceaccount.com",
-        "a workload identity pool": "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*",
-        "the project's editors": "projectEditor:artifact-edge-prod",
-        "an own account of a longer name": "serviceAccount:x@artifact-edge-prod.iam.gserviceaccount.com.evil.example",
+        "a person with a Gmail address": "user:someone@gmail.com",
+        "everybody of a domain": "domain:example.com",
+        "a group outside the project": "group:everyone@example.com",
+        "the default service account of Compute Engine": "serviceAccount:123-compute@developer.gserviceaccount.com",
+        "every identity of a workload identity pool": "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*",
+        "everybody who may edit the project": "projectEditor:artifact-edge-prod",
+        "an account with a similar address": "serviceAccount:x@artifact-edge-prod.iam.gserviceaccount.com.evil.example",
     }
     return [
         *[
-            Violation(f"{how} reads objects", policy, member, BUCKET_MEMBER, put("member", member), stack=GOOGLE)
+            Violation(
+                f"Google bucket: {how} may read objects",
+                policy,
+                member,
+                BUCKET_MEMBER,
+                put("member", member),
+                stack=GOOGLE,
+            )
             for how, member in strangers.items()
         ],
         *[
             Violation(
-                f"a service account of another project has a right on a {token.split(':')[-1]}",
+                f"a service account of another project is the member of a {token.split(':')[-1]}",
                 policy,
                 "other-project",
                 token,

@@ -28,15 +28,22 @@ REVIEWED = "stack-resource-types-reviewed"
 def keys() -> list[Violation]:
     delayed = "gcp-kms-key-destruction-delayed"
     return [
-        Violation("key: the data's key is unprotected", PROTECTED, "protected", KEY, unprotected, _of_data),
-        Violation("key: a replica key is unprotected", PROTECTED, "protected", REPLICA, unprotected),
-        Violation("key: Google's key is unprotected", PROTECTED, "protected", GOOGLE_KEY, unprotected, stack=GOOGLE),
         Violation(
-            "key: the data's key is disabled", "multi-key-enabled", "disabled", KEY, put("isEnabled", False), _of_data
+            "KMS key: the key of the objects is not protected", PROTECTED, "protected", KEY, unprotected, _of_data
         ),
-        Violation("key: a replica key is disabled", "multi-key-enabled", "disabled", REPLICA, put("enabled", False)),
+        Violation("KMS replica key: it is not protected", PROTECTED, "protected", REPLICA, unprotected),
+        Violation("Google key: it is not protected", PROTECTED, "protected", GOOGLE_KEY, unprotected, stack=GOOGLE),
         Violation(
-            "key: a version of Google's key is disabled",
+            "KMS key: the key of the objects is disabled",
+            "multi-key-enabled",
+            "disabled",
+            KEY,
+            put("isEnabled", False),
+            _of_data,
+        ),
+        Violation("KMS replica key: it is disabled", "multi-key-enabled", "disabled", REPLICA, put("enabled", False)),
+        Violation(
+            "Google key: a version is disabled",
             "multi-key-enabled",
             "DISABLED",
             GOOGLE_KEY,
@@ -46,7 +53,7 @@ def keys() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "key: the data's key is destroyed after a week",
+            "KMS key: a deleted key is destroyed after a week",
             "aws-kms-key-deletion-delayed",
             "7 days",
             KEY,
@@ -55,7 +62,7 @@ def keys() -> list[Violation]:
         ),
         *[
             Violation(
-                f"key: Google's key is destroyed after {seconds}",
+                f"Google key: a deleted version is destroyed after {seconds}",
                 delayed,
                 "days",
                 GOOGLE_KEY,
@@ -74,10 +81,10 @@ def _of_data(key: Registered) -> bool:
 def databases() -> list[Violation]:
     recoverable = "multi-database-point-in-time-recovery-enabled"
     return [
-        Violation("database: no backups", BACKED_UP, "no backup", BACKUPS, remove, stack=GOOGLE),
+        Violation("Spanner database: it has no backups", BACKED_UP, "no backup", BACKUPS, remove, stack=GOOGLE),
         *[
             Violation(
-                f"database: backups are kept for {how}",
+                f"Spanner database: backups are kept for {how}",
                 BACKED_UP,
                 "days",
                 BACKUPS,
@@ -88,7 +95,7 @@ def databases() -> list[Violation]:
         ],
         *[
             Violation(
-                f"database: backups are made {how}",
+                f"Spanner database: backups are made {how}",
                 BACKED_UP,
                 text,
                 BACKUPS,
@@ -102,10 +109,15 @@ def databases() -> list[Violation]:
             )
         ],
         Violation(
-            "database: the backups are those of another", BACKED_UP, "no backup", BACKUPS, _of_another, stack=GOOGLE
+            "Spanner database: the backups are those of another database",
+            BACKED_UP,
+            "no backup",
+            BACKUPS,
+            _of_another,
+            stack=GOOGLE,
         ),
         Violation(
-            "database: versions are kept for a day",
+            "Spanner database: old versions of rows are kept for a day only",
             recoverable,
             "day",
             DATABASE,
@@ -113,7 +125,7 @@ def databases() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "database: the table is restored to the last day only",
+            "table: past states can be restored for a day only",
             recoverable,
             "day",
             TABLE,
@@ -132,9 +144,13 @@ def parameters() -> list[Violation]:
     policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
     added = add_resource(parameter, value="hunter2")
     return [
-        Violation("parameter: another one holds a password", policy, "value", BUCKET, added),
-        Violation("parameter: it holds a password", policy, "value", parameter, put("value", "hunter2")),
-        Violation("parameter: it is a secret string", policy, "SecureString", parameter, put("type", "SecureString")),
+        Violation("SSM parameter: an added parameter holds a password", policy, "value", BUCKET, added),
+        Violation(
+            "SSM parameter: an existing parameter holds a password", policy, "value", parameter, put("value", "hunter2")
+        ),
+        Violation(
+            "SSM parameter: its type is SecureString", policy, "SecureString", parameter, put("type", "SecureString")
+        ),
     ]
 
 
@@ -144,44 +160,71 @@ def unreviewed() -> list[Violation]:
     """
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:
-        return Violation(f"unreviewed: {how}", REVIEWED, token, of, add_resource(token, **props), stack=stack)
+        return Violation(
+            f"a type that nobody has reviewed: {how}", REVIEWED, token, of, add_resource(token, **props), stack=stack
+        )
 
     return [
-        added("a public access list", "aws:s3/bucketAcl:BucketAcl", acl="public-read"),
-        added("a public access point", "aws:s3/accessPoint:AccessPoint", bucket="x"),
-        added("a grant on a key", "aws:kms/grant:Grant", granteePrincipal="arn:aws:iam::999999999999:root"),
-        added("an attachment of a policy", "aws:iam/policyAttachment:PolicyAttachment", policyArn="x"),
-        added("an inventory sent elsewhere", "aws:s3/inventory:Inventory", bucket="x"),
-        added("a website", "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration", bucket="x"),
-        added("an archive tier", "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration"),
-        added("a peering of networks", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", vpcId="x"),
-        added("a user", "aws:iam/user:User", name="x"),
-        added("a spot machine", "aws:ec2/spotInstanceRequest:SpotInstanceRequest", instanceType="i4i.large"),
-        added("a group of machines", "aws:autoscaling/group:Group", minSize=0, maxSize=0),
-        added("a page rule", "cloudflare:index/pageRule:PageRule", target="*"),
-        added("a type of another provider", "azure-native:storage:StorageAccount", accountName="x"),
-        added("a command on the deploying machine", "command:local:Command", create="true"),
-        added("the project's policy", "gcp:projects/iAMPolicy:IAMPolicy", GCS_BUCKET, GOOGLE, policyData="{}"),
-        added("a right in the project", "gcp:projects/iAMBinding:IAMBinding", GCS_BUCKET, GOOGLE, members=["allUsers"]),
+        added("an access list that makes a bucket public", "aws:s3/bucketAcl:BucketAcl", acl="public-read"),
+        added("an access point of a bucket", "aws:s3/accessPoint:AccessPoint", bucket="x"),
         added(
-            "a bucket's access list", "gcp:storage/bucketACL:BucketACL", GCS_BUCKET, GOOGLE, predefinedAcl="publicRead"
+            "a grant on a KMS key for another account",
+            "aws:kms/grant:Grant",
+            granteePrincipal="arn:aws:iam::999999999999:root",
+        ),
+        added("an attachment of an IAM policy", "aws:iam/policyAttachment:PolicyAttachment", policyArn="x"),
+        added("an inventory of a bucket", "aws:s3/inventory:Inventory", bucket="x"),
+        added("a website of a bucket", "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration", bucket="x"),
+        added(
+            "an archive tier of a bucket",
+            "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
+        ),
+        added("a peering with another VPC", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", vpcId="x"),
+        added("an IAM user", "aws:iam/user:User", name="x"),
+        added(
+            "a request for a spot machine", "aws:ec2/spotInstanceRequest:SpotInstanceRequest", instanceType="i4i.large"
+        ),
+        added("an Auto Scaling group", "aws:autoscaling/group:Group", minSize=0, maxSize=0),
+        added("a page rule of Cloudflare", "cloudflare:index/pageRule:PageRule", target="*"),
+        added("a type of another provider", "azure-native:storage:StorageAccount", accountName="x"),
+        added("a command on the machine that runs Pulumi", "command:local:Command", create="true"),
+        added(
+            "the IAM policy of the whole Google project",
+            "gcp:projects/iAMPolicy:IAMPolicy",
+            GCS_BUCKET,
+            GOOGLE,
+            policyData="{}",
         ),
         added(
-            "a default access list",
+            "a role of everybody in the Google project",
+            "gcp:projects/iAMBinding:IAMBinding",
+            GCS_BUCKET,
+            GOOGLE,
+            members=["allUsers"],
+        ),
+        added(
+            "an access list that makes a Google bucket public",
+            "gcp:storage/bucketACL:BucketACL",
+            GCS_BUCKET,
+            GOOGLE,
+            predefinedAcl="publicRead",
+        ),
+        added(
+            "a default access list of a Google bucket",
             "gcp:storage/defaultObjectAccessControl:DefaultObjectAccessControl",
             GCS_BUCKET,
             GOOGLE,
             entity="allUsers",
         ),
         added(
-            "who may pull messages",
+            "a role of everybody on a Pub/Sub subscription",
             "gcp:pubsub/subscriptionIAMMember:SubscriptionIAMMember",
             GCS_BUCKET,
             GOOGLE,
             member="allUsers",
         ),
         added(
-            "who may call the follower",
+            "a role of everybody on a Cloud Run service",
             "gcp:cloudrunv2/serviceIamBinding:ServiceIamBinding",
             GCS_BUCKET,
             GOOGLE,

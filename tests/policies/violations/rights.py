@@ -23,7 +23,7 @@ READ = "secretsmanager:GetSecretValue"
 
 def allowed(how: str, policy: str, says: str, actions: Any, resources: Any, **more: Any) -> Violation:
     change = also_allow("policy", Action=actions, Resource=resources, **more)
-    return Violation(f"rights: {how}", policy, says, ROLE_POLICY, change)
+    return Violation(f"permissions: {how}", policy, says, ROLE_POLICY, change)
 
 
 def wide() -> list[Violation]:
@@ -34,46 +34,76 @@ def wide() -> list[Violation]:
         return [*those, {"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::secret"}]
 
     return [
-        allowed("s3:* on all buckets by ARN", FULL, "s3:*", "s3:*", "arn:aws:s3:::*"),
-        allowed("s3:* on all objects by ARN", FULL, "s3:*", "s3:*", "arn:aws:s3:::*/*"),
+        allowed("s3:* on the ARN of all buckets", FULL, "s3:*", "s3:*", "arn:aws:s3:::*"),
+        allowed("s3:* on the ARN of all objects", FULL, "s3:*", "s3:*", "arn:aws:s3:::*/*"),
         allowed("dynamodb:* on all tables", FULL, "dynamodb:*", "dynamodb:*", "arn:aws:dynamodb:*:*:table/*"),
-        allowed("every action by two stars", FULL, "s3:**", "s3:**", "*"),
-        allowed("every service by a wildcard", FULL, "*:*", "*:*", "arn:aws:*:*:*:*"),
-        allowed("services by a prefix", FULL, "s*:*", "s*:*", "*"),
-        allowed("all actions by question mark", FULL, "kms:?*", "kms:?*", "arn:aws:kms:*:*:key/*"),
-        allowed("reading of all objects by ARN", NAMED, "s3:GetObject", "s3:GetObject", "arn:aws:s3:::*/*"),
-        allowed("reading in all partitions", NAMED, "s3:GetObject", "s3:GetObject", "arn:*:s3:::*"),
-        allowed("decrypting with every key", NAMED, "kms:Decrypt", "kms:Decrypt", "arn:aws:kms:*:123456789012:key/*"),
+        allowed("every action of S3, written s3:**", FULL, "s3:**", "s3:**", "*"),
+        allowed("every action of every service, written *:*", FULL, "*:*", "*:*", "arn:aws:*:*:*:*"),
+        allowed("every action of all services that begin with s", FULL, "s*:*", "s*:*", "*"),
+        allowed("every action of KMS, written kms:?*", FULL, "kms:?*", "kms:?*", "arn:aws:kms:*:*:key/*"),
+        allowed("s3:GetObject on the ARN of all objects", NAMED, "s3:GetObject", "s3:GetObject", "arn:aws:s3:::*/*"),
         allowed(
-            "decrypting with all aliases", NAMED, "kms:Decrypt", "kms:Decrypt", "arn:aws:kms:us-east-1:123456789012:*"
+            "s3:GetObject on all buckets of all partitions of AWS",
+            NAMED,
+            "s3:GetObject",
+            "s3:GetObject",
+            "arn:*:s3:::*",
         ),
         allowed(
-            "reading of every table of the account",
+            "kms:Decrypt with every key of the account",
+            NAMED,
+            "kms:Decrypt",
+            "kms:Decrypt",
+            "arn:aws:kms:*:123456789012:key/*",
+        ),
+        allowed(
+            "kms:Decrypt with every key and alias of a region",
+            NAMED,
+            "kms:Decrypt",
+            "kms:Decrypt",
+            "arn:aws:kms:us-east-1:123456789012:*",
+        ),
+        allowed(
+            "dynamodb:Scan of every table of the account",
             NAMED,
             "dynamodb:Scan",
             "dynamodb:Scan",
             "arn:aws:dynamodb:us-east-1:123456789012:table/*",
         ),
         allowed(
-            "invoking of every function",
+            "lambda:InvokeFunction on every function of the account",
             NAMED,
             "lambda:InvokeFunction",
             "lambda:InvokeFunction",
             "arn:aws:lambda:*:123456789012:function:*",
         ),
-        allowed("assuming of every role", NAMED, "sts:AssumeRole", "sts:AssumeRole", "arn:aws:iam::*:role/*"),
         allowed(
-            "a wildcard among named resources",
+            "sts:AssumeRole on every role of every account",
+            NAMED,
+            "sts:AssumeRole",
+            "sts:AssumeRole",
+            "arn:aws:iam::*:role/*",
+        ),
+        allowed(
+            "sqs:SendMessage on one queue and on all queues",
             NAMED,
             "sqs:SendMessage",
             "sqs:SendMessage",
             ["arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sqs:*:*:*"],
         ),
-        Violation("rights: all but some actions", FULL, "all but", ROLE_POLICY, statements("policy", not_action)),
-        Violation("rights: all but some resources", FULL, "s3:*", ROLE_POLICY, statements("policy", not_resource)),
+        Violation(
+            "permissions: all actions except some", FULL, "all but", ROLE_POLICY, statements("policy", not_action)
+        ),
+        Violation(
+            "permissions: all S3 actions on all resources except some",
+            FULL,
+            "s3:*",
+            ROLE_POLICY,
+            statements("policy", not_resource),
+        ),
         *[
             Violation(
-                f"rights: a Google account has {role}",
+                f"permissions: the reader of a Google bucket gets {role}",
                 FULL,
                 role,
                 "gcp:storage/bucketIAMMember:BucketIAMMember",
@@ -83,7 +113,7 @@ def wide() -> list[Violation]:
             for role in ("roles/owner", "roles/editor", "roles/storage.admin")
         ],
         Violation(
-            "rights: a Google account administers Spanner",
+            "permissions: a member of a Spanner database gets roles/spanner.admin",
             FULL,
             "roles/spanner.admin",
             "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
@@ -99,7 +129,7 @@ def managed() -> list[Violation]:
     def attached(name: str, token: str = attachment, arns: str = "policyArn") -> Violation:
         arn = f"arn:aws:iam::aws:policy/{name}"
         change = add_resource(token, depends="role", role="x", **{arns: [arn] if arns.endswith("s") else arn})
-        return Violation(f"managed policy {name} by {token.split(':')[-1]}", MANAGED, name, ROLE, change)
+        return Violation(f"AWS managed policy: a {token.split(':')[-1]} attaches {name}", MANAGED, name, ROLE, change)
 
     return [
         attached("AmazonS3FullAccess"),
@@ -113,7 +143,7 @@ def managed() -> list[Violation]:
             "IAMFullAccess", "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive", "policyArns"
         ),
         Violation(
-            "managed policy of the account by RolePolicyAttachment",
+            "managed policy: a RolePolicyAttachment attaches one of the account's own",
             MANAGED,
             "everything",
             ROLE,
@@ -124,7 +154,7 @@ def managed() -> list[Violation]:
 
 def reads_secret(how: str, role: str, resources: Any, actions: Any = READ) -> Violation:
     return Violation(
-        f"secrets: {how}",
+        f"secrets: the role {role} may read {how}",
         SECRETS,
         role,
         ROLE_POLICY,
@@ -136,29 +166,38 @@ def reads_secret(how: str, role: str, resources: Any, actions: Any = READ) -> Vi
 def secrets() -> list[Violation]:
     here = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge"
     return [
-        reads_secret("all of them", "shield", "arn:aws:secretsmanager:*:*:secret:*"),
-        reads_secret("all environments", "shield", "arn:aws:secretsmanager:*:*:secret:artifact-edge/*"),
-        reads_secret("all of the environment", "shield", f"{here}/prod/*"),
-        reads_secret("the edge's signing key", "shield", f"{here}/prod/edge-??????"),
+        reads_secret("all secrets", "shield", "arn:aws:secretsmanager:*:*:secret:*"),
+        reads_secret("the secrets of all environments", "shield", "arn:aws:secretsmanager:*:*:secret:artifact-edge/*"),
+        reads_secret("all secrets of the environment", "shield", f"{here}/prod/*"),
+        reads_secret("the edge's secret", "shield", f"{here}/prod/edge-??????"),
         reads_secret("the certificate authorities' keys", "shield", f"{here}/prod/authority-??????"),
         reads_secret("another environment's secret", "shield", f"{here}/staging/shield-??????"),
         reads_secret("another role's secret", "metadata-api", f"{here}/prod/edge-kv-??????"),
         reads_secret("the operator's token", "entitlements", f"{here}/prod/cloudflare-??????"),
-        reads_secret("names by a prefix", "metadata-api", f"{here}/prod/m*"),
-        reads_secret("in batches", "shield", "*", "secretsmanager:BatchGetSecretValue"),
-        reads_secret("by a wildcard action", "shield", f"{here}/prod/edge-??????", "secretsmanager:Get*"),
-        reads_secret("and writes its own", "shield", f"{here}/prod/shield-??????", "secretsmanager:PutSecretValue"),
-        reads_secret("of parameters", "shield", "arn:aws:ssm:us-east-1:123456789012:parameter/x", "ssm:GetParameter"),
-        reads_secret("in NotAction", "shield", f"{here}/prod/edge-??????", ["secretsmanager:*"]),
+        reads_secret("all secrets whose names begin with a letter", "metadata-api", f"{here}/prod/m*"),
+        reads_secret("secrets in batches", "shield", "*", "secretsmanager:BatchGetSecretValue"),
+        reads_secret(
+            "the edge's secret by the action Get*", "shield", f"{here}/prod/edge-??????", "secretsmanager:Get*"
+        ),
+        reads_secret(
+            "and replace its own secret", "shield", f"{here}/prod/shield-??????", "secretsmanager:PutSecretValue"
+        ),
+        reads_secret(
+            "a parameter of Systems Manager",
+            "shield",
+            "arn:aws:ssm:us-east-1:123456789012:parameter/x",
+            "ssm:GetParameter",
+        ),
+        reads_secret("and change the edge's secret", "shield", f"{here}/prod/edge-??????", ["secretsmanager:*"]),
         Violation(
-            "secrets: a new role reads one",
+            "secrets: a new role may read the edge's secret",
             SECRETS,
             "new-role",
             ROLE,
             _new_role_with(f"{here}/prod/edge-??????"),
         ),
         Violation(
-            "secrets: on Google, the follower's role reads the API's",
+            "secrets: on Google Cloud, the follower's role may read the secret of the metadata API",
             SECRETS,
             "follow",
             ROLE_POLICY,

@@ -30,7 +30,7 @@ def of_role(suffix: str) -> Callable[[Registered], bool]:
 
 VIOLATIONS = [
     Violation(
-        "trust: GitHub repository of others",
+        "role: workflows of another owner's GitHub repository may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in",
         ROLE,
@@ -43,7 +43,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: GitHub wildcard subject",
+        "role: workflows of all GitHub repositories of an owner may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in",
         ROLE,
@@ -54,7 +54,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: Cognito identities by pool",
+        "role: all identities of a Cognito pool may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in cognito-identity.amazonaws.com, which is no",
         ROLE,
@@ -65,7 +65,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: a subject of Login with Amazon",
+        "role: an identity of Login with Amazon may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in www.amazon.com, which is no provider of the",
         ROLE,
@@ -76,7 +76,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: SAML provider, audience only",
+        "role: all identities of a SAML provider may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in arn:aws:iam::123456789012:saml-provider/corp,",
         ROLE,
@@ -87,35 +87,35 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: a service that runs anybody's code",
+        "role: the service CodeBuild may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in codebuild.amazonaws.com, which is no provider of",
         ROLE,
         trust(Principal={"Service": "codebuild.amazonaws.com"}),
     ),
     Violation(
-        "trust: Systems Manager",
+        "role: the service Systems Manager may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in ssm.amazonaws.com, which is no provider of the",
         ROLE,
         trust(Principal={"Service": "ssm.amazonaws.com"}),
     ),
     Violation(
-        "trust: the whole own account",
+        "role: every principal of our own account may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in every principal of arn:aws:iam::123456789012:root",
         ROLE,
         trust(Principal={"AWS": f"arn:aws:iam::{OWN}:root"}),
     ),
     Violation(
-        "trust: account number with a question mark",
+        "role: ten accounts, named by a wildcard, may assume it",
         "aws-iam-role-trust-providers-known",
         "statement 1 lets in every principal of arn:aws:iam::12345678901?:root",
         ROLE,
         trust(Principal={"AWS": "arn:aws:iam::12345678901?:root"}),
     ),
     Violation(
-        "trust: second account in a list after *-like role",
+        "role: a list of principals contains a role of another account",
         "aws-iam-principals-in-own-accounts",
         "it lets in arn:aws:iam::210987654321:role/artifact-edge-prod-shield,",
         ROLE,
@@ -124,28 +124,28 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "trust: NotPrincipal",
+        "role: everybody except one account may assume it",
         "aws-iam-role-trust-restricted",
         "statement 1 lets everybody assume the role",
         ROLE,
         trust(NotPrincipal={"AWS": f"arn:aws:iam::{OTHER}:root"}),
     ),
     Violation(
-        "role: boundary removed",
+        "role: it has no permissions boundary",
         "aws-iam-role-boundary-own",
         "it has no permissions boundary, although other roles have one",
         ROLE,
         without("permissionsBoundary"),
     ),
     Violation(
-        "role: boundary is AdministratorAccess",
+        "role: its permissions boundary is AdministratorAccess",
         "aws-iam-role-boundary-own",
         "its boundary arn:aws:iam::aws:policy/AdministratorAccess belongs to",
         ROLE,
         put("permissionsBoundary", "arn:aws:iam::aws:policy/AdministratorAccess"),
     ),
     Violation(
-        "role: inline policy removes the table",
+        "role: an inline policy lets it delete the metadata table",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-example-replication may dynamodb:DeleteTable",
         ROLE,
@@ -170,7 +170,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "permission: S3 of any account by sourceArn *",
+        "function: S3 may invoke it on behalf of any account",
         "multi-function-callers-named",
         "its source * can be in any account",
         PERMISSION,
@@ -183,7 +183,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "permission: EventBridge rules of any account",
+        "function: EventBridge rules of any account may invoke it",
         "multi-function-callers-named",
         "its source arn:aws:events:*:*:rule/* can be in any account",
         PERMISSION,
@@ -196,7 +196,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "permission: a service for another source account",
+        "function: SNS may invoke it on behalf of another account",
         "aws-iam-principals-in-own-accounts",
         "it lets in 210987654321, which is not in the accounts 123456789012",
         PERMISSION,
@@ -209,7 +209,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "permission: everybody of any organization",
+        "function: all members of any organization may invoke it",
         "aws-iam-principals-in-own-accounts",
         "it lets in o-*, which is not in the accounts 123456789012",
         PERMISSION,
@@ -222,7 +222,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "permission: everybody updates the open function",
+        "function: everybody may change the function of the metadata API",
         "multi-function-callers-named",
         "it allows lambda:*, which does more than invoke",
         PERMISSION,
@@ -235,7 +235,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "attachment: KMS power user",
+        "role: the managed policy AWSKeyManagementServicePowerUser is attached",
         "aws-iam-managed-policies-allowed",
         "arn:aws:iam::aws:policy/AWSKeyManagementServicePowerUser is attached",
         ROLE,
@@ -247,7 +247,7 @@ VIOLATIONS = [
         ),
     ),
     Violation(
-        "rights: objects of all environments",
+        "permissions: the shields' role may read objects of all environments",
         "aws-iam-resources-of-environment",
         "arn:aws:s3:::artifact-edge-*/* is not only in the environment prod",
         ROLE_POLICY,
@@ -255,7 +255,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: objects of staging",
+        "permissions: the shields' role may read objects of the environment staging",
         "aws-iam-resources-of-environment",
         "arn:aws:s3:::artifact-edge-staging-example-us-east-1/* is not only in",
         ROLE_POLICY,
@@ -263,7 +263,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: a writer writes to a stranger's bucket",
+        "permissions: the outbox relay's role may write to a bucket outside the stack",
         "aws-iam-resources-of-environment",
         "arn:aws:s3:::stranger/* is not only in the environment prod",
         ROLE_POLICY,
@@ -271,7 +271,7 @@ VIOLATIONS = [
         of_role("drain"),
     ),
     Violation(
-        "rights: tables of all environments",
+        "permissions: the metadata API's role may read tables of all environments",
         "aws-iam-resources-of-environment",
         "arn:aws:dynamodb:*:123456789012:table/artifact-edge-* is not only in",
         ROLE_POLICY,
@@ -279,7 +279,7 @@ VIOLATIONS = [
         of_role("metadata-api"),
     ),
     Violation(
-        "rights: scans the table",
+        "permissions: the metadata API's role may scan the metadata table",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-metadata-api may dynamodb:Scan",
         ROLE_POLICY,
@@ -291,7 +291,7 @@ VIOLATIONS = [
         of_role("metadata-api"),
     ),
     Violation(
-        "rights: deletes the table",
+        "permissions: the metadata API's role may delete the metadata table",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-metadata-api may dynamodb:DeleteTable",
         ROLE_POLICY,
@@ -303,7 +303,7 @@ VIOLATIONS = [
         of_role("metadata-api"),
     ),
     Violation(
-        "rights: all on the one table",
+        "permissions: the metadata API's role may do everything with the metadata table",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-metadata-api may dynamodb:*",
         ROLE_POLICY,
@@ -315,7 +315,7 @@ VIOLATIONS = [
         of_role("metadata-api"),
     ),
     Violation(
-        "rights: turns backups off",
+        "permissions: the outbox relay's role may turn off backups of the metadata table",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-drain may dynamodb:UpdateContinuousBackups",
         ROLE_POLICY,
@@ -327,7 +327,7 @@ VIOLATIONS = [
         of_role("drain"),
     ),
     Violation(
-        "rights: API writes items",
+        "permissions: the metadata API's role may write items",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-metadata-api may dynamodb:PutItem",
         ROLE_POLICY,
@@ -339,7 +339,7 @@ VIOLATIONS = [
         of_role("metadata-api"),
     ),
     Violation(
-        "rights: schedules key deletion",
+        "permissions: the outbox relay's role may delete a KMS key",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-drain may kms:ScheduleKeyDeletion",
         ROLE_POLICY,
@@ -351,7 +351,7 @@ VIOLATIONS = [
         of_role("drain"),
     ),
     Violation(
-        "rights: creates grants",
+        "permissions: the shields' role may create grants on a KMS key",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may kms:CreateGrant",
         ROLE_POLICY,
@@ -363,7 +363,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: key of another account",
+        "permissions: the outbox relay's role may decrypt with a key of another account",
         "aws-iam-resources-of-environment",
         "arn:aws:kms:us-east-1:210987654321:key/x is in another account",
         ROLE_POLICY,
@@ -371,7 +371,7 @@ VIOLATIONS = [
         of_role("drain"),
     ),
     Violation(
-        "rights: assumes a role of another account",
+        "permissions: the shields' role may assume a role of another account",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may sts:AssumeRole",
         ROLE_POLICY,
@@ -379,7 +379,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: changes a function's code",
+        "permissions: the shields' role may change a function's code",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may lambda:UpdateFunctionCode",
         ROLE_POLICY,
@@ -391,7 +391,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: removes alarms",
+        "permissions: the shields' role may delete alarms",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may cloudwatch:DeleteAlarms",
         ROLE_POLICY,
@@ -403,7 +403,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: purges the dead letters",
+        "permissions: the token sync's role may delete the messages of a dead-letter queue",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-entitlements may sqs:PurgeQueue",
         ROLE_POLICY,
@@ -415,7 +415,7 @@ VIOLATIONS = [
         of_role("entitlements"),
     ),
     Violation(
-        "rights: deletes its log group",
+        "permissions: the outbox relay's role may delete its log group",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-drain may logs:DeleteLogGroup",
         ROLE_POLICY,
@@ -427,7 +427,7 @@ VIOLATIONS = [
         of_role("drain"),
     ),
     Violation(
-        "rights: runs commands on machines",
+        "permissions: the shields' role may run commands on machines",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may ssm:SendCommand",
         ROLE_POLICY,
@@ -435,7 +435,7 @@ VIOLATIONS = [
         of_role("shield"),
     ),
     Violation(
-        "rights: moves the clients' name",
+        "permissions: the shields' role may change the DNS record of the clients' hostname",
         "aws-iam-actions-of-role",
         "artifact-edge-prod-shield may route53:ChangeResourceRecordSets",
         ROLE_POLICY,

@@ -39,13 +39,19 @@ def edge() -> list[Violation]:
     proxied, current = "cloudflare-dns-client-hostname-proxied", "cloudflare-workers-compatibility-date-current"
     bound = "cloudflare-workers-revocations-bound"
     return [
-        Violation("edge: the clients' name is not proxied", proxied, "packages", RECORD, put("proxied", False)),
         Violation(
-            "edge: whether the clients' name is proxied is left out", proxied, "packages", RECORD, without("proxied")
+            "DNS: Cloudflare does not proxy the clients' hostname", proxied, "packages", RECORD, put("proxied", False)
         ),
-        Violation("edge: the clients' name has no record", proxied, "packages", RECORD, remove),
         Violation(
-            "edge: the clients' name is not proxied, on Google",
+            "DNS: the record does not say whether Cloudflare proxies the clients' hostname",
+            proxied,
+            "packages",
+            RECORD,
+            without("proxied"),
+        ),
+        Violation("DNS: the clients' hostname has no record", proxied, "packages", RECORD, remove),
+        Violation(
+            "DNS of a stack on Google Cloud: Cloudflare does not proxy the clients' hostname",
             proxied,
             "packages",
             RECORD,
@@ -53,7 +59,7 @@ def edge() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "edge: the clients' name leads past the edge",
+            "DNS: the clients' hostname leads to an address outside the edge",
             "aws-route53-client-hostname-leads-to-edge",
             "198.51.100.1",
             ROUTE53,
@@ -61,21 +67,27 @@ def edge() -> list[Violation]:
             lambda record: record.inputs["name"].startswith("packages."),
         ),
         *[
-            Violation(f"edge: compatibility date {date}", current, date, SCRIPT, put("compatibilityDate", date))
+            Violation(
+                f"worker: its compatibility date is {date}", current, date, SCRIPT, put("compatibilityDate", date)
+            )
             for date in ("2021-11-01", "2024-02-30", "yesterday")
         ],
         Violation(
-            "edge: no compatibility date", current, "no compatibility date", SCRIPT, without("compatibilityDate")
+            "worker: it has no compatibility date",
+            current,
+            "no compatibility date",
+            SCRIPT,
+            without("compatibilityDate"),
         ),
         Violation(
-            "edge: no KV binding",
+            "worker: it has no binding of Workers KV",
             bound,
             "ENTITLEMENTS",
             SCRIPT,
             _bindings(lambda those: [each for each in those if each["type"] != "kv_namespace"]),
         ),
         Violation(
-            "edge: the KV binding has another name",
+            "worker: its binding of Workers KV has another name",
             bound,
             "ENTITLEMENTS",
             SCRIPT,
@@ -84,7 +96,7 @@ def edge() -> list[Violation]:
             ),
         ),
         Violation(
-            "edge: the KV binding leads to another namespace",
+            "worker: its binding of Workers KV leads to another namespace",
             bound,
             "namespace",
             SCRIPT,
@@ -93,7 +105,7 @@ def edge() -> list[Violation]:
             ),
         ),
         Violation(
-            "edge: the store is a plain text",
+            "worker: its binding ENTITLEMENTS is a plain text",
             bound,
             "ENTITLEMENTS",
             SCRIPT,
@@ -117,63 +129,85 @@ def functions() -> list[Violation]:
     url, text = "multi-function-environment-without-secrets", "password"
 
     def function_variable(how: str, name: str, value: str, says: str = text) -> Violation:
-        return Violation(f"function: knows {how}", url, says, FUNCTION, put(f"environment.variables.{name}", value))
+        return Violation(
+            f"function: an environment variable holds {how}",
+            url,
+            says,
+            FUNCTION,
+            put(f"environment.variables.{name}", value),
+        )
 
     def service_variable(how: str, name: str, value: str) -> Violation:
         def change(service: Registered) -> Sequence[Registered]:
             service.inputs["template"]["containers"][0]["envs"].append({"name": name, "value": value})
             return [service]
 
-        return Violation(f"service: knows {how}", url, text, SERVICE, change, stack=GOOGLE)
+        return Violation(
+            f"Cloud Run service: an environment variable holds {how}", url, text, SERVICE, change, stack=GOOGLE
+        )
 
     return [
-        Violation("function: the stream's mapping is disabled", enabled, "disabled", MAPPING, put("enabled", False)),
-        Violation("function: the stream has no mapping", followed, "no enabled", MAPPING, remove),
         Violation(
-            "function: the stream's mapping is disabled, seen from the table",
+            "function: the event source mapping of the table's stream is disabled",
+            enabled,
+            "disabled",
+            MAPPING,
+            put("enabled", False),
+        ),
+        Violation("table: its stream has no event source mapping", followed, "no enabled", MAPPING, remove),
+        Violation(
+            "table: the event source mapping of its stream is disabled",
             followed,
             "no enabled",
             MAPPING,
             put("enabled", False),
         ),
         Violation(
-            "function: the mapping reads another stream",
+            "table: the event source mapping reads the stream of another table",
             followed,
             "no enabled",
             MAPPING,
             put_only("eventSourceArn", "arn:aws:dynamodb:us-east-1:123456789012:table/x/stream/1"),
         ),
         Violation(
-            "function: the mapping filters revocations out",
+            "table: the event source mapping filters out changes of tokens",
             followed,
             "tokens",
             MAPPING,
             put("filterCriteria.filters.0.pattern", '{"dynamodb": {"Keys": {"pk": {"S": ["nothing"]}}}}'),
         ),
         Violation(
-            "function: no instance may run", enabled, "concurren", FUNCTION, put("reservedConcurrentExecutions", 0)
+            "function: it may run no instance", enabled, "concurren", FUNCTION, put("reservedConcurrentExecutions", 0)
         ),
-        Violation("function: the clock is stopped", enabled, "DISABLED", CLOCK, put("state", "DISABLED")),
         Violation(
-            "function: the clock is stopped by its old switch", enabled, "isEnabled", CLOCK, put("isEnabled", False)
+            "schedule: it is disabled by its property state", enabled, "DISABLED", CLOCK, put("state", "DISABLED")
         ),
-        Violation("function: has no log group", "aws-lambda-log-group-declared", "log group", LOG_GROUP, remove),
         Violation(
-            "function: logs to a group that is not of the stack",
+            "schedule: it is disabled by its deprecated property isEnabled",
+            enabled,
+            "isEnabled",
+            CLOCK,
+            put("isEnabled", False),
+        ),
+        Violation("function: it has no log group", "aws-lambda-log-group-declared", "log group", LOG_GROUP, remove),
+        Violation(
+            "function: it logs to a log group outside the stack",
             "aws-lambda-log-group-declared",
             "elsewhere",
             FUNCTION,
             put("loggingConfig", {"logFormat": "Text", "logGroup": "elsewhere"}),
         ),
-        function_variable("a database's URL", "STORE", "postgres://admin:hunter2@db.example/x"),
-        function_variable("a cache's URL without a user", "CACHE", "redis://:hunter2@cache.example:6379/0"),
-        function_variable("a queue's URL with an encoded password", "QUEUE", "amqps://u:p%40ss@mq.example"),
-        function_variable("a connection's parameters", "DSN", "host=db user=app password=hunter2"),
-        function_variable("a password in a query", "JDBC", "jdbc:postgresql://db/x?user=app&password=hunter2"),
-        function_variable("a short secret by its name", "API_TOKEN", "hunter2", "API_TOKEN"),
-        service_variable("a database's URL", "DATABASE_URL", "postgresql://admin:hunter2@db.example/x"),
+        function_variable("a database URL with a password", "STORE", "postgres://admin:hunter2@db.example/x"),
+        function_variable("a cache URL with a password and no user", "CACHE", "redis://:hunter2@cache.example:6379/0"),
+        function_variable("a queue URL with an encoded password", "QUEUE", "amqps://u:p%40ss@mq.example"),
+        function_variable("connection parameters with a password", "DSN", "host=db user=app password=hunter2"),
+        function_variable(
+            "a URL with a password in the query", "JDBC", "jdbc:postgresql://db/x?user=app&password=hunter2"
+        ),
+        function_variable("a short secret, which only the variable's name shows", "API_TOKEN", "hunter2", "API_TOKEN"),
+        service_variable("a database URL with a password", "DATABASE_URL", "postgresql://admin:hunter2@db.example/x"),
         Violation(
-            "service: the follower may stop",
+            "Cloud Run service: the follower may have no instance",
             "gcp-run-follower-always-on",
             "minInstanceCount",
             SERVICE,
@@ -189,7 +223,7 @@ def machines() -> list[Violation]:
     script = "gcp-compute-instance-startup-scripts-off"
     return [
         Violation(
-            "service: runs as the default account",
+            "Cloud Run service: it names no service account",
             identity,
             "default",
             SERVICE,
@@ -197,7 +231,7 @@ def machines() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "service: runs as the default account by name",
+            "Cloud Run service: it names the default service account of Compute Engine",
             identity,
             "default",
             SERVICE,
@@ -205,7 +239,7 @@ def machines() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "service: runs as App Engine's account",
+            "Cloud Run service: it names the default service account of App Engine",
             identity,
             "default",
             SERVICE,
@@ -214,41 +248,59 @@ def machines() -> list[Violation]:
         ),
         *[
             Violation(
-                f"machine: {name} in metadata", script, name, GCE, put(f"metadata.{name}", "http://a.example/x.sh")
+                f"Google machine: its metadata has a {name}",
+                script,
+                name,
+                GCE,
+                put(f"metadata.{name}", "http://a.example/x.sh"),
             )
             for name in ("startup-script-url", "startup-script", "shutdown-script-url", "windows-startup-script-url")
         ],
         Violation(
-            "machine: a startup script", script, "metadataStartupScript", GCE, put("metadataStartupScript", "true")
+            "Google machine: its property metadataStartupScript is set",
+            script,
+            "metadataStartupScript",
+            GCE,
+            put("metadataStartupScript", "true"),
         ),
         Violation(
-            "machine: a startup script by URL, on Google",
+            "Google machine of a stack on Google Cloud: its metadata has a startup-script-url",
             script,
             "startup-script-url",
             GCE,
             put("metadata.startup-script-url", "gs://a/b"),
             stack=GOOGLE,
         ),
-        Violation("machine: spot", interrupted, "spot", EC2, put("instanceMarketOptions", {"marketType": "spot"})),
         Violation(
-            "machine: preemptible",
+            "EC2 machine: it is a spot instance",
+            interrupted,
+            "spot",
+            EC2,
+            put("instanceMarketOptions", {"marketType": "spot"}),
+        ),
+        Violation(
+            "Google machine: it is preemptible",
             interrupted,
             "preempt",
             GCE,
             put("scheduling", {"preemptible": True, "automaticRestart": False}),
         ),
         Violation(
-            "machine: provisioned as spot", interrupted, "SPOT", GCE, put("scheduling", {"provisioningModel": "SPOT"})
+            "Google machine: it is provisioned as a Spot VM",
+            interrupted,
+            "SPOT",
+            GCE,
+            put("scheduling", {"provisioningModel": "SPOT"}),
         ),
         Violation(
-            "machine: ends by itself",
+            "Google machine: it ends after an hour",
             interrupted,
             "maxRunDuration",
             GCE,
             put("scheduling", {"maxRunDuration": {"seconds": 3600}}),
         ),
         Violation(
-            "machine: not restarted",
+            "Google machine: Google does not restart it after a failure",
             interrupted,
             "automaticRestart",
             GCE,
@@ -264,7 +316,7 @@ def messages() -> list[Violation]:
     return [
         *[
             Violation(
-                f"messages: dead letters are kept for {seconds} s",
+                f"messages: a dead-letter queue keeps messages for {seconds} s",
                 kept,
                 "kept",
                 QUEUE,
@@ -273,14 +325,14 @@ def messages() -> list[Violation]:
             for seconds in (60, 345_600)
         ],
         Violation(
-            "messages: dead letters are kept for the default time",
+            "messages: a dead-letter queue keeps messages for the default time",
             kept,
             "kept",
             QUEUE,
             without("messageRetentionSeconds"),
         ),
         Violation(
-            "messages: a subscription keeps minutes",
+            "messages: a subscription keeps messages for ten minutes",
             kept,
             "kept",
             SUBSCRIPTION,
@@ -288,7 +340,7 @@ def messages() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "messages: a subscription keeps its default",
+            "messages: a subscription keeps messages for the default time",
             kept,
             "kept",
             SUBSCRIPTION,
@@ -296,7 +348,7 @@ def messages() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "messages: a subscription expires",
+            "messages: an unused subscription expires after a day",
             "gcp-pubsub-subscription-permanent",
             "expires",
             SUBSCRIPTION,
@@ -304,7 +356,7 @@ def messages() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "messages: a subscription expires by default",
+            "messages: an unused subscription expires after the default time",
             "gcp-pubsub-subscription-permanent",
             "expires",
             SUBSCRIPTION,
@@ -319,16 +371,16 @@ def messages() -> list[Violation]:
             remove,
             stack=GOOGLE,
         ),
-        Violation("messages: alarms go to a plain URL", https, "http", email, put("protocol", "http")),
+        Violation("messages: alarms go to a subscriber over plain HTTP", https, "http", email, put("protocol", "http")),
         Violation(
-            "messages: another subscriber takes plain http",
+            "messages: a second subscriber gets alarms over plain HTTP",
             https,
             "http",
             TOPIC,
             add_resource(email, depends="topic", topic="x", protocol="http", endpoint="http://hook.example/"),
         ),
         Violation(
-            "messages: are pushed by plain http",
+            "messages: a subscription pushes messages over plain HTTP",
             https,
             "http:",
             SUBSCRIPTION,
@@ -336,7 +388,7 @@ def messages() -> list[Violation]:
             stack=GOOGLE,
         ),
         Violation(
-            "messages: alarms on Google go to a plain URL",
+            "messages: a notification channel gets alarms over plain HTTP",
             https,
             "http:",
             "gcp:monitoring/notificationChannel:NotificationChannel",

@@ -27,12 +27,12 @@ def ending(suffix: str) -> Callable[[Registered], bool]:
 
 
 def alarm(how: str, policy: str, says: str, name: str, change: Change) -> Violation:
-    return Violation(f"alarm {name}: {how}", policy, says, ALARM, change, ending(name))
+    return Violation(f"alarm named *{name}: {how}", policy, says, ALARM, change, ending(name))
 
 
 def alert(how: str, policy: str, says: str, name: str, path: str, value: Any) -> Violation:
     change = put(f"{CONDITION}.{path}", value)
-    return Violation(f"alert {name}: {how}", policy, says, POLICY, change, ending(name), GOOGLE)
+    return Violation(f"alert named *{name}: {how}", policy, says, POLICY, change, ending(name), GOOGLE)
 
 
 def _renamed_metric(old: str, new: str) -> Change:
@@ -45,77 +45,136 @@ def _renamed_metric(old: str, new: str) -> Change:
 
 
 VIOLATIONS = [
-    alarm("a threshold below zero", REACHED, "threshold", "edge-down", put("threshold", 0)),
     alarm(
-        "goes off only while all is well",
+        "its threshold is 0, below which the metric cannot fall", REACHED, "threshold", "edge-down", put("threshold", 0)
+    ),
+    alarm(
+        "it goes off while the metric is high, which is when all is well",
         REACHED,
         "GreaterThanThreshold",
         "edge-down",
         put("comparisonOperator", "GreaterThanThreshold"),
     ),
-    alarm("a share above one", REACHED, "threshold", "-breaks", put("threshold", 1)),
-    alarm("a share in percent", REACHED, "threshold", "-breaks", put("threshold", 5)),
-    alarm("a percentage below zero", REACHED, "threshold", "edge-reached-in-part", put("threshold", -1)),
-    alarm("a count of a million", REACHED, "threshold", "entitlements-errors", put("threshold", 1_000_000)),
-    alarm("an age of a year", REACHED, "threshold", "entitlements-dead-age", put("threshold", 31_536_000)),
-    alarm("a lag of a week in seconds", REACHED, "threshold", "purge-lag", put("threshold", 604_800)),
     alarm(
-        "a lag of a month in milliseconds", REACHED, "threshold", "entitlements-lag", put("threshold", 2_592_000_000)
+        "its threshold is 1, which a share of requests cannot exceed",
+        REACHED,
+        "threshold",
+        "-breaks",
+        put("threshold", 1),
     ),
-    alarm("counts samples", REACHED, "SampleCount", "edge-down", put("statistic", "SampleCount")),
-    alarm("waits for a day", REACHED, "seconds", "drain-errors", put("evaluationPeriods", 1440)),
-    alarm("a long period", REACHED, "seconds", "edge-down", put("period", 86_400)),
-    alarm("a misspelt metric", KNOWN, "PurgeLagSecond", "purge-lag", put("metricName", "PurgeLagSecond")),
-    alarm("a metric in lower case", KNOWN, "errors", "drain-errors", put("metricName", "errors")),
-    alarm("a misspelt namespace", KNOWN, "ArtefactEdge", "purge-lag", put("namespace", "ArtefactEdge")),
-    alarm("a metric of another service", KNOWN, "AWS/SQS", "drain-errors", put("namespace", "AWS/SQS")),
-    alarm("no dimensions", KNOWN, "dimension", "drain-errors", without("dimensions")),
     alarm(
-        "a misspelt dimension",
+        "its threshold is 5 percent, and the metric is a share between 0 and 1",
+        REACHED,
+        "threshold",
+        "-breaks",
+        put("threshold", 5),
+    ),
+    alarm("its threshold is a percentage below 0", REACHED, "threshold", "edge-reached-in-part", put("threshold", -1)),
+    alarm(
+        "its threshold is a million errors", REACHED, "threshold", "entitlements-errors", put("threshold", 1_000_000)
+    ),
+    alarm(
+        "its threshold is an age of a year", REACHED, "threshold", "entitlements-dead-age", put("threshold", 31_536_000)
+    ),
+    alarm("its threshold is a lag of a week", REACHED, "threshold", "purge-lag", put("threshold", 604_800)),
+    alarm(
+        "its threshold is a lag of a month", REACHED, "threshold", "entitlements-lag", put("threshold", 2_592_000_000)
+    ),
+    alarm("it watches the number of samples", REACHED, "SampleCount", "edge-down", put("statistic", "SampleCount")),
+    alarm("it goes off after a day only", REACHED, "seconds", "drain-errors", put("evaluationPeriods", 1440)),
+    alarm("its period is a day", REACHED, "seconds", "edge-down", put("period", 86_400)),
+    alarm("its metric is misspelt", KNOWN, "PurgeLagSecond", "purge-lag", put("metricName", "PurgeLagSecond")),
+    alarm("its metric is written in lower case", KNOWN, "errors", "drain-errors", put("metricName", "errors")),
+    alarm("its namespace is misspelt", KNOWN, "ArtefactEdge", "purge-lag", put("namespace", "ArtefactEdge")),
+    alarm("its metric is of another service", KNOWN, "AWS/SQS", "drain-errors", put("namespace", "AWS/SQS")),
+    alarm("it has no dimensions", KNOWN, "dimension", "drain-errors", without("dimensions")),
+    alarm(
+        "its dimension is misspelt",
         KNOWN,
         "Function",
         "drain-errors",
         put("dimensions", {"Function": "artifact-edge-prod-drain"}),
     ),
     alarm(
-        "a function that does not exist", KNOWN, "nobody", "drain-errors", put("dimensions", {"FunctionName": "nobody"})
+        "it watches a function that does not exist",
+        KNOWN,
+        "nobody",
+        "drain-errors",
+        put("dimensions", {"FunctionName": "nobody"}),
     ),
     alarm(
-        "a queue that does not exist", KNOWN, "nobody", "entitlements-dead", put("dimensions", {"QueueName": "nobody"})
+        "it watches a queue that does not exist",
+        KNOWN,
+        "nobody",
+        "entitlements-dead",
+        put("dimensions", {"QueueName": "nobody"}),
     ),
     alarm(
-        "another health check", KNOWN, "HealthCheckId", "edge-down", put_only("dimensions", {"HealthCheckId": "abc"})
+        "it watches another health check",
+        KNOWN,
+        "HealthCheckId",
+        "edge-down",
+        put_only("dimensions", {"HealthCheckId": "abc"}),
     ),
-    alarm("another environment", KNOWN, "staging", "purge-lag", put("dimensions", {"Environment": "staging"})),
-    alarm("missing data are well", MISSING, "notBreaching", "edge-down", put("treatMissingData", "notBreaching")),
-    alarm("missing data are ignored", MISSING, "ignore", "-lost", put("treatMissingData", "ignore")),
-    alarm("missing data stay missing", MISSING, "missing", "purge-lag", without("treatMissingData")),
-    alarm("no actions", ACTIONS, "alarm_actions", "edge-down", put("alarmActions", [])),
-    alarm("actions are off", ACTIONS, "actions", "edge-down", put("actionsEnabled", False)),
     alarm(
-        "tells a topic of another account",
+        "it watches another environment", KNOWN, "staging", "purge-lag", put("dimensions", {"Environment": "staging"})
+    ),
+    alarm(
+        "missing data count as healthy", MISSING, "notBreaching", "edge-down", put("treatMissingData", "notBreaching")
+    ),
+    alarm("missing data do not change its state", MISSING, "ignore", "-lost", put("treatMissingData", "ignore")),
+    alarm(
+        "missing data put it into the state INSUFFICIENT_DATA",
+        MISSING,
+        "missing",
+        "purge-lag",
+        without("treatMissingData"),
+    ),
+    alarm("it has no actions", ACTIONS, "alarm_actions", "edge-down", put("alarmActions", [])),
+    alarm("its actions are off", ACTIONS, "actions", "edge-down", put("actionsEnabled", False)),
+    alarm(
+        "it notifies a topic of another account",
         "multi-alarm-has-recipients",
         "999999999999",
         "edge-down",
         put_only("alarmActions", ["arn:aws:sns:us-east-1:999999999999:x"]),
     ),
     Violation(
-        "subscription: a filter holds alarms back",
+        "subscription: its filter drops all alarms",
         "multi-alarm-has-recipients",
         "filter",
         "aws:sns/topicSubscription:TopicSubscription",
         put("filterPolicy", '{"never": ["x"]}'),
     ),
-    alert("a share above one", REACHED, "thresholdValue", "metadata-full", "thresholdValue", 1.5),
-    alert("a share in percent", REACHED, "thresholdValue", "metadata-busy", "thresholdValue", 65),
-    alert("a threshold below zero", REACHED, "thresholdValue", "entitlements-gone", "thresholdValue", 0),
+    alert("its threshold is a share above 1", REACHED, "thresholdValue", "metadata-full", "thresholdValue", 1.5),
     alert(
-        "goes off only while all is well", REACHED, "COMPARISON_GT", "entitlements-gone", "comparison", "COMPARISON_GT"
+        "its threshold is 65 percent, and the metric is a share between 0 and 1",
+        REACHED,
+        "thresholdValue",
+        "metadata-busy",
+        "thresholdValue",
+        65,
     ),
-    alert("a lag of a week", REACHED, "thresholdValue", "purge-lag", "thresholdValue", 604_800),
-    alert("waits for a day", REACHED, "duration", "purge-lag", "duration", "86400s"),
     alert(
-        "missing data are well",
+        "its threshold is 0, below which the metric cannot fall",
+        REACHED,
+        "thresholdValue",
+        "entitlements-gone",
+        "thresholdValue",
+        0,
+    ),
+    alert(
+        "it opens while the metric is high, which is when all is well",
+        REACHED,
+        "COMPARISON_GT",
+        "entitlements-gone",
+        "comparison",
+        "COMPARISON_GT",
+    ),
+    alert("its threshold is a lag of a week", REACHED, "thresholdValue", "purge-lag", "thresholdValue", 604_800),
+    alert("it opens after a day only", REACHED, "duration", "purge-lag", "duration", "86400s"),
+    alert(
+        "missing data count as healthy",
         MISSING,
         "INACTIVE",
         "purge-lag",
@@ -123,7 +182,7 @@ VIOLATIONS = [
         "EVALUATION_MISSING_DATA_INACTIVE",
     ),
     alert(
-        "missing data are no outage",
+        "missing data do not change its state",
         MISSING,
         "NO_OP",
         "entitlements-gone",
@@ -131,7 +190,7 @@ VIOLATIONS = [
         "EVALUATION_MISSING_DATA_NO_OP",
     ),
     Violation(
-        "alert purge-lag: a misspelt metric",
+        "alert purge-lag: its metric is misspelt",
         KNOWN,
         "purge_lags",
         POLICY,
@@ -140,7 +199,7 @@ VIOLATIONS = [
         GOOGLE,
     ),
     Violation(
-        "alert metadata-full: a metric that Google does not have",
+        "alert metadata-full: its metric does not exist on Google Cloud",
         KNOWN,
         "storage/used_share",
         POLICY,
@@ -148,9 +207,9 @@ VIOLATIONS = [
         ending("metadata-full"),
         GOOGLE,
     ),
-    Violation("alert purge-lag: is off", ACTIONS, "off", POLICY, put("enabled", False), ending("purge-lag"), GOOGLE),
+    Violation("alert purge-lag: it is off", ACTIONS, "off", POLICY, put("enabled", False), ending("purge-lag"), GOOGLE),
     Violation(
-        "alert purge-lag: has no recipient",
+        "alert purge-lag: it has no notification channel",
         "multi-alarm-has-recipients",
         "it has no notification channel",
         POLICY,
@@ -158,5 +217,12 @@ VIOLATIONS = [
         ending("purge-lag"),
         GOOGLE,
     ),
-    Violation("channel: is off", "multi-alarm-has-recipients", "off", CHANNEL, put("enabled", False), stack=GOOGLE),
+    Violation(
+        "notification channel: it is off",
+        "multi-alarm-has-recipients",
+        "off",
+        CHANNEL,
+        put("enabled", False),
+        stack=GOOGLE,
+    ),
 ]

@@ -28,28 +28,33 @@ def writing(how: str, role: str, *actions: str, resource: str = OBJECTS) -> Viol
 
 
 VIOLATIONS = [
-    writing("the shields' role puts and deletes", "shield", "s3:PutObject", "s3:DeleteObject"),
-    writing("the metadata API's role puts", "metadata-api", "s3:PutObject"),
-    writing("the shields' role puts by a wildcard", "shield", "s3:Put*"),
-    writing("the shields' role has every action on objects", "shield", "s3:*Object*"),
-    writing("the shields' role replicates", "shield", "s3:ReplicateObject", "s3:ReplicateDelete"),
-    writing("the shields' role deletes versions", "shield", "s3:DeleteObjectVersion"),
-    writing("the shields' role writes every bucket", "shield", "s3:PutObject", resource="arn:aws:s3:::*"),
-    writing("the follower writes a folder", "entitlements", "s3:PutObject", resource=f"{OBJECTS[:-1]}npm/*"),
+    writing("the shields' role may write and delete objects", "shield", "s3:PutObject", "s3:DeleteObject"),
+    writing("the metadata API's role may write objects", "metadata-api", "s3:PutObject"),
+    writing("the shields' role may do every action s3:Put*", "shield", "s3:Put*"),
+    writing("the shields' role may do every action on objects", "shield", "s3:*Object*"),
+    writing("the shields' role may write replicas of objects", "shield", "s3:ReplicateObject", "s3:ReplicateDelete"),
+    writing("the shields' role may delete versions of objects", "shield", "s3:DeleteObjectVersion"),
+    writing("the shields' role may write to every bucket", "shield", "s3:PutObject", resource="arn:aws:s3:::*"),
     writing(
-        "the shields' role changes the lifecycle",
+        "the token sync's role may write objects with a prefix",
+        "entitlements",
+        "s3:PutObject",
+        resource=f"{OBJECTS[:-1]}npm/*",
+    ),
+    writing(
+        "the shields' role may change the bucket's lifecycle",
         "shield",
         "s3:PutLifecycleConfiguration",
         resource=OBJECTS.removesuffix("/*"),
     ),
     writing(
-        "the shields' role changes who may write",
+        "the shields' role may change the bucket's policy",
         "shield",
         "s3:PutBucketPolicy",
         resource=OBJECTS.removesuffix("/*"),
     ),
     Violation(
-        "writer: the shields' role writes by an inline policy of the role",
+        "writer: an inline policy lets the shields' role write objects",
         WRITERS,
         "shield",
         ROLE,
@@ -65,7 +70,7 @@ VIOLATIONS = [
         lambda role: role.name == "shield",
     ),
     Violation(
-        "writer: bucket policy lets the shields' role write",
+        "writer: the bucket's policy lets the shields' role write objects",
         WRITERS,
         "shield",
         BUCKET_POLICY,
@@ -78,7 +83,7 @@ VIOLATIONS = [
         lambda policy: policy.name == "us-east-1",
     ),
     Violation(
-        "writer: bucket policy lets the whole account write",
+        "writer: the bucket's policy lets the whole account write objects",
         WRITERS,
         "root",
         BUCKET_POLICY,
@@ -91,7 +96,7 @@ VIOLATIONS = [
         lambda policy: policy.name == "us-east-1",
     ),
     Violation(
-        "writer: a writer may end locks early",
+        "writer: the outbox relay's role may end locks of objects early",
         WRITERS,
         "retention",
         ROLE_POLICY,
@@ -100,7 +105,7 @@ VIOLATIONS = [
     ),
     *[
         Violation(
-            f"writer: a Google account has {role}",
+            f"writer: the reader of a Google bucket gets {role}",
             WRITERS,
             role,
             GCS_GRANT,
