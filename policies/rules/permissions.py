@@ -129,8 +129,8 @@ def resources_of_environment(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _resources(statement: Properties) -> list[str]:
-    """Returns the ARNs of the resources that an IAM statement allows access to. Another policy checks `*` and
-    `NotResource`.
+    """Returns the ARNs of the resources that an IAM statement allows access to. Another policy of the pack checks
+    statements with `*` or `NotResource`.
     """
     return [arn for arn in texts(statement.get("Resource")) if allows(statement) and arn.startswith("arn:")]
 
@@ -141,8 +141,8 @@ def _account(arn: str) -> str:
 
 
 def _is_of_environment(arn: str, environment: str) -> bool:
-    """Returns whether an ARN pattern matches only resources named after the environment. Services whose ARNs contain no
-    such names always match.
+    """Returns whether an ARN pattern matches only resources named after the environment. The ARNs of some services
+    contain no names, and always match.
     """
     fields = arn.split(":", 5)
     if len(fields) < 6 or fields[2] not in _NAMED_SERVICES:

@@ -1,8 +1,8 @@
-"""The Pulumi resource types that people have reviewed for this policy pack. For each type, either policies check it, or
-it can cause no harm.
+"""The Pulumi resource types that people have reviewed for this policy pack. Policies check resources of these types, or
+the resources can cause no harm.
 
-Before a new type is added here, a reviewer asks what a careless use of it could expose, lose or cost, and writes
-policies that prevent such use. An entry in costs/prices.toml does not count as a review.
+Before a new type is added here, a reviewer asks what a careless use of the type could expose, lose or cost, and writes
+policies that prevent this use. An entry in costs/prices.toml does not count as a review.
 """
 
 from __future__ import annotations

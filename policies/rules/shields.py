@@ -1,5 +1,5 @@
-"""Policies for the shield machines: enough of them in separate zones and regions, reachable only from the edge, with
-the cache on NVMe disks.
+"""Policies for the shield machines: there are enough machines in separate zones and regions, only the edge reaches
+them, and their cache is on NVMe disks.
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the settings of one type for a bucket that are separate Pulumi resources."""
+    """Returns the separate Pulumi resources of one type that configure a bucket."""
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 

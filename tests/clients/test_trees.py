@@ -12,7 +12,8 @@ from tests.clients.package_setting import output
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
-# The name of each client's lockfile, and whether it contains the digests of the files as the registry serves them.
+# The name of each client's lockfile, and whether the lockfile contains the digests of files as the registry serves
+# them.
 LOCKFILES = {
     "npm 10": ("package-lock.json", True),
     "pnpm 12": ("pnpm-lock.yaml", True),

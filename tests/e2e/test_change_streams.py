@@ -23,7 +23,7 @@ from workers.entitlements.spanner import Spanner, SpannerInvalidRequest
 
 __all__ = ["spanner"]
 
-_REPLACED_WITHIN = 120.0  # seconds; the emulator replaces partitions that are 20 s old, and checks every 20 s
+_REPLACED_WITHIN = 120.0  # seconds; Google's emulator replaces partitions older than 20 s, and checks every 20 s
 
 
 @pytest.fixture

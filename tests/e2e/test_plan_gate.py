@@ -20,7 +20,7 @@ from tests.support import plans_of_changes as changes
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# The gate's limits allow for this stack's two regions and its single machine in Europe.
+# With these limits, the gate accepts that the stack has two regions only, and a single machine in Europe.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

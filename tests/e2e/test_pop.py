@@ -44,7 +44,7 @@ HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
 PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
 UNREACHABLE = "us-west-2-0"  # the name of a shield that neither accepts nor refuses connections
-CONNECT_SECONDS = 2  # how long the PoPs wait for a connection, instead of Cloudflare's 19 seconds
+CONNECT_SECONDS = 2  # seconds that PoPs wait for a connection to a shield; Cloudflare waits 19 seconds
 SECRET = "the-origin-key-that-nobody-may-see"
 BODY = bytes(range(256)) * 400
 

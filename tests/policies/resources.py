@@ -86,7 +86,7 @@ def findings(
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found
     schema = policy.config_schema.properties if policy.config_schema else {}
-    # the Pulumi engine sets the defaults of policy settings
+    # The Pulumi engine fills in the defaults of policy settings, so the tests do this, too.
     defaults = {setting: about["default"] for setting, about in schema.items()}
     config = as_sent({**defaults, **(config or {})})
 

@@ -31,7 +31,7 @@ VPC = "aws:ec2/vpc:Vpc"
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 PROD = {name.removeprefix("artifact-edge:"): value for name, value in stack_config("prod").items()}
-# Settings with which the stack `prod` also has the resource types of optional features on AWS.
+# With these settings, the stack `prod` also has the resource types of optional features on AWS.
 WITH_OPTIONS = {
     "metadata": {**json.loads(PROD["metadata"]), "capacity": "provisioned"},
     "blobs": {**json.loads(PROD["blobs"]), "standby": ["us-east1", "us-east4"]},
@@ -105,7 +105,9 @@ def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resourc
 
 @on_google
 def test_an_alerting_policy_is_added_with_its_name_by_which_the_provider_reads_it(resources: list[Registered]) -> None:
-    """Google numbers alerting policies, and the provider reads a policy by the output `name`."""
+    """Google gives alerting policies ids with numbers. The provider reads a policy by the output `name`, so the output
+    of an added policy must be the id.
+    """
     policy = next(each for each in resources if each.type == POLICY)
     deployment: dict[str, Any] = {"pending_operations": [operation(POLICY, policy.name, **policy.inputs)]}
     assert adopt(deployment, search.found) == []

@@ -78,7 +78,9 @@ def test_listening_distinguishes_open_and_closed_ports() -> None:
 
 
 def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> None:
-    """Checks a process whose first thread ends early. The other threads still hold the sockets of the process."""
+    """Checks a process whose first thread ends early. The process still counts as running, because the other threads
+    hold its sockets.
+    """
     first_thread_ends = (
         "import ctypes, threading, time; "
         "threading.Thread(target=time.sleep, args=(60,)).start(); "

@@ -1,5 +1,5 @@
-"""Tests the failure proof of the plan gate: which read paths of a small stack remain when parts of the stack
-are lost.
+"""Tests the part of the plan gate that proves what a stack survives: which read paths of a small stack remain when
+parts of the stack are lost.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from emulation.layout import Sandbox
 from local import down
 from local.stack import StackError
 
-# A script that takes the place of the Pulumi engine. It knows the stacks in the file `stacks`, and can destroy none.
+# A script that takes the place of the Pulumi engine. The script lists the stacks in the file `stacks`, and fails to
+# destroy a stack.
 ENGINE = """\
 #!/bin/sh
 case "$1 $2" in
@@ -23,7 +24,9 @@ esac
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Makes a sandbox whose emulated clouds count as running, with the script as its Pulumi engine."""
+    """Makes a sandbox whose emulated clouds count as running. The script ENGINE takes the place of the sandbox's Pulumi
+    engine.
+    """
     engine = tmp_path / "pulumi"
     engine.write_text(ENGINE)
     engine.chmod(0o755)

@@ -43,7 +43,8 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Serves the emulated AWS with permissions of roles and with replication, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     patch_certificates(lambda: Authority(tmp_path))
-    # If S3 never gives an object the expected status, the probe's fact fails after 15 minutes on the real cloud.
+    # On the real S3, the probe waits 15 minutes for the replication status of an object before the fact fails. The test
+    # waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     with serving(S3Addresses(Replication(outages, outages.is_down))) as url:
@@ -58,8 +59,9 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles, tables, topics and certificates in the emulated AWS account, and of the
-    KMS keys that AWS does not delete."""
+    """Returns the names of all buckets, roles, tables, topics and certificates in the emulated AWS account, and the ids
+    of the KMS keys that are not scheduled for deletion.
+    """
     buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     return [

@@ -55,7 +55,7 @@ def test_dependabot_watches_each_folder_with_a_manifest() -> None:
         for ecosystem, manifest in MANIFESTS.items()
         if path.name == manifest
     }
-    there.add(("github-actions", "/"))  # the directory by which dependabot means .github/workflows
+    there.add(("github-actions", "/"))  # in dependabot's file, this directory means .github/workflows
     watched = {
         (update["package-ecosystem"], directory)
         for update in UPDATES

@@ -157,7 +157,9 @@ def test_the_session_of_the_deploy_role_outlasts_the_job() -> None:
 
 
 def test_jobs_that_run_daemons_install_them_first() -> None:
-    """A GitHub runner is not root, and `make test` installs packages only as root."""
+    """A GitHub runner is not root, and `make test` installs packages only as root. A job that needs daemons must
+    therefore install their packages in an earlier step.
+    """
     daemons = re.compile(r"make test$|make test-packages|pytest tests/unit")
     for name, _, job in jobs():
         steps_of_job = [step.get("run", step.get("uses", "")) for step in job.get("steps", [])]

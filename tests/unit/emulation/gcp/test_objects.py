@@ -78,7 +78,7 @@ def seeded(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311
 
 
-# the last size is more than Google's library sends in one request
+# The last size, 9 MiB, is more than Google's library sends in one request.
 @pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])
 def test_the_library_reads_what_it_wrote(cloud: Cloud, size: int) -> None:
     content = seeded(size)

@@ -1,6 +1,8 @@
-"""Tests that compiled ranges name the same versions as the algorithm in the OSV schema does.
+"""Tests that the version ranges which the registry compiles from advisories contain the same versions as the algorithm
+in the OSV schema finds.
 
-The oracles are `packaging` for Python versions, and `nodesemver`, a port of npm's own library, for npm versions.
+The tests evaluate this algorithm with `packaging` for Python versions, and with `nodesemver`, a port of npm's own
+library, for npm versions.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ def ranges(draw: st.DrawFn, ecosystem: Ecosystem) -> Sequence[Event]:
     kinds = draw(st.lists(st.sampled_from(["introduced", end, "limit"]), max_size=3))
     start = draw(st.one_of(st.just("0"), versions))
     found = [("introduced", start), *((kind, draw(versions)) for kind in kinds)]
-    # The OSV schema leaves the result open for two events at one version, so the oracle gets only distinct versions.
+    # The OSV schema leaves the result open for two events at one version, so the ranges of the tests have distinct
+    # versions.
     seen, distinct = list[str](), list[tuple[str, str]]()
     for kind, text in found:
         if all(text != "0" and other != "0" and ORDERS[ecosystem](text, other) for other in seen) or not seen:

@@ -1,4 +1,4 @@
-"""Tests the client of Cloudflare's API: retries, error messages, and that its listings are complete."""
+"""Tests the client of Cloudflare's API: its retries, its error messages, and that it reads all pages of a list."""
 
 from __future__ import annotations
 

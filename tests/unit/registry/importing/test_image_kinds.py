@@ -362,7 +362,7 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     top = runnable(images, [{"a": "b"}])
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
     source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
-    # An answer of 200 with a web page comes from a proxy that does not know the path.
+    # A proxy that does not know the path may answer with status 200 and a web page.
     source.refused = {"referrers": status}
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
