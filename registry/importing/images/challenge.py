@@ -1,10 +1,12 @@
 """Answers an image registry's authentication challenge: with Basic credentials, or a token from the challenge's realm.
 
-Source: RFC 9110, section 11; CNCF Distribution, "Token Authentication Specification".
+Sources: RFC 9110, section 11; CNCF Distribution, "Token Authentication Specification" and "OAuth2 Token
+Authentication".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.request import parse_http_list, parse_keqv_list
@@ -14,6 +16,11 @@ import httpx
 from registry import RegistryError
 from registry.importing.images import is_loopback
 from registry.importing.images.credentials import Credentials
+
+# The name of this program at token endpoints, which is mandatory in a request with an identity token.
+_CLIENT = "artifact-edge"
+# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3).
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>.*))?", re.DOTALL)
 
 
 class Challenged(httpx.Auth):
@@ -49,7 +56,7 @@ class Challenged(httpx.Auth):
         credentials = self._credentials()
         if "bearer" in offered:
             return (yield from self._token(offered["bearer"], credentials))
-        if "basic" in offered and credentials:
+        if "basic" in offered and credentials and not credentials.is_identity_token:
             return credentials.basic
         raise RegistryError(
             f"{self._registry}/{self._repository}: requires credentials; log in with: skopeo login {self._host}"
@@ -64,8 +71,12 @@ class Challenged(httpx.Auth):
         if realm.scheme != "https" and not is_loopback(realm.host):
             raise RegistryError(f"{self._registry}: the token endpoint {realm} does not use https")
         parameters = {"service": challenge.get("service", ""), "scope": f"repository:{self._repository}:pull"}
-        headers = {"Authorization": credentials.basic} if credentials else {}
-        answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
+        if credentials and credentials.is_identity_token:
+            grant = {"grant_type": "refresh_token", "refresh_token": credentials.password, "client_id": _CLIENT}
+            answer = yield httpx.Request("POST", realm, data={**parameters, **grant})
+        else:
+            headers = {"Authorization": credentials.basic} if credentials else {}
+            answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
@@ -90,6 +101,16 @@ class Challenged(httpx.Auth):
 def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields each authentication scheme that the registry offers, in lower case, with the scheme's parameters."""
     for header in response.headers.get_list("www-authenticate"):
-        scheme, _, parameters = header.partition(" ")
-        named = [each for each in parse_http_list(parameters) if "=" in each]
-        yield scheme.lower(), parse_keqv_list(named)
+        scheme, parameters = "", list[str]()
+        for item in parse_http_list(header):
+            # One header field may have several challenges, so an item may begin with the next scheme.
+            begins = _SCHEME.fullmatch(item)
+            if begins:
+                if scheme:
+                    yield scheme, parse_keqv_list(parameters)
+                scheme, parameters = begins["scheme"].lower(), list[str]()
+                item = begins["parameter"] or ""
+            if "=" in item:
+                parameters.append(item)
+        if scheme:
+            yield scheme, parse_keqv_list(parameters)

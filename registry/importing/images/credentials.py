@@ -23,12 +23,20 @@ from registry import RegistryError
 _HELPER_SECONDS = 60
 # The text that a credential helper prints if it has no credentials for a host. The helper's exit code is then 1.
 _NOT_FOUND = "credentials not found"
+# The name under which a credential helper returns an identity token (Docker CLI reference, "Credential helper
+# protocol").
+_IDENTITY = "<token>"
 
 
 @dataclass(frozen=True)
 class Credentials:
     name: str
     password: str = field(repr=False)
+
+    @property
+    def is_identity_token(self) -> bool:
+        """Whether the password is an identity token, which only a token endpoint accepts, as a refresh token."""
+        return self.name == _IDENTITY
 
     @property
     def basic(self) -> str:
@@ -86,8 +94,9 @@ def _plain(key: str) -> str:
 
 
 def _of_entry(entry: Mapping[str, Any], title: str) -> Credentials:
-    if entry.get("identitytoken"):
-        raise RegistryError(f"{title}: identity tokens are not supported; log in with a name and password")
+    identity_token = entry.get("identitytoken")
+    if isinstance(identity_token, str) and identity_token:
+        return Credentials(_IDENTITY, identity_token)
     try:
         name, found, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, TypeError):
@@ -117,8 +126,4 @@ def _of_helper(helper: str, host: str, file: Path) -> Credentials | None:
         found = Credentials(answer["Username"], answer["Secret"])
     except (ValueError, KeyError, TypeError):
         raise RegistryError(f"{program}: the response contains no Username and Secret for {host}") from None
-    if found.name == "<token>":
-        raise RegistryError(
-            f"{program}: returned an identity token for {host}, which is not supported; log in with a name and password"
-        )
     return found

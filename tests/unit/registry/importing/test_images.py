@@ -212,6 +212,7 @@ class RegistryWithBlobStore:
         self.referrers[sample_images.sbom["digest"]] = [sample_images.signature]
         self.requests: list[httpx.Request] = []
         self.passwords: list[str] = []
+        self.other_challenges = ""
         self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
 
     def read(self, digest: str) -> bytes:
@@ -225,14 +226,16 @@ class RegistryWithBlobStore:
                 del self.broken[pattern]
                 return answer(request)
         if request.url.host == "tokens.test":
-            assert dict(request.url.params) == {"service": "up.test", "scope": "repository:acme/app:pull"}
-            self.passwords.append(request.headers.get("authorization", ""))
+            form = dict(httpx.QueryParams(request.read().decode()))
+            sent = {**dict(request.url.params), **form}
+            assert (sent["service"], sent["scope"]) == ("up.test", "repository:acme/app:pull")
+            self.passwords.append(request.headers.get("authorization", form.get("refresh_token", "")))
             return httpx.Response(200, json={"token": f"token-{len(self.passwords)}"})
         if request.url.host == "store.test":
             return httpx.Response(200, content=self.read(request.url.path.strip("/")))
         if request.headers.get("authorization") != f"Bearer token-{len(self.passwords)}":
             challenge = 'Bearer realm="https://tokens.test/get",service="up.test",scope="repository:acme/app:pull"'
-            return httpx.Response(401, headers={"www-authenticate": challenge})
+            return httpx.Response(401, headers={"www-authenticate": f"{self.other_challenges}{challenge}"})
         return self.answer(request.url.path.removeprefix("/v2/acme/app/"), request)
 
     def answer(self, path: str, request: httpx.Request) -> httpx.Response:
@@ -263,6 +266,46 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     stores = [request for request in up.requests if request.url.host == "store.test"]
     assert stores
     assert not [request for request in stores if "authorization" in request.headers]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"auths": {"up.test": {"auth": "PHRva2VuPjo=", "identitytoken": "identity"}}}',
+        '{"credHelpers": {"up.test": "token"}}',
+    ],
+)
+def test_an_identity_token_is_exchanged_for_a_session(
+    network: Network, tmp_path: Path, sample_images: SampleImages, helpers: None, content: str
+) -> None:
+    """`docker login` stores such a token in place of the password, and so do programs of some clouds."""
+    up = RegistryWithBlobStore(sample_images)
+    (tmp_path / "auth.json").write_text(content)
+    imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
+    assert (imported.new, imported.failed, up.passwords) == (1, [], ["identity"])
+
+
+def test_an_identity_token_is_not_sent_as_a_password(tmp_path: Path, network: Network) -> None:
+    (tmp_path / "auth.json").write_text('{"auths": {"up.test": {"identitytoken": "identity"}}}')
+    sent: list[str] = []
+
+    def up(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("authorization", ""))
+        return httpx.Response(401, headers={"www-authenticate": 'Basic realm="up.test"'})
+
+    imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
+    assert "requires credentials; log in with: skopeo login up.test" in reason(imported)
+    assert set(sent) == {""}
+
+
+@pytest.mark.parametrize("others", ['Basic realm="up, test", ', "Negotiate, ", 'Digest realm="x", qop="auth, int", '])
+def test_a_challenge_behind_others_in_one_header_is_answered(
+    network: Network, tmp_path: Path, sample_images: SampleImages, others: str
+) -> None:
+    up = RegistryWithBlobStore(sample_images)
+    up.other_challenges = others
+    imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
+    assert (imported.new, imported.failed, up.passwords) == (1, [], [""])
 
 
 def test_a_layer_download_resumes_after_a_broken_connection(
@@ -384,9 +427,7 @@ def test_credentials_come_from_the_longest_match_in_the_first_matching_file(tmp_
     [
         ("[]", "the credentials for up.test cannot be read"),
         ('{"auths": {"up.test": {"auth": "?"}}}', "has no name and password; log in again"),
-        ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "identity tokens are not supported"),
         ('{"credsStore": "absent"}', "docker-credential-absent is not installed"),
-        ('{"credHelpers": {"up.test": "token"}}', "returned an identity token"),
         ('{"credHelpers": {"up.test": "mute"}}', "the response contains no Username and Secret"),
         ('{"credHelpers": {"up.test": "locked"}}', "returned no credentials for up.test: the ring is locked"),
     ],
@@ -413,7 +454,7 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     scripts = {
         "ring": ring,
-        "token": 'echo \'{"Username": "<token>", "Secret": "x"}\'',
+        "token": 'echo \'{"Username": "<token>", "Secret": "identity"}\'',
         "mute": "true",
         "locked": "echo the ring is locked >&2; exit 1",
     }
