@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any, cast
 
+from registry.ecosystems.package_links import with_links
+
 _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies", "devDependencies")
 _PLATFORM = ("os", "cpu", "libc")
 _INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
 _BIN_IN_SCRIPT = re.compile(r"(\./|\.\\)?node_modules[/\\]\.bin[/\\]")
 _NAME_AND_RANGE = re.compile(r"(@?[^@\s<>=]+)\s*@?\s*(.*)", re.DOTALL)
 _PERSON = re.compile(r"(?P<name>[^<(]*)(?:<(?P<email>[^<>]+)>)?\s*(?:\((?P<url>[^()]+)\))?.*", re.DOTALL)
-_GITHUB = re.compile(r"(?:github:)?([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)")
 # Fields of a version that the registry sets itself. Values of these fields in a package.json are dropped.
 _OF_THE_REGISTRY = ("dist", "hasInstallScript")
 
@@ -35,6 +36,8 @@ def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict
     for name, repaired in _FIELDS.items():
         if name in found:
             _replace(found, name, repaired(found[name]))
+    for name, value in with_links(found).items():
+        _replace(found, name, value)
     _bundle(found)
     for name in found.get("optionalDependencies", {}):
         found.get("dependencies", {}).pop(name, None)
@@ -106,27 +109,15 @@ def _deprecated(value: Any) -> str | None:
     return value if isinstance(value, str) and value else "this version is deprecated" if value is True else None
 
 
-def _repository(value: Any) -> Any:
-    """Returns the `repository` of a package.json as an object with `type` and `url`.
-
-    The short forms `owner/name` and `github:owner/name` mean a repository on GitHub.
-    """
-    url = value if isinstance(value, str) else cast(dict[str, Any], value).get("url") if _object(value) else None
-    if not isinstance(url, str):
-        return None
-    short = _GITHUB.fullmatch(url)
-    url = f"git+https://github.com/{short[1]}/{short[2].removesuffix('.git')}.git" if short else url
-    return {**(_object(value) or {"type": "git"}), "url": url}
-
-
 def _person(value: Any) -> Any:
     """Returns the author or a contributor in a package.json as an object. If the value is a text, it has the form `Name
     <email> (url)`.
     """
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return _object(value)
-    return {name: part.strip() for name, part in match.groupdict().items() if part and part.strip()}
+    given = match.groupdict() if match else _object(value) or {}
+    fields = {"name": given.get("name"), "email": given.get("email") or given.get("mail")}
+    fields["url"] = given.get("url") or given.get("web")
+    return {name: part.strip() for name, part in fields.items() if isinstance(part, str) and part.strip()} or None
 
 
 def _people(value: Any) -> Any:
@@ -146,14 +137,13 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(_DEPENDENCIES, _dependencies),
     **dict.fromkeys(_PLATFORM, _strings),
     **dict.fromkeys(("peerDependenciesMeta", "acceptDependencies", "directories"), _object),
-    **dict.fromkeys(("description", "homepage", "readme"), _string),
+    **dict.fromkeys(("description", "readme"), _string),
     **dict.fromkeys(("contributors", "maintainers"), _people),
     "author": _person,
     "deprecated": _deprecated,
     "engines": _ranges,
     "funding": _funding,
     "keywords": _keywords,
-    "repository": _repository,
     "scripts": _scripts,
 }
 

@@ -5,11 +5,14 @@ that old and new versions of npm made.
 from __future__ import annotations
 
 import json
+import tarfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry import RegistryError
 from registry.catalog.artifact import Artifact, Known
 from registry.ecosystems import npm
 from registry.ecosystems.packument import NpmPackage
@@ -97,7 +100,21 @@ FULL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"author": "Ada <ada@x.test> (https://x.test)"},
      {"author": {"name": "Ada", "email": "ada@x.test", "url": "https://x.test"}}),
     ({"contributors": ["Ada", {"name": "Bob"}, 1]}, {"contributors": [{"name": "Ada"}, {"name": "Bob"}]}),
-    ({"repository": "acme/p"}, {"repository": {"type": "git", "url": "git+https://github.com/acme/p.git"}}),
+    ({"author": {"name": "Ada", "mail": "ada@x.test", "web": "https://x.test", "phone": 1}},
+     {"author": {"name": "Ada", "email": "ada@x.test", "url": "https://x.test"}}),
+    ({"author": {}, "contributors": "Ada"}, {"author": None, "contributors": [{"name": "Ada"}]}),
+    ({"repository": "acme/p"}, {"repository": {"type": "git", "url": "git+https://github.com/acme/p.git"},
+     "bugs": {"url": "https://github.com/acme/p/issues"}, "homepage": "https://github.com/acme/p#readme"}),
+    ({"repository": "gitlab:acme/p", "homepage": "acme.test", "bugs": "bugs@acme.test"},
+     {"repository": {"type": "git", "url": "git+https://gitlab.com/acme/p.git"},
+      "bugs": {"email": "bugs@acme.test"}, "homepage": "http://acme.test"}),
+    ({"repository": {"type": "git", "url": "https://www.github.com/acme/p", "directory": "a"}},
+     {"repository": {"type": "git", "url": "git+https://github.com/acme/p.git", "directory": "a"}}),
+    ({"repository": "bitbucket:acme/p.git", "bugs": {"url": "https://b.test/1", "email": 1}},
+     {"repository": {"type": "git", "url": "git+https://bitbucket.org/acme/p.git"}, "bugs": {"url": "https://b.test/1"}}),
+    ({"repository": "svn://x.test/p", "bugs": "no address", "homepage": ["https://x.test"]},
+     {"repository": {"type": "git", "url": "svn://x.test/p"}, "bugs": None, "homepage": None}),
+    ({"repository": {"type": "git"}, "bugs": {}, "homepage": "http://[x"}, {"repository": None, "bugs": None}),
     ({"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}},
      {"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}}),
     ({"keywords": "a, b"}, {"keywords": ["a", "b"]}),
@@ -113,7 +130,7 @@ def test_people_and_tools_read_the_normal_form_in_the_full_packument(
 ) -> None:
     packument = read_back(npm.read(packed(tmp_path, package)))[0]
     assert {name: packument["versions"]["1.0.0"].get(name) for name in expected} == expected
-    hoisted = {"author", "contributors", "repository", "keywords", "description"}
+    hoisted = {"author", "bugs", "contributors", "description", "homepage", "keywords", "repository"}
     assert {name: packument.get(name) for name in expected.keys() & hoisted} == {
         name: value for name, value in expected.items() if name in hoisted
     }
@@ -199,3 +216,14 @@ def test_names_and_versions_that_npm_accepts_are_accepted(tmp_path: Path, name: 
 def test_no_field_value_prevents_a_publication(tmp_path: Path, field: str, value: Any) -> None:
     for manifest in served(tmp_path, {field: value}):
         assert manifest["version"] == "1.0.0"
+
+
+def test_a_tarball_that_no_program_can_unpack_is_one_clear_line(tmp_path: Path) -> None:
+    """Python's tarfile raises ValueError, and no error of its own, for such a sparse file."""
+    body = json.dumps({"name": "p", "version": "1.0.0"}).encode()
+    with tarfile.open(tmp_path / "p.tgz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("package/package.json")
+        member.size, member.pax_headers = len(body), {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+        tar.addfile(member, BytesIO(body))
+    with pytest.raises(RegistryError, match=r"p\.tgz: is not an npm tarball"):
+        npm.read(tmp_path / "p.tgz")
