@@ -22,7 +22,7 @@ from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
 from registry.ecosystems.archives import checked_members
 from registry.ecosystems.package_json import bin_files, normalized
-from registry.ecosystems.packument import NpmPackage, attestations_key
+from registry.ecosystems.packument import PRELIMINARY, NpmPackage, attestations_key
 from registry.ecosystems.provenance import checked_attestations
 from registry.ecosystems.upstream import Upstream
 from registry.metadata import Put
@@ -62,11 +62,12 @@ def read(
 ) -> Artifact:
     """Returns the artifact to publish for a tarball from `npm pack`.
 
-    `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is the highest stable version by
-    default. `provenance` is a Sigstore bundle to publish with the version. For a version that is imported from another
-    registry, `upstream` is what that registry states about the version, and `spec` is the name and version under which
-    that registry lists it. Clients install by `spec`, so it takes precedence over the name and version in package.json.
-    Raises RegistryError for an invalid tarball, name, version, tag or bundle.
+    `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is by default the highest stable
+    version that was not published under another tag. `provenance` is a Sigstore bundle to publish with the version. For
+    a version that is imported from another registry, `upstream` is what that registry states about the version, and
+    `spec` is the name and version under which that registry lists it. Clients install by `spec`, so it takes precedence
+    over the name and version in package.json. Raises RegistryError for an invalid tarball, name, version, tag or
+    bundle.
     """
     tarball = _opened(file, _named(spec))
     name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
@@ -91,6 +92,8 @@ def read(
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
     if tag:
         facts.append(tag_fact(tag, version))
+    if tag not in ("", "latest"):
+        facts.append(Fact(f"{PRELIMINARY}#{version}", {"tag": tag}, immutable=False))
     if upstream is not None:
         facts += upstream.facts(version)
     if provenance is not None:
@@ -156,7 +159,7 @@ def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
                 sizes[path] = member.size
                 if path == "package.json":
                     manifest = _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise RegistryError(f"{file}: is not an npm tarball: {error}. Make one with: npm pack") from None
     if manifest is None:
         raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")

@@ -19,6 +19,9 @@ from registry.ecosystems.npm_releases import releases
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.upstream import PACKAGE
 
+# The kind of the metadata record of a version that was published under another dist-tag than `latest`. npm's registry
+# does not move `latest` to such a version.
+PRELIMINARY = "published-under"
 # The fields of a version that npm's abbreviated packument contains.
 _ABBREVIATED = {
     *("name", "version", "deprecated", "bin", "directories", "dist", "engines", "os", "cpu", "libc", "funding"),
@@ -155,14 +158,16 @@ def dist_tags(known: Known) -> Mapping[str, str]:
     """Returns the version that each dist-tag of an npm package points to.
 
     Tags that operators set take precedence over tags that were imported from another registry. If nothing set `latest`,
-    it is the highest stable version, or the highest pre-release without a stable version. Tags of unpublished versions
-    are left out.
+    it is the highest stable version that was not published under another tag. Without such a version, it is the highest
+    stable version, or else the highest pre-release. Tags of unpublished versions are left out.
     """
     listed = listed_versions(known)
     if not listed:
         return {}
     parsed = [semver.Version.parse(version) for version in listed]
-    latest = max([each for each in parsed if not each.prerelease] or parsed)
+    stable = [each for each in parsed if not each.prerelease] or parsed
+    preliminary = known.of_kind(PRELIMINARY)
+    latest = max([each for each in stable if str(each) not in preliminary] or stable)
     put = {tag: fact["version"] for tag, fact in known.of_kind("tag").items()}
     put = {**known.facts.get(PACKAGE, {}).get("dist-tags", {}), **put}
     return {"latest": str(latest), **{tag: version for tag, version in put.items() if version in listed}}

@@ -254,6 +254,22 @@ def test_a_document_thought_to_be_new_does_not_replace_a_later_one(network: Netw
     assert "document" not in network.objects()
 
 
+def test_a_version_published_under_another_tag_does_not_become_latest(network: Network, tmp_path: Path) -> None:
+    def tags() -> Any:
+        return network.json("npm/@acme/app/packument.json")["dist-tags"]
+
+    publish(network.target, [version(tmp_path, "2.0.0")], tag="next")
+    assert tags() == {"latest": "2.0.0", "next": "2.0.0"}  # npm's registry has a `latest` for each package
+    publish(network.target, [version(tmp_path, "1.0.0")])
+    assert tags() == {"latest": "1.0.0", "next": "2.0.0"}
+    publish(network.target, [version(tmp_path, "2.1.0")], tag="next")
+    assert tags() == {"latest": "1.0.0", "next": "2.1.0"}
+    publish(network.target, [version(tmp_path, "1.1.0")])
+    assert tags() == {"latest": "1.1.0", "next": "2.1.0"}
+    publish(network.target, [version(tmp_path, "3.0.0")], tag="latest")
+    assert tags() == {"latest": "3.0.0", "next": "2.1.0"}
+
+
 def test_a_first_publish_looks_for_none_of_its_documents(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
