@@ -31,11 +31,13 @@ class Published:
 @dataclass(frozen=True)
 class Report:
     """The result of publishing. `delayed` holds the reasons for which changes could not be delivered to readers yet.
-    The command `registry purges drain` delivers these changes again.
+    The command `registry purges drain` delivers these changes again. `left_out` has the title of an artifact and the
+    reason for each part that was not published.
     """
 
     published: Sequence[Published]
     delayed: Sequence[str]
+    left_out: Sequence[tuple[str, str]] = ()
 
 
 def publish(
@@ -78,7 +80,8 @@ def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
     finally:
         changed = [change for artifact in artifacts[: len(published)] for change in artifact.changes]
         delayed = delivery.deliver({change.package.partition for change in changed})
-    return Report(published, delayed)
+    left_out = [(artifact.title, reason) for artifact in artifacts for reason in artifact.left_out]
+    return Report(published, delayed, left_out)
 
 
 def signed(target: Target, artifacts: Sequence[Artifact]) -> Sequence[Artifact]:

@@ -114,6 +114,8 @@ class Artifact:
     changes: Sequence[Change]
     marks: Sequence[Put] = ()
     withdrawn: Sequence[str] = ()
+    # A reason for each part of the artifact that is not published, such as a manifest that an image's layout lacks.
+    left_out: Sequence[str] = ()
 
 
 def sha256_of(source: Path | bytes) -> str:

@@ -53,6 +53,8 @@ def publish(
     report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance, strict=strict)
     for each in report.published:
         print(f"{'published' if each.new else 'already published:'} {each.title}")
+    for title, reason in report.left_out:
+        print(f"left out: {title}: {reason}", file=sys.stderr)
     _report_delay(report)
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from registry import RegistryError
 from registry.ecosystems.manifests import (
+    INDEX_DEPTH,
     INDEXES,
     MANIFESTS,
     Descriptor,
     Index,
     Referring,
+    absence,
     attached_tags,
     digest_of,
+    kind_of,
     parsed,
 )
 
@@ -63,6 +66,24 @@ def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -
         for each, tag in found
         if each.digest not in digests and (tag in by_tag or _subject(layout, each) in digests)
     ]
+
+
+def absent_manifests(layout: Path, top: Descriptor, depth: int = 0) -> dict[str, str]:
+    """Returns the manifests that an image index lists and that the OCI image layout lacks: a reason for each digest.
+
+    Such a layout comes from clients that save one platform of an image. The index itself must be there.
+    """
+    if top.mediaType not in INDEXES or depth >= INDEX_DEPTH:
+        return {}
+    absent: dict[str, str] = {}
+    for child in parsed(path_of(layout, top.digest), Index).manifests:
+        if kind_of(child.mediaType, child.digest) == "blob":
+            continue
+        if (layout / "blobs" / child.digest.replace(":", "/")).is_file():
+            absent |= absent_manifests(layout, child, depth + 1)
+        else:
+            absent[child.digest] = absence(child, "layout")
+    return absent
 
 
 def _subject(layout: Path, descriptor: Descriptor) -> str:

@@ -108,6 +108,12 @@ class Descriptor(BaseModel):
         return body
 
 
+def absence(manifest: Descriptor, place: str) -> str:
+    """Returns the message for a manifest that an image index lists, and that a place such as a layout does not have."""
+    platform = f" ({manifest.platform})" if manifest.platform else ""
+    return f"manifest {manifest.digest}{platform}: an index lists it, and the {place} does not have it"
+
+
 _Descriptors = Annotated[list[Descriptor], _unless_null([])]
 
 

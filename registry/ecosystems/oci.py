@@ -14,7 +14,7 @@ from pathlib import Path
 from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
 from registry.ecosystems.images import OciRepository, manifest_key
-from registry.ecosystems.layouts import attached, checked, chosen, content_of, path_of
+from registry.ecosystems.layouts import absent_manifests, attached, checked, chosen, content_of, path_of
 from registry.ecosystems.manifests import (
     INDEX_DEPTH,
     INDEXES,
@@ -63,11 +63,15 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     """Returns the artifact to publish for an image in an OCI image layout, with the image's referrers in the layout.
 
     Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged layout, and when the layout
-    holds several images and `tag` names none of them.
+    holds several images and `tag` names none of them. The layout may lack foreign layers, and some of the manifests
+    that an index lists; the artifact's field `left_out` names them.
     """
     top, named, listed = chosen(layout, tag)
     tag_fact(tag or named, top.digest)
-    artifact, parts = described(layout, repository, top, tag or named)
+    lacking = absent_manifests(layout, top)
+    artifact, parts = described(layout, repository, top, tag or named, lacking)
+    if lacking and len(artifact.blobs) == 1 and not parts:
+        path_of(layout, next(iter(lacking)))  # raises the error: the layout has the index alone, which nobody can pull
     artifacts = [artifact]
     while found := attached(layout, listed, {blob.digest for each in artifacts for blob in each.blobs}):
         for descriptor, of_it in found:
@@ -77,8 +81,14 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     blobs = {blob.key: blob for each in artifacts for blob in each.blobs}
     contents = [(part, content_of(layout, part.descriptor)) for part in parts]
     blobs |= {part.key: part.blob(content) for part, content in contents if content is not None}
+    foreign = [_left_to_its_url(part.descriptor) for part, content in contents if content is None]
     facts = {fact.name: fact for each in artifacts for change in each.changes for fact in change.facts}
-    return Artifact(artifact.title, list(blobs.values()), [Change(OciRepository(repository), list(facts.values()))])
+    changes = [Change(OciRepository(repository), list(facts.values()))]
+    return Artifact(artifact.title, list(blobs.values()), changes, left_out=[*lacking.values(), *foreign])
+
+
+def _left_to_its_url(layer: Descriptor) -> str:
+    return f"layer {layer.digest}: the layout does not have it; clients fetch it from {layer.urls[0]}"
 
 
 def described(

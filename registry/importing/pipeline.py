@@ -7,6 +7,7 @@ commits the metadata. After an interruption, readers therefore see no incomplete
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -36,6 +37,9 @@ _BATCH = 25
 # more, that many items are delivered at once. Each delivery renders the list of all projects, so a delivery after each
 # batch would take quadratic time.
 _DELIVERED_AFTER = 200
+
+# The end of the kind at the beginning of a reason, such as `manifest` in `manifest sha256:…: an index lists it`.
+_KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]
 
@@ -82,7 +86,7 @@ class Imported:
         Without a `kind`, the text of the reason up to its first colon is the kind.
         """
         self.left_out.append((title, reason))
-        self.kinds[kind or reason.partition(":")[0].removeprefix("its ")] += 1
+        self.kinds[kind or _KIND_ENDS.split(reason)[0].removeprefix("its ")] += 1
 
 
 class Import:
@@ -201,7 +205,9 @@ class Import:
         file = self._at_hand(wanted, wanted.location, directory)
         if wanted.digest:
             check_digest(file, wanted.digest, wanted.title)
-        yield _read(wanted, file, self._upstream(wanted, left_out))
+        artifact = _read(wanted, file, self._upstream(wanted, left_out))
+        left_out += artifact.left_out
+        yield artifact
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
         """Returns what the npm registry from which a version is imported states about the version. Returns None for an

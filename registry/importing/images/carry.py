@@ -17,7 +17,7 @@ import httpx
 from registry import RegistryError
 from registry.catalog.artifact import Artifact
 from registry.ecosystems import oci
-from registry.ecosystems.manifests import INDEX_DEPTH, INDEXES, Descriptor, Index, kind_of, parsed
+from registry.ecosystems.manifests import INDEX_DEPTH, INDEXES, Descriptor, Index, absence, kind_of, parsed
 from registry.importing import Wanted
 from registry.importing.images import RemoteImage
 from registry.importing.images.distribution import Absent, SourceRepository
@@ -178,7 +178,4 @@ class Saved:
         try:
             self.save(child.digest, child.mediaType, depth)
         except Absent:
-            platform = f" ({child.platform})" if child.platform else ""
-            self.absent[child.digest] = (
-                f"manifest {child.digest}{platform}: an index lists it, and the source does not have it"
-            )
+            self.absent[child.digest] = absence(child, "source")

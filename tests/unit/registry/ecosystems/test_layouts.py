@@ -73,7 +73,12 @@ def test_a_cache_index_of_layers_is_published(images: Images) -> None:
 
 def test_a_foreign_layer_that_the_layout_lacks_is_left_to_its_url(images: Images) -> None:
     config, own = images.blob(b"{}", "application/vnd.oci.image.config.v1+json"), images.blob(b"own", LAYER)
-    base = {"mediaType": LAYER, "digest": f"sha256:{'a' * 64}", "size": 9, "urls": ["https://layers.example/base"]}
+    base: dict[str, Any] = {
+        "mediaType": LAYER,
+        "digest": f"sha256:{'a' * 64}",
+        "size": 9,
+        "urls": ["https://layers.example/base"],
+    }
     data = {**images.blob(b"embedded", LAYER), "data": base64.b64encode(b"embedded").decode()}
     (images.directory / "blobs" / data["digest"].replace(":", "/")).unlink()
     content = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [base, own, data]}
@@ -81,6 +86,9 @@ def test_a_foreign_layer_that_the_layout_lacks_is_left_to_its_url(images: Images
     artifact = read(images, {"1.0": top}, "1.0")
     assert key("blobs", base) not in keys(artifact)
     assert {key("blobs", config), key("blobs", own), key("blobs", data)} < set(keys(artifact))
+    (reason,) = artifact.left_out
+    assert base["digest"] in reason
+    assert "https://layers.example/base" in reason
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,21 @@ def test_what_a_layout_lacks_or_damages_is_named(images: Images, layer: dict[str
         read(images, {"1.0": top}, "1.0")
 
 
-def test_an_index_that_lists_a_manifest_which_is_missing_is_refused(images: Images) -> None:
+def test_an_index_with_some_of_its_platforms_is_published_and_the_others_are_named(images: Images) -> None:
+    """Clients that save one platform of an image write the whole index, and only the manifests of that platform."""
+    amd64 = runnable(images, [{"a": "b"}])
+    arm64 = runnable(images, [{"a": "c"}], platform={"architecture": "arm64", "os": "linux", "variant": "v8"})
+    top = images.index([images.index([amd64]), arm64])
+    (images.directory / "blobs" / arm64["digest"].replace(":", "/")).unlink()
+    artifact = read(images, {"1.0": top}, "1.0")
+    assert {key("manifests", top), key("manifests", amd64)} < set(keys(artifact))
+    assert key("manifests", arm64) not in keys(artifact)
+    (reason,) = artifact.left_out
+    assert arm64["digest"] in reason
+    assert "linux/arm64/v8" in reason
+
+
+def test_an_index_without_any_of_its_manifests_is_refused(images: Images) -> None:
     top = images.index([{"mediaType": INDEX, "digest": f"sha256:{'b' * 64}", "size": 2}])
     with pytest.raises(RegistryError, match=r"b{64} is missing"):
         read(images, {"1.0": top}, "1.0")

@@ -156,6 +156,7 @@ def test_a_sparse_index_is_carried_as_far_as_its_source_has_it(
     ((_, reason),) = imported.left_out
     assert arm64["digest"] in reason
     assert "linux/arm64/v8" in reason
+    assert imported.kinds == {"manifest": 1}
     assert json.loads(network.get("oci/tags/team/app/1.0"))["manifests"][1]["digest"] == arm64["digest"]
     assert network.get(key("manifests", amd64))
 
