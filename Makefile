@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-container test-kills clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
