@@ -93,9 +93,16 @@ def import_packages(
 
         with _progress(_total(sources or (), from_npm, from_pip)) as report:
             by = caller.by(target, "import", principal)
-            imported = Import(target, by, kept, api, registries, workers=workers, report=report).run(wanted())
-    kept.close()
-    _print_result(imported)
+            importing = Import(target, by, kept, api, registries, workers=workers, report=report)
+            try:
+                importing.run(wanted())
+            except BaseException:
+                _print_summary(importing.imported)
+                print("error: the import ended early; run the same command again to continue", file=sys.stderr)
+                raise
+            finally:
+                kept.close()
+    _print_result(importing.imported)
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
@@ -134,6 +141,13 @@ def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
 
 
 def _print_result(imported: Imported) -> None:
+    """Prints the result of an import, and exits with 1 if anything failed."""
+    _print_summary(imported)
+    if imported.failed or imported.delayed:
+        sys.exit(1)
+
+
+def _print_summary(imported: Imported) -> None:
     for title, reason in imported.failed:
         print(f"error: {_line(title, reason)}", file=sys.stderr)
     for reason in imported.delayed:
@@ -148,8 +162,6 @@ def _print_result(imported: Imported) -> None:
     skipped = f", {imported.skipped} by the journal" if imported.skipped else ""
     there = imported.known + imported.skipped
     print(f"imported {imported.new}; there already {there}{skipped}{left_out}; failed {len(imported.failed)}")
-    if imported.failed or imported.delayed:
-        sys.exit(1)
 
 
 def _line(title: str, reason: str) -> str:

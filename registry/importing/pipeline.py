@@ -90,7 +90,10 @@ class Imported:
 
 
 class Import:
-    """A bulk import into one stack. `workers` items are fetched, checked and stored in parallel."""
+    """A bulk import into one stack. `workers` items are fetched, checked and stored in parallel.
+
+    `imported` has the counts and failures so far, also when the import ended early.
+    """
 
     def __init__(
         self,
@@ -113,7 +116,7 @@ class Import:
         self._delivery = target.delivery
         self._api = api
         self._registries = registries
-        self._imported = Imported()
+        self.imported = Imported()
         self._undelivered = 0
 
     def run(self, wanted: Iterable[Found]) -> Imported:
@@ -134,16 +137,16 @@ class Import:
 
             for each, ready in self._stored(wanted, submit, Path(scratch)):
                 if isinstance(ready, str):
-                    self._imported.failed.append((each.title, ready))
+                    self.imported.failed.append((each.title, ready))
                 else:
                     batch.append((each, ready))
                 if len(batch) == _BATCH:
                     self._commit(batch)
                     batch = []
-                self._report(self._imported)
+                self._report(self.imported)
             self._commit(batch)
         self._deliver()
-        return self._imported
+        return self.imported
 
     def _stored(
         self,
@@ -160,14 +163,14 @@ class Import:
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):
             if isinstance(each, Refused):
-                self._imported.failed.append((each.title, each.reason))
+                self.imported.failed.append((each.title, each.reason))
                 continue
             if isinstance(each, LeftOut):
-                self._imported.leave_out(each.title, each.reason, each.kind)
+                self.imported.leave_out(each.title, each.reason, each.kind)
                 continue
             if self._journal.has(each):
-                self._imported.skipped += 1
-                self._report(self._imported)
+                self.imported.skipped += 1
+                self._report(self.imported)
                 continue
             running[submit(each, scratch / str(number))] = each
             if len(running) >= 2 * self._workers:
@@ -241,17 +244,17 @@ class Import:
             of_it = list(islice(outcomes, len(stored.artifacts)))
             refused = [outcome.refused for outcome in of_it if outcome.refused]
             if refused:
-                self._imported.failed.append((wanted.title, refused[0]))
+                self.imported.failed.append((wanted.title, refused[0]))
                 continue
             new = any(outcome.new for outcome in of_it)
-            self._imported.new += new
-            self._imported.known += not new
+            self.imported.new += new
+            self.imported.known += not new
             for reason in stored.left_out:
-                self._imported.leave_out(wanted.spec or wanted.title, reason)
+                self.imported.leave_out(wanted.spec or wanted.title, reason)
             committed.append(wanted)
         self._journal.add(committed)
         self._undelivered += len(committed)
-        if self._undelivered >= max(_DELIVERED_AFTER, self._imported.done // 4):
+        if self._undelivered >= max(_DELIVERED_AFTER, self.imported.done // 4):
             self._deliver()
             self._undelivered = 0
 
@@ -260,7 +263,7 @@ class Import:
         interrupted.
         """
         pending = self._delivery.outbox.pending()
-        self._imported.delayed = list(dict.fromkeys(self._delivery.deliver_intents(pending).failed))
+        self.imported.delayed = list(dict.fromkeys(self._delivery.deliver_intents(pending).failed))
 
 
 def _finished(running: dict[Future[_Ready], Wanted]) -> Iterator[tuple[Wanted, _Ready]]:

@@ -12,11 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.samples import build
 from registry import RegistryError
 from registry.catalog.audit import By
+from registry.catalog.facts import Facts
 from registry.cloudflare.cache_purge import CloudflareEdge
+from registry.commands import imports
 from registry.importing import Found, Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
@@ -24,6 +27,7 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import Pinned, package_lock, requirements
 from registry.importing.pipeline import Import, Imported
+from registry.target import Target
 from tests.support.packages import tarball, wheel
 from tests.support.registry import Network, missing_files, network
 
@@ -112,6 +116,35 @@ def test_an_interrupted_import_continues_and_delivers_committed_changes(
     assert (imported.new + imported.skipped, imported.skipped >= 25) == (30, True)
     assert len([key for key in network.objects() if key.endswith("packument.json")]) == 28
     assert missing_files(network) == set()
+
+
+def test_an_import_that_a_cloud_ends_early_names_its_failures_and_continues_later(
+    network: Network, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def target(_: Path) -> Target:
+        return network.target
+
+    commits, commit = list[int](), Facts.commit
+
+    def refused(facts: Facts, artifacts: Any, by: By) -> Any:
+        commits.append(len(artifacts))
+        if len(commits) == 2:
+            raise ClientError({"Error": {"Code": "ExpiredToken"}}, "TransactWriteItems")
+        return commit(facts, artifacts, by)
+
+    monkeypatch.setattr("registry.target.read_target", target)
+    journal = tmp_path / "journal"
+    with monkeypatch.context() as patched:
+        patched.setattr(Facts, "commit", refused)
+        with pytest.raises(ClientError):
+            imports.import_packages(tmp_path, [str(tree)], journal=journal, principal="ada")
+    told = capsys.readouterr()
+    assert told.out == "imported 25; there already 0; failed 1\n"
+    assert "broken.tgz" in told.err
+    assert "ended early" in told.err
+    with pytest.raises(SystemExit):
+        imports.import_packages(tmp_path, [str(tree)], journal=journal, principal="ada")
+    assert capsys.readouterr().out == "imported 5; there already 25, 25 by the journal; failed 1\n"
 
 
 def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_imported(
