@@ -21,8 +21,8 @@ class Control:
 
 
 def cis_aws(reference: str) -> Control:
-    """Returns a control of the CIS AWS benchmark. Its link leads to AWS's list of the controls that Security Hub
-    checks, because only members can read the benchmark.
+    """Returns a control of the CIS AWS benchmark. The control's link leads to AWS's list of the controls that Security
+    Hub checks, because only members can read the benchmark.
     """
     url = "https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html"
     return Control("CIS AWS Foundations Benchmark", reference, url, "3.0.0")
@@ -41,8 +41,8 @@ def foundational(reference: str) -> Control:
 
 
 def well_architected(reference: str) -> Control:
-    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. Its link leads to
-    the question of the framework to which the practice belongs.
+    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The control's link
+    leads to the question of the framework to which the practice belongs.
     """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"

@@ -5,9 +5,9 @@ A value that is unknown before `pulumi up` never counts as valid. If a rule read
 that resource. The engine then reports as an advisory which policy could not run and why. Other resources are still
 checked.
 
-During `pulumi up` the engine runs the policies again. It checks rules for single resources before it creates each
-resource, and rules for the whole stack at the end. A rule for the whole stack can therefore fail `pulumi up` after the
-resources exist, if the preview lacked the values to decide.
+During `pulumi up` the engine runs the policies again. The engine checks rules for single resources before it creates
+each resource, and rules for the whole stack at the end. A rule for the whole stack can therefore fail `pulumi up` after
+the resources exist, if the preview lacked the values to decide.
 """
 
 from __future__ import annotations

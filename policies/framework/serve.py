@@ -1,5 +1,5 @@
-"""The server of the policy pack, which the Pulumi engine calls. It rejects configured settings that no policy of the
-pack has.
+"""The server of the policy pack, which the Pulumi engine calls. The server rejects configured settings that no policy
+of the pack has.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class NpmClient:
-    """A client of npm packages with its own home directory. Its methods run a command of the client in the project's
+    """A client of npm packages with its own home directory. The methods run a command of the client in the project's
     directory, wait until the command ends, and return the command's exit status and output.
     """
 

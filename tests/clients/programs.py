@@ -1,7 +1,7 @@
 """Finds the client programs that docs/clients.md lists on this machine, and installs missing ones.
 
-`python -m tests.clients.programs` installs Debian packages, which needs root. It also builds Go modules, and installs
-the clients of package_programs.py, into a cache.
+`python -m tests.clients.programs` installs Debian packages, which needs root. The command also builds Go modules, and
+installs the clients of package_programs.py, into a cache.
 """
 
 from __future__ import annotations

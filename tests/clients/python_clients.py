@@ -29,8 +29,8 @@ class Pip(PythonClient):
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:
             lines.append(f"index-url = {self.url}")
-        # pip 23.0 does not have the setting `keyring-provider`. It uses the library keyring whenever the library is
-        # installed.
+        # pip 23.0 does not have the setting `keyring-provider`. This version of pip uses the library keyring whenever
+        # the library is installed.
         if self.setting.name != "pip 23.0":
             lines.append(f"keyring-provider = {self.keyring}")
         self.setting.write(".config/pip/pip.conf", "\n".join(["[global]", *lines, ""]))

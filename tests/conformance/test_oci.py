@@ -21,8 +21,8 @@ from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
 # The tests of the OCI conformance suite that must pass: the tests of reads. The suite crashes without pushes when it
-# writes its file results.yaml, so its exit status does not show the verdicts. It prints a summary before the crash,
-# from which this module reads the verdicts.
+# writes its file results.yaml, so its exit status does not show the verdicts. Before the crash, the suite prints a
+# summary, from which this module reads the verdicts.
 PASS = {
     "Ping",
     "Tag listing",

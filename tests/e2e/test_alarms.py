@@ -63,7 +63,7 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """An HTTP server that a health check requests. It answers every GET request with status 200."""
+    """An HTTP server that a health check requests. The server answers every GET request with status 200."""
 
     def do_GET(self) -> None:
         self.send_response(200)

@@ -156,8 +156,8 @@ def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, re
 
 @pytest.fixture
 def other_registry(tmp_path: Path) -> Iterator[str]:
-    """Serves another npm registry. Its package has two versions of earlier years; the tag `latest` names the older
-    version.
+    """Serves another npm registry. The registry's package has two versions of earlier years; the tag `latest` names the
+    older version.
     """
     answers: dict[str, bytes] = {}
     times = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z"}

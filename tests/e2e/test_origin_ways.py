@@ -19,7 +19,7 @@ from tests.support.sandbox.origin import store
 from tests.support.sandbox.up import Up
 
 PATIENCE_SECONDS = 120.0
-# The Asian shield is on Google Cloud. It assumes the shields' AWS role with an identity token of Google.
+# The Asian shield is on Google Cloud. This shield assumes the shields' AWS role with an identity token of Google.
 US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"
 CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
 

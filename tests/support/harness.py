@@ -1,8 +1,8 @@
 """Runs Pulumi programs in the test's process, without the Pulumi engine, on the handlers of the emulated providers.
 
-The harness also does what the engine does and Pulumi's own mocks omit. It applies stack transforms, checks inputs
-against the SDK's argument types, and marks secret values as secret. It waits for every output. It raises an error for a
-type or function without a handler, and for a program that registers nothing.
+The harness also does what the engine does and Pulumi's own mocks omit. The harness applies stack transforms, checks
+inputs against the SDK's argument types, and marks secret values as secret. The harness waits for every output, and
+raises an error for a type or function without a handler, and for a program that registers nothing.
 """
 
 from __future__ import annotations

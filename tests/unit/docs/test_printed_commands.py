@@ -157,8 +157,8 @@ def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
 def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
     """Checks that commands in the documentation are only in `sh` blocks.
 
-    The other tests read only `sh` blocks. They would miss a command in an indented block or in a block of another
-    language.
+    The other tests read only `sh` blocks. The other tests would miss a command in an indented block or in a block of
+    another language.
     """
     outside = re.sub(r"(?ms)^ *```sh$.*?^ *```$", "", page.read_text())
     pattern = (
@@ -169,8 +169,8 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
-    """Checks commands within a sentence of the documentation. Such a command may lack required arguments, or be only
-    the name of a program.
+    """Checks commands within a sentence of the documentation. A command within a sentence may lack required arguments,
+    or be only the name of a program.
     """
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
     problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]

@@ -282,8 +282,8 @@ def test_a_first_publish_looks_for_none_of_its_documents(
 
     monkeypatch.setattr(Origin, "_revision_of", recorded)
     publish(network.target, [version(tmp_path, "1.0.0")])
-    # The first publish reads the stored revision of no packument. It reads that of the list of packages for searches,
-    # which other packages may have changed before.
+    # The first publish reads the stored revision of no packument. The publish reads the revision of the list of
+    # packages for searches, which other packages may have changed before.
     assert looked == ["npm/-/search.json"]
     looked.clear()
     publish(network.target, [version(tmp_path, "1.1.0")])

@@ -18,7 +18,9 @@ SECRET = "the-secret-of-the-pops"
 
 @dataclass
 class Account:
-    """An emulated Cloudflare account with a clock that tests advance. It serves the API and Workers KV for PoPs."""
+    """An emulated Cloudflare account with a clock that tests advance. The account serves the API and Workers KV for
+    PoPs.
+    """
 
     store: StateStore
     time: list[float]
