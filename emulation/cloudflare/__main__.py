@@ -13,13 +13,14 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from emulation.cloudflare import kv_reads, kv_service, workers_cache
+from emulation.cloudflare import kv_reads, kv_service, origin_failures, workers_cache
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.l1 import CONNECT_SECONDS
 from emulation.cloudflare.pops import Pops, kv_secret
 from emulation.cloudflare.public_dns import PublicDns
-from emulation.layout import CLOUDFLARE_PORT, Sandbox
+from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, Sandbox
+from emulation.pki import public_authorities
 from emulation.state_store import StateStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -62,12 +63,18 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
     """
     secret, cache = kv_secret(sandbox), workers_cache.WorkersCache(store, pops.purge)
     reads = kv_reads.KvReads(store)
+    failures = origin_failures.create_service(
+        origin_failures.resolver(sandbox.dns_address, DNS_PORT),
+        public_authorities(sandbox.path("pki", "public.pem").parent),
+        secret,
+    )
     api = create_app(store, pops, PublicDns(sandbox.aws_url))
     api.register_blueprint(kv_reads.control(reads))
     application = _by_header(
         api,
         {
             kv_service.NAMESPACE_HEADER: kv_service.create_service(store, reads, secret),
+            origin_failures.HEADER: failures,
             workers_cache.CACHE_HEADER: workers_cache.create_service(cache, secret),
         },
     )

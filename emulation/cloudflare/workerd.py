@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emulation.cloudflare import kv_service, workers_cache
+from emulation.cloudflare import kv_service, origin_failures, workers_cache
 from emulation.cloudflare.deployment import Deployment, EdgeError, Module, Script
 from emulation.layout import IMPORT_ROOT, Pop
 from emulation.pki import Issued, write_private
@@ -206,12 +206,13 @@ def _with_services(
     """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})
+    failures = _service("failures", kv, {origin_failures.HEADER: "failures"})
     stores = [_service(f"kv:{each}", kv, {kv_service.NAMESPACE_HEADER: each}) for each in sorted(namespaces)]
     return {
         PurePosixPath("kv-secret"): kv.secret.encode(),
         PurePosixPath(template): _filled(
             template,
-            SERVICES=_lines([*services, purges, *stores]),
+            SERVICES=_lines([*services, purges, failures, *stores]),
             **placeholders,
         ),
     }

@@ -64,6 +64,7 @@ const shields :Workerd.Worker = (
   bindings = [
     (name = "ZONES", json = embed "zones.json"),
     (name = "ORIGINS", service = "origins"),
+    (name = "FAILURES", service = "failures"),
   ],
 );
 
