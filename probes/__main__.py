@@ -2,81 +2,147 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
+import google.auth
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import Cloudflare, CloudflareError
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
+from requests import RequestException
 
-from probes import accounts, client_certificates, dynamodb, permissions, s3, s3_replication, workers
+from probes import (
+    accounts,
+    client_certificates,
+    cloud_storage,
+    dynamodb,
+    github,
+    permissions,
+    rate_limits,
+    s3,
+    s3_replication,
+    workers_cache,
+    workers_cache_limits,
+    workers_kv,
+    zone_rules,
+)
 from probes.aws import AwsAccount
+from probes.cloud_storage import GoogleProject
 from probes.fact import Fact, Probe, ProbeError
+from probes.github import GithubJob
 from probes.recording import DIRECTORY, Recording
 from probes.zone import Zone
 
 _AWS = (*s3.PROBES, *s3_replication.PROBES, *dynamodb.PROBES, *accounts.PROBES, *permissions.PROBES)
+_CLOUDFLARE = (
+    *workers_cache.PROBES,
+    *workers_cache_limits.PROBES,
+    *workers_kv.PROBES,
+    *client_certificates.PROBES,
+    *rate_limits.PROBES,
+    *zone_rules.PROBES,
+)
 ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in _AWS}
-ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in (*workers.PROBES, *client_certificates.PROBES)}
+ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in _CLOUDFLARE}
+ON_GOOGLE: dict[str, Probe[GoogleProject]] = {probe.name: probe for probe in cloud_storage.PROBES}
+ON_GITHUB: dict[str, Probe[GithubJob]] = {probe.name: probe for probe in github.PROBES}
+NAMES = (*ON_AWS, *ON_CLOUDFLARE, *ON_GOOGLE, *ON_GITHUB)
 _TIMEOUT_SECONDS = 30.0
+_GOOGLE_SCOPE = "https://www.googleapis.com/auth/devstorage.full_control"
+
+_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    CloudflareError,
+    GoogleAuthError,
+    ProbeError,
+    RequestException,
+    httpx.HTTPError,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 Names = Annotated[list[str], typer.Argument(help="names of probes; `python -m probes list` shows them")]
 ZoneName = Annotated[str, typer.Option(help="active zone on Cloudflare, for the probes of Cloudflare")]
+Origin = Annotated[
+    str, typer.Option(help="host with a public certificate that answers cacheable responses on port 8443")
+]
 Domain = Annotated[str, typer.Option(help="a domain that you own, for the probes of AWS Certificate Manager")]
 Record = Annotated[bool, typer.Option(help="write the responses of the clouds to probes/recorded/, without secrets")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user names for the probes: a Cloudflare zone, a host that answers on port 8443, and a domain. Each is
+    empty if the user names none.
+    """
+
+    zone: str
+    origin: str
+    domain: str
 
 
 @app.command("list")
 def list_probes() -> None:
     """List the probes, each with the document that states the facts."""
-    for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values()):
+    for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values(), *ON_GOOGLE.values(), *ON_GITHUB.values()):
         print(f"{probe.name:<28} {probe.source}")
 
 
 @app.command()
-def run(names: Names, zone: ZoneName = "", domain: Domain = "", record: Record = False) -> None:
+def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain = "", record: Record = False) -> None:
     """Check the facts of some probes in the accounts of the environment's credentials.
 
     A probe creates a few resources without traffic, which cost less than a cent, and deletes them at the end. The exit
     code is 1 if a fact does not hold.
     """
-    unknown = [name for name in names if name not in ON_AWS and name not in ON_CLOUDFLARE]
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise typer.BadParameter(f"no probe has the name {unknown[0]}; `python -m probes list` shows the names")
     if not zone and any(name in ON_CLOUDFLARE for name in names):
         raise typer.BadParameter("probes of Cloudflare need --zone with the name of an active zone")
     if not domain and any(name.startswith("acm-") for name in names):
         raise typer.BadParameter("probes of AWS Certificate Manager need --domain with a domain that you own")
-    holds = [_run(name, zone, domain, DIRECTORY if record else None) for name in names]
+    holds = [_run(name, Options(zone, origin, domain), DIRECTORY if record else None) for name in names]
     raise typer.Exit(0 if all(holds) else 1)
 
 
-def _run(name: str, zone: str, domain: str, recorded: Path | None) -> bool:
+def _run(name: str, options: Options, recorded: Path | None) -> bool:
     """Runs a probe and prints a line for each fact that it checks. Returns whether all facts hold."""
     run = secrets.token_hex(4)
     recording = Recording(run)
     with ExitStack() as cleanup:
-        if name in ON_AWS:
-            holds = _print(name, ON_AWS[name].check(AwsAccount(run, domain, cleanup, recording)))
-        else:
-            http = cleanup.enter_context(httpx.Client(timeout=_TIMEOUT_SECONDS))
-            api = Cloudflare(max_retries=0)
-            if api.api_token is None:
-                raise ProbeError(
-                    "CLOUDFLARE_API_TOKEN is not set: set it to an API token that may edit Workers and DNS"
-                )
-            holds = _print(name, ON_CLOUDFLARE[name].check(Zone(run, zone, api, http, cleanup, recording)))
+        holds = _print(name, _facts(name, run, options, cleanup, recording))
     if recorded:
         print(f"recorded in {recording.write(name, recorded, datetime.now(UTC).date())}")
     return holds
+
+
+def _facts(name: str, run: str, options: Options, cleanup: ExitStack, recording: Recording) -> Iterable[Fact]:
+    """Returns the results of a probe, which runs with the credentials of the environment."""
+    if name in ON_AWS:
+        return ON_AWS[name].check(AwsAccount(run, options.domain, cleanup, recording))
+    if name in ON_GOOGLE:
+        credentials, project = cast(Any, google.auth).default(scopes=[_GOOGLE_SCOPE])
+        session = cleanup.enter_context(AuthorizedSession(credentials))
+        return ON_GOOGLE[name].check(GoogleProject(run, project, session, cleanup, recording))
+    http = cleanup.enter_context(httpx.Client(timeout=_TIMEOUT_SECONDS))
+    if name in ON_GITHUB:
+        return ON_GITHUB[name].check(GithubJob(os.environ, http, recording))
+    api = Cloudflare(max_retries=0)
+    if api.api_token is None:
+        raise ProbeError("CLOUDFLARE_API_TOKEN is not set; set it to an API token that may edit Workers and DNS")
+    return ON_CLOUDFLARE[name].check(Zone(run, options.zone, api, http, cleanup, recording, options.origin))
 
 
 def _print(name: str, facts: Iterable[Fact]) -> bool:
@@ -90,7 +156,7 @@ def _print(name: str, facts: Iterable[Fact]) -> bool:
 def main() -> None:
     try:
         app()
-    except (BotoCoreError, ClientError, CloudflareError, ProbeError, httpx.HTTPError) as error:
+    except _ERRORS as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

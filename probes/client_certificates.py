@@ -1,4 +1,4 @@
-"""Probe of Cloudflare's mTLS bindings, which checks a worker's fetches of names in its own zone."""
+"""Probe of Cloudflare's mTLS bindings, which checks how a worker's fetches fail, and that they are not cached."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,6 +16,8 @@ from probes.zone import Zone
 
 _SCRIPT = Path(__file__).with_name("workers_fetch.js")
 _DNS_ERROR = "error code: 1016"
+# A public test server whose certificate comes from an authority that no client trusts.
+_UNTRUSTED = "untrusted-root.badssl.com:443"
 
 
 def _fetches(zone: Zone) -> Iterator[Fact]:
@@ -27,13 +30,32 @@ def _fetches(zone: Zone) -> Iterator[Fact]:
     zone.deploy(_SCRIPT.read_text(), {"default": False}, cross_version=True, bindings=[binding])
     zone.later(zone.api.workers.scripts.delete, zone.name, account_id=zone.account)
     zone.publish()
-    answer = zone.send(f"/fetch?host={zone.host('missing')}")
-    status, text = answer.headers.get("x-status", "missing"), answer.text.strip()
+    answer = _fetched(zone, f"{zone.host('missing')}:8443")
+    status, text = _status(answer), answer.text.strip()
     holds = status == "530" and _DNS_ERROR in text
     yield Fact("a name of the zone without a record is answered with 530 and the error 1016", holds, f"{status} {text}")
     zone.add_proxied_name(zone.host("proxied"))
-    status = zone.send(f"/fetch?host={zone.host('proxied')}").headers.get("x-status", "missing")
+    status = _status(_fetched(zone, f"{zone.host('proxied')}:8443"))
     yield Fact("a fetch with a client certificate to a proxied name is answered with 520", status == "520", status)
+    zone.add_unreachable_name(zone.host("unreachable"))
+    status = _status(_fetched(zone, f"{zone.host('unreachable')}:8443"))
+    yield Fact("a server that accepts no connection is reported with 522", status == "522", status)
+    status = _status(_fetched(zone, _UNTRUSTED))
+    yield Fact(
+        "a server whose certificate no public authority has signed is reported with 526", status == "526", status
+    )
+    if zone.origin:
+        found = [_fetched(zone, f"{zone.origin}:8443").headers.get("x-cache-status", "missing") for _ in range(2)]
+        yield Fact("a fetch to port 8443 is not cached", "HIT" not in found, ", then ".join(found))
+
+
+def _fetched(zone: Zone, host: str) -> httpx.Response:
+    """Returns the worker's report of its fetch from a host."""
+    return zone.send(f"/fetch?host={host}")
+
+
+def _status(answer: httpx.Response) -> str:
+    return answer.headers.get("x-status", "missing")
 
 
 def _self_signed() -> tuple[str, str]:

@@ -5,7 +5,12 @@ export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/ready") return new Response("ready");
-    const answer = await env.WITH_CERTIFICATE.fetch(`https://${searchParams.get("host")}:8443/`, { redirect: "manual" });
-    return new Response(await answer.text(), { headers: { "x-status": String(answer.status), "cache-control": "no-store" } });
+    const answer = await env.WITH_CERTIFICATE.fetch(`https://${searchParams.get("host")}/`, { redirect: "manual" });
+    const headers = {
+      "x-status": String(answer.status),
+      "x-cache-status": answer.headers.get("cf-cache-status") ?? "missing",
+      "cache-control": "no-store",
+    };
+    return new Response(await answer.text(), { headers });
   },
 };

@@ -23,17 +23,26 @@ class Zone:
     """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
     The names of all resources contain `run`, so that the names of simultaneous runs differ. `http` sends requests to
-    the deployed workers.
+    the deployed workers. `origin` is the host of the user's server on port 8443, or empty if there is none.
     """
 
     def __init__(
-        self, run: str, zone: str, api: Cloudflare, http: httpx.Client, cleanup: ExitStack, recording: Recording
+        self,
+        run: str,
+        zone: str,
+        api: Cloudflare,
+        http: httpx.Client,
+        cleanup: ExitStack,
+        recording: Recording,
+        origin: str = "",
     ) -> None:
+        self.origin = origin
         self.api = cast(Any, api)
         found = next(iter(self.api.zones.list(name=zone)), None)
         if found is None:
             raise ProbeError(f"{zone}: the API token in CLOUDFLARE_API_TOKEN sees no zone of this name")
-        self.account, self._id = str(found.account.id), str(found.id)
+        self.account, self.id = str(found.account.id), str(found.id)
+        self.plan = str(found.plan.name)
         self.name = f"artifact-edge-probe-{run}"
         self._zone = zone
         self._host = f"{self.name}.{zone}"
@@ -41,7 +50,7 @@ class Zone:
         self._cleanup = cleanup
         self._recording = recording
 
-    def later(self, remove: Callable[..., Any], *values: str, **arguments: str) -> None:
+    def later(self, remove: Callable[..., Any], *values: str, **arguments: Any) -> None:
         """Registers a function that deletes a resource when the probe ends. The newest resource is deleted first."""
         self._cleanup.callback(remove, *values, **arguments)
 
@@ -50,26 +59,37 @@ class Zone:
         hostname.
         """
         self.add_proxied_name(self._host)
-        route = self.api.workers.routes.create(zone_id=self._id, pattern=f"{self._host}/*", script=self.name)
-        self.later(self.api.workers.routes.delete, route.id, zone_id=self._id)
+        route = self.api.workers.routes.create(zone_id=self.id, pattern=f"{self._host}/*", script=self.name)
+        self.later(self.api.workers.routes.delete, route.id, zone_id=self.id)
         self.until(self._answers, f"{self._host} does not answer")
 
-    def host(self, kind: str) -> str:
-        """Returns a hostname in the Cloudflare zone that no other run of the probe uses."""
-        return f"{self.name}-{kind}.{self._zone}"
+    def host(self, kind: str = "") -> str:
+        """Returns a hostname in the Cloudflare zone that no other run of the probe uses. Without `kind`, the hostname
+        is that of the deployed worker script.
+        """
+        return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 
     def add_proxied_name(self, name: str) -> None:
         """Adds a proxied DNS record to the Cloudflare zone. No server answers at its address in the discard prefix (RFC
         6666).
         """
+        self._add_record(name, "AAAA", "100::", proxied=True)
+
+    def add_unreachable_name(self, name: str) -> None:
+        """Adds a DNS record without proxy to the Cloudflare zone. No router delivers packets to its address, which is
+        for documentation (RFC 5737).
+        """
+        self._add_record(name, "A", "192.0.2.1", proxied=False)
+
+    def _add_record(self, name: str, type: str, content: str, *, proxied: bool) -> None:
         record = self.api.dns.records.create(
-            zone_id=self._id, name=name, type="AAAA", content="100::", proxied=True, ttl=1
+            zone_id=self.id, name=name, type=type, content=content, proxied=proxied, ttl=1
         )
-        self.later(self.api.dns.records.delete, record.id, zone_id=self._id)
+        self.later(self.api.dns.records.delete, record.id, zone_id=self.id)
 
     def purge(self, path: str) -> None:
         """Purges the URL of a path from the cache of the Cloudflare zone, which is not Workers Cache."""
-        self.api.cache.purge(zone_id=self._id, files=[f"https://{self._host}{path}"])
+        self.api.cache.purge(zone_id=self.id, files=[f"https://{self._host}{path}"])
 
     def deploy(
         self,
@@ -77,29 +97,36 @@ class Zone:
         cache: Mapping[str, bool],
         *,
         cross_version: bool,
-        bindings: Sequence[Mapping[str, str]] = (),
+        bindings: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """Deploys a worker script to Cloudflare. `cache` says for each entrypoint whether Workers Cache stores its
         responses.
         """
-        self.api.workers.scripts.update(
-            self.name,
-            account_id=self.account,
-            metadata={
-                "main_module": "index.js",
-                "compatibility_date": "2026-11-01",
-                "bindings": list(bindings),
-                "cache_options": {"enabled": True, "cross_version_cache": cross_version},
-                "exports": {name: {"type": "worker", "cache": {"enabled": on}} for name, on in cache.items()},
-            },
-            files=[("index.js", source.encode(), "application/javascript+module")],
-        )
+        upload = _upload(source, cache, cross_version, bindings)
+        self.api.workers.scripts.update(self.name, account_id=self.account, **upload)
+
+    def deploy_refusal(self, source: str, bindings: Sequence[Mapping[str, Any]]) -> str:
+        """Deploys a worker script with bindings. Returns the first error code if Cloudflare refuses the script, and
+        `accepted` otherwise.
+        """
+        upload = _upload(source, {"default": False}, True, bindings)
+        return self.refusal(self.api.workers.scripts.update, self.name, account_id=self.account, **upload)
 
     def send(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Sends a request to the deployed worker script. Records and returns the response."""
         answer = self._http.request(method, f"https://{self._host}{path}", headers=dict(headers or {}))
         self._recording.add(f"{method} {path}", answer.status_code, "", answer.headers, None)
         return answer
+
+    def read(self, path: str) -> str:
+        """Reads a response of the deployed worker script to its end, without keeping its bytes. Returns its header
+        `x-call`, which names the call of the cached entrypoint that made the response.
+        """
+        with self._http.stream("GET", f"https://{self._host}{path}") as answer:
+            for _ in answer.iter_raw():
+                pass
+        self._recording.add(f"GET {path}", answer.status_code, "", answer.headers, None)
+        return answer.headers.get("x-call", "")
 
     def until(self, condition: Callable[[], bool], problem: str) -> None:
         """Waits until `condition` returns true. Raises ProbeError with the text `problem` after two minutes."""
@@ -110,7 +137,7 @@ class Zone:
         `accepted` otherwise.
         """
         try:
-            call(*values, account_id=self.account, **arguments)
+            call(*values, **arguments)
         except CloudflareError as error:
             body: Any = getattr(error, "body", None) or {}
             codes = [str(each["code"]) for each in body.get("errors", [])]
@@ -125,3 +152,19 @@ class Zone:
             return self._http.get(f"https://{self._host}/ready").status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def _upload(
+    source: str, cache: Mapping[str, bool], cross_version: bool, bindings: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Returns the arguments of Cloudflare's SDK for the upload of a worker script."""
+    return {
+        "metadata": {
+            "main_module": "index.js",
+            "compatibility_date": "2026-11-01",
+            "bindings": list(bindings),
+            "cache_options": {"enabled": True, "cross_version_cache": cross_version},
+            "exports": {name: {"type": "worker", "cache": {"enabled": on}} for name, on in cache.items()},
+        },
+        "files": [("index.js", source.encode(), "application/javascript+module")],
+    }

@@ -130,10 +130,10 @@ def _new_bucket(request: Request) -> Json:
 
 
 def _bucket_body(body: Json) -> Json:
-    """Returns the JSON document of a new Cloud Storage bucket, with its object retention. Clients send object retention
-    as a query parameter of the create request. Object retention cannot be disabled later.
+    """Returns the JSON document of a new Cloud Storage bucket: without the bucket's project, and with its object
+    retention. Clients send both as query parameters of the create request. Object retention cannot be disabled later.
     """
-    given = dict(body)
+    given = {name: value for name, value in body.items() if name != "project"}
     enabled = given.pop("enableObjectRetention", "false") == "true"
     return given | ({"objectRetention": {"mode": "Enabled"}} if enabled else {})
 

@@ -37,6 +37,7 @@ from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sa
 from probes.__main__ import ON_CLOUDFLARE
 from probes.recording import Recording
 from probes.zone import Zone
+from tests.support.sandbox.stale_kv import stale_kv
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 DOMAIN = "artifact-edge.test"
@@ -436,6 +437,20 @@ def test_a_shield_that_does_not_accept_a_connection_is_reported_with_522(network
         assert network.get(f"/uncached/unreachable?shield={UNREACHABLE}").status_code == 522
 
 
+def test_a_shield_that_refuses_connections_is_reported_with_521(network: Network) -> None:
+    assert network.get(f"/uncached/refused?shield={UNREACHABLE}").status_code == 521
+
+
+def test_a_shield_without_tls_is_reported_with_525(network: Network) -> None:
+    with _server_without_tls(network.sandbox):
+        assert network.get(f"/uncached/without-tls?shield={UNREACHABLE}").status_code == 525
+
+
+def test_a_shield_that_closes_the_connection_is_reported_with_520(network: Network) -> None:
+    assert network.get("/uncached/closed/tarball").status_code == 520
+    assert network.shield.request_count("/uncached/closed/tarball") == 1
+
+
 @pytest.mark.parametrize("encryption_mode", ["strict", "full"])
 def test_a_shield_with_a_private_certificate_receives_no_request(network: Network, encryption_mode: str) -> None:
     settings = network.api.zones.settings
@@ -444,7 +459,7 @@ def test_a_shield_with_a_private_certificate_receives_no_request(network: Networ
         answer = network.get(f"/npm/private-{encryption_mode}?shield={PRIVATE}")
     finally:
         settings.edit("ssl", zone_id=network.zone, value="strict")
-    assert (answer.status_code, network.shield.request_count(f"/npm/private-{encryption_mode}")) == (502, 0)
+    assert (answer.status_code, network.shield.request_count(f"/npm/private-{encryption_mode}")) == (526, 0)
     assert network.get(f"/npm/private-{encryption_mode}").status_code == 200
 
 
@@ -508,8 +523,6 @@ def test_the_edge_reads_values_that_the_api_wrote(network: Network) -> None:
 
 
 def test_a_pop_that_has_read_a_value_sees_its_change_late(network: Network) -> None:
-    control = f"http://{network.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/_artifact-edge/kv"
-
     def write(value: bytes) -> None:
         values = network.api.kv.namespaces.values
         values.update("changed", account_id=ACCOUNT, namespace_id=network.namespace, value=value)
@@ -518,13 +531,10 @@ def test_a_pop_that_has_read_a_value_sees_its_change_late(network: Network) -> N
         return network.get("/entry?key=changed", pop=pop).json()["value"]
 
     write(b"1")
-    httpx.put(control, json={"stale_seconds": 3600}, trust_env=False).raise_for_status()
-    try:
+    with stale_kv(network.sandbox):
         assert seen(0) == 1
         write(b"2")
         assert (seen(0), seen(1)) == (1, 2)
-    finally:
-        httpx.put(control, json={"stale_seconds": 0}, trust_env=False).raise_for_status()
     assert seen(0) == 2
 
 
@@ -642,8 +652,8 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
                 query = dns.message.from_wire(wire)
                 response = dns.message.make_response(query)
                 name = query.question[0].name
-                if str(name).rstrip(".").endswith(f".shield.{DOMAIN}"):
-                    isolated = str(name).startswith(UNREACHABLE)
+                isolated = str(name).startswith(UNREACHABLE) or f"-unreachable.{DOMAIN}" in str(name)
+                if isolated or str(name).rstrip(".").endswith(f".shield.{DOMAIN}"):
                     address = _unreachable_address(sandbox) if isolated else _shield_address(sandbox)
                     response.answer.append(dns.rrset.from_text(name, 1, "IN", "A", address))
                 server.sendto(response.to_wire(), client)
@@ -701,6 +711,9 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             shield.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            if "/closed/" in self.path:
+                self.close_connection = True
+                return
             if "/slow/" in self.path:
                 time.sleep(1)  # so that all simultaneous requests arrive before the first response
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
@@ -746,17 +759,56 @@ def _full_queue(sandbox: Sandbox) -> Generator[None]:
         yield
 
 
+@contextmanager
+def _server_without_tls(sandbox: Sandbox) -> Generator[None]:
+    """Runs a server at the unreachable shield's address that answers HTTP without TLS."""
+    server = _Server((_unreachable_address(sandbox), 8443), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_the_probe_of_workers_cache_passes(network: Network) -> None:
-    assert_passes(network, "workers-cache", facts=19)
+    assert_passes(network, "workers-cache", facts=23)
 
 
-def test_the_probe_of_client_certificates_passes(network: Network) -> None:
-    # The emulated edge presents the client certificate of one script only. The test therefore deletes the route of its
-    # own script while the probe's script has a route.
+def test_the_probe_of_client_certificates_passes(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probes.client_certificates._UNTRUSTED", f"{PRIVATE}.shield.{DOMAIN}:8443")
+    with _only_route(network), _full_queue(network.sandbox):
+        assert_passes(network, "workers-client-certificates", facts=5)
+
+
+def test_the_probe_of_copies_of_workers_kv_passes(network: Network) -> None:
+    with stale_kv(network.sandbox):
+        assert_passes(network, "workers-kv-copies", facts=2)
+
+
+def test_the_probe_of_rate_limiting_bindings_passes(network: Network) -> None:
+    assert_passes(network, "workers-rate-limits", facts=4)
+
+
+def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:
+    assert_passes(network, "zone-rules", facts=12)
+    assert list(network.api.rulesets.list(zone_id=network.zone)) == []
+
+
+# This test must be the last one, because the probe uses up the account's purges for some minutes.
+def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> None:
+    assert_passes(network, "workers-cache-limits", facts=5)
+
+
+@contextmanager
+def _only_route(network: Network) -> Generator[None]:
+    """Deletes the route of the test's own script during the `with` block. The emulated edge presents the client
+    certificate of one script only, so a probe with another certificate needs the only route.
+    """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)
     try:
-        assert_passes(network, "workers-client-certificates", facts=2)
+        yield
     finally:
         network.api.workers.routes.create(zone_id=network.zone, pattern=route.pattern, script="edge")
 
@@ -764,11 +816,11 @@ def test_the_probe_of_client_certificates_passes(network: Network) -> None:
 def assert_passes(network: Network, probe: str, *, facts: int) -> None:
     """Runs a probe at the emulated edge, and asserts that all its facts hold and that it deletes its resources."""
     recording = Recording("0a1b2c3d")
-    with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=20) as http:
-        zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording)
+    with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=60) as http:
+        zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording, SHIELDS[0])
         found = list(ON_CLOUDFLARE[probe].check(zone))
-    assert len(found) == facts
     assert [f"{fact.text}: {fact.observed}" for fact in found if not fact.holds] == []
+    assert len(found) == facts
     assert [script.id for script in network.api.workers.scripts.list(account_id=ACCOUNT)] == ["edge"]
     names = {record.name for record in network.api.dns.records.list(zone_id=network.zone)}
     assert {name for name in names if ".shield." not in name} == set()

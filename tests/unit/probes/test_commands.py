@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from local.checkout import CHECKOUT
-from probes.__main__ import ON_AWS, ON_CLOUDFLARE, app
+from probes.__main__ import NAMES, app
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_the_page_of_facts_names_probes_that_exist() -> None:
     page = (CHECKOUT / "docs" / "fidelity.md").read_text()
     rows = [line.rstrip(" |").rpartition("|")[2].strip() for line in page.splitlines() if line.startswith("| ")]
     named = {name for cell in rows for name in re.findall(r"`([a-z0-9-]+)`", cell)}
-    assert named == {*ON_AWS, *ON_CLOUDFLARE}
+    assert named == {*NAMES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,12 +26,15 @@ from emulation.aws.replication import Replication
 from emulation.aws.requests import S3Addresses
 from emulation.cloudflare import in_process
 from emulation.cloudflare.zone_owner import active_zone
+from emulation.gcp import in_process as google
 from emulation.pki import Authority
 from emulation.providers.aws.clients import client
 from probes import s3
-from probes.__main__ import ON_AWS, ON_CLOUDFLARE
+from probes.__main__ import ON_AWS, ON_CLOUDFLARE, ON_GITHUB, ON_GOOGLE
 from probes.aws import AwsAccount
+from probes.cloud_storage import GoogleProject
 from probes.fact import Fact, ProbeError
+from probes.github import GithubJob
 from probes.recording import DIRECTORY, Recording, differences, read
 from probes.zone import Zone
 from tests.support.purge_endpoint import serving
@@ -123,3 +128,32 @@ def test_the_emulated_workers_kv_has_the_facts(zone: Zone) -> None:
 def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match=r"^other\.example: .*CLOUDFLARE_API_TOKEN"):
         Zone(RUN, "other.example", in_process.client(tmp_path), httpx.Client(), ExitStack(), Recording(RUN))
+
+
+def test_the_emulated_cloud_storage_has_the_facts_and_nothing_is_left(tmp_path: Path) -> None:
+    session = google.session(google.application(tmp_path))
+    with ExitStack() as cleanup:
+        project = GoogleProject(RUN, "any", session, cleanup, Recording(RUN))
+        facts = list(ON_GOOGLE["gcs-bucket-names"].check(project))
+    assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
+    assert len(facts) == 4
+    name = f"artifact-edge-probe-{RUN}-{'n' * 63}"[:63]
+    assert session.get(f"https://storage.googleapis.com/storage/v1/b/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("subject", "holds"),
+    [("repo:acme@1234/network@5678:environment:prod", True), ("repo:acme/network:environment:prod", False)],
+)
+def test_a_subject_with_ids_is_told_from_one_without(subject: str, holds: bool) -> None:
+    payload = base64.urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode().rstrip("=")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer any"
+        return httpx.Response(200, json={"value": f"header.{payload}.signature"})
+
+    variables = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://github.test/", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "any"}
+    job = GithubJob(variables, httpx.Client(transport=httpx.MockTransport(answer)), Recording(RUN))
+    assert [fact.holds for fact in ON_GITHUB["github-subjects"].check(job)] == [holds]
+    with pytest.raises(ProbeError, match="id-token: write"):
+        GithubJob({}, httpx.Client(), Recording(RUN)).subject()

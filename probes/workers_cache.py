@@ -1,4 +1,4 @@
-"""Probes of Workers Cache and Workers KV, which check caching, purges, and the limits of bulk reads."""
+"""Probe of Workers Cache, which checks what is cached, for how long, and what a purge removes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import httpx
 from probes.fact import Fact, Probe
 from probes.zone import Zone
 
-_SCRIPT = Path(__file__).with_name("workers_cache.js")
-_ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
-_KEYS_AT_ONCE = 100
+SCRIPT = Path(__file__).with_name("workers_cache.js")
+ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
+_TAG_MAX = 1024  # characters
 _SIMULTANEOUS = 5
 # how long the cached entrypoint waits before it answers; the simultaneous misses arrive during this time
 _DELAY_MILLISECONDS = 500
 
 
 def _workers_cache(zone: Zone) -> Iterator[Fact]:
-    source = _SCRIPT.read_text()
-    zone.deploy(source, _ENTRYPOINTS, cross_version=True)
+    source = SCRIPT.read_text()
+    zone.deploy(source, ENTRYPOINTS, cross_version=True)
     zone.later(zone.api.workers.scripts.delete, zone.name, account_id=zone.account)
     zone.publish()
     first, second = zone.send("/same"), zone.send("/same", headers={"x-probe-host": "another"})
@@ -40,11 +40,28 @@ def _workers_cache(zone: Zone) -> Iterator[Fact]:
     yield _fact("a response without a lifetime is stored", _is_same(*lasting), lasting[1])
     empty = [zone.send("/empty?x-empty=1", headers={"range": f"bytes={first}-"}) for first in (0, 5)]
     yield _fact("a 204 response with a lifetime is stored, also for requests with Range", _is_same(*empty), empty[1])
+    yield from _lifetimes(zone)
     yield from _purges(zone)
     before = zone.send("/versions")
-    zone.deploy(f"{source}\n// another version\n", _ENTRYPOINTS, cross_version=True)
+    zone.deploy(f"{source}\n// another version\n", ENTRYPOINTS, cross_version=True)
     after = zone.send("/versions")
     yield _fact("versions share the cache with cross_version_cache", _is_same(before, after), after)
+
+
+def _lifetimes(zone: Zone) -> Iterator[Fact]:
+    path = "/brief?cache-control=max-age%3D2"
+    first, second = zone.send(path), zone.send(path)
+    yield _fact("a response with max-age=2 is stored", _is_same(first, second), second)
+    zone.until(lambda: not _is_same(first, zone.send(path)), f"{path} does not expire")
+    yield _fact("it is fetched again after its lifetime", True, second)
+    path = "/stale?cache-control=max-age%3D1,stale-if-error%3D600"
+    before = zone.send(path)
+    # Within its lifetime, the copy shows nothing about errors. Afterwards, the cache finds that the entrypoint fails.
+    zone.until(
+        lambda: (zone.send(path, headers={"x-fail": "1"})).headers.get("cf-cache-status") != "HIT", "no copy expires"
+    )
+    after = zone.send(path, headers={"x-fail": "1"})
+    yield _fact("a stale copy is served while the entrypoint fails", _is_same(before, after), after)
 
 
 def _ranges(zone: Zone) -> Iterator[Fact]:
@@ -83,6 +100,11 @@ def _purges(zone: Zone) -> Iterator[Fact]:
     zone.send("/purge?tag=some-tag&entrypoint=Cached", "POST")
     after = zone.send(path)
     yield _fact("a purge removes the responses with the tag, in any case", not _is_same(before, after), after)
+    tag = "x" * (_TAG_MAX + 1)
+    before = zone.send(path := f"/long?cache-tag={tag}")
+    zone.send(f"/purge?tag={tag}&entrypoint=Cached", "POST")
+    after = zone.send(path)
+    yield _fact("a tag of 1,025 characters is dropped", _is_same(before, after), after)
     yield _fact("a purge keeps other responses", _is_same(kept, again := zone.send("/kept?cache-tag=other-tag")), again)
 
 
@@ -98,18 +120,4 @@ def _fact(text: str, holds: bool, answer: httpx.Response) -> Fact:
     return Fact(text, holds, f"{answer.status_code}, CF-Cache-Status {status}")
 
 
-def _kv_limits(zone: Zone) -> Iterator[Fact]:
-    namespaces = zone.api.kv.namespaces
-    namespace = str(namespaces.create(account_id=zone.account, title=zone.name).id)
-    zone.later(namespaces.delete, namespace, account_id=zone.account)
-    for count, is_accepted in ((_KEYS_AT_ONCE, True), (_KEYS_AT_ONCE + 1, False)):
-        keys = [f"key-{number}" for number in range(count)]
-        code = zone.refusal(namespaces.bulk_get, namespace, keys=keys)
-        verb = "accepts" if is_accepted else "refuses"
-        yield Fact(f"Workers KV {verb} a bulk read of {count} keys", (code == "accepted") == is_accepted, code)
-
-
-PROBES = (
-    Probe("workers-cache", 'Cloudflare, "Workers Cache"', _workers_cache),
-    Probe("workers-kv-limits", 'Cloudflare API Reference, "Get multiple KV pairs"', _kv_limits),
-)
+PROBES = (Probe("workers-cache", 'Cloudflare, "Workers Cache"', _workers_cache),)
