@@ -13,6 +13,9 @@ _FORM = re.compile(
     r"oci:(?P<host>localhost|[^/@\s]*[.:][^/@\s]*)/(?P<repository>[^@:\s]+)"
     rf"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>{DIGEST}))?"
 )
+# The names of Docker Hub: the one in names of images, the one under which `docker login` keeps credentials, and the
+# host that answers requests (github.com/distribution/reference; Docker CLI reference, "docker login").
+DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:registry.example.com/acme/app:1.0"
 
 
@@ -45,7 +48,10 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
     if plain_http and not is_loopback(found["host"]):
         raise RegistryError(f"{text}: --plain-http is for registries on this machine only; {found['host']} needs https")
     scheme = "http" if plain_http else "https"
-    return RemoteImage(f"{scheme}://{found['host']}", found["repository"], found["tag"], found["digest"])
+    host, repository = found["host"], found["repository"]
+    if host in DOCKER_HUB:
+        host, repository = DOCKER_HUB[-1], repository if "/" in repository else f"library/{repository}"
+    return RemoteImage(f"{scheme}://{host}", repository, found["tag"], found["digest"])
 
 
 def is_loopback(host: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from registry import RegistryError
+from registry.importing.images import DOCKER_HUB
 
 # The timeout in seconds of a credential helper, which is the program that stores passwords for docker. An operator may
 # have to unlock the key ring in this time.
@@ -51,8 +52,8 @@ def credentials_of(host: str, repository: str, environment: Mapping[str, str] | 
     for an unreadable file, unusable credentials, or a failing credential helper.
     """
     for file in _files(environment if environment is not None else os.environ):
-        if file.is_file():
-            found = _in_file(file, host, repository)
+        for name in (DOCKER_HUB if host in DOCKER_HUB else (host,)) if file.is_file() else ():
+            found = _in_file(file, name, repository)
             if found is not None:
                 return found
     return None
@@ -76,7 +77,8 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
     except (OSError, ValueError, AttributeError) as error:
         raise RegistryError(f"{file}: the credentials for {host} cannot be read: {error}") from None
     if helper:
-        return _of_helper(helper, host, file)
+        # Docker asks helpers for Docker Hub by this URL, and for all other registries by the host.
+        return _of_helper(helper, "https://index.docker.io/v1/" if host == "index.docker.io" else host, file)
     parts = repository.split("/")
     for name in [*("/".join([host, *parts[:length]]) for length in range(len(parts), 0, -1)), host]:
         entry = entries.get(name)

@@ -399,6 +399,34 @@ def test_only_local_registries_may_lack_tls(source: str, registry: str) -> None:
     assert parse_image(source, plain_http=True).registry == registry
 
 
+@pytest.mark.parametrize(
+    ("source", "image"),
+    [
+        ("oci:docker.io/alpine:3.20", "https://registry-1.docker.io/library/alpine:3.20"),
+        ("oci:index.docker.io/library/alpine:3.20", "https://registry-1.docker.io/library/alpine:3.20"),
+        ("oci:docker.io/acme/app", "https://registry-1.docker.io/acme/app"),
+        ("oci:up.test/alpine:3.20", "https://up.test/alpine:3.20"),
+    ],
+)
+def test_names_of_docker_hub_mean_its_registry(source: str, image: str) -> None:
+    assert str(parse_image(source)) == image
+
+
+@pytest.mark.parametrize("name", ["docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"])
+def test_credentials_of_docker_hub_have_several_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / "auth.json").write_text(json.dumps({"auths": {name: entry("ada", "secret")}}))
+    found = credentials_of("registry-1.docker.io", "acme/app", {"REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")})
+    assert found is not None
+    assert found.name == "ada"
+
+
+def test_a_credential_helper_is_asked_for_docker_hub_by_its_url(tmp_path: Path, helpers: None) -> None:
+    (tmp_path / "auth.json").write_text('{"credsStore": "hub"}')
+    found = credentials_of("registry-1.docker.io", "acme/app")
+    assert found is not None
+    assert found.name == "ada"
+
+
 def entry(name: str, password: str) -> dict[str, str]:
     return {"auth": base64.b64encode(f"{name}:{password}".encode()).decode()}
 
@@ -455,6 +483,7 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = {
         "ring": ring,
         "token": 'echo \'{"Username": "<token>", "Secret": "identity"}\'',
+        "hub": ring.replace("up.test", "https://index.docker.io/v1/"),
         "mute": "true",
         "locked": "echo the ring is locked >&2; exit 1",
     }
