@@ -9,6 +9,7 @@ NAMESPACE = "ArtifactEdge"
 PURGE_LAG = "PurgeLagSeconds"
 GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
+EDGE_CERTIFICATE_DAYS = "EdgeCertificateDays"
 
 # Types of the registry's metrics in Cloud Monitoring. The registry writes metrics there if the metadata database is
 # Spanner.
@@ -22,6 +23,10 @@ GOOGLE_RESOURCE = "global"
 # The longest time in seconds that a publish may take, from the commit in the metadata database until every edge
 # location serves the change (docs/publish-to-visible.md). An alarm uses the number as its threshold.
 OBJECTIVE_SECONDS = 30.0
+
+# A deployment renews the edge's client certificate in the last 90 days before it expires. With fewer than these days
+# left, nobody has deployed for two months, or the renewal fails. An alarm then goes off, and `keys check` fails.
+CERTIFICATE_WARNING_DAYS = 30
 
 # The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which
 # delivers the changes, runs every minute.

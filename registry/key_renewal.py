@@ -35,8 +35,6 @@ _LEAF_LEFT = timedelta(days=90)
 # The shortest time between the two runs that renew the certificate authority. The shields read a new authority from
 # their secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
-# The number of days before the expiry of the edge's certificate from which the command `keys check` fails.
-WARNING_DAYS = 30
 
 Secret = Mapping[str, str]
 

@@ -12,7 +12,7 @@ import pulumi
 
 from infra.edge import MetadataApiBinding
 from infra.edge.cloudflare import Edge
-from infra.edge.secrets import read_signing_key
+from infra.edge.secrets import read_certificate_expiry, read_signing_key
 from infra.entitlements import (
     CloudRunMetadataApiArgs,
     CloudRunTokenSyncArgs,
@@ -102,6 +102,7 @@ def create_drain(stack: Stack, changes: ChangeSource | SpannerChanges, objects: 
         key_arn=key,
         account_id=stack.config.edge.account_id,
         namespace_id=edge.namespace_id,
+        certificate_expires=read_certificate_expiry(stack.secret("edge"), stack.home_region),
         purge_secret_id=stack.secret("purge-signing"),
         kv_secret_id=stack.secret("edge-kv"),
         secret_region=stack.home_region,

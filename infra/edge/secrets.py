@@ -9,6 +9,7 @@ from dataclasses import fields
 
 import pulumi
 import pulumi_aws as aws
+from cryptography import x509
 
 from infra.edge import EdgeSecrets
 
@@ -32,6 +33,16 @@ def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
 def read_signing_key(secret_id: str, region: str) -> pulumi.Output[str]:
     """Returns a key that signs requests between the edge worker and another tier, as a Pulumi secret."""
     return _text(secret_id, region).apply(lambda document: _field(document, "key", secret_id))
+
+
+def read_certificate_expiry(secret_id: str, region: str) -> pulumi.Output[str]:
+    """Returns the time in ISO 8601 at which the edge's client certificate expires. This time is not a Pulumi secret."""
+
+    def expiry(document: str) -> str:
+        certificate = x509.load_pem_x509_certificate(_field(document, "client_certificate", secret_id).encode())
+        return certificate.not_valid_after_utc.isoformat()
+
+    return pulumi.Output.unsecret(_text(secret_id, region).apply(expiry))
 
 
 def _text(secret_id: str, region: str) -> pulumi.Output[str]:

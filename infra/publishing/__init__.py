@@ -20,6 +20,9 @@ class DrainArgs:
 
     `purge_secret_id` holds the key that signs purges of the edge's cache. `kv_secret_id` holds a Cloudflare API token
     that may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
+
+    `certificate_expires` is the time in ISO 8601 at which the edge's client certificate expires. The relay reports the
+    days that are left.
     """
 
     prefix: str
@@ -30,6 +33,7 @@ class DrainArgs:
     key_arn: pulumi.Input[str]
     account_id: str
     namespace_id: pulumi.Input[str]
+    certificate_expires: pulumi.Input[str]
     purge_secret_id: str
     kv_secret_id: str
     secret_region: str

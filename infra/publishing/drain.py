@@ -8,6 +8,7 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from contract.metrics import CERTIFICATE_WARNING_DAYS, EDGE_CERTIFICATE_DAYS, NAMESPACE
 from infra.blobs.s3_policies import arn
 from infra.observability import CloudWatchAlarm
 from infra.publishing import DrainArgs, permissions
@@ -53,6 +54,7 @@ class Drain(pulumi.ComponentResource):
                     "BUCKET_REGION": args.bucket.region,
                     "ACCOUNT_ID": args.account_id,
                     "NAMESPACE_ID": args.namespace_id,
+                    "EDGE_CERTIFICATE_EXPIRES": args.certificate_expires,
                 },
                 secrets={"PURGE_SECRET_ID": args.purge_secret_id, "KV_SECRET_ID": args.kv_secret_id},
                 secret_region=args.secret_region,
@@ -111,7 +113,20 @@ class Drain(pulumi.ComponentResource):
                 threshold=0,
                 statistic="Sum",
                 runbook="docs/operations.md#the-drain-fails",
-            )
+            ),
+            CloudWatchAlarm(
+                name="edge-certificate-expires",
+                tier="edge",
+                region=source.region,
+                fault=f"The edge's client certificate expires within {CERTIFICATE_WARNING_DAYS} days",
+                namespace=NAMESPACE,
+                metric=EDGE_CERTIFICATE_DAYS,
+                dimensions={"Environment": args.environment},
+                threshold=CERTIFICATE_WARNING_DAYS,
+                comparison="LessThanThreshold",
+                statistic="Minimum",
+                runbook="docs/operations.md#the-certificate-of-the-edge-expires",
+            ),
         ]
         self.register_outputs({"function": made.resource.arn})
 

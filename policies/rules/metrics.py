@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contract.metrics import GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
+from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
 # The highest value that a metric which counts events reaches in one period of an outage.
@@ -56,6 +56,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # An SQS queue keeps messages for at most 14 days, so the age never exceeds 14 days.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
+    # The edge's client certificate is valid for 397 days.
+    (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),
     # The outbox relay writes this metric each minute, so missing data means that the relay does not run.

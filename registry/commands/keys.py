@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from contract.metrics import CERTIFICATE_WARNING_DAYS
+
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 
@@ -67,6 +69,6 @@ def check(environment: Environment, region: Region) -> None:
     end = key_renewal.expiry(key_renewal.StoredSecrets(environment, region).read_edge())
     days = (end - datetime.now(UTC)).days
     print(f"the edge's client certificate expires in {days} days, on {end:%Y-%m-%d}")
-    if days < key_renewal.WARNING_DAYS:
+    if days < CERTIFICATE_WARNING_DAYS:
         print("error: renew it with `python -m registry keys renew`, and run `pulumi up`", file=sys.stderr)
         sys.exit(1)

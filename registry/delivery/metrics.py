@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import boto3
 
-from contract.metrics import GIVEN_UP, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
+from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 # The maximum number of metrics in one request (Amazon CloudWatch, "PutMetricData").
 _AT_ONCE = 1000
@@ -27,6 +27,10 @@ class CloudWatch:
         changes whose delivery failed too often and waits for an operator.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
+
+    def edge_certificate(self, days: float) -> None:
+        """Reports the number of days until the edge's client certificate expires."""
+        self._put([self._datum(EDGE_CERTIFICATE_DAYS, days, {}, "None")])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
@@ -41,6 +42,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
     and returns how many were delivered and how many are left. The content of the event is not used."""
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)
+    _metrics().edge_certificate(_days_until(setting("EDGE_CERTIFICATE_EXPIRES")))
     for reason in report.delayed:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
@@ -54,6 +56,10 @@ def handler(event: object, context: object) -> dict[str, Any]:
     }
     _log.info("%s", counts)
     return counts
+
+
+def _days_until(time: str) -> float:
+    return (datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds() / 86_400
 
 
 @cache

@@ -56,6 +56,7 @@ def up() -> Deployment:
                 key_arn=KEY,
                 account_id="0" * 32,
                 namespace_id="n" * 32,
+                certificate_expires="2027-06-01T00:00:00+00:00",
                 purge_secret_id="test/purge-signing",
                 kv_secret_id="test/edge-kv",
                 secret_region="us-east-1",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -84,6 +85,7 @@ def variables(target: Target) -> dict[str, str]:
         "NAMESPACE_ID": target.entitlements.namespace_id,
         "PURGE_SECRET_ID": "artifact-edge/test/purge-signing",
         "KV_SECRET_ID": "test/edge-kv",
+        "EDGE_CERTIFICATE_EXPIRES": (datetime.now(UTC) + timedelta(days=20, hours=1)).isoformat(),
         "SECRET_REGION": "us-east-1",
     }
 
@@ -157,6 +159,12 @@ def test_undelivered_changes_reach_the_readers(
     assert running.writes[-2:] == ["purge", "transaction"]
     assert (lag(running, "PurgeLagSeconds"), lag(running, "PurgesGivenUp")) == ([0.0], [0.0])
     assert running.invoke()["settled"] == 0
+
+
+def test_the_days_until_the_edges_certificate_expires_are_reported(running: Lambda) -> None:
+    running.invoke()
+    (days,) = lag(running, "EdgeCertificateDays")
+    assert int(days) == 20
 
 
 def test_a_withdrawn_object_is_refused_at_the_edge_and_quarantined(
