@@ -137,9 +137,12 @@ def _digest(file: Path, algorithm: str) -> bytes:
 
 
 def _named(spec: str) -> dict[str, str]:
-    """Returns the fields `name` and `version` of package.json for a text such as `@acme/web@1.0.0`."""
+    """Returns the fields `name` and `version` of package.json for a text such as `@acme/web@1.0.0`.
+
+    A lockfile may state no version, and package.json then decides.
+    """
     name, _, version = spec.rpartition("@")
-    return {"name": name, "version": version} if name else {}
+    return {field: text for field, text in (("name", name), ("version", version)) if name and text}
 
 
 def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:

@@ -1,14 +1,14 @@
 """Reads the page of a Python project at another simple index, in JSON or in HTML.
 
-Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 740 (attestations), 792
-(status).
+Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 708 (other repositories), 740
+(attestations), 792 (status).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, cast
@@ -47,7 +47,7 @@ def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | R
     if body.lstrip().startswith((b"{", b"[")):
         yield from _from_json(url, body, project)
     elif b"<" in body:
-        yield from _from_html(url, body)
+        yield from _from_html(url, body, project)
     else:
         raise RegistryError(f"{url}: answers with neither JSON nor HTML; use the URL of a simple index (PEP 503)")
 
@@ -62,9 +62,9 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
         raise RegistryError(f"{url}: has no list of files; use the URL of a simple index (PEP 691)")
     _check_version(url, _text(_object(page.get("meta")).get("api-version")))
     status = _object(page.get("project-status"))
-    if _text(status.get("status")) not in ("", "active"):
-        reason = f"the status {status['status']!r} of the project: {_text(status.get('reason')) or 'no reason given'}"
-        yield LeftOut(f"pypi:{project}", reason, "project status")
+    others = [page.get("alternate-locations"), _object(page.get("meta")).get("tracks")]
+    repositories = [_text(url) for listed in others if isinstance(listed, list) for url in cast(list[Any], listed)]
+    yield from _about(project, _text(status.get("status")), _text(status.get("reason")), repositories)
     for number, entry in enumerate(cast(list[Any], files), 1):
         file = _object(entry)
         filename, address = _text(file.get("filename")), _text(file.get("url"))
@@ -91,11 +91,25 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
         )
 
 
-def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
+def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
+    """Yields what an index states about a whole project and an import leaves out: a status (PEP 792), and other
+    repositories of the project (PEP 708).
+    """
+    if status not in ("", "active"):
+        yield LeftOut(
+            f"pypi:{project}", f"the status {status!r} of the project: {reason or 'no reason given'}", "project status"
+        )
+    for url in filter(None, repositories):
+        yield LeftOut(f"pypi:{project}", f"the other repository of the project (PEP 708): {url}", "other repository")
+
+
+def _from_html(url: str, body: bytes, project: str) -> Iterator[ListedFile | LeftOut]:
     page = _Page()
     page.feed(body.decode("utf-8", errors="replace"))
     page.close()
-    _check_version(url, page.version)
+    _check_version(url, page.first("repository-version"))
+    status, reason = page.first("project-status"), page.first("project-status-reason")
+    yield from _about(project, status, reason, [*page.all("alternate-locations"), *page.all("tracks")])
     base = _joined(url, page.base)
     for link in page.links:
         address, _, fragment = link["href"].strip().partition("#")
@@ -119,11 +133,19 @@ def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
 
 @dataclass
 class _Links:
-    """The content of an HTML page of a simple index: links with their attributes, the base URL, and the API version."""
+    """The content of an HTML page of a simple index: links with their attributes, the base URL, and names and values of
+    the `meta` elements whose names begin with `pypi:`.
+    """
 
     links: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     base: str = ""
-    version: str = ""
+    metadata: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    def all(self, name: str) -> list[str]:
+        return [value for each, value in self.metadata if each == name]
+
+    def first(self, name: str) -> str:
+        return next(iter(self.all(name)), "")
 
 
 class _Page(HTMLParser, _Links):
@@ -137,8 +159,8 @@ class _Page(HTMLParser, _Links):
             self.links.append(found)
         elif tag == "base" and not self.base:
             self.base = found.get("href", "")
-        elif tag == "meta" and found.get("name") == "pypi:repository-version":
-            self.version = found.get("content", "")
+        elif tag == "meta" and found.get("name", "").startswith("pypi:"):
+            self.metadata.append((found["name"].removeprefix("pypi:"), found.get("content", "").strip()))
 
 
 def _joined(base: str, address: str) -> str:

@@ -218,6 +218,15 @@ def test_no_field_value_prevents_a_publication(tmp_path: Path, field: str, value
         assert manifest["version"] == "1.0.0"
 
 
+@pytest.mark.parametrize(
+    ("spec", "title"), [("", "p 1.0.0"), ("q@2.0.0", "q 2.0.0"), ("@acme/q@2.0.0", "@acme/q 2.0.0"), ("q@", "q 1.0.0")]
+)
+def test_the_name_and_version_of_a_registry_replace_those_of_package_json(
+    tmp_path: Path, spec: str, title: str
+) -> None:
+    assert npm.read(packed(tmp_path, {}), spec=spec).title == f"npm {title}"
+
+
 def test_a_tarball_that_no_program_can_unpack_is_one_clear_line(tmp_path: Path) -> None:
     """Python's tarfile raises ValueError, and no error of its own, for such a sparse file."""
     body = json.dumps({"name": "p", "version": "1.0.0"}).encode()

@@ -267,6 +267,28 @@ def test_a_page_in_html_is_read_like_one_in_json(upstream: Upstream, tmp_path: P
     assert (none.title, "no supported digest" in none.reason) == ("pypi:p p-1.2.zip", True)
 
 
+@pytest.mark.parametrize("form", ["html", "json"])
+def test_statements_about_the_whole_project_are_left_out_by_name(upstream: Upstream, form: str) -> None:
+    upstream.wheel("1.0")
+    upstream.page |= {
+        "project-status": {"status": "deprecated", "reason": "use q"},
+        "meta": {"api-version": "1.4", "tracks": ["https://tracked.test/p/"]},
+        "alternate-locations": ["https://other.test/p/"],
+    }
+    if form == "html":
+        upstream.html = """<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.4">
+        <meta name="pypi:project-status" content="deprecated"><meta name="pypi:project-status-reason" content="use q">
+        <meta name="pypi:alternate-locations" content="https://other.test/p/">
+        <meta name="pypi:tracks" content="https://tracked.test/p/"></head>
+        <body><a href="p-1.0-py3-none-any.whl#sha256=aa">p</a></body></html>"""
+    left_out = [each for each in upstream.found() if isinstance(each, LeftOut)]
+    assert [(each.kind, each.reason.rsplit(": ")[-1]) for each in left_out] == [
+        ("project status", "use q"),
+        ("other repository", "https://other.test/p/"),
+        ("other repository", "https://tracked.test/p/"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("page", "says"),
     [
