@@ -1,0 +1,128 @@
+// Answers a request for an object after the client has been authenticated and authorized (index.ts): applies the
+// experiments and the edge policy, and fetches the object from L1.
+
+import { dataSetInForce } from "./advisories";
+import { failure } from "./answers";
+import type { Bindings } from "./bindings";
+import { packageTag } from "./cache_tags";
+import { conditionsOf } from "./conditions";
+import { rulingOn } from "./enforcement";
+import { DEFAULT_FLAGS, type Flags, type Subject, variantOf } from "./experiments";
+import type { Current } from "./feed";
+import { entrypointsOf, type Invocation, l1Of, placeOf } from "./invocation";
+import { type L1, l1From, readerOf, type View } from "./l1";
+import { packumentPart } from "./npm";
+import { searchResponse } from "./npm_search";
+import { absent, withoutShield } from "./object_errors";
+import { clientResponse, fetchObject } from "./objects";
+import { listResponse } from "./oci_lists";
+import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVariant } from "./policies";
+import { budgetIn } from "./prediction";
+import { predicting } from "./prefetch";
+import { redirectToL1 } from "./redirects";
+import { nameVariants, requestEvent } from "./request_log";
+import { isPart, type ObjectRoute } from "./routes";
+import { type RuleSet, ruleSetOf } from "./rule_sets";
+import { entryText } from "./store";
+
+/** A request of a client that may have the requested object. */
+export interface AuthorizedRequest extends Invocation {
+  wanted: ObjectRoute;
+  grants: readonly string[];
+  subject: Subject;
+  /** The time at which the worker received the request, in milliseconds since 1970. */
+  started: number;
+}
+
+/** What decides how the worker answers an authorized request. */
+interface Terms {
+  /** The cache tag of the package that the requested object belongs to. */
+  tag: string;
+  /** The rules of the edge policy that apply to the client. Undefined means that no rule applies. */
+  rules: RuleSet | undefined;
+  flags: Flags;
+}
+
+/**
+ * Answers an authorized request, with the flags of the variants that the client is assigned to (experiments.ts). Logs
+ * the request if the client takes part in an experiment.
+ */
+export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
+  const { wanted, request, bindings, subject, started } = authorized;
+  const tag = await packageTag(wanted.ecosystem, wanted.name);
+  const read = readerOf(l1Of(tag, authorized, DEFAULT_FLAGS)());
+  const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
+  const inForce = await policyInForce(latest.policies, read);
+  const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
+  const named = await policyOfVariant(assignment.flags.policy, inForce, read);
+  const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
+  const response = await permitted(authorized, { tag, rules, flags: assignment.flags });
+  if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
+  console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
+  if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
+  return response;
+}
+
+function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
+  return () => entryText(store, POLICIES_ENTRY);
+}
+
+/** Answers an authorized request by the edge policy: with the object, with a filtered document, or with 403. */
+async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
+  const { wanted, request, bindings } = authorized;
+  const { tag, rules, flags } = terms;
+  const l1 = l1Of(tag, authorized, flags);
+  const serve = async (view?: View): Promise<Response> =>
+    bindings.REDIRECT_TO_L1 === undefined
+      ? object(authorized, withPrefetches(l1(view), authorized, terms))
+      : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
+  if (rules === undefined) return serve();
+  const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
+  const ruling = await rulingOn(wanted, rules, readerOf(l1()), refusals, Date.now());
+  if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
+  if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
+  if (ruling.kind === "unknown") return withoutShield(wanted);
+  return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: rules.id } : undefined);
+}
+
+/**
+ * Returns a function that fetches objects from L1. If prediction is on, the function then also prefetches what the
+ * client is expected to request next.
+ */
+function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: AuthorizedRequest, { rules, flags }: Terms): L1 {
+  const budget = budgetIn(bindings.PREDICTION);
+  if (budget === undefined || !flags.prediction) return l1;
+  const { Objects } = entrypointsOf(ctx);
+  const userAgent = request.headers.get("user-agent") ?? "";
+  const absent: L1 = async () => undefined;
+  const l1For = (tag: string) => (view?: View) => l1From(Objects, placeOf(request), tag, absent, flags, view, true);
+  return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
+}
+
+async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1): Promise<Response> {
+  const started = Date.now();
+  // If the worker cuts a part out of the document, the client's range and validators refer to the part. The worker then
+  // leaves them out of the request for the stored object.
+  const isCut = isPart(wanted);
+  const method = isCut ? "GET" : request.method;
+  const conditions = isCut ? {} : conditionsOf(method, request.headers);
+  const answer = await fetchObject(wanted, method, conditions, l1);
+  if (answer === undefined) return withoutShield(wanted);
+  if (answer.status === 404) {
+    await answer.body?.cancel();
+    if (wanted.search !== undefined) return searchResponse(undefined, wanted.search, grants, request.method);
+    if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
+    return absent(wanted, 404, "no such object");
+  }
+  if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that the request requires`);
+  if (answer.status === 416) {
+    const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
+    return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
+  }
+  const whole = clientResponse(wanted, answer, Date.now() - started);
+  if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
+  if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);
+  if (wanted.part === undefined) return whole;
+  const part = await packumentPart(whole, wanted.part, request.method);
+  return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
+}

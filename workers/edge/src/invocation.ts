@@ -1,0 +1,43 @@
+// One invocation of the default entrypoint, and its access to the worker's other entrypoints.
+
+import type { Bindings } from "./bindings";
+import type { ShieldFlags } from "./experiments";
+import { type L1, l1From, type View } from "./l1";
+import type { Purgeable } from "./purges";
+import { fetchFromShields } from "./shield_nodes";
+import type { Place } from "./shields";
+
+/** A request of a client, with what the runtime passes to the default entrypoint. */
+export interface Invocation {
+  request: Request;
+  bindings: Bindings;
+  ctx: ExecutionContext;
+}
+
+/** The worker's entrypoints that the default entrypoint calls through `ctx.exports`. */
+interface Entrypoints {
+  Objects: Pick<Fetcher, "fetch"> & Purgeable;
+  Feeds: Pick<Fetcher, "fetch">;
+}
+
+export function entrypointsOf(ctx: ExecutionContext): Entrypoints {
+  return ctx.exports as unknown as Entrypoints;
+}
+
+/** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */
+export function placeOf(request: Request): Place | undefined {
+  const latitude = Number(request.cf?.["latitude"] ?? NaN);
+  const longitude = Number(request.cf?.["longitude"] ?? NaN);
+  return Number.isFinite(latitude) && Number.isFinite(longitude) ? { latitude, longitude } : undefined;
+}
+
+/**
+ * Returns a function that takes a view of objects (l1.ts) and returns the function that fetches objects in this view
+ * from L1. Without a view, objects come as the origin stores them. `tag` is the cache tag of the objects' package.
+ */
+export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
+  const { Objects } = entrypointsOf(ctx);
+  const place = placeOf(request);
+  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, flags);
+  return (view) => l1From(Objects, place, tag, shields, flags, view);
+}
