@@ -56,7 +56,9 @@ def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
 
 
 def encode_entry(policies: Sequence[str], advisories: Sequence[str]) -> bytes:
-    """Returns the Workers KV entry for the edge policies and the data sets with these digests, the newest first."""
+    """Returns the content of the Workers KV entry that lists the digests of the edge policies and of the data sets of
+    advisories. Each list starts with the newest digest.
+    """
     return json.dumps({"version": _FORMAT, **_digests(policies, advisories)}, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""`python -m probes`: checks documented facts of the real clouds, on which this program depends (docs/fidelity.md)."""
+"""`python -m probes`: checks on real clouds the documented behavior that this project relies on (docs/fidelity.md)."""
 
 from __future__ import annotations
 

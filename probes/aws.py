@@ -43,7 +43,7 @@ class AwsAccount:
         return self.client("sts").get_caller_identity()["Account"]
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
-        """Returns a boto3 client. The recording stores every response that the client receives.
+        """Returns a boto3 client. With `--record`, the probe stores every response that the client receives.
 
         `credentials` are those of a role; by default, the client uses the default credentials.
         """

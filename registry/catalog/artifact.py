@@ -104,8 +104,8 @@ class Artifact:
     one.
 
     `blobs` are the objects to upload before the commit. `changes` are the metadata records to write. `marks` are
-    database items that the registry writes even over existing items. After the delivery, readers can no longer fetch
-    the objects in `withdrawn`.
+    database items that the registry writes even over existing items. After the registry has delivered the change to
+    the edge, clients can no longer fetch the objects in `withdrawn`.
     """
 
     # The artifact's name in messages, such as `npm @acme/web 1.0.0`.

@@ -58,7 +58,8 @@ def records(database: Spanner) -> list[Any]:
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
-    # The update changes one column only. For unchanged columns, only Google's emulator reports old values.
+    # The update changes only the column `version`. For unchanged columns, the records of Google's Spanner emulator
+    # contain old values, and those of the emulation in this repository do not.
     database.write({"update": newer})
     remove(database, "x")
     end = database.now()

@@ -54,10 +54,11 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# A worker script that fetches objects from a shield through an entrypoint whose responses L1 caches. For paths below
-# `/uncached/` the script fetches them without this entrypoint. One path returns the request that the script received
-# and the values of its bindings. The URL's query sets headers of the response, and the host in the URL that the
-# entrypoint gets. Tests use several hosts to show that the cache key contains no host.
+# A worker script that fetches objects from a shield through its own entrypoint `Objects`. The PoP's cache (L1) stores
+# the responses of this entrypoint. For paths below `/uncached/` the script fetches objects without the entrypoint. One
+# path returns the request that the script received and the values of its bindings. The query of the client's URL sets
+# headers of the response. It also sets the host in the URL with which the script calls the entrypoint: tests use
+# several hosts to show that the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 

@@ -34,7 +34,10 @@ class Runbook:
         return [self._filled(block, values) for block in blocks_of(self.text)]
 
     def command(self, printed: str, values: Mapping[str, str] | None = None) -> str:
-        """Returns a command that the runbook prints within a sentence."""
+        """Returns the command `printed` with its placeholders filled in.
+
+        Fails unless a sentence of the runbook contains the command as inline code.
+        """
         sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", self.text)
         spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences)}
         assert printed in spans, f"{self.page}: {self.heading!r} does not print `{printed}`"

@@ -1,4 +1,6 @@
-"""Deploys the stacks of this repository in process, by the handlers that also serve the real engine."""
+"""Deploys the stacks of this repository in the test's process, without the Pulumi engine. The resource handlers of the
+emulated Pulumi providers create the resources, as they do when the engine calls them.
+"""
 
 from __future__ import annotations
 

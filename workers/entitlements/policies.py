@@ -8,7 +8,8 @@ from contract.edge_policies import BEFORE, PARTITION, feed_document
 from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
-# The edge may use a stale feed document for a day, because an old edge policy is better than none.
+# How long the edge may use an outdated copy of the feed document that names the edge policies: a day, because an old
+# edge policy is better than none. Revocations have a feed document of their own.
 _USABLE_SECONDS = 86_400
 
 

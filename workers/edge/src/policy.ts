@@ -65,7 +65,10 @@ export interface Policy {
  */
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 
-/** Returns the text that identifies a rule in a list of refusals. The text is empty if there is no rule. */
+/**
+ * Returns the text that identifies a rule of the edge policy in the JSON object that maps the artifacts of a package to
+ * the rules that refuse them. The text is empty if there is no rule.
+ */
 export function idOf(rule: Rule | undefined): string {
   return rule?.id ?? rule?.name ?? "";
 }

@@ -14,7 +14,7 @@ const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
 
-/** The method of the cached entrypoint that purges its cache by tags. */
+/** The RPC method with which a worker's entrypoint purges its cached responses from Workers Cache, by cache tags. */
 export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }

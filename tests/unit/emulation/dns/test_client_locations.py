@@ -1,5 +1,5 @@
-"""Tests the HTTP proxies of the client locations. Real tunnels lead to a TLS listener whose name only the sandbox's DNS
-server resolves.
+"""Tests the HTTP proxies through which a client appears to be in a chosen location. The tests open
+CONNECT tunnels through these proxies to a TLS listener whose name only the sandbox's DNS server resolves.
 """
 
 from __future__ import annotations
