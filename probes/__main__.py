@@ -25,6 +25,7 @@ from probes import (
     accounts,
     client_certificates,
     cloud_storage,
+    custom_hostnames,
     dynamodb,
     github,
     permissions,
@@ -49,6 +50,7 @@ _CLOUDFLARE = (
     *workers_cache_limits.PROBES,
     *workers_kv.PROBES,
     *client_certificates.PROBES,
+    *custom_hostnames.PROBES,
     *rate_limits.PROBES,
     *zone_rules.PROBES,
 )
@@ -57,6 +59,7 @@ ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in _CLOUDFL
 ON_GOOGLE: dict[str, Probe[GoogleProject]] = {probe.name: probe for probe in cloud_storage.PROBES}
 ON_GITHUB: dict[str, Probe[GithubJob]] = {probe.name: probe for probe in github.PROBES}
 NAMES = (*ON_AWS, *ON_CLOUDFLARE, *ON_GOOGLE, *ON_GITHUB)
+_WITH_DOMAIN = ("acm-pending-certificates", "acm-tag-conditions", "custom-hostnames")
 _TIMEOUT_SECONDS = 30.0
 _GOOGLE_SCOPE = "https://www.googleapis.com/auth/devstorage.full_control"
 
@@ -77,7 +80,10 @@ ZoneName = Annotated[str, typer.Option(help="active zone on Cloudflare, for the 
 Origin = Annotated[
     str, typer.Option(help="host with a public certificate that answers cacheable responses on port 8443")
 ]
-Domain = Annotated[str, typer.Option(help="a domain that you own, for the probes of AWS Certificate Manager")]
+Domain = Annotated[
+    str,
+    typer.Option(help="a domain that you own, without a zone on Cloudflare, for probes of certificates and hostnames"),
+]
 Record = Annotated[bool, typer.Option(help="write the responses of the clouds to probes/recorded/, without secrets")]
 
 
@@ -111,8 +117,8 @@ def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain =
         raise typer.BadParameter(f"no probe has the name {unknown[0]}; `python -m probes list` shows the names")
     if not zone and any(name in ON_CLOUDFLARE for name in names):
         raise typer.BadParameter("probes of Cloudflare need --zone with the name of an active zone")
-    if not domain and any(name.startswith("acm-") for name in names):
-        raise typer.BadParameter("probes of AWS Certificate Manager need --domain with a domain that you own")
+    if not domain and any(name in _WITH_DOMAIN for name in names):
+        raise typer.BadParameter(f"the probes {', '.join(_WITH_DOMAIN)} need --domain with a domain that you own")
     holds = [_run(name, Options(zone, origin, domain), DIRECTORY if record else None) for name in names]
     raise typer.Exit(0 if all(holds) else 1)
 
@@ -142,7 +148,9 @@ def _facts(name: str, run: str, options: Options, cleanup: ExitStack, recording:
     api = Cloudflare(max_retries=0)
     if api.api_token is None:
         raise ProbeError("CLOUDFLARE_API_TOKEN is not set; set it to an API token that may edit Workers and DNS")
-    return ON_CLOUDFLARE[name].check(Zone(run, options.zone, api, http, cleanup, recording, options.origin))
+    return ON_CLOUDFLARE[name].check(
+        Zone(run, options.zone, api, http, cleanup, recording, options.origin, options.domain)
+    )
 
 
 def _print(name: str, facts: Iterable[Fact]) -> bool:

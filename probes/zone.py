@@ -23,7 +23,8 @@ class Zone:
     """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
     The names of all resources contain `run`, so that the names of simultaneous runs differ. `http` sends requests to
-    the deployed workers. `origin` is the host of the user's server on port 8443, or empty if there is none.
+    the deployed workers. `origin` is the host of the user's server on port 8443, and `domain` is a domain without a
+    zone in the account. Each is empty if the user names none.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class Zone:
         cleanup: ExitStack,
         recording: Recording,
         origin: str = "",
+        domain: str = "",
     ) -> None:
-        self.origin = origin
+        self.origin, self.domain = origin, domain
         self.api = cast(Any, api)
         found = next(iter(self.api.zones.list(name=zone)), None)
         if found is None:
@@ -139,9 +141,7 @@ class Zone:
         try:
             call(*values, **arguments)
         except CloudflareError as error:
-            body: Any = getattr(error, "body", None) or {}
-            codes = [str(each["code"]) for each in body.get("errors", [])]
-            code = codes[0] if codes else type(error).__name__
+            code = error_code(error)
         else:
             code = "accepted"
         self._recording.add(call.__qualname__, 200 if code == "accepted" else 400, code, {}, None)
@@ -152,6 +152,13 @@ class Zone:
             return self._http.get(f"https://{self._host}/ready").status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def error_code(error: CloudflareError) -> str:
+    """Returns the first error code of Cloudflare's answer, or the name of the error for an answer without a code."""
+    body: Any = getattr(error, "body", None) or {}
+    codes = [str(each["code"]) for each in body.get("errors", [])]
+    return codes[0] if codes else type(error).__name__
 
 
 def _upload(

@@ -464,6 +464,19 @@ def test_a_shield_with_a_private_certificate_receives_no_request(network: Networ
     assert network.get(f"/npm/private-{encryption_mode}").status_code == 200
 
 
+def test_a_custom_hostname_without_a_certificate_is_not_served(network: Network) -> None:
+    hostnames: Any = network.api.custom_hostnames
+    pending = hostnames.create(
+        zone_id=network.zone, hostname="packages.example.test", ssl={"type": "dv", "method": "txt"}
+    )
+    try:
+        url = f"https://{network.sandbox.pop_address(POPS[0])}:{POP_HTTPS_PORT}/version"
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            network.client.get(url, extensions={"sni_hostname": "packages.example.test"})
+    finally:
+        hostnames.delete(pending.id, zone_id=network.zone)
+
+
 def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:
     old = ssl.create_default_context(cafile=str(network.sandbox.path("pki", "edge-ca.pem")))
     old.maximum_version = ssl.TLSVersion.TLSv1_2

@@ -125,6 +125,18 @@ def test_the_emulated_workers_kv_has_the_facts(zone: Zone) -> None:
     assert [fact.holds for fact in facts] == [True, True]
 
 
+def test_the_emulated_custom_hostnames_have_the_facts_and_nothing_is_left(tmp_path: Path) -> None:
+    api: Any = in_process.client(tmp_path)
+    id = active_zone(api, ACCOUNT, "example.com")
+    with ExitStack() as cleanup:
+        zone = Zone(RUN, "example.com", api, httpx.Client(), cleanup, Recording(RUN), domain="example.org")
+        facts = list(ON_CLOUDFLARE["custom-hostnames"].check(zone))
+    assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
+    assert len(facts) == 7
+    assert [each.name for each in api.zones.list()] == ["example.com"]
+    assert list(api.custom_hostnames.list(zone_id=id)) == []
+
+
 def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match=r"^other\.example: .*CLOUDFLARE_API_TOKEN"):
         Zone(RUN, "other.example", in_process.client(tmp_path), httpx.Client(), ExitStack(), Recording(RUN))
