@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
@@ -32,8 +33,33 @@ def test_the_command_prints_a_line_for_each_fact() -> None:
     assert all(line.startswith("pass  s3-replication-rules: S3 refuses") for line in done.output.splitlines())
 
 
+def facts() -> Iterator[list[str]]:
+    """Yields the cells of each row of the tables of facts in docs/fidelity.md. The last column names the probe."""
+    is_of_facts = False
+    for line in (CHECKOUT / "docs" / "fidelity.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if not line.startswith("|"):
+            is_of_facts = False
+        elif cells[-1].lower() == "probe":
+            is_of_facts = True
+        elif is_of_facts and not line.startswith(("|---", "| ---")):
+            yield cells
+
+
 def test_the_page_of_facts_names_probes_that_exist() -> None:
-    page = (CHECKOUT / "docs" / "fidelity.md").read_text()
-    rows = [line.rstrip(" |").rpartition("|")[2].strip() for line in page.splitlines() if line.startswith("| ")]
-    named = {name for cell in rows for name in re.findall(r"`([a-z0-9-]+)`", cell)}
+    named = {name for cells in facts() for name in re.findall(r"`([a-z0-9-]+)`", cells[-1])}
     assert named == {*NAMES}
+
+
+def test_each_fact_has_a_test_that_exists() -> None:
+    known = {
+        name
+        for file in (CHECKOUT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    for cells in facts():
+        assert len(cells) == 5, cells
+        named = re.findall(r"`([^`]+)`", cells[3])
+        missing = [name for name in named if name not in known and not (CHECKOUT / name).is_file()]
+        assert missing == [], cells[0]
+        assert named or cells[3].startswith("the same"), cells[0]
