@@ -111,16 +111,25 @@ def _boundary(stack: Stack, account: str, clients: Clients) -> Iterator[Finding]
 
 def _secrets(stack: Stack, clients: Clients) -> Iterator[Finding]:
     manager = clients("secretsmanager", stack.home_region)
+    home, *replicas = stack.secret_regions
+    command = " ".join(
+        [
+            f"run: python -m registry keys init --environment {stack.environment} --domain {stack.config.domain}",
+            f"--region {home}",
+            *(f"--replica {region}" for region in replicas),
+        ]
+    )
     for name in _SECRETS:
         secret = stack.secret(name)
         try:
-            manager.describe_secret(SecretId=secret)
+            found = manager.describe_secret(SecretId=secret)
         except ClientError as error:
-            command = (
-                f"python -m registry keys init --environment {stack.environment} --domain {stack.config.domain}"
-                f" --region {stack.home_region}"
-            )
-            yield Finding(f"secret {secret}", _short(error), f"run: {command}")
+            yield Finding(f"secret {secret}", _short(error), command)
+            continue
+        synchronized = {each["Region"] for each in found.get("ReplicationStatus", []) if each["Status"] == "InSync"}
+        missing = [region for region in replicas if region not in synchronized] if name == "shield" else []
+        if missing:
+            yield Finding(f"secret {secret}", f"has no current replica in {', '.join(missing)}", command)
         else:
             yield Finding(f"secret {secret}", "exists")
 

@@ -104,9 +104,10 @@ def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Stat
     return assumed_by_web_identity(GOOGLE, claims)
 
 
-def read_secret(region: str, account: str, secret_id: str) -> Statement:
-    """Returns the IAM statement that allows a role to read one secret in AWS Secrets Manager."""
-    return allow("secretsmanager:GetSecretValue", secret_arn(region, account, secret_id))
+def read_secret(regions: Sequence[str], account: str, secret_id: str) -> Statement:
+    """Returns the IAM statement that allows a role to read one secret in AWS Secrets Manager, in each of `regions`."""
+    secrets = [secret_arn(region, account, secret_id) for region in regions]
+    return allow("secretsmanager:GetSecretValue", secrets)
 
 
 def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:

@@ -37,7 +37,9 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
-    _run(sandbox, ["keys", "init", "--environment", stack, *place])
+    regions = sorted({shield["region"] for shield in config["artifact-edge:shields"] if shield["cloud"] == "aws"})
+    replicas = [option for region in regions for option in ("--replica", region)]
+    _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas])
 
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:

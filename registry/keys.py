@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any, cast
 
 import boto3
@@ -22,8 +23,11 @@ from registry.certificates import authority_name, client_certificate, leaf_name,
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
 
 
-def initialize(environment: str, domain: str, region: str, kv_token: str) -> list[str]:
+def initialize(environment: str, domain: str, region: str, kv_token: str, replicas: Sequence[str] = ()) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
+
+    The secret of the shields gets a replica in each of the regions `replicas`, unless it has one. Secrets Manager then
+    keeps the replicas equal to the secret.
 
     `kv_token` is a Cloudflare API token that may edit Workers KV. Cloud functions write token entries with this API
     token. If `kv_token` is empty and its secret does not exist yet, the function writes the other secrets and then
@@ -51,8 +55,19 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
     ensure("npm-signing", lambda: {"private_key": private_pem(ec.generate_private_key(ec.SECP256R1()))})
     ensure("purge-signing", lambda: {"key": secrets.token_urlsafe(32)})
+    written += _replicate(manager, secret_id(environment, "shield"), region, replicas)
     ensure("edge-kv", lambda: _api_token(kv_token))
     return written
+
+
+def _replicate(manager: Any, secret: str, region: str, replicas: Sequence[str]) -> list[str]:
+    """Creates replicas of a secret in the regions that have none. Returns a name with the region for each of them."""
+    status = manager.describe_secret(SecretId=secret).get("ReplicationStatus", [])
+    missing = [each for each in replicas if each not in {region, *(replica["Region"] for replica in status)}]
+    if missing:
+        added = [{"Region": each} for each in missing]
+        manager.replicate_secret_to_regions(SecretId=secret, AddReplicaRegions=added)
+    return [f"{secret} in {each}" for each in missing]
 
 
 def _authority_of(environment: str) -> dict[str, str]:

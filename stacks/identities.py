@@ -35,5 +35,5 @@ def create_identities(stack: Stack) -> Identities:
     has_gcp_shields = any(shield.cloud == "gcp" for shield in stack.config.shields)
     gcp = GcpIdentity("identity-gcp", GcpIdentityArgs(stack.prefix)) if has_gcp_shields else None
     service_accounts = [gcp.unique_id] if gcp else []
-    args = AwsIdentityArgs(stack.prefix, stack.secret("shield"), stack.home_region, service_accounts)
+    args = AwsIdentityArgs(stack.prefix, stack.secret("shield"), stack.secret_regions, service_accounts)
     return Identities(AwsIdentity("identity-aws", args), gcp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ pytest.register_assert_rewrite("tests.support")
 gc.set_threshold(50_000, 20, 50)
 
 
+# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
 _LOOPBACK = "127.90"
 
 
@@ -40,7 +42,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
     """Provides the sandbox of `make up`, running in a temporary directory."""
-    from emulation.layout import Sandbox  # slow to import, and not needed by unit tests
+    from emulation.layout import LOOPBACK_VARIABLE, Sandbox  # slow to import, and not needed by unit tests
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 
@@ -48,7 +50,7 @@ def up() -> Iterator[Up]:
     # user, who must be able to enter the directory.
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
-    sandbox = Sandbox(directory=directory, loopback=_LOOPBACK)
+    sandbox = Sandbox(directory=directory, loopback=os.environ.get(LOOPBACK_VARIABLE, _LOOPBACK))
     config = (CHECKOUT / "stacks" / "Pulumi.local.yaml").read_bytes()
     try:
         result = local(sandbox, "up")

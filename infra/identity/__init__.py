@@ -19,14 +19,14 @@ from infra.shield import Node
 class AwsIdentityArgs:
     """Arguments of the shield machines' role on AWS.
 
-    `secret_id` is the one secret that machines read, in `secret_region`. `gcp_service_accounts` are unique ids of
-    Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the same
-    secret without AWS keys. Their identity tokens name the role's ARN as the audience.
+    `secret_id` is the one secret that machines read, in each of `secret_regions`. `gcp_service_accounts` are unique
+    ids of Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the
+    same secret without AWS keys. Their identity tokens name the role's ARN as the audience.
     """
 
     prefix: str
     secret_id: str
-    secret_region: str
+    secret_regions: Sequence[str]
     gcp_service_accounts: Sequence[pulumi.Input[str]] = ()
 
 

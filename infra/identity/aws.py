@@ -41,7 +41,7 @@ class AwsIdentity(pulumi.ComponentResource):
             name="read-secret",
             role=role.name,
             policy=account.apply(
-                lambda account_id: iam.document(iam.read_secret(args.secret_region, account_id, args.secret_id))
+                lambda account_id: iam.document(iam.read_secret(args.secret_regions, account_id, args.secret_id))
             ),
             opts=child,
         )

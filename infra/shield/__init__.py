@@ -18,9 +18,9 @@ from infra.network import Network
 class BootSettings:
     """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
 
-    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager.
-    `certificate_parameter` is the Parameter Store parameter that holds the ARN of the machines' TLS certificate. The
-    secret and the parameter are in the AWS region `secret_region`.
+    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager, of which
+    each of `secret_regions` has a copy. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
+    the machines' TLS certificate. The parameter and the certificate are in the AWS region `certificate_region`.
 
     `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
     bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the
@@ -29,7 +29,8 @@ class BootSettings:
 
     buckets: Sequence[Bucket]
     secret_id: str
-    secret_region: str
+    secret_regions: Sequence[str]
+    certificate_region: str
     certificate_parameter: str
     standby: Bucket | None = None
 

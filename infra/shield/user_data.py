@@ -35,7 +35,8 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
     values = {
         **_origin_values(origins, standby, boot.buckets[0]),
         "SECRET_ID": boot.secret_id,
-        "SECRET_REGION": boot.secret_region,
+        "SECRET_REGIONS": ",".join(nearest_first(region, boot.secret_regions)),
+        "CERTIFICATE_REGION": boot.certificate_region,
         "CERTIFICATE_PARAMETER": boot.certificate_parameter,
         "CLOUD": cloud,
         "ROLE_ARN": role_arn,

@@ -27,15 +27,21 @@ def init(
     environment: Environment,
     domain: Annotated[str, typer.Option(help="the stack's domain, e.g. example.com")],
     region: Region,
+    replica: Annotated[
+        list[str] | None, typer.Option(help="another AWS region of the stack with shields; may be repeated")
+    ] = None,
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
+
+    The secret of the shields gets a replica in each region of --replica, so that shields there start and renew their
+    secrets while the primary region fails.
 
     CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The token is stored with the
     keys.
     """
     from registry import keys
 
-    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""))
+    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""), replica or [])
     for name in written:
         print(f"wrote {name}")
     if not written:

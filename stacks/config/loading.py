@@ -52,6 +52,16 @@ class Stack:
         """The prefix of the names of the stack's buckets. Such names must be unique among all accounts of a cloud."""
         return bucket_prefix(self.environment, self.config)
 
+    @property
+    def secret_regions(self) -> list[str]:
+        """The AWS regions that hold the shields' secret: the home region, and a replica in each region with shields on
+        AWS. Shields on Google Cloud read the nearest replica.
+        """
+        return [
+            self.home_region,
+            *sorted({s.region for s in self.config.shields if s.cloud == "aws"} - {self.home_region}),
+        ]
+
     def secret(self, name: SecretName) -> str:
         """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""
         return secret_id(self.environment, name)

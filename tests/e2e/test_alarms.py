@@ -270,7 +270,7 @@ def test_an_alarm_follows_the_replication_lag(on_call: OnCall) -> None:
 
 def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
     outages = f"{on_call.sandbox.aws_url}/_artifact-edge/outages"
-    httpx.put(outages, json={HOME: "503"}).raise_for_status()
+    httpx.put(outages, json={"s3": {HOME: "503"}}).raise_for_status()
     url = f"{on_call.sandbox.aws_url}/npm/web.tgz"
     host = {"Host": f"{on_call.target.bucket.name}.s3.{HOME}.amazonaws.com"}
     with answered_requests(url, host):

@@ -157,7 +157,7 @@ def test_all_reads_succeed_while_the_primary_is_down(
     wait_until_copied(up)
     assert {(each.npm(warm), each.pip(warm)) for each in package_clients} == {("1.0.0", "1.0.0")}
     primary = up.outputs()["buckets"][0]
-    control(up, "outages", {primary["region"]: how})
+    control(up, "outages", {"s3": {primary["region"]: how}})
     with pytest.raises((ClientError, BotoCoreError)):
         up.aws("s3").list_objects_v2(Bucket=primary["name"])
     for name in (warm, cold):

@@ -57,7 +57,7 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
     for key, source in ((file, FILE), (page, PAGE)):
         up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
     body, document = copy(up, file), copy(up, page)
-    control(up, "outages", dict.fromkeys(REGIONS, how))
+    control(up, "outages", {"s3": dict.fromkeys(REGIONS, how)})
     try:
         with httpx.Client(**access(up, US_EAST)) as client:
             assert eventually(lambda: client.get(f"/{file}").content == body)

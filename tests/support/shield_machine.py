@@ -70,7 +70,8 @@ class Shield:
         settings = BootSettings(
             buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
             secret_id="artifact-edge/test/shield",
-            secret_region="us-east-1",
+            secret_regions=["us-east-1"],
+            certificate_region="us-east-1",
             certificate_parameter="/artifact-edge/test/shield-certificate",
         )
         role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"

@@ -103,6 +103,7 @@ USER_DATA = render_user_data(
     BootSettings(
         [Bucket("b", "us-east-1", "b.s3")],
         "artifact-edge/unit/shield",
+        ["us-east-1"],
         "us-east-1",
         "/unit/certificate",
     ),

@@ -93,6 +93,19 @@ def test_a_missing_secret_names_the_command_that_writes_it(account: Account) -> 
     )
 
 
+def test_a_secret_of_shields_without_a_replica_in_their_region_is_a_problem(account: Account) -> None:
+    shields = [{"cloud": "aws", "region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1}]
+    (found,) = problems(dev(shields=shields), account)
+    assert found.line() == (
+        "FAIL  secret artifact-edge/dev/shield: has no current replica in eu-west-1; run: python -m registry keys init"
+        " --environment dev --domain dev.artifact-edge.example --region us-east-1 --replica eu-west-1"
+    )
+    account.client("secretsmanager", "us-east-1").replicate_secret_to_regions(
+        SecretId="artifact-edge/dev/shield", AddReplicaRegions=[{"Region": "eu-west-1"}]
+    )
+    assert problems(dev(shields=shields), account) == []
+
+
 @pytest.mark.parametrize(
     ("arn", "found"),
     [
@@ -145,7 +158,7 @@ def test_the_concurrency_of_a_new_account_is_a_problem(account: Account, concurr
 
 def test_a_region_that_the_account_did_not_enable_is_named(account: Account) -> None:
     shields = [{"cloud": "aws", "region": "me-central-1", "machine_type": "i4i.large", "nodes": 1}]
-    (problem,) = problems(dev(shields=shields), account)
+    problem, _ = problems(dev(shields=shields), account)
     assert problem.subject == "AWS region me-central-1"
     assert "aws account enable-region --region-name me-central-1" in problem.fix
 

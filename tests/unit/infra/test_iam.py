@@ -31,11 +31,11 @@ def test_a_document_holds_single_statements_and_lists_of_them_in_their_order() -
     assert written["Statement"][0] == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 
-def test_the_permission_to_read_a_secret_covers_only_that_secret() -> None:
-    statement = read_secret("us-east-1", "123456789012", "artifact-edge/dev/edge")
+def test_the_permission_to_read_a_secret_covers_only_that_secret_in_the_given_regions() -> None:
+    statement = read_secret(["us-east-1", "eu-west-1"], "123456789012", "artifact-edge/dev/edge")
     begin = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/dev/edge"
-    pattern = statement.get("Resource")
-    assert isinstance(pattern, str)
+    pattern, replica = list(statement.get("Resource", []))
+    assert replica == pattern.replace("us-east-1", "eu-west-1")
     assert fnmatchcase(f"{begin}-AbCdE1", pattern)
     assert not fnmatchcase(f"{begin}-kv-AbCdE1", pattern)
     assert read_secrets("us-east-1", "123456789012", ["artifact-edge/dev/edge"]).get("Resource") == [pattern]

@@ -62,6 +62,17 @@ def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
     assert before[1]["origin_key"] not in first.output
 
 
+def test_the_secret_of_shields_gets_each_replica_once_and_replicas_follow_it() -> None:
+    arguments = ["keys", "init", "--environment", "dev", "--domain", "example.com", "--region", "us-east-1"]
+    replicas = ["--replica", "us-east-1", "--replica", "eu-west-1"]
+    CliRunner().invoke(app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token"})
+    assert CliRunner().invoke(app, [*arguments, *replicas]).output == "wrote artifact-edge/dev/shield in eu-west-1\n"
+    assert CliRunner().invoke(app, [*arguments, *replicas]).output == "the keys of dev exist already\n"
+    client("secretsmanager").put_secret_value(SecretId="artifact-edge/dev/shield", SecretString="{}")
+    replica = client("secretsmanager", {"region": "eu-west-1"})
+    assert replica.get_secret_value(SecretId="artifact-edge/dev/shield")["SecretString"] == "{}"
+
+
 def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*arguments: object) -> dict[str, str]:
         raise KeyboardInterrupt

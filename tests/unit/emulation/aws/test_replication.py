@@ -130,7 +130,7 @@ def test_a_copy_does_not_contain_a_later_version(s3: Any) -> None:
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_only_the_region_that_is_down_fails(s3: Any, how: str) -> None:
     s3.put_object(Bucket="replica", Key="there", Body=b"x")
-    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": how}).raise_for_status()
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"s3": {"eu-west-1": how}}).raise_for_status()
     gone: Any = ClientError if how == "503" else (ConnectionClosedError, EndpointConnectionError)
     for bucket in ("replica", "third"):
         with pytest.raises(gone, match="ServiceUnavailable" if how == "503" else "onnect"):
@@ -148,7 +148,7 @@ def test_only_the_region_that_is_down_fails(s3: Any, how: str) -> None:
 
 
 def test_a_replica_that_was_down_receives_missed_writes(s3: Any) -> None:
-    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": "503"})
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"s3": {"eu-west-1": "503"}})
     s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
     time.sleep(0.5)
     assert httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] >= 1
@@ -157,7 +157,7 @@ def test_a_replica_that_was_down_receives_missed_writes(s3: Any) -> None:
     assert keys(s3, "replica") == ["kept/a"]
 
 
-@pytest.mark.parametrize("outage", [{"us-east-1": "on fire"}, ["us-east-1"]])
+@pytest.mark.parametrize("outage", [{"s3": {"us-east-1": "on fire"}}, {"s3": "503"}, ["us-east-1"]])
 def test_an_unknown_kind_of_outage_is_refused(s3: Any, outage: object) -> None:
     assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=outage).status_code == 400
 

@@ -26,13 +26,15 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 REGION = "eu-west-1"
 EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
 SECRET = "artifact-edge/test/shield"
-BOOT = BootSettings([Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, "us-east-1", "/cert")
+BOOT = BootSettings(
+    [Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, ["us-east-1"], "us-east-1", "/cert"
+)
 
 
 def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
     def program() -> None:
         network = AwsNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
-        identity = AwsIdentity("identity", AwsIdentityArgs("artifact-edge-test", SECRET, "us-east-1", ["1234567890"]))
+        identity = AwsIdentity("identity", AwsIdentityArgs("artifact-edge-test", SECRET, ["us-east-1"], ["1234567890"]))
         machines = Ec2Shield(
             f"shield-{REGION}",
             ShieldArgs(
@@ -114,7 +116,7 @@ def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> 
         {
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
-            "Resource": "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/test/shield-??????",
+            "Resource": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/test/shield-??????"],
         }
     ]
     trust = iam.get_role(RoleName="artifact-edge-test-shield")["Role"]["AssumeRolePolicyDocument"]["Statement"]

@@ -22,7 +22,8 @@ BUCKETS = [Bucket(f"packages-{region}", region, f"packages-{region}.s3.{region}.
 SETTINGS = BootSettings(
     BUCKETS[:2],
     secret_id="artifact-edge/test/shield",
-    secret_region="us-east-1",
+    secret_regions=["us-east-1", "eu-west-1"],
+    certificate_region="us-east-1",
     certificate_parameter="/artifact-edge/test/shield-certificate",
 )
 

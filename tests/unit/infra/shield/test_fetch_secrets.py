@@ -1,0 +1,144 @@
+"""Tests the program with which a shield machine fetches its secrets, while services of some AWS regions are down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any, cast
+
+import botocore.endpoint
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from emulation.providers.aws.clients import client
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+PROGRAM = Path(__file__).parents[4] / "infra/shield/machine/files/usr/local/sbin/fetch-secrets"
+SECRET = "artifact-edge/test/shield"
+NEAR, HOME = "eu-west-1", "us-east-1"
+
+
+class Machine:
+    """The program, on a machine on Google Cloud whose run directory belongs to the test.
+
+    `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
+    machine has a certificate of this day.
+    """
+
+    def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        loader = SourceFileLoader("fetch_secrets", str(PROGRAM))
+        spec = spec_from_loader(loader.name, loader)
+        assert spec is not None
+        self.program: Any = module_from_spec(spec)
+        loader.exec_module(self.program)
+        self.run = run
+        self.down: set[str] = set()
+        self.asked: list[str] = []
+        self.program.DIRECTORY = run
+        self.program.BEARER = run / "bearer.lua"
+        self.program.account_metadata = self.account_metadata
+        send: Any = cast(Any, botocore.endpoint.Endpoint)._do_get_response
+
+        def sent(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
+            host = request.url.split("/")[2]
+            self.asked.append(host)
+            if host in self.down:
+                return None, EndpointConnectionError(endpoint_url=request.url)
+            return send(endpoint, request, operation, context)
+
+        monkeypatch.setattr(botocore.endpoint.Endpoint, "_do_get_response", sent)
+        for name in ("server_certificate.pem", "server_key.pem"):
+            (run / name).write_text("of today")
+
+    def account_metadata(self, path: str) -> str:
+        return json.dumps({"access_token": "google"}) if path == "token" else "an identity token"
+
+    def files(self) -> Mapping[str, str]:
+        return {file.name: file.read_text() for file in self.run.iterdir()}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    settings = {
+        "CLOUD": "gcp",
+        "SECRET_ID": SECRET,
+        "SECRET_REGIONS": f"{NEAR},{HOME}",
+        "CERTIFICATE_REGION": HOME,
+        "CERTIFICATE_PARAMETER": "/artifact-edge/test/shield-certificate",
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client("secretsmanager", {"region": HOME}).create_secret(
+        Name=SECRET,
+        SecretString=json.dumps({"client_ca": "the authority", "origin_key": "the key"}),
+        AddReplicaRegions=[{"Region": NEAR}],
+    )
+    return Machine(tmp_path, monkeypatch)
+
+
+def test_a_machine_asks_only_the_nearest_region(machine: Machine) -> None:
+    machine.program.main()
+    assert machine.asked == [f"sts.{NEAR}.amazonaws.com", f"secretsmanager.{NEAR}.amazonaws.com"]
+    files = machine.files()
+    assert (files["client_ca.pem"], files["origin_key"]) == ("the authority", "the key")
+    assert "session_token=" in files["s3_auth.config"]
+    assert int(files["origin_credentials_expiry"]) > 0
+
+
+@pytest.mark.parametrize("region", [NEAR, HOME])
+def test_a_new_machine_starts_while_one_region_is_down(machine: Machine, region: str) -> None:
+    machine.down = {f"{service}.{region}.amazonaws.com" for service in ("sts", "secretsmanager")}
+    machine.program.main()
+    assert machine.files()["origin_key"] == "the key"
+
+
+def test_a_region_without_a_replica_is_passed_over(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_REGIONS", f"us-west-2,{HOME}")
+    machine.program.main()
+    assert machine.files()["origin_key"] == "the key"
+
+
+def test_origin_credentials_are_renewed_while_no_region_gives_the_secret(machine: Machine) -> None:
+    machine.program.main()
+    (machine.run / "s3_auth.config").write_text("old")
+    machine.down = {f"secretsmanager.{region}.amazonaws.com" for region in (NEAR, HOME)}
+    machine.program.main()
+    assert "session_token=" in machine.files()["s3_auth.config"]
+    assert machine.files()["origin_key"] == "the key"
+
+
+def test_the_token_for_cloud_storage_is_renewed_while_aws_gives_no_credentials(machine: Machine) -> None:
+    (machine.run / "bearer.lua").touch()
+    machine.program.main()
+    (machine.run / "gcs_token").write_text("old")
+    machine.down = {f"sts.{region}.amazonaws.com" for region in (NEAR, HOME)}
+    machine.program.main()
+    assert machine.files()["gcs_token"] == "google\n"
+
+
+def test_a_certificate_is_kept_while_it_cannot_be_exported_again(machine: Machine) -> None:
+    machine.program.EXPORT_AGAIN_SECONDS = -1
+    machine.down = {f"ssm.{HOME}.amazonaws.com"}
+    machine.program.main()
+    assert machine.files()["server_key.pem"] == "of today"
+
+
+def test_a_new_machine_does_not_start_without_its_secret(machine: Machine) -> None:
+    machine.down = {f"secretsmanager.{region}.amazonaws.com" for region in (NEAR, HOME)}
+    with pytest.raises(SystemExit, match=r"client_ca\.pem, origin_key are missing"):
+        machine.program.main()
+
+
+def test_a_machine_whose_secret_was_deleted_does_not_start_with_the_old_one(machine: Machine) -> None:
+    machine.program.main()
+    manager = client("secretsmanager", {"region": HOME})
+    manager.remove_regions_from_replication(SecretId=SECRET, RemoveReplicaRegions=[NEAR])
+    manager.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    with pytest.raises(SystemExit, match="ResourceNotFoundException"):
+        machine.program.main()
