@@ -27,9 +27,12 @@ class ImageSource:
         self.content_types: dict[str, str] = {}
         # The parts of the API, such as "blobs", that the registry refuses, each with the HTTP status of the refusal.
         self.refused: dict[str, int] = {}
+        self.refuses_head = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         section, _, name = request.url.path.removeprefix("/v2/team/app/").partition("/")
+        if request.method == "HEAD" and self.refuses_head:
+            return httpx.Response(405)
         if section in self.refused:
             return httpx.Response(self.refused[section], html="<html></html>")
         if section == "tags":

@@ -39,6 +39,8 @@ _ATTACHED = (".sig", ".att", ".sbom")
 # The statuses with which a registry answers if it does not have the referrers API: 404, an error for a path of an
 # unknown form, or the error of a proxy that refuses unknown paths or methods.
 _NO_REFERRERS = (400, 404, 405, 406, 501)
+# The statuses with which some proxies of registries refuse HEAD requests.
+_NO_HEAD = (405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
 _TAGS_A_PAGE = 1000
@@ -88,9 +90,10 @@ class SourceRepository:
         """Returns the digest of a tag's manifest.
 
         The client sends a HEAD request first, because registries do not count a HEAD request as a pull. If the answer
-        has no digest, the client fetches the manifest.
+        has no digest, or if the registry refuses HEAD requests, the client fetches the manifest.
         """
-        digest = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
+        answer = self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=_NO_HEAD)
+        digest = "" if answer.status_code in _NO_HEAD else answer.headers.get("docker-content-digest", "")
         return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
 
     def manifest(self, reference: str) -> Fetched:
@@ -152,7 +155,10 @@ class SourceRepository:
         return [(self.digest(tag), tag) for tag in there]
 
     def _has(self, tag: str) -> bool:
-        return self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=(404,)).status_code == 200
+        url, absent = f"{self._base}/manifests/{tag}", (404,)
+        answer = self._get(url, "HEAD", allowed=(*absent, *_NO_HEAD))
+        answer = self._get(url, allowed=absent) if answer.status_code in _NO_HEAD else answer
+        return answer.status_code == 200
 
     def blob(self, digest: str, size: int, file: Path) -> None:
         """Downloads a blob to `file`, and checks the blob's size and digest. After a broken connection, the download

@@ -382,6 +382,21 @@ def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
     assert_carried(network, images, signature, tag)
 
 
+@pytest.mark.parametrize("lists_tags", [True, False])
+def test_a_registry_that_refuses_head_requests_is_read_by_get(
+    network: Network, importing: Any, images: Images, lists_tags: bool
+) -> None:
+    top = runnable(images, [{"a": "b"}])
+    signature = manifest(images, [images.blob(b"signed", "application/octet-stream")])
+    tag = f"{top['digest'].replace(':', '-')}.sig"
+    source = ImageSource(images, {"1.0": top, tag: signature})
+    source.refuses_head = True
+    source.refused = {} if lists_tags else {"tags": 403}
+    assert_clean(importing(source))
+    assert_carried(network, images, top)
+    assert_carried(network, images, signature, tag)
+
+
 def test_a_manifest_of_almost_4_mib_is_carried(network: Network, importing: Any, images: Images) -> None:
     large = {f"annotation-{number}": "A" * 10_000 for number in range(390)}
     top = manifest(images, [images.blob(b"x", LAYER)], annotations=large)
