@@ -15,9 +15,11 @@ from typing import Any, cast
 from packaging.requirements import InvalidRequirement, Requirement
 
 from registry import RegistryError
-from registry.importing import Refused, Wanted, digest_of_integrity
+from registry.importing import LeftOut, Refused, Wanted, digest_of_integrity
 
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
+# Options that name an index or a directory with files, which only pip follows.
+_INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
 _INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 
 
@@ -80,11 +82,12 @@ class Pinned:
     hashes: frozenset[str] = frozenset()
 
 
-def requirements(file: Path) -> Iterator[Pinned | Refused]:
+def requirements(file: Path) -> Iterator[Pinned | Refused | LeftOut]:
     """Yields each requirement of a requirements.txt and of the files that it includes with `-r`.
 
     For a line that does not allow exactly one version, yields an item that counts as failed. Options other than `-r`
-    are ignored. Raises RegistryError for a file that cannot be read.
+    are ignored, and those that name an index are yielded as left out. Raises RegistryError for a file that cannot be
+    read.
     """
     try:
         text = file.read_text()
@@ -96,6 +99,9 @@ def requirements(file: Path) -> Iterator[Pinned | Refused]:
             yield from requirements(file.parent / included["file"])
         elif line.startswith(("-e ", "--editable")):
             yield Refused(f"{file}: {line}", "is a directory or a repository; import what it needs from an index")
+        elif index := _INDEX.match(line):
+            # The line is not repeated, because its URL may contain a password.
+            yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
         elif line and not line.startswith("-"):
             yield _requirement(file, line)
 

@@ -20,7 +20,7 @@ from registry.catalog.audit import By
 from registry.catalog.facts import Facts
 from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.commands import imports
-from registry.importing import Found, Refused, Wanted, pipeline
+from registry.importing import Found, LeftOut, Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
 from registry.importing.images.carry import ImageRegistries
@@ -315,7 +315,28 @@ def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
     (tmp_path / "more.txt").write_text("r===3.0\n--no-binary :all:\n")
     file.write_text(file.read_text() + "-r more.txt\n")
     pinned = Pinned("p", "1.0", frozenset({"sha256:aa", "sha512:bb"}))
-    assert list(requirements(file)) == [pinned, Pinned("Q", "2.0"), Pinned("r", "3.0")]
+    found = [each for each in requirements(file) if not isinstance(each, LeftOut)]
+    assert found == [pinned, Pinned("Q", "2.0"), Pinned("r", "3.0")]
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("--index-url https://ada:secret@up.test/simple", "--index-url"),
+        ("--extra-index-url=https://up.test/simple", "--extra-index-url"),
+        ("-i https://up.test/simple", "-i"),
+        ("-f ./wheels", "-f"),
+        ("--no-index", "--no-index"),
+    ],
+)
+def test_an_index_in_requirements_is_left_out_by_name(tmp_path: Path, line: str, option: str) -> None:
+    """Only pip follows these options. The import fetches from the indexes that pip is configured with."""
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"{line}\n-c other.txt\np==1.0\n")
+    left_out, pinned = requirements(file)
+    assert pinned == Pinned("p", "1.0")
+    assert isinstance(left_out, LeftOut)
+    assert (left_out.title, left_out.reason) == (str(file), f"the option {option}: name the index with --pypi-index")
 
 
 def test_a_bad_line_of_requirements_is_named_and_stops_no_other(tmp_path: Path) -> None:
