@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from local.checkout import CHECKOUT
+
+
+def checkout_with_copies(directory: Path, *copied: str) -> Path:
+    """Makes a checkout in which an operator may change the folders `copied`. Links lead to all other files.
+
+    Links also lead to the npm packages in a copied folder.
+    """
+    checkout = directory / "checkout"
+    checkout.mkdir()
+    for entry in CHECKOUT.iterdir():
+        if entry.name in copied:
+            shutil.copytree(entry, checkout / entry.name, ignore=shutil.ignore_patterns("node_modules"))
+            for packages in entry.glob("*/node_modules"):
+                (checkout / packages.relative_to(CHECKOUT)).symlink_to(packages)
+        elif entry.name not in (".git", ".sandbox"):
+            (checkout / entry.name).symlink_to(entry)
+    return checkout
 
 
 class OperatorShell:

@@ -32,8 +32,12 @@ class Up:
         return [line.strip() for line in found[1].splitlines()]
 
     def outputs(self) -> dict[str, Any]:
-        """Returns the stack's outputs, which are cached because no test changes them."""
+        """Returns the stack's outputs, which are cached. A test that changes them calls `forget_outputs`."""
         return _outputs(self.sandbox)
+
+    def forget_outputs(self) -> None:
+        """Lets the next call of `outputs` read the stack's outputs again."""
+        _outputs.cache_clear()
 
     def aws(self, service: str, region: str = "us-east-1") -> Any:
         """Returns a boto3 client of the emulated AWS, by default in the primary region."""

@@ -1,0 +1,102 @@
+"""Tests that tests/e2e runs the commands of each runbook, or that this file says why no test runs them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.printed_commands import blocks_of
+from tests.support.runbooks import PAGES, sections
+from tests.unit.docs import CHECKOUT
+
+# Runbooks whose commands no test runs as a runbook, each with the reason.
+NOT_RUN = {
+    ("docs/operations.md", "The edge is down"): "no test deploys a bad release of the worker yet",
+    ("docs/operations.md", "The certificate of the edge expires"): "tests/unit/registry/test_key_renewal.py renews it",
+    ("docs/operations.md", "A purge lags"): "tests/e2e/test_drain.py makes an outage of the edge",
+    ("docs/operations.md", "The drain fails"): "tests/e2e/test_local_stack.py disables the schedule and repairs it",
+    ("docs/operations.md", "Purges were given up"): "tests/unit/registry runs the command",
+    ("docs/state.md", "Ctrl-C"): "tests/chaos interrupts both commands",
+    ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
+    (
+        "docs/deploying.md",
+        "Roles whose policies were changed by hand",
+    ): "tests/e2e/test_local_stack.py removes some",
+    ("docs/deploying.md", "When the plan gate refuses"): "tests/e2e/test_plan_gate.py applies the parts of plans",
+    ("docs/deploying.md", "Roll back"): "tests/e2e/test_tiers.py purges what a version of the worker stored",
+    ("docs/operations.md", "A PoP machine is down"): "replaces a machine, like the runbook of a shield machine",
+    ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
+    ("docs/operations.md", "The metadata table fails"): "is for an outage of DynamoDB, which the emulation cannot have",
+    ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
+    ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
+    ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
+    ("docs/state.md", "Backends"): "needs gcloud, which cannot reach the emulated Google Cloud",
+    ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
+    ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",
+    ("docs/deploying.md", "Stacks whose shields present private certificates"): "is for stacks that no test can make",
+}
+# Commands that a runbook mentions and that its test does not run, each with the reason.
+MENTIONED = {
+    ("A shield machine is down", "pulumi up"): "says what the command does not do",
+    ("A shield machine is down", "pulumi stack --show-urns"): "lists URNs; tests/e2e/test_state_runbooks.py runs it",
+    ("Objects are not copied", "pulumi up --refresh"): "the test runs it with --stack",
+    ("Bootstrap", "gh api repos/<owner>/<name>"): "needs GitHub",
+    ("Bootstrap", "pulumi up"): "is in the block above",
+    ("Bootstrap", "pulumi stack output"): "the test of the first block runs it",
+    ("An update that was cut off", "pulumi refresh"): "is a part of the command above",
+    ("A state that cannot be read", "make up"): "says which backend it uses",
+    ("A state that is wrong", "pulumi state delete <urn>"): "the test makes the fault with it",
+}
+PROGRAMS = ("pulumi ", "python ", "aws ", "gcloud ", "gh ", "dig ", "make ", "registry ", "journalctl ")
+
+
+def typed(text: str) -> list[str]:
+    """Returns the commands within the sentences of a runbook, each once."""
+    sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", text)
+    spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences))
+    return list(dict.fromkeys(span for span in spans if span.startswith(PROGRAMS)))
+
+
+def sources() -> dict[tuple[str, str], str]:
+    """Returns the source of the test file that runs a runbook, by the runbook's page and heading."""
+    found: dict[tuple[str, str], str] = {}
+    for file in sorted((CHECKOUT / "tests/e2e").glob("test_*runbooks.py")):
+        source = file.read_text()
+        (own_page,) = re.findall(r'(?m)^PAGE = "(.+)"$', source)
+        for page, heading in re.findall(r'\brunbook\((?:PAGE|"([^"]+)"), "([^"]+)"\)', source):
+            place = (page or own_page, heading)
+            found[place] = found.get(place, "") + source
+    return found
+
+
+SOURCES = sources()
+RUNBOOKS = [
+    (page, heading, text)
+    for page in PAGES
+    for heading, text in sections(page).items()
+    if blocks_of(text) or typed(text)
+]
+
+
+@pytest.mark.parametrize(("page", "heading", "text"), RUNBOOKS, ids=[f"{each[0]}: {each[1]}" for each in RUNBOOKS])
+def test_a_test_runs_the_commands_of_a_runbook(page: str, heading: str, text: str) -> None:
+    if (page, heading) in NOT_RUN:
+        assert (page, heading) not in SOURCES
+        return
+    assert (page, heading) in SOURCES, "no test in tests/e2e runs this runbook"
+    source = SOURCES[page, heading]
+    left = [each for each in typed(text) if f'.command("{each}"' not in source and (heading, each) not in MENTIONED]
+    assert left == []
+
+
+def test_each_exception_is_needed() -> None:
+    known = {(page, heading) for page, heading, _ in RUNBOOKS}
+    assert [each for each in NOT_RUN if each not in known] == []
+    printed = {(heading, command) for _, heading, text in RUNBOOKS for command in typed(text)}
+    assert [each for each in MENTIONED if each not in printed] == []
+
+
+def test_each_runbook_that_a_test_runs_exists() -> None:
+    known = {(page, heading) for page in PAGES for heading in sections(page)}
+    assert sorted(set(SOURCES) - known) == []
