@@ -20,8 +20,8 @@ Found = Iterator[str]
 
 
 def found(type_token: str, inputs: Inputs) -> Found | None:
-    """Yields the IDs of existing cloud resources with the given type and inputs. Returns None if this module cannot
-    search for the type.
+    """Returns an iterator over the IDs of existing cloud resources with the given type and inputs, or None if this
+    module cannot search for the type.
     """
     search = _SEARCHES.get(type_token)
     return search(inputs) if search else None

@@ -72,7 +72,9 @@ def check_upgrade(
     stack: Annotated[str, typer.Option(help="name of the stack, to pick its allowances")],
     allowances: Annotated[Path | None, typer.Option(help="file with intended replacements and their reasons")] = None,
 ) -> None:
-    """Refuse a plan, made on a released state, that replaces or deletes a store or a resource that clients reach."""
+    """Refuse an upgrade plan that replaces or deletes a store or a resource that clients reach. Make the plan on the
+    Pulumi state of a stack that a released version deployed.
+    """
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
     _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))
 

@@ -188,7 +188,7 @@ class Graph:
         return Part(bucket.label, standing | {f"store:{bucket.label}"}, needs)
 
     def _losses_of(self, resource: Resource) -> frozenset[str]:
-        """Returns the losses that take a resource down: the losses of its cloud, its region and its zones."""
+        """Returns the outages that take a resource down: outages of its cloud, its region or its zones."""
         found = {_CLOUDS[resource.type.split(":")[0]]}
         region = region_of(resource)
         if region:

@@ -44,8 +44,8 @@ def read_allowances(file: Path) -> Allowances:
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each store or client-facing resource that the upgrade would replace or delete, and one for
-    each unused allowance.
+    """Yields one line for each store or client-facing resource that the upgrade would replace or delete. Also yields
+    one line for each such change that the file of allowances permits and that the upgrade does not make.
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():

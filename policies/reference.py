@@ -37,7 +37,9 @@ def _row(policy: Policy) -> str:
 
 
 def _link(url: str) -> str:
-    """Returns the URL of a control's text as a link relative to `docs`, the directory of the generated page."""
+    """Returns the URL of a security control's description as a link relative to `docs`, the directory of the generated
+    page.
+    """
     return url.removeprefix("docs/")
 
 

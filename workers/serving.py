@@ -16,8 +16,8 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def serve(application: Application, threads: int) -> None:
-    """Serves a WSGI application until the process ends. HOST is the address to listen on; by default the server listens
-    on all addresses, as Cloud Run requires.
+    """Serves a WSGI application until the process ends. The environment variable HOST is the address to listen on; by
+    default the server listens on all addresses, as Cloud Run requires.
     """
     address = {"host": os.environ.get("HOST", "0.0.0.0"), "port": int(os.environ["PORT"])}  # noqa: S104
     cast(Any, waitress).serve(application, threads=threads, ident="", _quiet=True, **address)

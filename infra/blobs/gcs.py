@@ -47,9 +47,9 @@ class GcsBlobs(pulumi.ComponentResource):
     """A private, versioned bucket with uniform access, soft delete and access logs, in one region or two.
 
     Two regions make a dual-region bucket with turbo replication, which copies objects to the other region within 15
-    minutes. With a lock, the publisher sets the retention on each immutable object. A retention policy of the bucket
-    would also prevent the replacement of documents that change, such as package indexes. Replaced or deleted documents
-    are kept for the time that soft delete allows.
+    minutes. If the stack locks objects, the publisher sets the retention on each immutable object. A retention policy
+    of the bucket would also prevent the replacement of documents that change, such as package indexes. Replaced or
+    deleted documents are kept for the time that soft delete allows.
     """
 
     buckets: Sequence[Bucket]

@@ -109,7 +109,9 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals that a bucket's policy allows to write. S3 itself may write access logs to a log bucket."""
+    """Yields the principals that a bucket's policy allows to write. S3 itself is left out where it writes access logs
+    to a log bucket.
+    """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})
     )

@@ -89,7 +89,7 @@ class LeftOut:
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory that the property `text` of Advisory has encoded as JSON."""
+    """Decodes an advisory from JSON. The property `text` of Advisory encodes an advisory in this form."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

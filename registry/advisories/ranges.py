@@ -154,8 +154,9 @@ def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
     """Returns an equivalent description of the affected versions, in which the list of versions is as short as
     possible.
 
-    The function removes invalid versions from the list, and versions that one of the ranges contains. Public databases
-    list each version in a range of Python versions, and each listed version would be one more bound of the package.
+    The function removes invalid versions from the list, and versions that one of the ranges contains. For Python
+    packages, public databases also list each version that a range contains. Each listed version would become one more
+    entry in the sorted list of versions that the edge worker searches.
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))

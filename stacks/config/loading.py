@@ -223,8 +223,8 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:
     """Yields an error message if the edge's Cloudflare zone and the stack's domain overlap.
 
-    Cloudflare accepts no custom hostname within the zone itself. A worker also resolves the names of any zone in its
-    account only from that zone (Workers, "Known issues").
+    Cloudflare accepts no custom hostname within the zone itself. If a worker requests a name in a zone of its account,
+    Cloudflare looks the name up only in that zone, and not in public DNS (Workers, "Known issues").
     """
     zone, domain = config.edge.zone, config.domain
     if f".{domain}".endswith(f".{zone}") or f".{zone}".endswith(f".{domain}"):

@@ -147,8 +147,8 @@ class PythonClient(ABC):
         """Installs exactly the Python projects and files that the lockfile lists."""
 
     def installed(self) -> dict[str, str]:
-        """Returns the version of each project named `clients_…` that any directory of the client's home has installed,
-        by name.
+        """Returns, by project name, the versions of the projects named `clients_…` that are installed anywhere in the
+        client's home directory.
         """
         found = self.setting.home.glob("**/clients_*.dist-info")
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)

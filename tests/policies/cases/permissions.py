@@ -1,4 +1,6 @@
-"""Test cases for the policies on the permissions of roles, on who can assume them, and on members of Google Cloud."""
+"""Test cases for the policies on the permissions of roles, on who can assume them, and on members in IAM bindings of
+Google Cloud.
+"""
 
 from __future__ import annotations
 

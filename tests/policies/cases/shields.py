@@ -41,7 +41,7 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
 
 
 def origin_access(**changes: Any) -> PolicyResource:
-    """Returns the role policy that denies the shields' role access from other networks."""
+    """Returns the role policy that denies the shields' role access from outside the shields' networks."""
     statement = {
         "Effect": "Deny",
         "Action": ["s3:GetObject", "s3:ListBucket"],

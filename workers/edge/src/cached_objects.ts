@@ -27,8 +27,8 @@ import { Unavailable } from "./unavailable";
 // 404 response for 3 minutes.
 const NOT_STORED = "no-store";
 
-// The headers of a shield's response that the response to Workers Cache contains. Other headers, such as Set-Cookie,
-// would prevent Workers Cache from storing the response.
+// The headers that the worker copies from a shield's response to the response that Workers Cache stores. Other headers,
+// such as Set-Cookie, would prevent Workers Cache from storing the response.
 const PASSED_HEADERS = [
   "cache-control",
   "content-encoding",

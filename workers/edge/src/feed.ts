@@ -26,7 +26,7 @@ export interface Current<T> {
   age: number;
 }
 
-/** The functions with which a feed fetches its document, and continues work after a response to a client. */
+/** The functions that a feed needs: `fetch` gets the feed's document, and `waitUntil` keeps work running after a response. */
 export interface FeedAccess {
   fetch: (name: string) => Promise<Response>;
   waitUntil: (work: Promise<unknown>) => void;

@@ -48,7 +48,7 @@ export function subjectOf(key: string): Subject | undefined {
   return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);
 }
 
-/** Returns the id of an image's tag in the index. Other ids of images are digests. */
+/** Returns the id of an image's tag in the index of the package's artifacts. The ids of manifests are their digests. */
 export function tagId(tag: string): string {
   return `tag ${tag}`;
 }

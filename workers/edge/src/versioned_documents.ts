@@ -55,8 +55,8 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * Returns whether the worker applies the newest of the documents with these digests, which requires that the isolate
-   * can read it and that it is valid.
+   * Returns whether the worker applies the newest of the documents with these digests. The worker applies a document
+   * only if the isolate can read the document and the document is valid.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {

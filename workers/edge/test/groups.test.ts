@@ -57,8 +57,8 @@ async function rendered(text: string, of: string): Promise<[string, string]> {
 }
 
 /**
- * Returns the versions that a principal may have. The function computes them from the policy's text, by the first rule
- * that matches, and not by the worker's code for groups.
+ * Returns the versions that an edge policy lets a principal download. The function applies the first rule that matches,
+ * and does not use the worker's code for groups of principals, which the test checks.
  */
 function allowed(text: string, of: string): string[] {
   const { rules } = JSON.parse(text) as { rules: Record<string, string[]>[] };

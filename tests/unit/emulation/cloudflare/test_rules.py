@@ -78,8 +78,8 @@ console.log(JSON.stringify(cases.map(answer)));
 
 
 def evaluated(cases: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Returns what the emulated PoP's JavaScript decides for each request: whether an expression matches, or the status
-    of a block.
+    """Returns what the emulated PoP's JavaScript decides for each request: whether an expression matches, or the HTTP
+    status with which a rule blocks the request.
     """
     script = _SCRIPT % json.dumps(RULES.as_uri())
     command = ["node", "--input-type=module", "--eval", script, json.dumps({"cases": list(cases)})]
