@@ -11,6 +11,7 @@ import { type Artifact, refusing, refusingAll, rulesFor } from "../src/filtering
 import { parsePolicy } from "../src/policy";
 import { isIncluded } from "../src/python_ranges";
 import type { Ecosystem } from "../src/routes";
+import { cases } from "./cases";
 import documents from "./policy_documents.json";
 import specifiers from "./python_specifiers.json";
 
@@ -139,15 +140,31 @@ const ARTIFACT = fc.record({
 });
 const NAME = fc.constantFrom("web", "@acme/web", "other");
 
-test("any text is a policy or an invalid policy", () => {
-  const texts = fc.oneof(fc.json(), fc.string(), fc.array(fc.oneof(RULE, fc.object())).map((rules) => JSON.stringify({ format: 1, rules })));
-  fc.assert(fc.property(texts, (text) => {
+const FIELDS = [
+  ...["name", "action", "ecosystem", "packages", "principals", "versions", "tags", "digests", "younger_than_days", "reason"],
+  ...["severity", "without_license", "without_provenance", "unknown", "other"],
+];
+const VALUE = fc.oneof(
+  fc.constantFrom("allow", "deny", "npm", "pypi", "oci", ">=1", "==1.*", "low", 3, ["*"], ["MIT", "BSD-*"], ["1.*"], [SHA512], [SHA256]),
+  fc.jsonValue(),
+);
+/** A valid rule, of which random fields are replaced. */
+const CHANGED_RULE = fc.tuple(RULE, fc.dictionary(fc.constantFrom(...FIELDS), VALUE, { maxKeys: 2 })).map(([rule, changes]) => ({ ...rule, ...changes }));
+const CHANGED_DOCUMENT = fc.tuple(fc.array(CHANGED_RULE, { maxLength: 4 }), fc.dictionary(fc.constantFrom("format", "exemptions", "experiments", "operators"), VALUE, { maxKeys: 1 }))
+  .map(([rules, changes]) => JSON.stringify({ format: 1, rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })), ...changes }));
+
+test("any text is a policy that decides about any artifact, or an invalid policy", () => {
+  let valid = 0;
+  fc.assert(fc.property(fc.oneof({ weight: 3, arbitrary: CHANGED_DOCUMENT }, { weight: 1, arbitrary: fc.oneof(fc.json(), fc.string()) }), NAME, ARTIFACT, (text, name, artifact) => {
     try {
-      parsePolicy(text);
+      const policy = parsePolicy(text);
+      valid += 1;
+      for (const ecosystem of ["npm", "pypi", "oci"] as const) refusing(rulesFor(policy, ecosystem, name), { ...OLD, ...artifact }, NOW);
     } catch (error) {
       assert.ok(error instanceof InvalidDocument, String(error));
     }
-  }), { numRuns: 5_000 });
+  }), cases(5_000, 0.2));
+  assert.ok(valid > 100, `only ${valid} of the texts are policies`);
 });
 
 test("a deny rule in front refuses more, and an allow rule in front refuses less", () => {

@@ -1,0 +1,17 @@
+// The number of random cases in the tests with fast-check. `make test-fuzz` runs many more cases than `npm test`.
+
+/** All cases of a long run together, from the environment variable FUZZ_CASES. Undefined in a quick run. */
+const ALL = process.env["FUZZ_CASES"] === undefined ? undefined : Number(process.env["FUZZ_CASES"]);
+
+let planned = 0;
+if (ALL !== undefined) process.on("exit", () => console.log(`# ${planned} random cases in this file`));
+
+/**
+ * Returns the setting of fast-check for a property: `quick` cases, or a share of all cases in a long run. The shares of
+ * all properties that use this function add up to 1.
+ */
+export function cases(quick: number, share: number): { numRuns: number } {
+  const numRuns = ALL === undefined ? quick : Math.ceil(share * ALL);
+  planned += numRuns;
+  return { numRuns };
+}
