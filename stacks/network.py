@@ -12,7 +12,7 @@ from contract.shields import EDGE_PORT
 from infra import transforms
 from infra.dns import DnsArgs
 from infra.dns.route53 import Dns
-from infra.edge import EdgeArgs, MetadataApiBinding, PredictionArgs, ShieldNode
+from infra.edge import EdgeArgs, MemoryArgs, MetadataApiBinding, PredictionArgs, ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_edge_secrets, read_signing_key
@@ -29,7 +29,7 @@ from infra.publishing.alarms import alarms as publishing_alarms
 from infra.shield import Node, host
 from infra.waf.cloudflare import Waf
 from stacks.config import Stack
-from stacks.config.sections import Prediction
+from stacks.config.sections import Memory, Prediction
 from stacks.config.waf import waf_args
 from stacks.identities import create_identities
 from stacks.outputs import export_outputs
@@ -114,6 +114,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         reserved_python_names=stack.config.edge.reserved_python_names,
         log_sampling=stack.config.edge.log_sampling,
         prediction=prediction_limits(stack.config.edge.prediction),
+        memory=memory_limits(stack.config.edge.memory),
         by_token=limits.by_token,
         failed_tokens=limits.failed_tokens,
     )
@@ -133,6 +134,13 @@ def prediction_limits(setting: Prediction | None) -> PredictionArgs | None:
         object_bytes=setting.object_megabytes << 20,
         share=setting.share,
     )
+
+
+def memory_limits(setting: Memory | None) -> MemoryArgs | None:
+    """Returns the limits of the edge worker's memory tier in bytes. Returns None if the memory tier is off."""
+    if setting is None:
+        return None
+    return MemoryArgs(bytes=setting.megabytes << 20, object_bytes=setting.object_kilobytes << 10)
 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:

@@ -86,6 +86,22 @@ class PredictionArgs:
 
 
 @dataclass(frozen=True)
+class MemoryArgs:
+    """The limits of the small immutable objects that the edge worker keeps in the memory of an isolate.
+
+    `bytes` limits all objects of an isolate together. `object_bytes` is the size of the largest object.
+    """
+
+    bytes: int
+    object_bytes: int
+
+    @property
+    def binding(self) -> str:
+        """Returns the limits as JSON, which is the value of the edge worker's binding MEMORY."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
 class EdgeArgs:
     """Arguments of the component that creates the edge.
 
@@ -95,8 +111,8 @@ class EdgeArgs:
     token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
     project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
     `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept. Without `prediction`, the worker
-    fetches only what clients request. `by_token` limits the requests with one valid token, and `failed_tokens` limits
-    the requests with invalid tokens from one address.
+    fetches only what clients request. Without `memory`, the worker keeps no objects in memory. `by_token` limits the
+    requests with one valid token, and `failed_tokens` limits the requests with invalid tokens from one address.
     """
 
     prefix: str
@@ -111,6 +127,7 @@ class EdgeArgs:
     reserved_python_names: Sequence[str] = ()
     log_sampling: float = 0.01
     prediction: PredictionArgs | None = None
+    memory: MemoryArgs | None = None
     by_token: Bound | None = None
     failed_tokens: Bound | None = None
 

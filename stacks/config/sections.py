@@ -258,6 +258,21 @@ class Prediction(Section):
     )
 
 
+class Memory(Section):
+    """Small immutable objects that the edge worker keeps in the memory of an isolate. The memory tier is on where this
+    setting is present.
+    """
+
+    megabytes: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="most megabytes of objects in the memory of one isolate, which has 128 MB for all it does; without "
+        "the section `edge.memory`, the memory tier is off",
+    )
+    object_kilobytes: int = Field(16, ge=1, le=256, description="size of the largest object that an isolate keeps")
+
+
 class Edge(Section):
     """The edge worker: the Cloudflare account that it runs in, the zone that serves clients, and what it answers."""
 
@@ -280,6 +295,10 @@ class Edge(Section):
 
     prediction: Prediction | None = Field(
         None, description="fetch what clients are expected to request next before they request it; off by default"
+    )
+
+    memory: Memory | None = Field(
+        None, description="keep small immutable objects that clients request often in memory; off by default"
     )
 
     zone: str = Field(

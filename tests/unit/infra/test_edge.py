@@ -24,7 +24,7 @@ from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.edge import EdgeArgs, EdgeSecrets, PredictionArgs, activation
+from infra.edge import EdgeArgs, EdgeSecrets, MemoryArgs, PredictionArgs, activation
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.cloudflare import Edge, EdgeZoneError
 from infra.edge.networks import EdgeNetworksError, edge_networks
@@ -95,7 +95,12 @@ def test_every_field_of_the_edge_secret_is_a_secret() -> None:
     assert deploy(program, handlers(), functions()).secret_outputs == set(names)
 
 
-def edge_on(account: Cloudflare, directory: Path, prediction: PredictionArgs | None = None) -> Deployment:
+def edge_on(
+    account: Cloudflare,
+    directory: Path,
+    prediction: PredictionArgs | None = None,
+    memory: MemoryArgs | None = None,
+) -> Deployment:
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secrets = EdgeSecrets(
@@ -108,7 +113,7 @@ def edge_on(account: Cloudflare, directory: Path, prediction: PredictionArgs | N
     def program() -> None:
         bundle = "export default { fetch() { return new Response() } };"
         args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets, "p" * 43)
-        edge = Edge("edge", dataclasses.replace(args, prediction=prediction))
+        edge = Edge("edge", dataclasses.replace(args, prediction=prediction, memory=memory))
         pulumi.export("target", edge.target)
         pulumi.export("validation", {record.type: [record.name, record.value] for record in edge.validation_records})
 
@@ -141,6 +146,17 @@ def test_the_worker_gets_the_limits_of_prefetches_where_prediction_is_on(
     limits = [json.loads(each.text) for each in settings.bindings if each.name == "PREDICTION"]
     expected = {"requests": 20, "in_flight": 16, "bytes": 67108864, "object_bytes": 8388608, "share": 0.5}
     assert limits == ([expected] if prediction else [])
+
+
+@pytest.mark.parametrize("memory", [None, MemoryArgs(1 << 23, 1 << 14)])
+def test_the_worker_gets_the_limits_of_its_memory_where_the_memory_tier_is_on(
+    account: Cloudflare, tmp_path: Path, memory: MemoryArgs | None
+) -> None:
+    edge_on(account, tmp_path, memory=memory)
+    (script,) = account.workers.scripts.list(account_id=ACCOUNT)
+    settings: Any = account.workers.scripts.script_and_version_settings.get(str(script.id), account_id=ACCOUNT)
+    limits = [json.loads(each.text) for each in settings.bindings if each.name == "MEMORY"]
+    assert limits == ([{"bytes": 8388608, "object_bytes": 16384}] if memory else [])
 
 
 def test_the_edge_verifies_shields_and_requires_a_current_tls_version(account: Cloudflare, tmp_path: Path) -> None:

@@ -233,6 +233,10 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "artifact-edge:edge.prediction.requests: 25 is not accepted; it should be less than or equal to 24",
         ),
         (
+            {"edge": edge(memory={"megabytes": 65})},
+            "artifact-edge:edge.memory.megabytes: 65 is not accepted; it should be less than or equal to 64",
+        ),
+        (
             {"edge": {"account_id": "abc", "zone": "artifact-edge-zone.test"}},
             "artifact-edge:edge.account_id: 'abc' is not a Cloudflare account id; it is 32 hexadecimal digits",
         ),

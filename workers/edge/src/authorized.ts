@@ -11,6 +11,7 @@ import { DEFAULT_FLAGS, type Flags, type Subject, variantOf } from "./experiment
 import type { Current } from "./feed";
 import { entrypointsOf, type Invocation, l1Of, placeOf } from "./invocation";
 import { type L1, l1From, readerOf, type View } from "./l1";
+import { fromMemory, memoryLimitsIn } from "./memory";
 import { packumentPart } from "./npm";
 import { searchResponse } from "./npm_search";
 import { absent, withoutShield } from "./object_errors";
@@ -72,9 +73,10 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const { wanted, request, bindings } = authorized;
   const { tag, rules, flags } = terms;
   const l1 = l1Of(tag, authorized, flags);
+  const tiers = (view?: View): L1 => (view === undefined ? fromMemory(l1(), memoryLimitsIn(bindings.MEMORY)) : l1(view));
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
-      ? object(authorized, withPrefetches(l1(view), authorized, terms))
+      ? object(authorized, withPrefetches(tiers(view), authorized, terms))
       : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));

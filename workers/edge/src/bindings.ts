@@ -15,6 +15,8 @@ export interface Bindings {
   RESERVED_PYTHON_NAMES?: string;
   /** The limits of prefetches as JSON (prediction.ts). Absent when prediction is off. */
   PREDICTION?: string;
+  /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
+  MEMORY?: string;
   /** Limits the requests of a token, by the token's digest. */
   TOKEN_REQUESTS?: RateLimit;
   /** Limits tokens that are not valid, by the client's address. */

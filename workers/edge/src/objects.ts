@@ -1,7 +1,7 @@
 // Fetches an object from L1 under the client's conditions, and builds the client's response without internal headers.
 
 import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";
-import { BYPASS_HEADER, type L1, PREDICTED_HEADER } from "./l1";
+import { BYPASS_HEADER, type L1, MEMORY_HEADER, PREDICTED_HEADER } from "./l1";
 import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
 
@@ -107,6 +107,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
 
 /** Returns the tier that sent the body. The cf-cache-status header of Workers Cache identifies hits in L1. */
 export function cacheVerdict(answer: Response): string {
+  if (answer.headers.has(MEMORY_HEADER)) return "memory; hit";
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return answer.headers.has(PREDICTED_HEADER) ? "edge; hit; predicted" : "edge; hit";
   if (verdict === "STALE" || verdict === "UPDATING") return "edge; stale";

@@ -4,6 +4,7 @@
 // "Purge cached content".
 
 import { keyTag, packageTag, versionTag } from "./cache_tags";
+import { clearMemory } from "./memory";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
@@ -44,6 +45,7 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
     return text(400, `the body must be {"keys": […]}, {"packages": […]} or {"versions": […]} with 1 to ${TAGS_MAX} texts`);
   }
   const { success, errors } = await objects.purge(tags);
+  clearMemory();
   if (success) return text(200, "purged");
   if (errors.some(({ code }) => code === RATE_LIMITED)) {
     return text(429, "too many purges", { "retry-after": String(RETRY_SECONDS) });

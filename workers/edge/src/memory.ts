@@ -1,0 +1,144 @@
+// Keeps small immutable objects that clients request often in the isolate's memory, so that these requests do not reach
+// L1. The worker reads the memory only after it has authorized the client and checked the list of withdrawals and the
+// edge policy, so the memory does not change what a client may have.
+
+import { type L1, MEMORY_HEADER } from "./l1";
+
+/** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
+export interface MemoryLimits {
+  /** The most bytes of all objects in the memory of an isolate. */
+  bytes: number;
+  /** The size of the largest object that the isolate keeps, in bytes. */
+  objectBytes: number;
+}
+
+/** An object in memory. `stored` is the time at which L1 sent it, and `until` the time after which it is not used. */
+interface Kept {
+  headers: Headers;
+  body: ArrayBuffer;
+  stored: number;
+  until: number;
+}
+
+// How long the isolate uses an object. A purge reaches L1, and only the one isolate that handles the purge request. All
+// other isolates stop using a purged object after this time, as they stop using the documents of a feed (feed.ts).
+const FRESH_MILLISECONDS = 4_000;
+// The isolate keeps an object that clients have requested twice within this time. Without this condition, the objects
+// of one large install would displace the objects that many clients request.
+const HOT_MILLISECONDS = 10_000;
+const SEEN_MAX = 10_000; // the most keys for which an isolate remembers the last request
+// What the isolate needs in addition to the body: the headers and the key.
+const OVERHEAD_BYTES = 2_000;
+// Headers that describe the answer of L1 to one request, and not the object.
+const OF_ONE_ANSWER = ["cf-cache-status", "server-timing", "x-cache"];
+
+let parsed: { text: string; limits: MemoryLimits } | undefined;
+
+/**
+ * Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. Parses the same text
+ * only once.
+ */
+export function memoryLimitsIn(text: string | undefined): MemoryLimits | undefined {
+  if (text === undefined) return undefined;
+  if (parsed?.text !== text) {
+    const { bytes, object_bytes: objectBytes } = JSON.parse(text) as Record<string, number>;
+    parsed = { text, limits: { bytes, objectBytes } as MemoryLimits };
+  }
+  return parsed.limits;
+}
+
+/** The objects in the memory of an isolate. The object that was kept first is removed first. */
+export class Memory {
+  readonly #objects = new Map<string, Kept>();
+  readonly #seen = new Map<string, number>();
+  #bytes = 0;
+
+  /** The bytes that the objects in memory need. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Returns the response with the object, or undefined when the isolate has no object with this key to use. */
+  response(key: string, now: number): Response | undefined {
+    const kept = this.#objects.get(key);
+    if (kept === undefined) return undefined;
+    if (kept.until <= now) {
+      this.#forget(key);
+      return undefined;
+    }
+    const headers = new Headers(kept.headers);
+    const age = Number(headers.get("age") ?? 0) + Math.floor((now - kept.stored) / 1000);
+    headers.set("age", String(age));
+    headers.set(MEMORY_HEADER, "1");
+    return new Response(kept.body, { headers });
+  }
+
+  /** Records a request for the object with this key. Returns whether clients request this object often. */
+  isHot(key: string, now: number): boolean {
+    const last = this.#seen.get(key);
+    this.#seen.delete(key);
+    if (this.#seen.size >= SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value ?? "");
+    this.#seen.set(key, now);
+    return last !== undefined && now - last <= HOT_MILLISECONDS;
+  }
+
+  keep(key: string, given: Headers, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
+    this.#forget(key);
+    const headers = new Headers(given);
+    for (const name of OF_ONE_ANSWER) headers.delete(name);
+    this.#objects.set(key, { headers, body, stored: now, until: now + FRESH_MILLISECONDS });
+    this.#bytes += body.byteLength + OVERHEAD_BYTES;
+    for (const oldest of this.#objects.keys()) {
+      if (this.#bytes <= limits.bytes) return;
+      this.#forget(oldest);
+    }
+  }
+
+  clear(): void {
+    for (const key of [...this.#objects.keys()]) this.#forget(key);
+  }
+
+  #forget(key: string): void {
+    const kept = this.#objects.get(key);
+    if (kept === undefined) return;
+    this.#objects.delete(key);
+    this.#bytes -= kept.body.byteLength + OVERHEAD_BYTES;
+  }
+}
+
+const memory = new Memory();
+
+/** Removes all objects from the memory of this isolate. The worker calls this function when it purges L1. */
+export function clearMemory(): void {
+  memory.clear();
+}
+
+/**
+ * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps in memory what
+ * clients request often. Without limits, the function is `l1`.
+ */
+export function fromMemory(l1: L1, limits: MemoryLimits | undefined): L1 {
+  if (limits === undefined) return l1;
+  return async (key, method, headers) => {
+    if (method !== "GET" || Object.keys(headers).length > 0) return l1(key, method, headers);
+    const kept = memory.response(key, Date.now());
+    if (kept !== undefined) return kept;
+    const isHot = memory.isHot(key, Date.now());
+    const answer = await l1(key, method, headers);
+    if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
+    const body = await answer.arrayBuffer().catch(() => undefined);
+    if (body === undefined) return l1(key, method, headers); // the answer broke off
+    memory.keep(key, answer.headers, body, limits, Date.now());
+    return new Response(body, { headers: answer.headers });
+  };
+}
+
+/**
+ * Returns whether the isolate may keep the object in this answer. A body with a content encoding is left out, because
+ * the runtime decodes it when the worker reads it.
+ */
+function isKeepable({ status, headers }: Response, { objectBytes }: MemoryLimits): boolean {
+  const length = headers.get("content-length");
+  if (status !== 200 || length === null || Number(length) > objectBytes) return false;
+  return !headers.has("content-encoding") && /\bimmutable\b/.test(headers.get("cache-control") ?? "");
+}
