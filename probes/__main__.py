@@ -30,6 +30,7 @@ from probes import (
     github,
     permissions,
     rate_limits,
+    route53,
     s3,
     s3_replication,
     workers_cache,
@@ -44,7 +45,14 @@ from probes.github import GithubJob
 from probes.recording import DIRECTORY, Recording
 from probes.zone import Zone
 
-_AWS = (*s3.PROBES, *s3_replication.PROBES, *dynamodb.PROBES, *accounts.PROBES, *permissions.PROBES)
+_AWS = (
+    *s3.PROBES,
+    *s3_replication.PROBES,
+    *dynamodb.PROBES,
+    *accounts.PROBES,
+    *permissions.PROBES,
+    *route53.PROBES,
+)
 _CLOUDFLARE = (
     *workers_cache.PROBES,
     *workers_cache_limits.PROBES,

@@ -31,6 +31,7 @@ from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.permissions_boundaries import patch_permissions_boundaries
+from emulation.aws.record_sets import patch_record_sets
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
@@ -60,6 +61,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_object_lock()
     patch_replication_rules()
     patch_certificates(lambda: Authority(sandbox.path("pki", "edge-ca.pem").parent))
+    patch_record_sets()
     patch_web_identity(google_keys(sandbox.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     replication = Replication(outages, outages.is_down)

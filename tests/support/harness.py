@@ -21,6 +21,7 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.models import IAMBackend
+from moto.route53.models import Route53Backend
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
@@ -36,6 +37,7 @@ from emulation.aws import (
     keys,
     locks,
     permissions_boundaries,
+    record_sets,
     replication_rules,
     table_limits,
     tables,
@@ -146,6 +148,8 @@ def aws_account() -> Generator[None]:
             environment.setattr(owner, name, method)
         for name, method in global_tables.patches():
             environment.setattr(DynamoHandler, name, method)
+        for name, method in record_sets.patches():
+            environment.setattr(Route53Backend, name, method)
         for name, method in bucket_metrics.patches():
             environment.setattr(S3Response, name, method)
         yield

@@ -116,12 +116,7 @@ def _submit(route53: Api, action: str, properties: Properties) -> None:
 def _record_set(properties: Properties) -> dict[str, Any]:
     """Returns a DNS record in the form of the Route 53 API. Raises CloudError for a routing policy that is not
     emulated."""
-    record: dict[str, Any] = {
-        "Name": properties["name"],
-        "Type": properties["type"],
-        "TTL": properties["ttl"],
-        "ResourceRecords": [{"Value": _to_api(value, properties["type"])} for value in properties["records"]],
-    }
+    record: dict[str, Any] = {"Name": properties["name"], "Type": properties["type"], **_target(properties)}
     if properties.get("setIdentifier"):
         record["SetIdentifier"] = properties["setIdentifier"]
     if properties.get("healthCheckId"):
@@ -134,10 +129,31 @@ def _record_set(properties: Properties) -> dict[str, Any]:
         record["Weight"] = policy["weight"]
     for policy in properties.get("failoverRoutingPolicies", []):
         record["Failover"] = policy["type"]
-    for unknown in ("geolocationRoutingPolicies", "geoproximityRoutingPolicy", "cidrRoutingPolicy", "aliases"):
+    for unknown in ("geolocationRoutingPolicies", "geoproximityRoutingPolicy", "cidrRoutingPolicy"):
         if properties.get(unknown):
             raise CloudError(f"records with {unknown} are not emulated; use a latency, weighted or failover policy")
     return record
+
+
+def _target(properties: Properties) -> dict[str, Any]:
+    """Returns the target of a DNS record in the form of the Route 53 API: values with a TTL, or an alias.
+
+    Raises CloudError for an alias with values or with a TTL, because an alias has the TTL of its target (Route 53 API
+    Reference, "ResourceRecordSet": TTL), and for a record without a target.
+    """
+    aliases, values, ttl = properties.get("aliases"), properties.get("records"), properties.get("ttl")
+    if aliases and not values and ttl is None:
+        (alias,) = aliases
+        return {
+            "AliasTarget": {
+                "HostedZoneId": alias["zoneId"],
+                "DNSName": alias["name"],
+                "EvaluateTargetHealth": alias["evaluateTargetHealth"],
+            }
+        }
+    if aliases or not values or ttl is None:
+        raise CloudError(f"record {properties['name']}: give either one alias, or records and a ttl")
+    return {"TTL": ttl, "ResourceRecords": [{"Value": _to_api(value, properties["type"])} for value in values]}
 
 
 def _describe_record(route53: Api, id: str, state: Properties) -> Properties | None:
@@ -145,16 +161,24 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
     for record in _records(route53, state["zoneId"]):
         same_set = record.get("SetIdentifier", "") == (state.get("setIdentifier") or "")
         if (record["Name"], record["Type"]) == (name, state["type"]) and same_set:
-            values = [_from_api(value["Value"], record["Type"]) for value in record["ResourceRecords"]]
-            given = state.get("records", [])
             return {
                 "fqdn": name.rstrip("."),
-                "ttl": record["TTL"],
-                "records": given if sorted(given) == sorted(values) else values,
+                **_target_in_state(record, state),
                 **({"healthCheckId": record["HealthCheckId"]} if record.get("HealthCheckId") else {}),
                 **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
+                **({"weightedRoutingPolicies": [{"weight": record["Weight"]}]} if "Weight" in record else {}),
             }
     return None
+
+
+def _target_in_state(record: dict[str, Any], state: Properties) -> Properties:
+    """Returns the target of a DNS record of the Route 53 API in the form of Pulumi: an alias, or values with a TTL."""
+    if alias := record.get("AliasTarget"):
+        name, evaluates = alias["DNSName"].rstrip("."), alias["EvaluateTargetHealth"]
+        return {"aliases": [{"name": name, "zoneId": alias["HostedZoneId"], "evaluateTargetHealth": evaluates}]}
+    values = [_from_api(value["Value"], record["Type"]) for value in record["ResourceRecords"]]
+    given = state.get("records", [])
+    return {"ttl": record["TTL"], "records": given if sorted(given) == sorted(values) else values}
 
 
 def _to_api(value: str, record_type: str) -> str:

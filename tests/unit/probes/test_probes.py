@@ -64,8 +64,8 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles, tables, topics and certificates in the emulated AWS account, and the ids
-    of the KMS keys that are not scheduled for deletion.
+    """Returns the names of all buckets, roles, tables, topics, certificates and hosted zones in the emulated AWS
+    account, and the ids of the KMS keys that are not scheduled for deletion.
     """
     buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
@@ -75,6 +75,7 @@ def leftovers() -> list[str]:
         *(each["TopicArn"] for each in sns.list_topics()["Topics"]),
         *(each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"),
         *(each["RoleName"] for each in iam.list_roles()["Roles"]),
+        *(each["Name"] for each in client("route53").list_hosted_zones()["HostedZones"]),
         *(each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]),
     ]
 

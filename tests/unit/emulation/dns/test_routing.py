@@ -116,6 +116,10 @@ def test_weights_are_proportions() -> None:
     assert "never" not in answers
 
 
+def test_the_weight_zero_of_the_api_is_a_weight() -> None:
+    assert parse({"Name": "a.test.", "Type": "A", "SetIdentifier": "x", "Weight": 0}, "Z1").policy == Weighted(0)
+
+
 @given(st.integers(1, 20), st.data())
 def test_multivalue_answers_up_to_eight_healthy_ones(size: int, data: st.DataObject) -> None:
     identifiers = [str(number) for number in range(size)]

@@ -61,6 +61,48 @@ def test_a_latency_record_lives_with_its_health_check() -> None:
     assert gone(aws.route53.Zone, zone)
 
 
+def test_an_alias_lives_with_its_weight_and_its_target() -> None:
+    zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
+    target = create(
+        aws.route53.Record,
+        zoneId=zone.id,
+        name="us-east-1.pops.artifact-edge.test",
+        type="A",
+        ttl=30,
+        records=["192.0.2.1"],
+        setIdentifier="pop-us-east-1-0",
+        weightedRoutingPolicies=[{"weight": 0}],
+        region=None,
+    )
+    alias = {"name": "us-east-1.pops.artifact-edge.test", "zoneId": zone.id, "evaluateTargetHealth": True}
+    record = create(
+        aws.route53.Record,
+        zoneId=zone.id,
+        name="pops.artifact-edge.test",
+        type="A",
+        aliases=[alias],
+        setIdentifier="us-east-1",
+        latencyRoutingPolicies=[{"region": "us-east-1"}],
+        region=None,
+    )
+    assert gone(aws.route53.Record, record)
+    assert gone(aws.route53.Record, target)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"ttl": 30, "aliases": [{"name": "b.test", "zoneId": "Z1", "evaluateTargetHealth": True}]},
+        {"records": ["192.0.2.1"], "aliases": [{"name": "b.test", "zoneId": "Z1", "evaluateTargetHealth": True}]},
+        {"records": ["192.0.2.1"]},
+        {"ttl": 30},
+    ],
+)
+def test_a_record_has_either_an_alias_or_values_with_a_ttl(inputs: dict[str, Any]) -> None:
+    with pytest.raises(CloudError, match="give either one alias, or records and a ttl"):
+        handler(aws.route53.Record).create({"zoneId": "Z1", "name": "a.test", "type": "A", **inputs})
+
+
 def test_a_routing_policy_that_is_not_emulated_is_refused_by_name() -> None:
     zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
     with pytest.raises(CloudError, match="geoproximityRoutingPolicy are not emulated"):

@@ -1,0 +1,118 @@
+"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts, and deletes only the record that a request
+names.
+
+Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
+alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53
+Developer Guide, "Supported DNS record types" (a name with a CNAME record has no record of another type). The texts of
+the errors are those that users report: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management,
+issue 513; rust-lang/simpleinfra, pull request 907. moto deletes every record of the zone that has the set identifier of
+the deleted record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moto.route53.exceptions import Route53ClientError
+from moto.route53.models import FakeZone, RecordSet, Route53Backend
+
+_CHANGE = Route53Backend.change_resource_record_sets
+
+# For each routing policy, the field of a record set in the Route 53 API.
+_POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer")
+
+# The name, the type and the set identifier of a record set, which together identify the record set in a zone.
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Routed:
+    """The routing policies of one record set, and the name of its alias target in the zone, or None."""
+
+    policies: tuple[str, ...]
+    alias: str | None
+
+
+def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yields the names of methods of moto's Route 53, and the methods that replace them."""
+    yield "change_resource_record_sets", _change_record_sets
+
+
+def patch_record_sets() -> None:
+    for name, method in patches():
+        setattr(Route53Backend, name, method)
+
+
+def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]) -> None:
+    zone = backend.get_hosted_zone(zoneid)
+    before = list(zone.rrsets)
+    after = {_key(_fields(each)): _routed(_fields(each), zone) for each in before}
+    for change in change_list:
+        key = _key(change["ResourceRecordSet"])
+        after.pop(key, None)
+        if change["Action"] != "DELETE":
+            after[key] = _routed(change["ResourceRecordSet"], zone)
+    for change in change_list:
+        key = _key(change["ResourceRecordSet"])
+        if key in after and (problem := _problem(key, after, zone)):
+            raise Route53ClientError("InvalidChangeBatch", f"[{problem}]")
+    _CHANGE(backend, zoneid, change_list)
+    kept = {_key(_fields(each)) for each in zone.rrsets}
+    zone.rrsets += [each for each in before if _key(_fields(each)) in after.keys() - kept]
+
+
+def _fields(record: RecordSet) -> dict[str, Any]:
+    """Returns a record set of moto with the names of fields that the Route 53 API uses."""
+    return {
+        "Name": record.name,
+        "Type": record.type,
+        "SetIdentifier": record.set_identifier,
+        "Weight": record.weight,
+        "Region": record.region,
+        "GeoLocation": record.geo_location,
+        "Failover": record.failover,
+        "MultiValueAnswer": record.multi_value_answer,
+        "AliasTarget": record.alias_target,
+    }
+
+
+def _key(record: Mapping[str, Any]) -> _Key:
+    return _absolute(record["Name"]), record["Type"], record.get("SetIdentifier") or ""
+
+
+def _absolute(name: str) -> str:
+    return name.rstrip(".").lower() + "."
+
+
+def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
+    target: Mapping[str, Any] = record.get("AliasTarget") or {}
+    in_zone = target.get("HostedZoneId") == zone.resource_id
+    # The weight 0 is a routing policy, although it equals False in Python.
+    policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
+    return _Routed(policies, _absolute(target["DNSName"]) if in_zone else None)
+
+
+def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
+    """Returns the text of Route 53's error for a record set that cannot exist beside the zone's other record sets, or
+    None if it can.
+    """
+    name, kind, _ = key
+    alike = [other for other in records if other[:2] == (name, kind)]
+    others = {other[1] for other in records if other[0] == name} - {kind}
+    alias = records[key].alias
+    policies = {records[other].policies for other in alike}
+    if len(alike) > 1 and (len(policies) > 1 or () in policies):
+        reason = "cannot be created as other RRSets exist with the same name and type."
+        return f"RRSet with DNS name {name}, type {kind} {reason}"
+    if kind == "CNAME" and others:
+        reason = "is not permitted as it conflicts with other records with the same DNS name in zone"
+        return f"RRSet of type CNAME with DNS name {name} {reason} {zone.name}"
+    if "CNAME" in others:
+        reason = "because a conflicting RRSet of type CNAME with the same DNS name already exists in zone"
+        return f"RRSet of type {kind} with DNS name {name} is not permitted {reason} {zone.name}"
+    if alias and not any(other[:2] == (alias, kind) for other in records):
+        where = f"type {kind} in zone {zone.resource_id}"
+        return f"Tried to create an alias that targets {alias}, {where}, but that target was not found"
+    return None

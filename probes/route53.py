@@ -1,0 +1,61 @@
+"""A probe of Route 53, which checks the record sets that a hosted zone refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from probes.aws import AwsAccount, refusal
+from probes.fact import Fact, Probe
+
+_REFUSED = "InvalidChangeBatch"
+
+
+class _Zone:
+    """An empty hosted zone of the account. AWS bills no zone that is deleted within twelve hours (Route 53 pricing,
+    "Hosted zones").
+    """
+
+    def __init__(self, account: AwsAccount) -> None:
+        self._account = account
+        self._route53 = account.client("route53")
+        self.name = f"{account.name('zone')}.test"
+        created = self._route53.create_hosted_zone(Name=self.name, CallerReference=self.name)["HostedZone"]
+        self.id = created["Id"].removeprefix("/hostedzone/")
+        account.later(self._route53.delete_hosted_zone, Id=self.id)
+
+    def create(self, label: str, kind: str, **more: Any) -> str:
+        """Creates a record set and returns the error code, or `accepted`. The record set is deleted when the probe
+        ends.
+        """
+        record = {"Name": f"{label}.{self.name}", "Type": kind, **more}
+        code = refusal(self._change, action="CREATE", record=record)
+        if code == "accepted":
+            self._account.later(self._change, action="DELETE", record=record)
+        return code
+
+    def _change(self, *, action: str, record: dict[str, Any]) -> None:
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+        self._route53.change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
+
+
+def _values(text: str) -> dict[str, Any]:
+    return {"TTL": 30, "ResourceRecords": [{"Value": text}]}
+
+
+def _record_sets(account: AwsAccount) -> Iterator[Fact]:
+    zone, address = _Zone(account), _values("192.0.2.1")
+    code = zone.create("www", "A", SetIdentifier="one", Weight=0, **address)
+    yield Fact("A zone accepts a record of the weight 0", code == "accepted", code)
+    code = zone.create("www", "A", SetIdentifier="two", Region="us-east-1", **address)
+    yield Fact("A zone refuses a latency record beside a weighted record of its name", code == _REFUSED, code)
+    code = zone.create("www", "CNAME", **_values("elsewhere.test"))
+    yield Fact("A zone refuses a CNAME record beside an A record", code == _REFUSED, code)
+    target = {"HostedZoneId": zone.id, "EvaluateTargetHealth": True}
+    code = zone.create("alias", "A", AliasTarget={**target, "DNSName": f"missing.{zone.name}"})
+    yield Fact("A zone refuses an alias whose target does not exist", code == _REFUSED, code)
+    code = zone.create("alias", "A", AliasTarget={**target, "DNSName": f"www.{zone.name}"})
+    yield Fact("A zone accepts an alias of a weighted record", code == "accepted", code)
+
+
+PROBES = (Probe("route53-record-sets", 'Route 53 API Reference, "ResourceRecordSet"', _record_sets),)

@@ -1,0 +1,93 @@
+"""Tests which changes of DNS records the emulated Route 53 refuses, as the real Route 53 does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulation.providers.aws.clients import client
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+
+class Zone:
+    """The hosted zone example.test of the emulated Route 53."""
+
+    def __init__(self) -> None:
+        created = client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
+        self.id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
+
+    def change(self, *changes: tuple[str, dict[str, Any]]) -> str:
+        """Sends one batch of changes, and returns the text of the error, or an empty text."""
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
+        try:
+            client("route53").change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
+        except ClientError as error:
+            details: Any = error.response
+            assert details["Error"]["Code"] == "InvalidChangeBatch"
+            return details["Error"]["Message"]
+        return ""
+
+    def alias(self, name: str, target: str, **more: Any) -> dict[str, Any]:
+        wanted = {"HostedZoneId": self.id, "DNSName": f"{target}.example.test", "EvaluateTargetHealth": True}
+        return {"Name": f"{name}.example.test", "Type": "A", "AliasTarget": wanted, **more}
+
+    def identifiers(self, name: str) -> list[str]:
+        listed = client("route53").list_resource_record_sets(HostedZoneId=self.id)["ResourceRecordSets"]
+        return sorted(each.get("SetIdentifier", "") for each in listed if each["Name"] == f"{name}.example.test.")
+
+
+def record(name: str, kind: str = "A", value: str = "192.0.2.1", **more: Any) -> dict[str, Any]:
+    return {"Name": f"{name}.example.test", "Type": kind, "TTL": 30, "ResourceRecords": [{"Value": value}], **more}
+
+
+WEIGHTED = record("www", SetIdentifier="one", Weight=0)
+LATENCY = record("www", SetIdentifier="two", Region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(WEIGHTED, LATENCY), (LATENCY, record("www")), (record("www"), WEIGHTED)]
+)
+def test_the_records_of_a_name_and_type_have_one_routing_policy(first: dict[str, Any], second: dict[str, Any]) -> None:
+    zone = Zone()
+    assert zone.change(("CREATE", first)) == ""
+    refused = zone.change(("CREATE", second))
+    assert "www.example.test., type A cannot be created as other RRSets exist with the same name and type" in refused
+    assert zone.identifiers("www") == [first.get("SetIdentifier", "")]
+    # One batch replaces a record by one of another policy, because Route 53 applies a batch as a whole.
+    assert zone.change(("DELETE", first), ("CREATE", second)) == ""
+
+
+def test_a_record_of_the_weight_zero_stands_beside_others() -> None:
+    zone = Zone()
+    for identifier, weight in (("one", 0), ("two", 0), ("three", 1)):
+        assert zone.change(("UPSERT", record("www", SetIdentifier=identifier, Weight=weight))) == ""
+    listed = client("route53").list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"]
+    weights = {each["SetIdentifier"]: each.get("Weight") for each in listed if "SetIdentifier" in each}
+    assert weights == {"one": 0, "two": 0, "three": 1}
+
+
+def test_a_name_with_a_cname_has_no_record_of_another_type() -> None:
+    zone = Zone()
+    assert zone.change(("CREATE", record("www", "CNAME", "elsewhere.test"))) == ""
+    assert "because a conflicting RRSet of type CNAME" in zone.change(("CREATE", WEIGHTED))
+    assert zone.change(("CREATE", record("node"))) == ""
+    assert "RRSet of type CNAME" in zone.change(("CREATE", record("node", "CNAME", "elsewhere.test")))
+
+
+def test_an_alias_needs_a_record_of_its_type_at_its_target() -> None:
+    zone = Zone()
+    assert "targets node.example.test., type A" in zone.change(("CREATE", zone.alias("www", "node")))
+    assert zone.change(("CREATE", record("node", "AAAA", "2001:db8::1"))) == ""
+    assert "but that target was not found" in zone.change(("CREATE", zone.alias("www", "node")))
+    assert zone.change(("CREATE", record("node")), ("CREATE", zone.alias("www", "node"))) == ""
+
+
+def test_a_deleted_record_leaves_those_of_other_names_with_its_identifier() -> None:
+    zone = Zone()
+    both = [record(name, SetIdentifier="eu-west-1", Region="eu-west-1") for name in ("shield", "pops")]
+    assert zone.change(*(("CREATE", each) for each in both)) == ""
+    assert zone.change(("DELETE", both[1])) == ""
+    assert (zone.identifiers("shield"), zone.identifiers("pops")) == (["eu-west-1"], [])
