@@ -40,8 +40,14 @@ class Graph:
         """
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._client_hosts():
-            led = list(self._networks(host, token, objects))
-            needs.append(Need(f"edge network for {host}", _distinct(led)))
+            records = self._records(host)
+            led = [list(self._networks_of(record, token, objects)) for record in records]
+            # DNS leads clients away from a record only if it has a health check. Any other record stays in the answers,
+            # so its own network must work.
+            checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
+            groups = [checked] * any(map(_checked, records))
+            groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]
+            needs += [Need(f"edge network for {host}", _distinct(parts)) for parts in groups]
         return Part(name, needs=needs if len(needs) > 1 else [Need("host name for clients", [])])
 
     def _of_type(self, *ends: str) -> list[Resource]:
@@ -71,14 +77,17 @@ class Graph:
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 
-    def _networks(self, name: str, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks that a DNS name resolves to, directly or through another name."""
-        for record in self._records(name):
-            for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
-                if known(target) and str(target).rstrip(".") in self._proxied:
-                    yield self._cloudflare(token, objects)
-                elif known(target):
-                    yield from self._networks(str(target), token, objects)
+    def _networks_of(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
+        """Yields the edge networks that a DNS record leads to, directly or through another name. Each machine of our
+        own PoPs counts as a network, because one healthy machine is enough.
+        """
+        yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
+        for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
+            if known(target) and str(target).rstrip(".") in self._proxied:
+                yield self._cloudflare(token, objects)
+            elif known(target):
+                for further in self._records(str(target).rstrip(".")):
+                    yield from self._networks_of(further, token, objects)
 
     def _cloudflare(self, token: Token, objects: bool) -> Part:
         needs = [
@@ -90,6 +99,18 @@ class Graph:
             listed = [shield for worker in self._of_type(":WorkersScript") for shield in self._bound_shields(worker)]
             needs.append(Need("shield", self._shields(listed)))
         return Part("Cloudflare", frozenset({"edge:cloudflare", "dns:cloudflare"}), needs)
+
+    def _pop(self, machine: Resource, token: Token, objects: bool) -> Part:
+        """Returns a machine of our own PoPs with its needs. The machine reads entitlements from a replica of the
+        metadata table, and asks the metadata API for a token that the replica lacks.
+        """
+        program = user_data.program(machine)
+        regions = user_data.table_regions(program)
+        tables = [] if token == "cold" else [table for region in regions for table in self._tables(region)]  # noqa: S105
+        needs = [Need(f"source of {token} tokens", [*tables, *self._apis()])]
+        if objects:
+            needs.append(Need("shield", self._shields(user_data.shields(program))))
+        return Part(machine.label, self._losses_of(machine) | {"edge:own"}, needs)
 
     def _bound_shields(self, worker: Resource) -> list[dict[str, Any]]:
         return [shield for binding in _bindings(worker) for shield in user_data.shields(str(binding.get("text", "")))]
@@ -161,7 +182,11 @@ class Graph:
             if urn in self._by_urn and self._by_urn[urn].type.endswith((":Eip", ":Address"))
         }
         attached = {urn for urn in addresses if machine.urn in self._by_urn[urn].uses()}
-        return bool(attached or addresses & machine.uses())
+        associated = any(
+            machine.urn in one.uses() and not addresses.isdisjoint(one.uses())
+            for one in self._of_type(":EipAssociation")
+        )
+        return bool(attached or addresses & machine.uses()) or associated
 
     def _origins(self, machine: Resource) -> list[Part]:
         buckets = [one for one in self._all if one.type in BUCKETS]
@@ -197,6 +222,12 @@ class Graph:
         zones = [subnet.inputs.get("availabilityZone") for subnet in subnets if subnet.type.endswith(":Subnet")]
         zones.append(resource.inputs.get("zone"))
         return frozenset(found | {f"zone:{zone}" for zone in zones if zone})
+
+
+def _checked(record: Resource) -> bool:
+    """Returns whether DNS leaves a record out of its answers while the record's target is unhealthy."""
+    aliases: Sequence[Mapping[str, Any]] = record.inputs.get("aliases") or []
+    return bool(record.inputs.get("healthCheckId") or any(one.get("evaluateTargetHealth") is True for one in aliases))
 
 
 def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:

@@ -14,10 +14,11 @@ from gates.limits import Limits
 from gates.places import led_to, region_of, users_of
 from gates.plan import Change, Plan, Resource
 from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
-from gates.traffic import client_names, moved, splits
+from gates.shift import shift_of
+from gates.traffic import ROUNDING, client_names, host_of, moved
 
 # Inputs of a DNS record that decide which target the record sends clients to.
-_LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
+_LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name", "weightedRoutingPolicies"})
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,16 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
     only few clients must be affected.
+
+    A name that only some clients arrive at, such as that of a network, counts with the share of these clients.
     """
-    before, after = plan.before(), plan.after()
-    names = client_names([*before, *after], limits)
-    was, is_to_be = splits(before, names, limits), splits(after, names, limits)
-    for name, split in was.items():
-        share = moved(split, is_to_be.get(name, {}))
-        if share > limits.traffic + 1e-9:
+    shift = shift_of(plan, limits)
+    for name, split in shift.before.items():
+        host = name.partition(" ")[0]
+        if shift.is_covered(host):
+            continue
+        share = moved(split, shift.after.get(name, {})) * shift.weight(host)
+        if share > limits.traffic + ROUNDING:
             urns = tuple(
                 one.resource.urn for one in plan.changes.values() if _is_named(one, name) and one.action != "same"
             )
@@ -138,7 +142,30 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
             )
 
 
-RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_stay, traffic)
+def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """Refuses a plan that changes two of the names that clients pass on their way to a target, such as the weights of
+    two networks and the places of one of them. If clients then have a fault, nobody knows which change to undo.
+    """
+    shift = shift_of(plan, limits)
+    for root in sorted(shift.roots):
+        changed = [
+            name
+            for name in shift.passed(root)
+            if not shift.is_covered(name) and shift.weight(name) * shift.moved_at(name) > ROUNDING
+        ]
+        if len(changed) > 1:
+            yield Refusal(
+                "one-change",
+                f"what clients of {root} resolve changes in one apply at {' and '.join(sorted(changed))}",
+                tuple(
+                    one.resource.urn
+                    for one in plan.of(RECORDS)
+                    if one.action != "same" and host_of(one.resource) in changed
+                ),
+            )
+
+
+RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_stay, traffic, one_change)
 
 
 def at_once(share: float, of: int) -> int:

@@ -1,7 +1,8 @@
 """Splits a plan that the gate refuses into several applies, to be run one after the other, each with its `--target`
 options.
 
-The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Resources that
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Of the DNS names
+that clients pass one after the other, those that are nearest to the targets come first. Resources that
 change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
 apply as the last resource that used it, or later.
 """
@@ -18,6 +19,8 @@ from gates.places import users_of
 from gates.plan import Change, Plan
 from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
+from gates.shift import steps_from_clients
+from gates.traffic import host_of
 
 # Positions of planned changes in the order of applies. Waves of replaced machines count up from _ROTATE, and changes of
 # DNS and load balancers have _LEAD.
@@ -69,6 +72,10 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
         if one.action != "same" and (one.resource.custom or one.action != "update")
     }
     ranks = {urn: _own_rank(one) for urn, one in changed.items()} | _assign_waves(plan, limits)
+    steps = steps_from_clients(plan, limits)
+    for urn, change in changed.items():
+        if change.resource.type in RECORDS and (host := host_of(change.resource)) in steps:
+            ranks[urn] = _LEAD + max(steps.values()) - steps[host]
     with_replaced: dict[str, int] = {}
     for urn, change in changed.items():
         if change.action == "replace":

@@ -14,6 +14,9 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
+# Shares of clients that differ by less than this are equal; the difference comes from the rounding of numbers.
+ROUNDING = 1e-9
+
 _ROUTING = (
     "weightedRoutingPolicies",
     "latencyRoutingPolicies",
@@ -45,8 +48,8 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
-        if resource.type in RECORDS and (_name(resource) in names or not names or _has_routing_policy(resource)):
-            grouped[f"{_name(resource)} {resource.inputs.get('type', '')}"].append(resource)
+        if resource.type in RECORDS and (host_of(resource) in names or not names or _has_routing_policy(resource)):
+            grouped[f"{host_of(resource)} {resource.inputs.get('type', '')}"].append(resource)
     found = {name: _shares([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
     balancers = (resource for resource in resources if resource.type in BALANCERS)
     return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers}
@@ -60,7 +63,8 @@ def moved(before: Split, after: Split) -> float:
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
 
 
-def _name(record: Resource) -> str:
+def host_of(record: Resource) -> str:
+    """Returns the name of a DNS record, without the dot at its end."""
     return str(record.inputs.get("name", "")).rstrip(".")
 
 

@@ -46,6 +46,12 @@ def reads(machine: Resource, bucket: str) -> bool:
     return f"//{bucket}." in program(machine)
 
 
+def table_regions(program: str) -> list[str]:
+    """Returns the regions of the replicas of the metadata table that the text of a PoP machine's user data names."""
+    found = re.search(r"^ *TABLE_REGIONS=(.*)$", program, re.MULTILINE)
+    return found[1].split() if found else []
+
+
 def shields(text: str) -> list[dict[str, Any]]:
     """Returns the shields that the text of an edge worker's binding lists, as objects with `host` and `region`. The
     list is empty if the text has none.

@@ -1,0 +1,114 @@
+"""Follows clients from the names that they use through other DNS names to their targets, before and after a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gates.limits import Limits
+from gates.plan import Plan
+from gates.traffic import Split, client_names, moved, splits
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How a plan changes the way of clients: the targets of each name before and after, and the share of the clients of
+    each root that arrive at a name. A root is a name that clients use.
+    """
+
+    before: Mapping[str, Split]
+    after: Mapping[str, Split]
+    arrived: Mapping[str, Mapping[str, float]]
+    arriving: Mapping[str, Mapping[str, float]]
+
+    @property
+    def roots(self) -> set[str]:
+        return {*self.arrived, *self.arriving}
+
+    def passed(self, root: str) -> set[str]:
+        """Returns the names that clients of a root pass before or after the plan."""
+        return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
+
+    def weight(self, name: str) -> float:
+        """Returns the largest share of clients that arrive at a name before or after the plan. A name that no root
+        leads to, such as that of the shields, has the share 1.
+        """
+        shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
+        return max(shares, default=1.0)
+
+    def is_covered(self, name: str) -> bool:
+        """Returns whether the plan adds or removes a name that another name leads to. The change of the other name then
+        says which clients are sent elsewhere.
+        """
+        led_to = any(name in self.passed(root) - {root} for root in self.roots)
+        return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
+
+    def moved_at(self, name: str) -> float:
+        """Returns the share of the clients of a name that the plan sends to another target."""
+        keys = {key for key in (*self.before, *self.after) if _host(key) == name}
+        return max(moved(self.before.get(key, {}), self.after.get(key, {})) for key in keys)
+
+
+def shift_of(plan: Plan, limits: Limits) -> Shift:
+    """Returns how a plan changes the way of clients."""
+    before, after = plan.before(), plan.after()
+    names = client_names([*before, *after], limits)
+    was, is_to_be = splits(before, names, limits), splits(after, names, limits)
+    return Shift(was, is_to_be, _arrivals(was, names), _arrivals(is_to_be, names))
+
+
+def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
+    """Returns, for each DNS name that clients pass, how many other names they pass before it."""
+    shift = shift_of(plan, limits)
+    steps = dict.fromkeys(shift.roots, 0)
+    waiting = list(steps)
+    while waiting:
+        host = waiting.pop(0)
+        for side in (shift.before, shift.after):
+            for name in {_host_in(target) for split in _of_host(host, side) for target in split} - steps.keys():
+                if _of_host(name, side):
+                    steps[name] = steps[host] + 1
+                    waiting.append(name)
+    return steps
+
+
+def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
+    """Returns, for each of the names that clients use, the share of its clients that arrive at each DNS name on the way
+    to a target, such as `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}`.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name in names:
+        if _of_host(name, splits):
+            found[name] = {}
+            _arrive(name, 1.0, splits, found[name], ())
+    return found
+
+
+def _arrive(
+    host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
+) -> None:
+    """Adds the share of clients that arrive at a DNS name to `found`, and the shares that go on to other names."""
+    found[host] = found.get(host, 0.0) + share
+    onwards: dict[str, float] = {}
+    for split in _of_host(host, splits):
+        for target, part in split.items():
+            name = _host_in(target)
+            # Clients that resolve a name in two record types, such as A and AAAA, are the same clients.
+            onwards[name] = max(onwards.get(name, 0.0), part)
+    for name, part in onwards.items():
+        if name not in (host, *via) and _of_host(name, splits):
+            _arrive(name, share * part, splits, found, (*via, host))
+
+
+def _of_host(host: str, splits: Mapping[str, Split]) -> list[Split]:
+    return [split for name, split in splits.items() if _host(name) == host]
+
+
+def _host_in(target: str) -> str:
+    """Returns the DNS name that a target of records is, without the dot at its end. Other targets stay as they are."""
+    return target.strip('"').rstrip(".")
+
+
+def _host(key: str) -> str:
+    """Returns the DNS name in the key of a split, such as `packages.example.com CNAME`."""
+    return key.partition(" ")[0]

@@ -1,0 +1,109 @@
+"""Tests what the plan gate refuses when a plan moves clients to another network or changes the places of a network."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from gates.limits import Limits
+from gates.plan import Plan
+from gates.rules import judge
+from gates.stages import split
+from tests.unit.gates.plans import plan, step
+
+TODAY = datetime.date(2026, 11, 27)
+RECORD, ROUTE = "aws:route53/record:Record", "cloudflare:index/workersRoute:WorkersRoute"
+SERVED = step("same", ROUTE, "edge", new={"pattern": "packages.example.com/*"})
+LIMITS = Limits(traffic=0.2)
+
+Steps = list[dict[str, Any]]
+
+
+def weights(before: int, after: int) -> Steps:
+    """Returns the steps of a plan for the two records of the clients' hostname. `before` and `after` are the percent of
+    the clients that get the own PoPs.
+    """
+
+    def inputs(target: str, name: str, weight: int) -> dict[str, Any]:
+        policy = [{"weight": weight}]
+        named = {"name": "packages.example.com", "type": "CNAME", "setIdentifier": name}
+        return {**named, "records": [target], "weightedRoutingPolicies": policy}
+
+    op, keys = ("same", []) if before == after else ("update", ["weightedRoutingPolicies[0].weight"])
+    targets = {"cloudflare": ("edge.zone.test", 100 - before, 100 - after), "own": ("pops.example.com", before, after)}
+    return [
+        part
+        for name, (target, was, is_to_be) in targets.items()
+        for part in step(
+            op, RECORD, f"edge-{name}", old=inputs(target, name, was), new=inputs(target, name, is_to_be), keys=keys
+        )
+    ]
+
+
+def region(op: str, name: str) -> Steps:
+    """Returns the steps of a plan for the records of one region of own PoPs: an alias and one machine's address."""
+    policy = [{"region": name}]
+    alias = {"name": "pops.example.com", "type": "A", "setIdentifier": name, "latencyRoutingPolicies": policy}
+    aliases = [{"name": f"{name}.pops.example.com", "evaluateTargetHealth": True}]
+    machine = {"name": f"{name}.pops.example.com", "type": "A", "setIdentifier": "0", "records": [f"address of {name}"]}
+    return [
+        *step(op, RECORD, f"pops-{name}", new={**alias, "aliases": aliases}),
+        *step(op, RECORD, f"pop-{name}-0", new={**machine, "weightedRoutingPolicies": [{"weight": 1}]}),
+    ]
+
+
+def rules(given: Plan) -> list[str]:
+    return [refusal.rule for refusal in judge(given, LIMITS, TODAY)]
+
+
+EUROPE = region("same", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [(0, 20, []), (20, 40, []), (20, 0, []), (0, 21, ["traffic"]), (0, 100, ["traffic"]), (100, 0, ["traffic"])],
+)
+def test_clients_change_the_network_in_small_steps(before: int, after: int, refused: list[str]) -> None:
+    assert rules(plan(SERVED, weights(before, after), EUROPE)) == refused
+
+
+@pytest.mark.parametrize(
+    ("percent", "refused"),
+    # A second region takes half of the clients of the own network, and so half of `percent` of all clients.
+    [(0, []), (20, []), (40, []), (60, ["traffic"])],
+)
+@pytest.mark.parametrize("op", ["create", "delete"])
+def test_a_place_of_a_network_counts_by_the_clients_of_the_network(op: str, percent: int, refused: list[str]) -> None:
+    assert rules(plan(SERVED, weights(percent, percent), EUROPE, region(op, "us-west-2"))) == refused
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 20), (20, 40), (20, 0)])
+def test_the_weights_and_the_places_of_a_network_do_not_change_together(before: int, after: int) -> None:
+    given = plan(SERVED, weights(before, after), EUROPE, region("create", "us-west-2"))
+    assert [str(refusal) for refusal in judge(given, LIMITS, TODAY)] == [
+        "one-change: what clients of packages.example.com resolve changes in one apply at packages.example.com and"
+        " pops.example.com"
+    ]
+
+
+def test_a_network_is_set_up_in_one_apply_while_it_has_no_clients() -> None:
+    own = [part for part in weights(0, 0) if "own" in part["urn"]]
+    cloudflare = [part for part in weights(0, 0) if "own" not in part["urn"]]
+    created = [{**part, "op": "create", "oldState": None} for part in own]
+    both = [*region("create", "eu-west-1"), *region("create", "us-west-2")]
+    assert rules(plan(SERVED, cloudflare, created, both)) == []
+
+
+def test_a_certificate_and_the_weights_do_not_change_together() -> None:
+    certificate = step("replace", "aws:acm/certificate:Certificate", "pops", keys=["domainName"])
+    assert rules(plan(SERVED, certificate, weights(0, 20), EUROPE)) == ["certificate-and-dns"]
+    assert rules(plan(SERVED, certificate, weights(20, 20), EUROPE)) == []
+
+
+def test_the_places_change_before_the_weights() -> None:
+    stages = split(plan(SERVED, weights(0, 20), EUROPE, region("create", "us-west-2")), LIMITS, TODAY)
+    names = [{urn.split("::")[-1] for urn in stage.urns} for stage in stages]
+    assert names == [{"pop-us-west-2-0"}, {"pops-us-west-2"}, {"edge-cloudflare", "edge-own"}]
+    assert not any(stage.refusals for stage in stages)
