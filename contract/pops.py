@@ -23,3 +23,8 @@ def certificate_parameter(environment: str) -> str:
 def pops_hostname(zone_name: str) -> str:
     """Returns the name in a DNS zone that resolves to the nearest healthy PoP of our own."""
     return f"pops.{zone_name}"
+
+
+def pop_hostname(zone_name: str, region: str) -> str:
+    """Returns the name in a DNS zone that resolves to the healthy machines of the PoP in one region."""
+    return f"{region}.{pops_hostname(zone_name)}"

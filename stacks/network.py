@@ -145,7 +145,15 @@ def memory_limits(setting: Memory | None) -> MemoryArgs | None:
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
     """Creates the stack's DNS zone, with the clients' hostname and a name for each shield machine."""
-    args = DnsArgs(stack.config.domain, stack.hostname, edge, nodes, removable=not stack.config.protect)
+    args = DnsArgs(
+        zone_name=stack.config.domain,
+        hostname=stack.hostname,
+        edge=edge,
+        nodes=nodes,
+        removable=not stack.config.protect,
+        weight=100 - stack.config.pops_percent,
+        second_network=bool(stack.config.pops),
+    )
     return Dns("dns", args)
 
 

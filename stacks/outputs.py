@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from contract.pops import pops_hostname
 from infra.blobs import Bucket
 from infra.dns.route53 import Dns
 from infra.edge.cloudflare import Edge
@@ -36,6 +37,7 @@ def export_outputs(
     pulumi.export("metadata", _metadata(metadata))
     pulumi.export("entitlements", {"account_id": account_id, "namespace_id": edge.namespace_id})
     pulumi.export("worker_version", edge.version)
+    pulumi.export("networks", _networks(stack, edge))
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
     if pops:
         pulumi.export("pops", [{"name": node.name, "region": node.region, "address": node.address} for node in pops])
@@ -55,6 +57,17 @@ def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
 def _metadata(metadata: Metadata) -> Mapping[str, object]:
     described = {"backend": metadata.backend, "region": metadata.region, "table": metadata.table}
     return {**described, "project": metadata.project} if metadata.project else described
+
+
+def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
+    """Returns the stack output for the networks to which DNS leads clients, each with its weight and its name."""
+    config = stack.config
+    found: list[Mapping[str, object]] = [
+        {"name": "cloudflare", "weight": 100 - config.pops_percent, "target": edge.target}
+    ]
+    if config.pops:
+        found.append({"name": "own", "weight": config.pops_percent, "target": pops_hostname(config.domain)})
+    return found
 
 
 def _shield(node: Node, domain: str) -> Mapping[str, object]:

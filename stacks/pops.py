@@ -79,7 +79,15 @@ def create_pops(
             boots_after=[identity, release],
         )
         Ec2Pop(f"pop-{pop.region}", args)
-    return PopDns("dns-pops", PopDnsArgs(dns.zone_id, stack.config.domain, stack.hostname, nodes))
+    names = PopDnsArgs(
+        zone_id=dns.zone_id,
+        zone_name=stack.config.domain,
+        hostname=stack.hostname,
+        nodes=nodes,
+        weight=stack.config.pops_percent,
+        after=[dns],
+    )
+    return PopDns("dns-pops", names)
 
 
 def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:

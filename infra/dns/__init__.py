@@ -13,7 +13,9 @@ from infra.shield import Node
 class DnsArgs:
     """The host names in one stack's DNS zone, and the edge and the shield machines that they lead to.
 
-    Clients use `hostname`, an alias of the edge's name. With `removable` the zone can be deleted while it has records.
+    Clients use `hostname`, whose CNAME record leads to the edge's name. `weight` is the weight of this record, from 0
+    to 100. With `second_network`, `hostname` has another record, which leads to PoPs of our own. With `removable` the
+    zone can be deleted while it has records.
     """
 
     zone_name: str
@@ -21,3 +23,5 @@ class DnsArgs:
     edge: EdgeName
     nodes: Sequence[Node]
     removable: bool
+    weight: int = 100
+    second_network: bool = False

@@ -5,6 +5,7 @@ and own PoPs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pulumi
 
@@ -57,6 +58,14 @@ def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
         periods=1,
         runbook="docs/entitlements.md#revocations-are-late",
     )
+
+
+def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str]) -> CloudWatchAlarm:
+    """Returns the alarm that goes off when one of the two networks of the clients' hostname does not answer."""
+    what = {"cloudflare": "Cloudflare does not answer", "own": "No PoP machine of our own answers"}[network]
+    tier: Tier = "edge" if network == "cloudflare" else "pop"
+    fault = f"{what}; DNS leads all clients to the other network"
+    return _unhealthy_alarm(f"network-{network}-down", tier, check, fault, "a-network-is-down")
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:

@@ -31,6 +31,34 @@ class LatencyRecord:
     check: aws.route53.HealthCheck
 
 
+@dataclass(frozen=True)
+class LatencyAlias:
+    """One of several alias records of a name. Clients for which `region` has the lowest latency get the records of
+    `target`, a name in the zone, while at least one of these records is healthy. `place` distinguishes the alias
+    records of one name.
+    """
+
+    name: str
+    type: str
+    target: str
+    place: str
+    region: str
+
+
+@dataclass(frozen=True)
+class WeightedRecord:
+    """One of several DNS records of a name. Clients get `value` in proportion to `weight`, while the health check
+    passes. `identifier` distinguishes the records of one name.
+    """
+
+    name: str
+    type: str
+    value: pulumi.Input[str]
+    identifier: str
+    weight: int
+    check: aws.route53.HealthCheck
+
+
 def https_check(
     name: str, hostname: str, path: str, opts: pulumi.ResourceOptions, address: pulumi.Input[str] | None = None
 ) -> aws.route53.HealthCheck:
@@ -81,6 +109,42 @@ def any_of(
         child_healthchecks=[check.id for check in checks],
         child_health_threshold=1,
         tags={"Name": label},
+        opts=opts,
+    )
+
+
+def weighted_record(
+    name: str, zone_id: pulumi.Input[str], record: WeightedRecord, opts: pulumi.ResourceOptions
+) -> aws.route53.Record:
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=record.name,
+        type=record.type,
+        ttl=TTL_SECONDS,
+        records=[record.value],
+        set_identifier=record.identifier,
+        weighted_routing_policies=[{"weight": record.weight}],
+        health_check_id=record.check.id,
+        opts=opts,
+    )
+
+
+def latency_alias(
+    name: str, zone_id: pulumi.Input[str], alias: LatencyAlias, opts: pulumi.ResourceOptions
+) -> aws.route53.Record:
+    """Creates an alias record, which Route 53 skips while no record of the alias target is healthy.
+
+    Route 53 refuses an alias whose target does not exist, so `opts` must make the alias depend on the target's records.
+    """
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=alias.name,
+        type=alias.type,
+        aliases=[{"name": alias.target, "zone_id": zone_id, "evaluate_target_health": True}],
+        set_identifier=alias.place,
+        latency_routing_policies=[{"region": alias.region}],
         opts=opts,
     )
 

@@ -1,4 +1,6 @@
-"""Geo-DNS on Route 53: latency-based records, each with a health check."""
+"""Geo-DNS on Route 53: weighted records of the clients' hostname and latency records of the shields, each with a health
+check.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,17 @@ from contract import revocations
 from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from infra.dns import DnsArgs
-from infra.dns.alarms import edge_alarms, feed_alarm, machine_alarms, region_alarm
-from infra.dns.records import TTL_SECONDS, LatencyRecord, any_of, http_check, https_check, latency_record
+from infra.dns.alarms import edge_alarms, feed_alarm, machine_alarms, network_alarm, region_alarm
+from infra.dns.records import (
+    TTL_SECONDS,
+    LatencyRecord,
+    WeightedRecord,
+    any_of,
+    http_check,
+    https_check,
+    latency_record,
+    weighted_record,
+)
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
 
@@ -38,11 +49,12 @@ class Dns(pulumi.ComponentResource):
             opts=self._child,
         )
         regions = latency_regions(node.region for node in args.nodes)
-        edge = self._edge_records(regions)
+        edge = self._edge_record()
         machines = {node.name: self._node_record(node) for node in args.nodes}
         places = self._shield_records(regions, machines)
         self.alarms = [
             *edge_alarms(args.hostname, edge.id),
+            *self._network_alarms(),
             feed_alarm(https_check("edge-feed", args.hostname, revocations.HEALTH_PATH, self._child).id),
             *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
             *(region_alarm(place, check.id) for place, check in places.items()),
@@ -51,21 +63,33 @@ class Dns(pulumi.ComponentResource):
         self.name_servers = self._zone.name_servers
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
-    def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
-        """Creates one latency record per region for the clients' hostname, and the health check that all these records
-        share.
+    def _edge_record(self) -> aws.route53.HealthCheck:
+        """Creates the record that leads the clients' hostname to the edge, and a health check that requests the
+        hostname itself, as clients do. Returns the health check.
 
-        The check requests the hostname itself, as clients do. The records wait until the edge serves the hostname, so
-        that no client meets a name without a certificate. Returns the health check.
+        The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
+        record is weighted also without a second network, because Route 53 refuses a second record of a name whose first
+        record has no routing policy or another one. So PoPs can be added to a stack that clients use.
         """
-        check = https_check("edge", self._args.hostname, HEALTH_PATH, self._child)
-        served = pulumi.ResourceOptions(
-            parent=self, depends_on=self._args.edge.activated_by(self._validation_records(), self._zone.name_servers)
+        args = self._args
+        check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
+        # With a second network, a request of the clients' hostname can reach the other network. The edge's own name
+        # leads to the edge only.
+        self._network_check = (
+            https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )
-        for place, region in regions.items():
-            record = LatencyRecord(self._args.hostname, "CNAME", [self._args.edge.target], place, region, check)
-            latency_record(f"edge-{place}", self._zone.zone_id, record, served)
+        served = pulumi.ResourceOptions(
+            parent=self, depends_on=args.edge.activated_by(self._validation_records(), self._zone.name_servers)
+        )
+        record = WeightedRecord(
+            args.hostname, "CNAME", args.edge.target, "cloudflare", args.weight, self._network_check or check
+        )
+        weighted_record("edge-cloudflare", self._zone.zone_id, record, served)
         return check
+
+    def _network_alarms(self) -> Sequence[CloudWatchAlarm]:
+        """Returns the alarm on the edge as one of two networks, and no alarm where the edge is the only network."""
+        return [network_alarm("cloudflare", self._network_check.id)] if self._network_check else []
 
     def _validation_records(self) -> Sequence[pulumi.Resource]:
         """Creates the records by which the edge network validates the clients' hostname."""

@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
+from contract.shields import HEALTH_PATH
 from infra.edge import COMPATIBILITY_DATE, EdgeArgs, ValidationRecord, shields_binding
 from infra.edge.activation import wait_until_active
 from infra.waf import Bound
@@ -114,6 +115,14 @@ class Edge(pulumi.ComponentResource):
             # The route also waits for the TLS settings, because the worker sends the origin key to the shields with its
             # first request.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
+        )
+        # Health checks request the name in the zone, which leads to Cloudflare whatever the clients' hostname leads to.
+        cloudflare.WorkersRoute(
+            f"{name}-health",
+            zone_id=self.zone_id,
+            pattern=f"{self.target}{HEALTH_PATH}",
+            script=script.script_name,
+            opts=child,
         )
         self.validation_records = self._validation_records()
         self.namespace_id = entitlements.id

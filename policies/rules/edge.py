@@ -11,6 +11,7 @@ from datetime import date
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
+from contract.shields import HEALTH_PATH
 from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
 from policies.framework.relations import all_of, is_set
@@ -71,7 +72,7 @@ def client_certificate_bound(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "cloudflare-workers-hostnames-restricted",
-    "The worker runs on the clients' hostname only, and not on workers.dev.",
+    "The worker runs on the clients' hostname only, and not on workers.dev. Other names lead to its health check only.",
     of={ROUTE, _SUBDOMAIN, _CUSTOM_DOMAIN},
     severity=Severity.HIGH,
     control=nist("CM-7"),
@@ -85,6 +86,8 @@ def hostnames_restricted(args: ResourceValidationArgs) -> Iterator[str]:
                 yield f"{name} is true: the worker answers on workers.dev"
         return
     host, _, path = str(args.props.get("pattern") or args.props.get("hostname")).partition("/")
+    if kind(args) == ROUTE and f"/{path}" == HEALTH_PATH and host.split(".")[0] not in setting(args, "names", []):
+        return
     if host.split(".")[0] not in setting(args, "names", ["packages"]):
         yield f"it answers for {host}"
     if kind(args) == ROUTE and path != "*":

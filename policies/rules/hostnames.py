@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.framework.controls import our_design
-from policies.framework.declare import kind, setting, texts, whole_stack
-from policies.framework.relations import all_of
+from policies.framework.declare import kind, parts, setting, texts, whole_stack
+from policies.framework.relations import all_of, of_tier
 from policies.rules.dns import RECORD
 from policies.rules.edge import CUSTOM_HOSTNAME, DNS_RECORD, ROUTE, fallback_origins
 
 
 @whole_stack(
     "cloudflare-dns-client-hostname-proxied",
-    "Every hostname of the worker is a custom hostname, and the fallback origin of its zone has a proxied record. "
+    "Every hostname of the worker is a custom hostname or the fallback origin, which has a proxied record in its zone. "
     "Otherwise clients do not reach the worker.",
     of={DNS_RECORD, ROUTE},
     severity=Severity.CRITICAL,
@@ -28,7 +28,7 @@ def hostname_proxied(resource: PolicyResource, stack: StackValidationArgs) -> It
     origins = set(fallback_origins(stack))
     if kind(resource) == ROUTE:
         host = str(resource.props.get("pattern")).partition("/")[0]
-        if host not in {each.props.get("hostname") for each in all_of(stack, {CUSTOM_HOSTNAME})}:
+        if host not in origins | {each.props.get("hostname") for each in all_of(stack, {CUSTOM_HOSTNAME})}:
             yield f"{host} is not a custom hostname"
         records = [each for each in all_of(stack, {DNS_RECORD}) if each.props.get("name") in origins]
         if not any(record.props.get("proxied") is True for record in records):
@@ -39,12 +39,12 @@ def hostname_proxied(resource: PolicyResource, stack: StackValidationArgs) -> It
 
 @whole_stack(
     "aws-route53-client-hostname-leads-to-edge",
-    "In Route 53, the hostname that clients use is an alias of the edge network's fallback origin, not of a machine "
-    "behind the edge.",
+    "In Route 53, the hostname that clients use leads to the edge network's fallback origin or to PoPs of our own, not "
+    "to a machine behind the edge.",
     of={RECORD},
     severity=Severity.CRITICAL,
     control=our_design("authorization comes before any cache look-up"),
-    fix="Make it a CNAME of the fallback origin",
+    fix="Make it a CNAME of the fallback origin, or of a name whose records are addresses of PoPs",
     config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
 )
 def leads_to_edge(record: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
@@ -57,8 +57,30 @@ def leads_to_edge(record: PolicyResource, stack: StackValidationArgs) -> Iterato
         yield f"{name} is an alias to a resource of AWS"
     origins = set(fallback_origins(stack))
     for target in texts(record.props.get("records")):
-        if target.removesuffix(".") not in origins:
+        if target.removesuffix(".") not in origins and not _leads_to_pops(target, stack):
             yield f"{name} leads to {target}"
+
+
+def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
+    """Returns whether each record of a DNS name has only addresses of PoPs of our own, or is an alias of such a name.
+
+    An address is not known before `pulumi up`, so the check reads the resources that the record's values come from.
+    """
+    name = target.removesuffix(".")
+    if name in via:
+        return False
+    records = [each for each in all_of(stack, {RECORD}) if str(each.props.get("name")).removesuffix(".") == name]
+    return bool(records) and all(
+        all(_leads_to_pops(str(alias.get("name")), stack, (*via, name)) for alias in aliases)
+        if (aliases := list(parts(record.props, "aliases")))
+        else _has_addresses_of_pops(record)
+        for record in records
+    )
+
+
+def _has_addresses_of_pops(record: PolicyResource) -> bool:
+    sources = record.property_dependencies.get("records", [])
+    return bool(sources) and all(of_tier(source, "pop") for source in sources)
 
 
 POLICIES: list[Policy] = [hostname_proxied, leads_to_edge]

@@ -205,7 +205,8 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each store that PoPs of our own cannot read.
+    """Yields an error message for each store that PoPs of our own cannot read, and for clients that are led to PoPs
+    which do not exist.
 
     PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB (docs/decisions/own-pops.md).
     """
@@ -218,6 +219,11 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
                 f"{NAMESPACE}:pops: own PoPs do not work with {NAMESPACE}:{section}.store {store!r};"
                 f" use {needed!r}, or leave {NAMESPACE}:pops out"
             )
+    if config.pops_percent and not config.pops:
+        yield (
+            f"{NAMESPACE}:pops_percent: {config.pops_percent} percent of the clients cannot be led to own PoPs, because"
+            f" {NAMESPACE}:pops is empty; use 0, or add PoPs first"
+        )
 
 
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:

@@ -363,6 +363,13 @@ class StackConfig(Section):
     pops: list[Pop] = Field(
         default_factory=list[Pop], description="PoPs on machines of our own, one entry per region; empty for none"
     )
+    pops_percent: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="percent of the clients that DNS leads to `pops` while both networks are healthy; Cloudflare gets"
+        " the others. 0 drains the own PoPs, 100 drains Cloudflare",
+    )
     waf: Waf = Waf()
     alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones are protected from deletion")

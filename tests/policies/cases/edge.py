@@ -80,6 +80,7 @@ CASES = [
             ("*x.io/*", "it answers for *x.io"),
             ("www.x.io/*", "it answers for www.x.io"),
             ("packages.x.io/npm/*", "nothing answers for other paths of packages.x.io"),
+            ("packages.x.io/healthz", "nothing answers for other paths of packages.x.io"),
             ("packages.x.io", "nothing answers for other paths of packages.x.io"),
         )
     ],
@@ -87,6 +88,13 @@ CASES = [
         "cloudflare-workers-hostnames-restricted",
         [resource("cloudflare:index/workersCustomDomain:WorkersCustomDomain", {"hostname": "www.x.io"})],
         "it answers for www.x.io",
+    ),
+    Case("cloudflare-workers-hostnames-restricted", [resource(ROUTE, {"pattern": "edge.z.io/healthz"})]),
+    Case(
+        "cloudflare-workers-hostnames-restricted",
+        [resource(ROUTE, {"pattern": "edge.z.io/healthz/feed"})],
+        "edge.z.io",
+        count=2,
     ),
     Case("cloudflare-workers-hostnames-restricted", [resource(SUBDOMAIN, {"enabled": True})], "enabled is true"),
     Case(

@@ -21,6 +21,7 @@ SUBSCRIPTION = "gcp:pubsub/subscription:Subscription"
 SNS_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
 ROUTE = resource("cloudflare:index/workersRoute:WorkersRoute", {"pattern": "packages.x.io/*"}, "route")
+HEALTH = resource("cloudflare:index/workersRoute:WorkersRoute", {"pattern": "edge.z.io/healthz"}, "health")
 STREAMED = resource(TABLE, {"name": "t", "streamEnabled": True, "streamArn": "arn:stream"})
 HOST = "packages.x.io"
 HOSTNAME = resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST}, "hostname")
@@ -33,6 +34,16 @@ def record(**props: Any) -> PolicyResource:
 
 def alias(target: str, kind: str = "CNAME") -> PolicyResource:
     return resource(RECORD, {"name": HOST, "type": kind, "records": [target]})
+
+
+def own_pops(component: str) -> list[PolicyResource]:
+    """Returns the records of a PoP's names, whose address belongs to a component of the given type."""
+    address = resource("aws:ec2/eip:Eip", {}, within=component)
+    target = {"name": "eu.pops.x.io", "type": "A"}
+    return [
+        resource(RECORD, {"name": "pops.x.io", "type": "A", "aliases": [{"name": "eu.pops.x.io"}]}, "alias"),
+        resource(RECORD, {**target, "records": ["198.51.100.1"]}, "machine", on={"records": [address]}),
+    ]
 
 
 def script(**binding: Any) -> PolicyResource:
@@ -70,6 +81,7 @@ CASES = [
         f"{HOST} is not a custom hostname",
     ),
     Case("cloudflare-dns-client-hostname-proxied", [record(proxied=False), ORIGIN], "edge.z.io is not proxied"),
+    Case("cloudflare-dns-client-hostname-proxied", [HEALTH, record(proxied=True), ORIGIN]),
     Case(
         "cloudflare-dns-client-hostname-proxied",
         [record(proxied=True), ROUTE, HOSTNAME, ORIGIN, record(name="mail.z.io")],
@@ -77,6 +89,19 @@ CASES = [
     Case("aws-route53-client-hostname-leads-to-edge", [alias("198.51.100.1", "A")], f"{HOST} leads to 198.51.100.1"),
     Case("aws-route53-client-hostname-leads-to-edge", [alias("other.z.io"), ORIGIN], f"{HOST} leads to other.z.io"),
     Case("aws-route53-client-hostname-leads-to-edge", [alias("edge.z.io"), ORIGIN, alias("x", "TXT")]),
+    Case(
+        "aws-route53-client-hostname-leads-to-edge", [alias("pops.x.io"), *own_pops("artifact-edge:pop:PopAddresses")]
+    ),
+    Case(
+        "aws-route53-client-hostname-leads-to-edge",
+        [alias("pops.x.io"), *own_pops("artifact-edge:shield:Ec2Shield")],
+        f"{HOST} leads to pops.x.io",
+    ),
+    Case(
+        "aws-route53-client-hostname-leads-to-edge",
+        [alias("pops.x.io"), resource(RECORD, {"name": "pops.x.io", "type": "A", "records": ["198.51.100.1"]})],
+        f"{HOST} leads to pops.x.io",
+    ),
     *[
         Case("cloudflare-workers-compatibility-date-current", [resource(SCRIPT, {"compatibilityDate": date})], says)
         for date, says in (

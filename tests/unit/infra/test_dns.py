@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -13,33 +12,15 @@ from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.dns import DnsArgs
 from infra.dns.route53 import Dns
-from infra.edge import ValidationRecord
 from infra.shield import Node
+from tests.support.edge_name import HOSTNAME, EdgeOnCloudflare
 from tests.support.harness import deploy
 
-HOSTNAME = "packages.artifact-edge.test"
 NODES = (
     ("us-east-1-0", "us-east-1", "aws", "192.0.2.1"),
     ("us-east-1-1", "us-east-1", "aws", "192.0.2.2"),
     ("us-east4-0", "us-east4", "gcp", "192.0.2.3"),
 )
-
-
-class EdgeOnCloudflare:
-    """Takes the place of the edge component in tests of DNS. The host name of this component is ready without
-    waiting.
-    """
-
-    target = "test.zone.test"
-    validation_records = (
-        ValidationRecord("edge-ownership", f"_cf-custom-hostname.{HOSTNAME}", "TXT", "proof"),
-        ValidationRecord("edge-certificate", f"_acme-challenge.{HOSTNAME}", "CNAME", "x.dcv.cloudflare.com"),
-    )
-
-    def activated_by(
-        self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
-    ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        return pulumi.Output.from_input(records)
 
 
 def records() -> dict[tuple[str, str | None], Any]:
@@ -64,18 +45,12 @@ def check_of(record: Any) -> Any:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_the_hostname_resolves_to_the_edge_in_each_region_while_it_is_healthy() -> None:
-    found = records()
-    for place in ("us-east-1", "us-east4"):
-        record = found[HOSTNAME, place]
-        assert (record["Type"], record["ResourceRecords"]) == ("CNAME", [{"Value": EdgeOnCloudflare.target}])
-        check = check_of(record)
-        assert (check["Type"], check["FullyQualifiedDomainName"], check["ResourcePath"]) == (
-            "HTTPS",
-            HOSTNAME,
-            "/healthz",
-        )
-        assert (check["RequestInterval"], check["FailureThreshold"]) == (10, 3)
+def test_the_hostname_resolves_to_the_edge_while_it_is_healthy() -> None:
+    record = records()[HOSTNAME, "cloudflare"]
+    assert (record["Type"], record["ResourceRecords"]) == ("CNAME", [{"Value": EdgeOnCloudflare.target}])
+    check = check_of(record)
+    assert (check["Type"], check["FullyQualifiedDomainName"], check["ResourcePath"]) == ("HTTPS", HOSTNAME, "/healthz")
+    assert (check["RequestInterval"], check["FailureThreshold"]) == (10, 3)
 
 
 @pytest.mark.usefixtures("aws_cloud")
@@ -99,8 +74,8 @@ def test_the_zone_proves_to_the_edge_network_who_controls_the_hostname() -> None
 @pytest.mark.usefixtures("aws_cloud")
 def test_each_latency_region_is_used_once_and_google_regions_use_a_near_one() -> None:
     found = records()
-    assert found[HOSTNAME, "us-east-1"]["Region"] == "us-east-1"
-    assert found[HOSTNAME, "us-east4"]["Region"] == "us-east-2"
+    assert found["shield.artifact-edge.test", "us-east-1"]["Region"] == "us-east-1"
+    assert found["shield.artifact-edge.test", "us-east4"]["Region"] == "us-east-2"
 
 
 @pytest.mark.usefixtures("aws_cloud")

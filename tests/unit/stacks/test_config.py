@@ -62,6 +62,14 @@ def test_pops_need_stores_that_they_can_read() -> None:
     ]
 
 
+def test_clients_are_led_to_pops_only_where_there_are_pops() -> None:
+    assert problems(pops_percent=25) == [
+        "artifact-edge:pops_percent: 25 percent of the clients cannot be led to own PoPs, because artifact-edge:pops is"
+        " empty; use 0, or add PoPs first"
+    ]
+    assert problems(pops=pop(), pops_percent=101)[0].startswith("artifact-edge:pops_percent: ")
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_config_is_accepted(environment: str) -> None:
     stack = load(environment, stack_config(environment))

@@ -12,6 +12,8 @@ import pytest
 
 from costs import Resource, estimate
 from emulation.machines import cloud_init
+from gates import plan
+from gates.resilience import NotSurvived, Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
 from tests.support.harness import Deployment
@@ -137,10 +139,17 @@ def test_the_worker_at_the_origin_is_the_one_that_its_name_says() -> None:
 def test_one_name_leads_to_the_nearest_healthy_pop() -> None:
     records = deployment().of(aws.route53.Record)
     checks = deployment().of(aws.route53.HealthCheck)
-    record = records["pops-us-west-2"].inputs
+    alias = records["pops-us-west-2"].inputs
     addresses = [node["address"] for node in deployment().outputs["pops"] if node["region"] == "us-west-2"]
-    assert (record["name"], record["type"], record["records"]) == ("pops.artifact-edge.test", "A", addresses)
-    assert record["latencyRoutingPolicies"] == [{"region": "us-west-2"}]
+    assert (alias["name"], alias["type"]) == ("pops.artifact-edge.test", "A")
+    assert alias["latencyRoutingPolicies"] == [{"region": "us-west-2"}]
+    assert [(each["name"], each["evaluateTargetHealth"]) for each in alias["aliases"]] == [
+        ("us-west-2.pops.artifact-edge.test", True)
+    ]
+    of_region = [records[name].inputs for name in ("pop-us-west-2-0", "pop-us-west-2-1")]
+    assert [(each["name"], each["records"]) for each in of_region] == [
+        ("us-west-2.pops.artifact-edge.test", [address]) for address in addresses
+    ]
     machine = checks["pop-us-west-2-0"].inputs
     assert (machine["fqdn"], machine["resourcePath"], machine["ipAddress"]) == (
         "packages.artifact-edge.test",
@@ -148,6 +157,50 @@ def test_one_name_leads_to_the_nearest_healthy_pop() -> None:
         addresses[0],
     )
     assert checks["pop-region-us-west-2"].inputs["childHealthThreshold"] == 1
+
+
+def test_the_output_names_the_networks_with_their_weights() -> None:
+    cloudflare = {"name": "cloudflare", "weight": 100, "target": "artifact-edge-local.artifact-edge-zone.test"}
+    own = {"name": "own", "weight": 0, "target": "pops.artifact-edge.test"}
+    assert deployment().outputs["networks"] == [cloudflare, own]
+    assert first_up("local").outputs["networks"] == [cloudflare]
+
+
+def resources_of_gates() -> list[plan.Resource]:
+    """Returns the resources of the stack in the form in which the gates read them from a plan."""
+    return [
+        plan.Resource(
+            each.urn,
+            each.type,
+            each.name,
+            each.inputs,
+            each.outputs,
+            {name: tuple(urns) for name, urns in each.dependencies.items()},
+            parent=each.parent,
+        )
+        for each in deployment().resources
+    ]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [["edge:cloudflare"], ["dns:cloudflare"], ["edge:own"], ["edge:own", "region:eu-west-1"]],
+)
+def test_clients_read_packages_over_the_other_network(lost: list[str]) -> None:
+    findings = prove(resources_of_gates(), Statements(survives=[Survived(all=lost)])).findings
+    title = f"loss of {' and '.join(lost)}: "
+    unsaid = f"{title}nothing is said of it"
+    assert [each for each in findings if each.startswith(title) and not each.startswith(unsaid)] == []
+
+
+def test_without_either_network_clients_read_nothing() -> None:
+    both = ["edge:cloudflare", "edge:own"]
+    reason = "no network is left for the clients"
+    statements = Statements(survives=[], does_not_survive=[NotSurvived(all=both, reason=reason)])
+    findings = prove(resources_of_gates(), statements).findings
+    assert all("nothing is said of it" in finding for finding in findings), findings
+    findings = prove(resources_of_gates(), Statements(survives=[Survived(all=both)])).findings
+    assert any("Cloudflare is lost with edge:cloudflare; Instance pop-" in finding for finding in findings), findings
 
 
 @pytest.mark.parametrize("name", NODES)

@@ -45,6 +45,7 @@ OUTPUTS = {
     "buckets",
     "metadata",
     "entitlements",
+    "networks",
     "shields",
     "worker_version",
 }
@@ -177,11 +178,15 @@ def test_shields_fetch_from_the_nearest_bucket_first() -> None:
 def test_dns_directs_clients_to_cloudflares_name() -> None:
     deployment = first_up("local")
     records = deployment.of(aws.route53.Record)
-    assert records["edge-eu-west-1"].inputs["records"] == ["artifact-edge-local.artifact-edge-zone.test"]
+    assert records["edge-cloudflare"].inputs["records"] == ["artifact-edge-local.artifact-edge-zone.test"]
     answered = deployment.of(cloudflare.DnsRecord)["fallback-origin"].inputs
     assert (answered["name"], answered["proxied"]) == ("artifact-edge-local.artifact-edge-zone.test", True)
     assert deployment.of(cloudflare.CustomHostname)["hostname"].inputs["hostname"] == "packages.artifact-edge.test"
-    assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"
+    routes = {name: each.inputs["pattern"] for name, each in deployment.of(cloudflare.WorkersRoute).items()}
+    assert routes == {
+        "edge": "packages.artifact-edge.test/*",
+        "edge-health": "artifact-edge-local.artifact-edge-zone.test/healthz",
+    }
 
 
 def test_everything_that_can_be_tagged_is_tagged() -> None:

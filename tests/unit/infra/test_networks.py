@@ -1,0 +1,136 @@
+"""Tests to which network the clients' hostname leads, by weight, health and the client's location.
+
+The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Health is
+given by the test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pulumi
+import pytest
+
+from emulation.dns.answers import Authority
+from emulation.dns.cloudflare import Listed, cloudflare_zone
+from emulation.dns.route53 import Route53, serve
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
+from emulation.layout import POPS as CLOUDFLARE_POPS
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from infra.dns import DnsArgs
+from infra.dns.pops import PopDns, PopDnsArgs
+from infra.dns.route53 import Dns
+from infra.pop import PopNode
+from infra.shield import Node
+from tests.support.edge_name import HOSTNAME, EdgeOnCloudflare
+from tests.support.harness import deploy
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+US, EU, _ = CLIENT_LOCATIONS
+# The addresses of the PoP machines of our own, by name.
+OWN_POPS = {"pop-us-east-1-0": "192.0.2.10", "pop-us-east-1-1": "192.0.2.11", "pop-eu-west-1-0": "192.0.2.20"}
+CLOUDFLARE = "test.zone.test"
+SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
+
+
+class Network:
+    """The DNS records of a stack with two networks, with a given share of the clients for the PoPs of our own."""
+
+    def __init__(self, percent: int) -> None:
+        def program() -> None:
+            shield = Node("us-east-1-0", "us-east-1", "aws", pulumi.Output.from_input("192.0.2.1"))
+            args = DnsArgs(
+                zone_name="artifact-edge.test",
+                hostname=HOSTNAME,
+                edge=EdgeOnCloudflare(),
+                nodes=[shield],
+                removable=True,
+                weight=100 - percent,
+                second_network=True,
+            )
+            dns = Dns("dns", args)
+            nodes = [
+                PopNode(
+                    name,
+                    name.removeprefix("pop-").rsplit("-", 1)[0],
+                    pulumi.Output.from_input(address),
+                    pulumi.Output.from_input(f"eipalloc-{name}"),
+                )
+                for name, address in OWN_POPS.items()
+            ]
+            PopDns("pops", PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns]))
+
+        deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+        self._checks: Mapping[str, Any] = {
+            check["Id"]: check["HealthCheckConfig"] for check in client("route53").list_health_checks()["HealthChecks"]
+        }
+        # The addresses and the host names of the endpoints that no health checker reaches.
+        self.down: set[str] = set()
+        served = serve(Route53("https://route53.amazonaws.com").read(), self._healthy, Random(1))  # noqa: S311
+        assert served.refused == ()
+        edge = cloudflare_zone(SANDBOX, Listed("zone.test", (CLOUDFLARE,)), lambda pop: True)
+        self._authority = Authority([edge, *served.zones])
+
+    def _healthy(self, check: str) -> bool:
+        config = self._checks[check]
+        if config["Type"] == "CALCULATED":
+            return sum(map(self._healthy, config["ChildHealthChecks"])) >= config["HealthThreshold"]
+        return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
+
+    def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
+        """Returns how many queries of clients at a place lead to each PoP machine of our own, and to Cloudflare."""
+        edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
+        names = edge | {address: name for name, address in OWN_POPS.items()}
+        return Counter(names[self._authority.addresses(HOSTNAME, place)[0]] for _ in range(queries))
+
+
+def test_the_weights_are_the_shares_of_the_clients() -> None:
+    answers = Network(25).answers(EU, 800)
+    assert set(answers) == {"cloudflare", "pop-eu-west-1-0"}
+    assert 140 < answers["pop-eu-west-1-0"] < 260
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(0, {"cloudflare"}), (100, {"pop-eu-west-1-0"})])
+def test_a_network_of_the_weight_zero_is_drained(percent: int, expected: set[str]) -> None:
+    assert set(Network(percent).answers(EU, 300)) == expected
+
+
+def test_clients_of_the_own_network_get_the_nearest_healthy_pop() -> None:
+    found = Network(100)
+    assert set(found.answers(US)) == {"pop-us-east-1-0", "pop-us-east-1-1"}
+    assert set(found.answers(EU)) == {"pop-eu-west-1-0"}
+    found.down = {OWN_POPS["pop-us-east-1-0"]}
+    assert set(found.answers(US)) == {"pop-us-east-1-1"}
+    found.down = {OWN_POPS["pop-us-east-1-0"], OWN_POPS["pop-us-east-1-1"]}
+    assert set(found.answers(US)) == {"pop-eu-west-1-0"}
+
+
+@pytest.mark.parametrize("percent", [0, 25])
+def test_clients_leave_cloudflare_while_it_is_unhealthy(percent: int) -> None:
+    found = Network(percent)
+    found.down = {CLOUDFLARE}
+    assert [set(found.answers(place)) for place in (US, EU)] == [
+        {"pop-us-east-1-0", "pop-us-east-1-1"},
+        {"pop-eu-west-1-0"},
+    ]
+    found.down = set()
+    assert "cloudflare" in found.answers(EU)
+
+
+@pytest.mark.parametrize("percent", [75, 100])
+def test_clients_leave_the_own_network_while_no_pop_is_healthy(percent: int) -> None:
+    found = Network(percent)
+    found.down = set(OWN_POPS.values())
+    assert set(found.answers(EU)) == {"cloudflare"}
+
+
+def test_the_weights_decide_when_everything_is_unhealthy() -> None:
+    found = Network(0)
+    found.down = {CLOUDFLARE, *OWN_POPS.values()}
+    assert set(found.answers(EU)) == {"cloudflare"}
