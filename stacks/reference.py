@@ -116,7 +116,9 @@ def _accepted(field: FieldInfo) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is list:
-        return f"list of {_LISTED[get_args(annotation)[0]]}"
+        (entry,) = get_args(annotation)
+        choices = ", ".join(f"`{choice}`" for choice in get_args(entry)) if get_origin(entry) is Literal else None
+        return f"list of {choices or _LISTED[entry]}"
     kinds: dict[Any, str] = {bool: "`true` or `false`", int: "a whole number", str: "text", float: "a number"}
     return " ".join([kinds[annotation], *limits])
 

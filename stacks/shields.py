@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from contract.shields import certificate_parameter, host_suffix
+from infra.blobs import log_bucket_name
 from infra.dns.route53 import Dns
 from infra.edge.networks import edge_networks
 from infra.exclusive import keep_only
@@ -17,7 +18,7 @@ from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
 from infra.pop import PopNode
-from infra.shield import BootSettings, Node, ShieldArgs
+from infra.shield import AccessLog, BootSettings, Node, ShieldArgs
 from infra.shield.certificate import ShieldCertificate
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
@@ -41,6 +42,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
         certificate_region=stack.home_region,
         certificate_parameter=certificate_parameter(stack.environment),
         standby=objects.standby.blobs.buckets[0] if objects.standby else None,
+        log=_access_log(stack, objects),
     )
     nodes: list[Node] = []
     s3_endpoints: dict[str, pulumi.Input[str]] = {}
@@ -87,6 +89,14 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     # would wait for each other. The machines wait for all children of the identity, and one of the role's policies
     # waits for the machines.
     keep_only("shield", identities.aws.role_name, policies, certificate)
+
+
+def _access_log(stack: Stack, objects: Objects) -> AccessLog | None:
+    """Returns the destination of the shields' access logs, or None if the logs stay on the machines."""
+    fields, primary = stack.config.shield_log_fields, objects.primary
+    if primary.store != "s3" or not fields:
+        return None
+    return AccessLog(log_bucket_name(stack.bucket_prefix, primary.region), primary.region, fields)
 
 
 def _edge_addresses(pops: Sequence[PopNode]) -> pulumi.Output[Sequence[str]]:

@@ -32,7 +32,13 @@ def permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 def _applicable_statements(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the statements of a bucket policy whose conditions hold. The conditions are removed from the statements,
     because moto cannot evaluate conditions.
+
+    Statements for AWS services are left out: no service sends requests to the emulated S3, and a request of another
+    principal lacks condition keys such as `aws:SourceArn`.
     """
     for statement in policy["Statement"]:
+        principal = statement["Principal"]
+        if isinstance(principal, dict) and cast("dict[str, Any]", principal).keys() == {"Service"}:
+            continue
         if holds(statement.get("Condition", {}), COMMON_CONTEXT, COMMON_CONTEXT):
             yield {name: value for name, value in statement.items() if name != "Condition"}

@@ -58,6 +58,10 @@ class Bucket:
     store: Store = "s3"
 
 
+# The prefix of the keys of shields' access logs in a log bucket. The program `ship-logs` of shields uses it, too.
+SHIELD_LOGS = "shields/"
+
+
 def log_bucket_name(prefix: str, region: str) -> str:
     """Returns the name of the bucket that receives the access logs of the origin bucket in `region`."""
     return f"{prefix}-logs-{region}"

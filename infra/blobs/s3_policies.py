@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from infra.blobs import Bucket
+from infra.blobs import SHIELD_LOGS, Bucket
 from infra.iam import Statement, allow, deny, service
 
 
@@ -50,6 +50,11 @@ def log_delivery(bucket: str, source: str, account: str) -> Statement:
         principal=service("logging.s3.amazonaws.com"),
         condition={"ArnLike": {"aws:SourceArn": arn(source)}, "StringEquals": {"aws:SourceAccount": account}},
     )
+
+
+def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
+    """Returns the statement that lets the roles of shields write their access logs to `bucket`, and read nothing."""
+    return allow("s3:PutObject", f"{arn(bucket)}/{SHIELD_LOGS}*", sid="ShipLogs", principal={"AWS": list(writers)})
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.blobs import BlobsArgs, Bucket, Lock, log_bucket_name
-from infra.blobs.s3_policies import log_delivery, reading, tls_only
+from infra.blobs.s3_policies import log_delivery, log_shipping, reading, tls_only
 from infra.iam import document
 
 _ABANDONED_UPLOAD_DAYS = 7
@@ -108,7 +108,8 @@ class Guarded:
 
 
 class Logs(Guarded):
-    """The S3 bucket that receives the access logs of the origin bucket in one region.
+    """The S3 bucket that receives the access logs of the origin bucket in one region. The bucket in the primary region
+    also receives the access logs of shields.
 
     S3 encrypts the logs with a key that it manages, because a log target requires SSE-S3 (S3 User Guide, "Enabling
     Amazon S3 server access logging").
@@ -116,8 +117,13 @@ class Logs(Guarded):
 
     def __init__(self, place: Bucket, account: pulumi.Input[str], args: BlobsArgs, parent: pulumi.Resource) -> None:
         name = log_bucket_name(args.prefix, place.region)
-        policy = pulumi.Output.from_input(account).apply(
-            lambda known: document(*tls_only(name), log_delivery(name, place.name, known))
+        shields = args.readers if place.region == args.regions[0] else ()
+        policy = pulumi.Output.all(account, *shields).apply(
+            lambda known: document(
+                *tls_only(name),
+                log_delivery(name, place.name, known[0]),
+                *([log_shipping(name, known[1:])] if known[1:] else []),
+            )
         )
         super().__init__(f"{place.region}-logs", name, place.region, args.removable, policy, parent)
         self.encrypt(None)

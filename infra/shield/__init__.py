@@ -15,6 +15,17 @@ from infra.network import Network
 
 
 @dataclass(frozen=True)
+class AccessLog:
+    """The S3 bucket that receives the access logs of shield machines, and the fields of each request that it
+    receives.
+    """
+
+    bucket: str
+    region: str
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True)
 class BootSettings:
     """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
 
@@ -24,7 +35,7 @@ class BootSettings:
 
     `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
     bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the
-    standby.
+    standby. Without `log`, access logs stay on the machines.
     """
 
     buckets: Sequence[Bucket]
@@ -33,6 +44,7 @@ class BootSettings:
     certificate_region: str
     certificate_parameter: str
     standby: Bucket | None = None
+    log: AccessLog | None = None
 
 
 @dataclass(frozen=True)

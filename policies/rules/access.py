@@ -31,6 +31,9 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
+# The roles that may write their access logs to a log bucket, and the end of the objects' ARNs (infra/blobs).
+_LOG_SHIPPERS = ["*-shield"]
+_SHIPPED_LOGS = "/shields/*"
 # S3 actions that can end an object's lock early (S3 User Guide, "Managing Object Lock").
 _UNLOCKING = [
     "s3:bypassgovernanceretention",
@@ -109,8 +112,8 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals that a bucket's policy allows to write. S3 itself is left out where it writes access logs
-    to a log bucket.
+    """Yields the principals that a bucket's policy allows to write. S3 and shields are left out where they write access
+    logs to a log bucket.
     """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})
@@ -124,7 +127,17 @@ def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writer
         services = principals(statement, "Service")
         named = [name for provider in ("AWS", "Federated", "CanonicalUser") for name in principals(statement, provider)]
         yield from (f"{each} may {actions}" for each in services if not (takes and each == _LOG_SERVICE))
-        yield from (f"{each} may {actions}" for each in named if not _matches_any(each.rsplit("/", 1)[-1], writers))
+        also = _LOG_SHIPPERS if takes and _only_ships_logs(statement) else []
+        for each in named:
+            if not _matches_any(each.rsplit("/", 1)[-1], [*writers, *also]):
+                yield f"{each} may {actions}"
+
+
+def _only_ships_logs(statement: Properties) -> bool:
+    """Returns whether an IAM statement allows to add objects below the prefix of the shields' logs, and no more."""
+    resources, actions = texts(statement.get("Resource")), texts(statement.get("Action"))
+    below = bool(resources) and all(each.endswith(_SHIPPED_LOGS) for each in resources)
+    return below and [action.lower() for action in actions] == ["s3:putobject"]
 
 
 def _is_policy_of(resource: PolicyResource, bucket: PolicyResource) -> bool:

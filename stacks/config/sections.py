@@ -90,7 +90,7 @@ class Blobs(Section):
     )
     lock_days: int = Field(30, ge=1, le=3650, description="days for which `lock` protects a version")
     access_log_days: int = Field(
-        90, ge=1, le=3650, description="days for which the access logs of the buckets are kept"
+        90, ge=1, le=3650, description="days for which the access logs of the buckets and of shields are kept"
     )
 
     @field_validator("regions")
@@ -339,6 +339,12 @@ class Alerts(Section):
         return email
 
 
+# The fields of a line in the access log of shields (infra/shield/machine/files/etc/artifact-edge/logging.yaml).
+LogField = Literal[
+    "time", "client", "method", "path", "range", "status", "bytes", "cache", "origin", "origin_status", "ms"
+]
+
+
 class StackConfig(Section):
     """All settings of a stack in the config namespace `artifact-edge`."""
 
@@ -359,6 +365,11 @@ class StackConfig(Section):
     blobs: Blobs
     metadata: Metadata
     shields: list[Shield] = Field(min_length=1, description="one entry per shield region")
+    shield_log_fields: list[LogField] = Field(
+        default=["time", "method", "path", "status", "bytes", "cache", "ms"],
+        description="what the bucket of access logs gets of each request to a shield, with `blobs.store: s3`; `client`"
+        " is the address of a machine of the edge, never of a client. Empty to keep the logs on the machines",
+    )
     edge: Edge
     pops: list[Pop] = Field(
         default_factory=list[Pop], description="PoPs on machines of our own, one entry per region; empty for none"
@@ -390,6 +401,12 @@ class StackConfig(Section):
         """Returns the regions of a cloud that hold objects or metadata, each region once."""
         kept = [section.regions for section in (self.blobs, self.metadata) if CLOUD_OF_STORE[section.store] == cloud]
         return list(dict.fromkeys(region for regions in kept for region in regions))
+
+    @field_validator("shield_log_fields")
+    @classmethod
+    def _check_log_fields_distinct(cls, fields: list[LogField]) -> list[LogField]:
+        distinct(fields, "field")
+        return fields
 
     @field_validator("shields")
     @classmethod

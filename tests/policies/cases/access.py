@@ -24,6 +24,9 @@ def grant(role: str, bucket: str = "objects") -> PolicyResource:
 
 
 LOG_WRITER = allow({"Service": "logging.s3.amazonaws.com"}, "s3:PutObject")
+SHIELD = {"AWS": "arn:aws:iam::1:role/edge-unit-shield"}
+SHIPPED = {"Resource": "arn:aws:s3:::logs/shields/*"}
+LOG_SHIPPER = {**allow(SHIELD, "s3:PutObject"), **SHIPPED}
 LOGS = resource(BUCKET, {"bucket": "logs"}, "logs")
 LOGGED = bucket_setting(PRIMARY, "BucketLogging", {"targetBucket": "logs"})
 
@@ -44,6 +47,19 @@ CASES = [
             (grant("roles/storage.objectUser"), "serviceAccount:x@y has roles/storage.objectUser"),
         )
     ],
+    *[
+        Case(
+            "multi-bucket-writers-restricted",
+            [PRIMARY, LOGS, LOGGED, bucket_setting(bucket, "BucketPolicy", {"policy": document(broken)})],
+            says,
+        )
+        for bucket, broken, says in (
+            (PRIMARY, LOG_SHIPPER, "role/edge-unit-shield may s3:PutObject"),
+            (LOGS, {**LOG_SHIPPER, "Resource": "arn:aws:s3:::logs/*"}, "role/edge-unit-shield may s3:PutObject"),
+            (LOGS, {**LOG_SHIPPER, "Action": ["s3:PutObject", "s3:DeleteObject"]}, "may s3:PutObject, s3:DeleteObject"),
+            (LOGS, {**allow({"AWS": "arn:aws:iam::1:role/edge-unit-pop"}, "s3:PutObject"), **SHIPPED}, "unit-pop may"),
+        )
+    ],
     Case(
         "multi-bucket-writers-restricted",
         [resource(ROLE_POLICY, {"role": "r", "policy": document({"Effect": "Allow", "NotAction": "iam:*"})})],
@@ -57,7 +73,7 @@ CASES = [
             LOGGED,
             role_policy("edge-unit-drain", ["s3:PutObject", "s3:DeleteObject"]),
             role_policy("edge-unit-shield", ["s3:GetObject*", "s3:ListBucket", "kms:Decrypt"]),
-            bucket_setting(LOGS, "BucketPolicy", {"policy": document(LOG_WRITER)}),
+            bucket_setting(LOGS, "BucketPolicy", {"policy": document(LOG_WRITER, LOG_SHIPPER)}),
             bucket_setting(
                 PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:role/x-replication"}))}
             ),

@@ -54,6 +54,19 @@ def test_an_unconditional_deny_applies(s3: Any, condition: dict[str, dict[str, s
         s3.put_object(Bucket="policed", Key="k", Body=b"x")
 
 
+def test_a_statement_for_a_service_does_not_apply_to_other_principals(s3: Any) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::policed/*",
+        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::logged"}},
+    }
+    s3.put_bucket_policy(Bucket="policed", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.put_object(Bucket="policed", Key="k", Body=b"x")
+    assert s3.get_object(Bucket="policed", Key="k")["Body"].read() == b"x"
+
+
 def test_an_unknown_condition_denies_access(s3: Any) -> None:
     deny(s3, {"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
     with pytest.raises(UnknownCondition, match="StringEquals aws:PrincipalOrgID"):

@@ -177,7 +177,8 @@ def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> Non
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    assert len(naming) == 2 * len(up.places)  # one policy for each bucket and each encryption key
+    # The role is in a policy of each bucket, of each encryption key, and of the bucket of the shields' access logs.
+    assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 
 
@@ -185,13 +186,25 @@ def test_access_is_logged_in_a_separate_bucket(up: Up) -> None:
     for place in up.places:
         logging = place.s3.get_bucket_logging(Bucket=place.name)["LoggingEnabled"]
         assert (logging["TargetBucket"], logging["TargetPrefix"]) == (place.logs, f"{place.name}/")
-        (delivery,) = [each for each in place.policy(place.logs).values() if each["Effect"] == "Allow"]
+        delivery = place.policy(place.logs)["DeliverLogs"]
         assert delivery["Principal"] == {"Service": "logging.s3.amazonaws.com"}
         assert (delivery["Action"], delivery["Resource"]) == ("s3:PutObject", f"arn:aws:s3:::{place.logs}/*")
         assert delivery["Condition"] == {
             "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{place.name}"},
             "StringEquals": {"aws:SourceAccount": ACCOUNT},
         }
+
+
+def test_shields_may_write_logs_in_the_primary_region_and_read_none(up: Up) -> None:
+    primary, *others = up.places
+    allowed = {sid: each for sid, each in primary.policy(primary.logs).items() if each["Effect"] == "Allow"}
+    assert set(allowed) == {"DeliverLogs", "ShipLogs"}
+    shipping = allowed["ShipLogs"]
+    assert (shipping["Action"], shipping["Resource"]) == ("s3:PutObject", f"arn:aws:s3:::{primary.logs}/shields/*")
+    assert shipping["Principal"] == {
+        "AWS": [f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-{up.stack.environment}-shield"]
+    }
+    assert all("ShipLogs" not in place.policy(place.logs) for place in others)
 
 
 def test_old_versions_expire_and_rarely_read_objects_change_class(up: Up) -> None:
