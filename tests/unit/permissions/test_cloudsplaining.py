@@ -1,0 +1,88 @@
+"""Tests that Cloudsplaining, an independent check of least privilege, finds nothing unexplained in the permissions of
+any role.
+
+Cloudsplaining reads identity policies only: a policy of a resource names the resource as `*` and would be a false
+finding. Statements that only a condition limits count as unlimited here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from cloudsplaining.output.policy_finding import PolicyFinding
+from cloudsplaining.scan.policy_document import PolicyDocument
+
+from infra.iam import Statement, allow
+from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.harness import Deployment
+from tests.support.stacks import ENVIRONMENTS, first_up
+
+IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
+
+# The services of which the deploy role may call all actions, with the limit that the role's statements set instead. The
+# role creates, changes and deletes the resources of these services, so a list of actions would name nearly all of them.
+# Every other finding fails a test.
+_BY_NAME = "only on resources whose name begins with the environment's prefix"
+EXPLAINED: Mapping[str, str] = {
+    "cloudwatch": _BY_NAME,
+    "dynamodb": _BY_NAME,
+    "ec2": "only in the role's account; AWS chooses the ids of networks and machines, so no name limits them",
+    "events": _BY_NAME,
+    "kms": "only on keys with the environment's tag",
+    "lambda": "only on functions with the environment's prefix, and on event source mappings, whose ids AWS chooses",
+    "logs": _BY_NAME,
+    "route53": "only in the role's account; AWS chooses the ids of zones",
+    "s3": _BY_NAME,
+    "sns": _BY_NAME,
+    "sqs": _BY_NAME,
+}
+DEPLOY_ROLE = "-deploy-change"
+
+PLANTED: Mapping[str, tuple[Statement, str]] = {
+    "privilege escalation": (allow(["iam:PutRolePolicy"], "*"), "PrivilegeEscalation"),
+    "reading all objects": (allow("s3:GetObject", "*"), "DataExfiltration"),
+    "reading all secrets": (allow("secretsmanager:GetSecretValue", "*"), "DataExfiltration"),
+    "opening all buckets": (allow("s3:PutBucketPolicy", "*"), "ResourceExposure"),
+    "credentials of any role": (allow("sts:AssumeRole", "*"), "CredentialsExposure"),
+    "every action of a service": (allow("sqs:*", "arn:aws:sqs:*:123456789012:a"), "ServiceWildcard"),
+    "all tables, limited by a condition": (
+        allow("dynamodb:DeleteTable", "*", condition={"StringEquals": {"aws:ResourceTag/environment": "dev"}}),
+        "InfrastructureModification",
+    ),
+}
+
+
+def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the kind and the content of each finding about a policy document."""
+    results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
+    for kind, result in results.items():
+        if kind != "ServicesAffected":  # the services of the other findings
+            for each in result["findings"]:
+                yield kind, each if isinstance(each, str) else json.dumps(each, sort_keys=True)
+
+
+def found(deployment: Deployment) -> set[tuple[str, str, str]]:
+    """Returns the name of the policy, the kind and the content of each finding about the roles of a deployment."""
+    policies = [resource for resource in deployment.resources if resource.type in IDENTITY_POLICIES]
+    assert policies
+    return {(each.name, *finding) for each in policies for finding in findings(json.loads(each.inputs["policy"]))}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_nothing_is_found_in_the_roles_of_an_environment(environment: str) -> None:
+    assert found(first_up(environment)) == set()
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_only_explained_wildcards_are_found_in_the_roles_of_the_pipelines() -> None:
+    everything = found(bootstrap_up())
+    assert {(kind, what) for _, kind, what in everything} == {("ServiceWildcard", service) for service in EXPLAINED}
+    assert [name for name, _, _ in everything if not name.endswith(DEPLOY_ROLE)] == []
+
+
+@pytest.mark.parametrize(("statement", "kind"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_mistake_is_found(statement: Statement, kind: str) -> None:
+    assert kind in dict(findings({"Version": "2012-10-17", "Statement": [statement]}))
