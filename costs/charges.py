@@ -74,7 +74,8 @@ def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
         yield f"local SSD in {region}", _LOCAL_SSD_GB * prices.units["local-ssd-gb-month"] * dearer
     boot = _part(_part(properties, "bootDisk"), "initializeParams")
     gigabytes = float(boot.get("size") or _DEFAULT_ROOT_GB)
-    yield f"{gigabytes:.0f} GB of disk in {region}", gigabytes * prices.units["pd-standard-gb-month"] * dearer
+    monthly = prices.units[f"{boot.get('type', 'pd-standard')}-gb-month"]
+    yield f"{gigabytes:.0f} GB of disk in {region}", gigabytes * monthly * dearer
 
 
 def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulation import bucket_names
+from emulation.gcp import boot_disks
 
 Json = dict[str, Any]
 
@@ -102,6 +103,13 @@ def _email(request: Request) -> Json:
     return {"email": email, "uniqueId": str(10**20 + secrets.randbelow(10**20))}
 
 
+def _new_machine(body: Json) -> Json:
+    problem = boot_disks.problem_of(body)
+    if problem is not None:
+        raise Refused(400, problem)
+    return body
+
+
 def _running(request: Request) -> Json:
     return {"id": str(10**18 + secrets.randbelow(10**18)), "status": "RUNNING"}
 
@@ -173,6 +181,7 @@ COLLECTIONS = (
         "name machineType disks networkInterfaces",
         "serviceAccounts shieldedInstanceConfig",
         changeable="metadata labels",
+        body=_new_machine,
         computed=_running,
     ),
     _collection(

@@ -9,6 +9,7 @@ import httpx
 
 from emulation.gcp import metadata_clients
 from emulation.gcp.api import INSTANCES_PATH
+from emulation.gcp.boot_disks import runs_cloud_init
 from emulation.layout import Sandbox
 from emulation.machines.machine import Instance
 
@@ -33,7 +34,7 @@ class GceMachines:
     def _instances(self, described: Mapping[str, Any]) -> Iterator[Instance]:
         access = [config for interface in described["networkInterfaces"] for config in interface["accessConfigs"]]
         metadata = {item["key"]: item["value"] for item in described.get("metadata", {}).get("items", [])}
-        if access and "user-data" in metadata:
+        if access and "user-data" in metadata and runs_cloud_init(described):
             yield Instance(
                 id=described["id"],
                 address=access[0]["natIP"],

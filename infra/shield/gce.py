@@ -12,7 +12,11 @@ from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
 
-_IMAGE = "debian-cloud/debian-12"
+# Canonical's images of Ubuntu have cloud-init, which applies the user data. Google's images of Debian have none.
+_IMAGES = {"amd64": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "arm64": "ubuntu-os-cloud/ubuntu-2404-lts-arm64"}
+# Machine series with ARM processors, and series that boot from Hyperdisk only (Compute Engine, "Choose a disk type").
+_ARM = ("c4a-",)
+_HYPERDISK = ("c4-", "c4a-", "c4d-")
 _ROOT_GIB = 16
 # Machine series whose `-lssd` types include local disks (Compute Engine, "About Local SSD disks").
 _BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
@@ -73,7 +77,7 @@ class GceShield(pulumi.ComponentResource):
             # shield machines alternate between zones b and c, the only zones that every region has
             zone=f"{args.region}-{'bc'[number % 2]}",
             machine_type=args.machine_type,
-            boot_disk={"initialize_params": {"image": _IMAGE, "size": _ROOT_GIB}},
+            boot_disk={"initialize_params": boot_disk(args.machine_type)},
             scratch_disks=None if built_in else [{"interface": "NVME"}],
             network_interfaces=[
                 {"subnetwork": args.network.subnet_ids[0], "access_configs": [{"nat_ip": address.address}]}
@@ -91,3 +95,14 @@ class GceShield(pulumi.ComponentResource):
             ),
         )
         return address
+
+
+def boot_disk(machine_type: str) -> gcp.compute.InstanceBootDiskInitializeParamsArgsDict:
+    """Returns the image, the size and the type of the boot disk of a machine type. Without a type, Compute Engine takes
+    pd-standard, which the newer series refuse.
+    """
+    return {
+        "image": _IMAGES["arm64" if machine_type.startswith(_ARM) else "amd64"],
+        "size": _ROOT_GIB,
+        "type": "hyperdisk-balanced" if machine_type.startswith(_HYPERDISK) else "pd-balanced",
+    }

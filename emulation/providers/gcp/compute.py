@@ -116,7 +116,14 @@ def _firewall_outputs(document: Properties) -> Properties:
 def _instance(inputs: Properties) -> Properties:
     boot = inputs["bootDisk"]["initializeParams"]
     disks: list[Properties] = [
-        {"boot": True, "initializeParams": {"sourceImage": boot["image"], "diskSizeGb": str(boot["size"])}}
+        {
+            "boot": True,
+            "initializeParams": {
+                "sourceImage": boot["image"],
+                "diskSizeGb": str(boot["size"]),
+                **({"diskType": boot["type"]} if "type" in boot else {}),
+            },
+        }
     ]
     disks += [{"type": "SCRATCH", "interface": disk["interface"]} for disk in inputs.get("scratchDisks", [])]
     account = cast("Properties | None", inputs.get("serviceAccount"))

@@ -15,12 +15,15 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from emulation.gcp import boot_disks
 from emulation.gcp.api import create_app
 from emulation.gcp.metadata_server import MetadataServers
 from emulation.layout import GCP_PORT, METADATA_PORT, Sandbox
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
 from emulation.state_store import StateStore
+from infra.shield import gce
+from stacks.config.machine_types import gce_types
 
 ZONE = "compute/v1/projects/unit/zones/us-east1-b/instances"
 USER_DATA = """\
@@ -29,6 +32,10 @@ write_files:
 - {path: /usr/local/sbin/who, permissions: '0755', content: 'http://metadata.google.internal/computeMetadata'}
 runcmd: [[udevadm, trigger, --settle, --subsystem-match=block]]
 """
+
+
+def boot_disk(kind: str | None = None, image: str = "ubuntu-os-cloud/ubuntu-2404-lts-amd64") -> dict[str, Any]:
+    return {"boot": True, "initializeParams": {"sourceImage": image, **({"diskType": kind} if kind else {})}}
 
 
 class Cloud:
@@ -56,7 +63,7 @@ class Cloud:
         body = {
             "name": name,
             "machineType": "n2-standard-2",
-            "disks": [{"boot": True}, {"type": "SCRATCH", "interface": "NVME"}],
+            "disks": [boot_disk(), {"type": "SCRATCH", "interface": "NVME"}],
             "networkInterfaces": [interface],
             "metadata": {"items": [{"key": "user-data", "value": user_data}]},
             **more,
@@ -111,6 +118,27 @@ def test_an_instance_with_the_name_of_a_deleted_one_is_a_new_machine(cloud: Clou
     assert cloud.served == set()
 
 
+def test_an_image_without_cloud_init_ignores_its_user_data(cloud: Cloud) -> None:
+    cloud.start("debian", disks=[boot_disk(image="debian-cloud/debian-12")])
+    assert GceMachines(cloud.sandbox).running() == []
+
+
+@pytest.mark.parametrize("machine_type", ["c3-standard-8-lssd", "c4-standard-8-lssd", "z3-highmem-14-standardlssd"])
+def test_newer_series_refuse_the_default_boot_disk(cloud: Cloud, machine_type: str) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        cloud.start("shield-0", machineType=machine_type, disks=[boot_disk()])
+
+
+@pytest.mark.parametrize("machine_type", sorted(gce_types()))
+def test_every_type_of_shields_boots_with_the_disk_that_the_program_chooses(machine_type: str) -> None:
+    parameters = gce.boot_disk(machine_type)
+    chosen = boot_disk(str(parameters.get("type")), str(parameters.get("image")))
+    described = {"machineType": machine_type, "disks": [chosen]}
+    assert boot_disks.problem_of(described) is None
+    assert boot_disks.runs_cloud_init(described)
+    assert ("arm64" in str(parameters.get("image"))) is machine_type.startswith("c4a-")
+
+
 def test_an_instance_without_address_or_user_data_is_ignored(cloud: Cloud) -> None:
     cloud.start("no-address", networkInterfaces=[{"subnetwork": "s", "accessConfigs": []}])
     cloud.start("no-user-data", metadata={"items": []})
@@ -128,6 +156,6 @@ def test_an_instance_without_address_or_user_data_is_ignored(cloud: Cloud) -> No
 def test_local_disks_are_requested_or_come_with_the_machine_type(
     cloud: Cloud, machine_type: str, disks: list[dict[str, str]], expected: tuple[str, ...]
 ) -> None:
-    cloud.start("shield-0", machineType=machine_type, disks=[{"boot": True}, *disks])
+    cloud.start("shield-0", machineType=machine_type, disks=[boot_disk("hyperdisk-balanced"), *disks])
     (instance,) = GceMachines(cloud.sandbox).running()
     assert instance.disks == expected

@@ -1,0 +1,45 @@
+"""Checks which boot disk a machine of the emulated Compute Engine may have, and whether its image runs cloud-init."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+# The project of Canonical's images of Ubuntu, which have cloud-init (Ubuntu on Google Cloud, "Launch an Ubuntu VM").
+# Google's images of Debian have none (andsens/bootstrap-vz, issue 469), and ignore user data.
+_WITH_CLOUD_INIT = "ubuntu-os-cloud"
+# The type of a boot disk for which a request names none (Compute Engine API, "instances.insert").
+_DEFAULT_TYPE = "pd-standard"
+_PERSISTENT = frozenset({"pd-balanced", "pd-ssd"})
+_HYPERDISK = frozenset({"hyperdisk-balanced"})
+# The types of boot disks of the machine series that do not have all types (Compute Engine, "Choose a disk type":
+# Machine type support).
+_TYPES: Mapping[str, frozenset[str]] = {
+    "c3": _PERSISTENT | _HYPERDISK,
+    "c3d": _PERSISTENT | _HYPERDISK,
+    "c4": _HYPERDISK,
+    "c4a": _HYPERDISK,
+    "c4d": _HYPERDISK,
+    "g2": _PERSISTENT,
+    "z3": _PERSISTENT | _HYPERDISK,
+}
+
+
+def problem_of(machine: Mapping[str, Any]) -> str | None:
+    """Returns the message with which Compute Engine refuses the boot disk of a new machine, or None if the machine's
+    series can boot from a disk of this type.
+    """
+    series = str(machine.get("machineType", "")).split("-")[0]
+    kind = _boot_parameters(machine).get("diskType", _DEFAULT_TYPE)
+    possible = kind in _TYPES.get(series, {kind})
+    return None if possible else f"[{kind}] features are not compatible for creating instance."
+
+
+def runs_cloud_init(machine: Mapping[str, Any]) -> bool:
+    """Returns whether a machine's image has cloud-init, which applies the user data."""
+    return _boot_parameters(machine).get("sourceImage", "").startswith(f"{_WITH_CLOUD_INIT}/")
+
+
+def _boot_parameters(machine: Mapping[str, Any]) -> Mapping[str, str]:
+    boot: list[Mapping[str, Any]] = [disk for disk in machine.get("disks", ()) if disk.get("boot")]
+    return cast(Mapping[str, str], boot[0].get("initializeParams", {}) if boot else {})
