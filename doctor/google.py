@@ -1,9 +1,8 @@
-"""Checks the Google Cloud project: credentials, enabled APIs, and quotas of addresses."""
+"""Checks the Google Cloud project: credentials, enabled APIs, and quotas of machines."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -19,6 +18,12 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _USAGE = "https://serviceusage.googleapis.com/v1"
 _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
+# The machine series whose processors count for the quota CPUS (Compute Engine, "Allocation quotas": CPU quota).
+_FIRST_SERIES = "n1"
+# Machine series to which a stack adds one local SSD for each machine. The machine types of other series include the
+# disks, and Compute Engine counts these for a quota that its API does not list.
+_ADDED_DISKS = ("n1", "n2", "n2d", "g2")
+_LOCAL_SSD_GB = 375
 
 # A function that sends a GET request to a URL and returns the JSON document in the response. The function raises
 # GoogleAuthError or RequestException if the request fails.
@@ -68,15 +73,34 @@ def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
     else:
         yield Finding(subject, f"{', '.join(apis)} are enabled")
     if "compute.googleapis.com" in apis and "compute.googleapis.com" not in disabled:
-        yield from _addresses(stack, project, get)
+        yield from _quotas(stack, project, get)
 
 
-def _addresses(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
-    machines = Counter({s.region: s.nodes for s in stack.config.shields if s.cloud == "gcp"})
-    for region, needed in machines.items():
-        quotas = get(f"{_COMPUTE}/projects/{project}/regions/{region}")["quotas"]
-        quota = next(each for each in quotas if each["metric"] == "STATIC_ADDRESSES")
-        free = int(quota["limit"] - quota["usage"])
-        found = f"{free} of {int(quota['limit'])} are free, and the stack uses {needed}"
-        fix = f"request more of STATIC_ADDRESSES in {region} on the page IAM & Admin > Quotas" if free < needed else ""
-        yield Finding(f"static addresses in {region}", found, fix)
+def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
+    """Yields a finding for each quota that the stack's machines use in a region."""
+    for shield in stack.config.shields:
+        if shield.cloud == "gcp":
+            listed = get(f"{_COMPUTE}/projects/{project}/regions/{shield.region}")["quotas"]
+            quotas = {each["metric"]: each for each in listed}
+            for metric, needed in _used(shield.machine_type, shield.nodes).items():
+                yield _quota(quotas.get(metric), metric, shield.region, needed)
+
+
+def _used(machine_type: str, nodes: int) -> dict[str, int]:
+    """Returns how much of each quota the machines of a region use, by the quota's metric in the Compute Engine API."""
+    series, _, processors = machine_type.split("-")[:3]
+    used = {"STATIC_ADDRESSES": nodes}
+    used["CPUS" if series == _FIRST_SERIES else f"{series.upper()}_CPUS"] = nodes * int(processors)
+    if series in _ADDED_DISKS:
+        used["LOCAL_SSD_TOTAL_GB"] = nodes * _LOCAL_SSD_GB
+    return used
+
+
+def _quota(quota: Mapping[str, float] | None, metric: str, region: str, needed: int) -> Finding:
+    subject = f"quota {metric} in {region}"
+    if quota is None:
+        return Finding(subject, f"the API does not list it; the stack uses {needed}, see the page IAM & Admin > Quotas")
+    free = int(quota["limit"] - quota["usage"])
+    found = f"{free} of {int(quota['limit'])} are free, and the stack uses {needed}"
+    fix = f"request more of {metric} in {region} on the page IAM & Admin > Quotas" if free < needed else ""
+    return Finding(subject, found, fix)

@@ -14,6 +14,7 @@ from doctor.finding import Finding
 from stacks.config import Stack, load
 from tests.support.stacks import ON_GOOGLE, first_up, stack_config
 
+ENABLED = {"compute.googleapis.com", "iam.googleapis.com"}
 STANDBY = {"blobs": {**json.loads(stack_config("prod")["artifact-edge:blobs"]), "standby": ["us-east1", "us-east4"]}}
 # Maps a module of pulumi-gcp to the Google Cloud API that its resource types use. `storage/transferJob` uses another
 # API than the rest of its module.
@@ -23,16 +24,18 @@ APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
 class Project:
     """Emulates the responses of Service Usage and Compute Engine for a project in which only some APIs are enabled."""
 
-    def __init__(self, enabled: set[str], free: int = 8) -> None:
+    def __init__(self, enabled: set[str], **free: float) -> None:
         self._enabled = enabled
-        self._free = free
+        self._free = {"STATIC_ADDRESSES": 8, "N2_CPUS": 16, "LOCAL_SSD_TOTAL_GB": 750, **free}
 
     def get(self, url: str) -> Any:
         if ":batchGet" in url:
             names = [part.split("%2F")[-1] for part in url.partition("?")[2].split("&")]
             states = {name: "ENABLED" if name in self._enabled else "DISABLED" for name in names}
             return {"services": [{"config": {"name": name}, "state": state} for name, state in states.items()]}
-        return {"quotas": [{"metric": "STATIC_ADDRESSES", "limit": 8.0, "usage": 8.0 - self._free}]}
+        return {
+            "quotas": [{"metric": name, "limit": 1000.0, "usage": 1000.0 - free} for name, free in self._free.items()]
+        }
 
 
 def stack(environment: str, changes: Mapping[str, Any] | None = None) -> Stack:
@@ -63,11 +66,20 @@ def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
     )
 
 
-def test_too_few_static_addresses_are_a_problem() -> None:
-    enabled = {"compute.googleapis.com", "iam.googleapis.com"}
-    assert problems(stack("prod"), Project(enabled, free=2)) == []
-    found = problems(stack("prod"), Project(enabled, free=1))
-    assert [finding.found for finding in found] == ["1 of 8 are free, and the stack uses 2"] * 2
+@pytest.mark.parametrize(("metric", "needed"), [("STATIC_ADDRESSES", 2), ("N2_CPUS", 16), ("LOCAL_SSD_TOTAL_GB", 750)])
+def test_a_quota_that_the_machines_exceed_is_a_problem(metric: str, needed: int) -> None:
+    """The stack `prod` has two machines of the type n2-standard-8 in each of two regions of Google Cloud."""
+    assert problems(stack("prod"), Project(ENABLED, **{metric: needed})) == []
+    found = problems(stack("prod"), Project(ENABLED, **{metric: needed - 1}))
+    assert [finding.subject.split(" in ")[0] for finding in found] == [f"quota {metric}"] * 2
+    assert {finding.found for finding in found} == {f"{needed - 1} of 1000 are free, and the stack uses {needed}"}
+
+
+def test_a_quota_that_the_api_does_not_list_is_named() -> None:
+    shields = [{"cloud": "gcp", "region": "us-east1", "machine_type": "c4-standard-8-lssd", "nodes": 3}]
+    found = list(google.check(stack("prod", {"shields": shields}), "example-project", Project(ENABLED).get))
+    (cpus,) = [finding for finding in found if finding.subject == "quota C4_CPUS in us-east1"]
+    assert cpus.found == "the API does not list it; the stack uses 24, see the page IAM & Admin > Quotas"
 
 
 def test_missing_credentials_name_the_command() -> None:
