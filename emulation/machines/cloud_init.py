@@ -14,7 +14,9 @@ from typing import Any, cast
 
 import yaml
 
-_KEYS = {"bootcmd", "package_update", "packages", "runcmd", "write_files"}
+# The emulation does not accept `packages`: cloud-init tries once to install them, and runs the commands of `runcmd`
+# also if that failed.
+_KEYS = {"bootcmd", "runcmd", "write_files"}
 _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 
 
@@ -34,11 +36,10 @@ class BootFile:
 @dataclass(frozen=True)
 class CloudConfig:
     """The steps of a machine's first boot, from its cloud-init user data. The machine runs `boot_commands` before it
-    installs the packages, and `run_commands` afterwards. Each command is a list of arguments.
+    writes the files, and `run_commands` afterwards. Each command is a list of arguments.
     """
 
     boot_commands: tuple[tuple[str, ...], ...]
-    packages: tuple[str, ...]
     files: tuple[BootFile, ...]
     run_commands: tuple[tuple[str, ...], ...]
 
@@ -52,11 +53,8 @@ def parse(user_data: str) -> CloudConfig:
     except yaml.YAMLError as error:
         raise UserDataError(f"user data is not YAML: {error}") from error
     config = _mapping(document, "user data", _KEYS)
-    if not isinstance(config.get("package_update", False), bool):
-        raise UserDataError(f"package_update must be true or false, not {config['package_update']!r}")
     return CloudConfig(
         boot_commands=_commands(config, "bootcmd"),
-        packages=tuple(_texts(config.get("packages", []), "packages")),
         files=tuple(_file(entry) for entry in _list(config.get("write_files", []), "write_files")),
         run_commands=_commands(config, "runcmd"),
     )

@@ -108,8 +108,6 @@ class Machine:
         commands = _Commands(self._place, self.instance.disks)
         for argv in config.boot_commands:
             commands.run(argv)
-        for package in config.packages:
-            _check_package(package)
         for file in config.files:
             self._write(file)
         for argv in config.run_commands:
@@ -190,6 +188,9 @@ class _Commands:
                 pass
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
+            case ["/usr/local/sbin/install-packages", *packages]:
+                for package in packages:
+                    _check_package(package)
             case ["systemctl", "enable", "--now", unit]:
                 if not (self._place.root / "etc/systemd/system" / unit).is_file():
                     raise BootError(f"runcmd enables {unit}, which write_files does not contain")

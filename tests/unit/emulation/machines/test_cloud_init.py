@@ -20,12 +20,12 @@ HEAD = "#cloud-config\n"
 def test_known_keys_are_read() -> None:
     config = cloud_init.parse(
         HEAD
-        + "packages: [trafficserver]\n"
+        + "bootcmd: [[systemctl, mask, a.service]]\n"
         + "runcmd:\n- [systemctl, daemon-reload]\n"
         + "write_files:\n- {path: /etc/a, permissions: '0640', content: text}\n"
         + "- {path: /etc/b, permissions: '0755', encoding: gz+b64, content: H4sIAAAAAAAC/8tIzcnJBwCGphA2BQAAAA==}\n"
     )
-    assert config.packages == ("trafficserver",)
+    assert config.boot_commands == (("systemctl", "mask", "a.service"),)
     assert config.run_commands == (("systemctl", "daemon-reload"),)
     assert [(file.path, file.permissions, file.content) for file in config.files] == [
         ("/etc/a", 0o640, "text"),
@@ -36,8 +36,9 @@ def test_known_keys_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("packages: []", "must begin with the line '#cloud-config'"),
+        ("runcmd: []", "must begin with the line '#cloud-config'"),
         (HEAD + "ssh_authorized_keys: []", "ssh_authorized_keys not supported"),
+        (HEAD + "packages: [trafficserver]", "packages not supported"),
         (HEAD + "write_files:\n- {path: /a, permissions: '0644', content: x, append: true}", "append not supported"),
         (HEAD + "write_files:\n- {path: a, permissions: '0644', content: x}", "needs an absolute path, not 'a'"),
         (HEAD + "write_files:\n- {path: /../a, permissions: '0644', content: x}", "absolute path"),
@@ -145,7 +146,7 @@ class _One:
     ("user_data", "problem"),
     [
         (HEAD + "runcmd: [[rm, -rf, /]]", "user data runs 'rm -rf /', which is not supported"),
-        (HEAD + "packages: [nginx]", "package nginx is not supported"),
+        (HEAD + "runcmd: [[/usr/local/sbin/install-packages, nginx]]", "package nginx is not supported"),
         (
             HEAD + "runcmd: [[systemctl, enable, --now, x.service]]",
             "enables x.service, which write_files does not contain",
