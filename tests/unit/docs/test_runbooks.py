@@ -26,7 +26,7 @@ NOT_RUN = {
     ("docs/deploying.md", "When the plan gate refuses"): "tests/e2e/test_plan_gate.py applies the parts of plans",
     ("docs/deploying.md", "Roll back"): "tests/e2e/test_tiers.py purges what a version of the worker stored",
     ("docs/operations.md", "A PoP machine is down"): "replaces a machine, like the runbook of a shield machine",
-    ("docs/operations.md", "A network is down"): "tests/unit/infra/test_networks.py resolves the name by each weight",
+    ("docs/operations.md", "A network is down"): "tests/e2e/test_networks.py deploys both weights of each network",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
     ("docs/operations.md", "The metadata table fails"): "is for an outage of DynamoDB, which the emulation cannot have",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
