@@ -1,24 +1,33 @@
 """Runs the runbooks of docs/operations.md on a sandbox. Each test makes the fault, and then runs the printed commands.
 
-The operator works in a copy of the checkout, so that a runbook may change the stack's config.
+The operator works in a copy of the checkout, so that a runbook may change the stack's config and the edge worker.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from contract.shields import HEALTH_PATH, HEALTH_PORT
+from emulation.aws.clock import MINUTE_SECONDS, PATH
 from emulation.engine.environment import shell_environment
-from emulation.engine.find import ensure_engine
+from emulation.engine.find import PYTHONPATH_VARIABLE, ensure_engine
 from local.stack import PASSPHRASE
+from registry.catalog.outbox import Outbox
+from registry.certificates import LEAF_DAYS, client_certificate, leaf_name, load
+from registry.metadata import Repository
 from tests.support.packages import tarball
-from tests.support.runbooks import runbook
+from tests.support.runbooks import Runbook, runbook
 from tests.support.sandbox.commands import registry
-from tests.support.sandbox.edge import EU_WEST, access
+from tests.support.sandbox.edge import EU_WEST, US_EAST, access, target_of
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
+from tests.support.sandbox.origin import store
 from tests.support.sandbox.shields import machines
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
@@ -26,6 +35,8 @@ from tests.support.waiting import eventually
 PAGE = "docs/operations.md"
 STACK = {"--stack prod": "--stack local"}
 OUTPUTS = "pulumi stack output --json --stack local > outputs.json"
+NO_CHANGES = "pulumi preview --stack local --expect-no-changes"
+IMMUTABLE = "npm/@acme/greeting/-/greeting-7.7.7.tgz"
 SMALL = "/npm/@acme/greeting"  # a document that `make up` publishes, and that every identity may read
 
 
@@ -33,26 +44,131 @@ SMALL = "/npm/@acme/greeting"  # a document that `make up` publishes, and that e
 def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
     checkout = checkout_with_copies(tmp_path_factory.mktemp("operator"), "stacks", "workers")
     environment = shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)
+    # The language host imports the program from the copy, so that a changed edge worker is deployed.
+    environment[PYTHONPATH_VARIABLE] = str(checkout)
     made = OperatorShell(checkout, environment, checkout.parent / "commands")
     made.run(f"pulumi stack select local\n{OUTPUTS}")
     return made
+
+
+@pytest.fixture
+def rare_schedule(up: Up) -> Iterator[None]:
+    """Lets the schedule start the outbox relay only once a minute, so that it rarely does so during the test."""
+    set_minute(up, MINUTE_SECONDS)
+    yield
+    set_minute(up, MINUTE_SECONDS)
+
+
+@pytest.fixture
+def repository(up: Up, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    return target_of(up, monkeypatch).repository
+
+
+@pytest.fixture
+def outbox(repository: Repository) -> Outbox:
+    return Outbox(repository)
+
+
+def set_minute(up: Up, seconds: float) -> None:
+    httpx.put(up.sandbox.aws_url + PATH, json={"minute_seconds": seconds}).raise_for_status()
 
 
 def address_of(up: Up, region: str) -> str:
     return next(each["address"] for each in up.outputs()["shields"] if each["region"] == region)
 
 
-def healthy(address: str) -> bool:
+def answers(url: str, **client: Any) -> bool:
     try:
-        return httpx.get(f"http://{address}:{HEALTH_PORT}{HEALTH_PATH}", timeout=5).status_code == 200
+        return httpx.get(url, timeout=5, **client).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def healthy(address: str) -> bool:
+    return answers(f"http://{address}:{HEALTH_PORT}{HEALTH_PATH}")
+
+
+def edge_answers(up: Up) -> bool:
+    with httpx.Client(**access(up, US_EAST)) as client:
+        return client.get("/healthz").status_code == 200
+
+
+def tier_of(up: Up, key: str) -> str:
+    """Returns the name of the tier that answers a client in Virginia."""
+    with httpx.Client(**access(up, US_EAST)) as client:
+        return client.get(f"/{key}").headers["x-cache"]
+
+
+def publish(up: Up, directory: Path, name: str) -> str:
+    file = tarball(directory / f"{name}.tgz", {"name": name, "version": "1.0.0"})
+    published = registry(up, "publish", file)
+    assert published.returncode in (0, 1), published.stderr
+    return published.stderr
+
+
+def urn_of(shell: OperatorShell, down: Runbook, instance: str) -> str:
+    """Returns the URN of a machine in the output of the command that the runbook prints."""
+    shown = shell.run(down.command("pulumi stack --show-urns") + " --stack local --show-ids")
+    lines = shown.splitlines()
+    until = next(number for number, line in enumerate(lines) if f"ID: {instance}" in line)
+    return [line.split("URN: ")[1].strip() for line in lines[:until] if "URN: " in line][-1]
 
 
 def test_the_first_commands_list_the_machines_and_the_undelivered_changes(up: Up, shell: OperatorShell) -> None:
     (both,) = runbook(PAGE, "Operations").blocks(STACK)
     printed = shell.run(both)
     assert all(shield["host"] in printed for shield in up.outputs()["shields"])
+
+
+def test_a_bad_release_of_the_worker_is_taken_back(up: Up, shell: OperatorShell) -> None:
+    down = runbook(PAGE, "The edge is down")
+    routes = shell.directory / "workers/edge/src/routes.ts"
+    good = routes.read_text()
+    routes.write_text(good.replace('url.pathname === "/healthz"', 'url.pathname === "/healthz-of-a-bad-release"'))
+    shell.run("pulumi up --stack local")
+    assert eventually(lambda: not edge_answers(up))
+    store(up, IMMUTABLE, 1_000)
+    assert eventually(lambda: tier_of(up, IMMUTABLE) == "edge; hit")
+    back = runbook("docs/deploying.md", "Roll back")
+    noted = back.command("pulumi stack output worker_version --stack prod", STACK)
+    version = shell.run(noted).strip()
+
+    assert "update" in shell.run(down.command("pulumi stack history"))
+    routes.write_text(good)
+    shell.run(down.command("pulumi up"))
+    assert eventually(lambda: edge_answers(up))
+    assert "ns-" in shell.run(down.command("pulumi stack output zone"))
+    assert tier_of(up, IMMUTABLE) == "edge; hit"
+    (remove,) = back.blocks({"<version>": version})
+    shell.run(remove)
+    assert tier_of(up, IMMUTABLE) != "edge; hit"
+
+
+def test_an_expiring_certificate_is_renewed_and_deployed(up: Up, shell: OperatorShell) -> None:
+    secrets, secret = up.aws("secretsmanager"), "artifact-edge/local/edge"
+    edge = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
+    authority = json.loads(secrets.get_secret_value(SecretId="artifact-edge/local/authority")["SecretString"])
+    issuer = load(authority["client_ca"], authority["client_ca_key"])
+    ending = client_certificate(issuer, leaf_name("local"), datetime.now(UTC) - timedelta(days=LEAF_DAYS - 20))
+    old = {**edge, "client_certificate": ending.certificate_pem, "client_key": ending.key_pem}
+    secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(old))
+    shell.run("pulumi up --stack local")
+
+    alarm = "artifact-edge-local-edge-certificate-expires"
+    cloudwatch = up.aws("cloudwatch")
+
+    def goes_off() -> bool:
+        (found,) = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+        return found["StateValue"] == "ALARM"
+
+    set_minute(up, 1.0)
+    assert eventually(goes_off)
+    renew, deploy, check = runbook(PAGE, "The certificate of the edge expires").blocks({"prod": "local"})
+    assert "renewed the edge's client certificate" in shell.run(renew)
+    shell.run(deploy)
+    assert "expires in 396 days" in shell.run(check)
+    assert eventually(lambda: not goes_off())
+    set_minute(up, MINUTE_SECONDS)
 
 
 def test_a_stopped_shield_machine_is_started(up: Up, shell: OperatorShell) -> None:
@@ -63,6 +179,20 @@ def test_a_stopped_shield_machine_is_started(up: Up, shell: OperatorShell) -> No
     start, *_ = runbook(PAGE, "A shield machine is down").blocks(values)
     shell.run(start)
     assert eventually(lambda: healthy(address))
+
+
+def test_a_lost_shield_machine_is_replaced_and_gets_its_address(up: Up, shell: OperatorShell) -> None:
+    down = runbook(PAGE, "A shield machine is down")
+    (machine,), address = machines(up, "eu-west-1"), address_of(up, "eu-west-1")
+    urn = urn_of(shell, down, machine)
+    up.aws("ec2", "eu-west-1").terminate_instances(InstanceIds=[machine])
+    assert eventually(lambda: not healthy(address))
+    values = {**STACK, "<region>": "any", "<id of the instance>": "any", "<URN of the instance>": urn}
+    _, replace, attach = down.blocks(values)
+    shell.run(replace)
+    shell.run(attach)
+    assert eventually(lambda: healthy(address))
+    shell.run(NO_CHANGES)
 
 
 def test_a_lost_region_is_removed_and_added_again(up: Up, shell: OperatorShell) -> None:
@@ -94,8 +224,7 @@ def test_objects_that_the_replication_role_could_not_copy_are_copied_again(
     role = next(each for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("replication"))["RoleName"]
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     iam.delete_role_policy(RoleName=role, PolicyName=policy)
-    package = tarball(tmp_path / "uncopied.tgz", {"name": "uncopied", "version": "1.0.0"})
-    assert registry(up, "publish", package).returncode == 0
+    publish(up, tmp_path, "uncopied")
     primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
     key = "npm/uncopied/-/uncopied-1.0.0.tgz"
 
@@ -114,3 +243,26 @@ def test_objects_that_the_replication_role_could_not_copy_are_copied_again(
 
     assert eventually(is_copied)
     assert "0 objects failed" in shell.run(failed)
+
+
+@pytest.mark.usefixtures("rare_schedule")
+def test_a_worker_with_another_key_gets_the_key_of_the_secret(
+    up: Up, shell: OperatorShell, outbox: Outbox, tmp_path: Path
+) -> None:
+    lags = runbook(PAGE, "A purge lags")
+    secret = lags.command("artifact-edge/<environment>/purge-signing", {"<environment>": "local"})
+    up.aws("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps({"key": "k" * 43}))
+    assert "403" in publish(up, tmp_path, "unpurged")
+    listed = lags.command("python -m registry purges list --stack-outputs outputs.json")
+    shown = shell.run(listed)
+    assert "npm#unpurged: the edge was not purged" in shown and "answers 403" in shown
+
+    shell.run(lags.command("pulumi up"))
+    (drain,) = lags.blocks({})
+
+    def is_delivered() -> bool:
+        shell.run(f"{drain} || true")  # ends with status 1 while a delivery has to wait for its next try
+        return outbox.pending() == []
+
+    assert eventually(is_delivered)
+    assert "npm#unpurged: " not in shell.run(listed)
