@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import yaml
 
-from emulation import services
-from local import health, operator
-from local.clients import GRANTS, Client
-from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
-from tests.support.sandbox.up import Up
+from tests.support.sandbox.own_stack import OwnStack, own_stack
 
 PROJECT = "artifact-edge-unit"
 CONFIG = {
@@ -39,20 +31,8 @@ CONFIG = {
 }
 
 
-@dataclass(frozen=True)
-class OnCloudStorage(Up):
-    """A sandbox's stack with objects on Cloud Storage, after `pulumi up`. The stack's functions, machines and workers
-    run, and the sample packages are published.
-    """
-
-    project: TemporarySandbox
-
-    @cached_property
-    def _outputs(self) -> dict[str, Any]:
-        return json.loads(self.project.pulumi("stack", "output", "--json").stdout)
-
-    def outputs(self) -> dict[str, Any]:
-        return self._outputs
+class OnCloudStorage(OwnStack):
+    """A stack that keeps its objects on Cloud Storage."""
 
     @property
     def bucket(self) -> str:
@@ -84,15 +64,5 @@ class OnCloudStorage(Up):
 @contextmanager
 def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
     """Deploys a stack in a temporary sandbox at the `loopback` addresses, with a token for the client `reader`."""
-    with temporary_sandbox(loopback, print) as made:
-        (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))
-        made.new_stack(name)
-        result = made.pulumi("up", "--yes", "--skip-preview")
-        assert result.returncode == 0, result.stdout + result.stderr
-        stack = OnCloudStorage(made.clouds, "", made)
-        services.start(made.clouds, services.RUNTIME)
-        health.wait(made.clouds, stack.outputs(), print)
-        operator.publish_samples(made.clouds, stack.outputs())
-        reader = Client(made.clouds, "reader", stack.outputs()["url"])
-        reader.configure(operator.issue_token(made.clouds, stack.outputs(), "reader", GRANTS["reader"]))
-        yield stack
+    with own_stack(loopback, name, config) as stack:
+        yield OnCloudStorage(stack.sandbox, stack.printed, stack.project)
