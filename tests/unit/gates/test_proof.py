@@ -143,6 +143,31 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
     assert findings_of(stack, *ALL, borne=[*borne, *cold]) == []
 
 
+def own_pop() -> list[Resource]:
+    """Returns the resources of one PoP machine of our own, and the record that leads clients to it."""
+    shields = json.dumps([{"host": "eu-west-1-a.shield.example.com:8443", "region": "eu-west-1"}])
+    boot = f"write_files:\n    TABLE_REGIONS=us-east-1\n    {shields}\n"
+    packed = base64.b64encode(gzip.compress(boot.encode())).decode()
+    place = {"region": "eu-west-1"}
+    association = "aws:ec2/eipAssociation:EipAssociation"
+    return [
+        resource(NODE, "pop", {**place, "userDataBase64": packed}),
+        resource(EIP, "pop", place),
+        resource(association, "pop", place, [urn(EIP, "pop"), urn(NODE, "pop")]),
+        resource(RECORD, "pop", {"name": "pops.example.com", "records": ["1"]}, [urn(EIP, "pop")]),
+        resource(RECORD, "own", {"name": HOST, "records": ["pops.example.com"], "healthCheckId": "own"}),
+    ]
+
+
+def test_a_network_is_replaced_by_another_one_only_if_dns_checks_its_health() -> None:
+    stack = [*TWO_REGIONS[1:], *cloudflare(*SHIELDS, api=True), *own_pop()]
+    inputs = {"name": HOST, "records": ["test.zone.test"]}
+    checked = resource(RECORD, "cloudflare", {**inputs, "healthCheckId": "edge"})
+    for loss in ("edge:cloudflare", "dns:cloudflare"):
+        assert lost(loss, [*stack, checked]) == []
+        assert "Cloudflare is lost" in lost(loss, [*stack, resource(RECORD, "cloudflare", inputs)])[0]
+
+
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """Returns the findings of the plan gate for a stack that must survive one loss only.
 
