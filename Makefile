@@ -64,7 +64,7 @@ test-second-opinions: setup  ## run the contract tests of metadata and objects o
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(PYTHON) -m pytest tests/second_opinions
 
-test-fuzz: setup  ## try 100,000 random paths, headers, tokens and policies on the worker and the registry (5 min)
+test-fuzz: setup  ## try 100,000 random paths, headers, tokens and policies on the worker and the registry (1 min)
 	FUZZ_CASES=80000 npm run fuzz --prefix workers/edge
 	FUZZ_CASES=20000 $(PYTHON) -m pytest tests/fuzz
 
