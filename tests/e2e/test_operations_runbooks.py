@@ -6,6 +6,8 @@ The operator works in a copy of the checkout, so that a runbook may change the s
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from emulation.aws.clock import MINUTE_SECONDS, PATH
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import PYTHONPATH_VARIABLE, ensure_engine
 from local.stack import PASSPHRASE
-from registry.catalog.outbox import Outbox
+from registry.catalog.outbox import MOST_TRIES, Intent, Outbox
 from registry.certificates import LEAF_DAYS, client_certificate, leaf_name, load
 from registry.metadata import Repository
 from tests.support.packages import tarball
@@ -266,3 +268,37 @@ def test_a_worker_with_another_key_gets_the_key_of_the_secret(
 
     assert eventually(is_delivered)
     assert "npm#unpurged: " not in shell.run(listed)
+
+
+@pytest.mark.usefixtures("rare_schedule")
+def test_a_disabled_schedule_is_seen_and_the_changes_are_delivered_by_hand(
+    up: Up, shell: OperatorShell, outbox: Outbox, repository: Repository
+) -> None:
+    fails = runbook(PAGE, "The drain fails")
+    up.aws("events").disable_rule(Name="artifact-edge-local-drain")
+    repository.transact([Intent(changes={"npm#@acme/greeting": ["1.0.0"]}).put()])
+    state, drain = fails.blocks({"artifact-edge-prod-drain": "artifact-edge-local-drain"})
+    assert shell.run(state) == "DISABLED\n"
+    shell.run(fails.command("pulumi up --refresh"))
+    assert shell.run(state) == "ENABLED\n"
+    with subprocess.Popen(["bash", "-c", f"exec {drain}"], cwd=shell.directory, env=shell.environment) as watching:
+        delivered = eventually(lambda: outbox.pending() == [])
+        watching.terminate()
+    assert delivered
+
+
+@pytest.mark.usefixtures("rare_schedule")
+def test_changes_that_were_given_up_are_delivered(
+    up: Up, shell: OperatorShell, outbox: Outbox, repository: Repository
+) -> None:
+    given_up = runbook(PAGE, "Purges were given up")
+    intent = Intent(changes={"npm#@acme/greeting": ["1.0.0"]}, tries=MOST_TRIES - 1)
+    repository.transact([intent.put()])
+    stored = next(each for each in outbox.pending() if each.tries == intent.tries)
+    outbox.record_failure(stored, "Cloudflare answers 401", time.time())
+    listed = shell.run(given_up.command("python -m registry purges list --stack-outputs outputs.json"))
+    assert f"failed   {MOST_TRIES} failed tries  npm#@acme/greeting: Cloudflare answers 401" in listed
+    (retry,) = given_up.blocks({})
+    assert "changes to deliver again: 1" in shell.run(retry)
+    set_minute(up, 5.0)
+    assert eventually(lambda: outbox.pending() == [] and outbox.dead() == [])

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import boto3
 import pytest
@@ -24,9 +24,8 @@ from emulation import services
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import Sandbox
-from local.checkout import CHECKOUT
 from tests.support.runbooks import Runbook, runbook
-from tests.support.sandbox.operator_shell import OperatorShell
+from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
 
 PAGE = "docs/state.md"
 LOOPBACK = "127.99"
@@ -41,12 +40,7 @@ def shell() -> Iterator[OperatorShell]:
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)
-    checkout = directory / "checkout"
-    checkout.mkdir()
-    for entry in CHECKOUT.iterdir():
-        if entry.name not in (".git", ".sandbox", "bootstrap"):
-            (checkout / entry.name).symlink_to(entry)
-    shutil.copytree(CHECKOUT / "bootstrap", checkout / "bootstrap")
+    checkout = checkout_with_copies(directory, "bootstrap")
     try:
         services.start(sandbox, services.CLOUDS)
         environment = shell_environment(ensure_engine(print), sandbox, passphrase="")
@@ -62,16 +56,43 @@ def blocks_of(cut_off: Runbook) -> list[str]:
     return cut_off.blocks({**STACK, "--stack prod": "--stack bootstrap", "<urn>": "PARENT"})
 
 
-def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> None:
-    """Starts a command, and kills all of its processes as soon as the condition holds."""
+def started(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> subprocess.Popen[str]:
+    """Starts a command, and returns as soon as the condition holds."""
     process = subprocess.Popen(
-        ["bash", "-c", command], cwd=shell.directory, env=shell.environment, start_new_session=True
+        ["bash", "-c", f"exec {command}"],
+        cwd=shell.directory,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert process.poll() is None and time.monotonic() < deadline
+    return process
+
+
+def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> None:
+    """Starts a command, and kills all of its processes as soon as the condition holds."""
+    process = started(shell, command, holds)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def interrupted_when(shell: OperatorShell, command: str, holds: Callable[[], bool], *, times: int) -> str:
+    """Starts a Pulumi command, and presses Ctrl-C as soon as the condition holds. Returns the output of the command.
+
+    A terminal sends each interrupt to all processes of the command. Between two interrupts, the function waits until
+    the engine has reported the first.
+    """
+    process, output = started(shell, command, holds), ""
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)
+        while "^C received" not in (line := cast(IO[str], process.stdout).readline()) and line:
+            output += line
+        output += line
+    return output + process.communicate(timeout=PATIENCE)[0]
 
 
 def role_exists(name: str) -> Callable[[], bool]:
@@ -115,6 +136,27 @@ def test_a_killed_update_leaves_a_lock_and_is_repaired_as_the_page_says(shell: O
     shell.run(again)
     assert role_exists("test-deploy")()
     shell.run(NO_CHANGES)
+
+
+def test_after_ctrl_c_the_command_goes_on_and_after_two_the_state_is_repaired(shell: OperatorShell) -> None:
+    ctrl_c, cut_off = runbook(PAGE, "Ctrl-C"), runbook(PAGE, "An update that was cut off")
+    add = "pulumi config set --path 'artifact-edge-bootstrap:environments[{}]' {}"
+    shell.run(add.format(4, "once"))
+    once = interrupted_when(shell, "pulumi up --yes --skip-preview", role_exists("once-deploy"), times=1)
+    assert "^C received; cancelling" in once
+    assert "once-" in shell.run(ctrl_c.command("pulumi stack"))
+    repair, again, *_ = blocks_of(cut_off)
+    shell.run(again)
+    shell.run(NO_CHANGES)
+
+    shell.run(add.format(5, "twice"))
+    twice = interrupted_when(shell, "pulumi up --yes --skip-preview", role_exists("twice-deploy"), times=2)
+    assert "^C received; terminating" in twice
+    assert "have the same resources" in shell.run(repair)
+    shell.run(again)
+    shell.run(NO_CHANGES)
+    shell.run("\n".join(f"pulumi config rm --path 'artifact-edge-bootstrap:environments[{at}]'" for at in (5, 4)))
+    shell.run("pulumi up")
 
 
 def test_a_resource_that_the_state_lacks_is_listed_and_imported(shell: OperatorShell) -> None:

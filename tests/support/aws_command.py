@@ -6,6 +6,7 @@ Tests of runbooks put this program on the PATH as `aws`, because a machine that 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,9 @@ _GLOBAL = ("--region", "--query", "--output")
 def main(service: str, operation: str, *arguments: str) -> None:
     options, files = _parsed(arguments)
     region, query, output = (options.pop(name, [""])[0] for name in _GLOBAL)
-    client: Any = cast(Any, boto3).client({"s3api": "s3"}.get(service, service), region_name=region or None)
+    client: Any = cast(Any, boto3).client(
+        {"s3api": "s3"}.get(service, service), region_name=region or os.environ.get("AWS_REGION")
+    )
     api_name = next(each for each in client.meta.service_model.operation_names if xform_name(each, "-") == operation)
     shape = client.meta.service_model.operation_model(api_name).input_shape
     members = {f"--{xform_name(name, '-')}": (name, member) for name, member in shape.members.items()}

@@ -12,9 +12,6 @@ from tests.unit.docs import CHECKOUT
 
 # Runbooks whose commands no test runs as a runbook, each with the reason.
 NOT_RUN = {
-    ("docs/operations.md", "The drain fails"): "tests/e2e/test_local_stack.py repairs the schedule",
-    ("docs/operations.md", "Purges were given up"): "tests/unit/registry runs the command",
-    ("docs/state.md", "Ctrl-C"): "tests/chaos interrupts both commands",
     ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
     (
         "docs/deploying.md",
@@ -39,6 +36,8 @@ MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
     ("A shield machine is down", "pulumi up"): "says what the command does not do",
     ("Objects are not copied", "pulumi up --refresh"): "the test runs it with --stack",
+    ("Ctrl-C", "pulumi destroy"): "tests/chaos interrupts it; here it would delete the state's bucket",
+    ("The drain fails", "registry keys init"): "says what creates a secret",
     ("Bootstrap", "gh api repos/<owner>/<name>"): "needs GitHub",
     ("Bootstrap", "pulumi up"): "is in the block above",
     ("Bootstrap", "pulumi stack output"): "the test of the first block runs it",
