@@ -136,8 +136,8 @@ async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionCon
 
 /** Answers the health check that tests whether this PoP has the feed of revocations and applies the newest edge policy. */
 async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
-  const headers = { "cache-control": "no-store" };
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
+  const headers = { "cache-control": "no-store", ...(Number.isFinite(age) && { "server-timing": `feed;dur=${age}` }) };
   if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
   const read = readerOf(l1Of("", { request, bindings, ctx }, DEFAULT_FLAGS)());
   const { policies: digests, advisories } = policies.document ?? { policies: [], advisories: [] };

@@ -31,7 +31,8 @@ test("without a feed, the store's entries count, and a health check fails", asyn
   stub.feed = "fails";
   grant("early", ["npm:*:pull"]);
   assert.equal(await status(FILE, "early"), 200);
-  assert.equal((await fetch(`${edge}/healthz/feed`)).status, 503);
+  const unknown = await fetch(`${edge}/healthz/feed`);
+  assert.deepEqual([unknown.status, unknown.headers.get("server-timing")], [503, null]);
   assert.equal((await fetch(`${edge}/healthz`)).status, 200);
   stub.feed = "works";
   let answer = await fetch(`${edge}/healthz/feed`);
@@ -40,6 +41,7 @@ test("without a feed, the store's entries count, and a health check fails", asyn
     answer = await fetch(`${edge}/healthz/feed`);
   }
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get("cache-control")], [200, "ok\n", "no-store"]);
+  assert.match(answer.headers.get("server-timing") ?? "", /^feed;dur=\d+(\.\d+)?$/);
 });
 
 test("a revoked token is 401 with and without a session, although the store has its entry", async () => {
