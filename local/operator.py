@@ -37,8 +37,11 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
-    regions = sorted({shield["region"] for shield in config["artifact-edge:shields"] if shield["cloud"] == "aws"})
-    replicas = [option for region in regions for option in ("--replica", region)]
+    regions = {shield["region"] for shield in config["artifact-edge:shields"] if shield["cloud"] == "aws"}
+    for section, store in (("blobs", "s3"), ("metadata", "dynamodb")):
+        if config[f"artifact-edge:{section}"]["store"] == store:
+            regions |= {*config[f"artifact-edge:{section}"]["regions"]}
+    replicas = [option for region in sorted(regions) for option in ("--replica", region)]
     _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas])
 
 

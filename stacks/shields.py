@@ -38,7 +38,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
     boot = BootSettings(
         buckets=objects.blobs.buckets,
         secret_id=stack.secret("shield"),
-        secret_regions=stack.secret_regions,
+        secret_regions=stack.common_secret_regions,
         certificate_region=stack.home_region,
         certificate_parameter=certificate_parameter(stack.environment),
         standby=objects.standby.blobs.buckets[0] if objects.standby else None,

@@ -29,9 +29,10 @@ class AccessLog:
 class BootSettings:
     """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
 
-    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager, of which
-    each of `secret_regions` has a copy. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
-    the machines' TLS certificate. The parameter and the certificate are in the AWS region `certificate_region`.
+    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager. Each of
+    `secret_regions` has a copy of the secret, and so has each AWS region with machines. `certificate_parameter` is the
+    Parameter Store parameter that holds the ARN of the machines' TLS certificate. The parameter and the certificate are
+    in the AWS region `certificate_region`.
 
     `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
     bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the

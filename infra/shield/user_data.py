@@ -35,7 +35,7 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
     values = {
         **_origin_values(origins, standby, boot.buckets[0]),
         "SECRET_ID": boot.secret_id,
-        "SECRET_REGIONS": ",".join(nearest_first(region, boot.secret_regions)),
+        "SECRET_REGIONS": ",".join(nearest_first(region, _secret_regions(boot, region, cloud))),
         "CERTIFICATE_REGION": boot.certificate_region,
         "LOG_BUCKET": boot.log.bucket if boot.log else "",
         "LOG_REGION": boot.log.region if boot.log else "",
@@ -54,6 +54,11 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
         "Shorten the files in infra/shield/machine or the names of the buckets",
     )
     return rendered
+
+
+def _secret_regions(boot: BootSettings, region: str, cloud: Cloud) -> set[str]:
+    """Returns the AWS regions from which a machine in `region` can read its secret."""
+    return {*boot.secret_regions, region} if cloud == "aws" else set(boot.secret_regions)
 
 
 def _nearest_first(buckets: Sequence[Bucket], region: str) -> list[Bucket]:

@@ -54,13 +54,19 @@ class Stack:
 
     @property
     def secret_regions(self) -> list[str]:
-        """The AWS regions that hold the shields' secret: the home region, and a replica in each region with shields on
-        AWS. Shields on Google Cloud read the nearest replica.
+        """The AWS regions that hold the shields' secret: the home region, and a replica in each other region that holds
+        objects or metadata, or has shields on AWS.
         """
-        return [
-            self.home_region,
-            *sorted({s.region for s in self.config.shields if s.cloud == "aws"} - {self.home_region}),
-        ]
+        shields = {shield.region for shield in self.config.shields if shield.cloud == "aws"}
+        return [self.home_region, *sorted({*self.common_secret_regions, *shields} - {self.home_region})]
+
+    @property
+    def common_secret_regions(self) -> list[str]:
+        """The AWS regions from which the shields of every region can read their secret: the home region, and the
+        regions that hold objects or metadata. The list does not depend on the other shields, because a change of the
+        list replaces all shields.
+        """
+        return list(dict.fromkeys([self.home_region, *self.config.regions_kept_by("aws")]))
 
     def secret(self, name: SecretName) -> str:
         """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""

@@ -72,6 +72,10 @@ def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) ->
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
+    # Secrets Manager deletes no secret that has replicas.
+    manager.remove_regions_from_replication(
+        SecretId=f"artifact-edge/{STACK}/shield", RemoveReplicaRegions=["eu-west-1"]
+    )
     for name in ("edge", "shield", "authority"):
         manager.delete_secret(SecretId=f"artifact-edge/{STACK}/{name}", ForceDeleteWithoutRecovery=True)
     operator.make_keys(sandbox.clouds, STACK, sandbox.project / "stacks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,16 @@ def test_every_environments_config_is_accepted(environment: str) -> None:
     stack = load(environment, stack_config(environment))
     assert isinstance(stack, Stack)
     assert (stack.environment, stack.home_region) == (environment, "us-east-1")
+
+
+def test_shields_of_other_regions_do_not_decide_where_a_shield_reads_its_secret() -> None:
+    values = stack_config("prod")
+    data = ["us-east-1", "eu-west-1", "ap-southeast-1"]
+    before = load("prod", values)
+    assert (set(before.secret_regions), before.common_secret_regions) == ({*data, "us-west-2"}, data)
+    remaining = [shield for shield in before.config.shields if shield.region != "us-west-2"]
+    after = replace(before, config=before.config.model_copy(update={"shields": remaining}))
+    assert (set(after.secret_regions), after.common_secret_regions) == (set(data), data)
 
 
 def test_permanent_environments_are_protected_and_the_others_can_be_destroyed() -> None:

@@ -212,6 +212,22 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
         user_data(ON_GOOGLE)
 
 
+@pytest.mark.parametrize(
+    ("region", "cloud", "asked"),
+    [
+        ("us-east-1", "aws", "us-east-1,eu-west-1"),
+        ("us-west-2", "aws", "us-west-2,us-east-1,eu-west-1"),
+        ("europe-west4", "gcp", "eu-west-1,us-east-1"),
+    ],
+)
+def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
+    region: str, cloud: Cloud, asked: str
+) -> None:
+    """No other region with shields is asked, because the removal of that region would replace this machine."""
+    settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
+    assert f"SECRET_REGIONS={asked}" in settings
+
+
 @pytest.mark.parametrize("regions", [(), (*REGIONS, "sa-east-1")])
 def test_the_number_of_origins_is_limited(regions: Sequence[str]) -> None:
     buckets = [Bucket("b", region, "b.s3") for region in regions]
