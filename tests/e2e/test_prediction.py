@@ -177,7 +177,9 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def install(up: OwnStack, variant: str, ecosystem: str, program: Callable[[], Finished]) -> Installed:
-    """Runs a client program, and returns what its requests caused."""
+    """Runs a client program. Returns how many of its requests each tier answered, the number of requests to the shield,
+    and the program's duration in seconds.
+    """
     (machine,) = machines(up, REGION)
     start = time.monotonic()
     done = program()

@@ -1,4 +1,4 @@
-"""Test cases for the policies that keep DNS names, workers, functions, machines and messages switched on."""
+"""Test cases for the policies that report resources which are switched off, such as disabled functions."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_the_next_part_of_a_plan_is_applied_by_the_workflow_that_applies_whole_p
 @pytest.mark.skipif(not shutil.which("go"), reason="actionlint is built with Go, which is not installed")
 def test_actionlint_finds_nothing() -> None:
     files = (ROOT / ".github/workflows").iterdir()
-    # `-shellcheck=` and `-pyflakes=` disable the checks of programs that only some machines have.
+    # `-shellcheck=` and `-pyflakes=` disable the checks that need shellcheck and pyflakes, which not every machine has.
     result = subprocess.run(
         ["go", "tool", "actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *files],
         cwd=ROOT / "tests" / "support" / "actionlint",

@@ -16,7 +16,10 @@ const MAX_IN_FLIGHT = 20;
 
 let inFlight = 0;
 
-/** Returns the token's entry, undefined when no such token exists, or "unknown" when the API gives no answer. */
+/**
+ * Returns the token's entry in the metadata API, undefined when no such token exists, or "unknown" when the API gives no
+ * answer.
+ */
 export async function queryToken(api: MetadataApi, digest: string): Promise<string | undefined | "unknown"> {
   if (inFlight >= MAX_IN_FLIGHT) return "unknown";
   inFlight += 1;

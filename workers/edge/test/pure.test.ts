@@ -1,4 +1,4 @@
-// Unit tests: URLs map to object keys, grants match names, and keys map to shields.
+// Unit tests: URLs map to object keys, grants match package names, and keys map to shields.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

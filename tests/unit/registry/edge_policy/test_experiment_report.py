@@ -92,8 +92,8 @@ def test_the_report_recovers_a_planted_loss_of_hits() -> None:
 
 
 def test_variants_that_are_equal_rarely_seem_different() -> None:
-    """Checks how many confidence intervals contain zero, which should be 95 % of them. The seeds are the same in each
-    run.
+    """Simulates experiments whose variants are equal. About 95 % of the confidence intervals for the difference between
+    the variants should contain zero. The seeds are the same in each run of this test.
     """
     contained = 0
     for seed in range(12):

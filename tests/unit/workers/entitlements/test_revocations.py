@@ -1,4 +1,6 @@
-"""Tests the metadata API's feed: which changes its document contains, and how often it reads the database."""
+"""Tests the metadata API's feed of revocations: which changed tokens and withdrawn objects the feed's document lists,
+and how often the metadata API reads the database for the document.
+"""
 
 from __future__ import annotations
 
