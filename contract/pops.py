@@ -1,4 +1,6 @@
-"""Values that the PoPs on machines of our own share with the origin, with DNS and with the deployment."""
+"""Names that several tiers share about the PoPs on machines of our own: keys of objects at the origin, host names, and
+the name of the SSM parameter with the ARN of the PoPs' certificate.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names, and
-the name of the SSM parameter that leads to the machines' certificate.
+the name of the SSM parameter with the ARN of the machines' certificate.
 """
 
 from __future__ import annotations

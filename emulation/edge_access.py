@@ -1,5 +1,5 @@
-"""Provides settings with which programs send requests to the emulated edge, although they do not use the sandbox's DNS
-server.
+"""Defines the environment variables with which programs that do not use the sandbox's DNS server send requests to the
+emulated edge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Follows clients from the names that they use through other DNS names to their targets, before and after a plan."""
+"""Computes how a Pulumi plan changes the targets that clients reach. The module follows the names that clients use
+through other DNS names to their targets, before and after the plan.
+"""
 
 from __future__ import annotations
 

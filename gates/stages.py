@@ -1,8 +1,8 @@
 """Splits a plan that the gate refuses into several applies, to be run one after the other, each with its `--target`
 options.
 
-The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Of the DNS names
-that clients pass one after the other, those that are nearest to the targets come first. Resources that
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If one DNS name
+leads clients to another DNS name, the name that is nearer to the clients' targets is changed first. Resources that
 change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
 apply as the last resource that used it, or later.
 """

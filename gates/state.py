@@ -1,8 +1,9 @@
 """Turns Pulumi states of stacks into test fixtures without secrets and without data about the machine that made the
 state.
 
-Each secret is replaced by its name, if the name is known. A later preview inserts the secret of its own sandbox under
-that name. A key that differs between sandboxes therefore does not look like a change of the program.
+Each secret is replaced by its name if the name is known, and removed otherwise. A later preview inserts the secret of
+its own sandbox under that name. A secret that differs between sandboxes therefore does not look like a change of the
+program.
 """
 
 from __future__ import annotations

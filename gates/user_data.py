@@ -1,4 +1,6 @@
-"""Reads the user data of machines and the bindings of edge workers, to find the buckets and shields that they name."""
+"""Reads the user data of machines and the bindings of edge workers, to find which buckets, regions of the metadata
+table and shields these texts name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Probe of Cloudflare's mTLS bindings, which checks how a worker's fetches fail, and that they are not cached."""
+"""Probe of Cloudflare's mTLS bindings, which checks the HTTP status of a worker's failed fetches, and that Cloudflare
+does not cache the responses to fetches from port 8443.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Probe of custom hostnames and zones on Cloudflare, which checks what is pending, and until when.
+"""Probe of custom hostnames and zones on Cloudflare, which checks which of them are pending without DNS records, and
+which of them Cloudflare refuses.
 
 The probe names hosts below a domain that has no zone in the account, and publishes no DNS record.
 """

@@ -1,5 +1,6 @@
-"""Probes of Amazon DynamoDB, which check the maximum sizes of items, batches and transactions, and where queries
-start."""
+"""Probes of Amazon DynamoDB, which check the maximum sizes of items, batches and transactions, and from which keys a
+query may start.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Probes of Workers KV, which check copies of values at a location, and the limits of bulk reads."""
+"""Probes of Workers KV, which check that a location does not see the change of a key at once, and how many keys a bulk
+read may name.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Probe of the rules of a Cloudflare zone, which checks their limits and what they see of a request.
+"""Probe of the firewall rules of a Cloudflare zone, which checks their limits, which requests they refuse, and which
+form of a URL's path they read.
 
-The zone may have no rules of its own, because each phase of a zone has one ruleset.
+The zone must not have custom rules or rate limiting rules of its own, because each phase of a zone has one ruleset.
 """
 
 from __future__ import annotations

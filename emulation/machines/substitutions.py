@@ -1,7 +1,7 @@
 """Lists every change that the emulation makes to the files in a machine's user data, with the reason.
 
-An emulated machine is only a directory and a loopback address on a host that several machines share, and its cloud is
-emulated. The changes to the files are necessary for these reasons.
+The files are made for a virtual machine in a real cloud. An emulated machine is only a directory and a loopback address
+on a host that several machines share, and its cloud is emulated.
 """
 
 from __future__ import annotations

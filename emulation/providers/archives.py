@@ -2,7 +2,7 @@
 by name, each with its text or its path.
 
 In messages of the Pulumi engine, an archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines
-(`pulumi.runtime.rpc`). Archives with one hash count as equal.
+(`pulumi.runtime.rpc`). Archives with the same hash count as equal.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Alarms on Route 53's health checks of the edge, of its feed, of each machine and of each region of shields
-and own PoPs.
+"""Alarms on Route 53's health checks of the edge, of the feed of recent revocations that the edge reads, of both
+networks of the clients' hostname, of each machine, and of each region of shields and own PoPs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Keeps the list of npm packages that the edge searches. The list follows the documents of the packages."""
+"""Updates the list of npm packages in which the edge searches. Each delivery of changed packages writes their entries
+to the list.
+"""
 
 from __future__ import annotations
 
