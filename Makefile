@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-fuzz clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +32,10 @@ test-plans:
 	$(PYTHON) -m pytest tests/e2e -m plans
 
 test-sandboxes:
-	$(PYTHON) -m pytest tests/e2e -m "not shares_a_sandbox and not plans"
+	$(PYTHON) -m pytest tests/e2e -m "not shares_a_sandbox and not plans and not nightly"
 
 test-shared-sandbox:
-	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell)"
+	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
 test-units:
 	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/second_opinions
@@ -63,6 +63,10 @@ test-second-opinions: setup  ## run the contract tests of metadata and objects o
 	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/second_opinions
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(PYTHON) -m pytest tests/second_opinions
+
+test-long: setup  ## run the runbooks of operations.md and an install with prediction (15 min)
+	@$(PYTHON) -m local.prerequisites
+	$(PYTHON) -m pytest tests/e2e -m nightly
 
 test-fuzz: setup  ## try 100,000 random paths, headers, tokens and policies on the worker and the registry (1 min)
 	FUZZ_CASES=80000 npm run fuzz --prefix workers/edge

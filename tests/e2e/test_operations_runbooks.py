@@ -34,6 +34,8 @@ from tests.support.sandbox.shields import machines
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.nightly
+
 PAGE = "docs/operations.md"
 STACK = {"--stack prod": "--stack local"}
 OUTPUTS = "pulumi stack output --json --stack local > outputs.json"

@@ -29,6 +29,8 @@ from tests.support.sandbox.own_stack import OwnStack, own_stack
 from tests.support.sandbox.shields import machines, requests_at
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.nightly
+
 LOOPBACK = "127.82"
 STACK = "prediction"
 REGION = "us-east-1"
