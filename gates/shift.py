@@ -107,10 +107,10 @@ def _of_host(host: str, splits: Mapping[str, Split]) -> list[Split]:
 
 
 def _host_in(target: str) -> str:
-    """Returns the DNS name that a target of records is, without the dot at its end. Other targets stay as they are."""
+    """Returns the target of a DNS record without quotation marks around it, and without the dot at its end."""
     return target.strip('"').rstrip(".")
 
 
 def _host(key: str) -> str:
-    """Returns the DNS name in the key of a split, such as `packages.example.com CNAME`."""
+    """Returns the DNS name in a text of a DNS name and a record type, such as `packages.example.com CNAME`."""
     return key.partition(" ")[0]

@@ -8,7 +8,7 @@ from typing import Any, cast
 # The project of Canonical's images of Ubuntu, which have cloud-init (Ubuntu on Google Cloud, "Launch an Ubuntu VM").
 # Google's images of Debian have none (andsens/bootstrap-vz, issue 469), and ignore user data.
 _WITH_CLOUD_INIT = "ubuntu-os-cloud"
-# The type of a boot disk for which a request names none (Compute Engine API, "instances.insert").
+# The type of a boot disk if the request names no type (Compute Engine API, "instances.insert").
 _DEFAULT_TYPE = "pd-standard"
 _PERSISTENT = frozenset({"pd-balanced", "pd-ssd"})
 _HYPERDISK = frozenset({"hyperdisk-balanced"})

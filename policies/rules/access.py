@@ -31,7 +31,7 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
-# The roles that may write their access logs to a log bucket, and the end of the objects' ARNs (infra/blobs).
+# The roles that may write shields' access logs to a log bucket, and the end of the ARNs of these logs (infra/blobs).
 _LOG_SHIPPERS = ["*-shield"]
 _SHIPPED_LOGS = "/shields/*"
 # S3 actions that can end an object's lock early (S3 User Guide, "Managing Object Lock").

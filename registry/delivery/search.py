@@ -17,8 +17,8 @@ from registry.origin import Origin
 _TRIES = 5
 # The number of records that one transaction writes, of at most 100 writes.
 _AT_ONCE = 90
-# A package's entry in the list, or None for a package without versions. The number is the package's revision, from
-# which the entry was made.
+# Maps the name of each npm package to the package's revision, and to the entry in the list of npm packages that was
+# made from this revision. The entry is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 

@@ -53,7 +53,7 @@ def search_list(known: Known) -> Document:
 
 
 def _person(value: Any) -> dict[str, str]:
-    """Returns a person in the form that a search has: with `username` in place of `name`."""
+    """Returns a person in a package.json in the form of npm's search API, which has `username` in place of `name`."""
     person = cast(dict[str, Any], value) if isinstance(value, dict) else {}
     fields = {"username": person.get("name"), "email": person.get("email")}
     return {field: text for field, text in fields.items() if isinstance(text, str) and text}

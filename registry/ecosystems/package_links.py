@@ -62,7 +62,9 @@ def _hosted(url: str) -> _Hosted | None:
 
 
 def _bugs(value: Any) -> dict[str, str] | None:
-    """Returns the `bugs` of a package.json as an object with `url` or `email`. A text is one of them."""
+    """Returns the `bugs` of a package.json as an object with `url`, `email` or both. If `bugs` is a text, the text is
+    the URL or the email address. Returns None without a valid URL or email address.
+    """
     given = cast(dict[str, Any], value) if isinstance(value, dict) else {"url": value, "email": value}
     texts = {field: text.strip() for field, text in given.items() if isinstance(text, str)}
     url, email = texts.get("url", ""), texts.get("email", "")

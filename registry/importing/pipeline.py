@@ -38,7 +38,8 @@ _BATCH = 25
 # batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
-# The end of the kind at the beginning of a reason, such as `manifest` in `manifest sha256:…: an index lists it`.
+# The reason why an import leaves out a part begins with a kind, such as `manifest` in `manifest sha256:…: an index
+# lists it`. The kind ends where this pattern matches first.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]

@@ -265,7 +265,7 @@ def test_a_worker_with_another_key_gets_the_key_of_the_secret(
     (drain,) = lags.blocks({})
 
     def is_delivered() -> bool:
-        shell.run(f"{drain} || true")  # ends with status 1 while a delivery has to wait for its next try
+        shell.run(f"{drain} || true")  # `drain` exits with 1 while a delivery waits for its next try
         return outbox.pending() == []
 
     assert eventually(is_delivered)

@@ -34,7 +34,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 SHA512, SHA256 = f"sha512-{'A' * 86}==", f"sha256:{'ab' * 32}"
-# Values that some field of a rule accepts.
+# Values, each of which at least one field of a rule in an edge policy accepts.
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "allow",

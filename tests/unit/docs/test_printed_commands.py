@@ -52,7 +52,7 @@ def problem(words: list[str]) -> str | None:
         return None if set(arguments) <= TARGETS else f"the Makefile has no {arguments}"
     if program == "docker" and "python" in arguments:
         return problem(arguments[arguments.index("python") :])
-    if program == "aws" and arguments[:2] != ["s3", "sync"]:  # is no operation of the S3 API
+    if program == "aws" and arguments[:2] != ["s3", "sync"]:  # `aws s3 sync` is no operation of the S3 API
         return aws_problem(*arguments)
     return None if program in OTHERS | BUILTINS | {"aws"} else f"nothing checks the program {program}"
 

@@ -259,7 +259,7 @@ def test_a_version_published_under_another_tag_does_not_become_latest(network: N
         return network.json("npm/@acme/app/packument.json")["dist-tags"]
 
     publish(network.target, [version(tmp_path, "2.0.0")], tag="next")
-    assert tags() == {"latest": "2.0.0", "next": "2.0.0"}  # npm's registry has a `latest` for each package
+    assert tags() == {"latest": "2.0.0", "next": "2.0.0"}  # in npm's registry, each package has the tag `latest`
     publish(network.target, [version(tmp_path, "1.0.0")])
     assert tags() == {"latest": "1.0.0", "next": "2.0.0"}
     publish(network.target, [version(tmp_path, "2.1.0")], tag="next")

@@ -27,7 +27,7 @@ const FRESH_MILLISECONDS = 4_000;
 // of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the most keys for which an isolate remembers the last request
-// What the isolate needs in addition to the body: the headers and the key.
+// The bytes that the limit of the memory counts for an object's headers and key, in addition to the body.
 const OVERHEAD_BYTES = 2_000;
 // Headers that describe the answer of L1 to one request, and not the object.
 const OF_ONE_ANSWER = ["cf-cache-status", "server-timing", "x-cache"];

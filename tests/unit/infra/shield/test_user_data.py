@@ -223,7 +223,9 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
 def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
     region: str, cloud: Cloud, asked: str
 ) -> None:
-    """No other region with shields is asked, because the removal of that region would replace this machine."""
+    """A machine does not ask other regions that only have shields. If it did, the removal of such a region from the
+    config would replace the machine.
+    """
     settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
     assert f"SECRET_REGIONS={asked}" in settings
 
