@@ -1,7 +1,8 @@
-"""Records revocations and withdrawals for the feed of the metadata API, from which the edge reads them within seconds.
+"""Records revocations of tokens and withdrawals of objects in the metadata database. The metadata API
+lists recent revocations and withdrawals in a feed, which the edge reads every few seconds.
 
-A transaction commits a revocation or withdrawal together with its item for the feed. The feed therefore contains every
-recent change.
+The transaction that commits a revocation or withdrawal also commits its item of the feed. The feed therefore lacks no
+recent revocation or withdrawal.
 """
 
 from __future__ import annotations

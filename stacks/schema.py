@@ -1,7 +1,7 @@
 """The JSON Schema of a whole `Pulumi.<environment>.yaml`, made from the models that check the config.
 
-Editors use the schema to complete keys and values and to mark mistakes. The schema has no rules across keys; only the
-program checks these.
+Editors use the schema to complete keys and values and to mark mistakes. The schema contains no rule that concerns
+several keys together. Only the Pulumi program checks such rules.
 """
 
 from __future__ import annotations

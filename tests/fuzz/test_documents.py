@@ -1,5 +1,5 @@
-"""Searches with random texts for one that the registry neither accepts nor refuses, or that the edge worker reads in
-another way.
+"""Tests with random texts that the registry either accepts or refuses each edge policy, token entry and grant, and
+never fails in another way. The edge worker must accept the same edge policies as the registry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Takes the place of the edge component in tests of DNS."""
+"""Provides a stub of the edge component, with a hostname and its validation records, for tests of DNS records."""
 
 from __future__ import annotations
 

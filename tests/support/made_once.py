@@ -1,4 +1,4 @@
-"""Caches files that boto3 would otherwise load again in each unit test."""
+"""Caches botocore's descriptions of AWS services, which boto3 would otherwise load again in each unit test."""
 
 from __future__ import annotations
 

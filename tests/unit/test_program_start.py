@@ -1,6 +1,7 @@
 """Tests that each Pulumi program finds the repository's packages if it is started as the Pulumi engine starts it.
 
-The program runs with the Python of .venv, and no variable contains a path to the repository.
+The program runs with the Python of .venv, and without environment variables such as PYTHONPATH, which could add the
+repository to the paths from which Python imports.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Harmful changes to a stack that lose or expose published objects: in bucket lifecycles, replication, write
-permissions and inline settings. Tests make each change, and a policy must report it.
+"""Harmful changes to bucket lifecycles and to replication, which lose published objects. Further harmful changes set a
+policy or an access list in a property of a bucket, queue, topic, secret or role. Tests make each change, and a policy
+must report it.
 """
 
 from __future__ import annotations

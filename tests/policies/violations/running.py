@@ -1,5 +1,5 @@
-"""Harmful changes that switch off DNS names, workers, functions, machines or messages of a stack. Tests make each
-change, and a policy must report it.
+"""Harmful changes to the DNS names, worker, functions, machines and messaging of a stack, such as a disabled schedule.
+Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

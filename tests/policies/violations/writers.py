@@ -1,5 +1,5 @@
-"""Harmful changes that let a role write objects although it must not. Tests make each change, and a policy must report
-it.
+"""Harmful changes that give a role permission to write or delete objects, although the role must not have this
+permission. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tests to which network the clients' hostname leads, by weight, health and the client's location.
 
-The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Health is
-given by the test.
+The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Each test
+sets which endpoints the health checks find unhealthy.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests that Cloudsplaining, an independent check of least privilege, finds nothing unexplained in the permissions of
-any role.
+"""Tests that Cloudsplaining, an independent check of least privilege, reports nothing about the permissions of roles
+except the findings that this file explains.
 
 Cloudsplaining reads identity policies only: a policy of a resource names the resource as `*` and would be a false
 finding. Statements that only a condition limits count as unlimited here.

@@ -1,4 +1,6 @@
-"""Tests that changes to published packages show in the origin, in the edge's quarantine list and in the audit log."""
+"""Tests changes to published packages, such as dist-tags, yanks and unpublishing: their effects on the documents at the
+origin, on the edge's quarantine list and on the audit log.
+"""
 
 from __future__ import annotations
 

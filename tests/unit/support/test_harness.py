@@ -1,4 +1,4 @@
-"""Tests that the test harness, which runs Pulumi programs against emulated clouds, detects mistakes in them."""
+"""Tests that the test harness, which runs Pulumi programs against emulated clouds, detects mistakes in the programs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-// A fast hash for decisions that must be equal in all isolates. It is not cryptographic, so it must not protect
-// anything.
+// A fast hash that orders the shields for an object and assigns clients to the variants of experiments. All isolates
+// compute the same hash of a text. The hash is not cryptographic, so it must not protect anything.
 
 /** Returns 32 bits of FNV-1a over the text, with the final mix of MurmurHash3, so that similar texts spread evenly. */
 export function hashOf(text: string): number {

@@ -1,5 +1,6 @@
-// Limits of requests by token, and of requests with invalid tokens by address. Each limit is a rate limiting binding,
-// which counts in one location of the network and is not exact. Without a binding there is no limit.
+// Limits the requests with each token, and the requests with invalid tokens from each client address. Each limit is a
+// rate limiting binding, which counts the requests at one Cloudflare location and is not exact. Without a binding there
+// is no limit.
 // Source: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
 
 import { failure } from "./answers";

@@ -1,5 +1,5 @@
-// Finds the document that the worker applies, among several versions of a document. The versions are immutable objects
-// at the origin, named by their digests. The documents are edge policies and data sets of advisories.
+// Finds which version of the edge policy, or of the data set of advisories, the worker applies. The versions are
+// immutable objects at the origin, named by their digests.
 
 import { sha256 } from "./digest";
 import { InvalidDocument } from "./fields";

@@ -1,5 +1,5 @@
-// Unit tests of feeds: when a request waits for a document, and what applies while there is none. The tests move the
-// clock.
+// Unit tests of how the worker reads feeds of the metadata API: when a request waits for a feed's document, and that
+// the last document stays in use while the API serves none. The tests move the clock.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";

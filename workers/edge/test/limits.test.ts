@@ -1,4 +1,4 @@
-// Tests the limits of requests by token, and of requests with invalid tokens by address.
+// Tests the limits of the requests with each token, and of the requests with invalid tokens from each client address.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

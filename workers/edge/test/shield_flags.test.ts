@@ -1,4 +1,5 @@
-// Unit tests of what the flags of a variant change about requests to shields.
+// Unit tests of `hedging` and `shieldPool`, the flags by which the variants of an experiment change which shield nodes
+// get a request, and when.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";

@@ -1,4 +1,6 @@
-"""Tests imports from other Python indexes: the pages that readers see, the omitted parts, and repeated imports."""
+"""Tests imports from other Python indexes: what the registry's own pages keep about each file, which files and
+statements an import leaves out, and repeated imports.
+"""
 
 from __future__ import annotations
 
