@@ -46,10 +46,7 @@ def pulumi(
             stderr=stderr,
             start_new_session=True,
         )
-        name = f"{_ENGINE}{process.pid}"
-        processes.record(sandbox, name, process.pid)
-        interrupted = _wait(process)
-        processes.forget(sandbox, name)
+        interrupted = _wait(process, sandbox)
         if interrupted:
             raise KeyboardInterrupt
         stdout.seek(0)
@@ -57,13 +54,19 @@ def pulumi(
         return subprocess.CompletedProcess(process.args, process.returncode, stdout.read(), stderr.read())
 
 
-def _wait(process: subprocess.Popen[bytes]) -> bool:
-    """Waits until the Pulumi engine ends, and sends it SIGINT for each Ctrl-C. Returns whether the user pressed
-    Ctrl-C."""
+def _wait(process: subprocess.Popen[bytes], sandbox: Sandbox) -> bool:
+    """Registers the Pulumi engine's process in the sandbox and waits until the engine ends. Sends the engine SIGINT for
+    each Ctrl-C. Returns whether the user pressed Ctrl-C.
+    """
+    name = f"{_ENGINE}{process.pid}"
     interrupted = False
     while True:
         try:
+            # Ctrl-C may interrupt the registration too, so each round repeats the registration while the engine runs.
+            if process.poll() is None:
+                processes.record(sandbox, name, process.pid)
             process.wait()
+            processes.forget(sandbox, name)
             return interrupted
         except KeyboardInterrupt:
             interrupted = True
