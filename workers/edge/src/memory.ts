@@ -3,6 +3,7 @@
 // edge policy, so the memory does not change what a client may have.
 
 import { type L1, MEMORY_HEADER } from "./l1";
+import { settingOf } from "./settings";
 
 /** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
 export interface MemoryLimits {
@@ -32,20 +33,10 @@ const OVERHEAD_BYTES = 2_000;
 // Headers that describe the answer of L1 to one request, and not the object.
 const OF_ONE_ANSWER = ["cf-cache-status", "server-timing", "x-cache"];
 
-let parsed: { text: string; limits: MemoryLimits } | undefined;
-
-/**
- * Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. Parses the same text
- * only once.
- */
-export function memoryLimitsIn(text: string | undefined): MemoryLimits | undefined {
-  if (text === undefined) return undefined;
-  if (parsed?.text !== text) {
-    const { bytes, object_bytes: objectBytes } = JSON.parse(text) as Record<string, number>;
-    parsed = { text, limits: { bytes, objectBytes } as MemoryLimits };
-  }
-  return parsed.limits;
-}
+/** Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. */
+export const memoryLimitsIn = settingOf(
+  ({ bytes, object_bytes: objectBytes }) => ({ bytes, objectBytes }) as MemoryLimits,
+);
 
 /** The objects in the memory of an isolate. The object that was kept first is removed first. */
 export class Memory {

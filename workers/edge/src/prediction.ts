@@ -3,6 +3,7 @@
 // have.
 
 import { PREDICTED_HEADER } from "./l1";
+import { settingOf } from "./settings";
 import { type Expected, isFollowed, isUrgent } from "./successors";
 
 /** The limits of prefetches, from the binding PREDICTION (docs/contracts.md). */
@@ -38,20 +39,11 @@ export interface Waiting {
   until: number;
 }
 
-let parsed: { text: string; budget: Budget } | undefined;
-
-/**
- * Returns the budget in the text of the binding PREDICTION, or undefined when prediction is off. Parses the same text
- * only once.
- */
-export function budgetIn(text: string | undefined): Budget | undefined {
-  if (text === undefined) return undefined;
-  if (parsed?.text !== text) {
-    const { requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share } = JSON.parse(text) as Record<string, number>;
-    parsed = { text, budget: { requests, inFlight, bytes, objectBytes, share } as Budget };
-  }
-  return parsed.budget;
-}
+/** Returns the budget in the text of the binding PREDICTION, or undefined when prediction is off. */
+export const budgetIn = settingOf(
+  ({ requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share }) =>
+    ({ requests, inFlight, bytes, objectBytes, share }) as Budget,
+);
 
 /**
  * The objects that an isolate expects clients to request, and the number of prefetches that it may still send to

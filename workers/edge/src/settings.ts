@@ -1,0 +1,16 @@
+// Reads the settings that the worker has as texts in JSON in its bindings (docs/contracts.md).
+
+/**
+ * Returns a function that reads a setting from the text of its binding, or returns undefined when the worker has no such
+ * binding. The function parses the same text only once, because it is called for each request.
+ */
+export function settingOf<Setting>(
+  read: (fields: Record<string, number>) => Setting,
+): (text: string | undefined) => Setting | undefined {
+  let parsed: { text: string; setting: Setting } | undefined;
+  return (text) => {
+    if (text === undefined) return undefined;
+    if (parsed?.text !== text) parsed = { text, setting: read(JSON.parse(text) as Record<string, number>) };
+    return parsed.setting;
+  };
+}
