@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from probes.aws import AwsAccount, refusal
 from probes.fact import Fact, Probe
@@ -10,6 +11,18 @@ from probes.fact import Fact, Probe
 # A bucket with a public data set, which belongs to an account of Common Crawl (Registry of Open Data on AWS).
 _TAKEN = "commoncrawl"
 _NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+
+
+def replication_rule(destination: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an S3 replication rule that copies all objects of a bucket to the destination."""
+    return {
+        "ID": "all",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "Destination": destination,
+    }
 
 
 def _names(account: AwsAccount) -> Iterator[Fact]:
@@ -32,14 +45,7 @@ def _rules(account: AwsAccount) -> Iterator[Fact]:
         (plain, versioned, "S3 refuses a replication rule from a bucket without versioning"),
         (versioned, account.name("missing"), "S3 refuses a replication rule to a bucket that does not exist"),
     ):
-        rule = {
-            "ID": "all",
-            "Status": "Enabled",
-            "Priority": 1,
-            "Filter": {"Prefix": ""},
-            "DeleteMarkerReplication": {"Status": "Disabled"},
-            "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
-        }
+        rule = replication_rule({"Bucket": f"arn:aws:s3:::{destination}"})
         code = refusal(
             s3.put_bucket_replication, Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]}
         )

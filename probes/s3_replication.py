@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from probes.aws import AwsAccount, Statement, document
 from probes.fact import Fact, Probe
+from probes.s3 import replication_rule
 from probes.waiting import becomes_true
 
 # S3 replicates most objects within 15 minutes (S3 User Guide, "Replication Time Control").
@@ -70,18 +71,12 @@ def _status(s3: Any, bucket: str, key: str) -> str:
 
 def _replicate(s3: Any, role: str, buckets: Mapping[str, str], key: str) -> None:
     """Creates a rule that replicates all objects of the source bucket, and encrypts the copies with a KMS key."""
-    rule = {
-        "ID": "all",
-        "Status": "Enabled",
-        "Priority": 1,
-        "Filter": {"Prefix": ""},
-        "DeleteMarkerReplication": {"Status": "Disabled"},
-        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
-        "Destination": {
-            "Bucket": f"arn:aws:s3:::{buckets['replica']}",
-            "EncryptionConfiguration": {"ReplicaKmsKeyID": key},
-        },
+    destination = {
+        "Bucket": f"arn:aws:s3:::{buckets['replica']}",
+        "EncryptionConfiguration": {"ReplicaKmsKeyID": key},
     }
+    encrypted = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
+    rule = {**replication_rule(destination), **encrypted}
     s3.put_bucket_replication(Bucket=buckets["source"], ReplicationConfiguration={"Role": role, "Rules": [rule]})
 
 
