@@ -14,9 +14,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,7 +49,7 @@ from registry.catalog.audit import By
 from registry.catalog.outbox import Intent
 from registry.target import Target
 from registry.tokens import tokens
-from tests.support import purge_endpoint
+from tests.support import http_server, purge_endpoint
 from tests.support.harness import deploy
 from tests.support.purge_endpoint import PurgeEndpoint, serving
 
@@ -60,17 +59,6 @@ HOME, AWAY = "us-east-1", "eu-west-1"
 REGIONS = (HOME, AWAY)
 SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
 PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
-
-
-class Endpoint(BaseHTTPRequestHandler):
-    """An HTTP server that a health check requests. The server answers every GET request with status 200."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @dataclass
@@ -179,15 +167,9 @@ def aws(service: str, region: str = HOME) -> Any:
     return cast(Any, boto3).client(service, region_name=region)
 
 
-@contextmanager
-def answering(sandbox: Sandbox) -> Generator[None]:
-    server = ThreadingHTTPServer((f"{sandbox.loopback}.0.99", 8099), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
+def answering(sandbox: Sandbox) -> AbstractContextManager[str]:
+    """Runs a server at the address that the health checks of the shields request."""
+    return http_server.serving(http_server.Healthy, (f"{sandbox.loopback}.0.99", 8099))
 
 
 @contextmanager

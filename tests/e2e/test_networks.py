@@ -11,9 +11,8 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +23,7 @@ from emulation.dns.answers import addresses_in
 from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, POPS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 from tests.support.certificates import Authority
+from tests.support.http_server import Healthy
 from tests.support.waiting import eventually
 
 LOOPBACK = "127.67"
@@ -34,17 +34,6 @@ OWN_POPS = [
     {"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1},
     {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
 ]
-
-
-class _Health(BaseHTTPRequestHandler):
-    """Answers each request as a healthy PoP machine answers its health check."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @dataclass
@@ -69,7 +58,7 @@ class Networks:
 
     def start(self, region: str) -> None:
         """Starts a server that answers the health check of a region's PoP machine."""
-        server = ThreadingHTTPServer((self.machines[region], POP_HTTPS_PORT), _Health)
+        server = ThreadingHTTPServer((self.machines[region], POP_HTTPS_PORT), Healthy)
         server.socket = self.certificate.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._servers[region] = server
