@@ -7,9 +7,8 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
@@ -18,6 +17,7 @@ from contract.shields import EDGE_PORT
 from emulation.machines.systemd import parse_environment
 from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST, access
 from tests.support.sandbox.origin import store
+from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
@@ -80,17 +80,7 @@ def test_the_logs_of_all_shields_arrive_without_addresses(up: Up) -> None:
 
 def test_a_shield_cannot_read_the_logs(up: Up) -> None:
     for root in machines(up):
-        found = dict(
-            line.split("=", 1) for line in (root / "run/artifact-edge/s3_auth.config").read_text().splitlines()
-        )
-        s3 = cast(Any, boto3).client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=up.sandbox.aws_url,
-            aws_access_key_id=found["access_key"],
-            aws_secret_access_key=found["secret_key"],
-            aws_session_token=found["session_token"],
-        )
+        s3 = client_with(up, origin_credentials(root), "s3")
         with pytest.raises(ClientError, match="AccessDenied"):
             s3.list_objects_v2(Bucket=log_bucket(up))
         with pytest.raises(ClientError, match="AccessDenied"):

@@ -6,9 +6,8 @@ import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from emulation.layout import CLIENT_LOCATIONS
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.origin import store
+from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 
 PATIENCE_SECONDS = 120.0
@@ -39,16 +39,7 @@ def intruder(up: Up, region: str) -> Any:
         for file in up.sandbox.directory.glob("machines/*/root/etc/artifact-edge/records.config")
         if f"8443:ssl:ip-in={address(up, region)}:" in file.read_text()
     )
-    lines = (root / "run/artifact-edge/s3_auth.config").read_text().splitlines()
-    taken = dict(line.split("=", 1) for line in lines)
-    return cast(Any, boto3).client(
-        "s3",
-        region_name=US,
-        endpoint_url=up.sandbox.aws_url,
-        aws_access_key_id=taken["access_key"],
-        aws_secret_access_key=taken["secret_key"],
-        aws_session_token=taken["session_token"],
-    )
+    return client_with(up, origin_credentials(root), "s3")
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:

@@ -12,9 +12,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import httpx
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
@@ -22,6 +21,7 @@ from emulation import processes
 from emulation.gcp import metadata_clients
 from tests.support.sandbox.edge import AP_SOUTHEAST, access, purge_edge
 from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
+from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 
 ROLE = "artifact-edge-local-shield"
@@ -49,21 +49,12 @@ def edge_requests(up: Up, path: str) -> int:
 
 def credentials(up: Up) -> dict[str, str]:
     """Returns the credentials that the shield signs origin requests with."""
-    file = up.sandbox.directory / "machines" / machine(up)["id"] / "root/run/artifact-edge/s3_auth.config"
-    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+    return origin_credentials(up.sandbox.directory / "machines" / machine(up)["id"] / "root")
 
 
 def caller(up: Up, found: dict[str, str]) -> str:
     """Returns the ARN of the caller that the credentials belong to, as AWS STS reports it."""
-    sts = cast(Any, boto3).client(
-        "sts",
-        region_name="us-east-1",
-        endpoint_url=up.sandbox.aws_url,
-        aws_access_key_id=found["access_key"],
-        aws_secret_access_key=found["secret_key"],
-        aws_session_token=found["session_token"],
-    )
-    return sts.get_caller_identity()["Arn"]
+    return client_with(up, found, "sts").get_caller_identity()["Arn"]
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:

@@ -1,10 +1,15 @@
-"""Lets tests find the shield machines of a sandbox, and count the requests that reached one."""
+"""Lets tests find the shield machines of a sandbox, count the requests that reached one, and take its credentials."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote
+
+import boto3
 
 from contract.shields import EDGE_PORT
 from tests.support.sandbox.up import Up
@@ -26,3 +31,21 @@ def requests_at(up: Up, machine: str) -> Counter[str]:
     log = up.sandbox.path("machines", machine, "root/var/log/artifact-edge/access.log")
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     return Counter(unquote(line["path"]).removeprefix("objects/") for line in lines if line["port"] == EDGE_PORT)
+
+
+def origin_credentials(root: Path) -> dict[str, str]:
+    """Returns the credentials with which a shield signs requests to origins. `root` is the machine's root directory."""
+    lines = (root / "run/artifact-edge/s3_auth.config").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def client_with(up: Up, credentials: Mapping[str, str], service: str) -> Any:
+    """Returns a boto3 client in `us-east-1` that has a shield's credentials and runs outside the shield."""
+    return cast(Any, boto3).client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=up.sandbox.aws_url,
+        aws_access_key_id=credentials["access_key"],
+        aws_secret_access_key=credentials["secret_key"],
+        aws_session_token=credentials["session_token"],
+    )
