@@ -1,0 +1,39 @@
+"""Tests the operator's commands that `make up` runs on the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from doctor.stack_file import read_stack
+from emulation.layout import Sandbox
+from local import operator
+from local.checkout import CHECKOUT
+
+
+@pytest.mark.parametrize("shields", [1, 6])
+def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expects(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shields: int
+) -> None:
+    """`make up` computes the regions by itself, because `local` must not import `stacks`.
+
+    A stack with one shield region has more regions with objects than with shields.
+    """
+    document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
+    del document["config"]["artifact-edge:shields"][shields:]
+    (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(document))
+    commands: list[Sequence[str]] = []
+
+    def run(sandbox: Sandbox, arguments: Sequence[str]) -> None:
+        commands.append(arguments)
+
+    monkeypatch.setattr(operator, "_run", run)
+    operator.make_keys(Sandbox(directory=tmp_path, loopback="127.0"), "prod", tmp_path)
+    (command,) = commands
+    regions = {value for option, value in pairwise(command) if option == "--replica"}
+    stack, _ = read_stack(tmp_path, "prod")
+    assert regions | {stack.home_region} == set(stack.secret_regions)
