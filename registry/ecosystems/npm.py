@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -37,6 +38,10 @@ _RESERVED = ("node_modules", "favicon.ico")
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )
+# npm refuses longer versions, and versions with a larger number (node-semver, MAX_LENGTH and MAX_SAFE_INTEGER).
+_VERSION_MAX = 256
+_NUMBER_MAX = (1 << 53) - 1
+_GZIP = b"\x1f\x8b"  # the first two bytes of a gzip file (RFC 1952)
 # npm refuses a dist-tag that is a version or a range of versions, such as `v2`, `1.x` or `x` (npm docs, npm-dist-tag).
 _PART = r"(?:[0-9]+|[xX])"
 _RANGE = rf"v*{_PART}(?:\.{_PART}(?:\.{_PART}(?:-[A-Za-z0-9.-]+)?)?)?"
@@ -59,6 +64,8 @@ def read(
     provenance: Path | None = None,
     upstream: Upstream | None = None,
     spec: str = "",
+    *,
+    imported: bool = False,
 ) -> Artifact:
     """Returns the artifact to publish for a tarball from `npm pack`.
 
@@ -66,10 +73,14 @@ def read(
     version that was not published under another tag. `provenance` is a Sigstore bundle to publish with the version. For
     a version that is imported from another registry, `upstream` is what that registry states about the version, and
     `spec` is the name and version under which that registry lists it. Clients install by `spec`, so it takes precedence
-    over the name and version in package.json. Raises RegistryError for an invalid tarball, name, version, tag or
-    bundle.
+    over the name and version in package.json. Unless the package is `imported`, the fields `private` and
+    `publishConfig.tag` of package.json count as for `npm publish`. Raises RegistryError for an invalid tarball, name,
+    version, tag or bundle, and for a private package.
     """
     tarball = _opened(file, _named(spec))
+    if not imported:
+        _refuse_private(file, tarball.manifest)
+        tag = tag or _configured_tag(tarball.manifest)
     name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
     unscoped = name.rsplit("/", 1)[-1]
     key = f"npm/{name}/-/{unscoped}-{version}.tgz"
@@ -131,6 +142,26 @@ def tag_fact(tag: str, version: str) -> Fact:
     return Fact(f"tag#{tag}", {"version": version}, immutable=False)
 
 
+def _refuse_private(file: Path, manifest: Mapping[str, Any]) -> None:
+    """Raises RegistryError for a package whose package.json forbids its publication (npm docs, package.json,
+    "private").
+    """
+    if manifest.get("private"):
+        raise RegistryError(
+            f'{file}: package.json has "private": true, which forbids to publish the package; remove the field, and '
+            "run npm pack again"
+        )
+
+
+def _configured_tag(manifest: Mapping[str, Any]) -> str:
+    """Returns the dist-tag under which `npm publish` publishes the package if the command line names no other (npm
+    docs, package.json, "publishConfig"). Returns an empty string if package.json configures no dist-tag.
+    """
+    config: Any = manifest.get("publishConfig")
+    tag: Any = cast(dict[str, Any], config).get("tag") if isinstance(config, dict) else None
+    return tag if isinstance(tag, str) else ""
+
+
 def _digest(file: Path, algorithm: str) -> bytes:
     with file.open("rb") as body:
         return hashlib.file_digest(body, algorithm).digest()
@@ -148,13 +179,15 @@ def _named(spec: str) -> dict[str, str]:
 def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
     """Reads an npm tarball once, without unpacking it to disk. The fields in `named` replace those of package.json.
 
+    A tarball need not be compressed, because npm unpacks such a tarball too.
+
     The first directory of each member's path is ignored, because npm removes it on installation. If several members
     are named package.json, the last one counts, because npm writes it over the earlier ones.
     """
     manifest: dict[str, Any] | None = None
     sizes: dict[str, int] = {}
     try:
-        with tarfile.open(file, "r:gz") as tar:
+        with tarfile.open(file, "r:gz" if _is_gzip(file) else "r:") as tar:
             for member in checked_members(file, tar):
                 _, _, path = member.name.partition("/")
                 if not member.isfile() or not path:
@@ -178,11 +211,18 @@ def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
     return _Tarball(manifest, contents)
 
 
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(len(_GZIP)) == _GZIP
+
+
 def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str, Any]:
     if member.size > _PACKAGE_JSON_BYTES:
         raise RegistryError(f"{file}: package.json has {member.size} bytes; at most {_PACKAGE_JSON_BYTES} are accepted")
     try:
-        manifest: Any = json.loads(content.read().decode("utf-8-sig"), parse_constant=_no_constant)
+        # npm decodes package.json as UTF-8, and replaces each invalid byte. Old packages have authors in Latin-1.
+        text = content.read().decode("utf-8-sig", errors="replace")
+        manifest: Any = json.loads(text, parse_constant=_no_constant, parse_float=_number, parse_int=_number)
     except (ValueError, RecursionError) as error:
         raise RegistryError(f"{file}: package.json is not valid JSON: {error}") from None
     if not isinstance(manifest, dict):
@@ -193,6 +233,16 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
 def _no_constant(name: str) -> None:
     """Raises ValueError for NaN and Infinity in a package.json, which only Python's JSON parser accepts."""
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _number(text: str) -> int | float | None:
+    """Returns the value of a number in a package.json, or None for a number such as 1e999 that is too large for a
+    float. JSON has no infinite number, and npm publishes such a number as null.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        return None
+    return int(text) if text.removeprefix("-").isdecimal() else number
 
 
 def _checked_name(file: Path, manifest: Mapping[str, Any]) -> str:
@@ -212,12 +262,23 @@ def _checked_version(file: Path, manifest: Mapping[str, Any]) -> str:
     Raises RegistryError for a version that npm would not accept.
     """
     version = manifest.get("version")
-    match = _LOOSE.fullmatch(version) if isinstance(version, str) else None
-    numbers = ".".join(str(int(part)) for part in match.groups()[:3]) if match else ""
-    found = f"{numbers}-{match[4]}" if match and match[4] else numbers
+    match = _LOOSE.fullmatch(version) if isinstance(version, str) and len(version) <= _VERSION_MAX else None
+    found = _normal_version([int(part) for part in match.groups()[:3]], match[4] or "") if match else ""
     if not semver.Version.is_valid(found):
         raise RegistryError(
             f"{file}: version {version!r} in package.json is not accepted; use a semantic version such as 1.0.0 or "
             "1.0.0-beta.1"
         )
     return found
+
+
+def _normal_version(numbers: Sequence[int], prerelease: str) -> str:
+    """Returns a version in npm's form: without leading zeros in numbers, also in those of a pre-release. Returns an
+    empty string for a version with a number that npm refuses.
+    """
+    if max(numbers) > _NUMBER_MAX:
+        return ""
+    identifiers = [
+        str(int(each)) if each.isdecimal() and int(each) <= _NUMBER_MAX else each for each in prerelease.split(".")
+    ]
+    return ".".join(map(str, numbers)) + (f"-{'.'.join(identifiers)}" if prerelease else "")

@@ -277,5 +277,5 @@ def _read(wanted: Wanted, file: Path, upstream: Upstream | None) -> Artifact:
     if wanted.ecosystem == "oci":
         return oci.read(file, wanted.repository, wanted.tag)
     if wanted.ecosystem == "npm":
-        return npm.read(file, upstream=upstream, spec=wanted.spec)
+        return npm.read(file, upstream=upstream, spec=wanted.spec, imported=True)
     return pypi.read(file, wanted.project, listing=wanted.listing)

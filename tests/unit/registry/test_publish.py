@@ -270,6 +270,21 @@ def test_a_version_published_under_another_tag_does_not_become_latest(network: N
     assert tags() == {"latest": "3.0.0", "next": "2.1.0"}
 
 
+def test_the_dist_tag_comes_from_publish_config_unless_the_operator_names_one(network: Network, tmp_path: Path) -> None:
+    publish(network.target, [version(tmp_path, "1.0.0"), version(tmp_path, "2.0.0", publishConfig={"tag": "next"})])
+    assert network.json("npm/@acme/app/packument.json")["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
+    publish(network.target, [version(tmp_path, "3.0.0", publishConfig={"tag": "next"})], tag="latest")
+    assert network.json("npm/@acme/app/packument.json")["dist-tags"] == {"latest": "3.0.0", "next": "2.0.0"}
+    with pytest.raises(RegistryError, match=r"dist-tag '1\.x'"):
+        publish(network.target, [version(tmp_path, "4.0.0", publishConfig={"tag": "1.x"})])
+
+
+def test_an_import_takes_private_packages_and_ignores_publish_config(tmp_path: Path) -> None:
+    file = version(tmp_path, "1.0.0", private=True, publishConfig={"tag": "1.x"})
+    artifact = npm.read(file, imported=True)
+    assert [fact.name for fact in artifact.changes[0].facts] == ["version#1.0.0", "contents#1.0.0"]
+
+
 def test_a_first_publish_looks_for_none_of_its_documents(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,7 +340,9 @@ def test_a_cloud_that_refuses_leaves_no_document_behind(
         ({"name": "@Acme/ok", "version": "1.0.0"}, "name '@Acme/ok'"),
         ({"name": "what(ever)", "version": "1.0.0"}, r"name 'what\(ever\)'"),
         ({"name": "Node_Modules", "version": "1.0.0"}, "name 'Node_Modules'"),
-        ({"name": "@acme/ok", "version": "1.0.0-01"}, r"version '1\.0\.0-01'"),
+        ({"name": "@acme/ok", "version": "1.0.9007199254740992"}, r"version '1\.0\.9007199254740992'"),
+        ({"name": "@acme/ok", "version": f"1.0.0-{'a' * 251}"}, r"version '1\.0\.0-aaa"),
+        ({"name": "@acme/ok", "version": "1.0.0", "private": True}, 'package.json has "private": true'),
     ],
 )
 def test_a_bad_package_json_is_one_clear_line(tmp_path: Path, package: Any, says: str) -> None:

@@ -4,6 +4,7 @@ that old and new versions of npm made.
 
 from __future__ import annotations
 
+import gzip
 import json
 import tarfile
 from io import BytesIO
@@ -162,6 +163,26 @@ def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
     assert read_back(npm.read(file))[0]["description"] == "last"
 
 
+def test_package_json_with_bytes_that_are_not_utf_8_is_read_as_npm_reads_it(tmp_path: Path) -> None:
+    file = tarball(tmp_path / "p.tgz", '{"name":"p","version":"1.0.0","author":"J\xfcrgen"}'.encode("latin-1"))
+    assert read_back(npm.read(file))[0]["author"] == {"name": "J\ufffdrgen"}
+
+
+def test_numbers_that_json_cannot_represent_are_null_and_others_stay(tmp_path: Path) -> None:
+    """Python's parser reads 1e999 as infinity, and its serializer would write a packument that no client can parse."""
+    numbers = f'"a": 1e999, "b": -{"9" * 5000}, "c": 1.5, "d": -7, "e": 12345678901234567890'
+    file = tarball(tmp_path / "p.tgz", f'{{"name": "p", "version": "1.0.0", "config": {{{numbers}}}}}'.encode())
+    expected = {"a": None, "b": None, "c": 1.5, "d": -7, "e": 12345678901234567890}
+    assert read_back(npm.read(file))[0]["versions"]["1.0.0"]["config"] == expected
+
+
+def test_a_tarball_without_compression_is_accepted(tmp_path: Path) -> None:
+    """npm unpacks a tarball without compression, although npm pack never makes one."""
+    file = packed(tmp_path, {"description": "plain"})
+    file.write_bytes(gzip.decompress(file.read_bytes()))
+    assert read_back(npm.read(file))[0]["description"] == "plain"
+
+
 def test_a_shrinkwrap_or_gyp_file_in_a_subfolder_is_ignored(tmp_path: Path) -> None:
     for manifest in served(tmp_path, {}, **{"examples/npm-shrinkwrap.json": "{}", "lib/binding.gyp": ""}):
         assert manifest["_hasShrinkwrap"] is False
@@ -193,6 +214,9 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         ("p", "1.2.3beta", "npm/p/-/p-1.2.3-beta.tgz"),
         ("p", "01.2.3-rc.1", "npm/p/-/p-1.2.3-rc.1.tgz"),
         ("p", "1.0.0+build.5", "npm/p/-/p-1.0.0.tgz"),
+        ("p", "1.0.0-beta.01", "npm/p/-/p-1.0.0-beta.1.tgz"),
+        ("p", "1.0.0-0a.00", "npm/p/-/p-1.0.0-0a.0.tgz"),
+        ("p", "9007199254740991.0.0", "npm/p/-/p-9007199254740991.0.0.tgz"),
         ("@acme/_internal", "1.0.0", "npm/@acme/_internal/-/_internal-1.0.0.tgz"),
         ("node.js_x~", "1.0.0", "npm/node.js_x~/-/node.js_x~-1.0.0.tgz"),
     ],
