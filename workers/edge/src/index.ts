@@ -39,12 +39,13 @@ export default {
     if (url.pathname === FEED_HEALTH_PATH) return feedHealth(request, bindings, ctx);
     const wanted = route(url, request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
-    if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
-    const ecosystem = ecosystemOf(wanted);
     const methods = wanted.kind === "token" ? ["GET", "HEAD", "POST"] : ["GET", "HEAD"];
-    if (!methods.includes(request.method)) {
-      return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: methods.join(", ") });
+    const isSupported = methods.includes(request.method);
+    if (wanted.kind === "unknown" && (isSupported || wanted.ecosystem !== "pypi")) {
+      return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
     }
+    const ecosystem = ecosystemOf(wanted);
+    if (wanted.kind === "unknown" || !isSupported) return notSupported(request.method, ecosystem, methods);
     if (wanted.kind === "invalid") return ociFailure(wanted.status, wanted.code, wanted.message);
     if (wanted.kind === "redirect") {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
@@ -103,7 +104,16 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
   return Response.json({}, answer === "version" ? { headers } : { headers: { "cache-control": "no-store" } });
 }
 
-function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
+/**
+ * Returns the error for a method that the path does not support. Clients that publish packages send PUT to a path of
+ * npm's registry, or POST to any path of a Python index.
+ */
+function notSupported(method: string, ecosystem: Ecosystem | undefined, methods: readonly string[]): Response {
+  const instead = ecosystem === "npm" || ecosystem === "pypi" ? "; publish packages with: python -m registry publish" : "";
+  return failure(ecosystem, 405, `${method} is not supported here${instead}`, { allow: methods.join(", ") });
+}
+
+function ecosystemOf(wanted: Exclude<Route, { kind: "health" }>): Ecosystem | undefined {
   if (wanted.kind === "token") return "oci";
   return "ecosystem" in wanted ? wanted.ecosystem : undefined;
 }

@@ -16,6 +16,7 @@ const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
 const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z][0-9A-Za-z._-]*)$`);
+const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/([^/]+)$`);
 const NAME_MAX = 214; // npm docs, package.json, "name"
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
@@ -23,26 +24,32 @@ const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
 const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
 const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
-// Features of npm's API that this registry does not offer, by the start of the path. Clients print the reason.
-const NOT_OFFERED: readonly (readonly [string, string])[] = [
-  ["-/npm/v1/security/", "this registry has no security advisories; audit against one that has: npm audit --registry <url>"],
-  ["-/v1/login", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
-  ["-/user/", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
+// Features of npm's API that this registry does not offer, by the form of the path. Clients print the reason.
+const NO_LOGIN = "this registry has no login; put a token that your platform team issued into .npmrc as _authToken";
+const NO_ACCOUNTS = "this registry has no accounts, teams or hooks; your platform team issues tokens and their grants";
+const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
+  [/^-\/npm\/v1\/security\//, "this registry has no security advisories; audit against one that has: npm audit --registry <url>"],
+  [/^-\/(?:v1\/login|user\/)/, NO_LOGIN],
+  [/^-\/(?:npm\/v1\/(?:user|tokens|hooks)|org\/|team\/)/, NO_ACCOUNTS],
+  [/^-\/package\/.+\/(?:access|collaborators|visibility|trust)$/, NO_ACCOUNTS],
+  [/^-\/package\/.+\/dist-tags\/[^/]+$/, "dist-tags are changed with: python -m registry tag"],
+  [/\/-rev\/[^/]+$/, "versions are unpublished with: python -m registry unpublish"],
+  [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
 export function npmRoute(rest: string, accept: string, query: URLSearchParams): Route {
+  // A package may have the name `-`, so its tarballs have URLs that begin as those of the API's other endpoints do.
+  const [, packageName, file] = TARBALL.exec(rest) ?? [];
+  if (packageName !== undefined && file !== undefined) return FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
   if (rest.startsWith("-/")) return special(rest, query);
-  const [name = "", file, ...more] = rest.split("/-/");
-  if (more.length > 0) return unknown();
-  if (file !== undefined) return FILE.test(file) ? object(name, `-/${file}`) : unknown();
-  const [, withVersion, named] = NAME_AND_VERSION.exec(name) ?? [];
+  const [, withVersion, named] = NAME_AND_VERSION.exec(rest) ?? [];
   if (withVersion !== undefined && named !== undefined) {
     return object(withVersion, "packument.json", { part: { kind: "version", named } });
   }
   const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
   const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
-  return object(name, document, { negotiated: true });
+  return rest.includes("/-rev/") ? unknown(reasonFor(rest)) : object(rest, document, { negotiated: true });
 }
 
 function special(rest: string, query: URLSearchParams): Route {
@@ -53,7 +60,11 @@ function special(rest: string, query: URLSearchParams): Route {
   if (rest.startsWith(ATTESTATIONS)) return attestations(rest.slice(ATTESTATIONS.length));
   const tagged = DIST_TAGS.exec(rest)?.[1];
   if (tagged !== undefined) return object(tagged, "packument.abbreviated.json", { part: { kind: "dist-tags" } });
-  return unknown(NOT_OFFERED.find(([start]) => rest.startsWith(start))?.[1]);
+  return unknown(reasonFor(rest));
+}
+
+function reasonFor(rest: string): string | undefined {
+  return NOT_OFFERED.find(([form]) => form.test(rest))?.[1];
 }
 
 /** Returns the route for a version's attestations; `spec` is `<name>@<version>`, as in `dist.attestations.url`. */

@@ -60,6 +60,8 @@ export function route(url: URL, accept: string): Route {
   if (url.pathname.length > PATH_MAX) return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (url.pathname === "/healthz") return { kind: "health" };
   if (url.pathname === "/token") return { kind: "token" };
+  const plain = withoutExtraSlashes(url.pathname);
+  if (plain !== url.pathname) return { kind: "redirect", location: plain + url.search };
   const path = decodeOnce(url.pathname);
   if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
     return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
@@ -69,6 +71,16 @@ export function route(url: URL, accept: string): Route {
   if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
   if (path.startsWith("/v2/")) return ociRoute(path.slice("/v2/".length), url.searchParams);
   return { kind: "unknown" };
+}
+
+/**
+ * Returns a path of npm's or Python's registry without repeated slashes, and without a slash behind the name of an npm
+ * package. Some clients append a path to a registry URL that already ends with a slash. Other paths stay as they are.
+ */
+function withoutExtraSlashes(pathname: string): string {
+  const single = pathname.replace(/\/{2,}/g, "/");
+  if (single.startsWith("/npm/")) return single.replace(/^(\/npm\/.+)\/$/, "$1");
+  return single.startsWith("/pypi/") ? single : pathname;
 }
 
 /** Normalizes a project name as in PEP 503: lower case, with each run of `.`, `-` and `_` replaced by one `-`. */

@@ -100,6 +100,14 @@ test("referrers are filtered by artifact type, and a header reports the filter",
   assert.deepEqual([await digests(none), none.headers.get("oci-filters-applied")], [[], "artifactType"]);
 });
 
+test("an artifact type may have a plus sign that the client did not encode", () => {
+  for (const query of ["artifactType=application/spdx+json", "artifactType=application%2Fspdx%2Bjson"]) {
+    const found = ociRoute(`acme/app/referrers/sha256:${HEX}`, new URLSearchParams(query));
+    assert.ok(found.kind === "object");
+    assert.deepEqual(found.list?.artifactTypes, ["application/spdx+json"], query);
+  }
+});
+
 test("a digest without referrers has an empty index", async () => {
   const request = new Request("https://packages.test/v2/acme/app/referrers/sha256:0?artifactType=a");
   const answer = await listResponse(request, "acme/app", { artifactTypes: ["a"] }, undefined);

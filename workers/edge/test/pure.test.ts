@@ -26,6 +26,12 @@ test("URLs map to the keys of the architecture page", () => {
     ["/npm/JSONStream", "", "jsonstream npm/JSONStream/packument.json"],
     ["/npm/JSONStream/-/JSONStream-1.3.5.tgz", "", "jsonstream npm/JSONStream/-/JSONStream-1.3.5.tgz"],
     ["/npm/@acme/_x/-/_x-1.0.0.tgz", "", "@acme/_x npm/@acme/_x/-/_x-1.0.0.tgz"],
+    ["/npm/-", "", "- npm/-/packument.json"],
+    ["/npm/-/-/--0.0.1.tgz", "", "- npm/-/-/--0.0.1.tgz"],
+    ["/npm/@acme%2f-", "", "@acme/- npm/@acme/-/packument.json"],
+    ["/npm/@acme/-/-/--1.0.0.tgz", "", "@acme/- npm/@acme/-/-/--1.0.0.tgz"],
+    ["/npm/@acme/-/1.0.0", "", "@acme/- npm/@acme/-/packument.json"],
+    ["/npm/-/package/-/dist-tags", "", "- npm/-/packument.abbreviated.json"],
     ["/npm/web/1.0.0", install, "web npm/web/packument.json"],
     ["/npm/web/latest", "", "web npm/web/packument.json"],
     ["/npm/@acme%2Fweb/1.0.0-rc.1", "", "@acme/web npm/@acme/web/packument.json"],
@@ -62,6 +68,25 @@ test("URLs map to the keys of the architecture page", () => {
   for (const [path, accept, expected] of table) assert.equal(key(path, accept), expected, path);
 });
 
+test("a path with extra slashes is redirected to the path without them", () => {
+  for (const [path, location] of [
+    ["/npm//web", "/npm/web"],
+    ["//npm/web", "/npm/web"],
+    ["/npm//@acme%2fweb?write=true", "/npm/@acme%2fweb?write=true"],
+    ["/npm/web/", "/npm/web"],
+    ["/npm/@acme%2Fweb//", "/npm/@acme%2Fweb"],
+    ["/npm/web//-/web-1.0.0.tgz", "/npm/web/-/web-1.0.0.tgz"],
+    ["/pypi//simple//web/", "/pypi/simple/web/"],
+    ["/pypi/files//web/web-1.0.tar.gz", "/pypi/files/web/web-1.0.tar.gz"],
+  ] as const) {
+    assert.deepEqual(route(new URL(`https://packages.test${path}`), ""), { kind: "redirect", location }, path);
+  }
+  for (const path of ["//", "/npm/", "/healthz//", "/npm/web%2F%2Fx", "//evil.test/npm/web"]) {
+    assert.equal(route(new URL(`https://packages.test${path}`), "").kind, "unknown", path);
+  }
+  assert.equal(route(new URL("https://packages.test/v2//app/tags/list"), "").kind, "invalid");
+});
+
 test("the route of an invalid path is unknown", () => {
   for (const path of [
     "/",
@@ -76,6 +101,8 @@ test("the route of an invalid path is unknown", () => {
     "/npm/web/latest/x",
     "/npm/web/.x",
     "/npm/-/package/web",
+    "/npm/-/-/x/y.tgz",
+    "/npm/web/-rev/1",
     "/npm/-/package/../dist-tags",
     "/npm/-/package/@Acme%2fweb/dist-tags",
     "/npm/-/v1/search/x",

@@ -304,7 +304,17 @@ test("an npm request for what this registry does not offer is 404 with the reaso
     ["POST", "-/npm/v1/security/audits", /has no security advisories/],
     ["POST", "-/v1/login", /has no login/],
     ["PUT", "-/user/org.couchdb.user:ada", /has no login/],
-    ["GET", "-/npm/v1/user", /no such resource/],
+    ["GET", "-/npm/v1/user", /has no accounts/],
+    ["GET", "-/npm/v1/tokens", /has no accounts/],
+    ["GET", "-/org/acme/user", /has no accounts/],
+    ["GET", "-/package/@acme%2fweb/collaborators?format=cli", /has no accounts/],
+    ["GET", "-/package/web/visibility", /has no accounts/],
+    ["PUT", "-/package/@acme%2fweb/dist-tags/next", /python -m registry tag/],
+    ["DELETE", "-/package/web/dist-tags/next", /python -m registry tag/],
+    ["PUT", "@acme%2fweb/-rev/1", /python -m registry unpublish/],
+    ["DELETE", "web/-/web-1.0.0.tgz/-rev/1", /python -m registry unpublish/],
+    ["GET", "-/all/since?stale=update_after", /search with npm 5/],
+    ["GET", "-/_view/starredByUser", /no such resource/],
   ] as const) {
     const body = method === "GET" ? null : JSON.stringify({ web: ["1.0.0"] });
     const answer = await fetch(`${edge}/npm/${path}`, { method, body });
@@ -314,6 +324,15 @@ test("an npm request for what this registry does not offer is 404 with the reaso
 });
 
 test("methods other than GET and HEAD are 405", async () => {
-  const answer = await fetch(`${edge}/npm/web`, { method: "PUT", body: "{}" });
-  assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
+  for (const [method, path] of [
+    ["PUT", "npm/web"], // npm publish
+    ["POST", "pypi/"], // twine, flit, poetry and uv: whatever URL the user configured for uploads
+    ["POST", "pypi/legacy/"],
+    ["POST", "pypi/simple/acme-greeter/"],
+  ] as const) {
+    const answer = await fetch(`${edge}/${path}`, { method, body: "{}" });
+    assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"], path);
+    assert.match(await answer.text(), /is not supported here; publish packages with: python -m registry publish/);
+  }
+  assert.equal((await fetch(`${edge}/pypi/legacy/`)).status, 404);
 });
