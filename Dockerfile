@@ -14,7 +14,9 @@ RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin
         git \
         golang-github-containers-common \
         libnginx-mod-http-js \
+        libnginx-mod-http-modsecurity \
         make \
+        modsecurity-crs \
         postgresql \
         python3 \
         python3-venv \

@@ -25,20 +25,19 @@ from emulation.layout import Sandbox
 # The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
 OLDEST_NODE = 20
 
-# The Debian package of each required program. Traffic Server is the cache of shields and of PoPs (L1), and skopeo is
-# the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL emulates Spanner,
-# docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The package of NGINX's
-# JavaScript module also installs the version of NGINX that the module was built for.
+# The Debian package of each required program or file. Traffic Server is the cache of shields and of PoPs (L1), and
+# skopeo is the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL emulates Spanner,
+# docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The packages of NGINX's
+# modules also install the version of NGINX that the modules were built for.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",
     "postgres": "postgresql",
     "docker-registry": "docker-registry",
-    "nginx": "libnginx-mod-http-js",
+    "/usr/lib/nginx/modules/ngx_http_js_module.so": "libnginx-mod-http-js",
+    "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so": "libnginx-mod-http-modsecurity",
+    "/usr/share/modsecurity-crs/rules/REQUEST-901-INITIALIZATION.conf": "modsecurity-crs",
 }
-
-# NGINX's JavaScript module. NGINX can be installed without the module.
-_NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
 # While a Debian package is installed, this program decides whether the package's daemon is started (Debian policy,
 # "invoke-rc.d").
@@ -112,7 +111,7 @@ def check_content(sandbox: Sandbox) -> None:
 def _is_there(program: str) -> bool:
     if program == "postgres":
         return postgres_programs() is not None
-    return shutil.which(program) is not None and (program != "nginx" or _NGINX_MODULE.exists())
+    return Path(program).exists() if program.startswith("/") else shutil.which(program) is not None
 
 
 def _check_node() -> None:

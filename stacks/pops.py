@@ -28,6 +28,7 @@ from infra.pop.user_data import render_user_data
 from infra.shield import Node, host
 from stacks.config import Stack
 from stacks.config.sections import Pop
+from stacks.config.waf import waf_args
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
@@ -141,4 +142,5 @@ def _settings(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: str
         metadata_api=metadata_api,
         reserved_python_names=config.edge.reserved_python_names,
         architecture=architecture(pop.machine_type),
+        waf=waf_args(config.waf),
     )

@@ -12,6 +12,7 @@ import pulumi
 from infra.edge import ShieldNode
 from infra.machines.ec2 import Architecture
 from infra.network import Network
+from infra.waf import WafArgs
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class PopSettings:
     `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
     certificate, to which the certificates of shields must chain. Without `shield_authority`, they must chain to a
     public authority. `network` limits the addresses that the worker may connect to, and has the form of workerd's
-    setting `allow`. `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
+    setting `allow`. `waf` are the arguments of the firewall, of which NGINX ignores autonomous systems and countries.
+    `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
     """
 
     hostname: str
@@ -86,6 +88,7 @@ class PopSettings:
     processes: int = 4
     memory: str = "4G"
     network: str = "public"
+    waf: WafArgs = field(default_factory=WafArgs)
     nginx_user: str = "www-data artifact-edge"
     shield_authority: str | None = None
     ports: Ports = field(default_factory=Ports)

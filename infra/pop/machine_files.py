@@ -12,6 +12,7 @@ from infra.edge import COMPATIBILITY_DATE, shields_binding
 from infra.machines.user_data import NVME_FILES, MachineFile, files_of
 from infra.pop import PopSettings
 from infra.pop.workerd import binary
+from infra.waf import nginx
 
 _FILES = Path(__file__).parent / "machine" / "files"
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
@@ -61,6 +62,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
     ports, directories, sources = settings.ports, settings.directories, settings.sources
     workerd = binary(settings.architecture)
     return {
+        **nginx.values(settings.waf),
         "ETC": directories.etc,
         "RUN": directories.run,
         "CACHE": directories.cache,

@@ -1,8 +1,8 @@
 """Renders the user data of a PoP machine from the files in `machine/`.
 
 User data contains no secret and no worker. The machine fetches both (`fetch-settings`), so a new worker replaces no
-machine. The rendered files have no lines with only a comment, because all files together are almost as large as EC2
-accepts.
+machine. The rendered files have neither empty lines nor lines with only a comment, because all files together are
+almost as large as EC2 accepts.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# Patterns of lines with only a comment, by the suffix of the file. The first line of a script, `#!`, is not a comment.
-_COMMENTS = {".js": re.compile(r"^[ \t]*//.*\n", re.MULTILINE), ".lua": re.compile(r"^[ \t]*--.*\n", re.MULTILINE)}
-_COMMENT = re.compile(r"^[ \t]*#(?!!).*\n", re.MULTILINE)
+# Patterns of empty lines and of lines with only a comment, by the suffix of the file. The first line of a script, `#!`,
+# is not a comment.
+_COMMENTS = {
+    ".js": re.compile(r"^[ \t]*(?://.*)?\n", re.MULTILINE),
+    ".lua": re.compile(r"^[ \t]*(?:--.*)?\n", re.MULTILINE),
+}
+_COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 
 
 def render_user_data(settings: PopSettings, region: str) -> str:

@@ -36,7 +36,6 @@ FAILURE_SECONDS = 60
 # Parts of a path, in lower case and not decoded, that no client of a registry sends. Names of packages, versions and
 # files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`.
 PATH_ATTACKS = (
-    "//",  # matches an empty segment of a path
     "/.",  # matches a segment that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
     "%2f.",  # matches a dot after an encoded slash

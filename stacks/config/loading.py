@@ -176,7 +176,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
     yield from _problems_of_zone(config)
     yield from problems_of_buckets(environment, config)
     yield from problems_of_names(environment, config)
-    yield from (f"{NAMESPACE}:{problem}" for problem in problems_of_waf(config.waf))
+    yield from (f"{NAMESPACE}:{problem}" for problem in problems_of_waf(config.waf, bool(config.pops)))
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from infra import waf
+from infra.waf import nginx
 from infra.waf.plans import PlanName, lacks
 from infra.waf.rules import custom_rules, rate_limiting_rules
 from stacks.config.section import Section
@@ -82,15 +83,18 @@ def waf_args(section: Waf) -> waf.WafArgs:
     )
 
 
-def problems_of_waf(section: Waf) -> Iterator[str]:
+def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
     """Yields an error message for each way in which the firewall's rules exceed the limits of the zone's Cloudflare
-    plan. Also yields one for each network in `deny` that is never refused, because `allow` contains the network.
+    plan. Also yields one for each network in `deny` that is never refused, because `allow` contains the network. If the
+    stack has PoPs of our own, also yields one for each list that NGINX cannot apply.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}
     limiting = {rule.name: rule.expression for rule in rate_limiting_rules(args)}
     for subject, reason in lacks(section.plan, section.address_seconds, custom, limiting):
         yield f"waf.{subject}: {reason}"
+    if own_pops:
+        yield from (f"waf.{subject}: {reason}" for subject, reason in nginx.lacks(args))
     for denied in section.deny.addresses:
         for allowed in section.allow.addresses:
             if _contains(allowed, denied):

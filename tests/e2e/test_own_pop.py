@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from infra.waf import Bound, WafArgs
 from tests.support.own_pop import OwnPop, running_pop, sign
 from tests.support.waiting import eventually
 
@@ -25,7 +26,7 @@ MEGABYTE = 1 << 20
 def pop() -> Generator[OwnPop]:
     with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
         Path(name).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
-        with running_pop(Path(name) / "pop") as running:
+        with running_pop(Path(name) / "pop", WafArgs(failed_tokens=Bound(20, 60))) as running:
             yield running
 
 
@@ -190,6 +191,25 @@ def test_pop_refuses_all_clients_without_entitlements_and_without_a_worker() -> 
             assert eventually(lambda: pop.request(path, "reader-of-closed").status == 200)
             pop.kill_workers()
             assert eventually(lambda: pop.request(path, "reader-of-closed").status == 502)
+
+
+def test_credential_stuffing_is_slowed_and_a_valid_token_from_the_same_address_is_served(pop: OwnPop) -> None:
+    path, body = publish(pop, "stuffed")
+    pop.entitlements.grant("reader-of-stuffed", "pypi:stuffed:pull")
+    address = "127.62.0.9"
+    # The client claims other addresses, which the PoP must not believe.
+    answers = [
+        pop.request(path, f"guess-{number}", client=address, cf_connecting_ip=f"192.0.2.{number}")
+        for number in range(60)
+    ]
+    assert [answer.status for answer in answers[:20]] == [401] * 20
+    slowed = [answer for answer in answers if answer.status == 429]
+    assert slowed
+    assert {(answer.headers["retry-after"], answer.status) for answer in slowed} == {("60", 429)}
+    assert pop.request(path, "reader-of-stuffed", client=address).body == body
+    assert pop.request(path, client=address).status == 401
+    assert pop.request(path, "a-guess", client="127.62.0.10").status == 401
+    assert "failed-tokens" in {line["rule"] for line in pop.log() if line["client"] == address}
 
 
 def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -20,13 +21,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from emulation.cloudflare.workerd import binary
 from infra.edge import ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.pop import Directories, Place, PopSettings, Ports, Sources
 from infra.pop.machine_files import render
+from infra.waf import WafArgs
 from tests.support.certificates import Authority
 from tests.support.waiting import eventually
 
@@ -70,19 +72,28 @@ class Answer:
 
 
 @dataclass
-class OwnPop:
+class Front:
+    """A running NGINX of a PoP. `errors` is the file that gets NGINX's error log."""
+
     port: int
     directories: Directories
     authority: Path
-    shield: Shield
-    entitlements: Entitlements
-    kill_workers: Callable[[], None]
+    errors: Path
 
     def request(
-        self, path: str, token: str | None = None, method: str = "GET", body: bytes | None = None, **headers: str
+        self,
+        path: str,
+        token: str | None = None,
+        method: str = "GET",
+        body: bytes | None = None,
+        client: str = "127.0.0.1",
+        **headers: str,
     ) -> Answer:
+        """Returns the answer to a request over a new connection from the address `client`."""
         context = ssl.create_default_context(cafile=str(self.authority))
-        connection = http.client.HTTPSConnection(HOSTNAME, self.port, context=context, timeout=60)
+        connection = http.client.HTTPSConnection(
+            HOSTNAME, self.port, context=context, timeout=60, source_address=(client, 0)
+        )
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
@@ -96,6 +107,13 @@ class OwnPop:
         """Returns the lines in the access log of the PoP's NGINX."""
         lines = (Path(self.directories.log) / "access.log").read_text().splitlines()
         return [json.loads(line) for line in lines]
+
+
+@dataclass
+class OwnPop(Front):
+    shield: Shield
+    entitlements: Entitlements
+    kill_workers: Callable[[], None]
 
 
 SOURCES = Sources(
@@ -117,7 +135,9 @@ SETTINGS = PopSettings(
 )
 
 
-def settings(root: Path, ports: Ports, shields: Sequence[ShieldNode], authority: str) -> PopSettings:
+def settings(
+    root: Path, ports: Ports, shields: Sequence[ShieldNode], authority: str, waf: WafArgs | None = None
+) -> PopSettings:
     """Returns the settings of a PoP whose directories are below `root`."""
     return PopSettings(
         hostname=HOSTNAME,
@@ -130,6 +150,7 @@ def settings(root: Path, ports: Ports, shields: Sequence[ShieldNode], authority:
         network="local",
         nginx_user="root",
         shield_authority=authority,
+        waf=waf or WafArgs(),
         ports=ports,
         directories=Directories(*(str(root / name) for name in ("etc", "run", "cache", "log"))),
     )
@@ -173,7 +194,28 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running_pop(root: Path) -> Generator[OwnPop]:
+def running_front(root: Path, waf: WafArgs) -> Generator[Front]:
+    """Starts only the NGINX of a PoP below the directory `root`. In place of the worker, a stub answers all requests
+    with 200 and the path.
+    """
+    authority = Authority("tests")
+    https, misses = free_ports(2)
+    nodes = [ShieldNode("localhost:8443", "us-east-1")]
+    pop = settings(root, Ports(https=https, misses=misses), nodes, authority.certificate, waf)
+    install(root, pop, authority)
+    sockets = Path(pop.directories.run) / "sockets"
+    with contextlib.ExitStack() as stack:
+        for number in range(pop.processes):
+            stack.enter_context(_serving_worker(sockets / f"decisions-{number}.sock", 401))
+            stack.enter_context(_serving_worker(sockets / f"worker-{number}.sock", 200))
+        errors = stack.enter_context((root / "errors").open("w"))
+        _run(["nginx", "-c", f"{pop.directories.etc}/nginx.conf"], {}, None, errors, root, stack)
+        assert eventually(lambda: _listens(https)), (root / "errors").read_text()
+        yield Front(https, pop.directories, root / "ca.pem", root / "errors")
+
+
+@contextlib.contextmanager
+def running_pop(root: Path, waf: WafArgs | None = None) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`."""
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
@@ -182,11 +224,19 @@ def running_pop(root: Path) -> Generator[OwnPop]:
         store_port = stack.enter_context(_serving(_store_handler(entitlements)))
         https, l1, misses, purges = free_ports(4)
         nodes = [ShieldNode(f"localhost:{shield_port}", "us-east-1")]
-        pop = settings(root, Ports(https, l1, misses, purges, store_port), nodes, authority.certificate)
+        pop = settings(root, Ports(https, l1, misses, purges, store_port), nodes, authority.certificate, waf)
         install(root, pop, authority)
         started = _start(root, pop, stack)
         workers = started[1 : 1 + pop.processes]
-        yield OwnPop(https, pop.directories, root / "ca.pem", shield, entitlements, lambda: _end(workers))
+        yield OwnPop(
+            port=https,
+            directories=pop.directories,
+            authority=root / "ca.pem",
+            errors=root / "errors",
+            shield=shield,
+            entitlements=entitlements,
+            kill_workers=lambda: _end(workers),
+        )
 
 
 @contextlib.contextmanager
@@ -212,18 +262,31 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
     commands.append((["traffic_server"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
     commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))
     errors = stack.enter_context((root / "errors").open("w"))
-    processes: list[subprocess.Popen[bytes]] = []
-    for command, environment, owner in commands:
-        started = subprocess.Popen(
-            command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directories.etc
-        )
-        processes.append(started)
-        stack.callback(_end, [started])
+    processes = [
+        _run(command, environment, owner, errors, Path(directories.etc), stack)
+        for command, environment, owner in commands
+    ]
     listening = [ports.https, ports.l1, ports.misses, ports.purges]
     workers = [sockets / f"worker-{number}.sock" for number in range(pop.processes)]
     is_up = eventually(lambda: all(map(_listens, listening)) and all(each.exists() for each in workers))
     assert is_up, (root / "errors").read_text()
     return processes
+
+
+def _run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    owner: str | None,
+    errors: TextIO,
+    directory: Path,
+    stack: contextlib.ExitStack,
+) -> subprocess.Popen[bytes]:
+    """Starts a program of a PoP as the user `owner`. The program ends with `stack`."""
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directory
+    )
+    stack.callback(_end, [process])
+    return process
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -241,6 +304,37 @@ def _listens(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+@contextlib.contextmanager
+def _serving_worker(path: Path, status: int) -> Generator[None]:
+    """Answers all requests on the Unix socket `path` with the status and the path of the request."""
+    with socketserver.ThreadingUnixStreamServer(str(path), _stub_worker_handler(status)) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def _stub_worker_handler(status: int) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = b"" if self.command == "HEAD" or status != 200 else self.path.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    return Handler
 
 
 def _server_tls(root: Path, authority: Authority, certificate: str, key: str) -> ssl.SSLContext:

@@ -222,6 +222,10 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "192.0.0.0/16; remove one of them",
         ),
         (
+            {"pops": pop(), "waf": {"deny": {"countries": ["SE"]}}},
+            "artifact-edge:waf.deny.countries: PoPs of our own know only addresses; use deny.addresses, or no pops",
+        ),
+        (
             {"waf": {"deny": {"asns": [0]}}},
             "artifact-edge:waf.deny.asns[0]: 0 is no number of an autonomous system; it is 1 to 4294967295",
         ),

@@ -16,6 +16,7 @@ from emulation.cloudflare.expressions import parse
 from infra.waf import FLEET_RUNNERS, INSTALLED_PACKAGES, Sources, WafArgs
 from infra.waf.plans import MOST_EXPRESSION_CHARACTERS, PLANS, lacks
 from infra.waf.rules import custom_rules, rate_limiting_rules
+from tests.support.registry_requests import REFUSED, SERVED
 
 EVERYTHING = WafArgs(
     allow=Sources(["198.51.100.0/24", "2001:db8::/32"], [64496], ["SE"]),
@@ -75,54 +76,6 @@ def test_the_rules_stand_in_an_order_that_lets_an_allowed_source_skip_only_the_r
         ' and not (ip.src in {198.51.100.0/24 2001:db8::/32} or ip.src.asnum in {64496} or ip.src.country in {"SE"})'
     )
 
-
-# Requests as npm, pip, uv and image clients send them. The source code and the logs of these clients show the requests.
-Sent = tuple[str, str, dict[str, str]]
-
-SERVED: Sequence[Sent] = (
-    ("GET", "/npm/left-pad", {}),
-    ("GET", "/npm/@acme%2fweb", {}),
-    ("GET", "/npm/%40acme%2Fweb", {}),
-    ("GET", "/npm/@acme/web/-/web-1.0.0-rc.1.tgz", {}),
-    ("GET", "/npm/-/ping", {}),
-    ("POST", "/npm/-/npm/v1/security/advisories/bulk", {"content-length": "20000"}),
-    ("PUT", "/npm/@acme%2fweb", {"content-length": "500"}),
-    ("GET", "/pypi/simple/", {}),
-    ("GET", "/pypi/simple/acme-web/", {"accept": "application/vnd.pypi.simple.v1+json, text/html;q=0.01"}),
-    ("GET", "/pypi/files/acme-web/acme_web-1.0.0+local.1-py3-none-any.whl", {"range": "bytes=0-99"}),
-    ("HEAD", "/pypi/files/acme-web/acme_web-1.0.0-py3-none-any.whl.metadata", {}),
-    ("GET", "/v2/", {"authorization": "Bearer " + "a" * 8000}),
-    ("HEAD", "/v2/acme/web/manifests/1.0..2", {}),
-    ("GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}),
-    ("GET", "/token?service=packages.example.com&scope=repository%3Aacme%2Fweb%3Apull", {}),
-    ("POST", "/token", {"content-length": "300"}),
-    ("POST", "/-/purge", {"content-length": "262144"}),
-    ("GET", "/healthz", {}),
-)
-REFUSED: Sequence[Sent] = (
-    ("TRACE", "/npm/left-pad", {}),
-    ("OPTIONS", "/npm/left-pad", {}),
-    ("PROPFIND", "/npm/left-pad", {}),
-    ("GET", "/npm/../token", {}),
-    ("GET", "/npm/%2e%2e/token", {}),
-    ("GET", "/npm/.%2E/token", {}),
-    ("GET", "/npm/..%2ftoken", {}),
-    ("GET", "/npm/@acme%2F..%2F..%2Ftoken", {}),
-    ("GET", "/npm/%252e%252e%252ftoken", {}),
-    ("GET", "/npm/..\\token", {}),
-    ("GET", "/npm/..%5Ctoken", {}),
-    ("GET", "/npm//left-pad", {}),
-    ("GET", "/.git/config", {}),
-    ("GET", "/npm/left-pad%00.tgz", {}),
-    ("GET", "/npm/left-pad%0d%0aSet-Cookie:a", {}),
-    ("GET", "/npm/%1b%5bleft-pad", {}),
-    ("GET", "/npm/%c0%ae%c0%ae/token", {}),
-    ("GET", "/npm/%E2%80%AE", {}),
-    ("GET", "/npm/" + "a" * 4096, {}),
-    ("GET", "/npm/left-pad?" + "a" * 4096, {}),
-    ("GET", "/npm/left-pad", {"x": "a" * 16385}),
-    ("POST", "/token", {"content-length": "1000000"}),
-)
 
 _SCRIPT = """
 import { blocked, fieldsOf } from %s;

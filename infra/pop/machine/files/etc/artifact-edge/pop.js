@@ -1,18 +1,22 @@
 // The main module of the edge worker on a PoP machine. It gives the deployed bundle what Cloudflare's runtime gives it:
 // a cache in front of the cached entrypoints, `ctx.cache.purge()`, and the PoP's coordinates in `request.cf`.
 //
-// The entrypoint `decisions` answers NGINX: 200 with the path of an object that NGINX may send from L1, or 403 when the
-// worker answers the request itself.
+// The entrypoint `decisions` answers NGINX: 200 with the path of an object that NGINX may send from L1, or 401 when the
+// worker answers the request itself. It counts no failed tokens, because NGINX then sends the request again.
 
 import edge, { Feeds as UncachedFeeds, Objects as UncachedObjects } from "worker.js";
 
 const L1 = "pop:l1";
 const PURGES = "pop:purges";
 const PLACE = "pop:place";
+const LIMITS = "pop:limits";
 const CACHED = ["Objects", "Feeds"];
 
 export default {
-  fetch: (request, env, ctx) => edge.fetch(located(request, env), env, withL1(ctx, env)),
+  fetch: (request, env, ctx) => {
+    const FAILED_TOKENS = { limit: ({ key }) => countFailedToken(key, env) };
+    return edge.fetch(located(request, env), { ...env, FAILED_TOKENS }, withL1(ctx, env));
+  },
 };
 
 export const decisions = {
@@ -20,7 +24,7 @@ export const decisions = {
     const answer = await edge.fetch(located(request, env), { ...env, REDIRECT_TO_L1: "1" }, withL1(ctx, env));
     if (answer.headers.has("x-accel-redirect")) return answer;
     await answer.body?.cancel();
-    return new Response(null, { status: 403 });
+    return new Response(null, { status: 401 });
   },
 };
 
@@ -37,6 +41,14 @@ export class Objects extends UncachedObjects {
 
 function located(request, env) {
   return new Request(request, { cf: env[PLACE] });
+}
+
+// Takes the place of Cloudflare's rate limiting binding. NGINX counts, for all workerd processes of the machine.
+async function countFailedToken(address, env) {
+  const url = `http://limits/-/failed-tokens?address=${encodeURIComponent(address)}`;
+  const answer = await env[LIMITS].fetch(url);
+  await answer.body?.cancel();
+  return { success: answer.status !== 429 };
 }
 
 async function purge({ tags }, env) {
