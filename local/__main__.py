@@ -135,18 +135,19 @@ def engine() -> None:
 
 @app.command()
 def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """List the processes of the sandbox, and fail when a tier does not answer."""
+    """List the processes of the sandbox, and fail when a machine is stopped or a tier does not answer."""
     sandbox = Sandbox(directory=directory.resolve())
     for name in processes.names(sandbox):
         pid = processes.pid_of(sandbox, name)
         print(f"{name:<40} {f'pid {pid}' if pid else 'ended'}")
     outputs = LocalStack(ensure_engine(_to_stderr), sandbox).outputs()
-    for name in machines.stopped(sandbox, outputs):
-        print(f"machine {name} was stopped by hand; `make up` starts it", file=sys.stderr)
-    silent = unhealthy(sandbox, outputs)
-    for name in silent:
-        print(f"{name} does not answer", file=sys.stderr)
-    raise typer.Exit(1 if silent else 0)
+    faults = [
+        *(f"machine {name} was stopped by hand; `make up` starts it" for name in machines.stopped(sandbox, outputs)),
+        *(f"{name} does not answer" for name in unhealthy(sandbox, outputs)),
+    ]
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    raise typer.Exit(1 if faults else 0)
 
 
 def _to_stderr(line: str) -> None:

@@ -21,17 +21,30 @@ from registry.ecosystems.manifests import (
 )
 
 _REF_NAME = "org.opencontainers.image.ref.name"
+# The annotation in which BuildKit and containerd write the whole name of an image.
+_CONTAINERD_NAME = "io.containerd.image.name"
 
 
 def tags_of(layout: Path) -> list[str]:
     """Returns the tags in the index of an OCI image layout. Raises RegistryError when the index cannot be read."""
     listed = parsed(layout / "index.json", Index).manifests
-    return [tag for each in listed if (tag := tag_of(each))]
+    return list(dict.fromkeys(tag for each in listed if (tag := tag_of(each))))
 
 
 def tag_of(descriptor: Descriptor) -> str:
-    """Returns the tag of a manifest in the index of an OCI image layout, or an empty string without a tag."""
-    return descriptor.annotations.get(_REF_NAME, "")
+    """Returns the tag of a manifest in the index of an OCI image layout, or an empty string without a tag.
+
+    The annotation with the tag may also have the whole name of an image, such as `docker.io/library/alpine:3.20`:
+    podman and skopeo write the name that the operator gives.
+    """
+    name = _ref_name(descriptor)
+    if not set(name) & set("/:@"):
+        return name
+    return name.rpartition("/")[2].partition("@")[0].partition(":")[2]
+
+
+def _ref_name(descriptor: Descriptor) -> str:
+    return descriptor.annotations.get(_REF_NAME, "") or descriptor.annotations.get(_CONTAINERD_NAME, "")
 
 
 def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
@@ -39,7 +52,7 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
     all other manifests in the layout.
 
     `tag` selects the image and may be empty if the layout holds only one image. Raises RegistryError when the layout
-    holds several images and `tag` names none of them.
+    holds several images and `tag` names none or several of them.
     """
     if not (layout / "oci-layout").is_file():
         raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
@@ -48,6 +61,12 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
     if len(listed) != 1 and (not tag or tag not in names):
         found = ", ".join(name for name in names if name) or "none with a tag"
         raise RegistryError(f"{layout}: holds {len(listed)} images ({found}); choose one with --tag")
+    same = {each.digest: _ref_name(each) for each in listed if tag and tag_of(each) == tag}
+    if len(same) > 1:
+        raise RegistryError(
+            f"{layout}: holds {len(same)} images with the tag {tag} ({', '.join(same.values())}); put each into a "
+            "layout of its own"
+        )
     at = names.index(tag) if tag in names else 0
     return listed[at], names[at], [each for number, each in enumerate(listed) if number != at]
 

@@ -67,6 +67,11 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     that an index lists; the artifact's field `left_out` names them.
     """
     top, named, listed = chosen(layout, tag)
+    if not tag and not named:
+        raise RegistryError(
+            f"{layout}: its index states no tag of the image; choose one with --tag, or write one into the index with: "
+            f"skopeo copy oci:{layout} oci:{layout}-tagged:1.0"
+        )
     tag_fact(tag or named, top.digest)
     lacking = absent_manifests(layout, top)
     artifact, parts = described(layout, repository, top, tag or named, lacking)

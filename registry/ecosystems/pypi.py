@@ -45,9 +45,7 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
             raw: bytes | None = wheel_metadata(file, named.project)
             metadata = core_metadata(raw)
         else:
-            # The filename is checked before the content. Otherwise a Python egg could pass for an sdist, because eggs
-            # and some sdists are zip archives.
-            parsed(file.name, project)
+            _refuse_other_kind(file, project)
             raw = sdist_metadata(file)
             metadata = core_metadata(raw or b"")
             named = _name_of_sdist(file, project or canonicalize_name(metadata.name))
@@ -57,6 +55,19 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
     if strict:
         _check_upload_rules(file, raw or b"")
     return _artifact(file, named, metadata, [listing.fact(file.name)] if listing else [], raw if wheel else None)
+
+
+def _refuse_other_kind(file: Path, project: str) -> None:
+    """Raises NotInstallable for a file whose name is that of no sdist.
+
+    The name is checked before the content. Otherwise a Python egg could pass for an sdist, because eggs and some sdists
+    are zip archives. Without `project`, a name such as `p-1.0-beta1.tar.gz` may be ambiguous, and the content decides.
+    """
+    try:
+        parsed(file.name, project)
+    except NotInstallable as error:
+        if project or error.kind not in ("invalid name", "legacy version"):
+            raise
 
 
 def _name_of_sdist(file: Path, project: str) -> DistributionName:

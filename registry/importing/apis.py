@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -16,9 +16,9 @@ from registry.ecosystems.upstream import Upstream, upstream_of, without_manifest
 from registry.importing import Found, LeftOut, Refused, Wanted, digest_of_integrity, strongest
 from registry.importing.access import Access
 from registry.importing.python_projects import files_to_import
+from registry.importing.retries import repeated
 from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
-_TRIES = 3
 _CHUNK = 1 << 20
 # Some servers declare the compression of a .tar.gz file as a content coding, so httpx would decompress the file.
 # Requests therefore accept only the identity coding.
@@ -26,6 +26,9 @@ _AS_IT_IS = {"Accept-Encoding": "identity"}
 # The maximum number of packuments that the client keeps in memory. This number is enough, because a lockfile lists the
 # versions of one package one after another.
 _PACKUMENTS_KEPT = 64
+
+
+_Answer = TypeVar("_Answer")
 
 
 class _Unknown(RegistryError):
@@ -108,16 +111,15 @@ class Api:
 
     def download(self, url: str, file: Path) -> None:
         """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
-        for attempt in range(1, _TRIES + 1):
-            try:
-                with self._http.stream("GET", url, headers=_AS_IT_IS) as answer, file.open("wb") as target:
-                    answer.raise_for_status()
-                    answer.headers.pop("Content-Encoding", None)
-                    for chunk in answer.iter_bytes(_CHUNK):
-                        target.write(chunk)
-                return
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                _give_up(url, error, last=attempt == _TRIES)
+
+        def attempt() -> None:
+            with self._http.stream("GET", url, headers=_AS_IT_IS) as answer, file.open("wb") as target:
+                answer.raise_for_status()
+                answer.headers.pop("Content-Encoding", None)
+                for chunk in answer.iter_bytes(_CHUNK):
+                    target.write(chunk)
+
+        self._tried(url, attempt)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
         """Returns the files that all indexes list for a Python project. Raises RegistryError when no index has it."""
@@ -145,15 +147,20 @@ class Api:
         return _object(found)
 
     def _get(self, url: str, accept: str) -> httpx.Response:
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                answer = self._http.get(url, headers={"Accept": accept})
-                answer.raise_for_status()
-                return answer
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                _give_up(url, error, last=tries == _TRIES)
+        def attempt() -> httpx.Response:
+            answer = self._http.get(url, headers={"Accept": accept})
+            answer.raise_for_status()
+            return answer
+
+        return self._tried(url, attempt)
+
+    def _tried(self, url: str, attempt: Callable[[], _Answer]) -> _Answer:
+        try:
+            return repeated(attempt)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error.response.status_code) if isinstance(error, httpx.HTTPStatusError) else str(error)
+            kind = _Unknown if reason == "404" else RegistryError
+            raise kind(f"{url}: cannot be fetched: {reason}") from None
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -180,18 +187,3 @@ def _npm_version(packument: Any, manifest: Mapping[str, Any], name: str, number:
         return Refused(title, f"{title}: the registry has no tarball of it")
     location, upstream = dist["tarball"], upstream_of(packument, number)
     return Wanted("npm", location, location.rsplit("/", 1)[-1], digest, spec=title, upstream=upstream)
-
-
-def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
-    """Decides about a failed HTTP request: raises RegistryError if no retry is left (`last` is true) or a retry cannot
-    succeed.
-
-    A retry cannot succeed after an invalid URL or a status below 500.
-    """
-    refused = isinstance(error, httpx.InvalidURL) or (
-        isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
-    )
-    if refused or last:
-        reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
-        kind = _Unknown if reason == "404" else RegistryError
-        raise kind(f"{url}: cannot be fetched: {reason}") from None

@@ -1,10 +1,11 @@
 """Reads lockfiles: npm's package-lock.json, and pip's requirements.txt with versions pinned by `==`.
 
-Sources: npm docs, package-lock.json (`lockfileVersion` 2 and 3); pip docs, "Requirements File Format".
+Sources: npm docs, package-lock.json (`lockfileVersion` 2 and 3); pip docs, "Requirements File Format" (encoding, too).
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -23,13 +24,50 @@ _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if
 _INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 
 
+# Marks at the start of a text file that name its encoding. Windows PowerShell writes UTF-16 with such a mark.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263, in one of the first two lines
+# Lockfiles of other programs, each with the command that writes the same versions as a requirements.txt or a
+# package-lock.json.
+_OTHER_LOCKFILES = {
+    "uv.lock": "uv export --format requirements-txt",
+    "poetry.lock": "poetry export (plugin poetry-plugin-export)",
+    "pdm.lock": "pdm export",
+    "pylock.toml": "uv export --format requirements-txt",
+    "Pipfile.lock": "pipenv requirements --hash",
+    "Pipfile": "pipenv requirements --hash",
+    "pyproject.toml": "uv export --format requirements-txt, or pip-compile",
+    "yarn.lock": "npm install --package-lock-only, which reads yarn.lock",
+    "pnpm-lock.yaml": "npm install --package-lock-only",
+    "bun.lock": "npm install --package-lock-only",
+    "bun.lockb": "npm install --package-lock-only",
+    "package.json": "npm install --package-lock-only",
+}
+
+
+def refuse_other_lockfile(file: Path) -> None:
+    """Raises RegistryError for a lockfile that an import cannot read, with the command that makes one that it reads."""
+    if file.name in _OTHER_LOCKFILES:
+        raise RegistryError(
+            f"{file}: cannot be read; import a requirements.txt or a package-lock.json with the same versions: "
+            f"{_OTHER_LOCKFILES[file.name]}"
+        )
+
+
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
     """Yields each tarball in a package-lock.json that npm would fetch from a registry.
 
-    Bundled and linked packages are left out. A lockfile that npm wrote with the option
-    `omit-lockfile-registry-resolved` has no URLs. The function then builds a tarball's URL from `registry`. Without
-    `registry`, the tarball's location is `<name>@<version>`, which npm resolves. Raises RegistryError if the file is no
-    lockfile.
+    Bundled and linked packages are left out, and so are the workspaces of the project, which are its own directories.
+    The digest is empty for an entry that npm wrote without one (npm/cli#4460). A lockfile that npm wrote with the
+    option `omit-lockfile-registry-resolved` has no URLs. The function then builds a tarball's URL from `registry`.
+    Without `registry`, the tarball's location is `<name>@<version>`, which npm resolves. Raises RegistryError if the
+    file is no lockfile.
     """
     try:
         lock: Any = json.loads(file.read_bytes())
@@ -43,26 +81,40 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
     seen = set[str]()
     for place, each in cast(dict[str, Any], packages).items():
         entry = cast(dict[str, Any], each) if isinstance(each, dict) else {}
-        if not place or entry.get("link") or entry.get("inBundle"):
+        if not place or entry.get("link") or entry.get("inBundle") or _is_workspace(place, entry):
             continue
-        name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
-        spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
-        given = f"{registry.rstrip('/')}/{name}/-/{filename}" if registry else spec
-        resolved = _text(entry, "resolved")
-        location = resolved or given
-        if location in seen:
-            continue
-        if resolved and not resolved.startswith(("https://", "http://")):
-            yield Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is not a registry's URL")
-            continue
-        seen.add(location)
-        try:
-            digest = digest_of_integrity(_text(entry, "integrity"), place)
-        except RegistryError as error:
-            yield Refused(spec, f"{file}: {error}")
-            continue
-        name = location.rsplit("/", 1)[-1] if resolved else filename
-        yield Wanted("npm", location, name, digest, spec=spec, registry=registry)
+        found = _locked(file, place, entry, registry)
+        if isinstance(found, Refused) or str(found.location) not in seen:
+            yield found
+        if isinstance(found, Wanted):
+            seen.add(str(found.location))
+
+
+def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wanted | Refused:
+    """Returns the tarball for an entry of a package-lock.json. `place` is the entry's key, which is a directory."""
+    name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
+    spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
+    resolved = _text(entry, "resolved")
+    if resolved and not resolved.startswith(("https://", "http://")):
+        return Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is not a registry's URL")
+    if "integrity" not in entry:
+        if not version:
+            return Refused(spec, f"{file}: {place} has neither a version nor a digest")
+        # npm wrote the entry without a digest, and takes the digest that its registry states for the version.
+        return Wanted("npm", spec, filename, spec=spec, registry=registry)
+    try:
+        digest = digest_of_integrity(_text(entry, "integrity"), place)
+    except RegistryError as error:
+        return Refused(spec, f"{file}: {error}")
+    given = f"{registry.rstrip('/')}/{name}/-/{filename}" if registry else spec
+    location = resolved or given
+    filename = location.rsplit("/", 1)[-1] if resolved else filename
+    return Wanted("npm", location, filename, digest, spec=spec, registry=registry)
+
+
+def _is_workspace(place: str, entry: dict[str, Any]) -> bool:
+    """Returns whether an entry of a lockfile is a directory of the project itself: it is not in node_modules."""
+    return "node_modules/" not in f"{place}/" and not _text(entry, "resolved")
 
 
 def _text(entry: dict[str, Any], field: str) -> str:
@@ -90,8 +142,8 @@ def requirements(file: Path) -> Iterator[Pinned | Refused | LeftOut]:
     read.
     """
     try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = _decoded(file.read_bytes())
+    except (OSError, UnicodeDecodeError, LookupError) as error:
         raise RegistryError(f"{file}: cannot be read: {error}") from None
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -104,6 +156,17 @@ def requirements(file: Path) -> Iterator[Pinned | Refused | LeftOut]:
             yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
         elif line and not line.startswith("-"):
             yield _requirement(file, line)
+
+
+def _decoded(content: bytes) -> str:
+    """Decodes a requirements.txt as pip does: by its byte order mark, by a comment that names the encoding, or as
+    UTF-8.
+    """
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding)
+    named = [match for line in content.split(b"\n")[:2] if (match := _CODING.match(line))]
+    return content.decode(named[0][1].decode() if named else "utf-8")
 
 
 def _requirement(file: Path, line: str) -> Pinned | Refused:

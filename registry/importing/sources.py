@@ -20,7 +20,7 @@ from registry.importing.clients import npm_locked, npm_package, pip_indexes, pip
 from registry.importing.directory import wanted_in
 from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
-from registry.importing.lockfiles import Pinned, package_lock, requirements
+from registry.importing.lockfiles import Pinned, package_lock, refuse_other_lockfile, requirements
 
 # The form of a tag under which registries without the referrers API keep an image's list of referrers (OCI Distribution
 # Specification, "Referrers Tag Schema"). Such a tag is not imported as an image, because the referrers are imported
@@ -52,11 +52,12 @@ class Sources:
         Raises RegistryError for a text that is none of these.
         """
         path = Path(source)
+        if path.is_file():
+            refuse_other_lockfile(path)
         if path.is_dir():
             yield from wanted_in(path)
         elif path.is_file() and path.name.endswith(".json"):
-            found = package_lock(path, self.npm_registry) if self.npm_registry else npm_locked(path, self.scratch)
-            yield from found
+            yield from self._package_lock(path) if self.npm_registry else npm_locked(path, self.scratch)
         elif path.is_file():
             yield from self._requirements(path)
         elif source.startswith("oci:"):
@@ -71,6 +72,14 @@ class Sources:
         if self.npm_registry:
             return self.api.npm(self.npm_registry, *named, all_versions=every)
         return npm_package(*named, self.scratch, all_versions=every)
+
+    def _package_lock(self, file: Path) -> Iterator[Found]:
+        for each in package_lock(file, self.npm_registry):
+            if isinstance(each, Wanted) and not each.digest:
+                name, _, version = each.spec.rpartition("@")
+                yield from or_refused(each.spec, self.api.npm(self.npm_registry, name, version))
+            else:
+                yield each
 
     def _requirements(self, file: Path) -> Iterator[Found]:
         for each in requirements(file):

@@ -3,12 +3,17 @@ resource's whole IAM policy."""
 
 from __future__ import annotations
 
+import threading
 from typing import cast
 
 import pulumi
 
 from emulation.providers.gcp.rest import Clients, call
 from emulation.providers.handler import CloudError, Created, Properties
+
+# The engine creates resources in parallel. Without this lock, two grants on one resource can read the same policy, and
+# the second write removes the grant of the first. The real provider holds a lock for each resource.
+_CHANGING = threading.Lock()
 
 
 class IamMember:
@@ -26,10 +31,11 @@ class IamMember:
     def create(self, inputs: Properties) -> Created:
         if inputs.get("condition") is not None:
             raise CloudError("not emulated: a condition of an IAM member")
-        members = self._members(inputs)
-        if members is None:
-            raise CloudError(f"{self._owner} {inputs[self._owner]} does not exist")
-        self._write(inputs, [*members, inputs["member"]])
+        with _CHANGING:
+            members = self._members(inputs)
+            if members is None:
+                raise CloudError(f"{self._owner} {inputs[self._owner]} does not exist")
+            self._write(inputs, [*members, inputs["member"]])
         return Created(f"{self._prefix}{self._resource_path(inputs)}/{inputs['role']}/{inputs['member']}", inputs)
 
     def read(self, id: str, state: Properties) -> Properties | None:
@@ -39,9 +45,10 @@ class IamMember:
         raise CloudError("an IAM member is replaced, never changed")
 
     def delete(self, id: str, state: Properties) -> None:
-        members = self._members(state)
-        if members is not None:
-            self._write(state, [member for member in members if member != state["member"]])
+        with _CHANGING:
+            members = self._members(state)
+            if members is not None:
+                self._write(state, [member for member in members if member != state["member"]])
 
     def _resource_path(self, inputs: Properties) -> str:
         """Returns the API path of the resource on which a role is granted, relative to the API's base path."""

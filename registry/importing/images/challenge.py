@@ -7,7 +7,7 @@ Authentication".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 from urllib.request import parse_http_list, parse_keqv_list
 
@@ -70,7 +70,7 @@ class Challenged(httpx.Auth):
         realm = httpx.URL(challenge.get("realm", ""))
         if realm.scheme != "https" and not is_loopback(realm.host):
             raise RegistryError(f"{self._registry}: the token endpoint {realm} does not use https")
-        parameters = {"service": challenge.get("service", ""), "scope": f"repository:{self._repository}:pull"}
+        parameters = {"service": challenge.get("service", ""), "scope": self._scope(challenge)}
         if credentials and credentials.is_identity_token:
             grant = {"grant_type": "refresh_token", "refresh_token": credentials.password, "client_id": _CLIENT}
             answer = yield httpx.Request("POST", realm, data={**parameters, **grant})
@@ -78,6 +78,8 @@ class Challenged(httpx.Auth):
             headers = {"Authorization": credentials.basic} if credentials else {}
             answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
+        if answer.status_code == 429 or answer.status_code >= 500:
+            answer.raise_for_status()  # the request that was challenged is then repeated
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
             raise RegistryError(f"{realm}: {why} {self._host} ({answer.status_code})")
@@ -89,6 +91,13 @@ class Challenged(httpx.Auth):
         if not isinstance(token, str):
             raise RegistryError(f"{realm}: the response contains no token")
         return f"Bearer {token}"
+
+    def _scope(self, challenge: Mapping[str, str]) -> str:
+        """Returns the scope that the challenge asks for. A registry behind a proxy may know the repository by another
+        name than clients do. Some registries state no scope, or a scope that names no repository.
+        """
+        stated = challenge.get("scope", "")
+        return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"
 
     def _is_registry(self, url: httpx.URL) -> bool:
         return (url.scheme, url.netloc) == (self._registry.scheme, self._registry.netloc)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from registry.ecosystems.manifests import (
 from registry.importing.images import RemoteImage
 from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
+from registry.importing.retries import repeated
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 # The media types of Docker schema 1, an old manifest format, begin with this text, and end with `json` or `prettyjws`.
@@ -41,8 +41,8 @@ _ATTACHED = (".sig", ".att", ".sbom")
 _NO_REFERRERS = (400, 404, 405, 406, 501)
 # The statuses with which some proxies of registries refuse HEAD requests.
 _NO_HEAD = (405, 501)
-_TRIES = 5
-_LONGEST_WAIT_SECONDS = 60.0
+# The statuses with which storage hosts refuse to continue a download, which then starts again from its first byte.
+_NO_CONTINUATION = (400, 412, 416)
 _TAGS_A_PAGE = 1000
 
 _Answer = TypeVar("_Answer")
@@ -80,11 +80,8 @@ class SourceRepository:
         self._lists_referrers = True  # False after the registry answered that it does not have the referrers API
 
     def tags(self) -> Iterator[str]:
-        url = f"{self._base}/tags/list?n={_TAGS_A_PAGE}"
-        while url:
-            answer = self._get(url)
+        for answer in self._pages(f"{self._base}/tags/list?n={_TAGS_A_PAGE}"):
             yield from _list(answer, "tags", str)
-            url = _next(answer)
 
     def digest(self, tag: str) -> str:
         """Returns the digest of a tag's manifest.
@@ -122,13 +119,11 @@ class SourceRepository:
         The clients that push referrers maintain this tag (OCI Distribution Specification, "Referrers Tag Schema").
         """
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
-        while url:
-            answer = self._get(url, accept=INDEX, allowed=_NO_REFERRERS)
+        for answer in self._pages(url, accept=INDEX, allowed=_NO_REFERRERS):
             if answer.status_code in _NO_REFERRERS or _is_page(answer):
                 self._lists_referrers = False
                 break
             yield from self._descriptors(answer)
-            url = _next(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
             if answer.status_code != 404:
@@ -167,10 +162,18 @@ class SourceRepository:
 
         def attempt() -> None:
             have = file.stat().st_size if file.exists() else 0
+            if have == size > 0:
+                return
             headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
             url = f"{self._base}/blobs/{digest}"
             with self._http.stream("GET", url, headers=headers, auth=self._auth) as answer:
+                if have and not _continues(answer, have):
+                    file.unlink()
+                    raise httpx.RemoteProtocolError("the storage host does not continue the download")
                 answer.raise_for_status()
+                # Some hosts declare a content coding for a compressed layer. The layer must not be decoded, because the
+                # digest is that of the compressed layer.
+                answer.headers.pop("Content-Encoding", None)
                 with file.open("ab" if answer.status_code == 206 else "wb") as target:
                     for chunk in answer.iter_bytes():
                         target.write(chunk)
@@ -183,6 +186,20 @@ class SourceRepository:
         actual = digest_of(file, digest)
         if actual != digest:
             raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
+
+    def _pages(self, url: str, *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()) -> Iterator[httpx.Response]:
+        """Yields the pages of a list, the first of which has the given URL. An empty URL yields no page.
+
+        Raises RegistryError for a page that links to an earlier page, because the list would never end.
+        """
+        seen = set[str]()
+        while url:
+            if url in seen:
+                raise RegistryError(f"{url}: the list never ends, because a later page links to this page")
+            seen.add(url)
+            answer = self._get(url, accept=accept, allowed=allowed)
+            yield answer
+            url = _next(answer)
 
     def _get(
         self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()
@@ -201,19 +218,11 @@ class SourceRepository:
         return self._tried(url, attempt)
 
     def _tried(self, title: str, attempt: Callable[[], _Answer]) -> _Answer:
-        for tries in range(1, _TRIES):
-            try:
-                return attempt()
-            except httpx.HTTPError as error:
-                wait = _wait(error, tries)
-                if wait is None:
-                    kind = Absent if _status(error) == 404 else RegistryError
-                    raise kind(f"{title}: cannot be fetched: {_reason(error)}") from None
-                time.sleep(wait)
         try:
-            return attempt()
+            return repeated(attempt)
         except httpx.HTTPError as error:
-            raise RegistryError(f"{title}: cannot be fetched: {_reason(error)}, {_TRIES} times") from None
+            kind = Absent if _status(error) == 404 else RegistryError
+            raise kind(f"{title}: cannot be fetched: {_reason(error)}") from None
 
     def _descriptors(self, answer: httpx.Response) -> Iterator[Descriptor]:
         each: Any
@@ -260,19 +269,14 @@ def _is_schema_1(body: bytes) -> bool:
         return False
 
 
-def _wait(error: httpx.HTTPError, tries: int) -> float | None:
-    """Returns the seconds to wait before the next attempt of a failed request, or None when another attempt would not
-    help.
-
-    The waits grow exponentially, unless the answer has a Retry-After header.
+def _continues(answer: httpx.Response, have: int) -> bool:
+    """Returns whether an answer to a request for the bytes from position `have` on can be used: a part from there on,
+    the whole content, or an error that another request may not meet.
     """
-    seconds = 0.5 * 2**tries
-    if isinstance(error, httpx.HTTPStatusError):
-        if error.response.status_code != 429 and error.response.status_code < 500:
-            return None
-        retry_after = error.response.headers.get("retry-after", "")
-        seconds = float(retry_after) if retry_after.isdecimal() else seconds
-    return min(seconds, _LONGEST_WAIT_SECONDS)
+    if answer.status_code != 206:
+        return answer.status_code not in _NO_CONTINUATION
+    stated = answer.headers.get("content-range", "")
+    return not stated or stated.startswith(f"bytes {have}-")
 
 
 def _status(error: httpx.HTTPError) -> int:

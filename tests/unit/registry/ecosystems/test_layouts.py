@@ -12,6 +12,7 @@ import pytest
 from registry import RegistryError
 from registry.catalog.artifact import Artifact
 from registry.ecosystems import oci
+from registry.ecosystems.layouts import tags_of
 from tests.support.image_registry import INDEX, MANIFEST, Images
 from tests.support.images import LAYER, runnable
 
@@ -63,6 +64,52 @@ def test_referrers_and_signatures_of_the_image_come_along_and_other_images_do_no
     tags = {name for name in facts(artifact) if name.startswith("tag#")}
     assert tags == {"tag#1.0", f"tag#{signature}"}
     assert facts(artifact)[f"manifest#{sbom['digest']}"]["subject"] == top["digest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("docker.io/library/alpine:3.20", "3.20"),
+        ("localhost:5000/acme/app:1.0", "1.0"),
+        ("centos:8.3.2011", "8.3.2011"),
+        (f"acme/app:1.0@sha256:{'a' * 64}", "1.0"),
+    ],
+)
+def test_a_tag_may_stand_behind_the_whole_name_of_the_image(images: Images, name: str, tag: str) -> None:
+    top = runnable(images, [{"a": "b"}])
+    artifact = read(images, {name: top}, "")
+    assert [fact for fact in facts(artifact) if fact.startswith("tag#")] == [f"tag#{tag}"]
+    assert tags_of(images.directory) == [tag]
+
+
+@pytest.mark.parametrize("name", ["untagged", "localhost:5000/acme/app", f"acme/app@sha256:{'a' * 64}"])
+def test_a_layout_without_a_tag_is_refused_unless_the_operator_names_one(images: Images, name: str) -> None:
+    top = runnable(images, [{"a": "b"}])
+    with pytest.raises(RegistryError, match="its index states no tag of the image; choose one with --tag"):
+        read(images, {name: top}, "")
+    assert read(images, {name: top}, "1.0").title == "oci acme/app:1.0"
+    assert tags_of(images.directory) == []
+
+
+def test_the_tag_comes_from_containerds_annotation_where_there_is_no_other(images: Images) -> None:
+    top = {**runnable(images, [{"a": "b"}]), "annotations": {"io.containerd.image.name": "docker.io/acme/app:1.0"}}
+    assert read(images, {"untagged": top}, "").title == "oci acme/app:1.0"
+
+
+def test_images_of_several_repositories_in_one_layout_are_told_apart_by_their_tags_or_refused(images: Images) -> None:
+    first, second, third = (runnable(images, [{"a": text}]) for text in "bcd")
+    listed = {
+        "x.test/mysql:latest": first,
+        "x.test/redis:latest": second,
+        "x.test/redis:7": third,
+        "x.test/red:7": third,
+    }
+    assert key("manifests", third) in keys(read(images, listed, "7"))
+    with pytest.raises(
+        RegistryError, match=r"2 images with the tag latest \(x.test/mysql:latest, x.test/redis:latest\)"
+    ):
+        read(images, listed, "latest")
+    assert tags_of(images.directory) == ["latest", "7"]
 
 
 def test_a_cache_index_of_layers_is_published(images: Images) -> None:

@@ -146,6 +146,8 @@ def test_a_wheel_that_no_installer_accepts_is_refused_by_name(tmp_path: Path, ch
         ("p-v1.0.tar.gz", "1.0"),
         ("p-1.0dev.tar.gz", "1.0.dev0"),
         ("p-1.0-beta-2.tar.gz", "1.0b2"),
+        ("p-1.0-beta2.tar.gz", "1.0b2"),
+        ("p-1.0-rc1.zip", "1.0rc1"),
         ("p-1!1.0.tar.gz", "1!1.0"),
     ],
 )

@@ -8,21 +8,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from registry.catalog.audit import By
-from registry.importing.apis import Api
-from registry.importing.images import distribution
-from registry.importing.images.carry import ImageRegistries
-from registry.importing.journal import Journal
-from registry.importing.pipeline import Import, Imported
-from registry.importing.sources import Sources
+from registry.importing.pipeline import Imported
 from tests.support.image_registry import INDEX, MANIFEST, Images
-from tests.support.image_source import HOST, ImageSource
+from tests.support.image_source import ImageSource
 from tests.support.images import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, LAYER, runnable, zstandard
 from tests.support.registry import Network, network
 
@@ -31,36 +23,6 @@ __all__ = ["network"]
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0"
 EMPTY = "application/vnd.oci.empty.v1+json"
-
-
-@pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Provides a directory for images, without this machine's registry credentials and without waits before retries."""
-    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
-
-    def at_once(_: float) -> None: ...
-
-    monkeypatch.setattr(distribution.time, "sleep", at_once)
-    return Images(tmp_path / "images")
-
-
-@pytest.fixture
-def importing(network: Network, tmp_path: Path) -> Any:
-    """Provides a function that imports from an emulated registry into the repository team/app."""
-
-    def run(source: ImageSource, tag: str = "1.0", *, all_versions: bool = False) -> Imported:
-        registries = ImageRegistries(httpx.MockTransport(source))
-        sources = Sources(Api(), registries, tmp_path, "", "", all_versions)
-        journal = Journal(tmp_path / "journal")
-        named = f"oci:{HOST}/team/app" + ("" if all_versions else f":{tag}")
-        try:
-            by = By("importer", "", "import")
-            run = Import(network.target, by, journal, Api(), registries, workers=3, report=lambda _: None)
-            return run.run(sources.of(named))
-        finally:
-            journal.close()
-
-    return run
 
 
 def written(images: Images, content: object, media_type: str) -> dict[str, Any]:

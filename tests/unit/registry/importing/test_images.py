@@ -37,10 +37,6 @@ HTPASSWD = "reader:$2b$05$NQFkngdY/ySK5WYwyCeh4.ltdNlQ.afTLJlXupd5DWELmtIAmUdmm\
 def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
 
-    def at_once(_: float) -> None: ...
-
-    monkeypatch.setattr(distribution.time, "sleep", at_once)
-
 
 def log_in(tmp_path: Path, host: str, password: str = PASSWORD) -> None:
     auth = base64.b64encode(f"reader:{password}".encode()).decode()

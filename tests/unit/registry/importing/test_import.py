@@ -27,6 +27,7 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import Pinned, package_lock, requirements
 from registry.importing.pipeline import Import, Imported
+from registry.importing.sources import Sources
 from registry.target import Target
 from tests.support.packages import tarball, wheel
 from tests.support.registry import Network, missing_files, network
@@ -294,7 +295,7 @@ def test_a_bad_entry_of_a_package_lock_is_named_and_stops_no_other(tmp_path: Pat
     file = tmp_path / "package-lock.json"
     entries = {
         "node_modules/a": {"version": "1.0.0", "resolved": "git+ssh://x"},
-        "node_modules/b": {"version": "2.0.0", "resolved": "https://x/b.tgz"},
+        "node_modules/b": {"version": "2.0.0", "resolved": "https://x/b.tgz", "integrity": "md5-AA=="},
         "node_modules/c": {"version": "3.0.0", "resolved": "https://x/c.tgz", "integrity": integrity(b"x")},
     }
     file.write_text(json.dumps({"packages": entries}))
@@ -304,6 +305,70 @@ def test_a_bad_entry_of_a_package_lock_is_named_and_stops_no_other(tmp_path: Pat
     assert isinstance(no_digest, Refused)
     assert (no_digest.title, "states no supported digest" in no_digest.reason) == ("b@2.0.0", True)
     assert isinstance(good, Wanted)
+
+
+def test_the_workspaces_of_a_package_lock_are_left_out_and_their_packages_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "package-lock.json"
+    entries = {
+        "": {"workspaces": ["packages/*"]},
+        "packages/web": {"name": "@acme/web", "version": "1.0.0"},
+        "tools": {"version": "1.0.0", "dev": True},
+        "node_modules/@acme/web": {"resolved": "packages/web", "link": True},
+        "packages/web/node_modules/a": {"version": "1.0.0", "resolved": "https://x/a.tgz", "integrity": integrity(b"")},
+    }
+    file.write_text(json.dumps({"packages": entries}))
+    (found,) = package_lock(file)
+    assert isinstance(found, Wanted)
+    assert found.spec == "a@1.0.0"
+
+
+def test_an_entry_of_a_package_lock_without_a_digest_gets_that_of_the_registry(
+    network: Network, tmp_path: Path, upstream: dict[str, Any]
+) -> None:
+    file = tmp_path / "package-lock.json"
+    place = "node_modules/@acme/web"
+    entries: dict[str, Any] = {place: {"version": "1.0.0"}, f"x/{place}": {"version": "2.0.0"}, "node_modules/gone": {}}
+    entries |= {"node_modules/q": {"version": "1.0.0"}}
+    file.write_text(json.dumps({"packages": entries}))
+    there = api(source(upstream))
+    sources = Sources(there, ImageRegistries(httpx.MockTransport(offline)), tmp_path, "https://up.test/npm")
+    imported = run(network, tmp_path / "journal", sources.of(str(file)), source(upstream))
+    assert (imported.new, [title for title, _ in imported.failed]) == (2, ["gone@", "q@1.0.0"])
+    assert "neither a version nor a digest" in imported.failed[0][1]
+    assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0", "2.0.0"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"p==1.0\n",
+        "\ufeffp==1.0\r\n".encode(),
+        "p==1.0\r\n".encode("utf-16"),  # what `pip freeze > requirements.txt` writes in Windows PowerShell
+        b"\xfe\xff" + "p==1.0\n".encode("utf-16-be"),
+        "p==1.0\n".encode("utf-32"),
+        b"# -*- coding: latin-1 -*-\n# J\xfcrgen\np==1.0\n",
+    ],
+)
+def test_requirements_have_the_encodings_that_pip_reads(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "requirements.txt").write_bytes(content)
+    assert list(requirements(tmp_path / "requirements.txt")) == [Pinned("p", "1.0")]
+
+
+@pytest.mark.parametrize("content", [b"p==1.0 # \xfc\n", b"# coding: klingon\np==1.0\n", b"\xff\xfep"])
+def test_requirements_that_cannot_be_decoded_are_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "requirements.txt").write_bytes(content)
+    with pytest.raises(RegistryError, match=r"requirements\.txt: cannot be read: .*(decode|encoding)"):
+        list(requirements(tmp_path / "requirements.txt"))
+
+
+@pytest.mark.parametrize(
+    "name", ["uv.lock", "poetry.lock", "pylock.toml", "yarn.lock", "pnpm-lock.yaml", "package.json"]
+)
+def test_another_lockfile_is_refused_with_the_command_that_makes_one_that_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version = 1\n")
+    sources = Sources(api(), ImageRegistries(httpx.MockTransport(offline)), tmp_path)
+    with pytest.raises(RegistryError, match=rf"{name}: cannot be read; import .*: (uv|poetry|npm) "):
+        list(sources.of(str(tmp_path / name)))
 
 
 def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:

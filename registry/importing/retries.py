@@ -1,0 +1,61 @@
+"""Repeats HTTP requests of an import that fail for a short time: network errors, status 429 and status 5xx.
+
+Source: RFC 9110, section 10.2.3 (Retry-After).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from time import sleep
+from typing import TypeVar
+
+import httpx
+
+_TRIES = 5
+_LONGEST_WAIT_SECONDS = 60.0
+
+_Answer = TypeVar("_Answer")
+
+
+def repeated(attempt: Callable[[], _Answer]) -> _Answer:
+    """Returns the result of `attempt`, which sends a request. Repeats the attempt after a failure that may be short.
+
+    Raises the httpx error of the last attempt if all attempts fail, or if another attempt would not help.
+    """
+    for tries in range(1, _TRIES):
+        try:
+            return attempt()
+        except httpx.HTTPError as error:
+            wait = _wait(error, tries)
+            if wait is None:
+                raise
+            sleep(wait)
+    return attempt()
+
+
+def _wait(error: httpx.HTTPError, tries: int) -> float | None:
+    """Returns the seconds to wait before the next attempt of a failed request, or None when another attempt would not
+    help.
+
+    The waits grow exponentially, unless the answer has a Retry-After header.
+    """
+    seconds = 0.5 * 2**tries
+    if isinstance(error, httpx.HTTPStatusError):
+        if error.response.status_code != 429 and error.response.status_code < 500:
+            return None
+        stated = _retry_after(error.response.headers.get("retry-after", ""))
+        seconds = seconds if stated is None else stated
+    return min(seconds, _LONGEST_WAIT_SECONDS)
+
+
+def _retry_after(text: str) -> float | None:
+    """Returns the seconds in a Retry-After header, which has a number or an HTTP date, or None for another text."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)

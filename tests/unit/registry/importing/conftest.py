@@ -1,0 +1,56 @@
+"""Provides imports from emulated image registries, and imports that never wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from registry.catalog.audit import By
+from registry.importing import retries
+from registry.importing.apis import Api
+from registry.importing.images.carry import ImageRegistries
+from registry.importing.journal import Journal
+from registry.importing.pipeline import Import, Imported
+from registry.importing.sources import Sources
+from tests.support.image_registry import Images
+from tests.support.image_source import HOST, ImageSource
+from tests.support.registry import Network, network
+
+__all__ = ["network"]
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Returns the seconds that an import would wait before it repeats a request. The import does not wait."""
+    waits: list[float] = []
+    monkeypatch.setattr(retries, "sleep", waits.append)
+    return waits
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Provides a directory for images, without this machine's registry credentials."""
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    return Images(tmp_path / "images")
+
+
+@pytest.fixture
+def importing(network: Network, tmp_path: Path) -> Any:
+    """Provides a function that imports from an emulated registry into the repository team/app."""
+
+    def run(source: ImageSource, tag: str = "1.0", *, all_versions: bool = False) -> Imported:
+        registries = ImageRegistries(httpx.MockTransport(source))
+        sources = Sources(Api(), registries, tmp_path, "", "", all_versions)
+        journal = Journal(tmp_path / "journal")
+        named = f"oci:{HOST}/team/app" + ("" if all_versions else f":{tag}")
+        try:
+            by = By("importer", "", "import")
+            run = Import(network.target, by, journal, Api(), registries, workers=3, report=lambda _: None)
+            return run.run(sources.of(named))
+        finally:
+            journal.close()
+
+    return run

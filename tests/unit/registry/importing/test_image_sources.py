@@ -1,0 +1,160 @@
+"""Tests imports from image registries that answer otherwise than the specification says: lists that never end, broken
+downloads, content codings, and challenges.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.image_registry import MANIFEST, Images
+from tests.support.image_source import ImageSource
+from tests.support.images import CONFIG, LAYER
+from tests.support.registry import Network, network
+
+__all__ = ["network"]
+
+CONTENT = bytes(range(256)) * 20
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Faulty:
+    """An image registry whose first answers to some requests are others than the specification says.
+
+    `faults` maps patterns of URLs to those answers. Records the Range headers of requests for the image's layer.
+    """
+
+    def __init__(self, images: Images, faults: dict[str, list[Answer]]) -> None:
+        self.layer = images.blob(CONTENT, f"{LAYER}+gzip")
+        config = images.blob(b'{"os":"linux"}', CONFIG)
+        content = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [self.layer]}
+        top = images.blob(json.dumps(content).encode(), MANIFEST)
+        self._source = ImageSource(images, {"1.0": top})
+        self._faults = faults
+        self.ranges: list[str | None] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.layer["digest"] in str(request.url):
+            self.ranges.append(request.headers.get("range"))
+        for pattern, answers in self._faults.items():
+            if answers and re.search(pattern, str(request.url).replace(self.layer["digest"], "LAYER")):
+                return answers.pop(0)(request)
+        return self._source(request)
+
+
+def layer_of(network: Network, source: Faulty) -> bytes:
+    return network.get(f"oci/blobs/team/app/{source.layer['digest'].replace(':', '/')}")
+
+
+def broken(end: int) -> Answer:
+    """Returns an answer with the layer's first `end` bytes, after which the connection breaks."""
+
+    def body() -> Iterator[bytes]:
+        yield CONTENT[:end]
+        raise httpx.ReadError("gone")
+
+    return lambda _: httpx.Response(200, content=body())
+
+
+def part(first: int, start: int | None = None) -> Answer:
+    """Returns an answer with the layer's bytes from `start` on, which claims to have them from `first` on."""
+    headers = {"content-range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"}
+    return lambda _: httpx.Response(206, headers=headers, content=CONTENT[first if start is None else start :])
+
+
+def status(code: int) -> Answer:
+    return lambda _: httpx.Response(code)
+
+
+@pytest.mark.parametrize(
+    ("answers", "ranges"),
+    [
+        ([broken(1000), part(1000)], [None, "bytes=1000-"]),
+        ([broken(len(CONTENT))], [None]),  # all bytes had arrived when the connection broke
+        ([broken(1000), status(416)], [None, "bytes=1000-", None]),
+        ([broken(1000), status(400)], [None, "bytes=1000-", None]),  # a signed URL that covers the whole layer only
+        ([broken(1000), part(0)], [None, "bytes=1000-", None]),
+        ([broken(1000), status(503), part(1000)], [None, "bytes=1000-", "bytes=1000-"]),
+    ],
+)
+def test_a_broken_download_continues_or_starts_again(
+    network: Network, importing: Any, images: Images, answers: list[Answer], ranges: list[str | None]
+) -> None:
+    source = Faulty(images, {"blobs/LAYER": [*answers]})
+    imported = importing(source)
+    assert (imported.failed, source.ranges, layer_of(network, source)) == ([], ranges, CONTENT)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
+def test_a_layer_is_not_decoded_although_the_host_declares_a_coding(
+    network: Network, importing: Any, images: Images, coding: str
+) -> None:
+    def coded(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(CONTENT), headers={"content-encoding": coding})
+
+    source = Faulty(images, {"blobs/LAYER": [coded] * 9})
+    assert importing(source).failed == []
+    assert layer_of(network, source) == CONTENT
+
+
+def test_a_list_of_tags_that_never_ends_fails_by_name(importing: Any, images: Images) -> None:
+    link = {"link": '</v2/team/app/tags/list?n=1000>; rel="next"'}
+    endless: list[Answer] = [lambda _: httpx.Response(200, headers=link, json={"tags": ["1.0"]})] * 9
+    imported = importing(Faulty(images, {"tags/list": endless}), all_versions=True)
+    ((title, reason),) = imported.failed
+    assert title == "https://up.test/team/app"
+    assert "the list never ends" in reason
+
+
+class WithTokens:
+    """An image registry that demands tokens, with a challenge for the given scope. Records the scopes that a client
+    requests.
+    """
+
+    def __init__(self, source: Faulty, scope: str, outages: list[int]) -> None:
+        self._source = source
+        self._scope = scope
+        self._outages = outages
+        self.scopes: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "tokens.test":
+            if self._outages:
+                return httpx.Response(self._outages.pop(0))
+            self.scopes.append(request.url.params["scope"])
+            return httpx.Response(200, json={"token": "t"})
+        if request.headers.get("authorization") != "Bearer t":
+            challenge = f'Bearer realm="https://tokens.test/get",service="up.test"{self._scope}'
+            return httpx.Response(401, headers={"www-authenticate": challenge})
+        return self._source(request)
+
+
+@pytest.mark.parametrize(
+    ("scope", "requested"),
+    [
+        (',scope="repository:team/app:pull"', "repository:team/app:pull"),
+        (',scope="repository:mirror/team/app:pull"', "repository:mirror/team/app:pull"),
+        (',scope="aws"', "repository:team/app:pull"),
+        ("", "repository:team/app:pull"),
+    ],
+)
+def test_the_challenge_says_which_scope_to_request(importing: Any, images: Images, scope: str, requested: str) -> None:
+    source = WithTokens(Faulty(images, {}), scope, [])
+    assert importing(source).failed == []
+    assert set(source.scopes) == {requested}
+
+
+def test_a_token_endpoint_that_is_overloaded_is_asked_again(importing: Any, images: Images, waits: list[float]) -> None:
+    source = WithTokens(Faulty(images, {}), "", [429, 503])
+    assert importing(source).failed == []
+    assert waits == [1.0, 2.0]
+
+
+def test_a_token_endpoint_that_stays_overloaded_is_named_by_its_status(importing: Any, images: Images) -> None:
+    imported = importing(WithTokens(Faulty(images, {}), "", [429] * 99))
+    assert imported.failed[0][1].endswith("cannot be fetched: 429")
