@@ -64,7 +64,7 @@ test-second-opinions: setup  ## run the contract tests of metadata and objects o
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(PYTHON) -m pytest tests/second_opinions
 
-test-long: setup  ## run the runbooks of operations.md and an install with prediction (15 min)
+test-long: setup  ## run the runbooks of operations.md and deploying.md, and an install with prediction (20 min)
 	@$(PYTHON) -m local.prerequisites
 	$(PYTHON) -m pytest tests/e2e -m nightly
 

@@ -13,11 +13,6 @@ from tests.unit.docs import CHECKOUT
 # Runbooks whose commands no test runs as a runbook, each with the reason.
 NOT_RUN = {
     ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
-    (
-        "docs/deploying.md",
-        "Roles whose policies were changed by hand",
-    ): "tests/e2e/test_local_stack.py removes some",
-    ("docs/deploying.md", "When the plan gate refuses"): "tests/e2e/test_plan_gate.py applies the parts of plans",
     ("docs/operations.md", "A PoP machine is down"): "replaces a machine, like the runbook of a shield machine",
     ("docs/operations.md", "A network is down"): "tests/e2e/test_networks.py deploys both weights of each network",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
