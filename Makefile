@@ -29,7 +29,7 @@ test: setup  ## run all tests
 
 # Simultaneous test runs must not use the same loopback addresses.
 test-plans:
-	$(PYTHON) -m pytest tests/e2e -m plans
+	$(PYTHON) -m pytest tests/e2e -m "plans and not nightly"
 
 test-sandboxes:
 	$(PYTHON) -m pytest tests/e2e -m "not shares_a_sandbox and not plans and not nightly"
@@ -64,7 +64,7 @@ test-second-opinions: setup  ## run the contract tests of metadata and objects o
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(PYTHON) -m pytest tests/second_opinions
 
-test-long: setup  ## run the runbooks of operations.md and deploying.md, and an install with prediction (20 min)
+test-long: setup  ## run the end-to-end tests that take longest, such as those of the runbooks (30 min)
 	@$(PYTHON) -m local.prerequisites
 	$(PYTHON) -m pytest tests/e2e -m nightly
 

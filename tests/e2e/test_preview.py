@@ -59,6 +59,7 @@ def test_a_stack_that_breaks_a_rule_is_refused_by_up() -> None:
     assert "Set `artifact-edge:protect` to true" in refused.stdout
 
 
+@pytest.mark.nightly
 def test_an_upgrade_from_a_recorded_release_replaces_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for module in (release, preview):
         monkeypatch.setattr(module, "STACKS", ("dev",))

@@ -37,6 +37,7 @@ def run_file(shield: Shield, name: str) -> Path:
     return shield.root / "run" / "artifact-edge" / name
 
 
+@pytest.mark.nightly
 def test_a_lost_disk_is_unhealthy_until_it_is_back(shield: Shield) -> None:
     disk = shield.root / "dev" / "disk" / "by-id" / DISKS[1]
     taken = disk.rename(disk.with_suffix(".gone"))
@@ -45,6 +46,7 @@ def test_a_lost_disk_is_unhealthy_until_it_is_back(shield: Shield) -> None:
     shield.tend_until(healthy=True)
 
 
+@pytest.mark.nightly
 def test_a_disk_that_traffic_server_gave_up_is_unhealthy_until_the_cache_opens_again(shield: Shield) -> None:
     disk = shield.root / "dev" / "disk" / "by-id" / DISKS[1]
     environment = {**os.environ, "TS_RUNROOT": str(shield.root / "etc" / "artifact-edge" / "runroot.yaml")}

@@ -18,6 +18,7 @@ from tests.support.waiting import eventually
 LOOPBACK = "127.85"
 STACK = "standby"
 REGIONS = ["us-east-1", "us-west-2"]
+pytestmark = pytest.mark.nightly
 BLOBS = {"store": "s3", "regions": REGIONS, "standby": ["us-east1", "us-central1"]}
 FILE, PAGE = "npm/@acme/web/-/web-1.0.0.tgz", "npm/@acme/web/packument.json"
 
