@@ -34,7 +34,8 @@ TOKEN_SECONDS = 10
 FAILURE_SECONDS = 60
 
 # Parts of a path, in lower case and not decoded, that no client of a registry sends. Names of packages, versions and
-# files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`.
+# files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`. A repeated
+# slash is no attack: corepack sends one if the registry's URL ends with a slash, and the worker redirects the client.
 PATH_ATTACKS = (
     "/.",  # matches a segment that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
