@@ -31,6 +31,7 @@ export { Feeds } from "./cached_feeds";
 export { Objects } from "./cached_objects";
 
 const FEED_HEALTH_PATH = "/healthz/feed";
+const PUBLISH = "publish packages with: python -m registry publish";
 
 export default {
   async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
@@ -41,11 +42,12 @@ export default {
     if (wanted.kind === "health") return new Response("ok\n");
     const methods = wanted.kind === "token" ? ["GET", "HEAD", "POST"] : ["GET", "HEAD"];
     const isSupported = methods.includes(request.method);
-    if (wanted.kind === "unknown" && (isSupported || wanted.ecosystem !== "pypi")) {
-      return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
-    }
     const ecosystem = ecosystemOf(wanted);
-    if (wanted.kind === "unknown" || !isSupported) return notSupported(request.method, ecosystem, methods);
+    if (wanted.kind === "unknown" && (isSupported || (ecosystem !== "pypi" && wanted.change === undefined))) {
+      return failure(ecosystem, 404, wanted.reason ?? "no such resource");
+    }
+    if (wanted.kind === "unknown") return notSupported(request.method, ecosystem, methods, wanted.change);
+    if (!isSupported) return notSupported(request.method, ecosystem, methods);
     if (wanted.kind === "invalid") return ociFailure(wanted.status, wanted.code, wanted.message);
     if (wanted.kind === "redirect") {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
@@ -108,9 +110,9 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
  * Returns the error for a method that the path does not support. Clients that publish packages send PUT to a path of
  * npm's registry, or POST to any path of a Python index.
  */
-function notSupported(method: string, ecosystem: Ecosystem | undefined, methods: readonly string[]): Response {
-  const instead = ecosystem === "npm" || ecosystem === "pypi" ? "; publish packages with: python -m registry publish" : "";
-  return failure(ecosystem, 405, `${method} is not supported here${instead}`, { allow: methods.join(", ") });
+function notSupported(method: string, ecosystem: Ecosystem | undefined, methods: readonly string[], instead = PUBLISH): Response {
+  const way = ecosystem === "npm" || ecosystem === "pypi" ? `; ${instead}` : "";
+  return failure(ecosystem, 405, `${method} is not supported here${way}`, { allow: methods.join(", ") });
 }
 
 function ecosystemOf(wanted: Exclude<Route, { kind: "health" }>): Ecosystem | undefined {

@@ -32,9 +32,14 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/(?:v1\/login|user\/)/, NO_LOGIN],
   [/^-\/(?:npm\/v1\/(?:user|tokens|hooks)|org\/|team\/)/, NO_ACCOUNTS],
   [/^-\/package\/.+\/(?:access|collaborators|visibility|trust)$/, NO_ACCOUNTS],
-  [/^-\/package\/.+\/dist-tags\/[^/]+$/, "dist-tags are changed with: python -m registry tag"],
-  [/\/-rev\/[^/]+$/, "versions are unpublished with: python -m registry unpublish"],
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
+];
+
+// Changes that npm requests by a path of their own, and the command of this registry for each. They are refused with 405,
+// because `npm unpublish` takes 404 for success.
+const CHANGES: readonly (readonly [RegExp, string])[] = [
+  [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
+  [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],
 ];
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
@@ -42,6 +47,8 @@ export function npmRoute(rest: string, accept: string, query: URLSearchParams): 
   // A package may have the name `-`, so its tarballs have URLs that begin as those of the API's other endpoints do.
   const [, packageName, file] = TARBALL.exec(rest) ?? [];
   if (packageName !== undefined && file !== undefined) return FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
+  const change = CHANGES.find(([form]) => form.test(rest))?.[1];
+  if (change !== undefined) return { kind: "unknown", ecosystem: "npm", change };
   if (rest.startsWith("-/")) return special(rest, query);
   const [, withVersion, named] = NAME_AND_VERSION.exec(rest) ?? [];
   if (withVersion !== undefined && named !== undefined) {
@@ -49,7 +56,7 @@ export function npmRoute(rest: string, accept: string, query: URLSearchParams): 
   }
   const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
   const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
-  return rest.includes("/-rev/") ? unknown(reasonFor(rest)) : object(rest, document, { negotiated: true });
+  return object(rest, document, { negotiated: true });
 }
 
 function special(rest: string, query: URLSearchParams): Route {
@@ -60,11 +67,7 @@ function special(rest: string, query: URLSearchParams): Route {
   if (rest.startsWith(ATTESTATIONS)) return attestations(rest.slice(ATTESTATIONS.length));
   const tagged = DIST_TAGS.exec(rest)?.[1];
   if (tagged !== undefined) return object(tagged, "packument.abbreviated.json", { part: { kind: "dist-tags" } });
-  return unknown(reasonFor(rest));
-}
-
-function reasonFor(rest: string): string | undefined {
-  return NOT_OFFERED.find(([form]) => form.test(rest))?.[1];
+  return unknown(NOT_OFFERED.find(([form]) => form.test(rest))?.[1]);
 }
 
 /** Returns the route for a version's attestations; `spec` is `<name>@<version>`, as in `dist.attestations.url`. */

@@ -41,7 +41,8 @@ export type Route =
   | { kind: "token" }
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
-  | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string };
+  /** `change` is the command for the change that clients request by this path, with a method that the worker refuses. */
+  | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;

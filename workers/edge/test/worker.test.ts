@@ -309,10 +309,6 @@ test("an npm request for what this registry does not offer is 404 with the reaso
     ["GET", "-/org/acme/user", /has no accounts/],
     ["GET", "-/package/@acme%2fweb/collaborators?format=cli", /has no accounts/],
     ["GET", "-/package/web/visibility", /has no accounts/],
-    ["PUT", "-/package/@acme%2fweb/dist-tags/next", /python -m registry tag/],
-    ["DELETE", "-/package/web/dist-tags/next", /python -m registry tag/],
-    ["PUT", "@acme%2fweb/-rev/1", /python -m registry unpublish/],
-    ["DELETE", "web/-/web-1.0.0.tgz/-rev/1", /python -m registry unpublish/],
     ["GET", "-/all/since?stale=update_after", /search with npm 5/],
     ["GET", "-/_view/starredByUser", /no such resource/],
   ] as const) {
@@ -321,6 +317,21 @@ test("an npm request for what this registry does not offer is 404 with the reaso
     assert.equal(answer.status, 404, path);
     assert.match(((await answer.json()) as { error: string }).error, reason);
   }
+});
+
+test("a change that npm requests is 405 with the command for it, because npm unpublish takes 404 for success", async () => {
+  for (const [method, path, command] of [
+    ["PUT", "-/package/@acme%2fweb/dist-tags/next", "tag"],
+    ["DELETE", "-/package/web/dist-tags/next", "tag"],
+    ["PUT", "@acme%2fweb/-rev/1", "unpublish"],
+    ["DELETE", "web/-/web-1.0.0.tgz/-rev/1", "unpublish"],
+    ["DELETE", "-/-rev/undefined", "unpublish"],
+  ] as const) {
+    const answer = await fetch(`${edge}/npm/${path}`, { method });
+    assert.equal(answer.status, 405, path);
+    assert.match(((await answer.json()) as { error: string }).error, new RegExp(`python -m registry ${command}$`));
+  }
+  assert.equal((await fetch(`${edge}/npm/web/-rev/1`)).status, 404);
 });
 
 test("methods other than GET and HEAD are 405", async () => {
