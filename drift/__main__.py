@@ -11,7 +11,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 
-from drift import DriftError, aws, cloudflare
+from drift import DriftError, aws, cloudflare, google_cloud
 from drift.comparison import Comparison
 from drift.state import State, read
 
@@ -27,8 +27,9 @@ def compare(
 ) -> None:
     """Compare the resources in the cloud accounts with a stack's state. Exits with status 1 if they differ.
 
-    The command finds resources with the stack's tags in all regions of the AWS account. On Cloudflare, it finds worker
-    scripts and key-value namespaces whose names begin with the stack's prefix.
+    The command finds resources with the stack's tags in all regions of the AWS account, and resources with the stack's
+    labels in the Google Cloud projects of the state. On Cloudflare, it finds worker scripts and key-value namespaces
+    whose names begin with the stack's prefix.
     """
     try:
         state = read(json.loads(export.read_text()))
@@ -42,7 +43,7 @@ def compare(
 def differences(state: State) -> list[str]:
     """Returns one line of text for each difference between the cloud accounts and the Pulumi state."""
     found = Comparison()
-    for cloud in (aws, cloudflare):
+    for cloud in (aws, google_cloud, cloudflare):
         of_cloud = cloud.compare(state)
         found.add(of_cloud.orphans, of_cloud.missing)
     return found.lines()

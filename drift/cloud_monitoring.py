@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator
 
-import google.auth
-from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.requests import AuthorizedSession
-from requests import RequestException
-
-from drift import DriftError
+from drift.google_api import listed
 from drift.identifiers import Inputs
-
-# The environment variable that overrides the URL of Cloud Monitoring's API. Pulumi's provider reads the same variable.
-_ENDPOINT_VARIABLE = "GOOGLE_MONITORING_CUSTOM_ENDPOINT"
-_ENDPOINT = "https://monitoring.googleapis.com/"
-_SCOPE = "https://www.googleapis.com/auth/monitoring.read"
-_TIMEOUT_SECONDS = 30
 
 
 def policies(inputs: Inputs) -> Iterator[str]:
@@ -42,27 +29,6 @@ def dashboards(inputs: Inputs) -> Iterator[str]:
 
 def _named(version: str, collection: str, inputs: Inputs, fields: tuple[str, ...]) -> Iterator[str]:
     """Yields the IDs of the resources in a collection whose fields have the same values as in the inputs."""
-    for each in _listed(f"{version}/projects/{inputs['project']}/{collection}", collection):
+    for each in listed("monitoring", f"{version}/projects/{inputs['project']}/{collection}", collection):
         if all(each.get(name) == inputs.get(name) for name in fields):
             yield each["name"]
-
-
-def _listed(path: str, collection: str) -> Iterator[Mapping[str, Any]]:
-    """Yields each resource of a collection, page by page (Cloud Monitoring REST reference, `nextPageToken`)."""
-    url, parameters = os.environ.get(_ENDPOINT_VARIABLE, _ENDPOINT) + path, dict[str, str]()
-    try:
-        credentials, _ = cast(Any, google.auth).default(scopes=[_SCOPE])
-        with AuthorizedSession(credentials) as session:
-            while True:
-                answer = cast(Any, session).get(url, params=parameters, timeout=_TIMEOUT_SECONDS)
-                answer.raise_for_status()
-                page = answer.json()
-                yield from page.get(collection, [])
-                if not page.get("nextPageToken"):
-                    return
-                parameters = {"pageToken": page["nextPageToken"]}
-    except (GoogleAuthError, RequestException) as error:
-        raise DriftError(
-            f"Cloud Monitoring: {error}; log in with `gcloud auth application-default login`, or let the account read "
-            "the project"
-        ) from None

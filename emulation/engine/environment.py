@@ -94,6 +94,11 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,
+        "GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/run/v2/",
         "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/monitoring/",
+        "GOOGLE_OAUTH_ACCESS_TOKEN": "local",
+        "GOOGLE_PUBSUB_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/pubsub/v1/",
+        "GOOGLE_SPANNER_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/spanner/v1/",
+        "GOOGLE_STORAGE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/storage/v1/",
         "SSL_CERT_FILE": str(write_public_authorities(sandbox.path("pki", "public.pem").parent)),
     }

@@ -44,6 +44,8 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
     pubsub.add_to(app, store)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
+    aggregated = "/compute/v1/projects/<project>/aggregated/<any(addresses, instances):kind>"
+    app.add_url_rule(aggregated, "aggregated", lambda project, kind: _aggregated(store, project, kind))  # pyright: ignore
     app.register_blueprint(Monitoring(store).blueprint())
     app.add_url_rule(INSTANCES_PATH, "instances", lambda: jsonify(_running_machines(store)))
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
@@ -77,6 +79,10 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
     def get(id: str, **names: str) -> Response:
         return jsonify(_existing(store, collection.path.format(**names), id))
 
+    def every(**names: str) -> Response:
+        scope = collection.path.format(**names)
+        return jsonify({collection.listed: [_listed(each) for each in store.all(_KIND, scope)]})
+
     def patch(id: str, **names: str) -> Response:
         scope = collection.path.format(**names)
         known, given = _existing(store, scope, id), _body()
@@ -108,6 +114,30 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         (f"{rule}/<id>", "DELETE", delete),
     ):
         app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
+    if collection.listed:
+        app.add_url_rule(rule, f"list {name}", cast(Callable[..., Response], every), methods=["GET"])
+
+
+def _listed(document: Json) -> Json:
+    """Returns a resource as it is in the response to a list request. Names are full paths there, except for the names
+    of buckets (Spanner, Pub/Sub and Cloud Run REST references, `name`).
+    """
+    api, _, path = document["selfLink"].split("/", 2)
+    return document if api == "storage" else {**document, "name": path}
+
+
+def _aggregated(store: StateStore, project: str, kind: str) -> Response:
+    """Returns the resources of Compute Engine in all regions and zones (Compute Engine API v1,
+    `addresses.aggregatedList`).
+    """
+    parts: dict[str, dict[str, list[Json]]] = {}
+    for document in store.all(_KIND):
+        found = re.fullmatch(
+            rf"compute/v1/projects/{project}/((?:regions|zones)/[^/]+)/{kind}/.+", document["selfLink"]
+        )
+        if found:
+            parts.setdefault(found[1], {kind: []})[kind].append(document)
+    return jsonify({"items": parts})
 
 
 def _running_machines(store: StateStore) -> list[Json]:

@@ -70,7 +70,8 @@ class Collection:
 
     `path` has placeholders in braces for the names of parents. `identity` reads the id of a new resource from the body
     of the request. An id has `shortest` to `longest` characters. If `computed_id` is set, the resource's path ends in
-    the value of this computed field and not in the id.
+    the value of this computed field and not in the id. `listed` is the field with the resources in the response to a
+    list request. Collections without this field refuse list requests.
     """
 
     path: str
@@ -81,6 +82,7 @@ class Collection:
     body: Callable[[Json], Json] = _unchanged
     computed: Callable[[Request], Json] = _no_parameters
     computed_id: str = ""
+    listed: str = ""
     shortest: int = 1
     longest: int = 63
 
@@ -204,6 +206,7 @@ COLLECTIONS = (
         changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
         body=_bucket_body,
         computed=_new_bucket,
+        listed="items",
     ),
     _collection(
         "storagetransfer/v1/transferJobs",
@@ -228,6 +231,7 @@ COLLECTIONS = (
         changeable="processingUnits edition labels defaultBackupScheduleType",
         identity=_member("instanceId"),
         body=_member("instance"),
+        listed="instances",
     ),
     _collection(
         f"spanner/v1/{_PROJECT}/instances/{{instance}}/databases",

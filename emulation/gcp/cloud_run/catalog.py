@@ -44,7 +44,14 @@ COLLECTIONS = (
         identity=_named,
         body=_without_id,
         computed=effects.computed_fields,
+        listed="services",
     ),
-    Collection(f"{_PUBSUB}/topics", _TOPIC | {"name"}, _fields("name"), _TOPIC, computed=_no_bindings),
-    Collection(f"{_PUBSUB}/subscriptions", _SUBSCRIPTION | {"name", "topic"}, _fields("name topic"), _SUBSCRIPTION),
+    Collection(f"{_PUBSUB}/topics", _TOPIC | {"name"}, _fields("name"), _TOPIC, computed=_no_bindings, listed="topics"),
+    Collection(
+        f"{_PUBSUB}/subscriptions",
+        _SUBSCRIPTION | {"name", "topic"},
+        _fields("name topic"),
+        _SUBSCRIPTION,
+        listed="subscriptions",
+    ),
 )

@@ -6,14 +6,11 @@ import copy
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import google.auth
-import httpx
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 
 from drift import DriftError, cloud_monitoring, search
@@ -21,6 +18,7 @@ from drift.identifiers import WITHOUT_TRACE, identifier
 from drift.pending import adopt
 from emulation.cloudflare import in_process
 from emulation.providers.aws.clients import client
+from tests.support.google_session import connect
 from tests.support.harness import Registered, aws_account
 from tests.support.stacks import ON_GOOGLE, brought_up, stack_config
 
@@ -39,31 +37,13 @@ WITH_OPTIONS = {
 }
 
 
-class GoogleSession:
-    """Replaces Google's authorized session by a client of the emulated Google Cloud in this process."""
-
-    def __init__(self, client: httpx.Client, credentials: AnonymousCredentials) -> None:
-        self._client = client
-
-    def __enter__(self) -> GoogleSession:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def get(self, url: str, *, params: Mapping[str, str], timeout: float) -> httpx.Response:
-        return self._client.get(url, params=params)
-
-
 def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
     """Deploys the stack `prod` with changed settings, and yields its resources while they exist."""
     config = stack_config("prod") | {f"artifact-edge:{name}": json.dumps(value) for name, value in changes.items()}
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         deployment, project = brought_up("prod", config, Path(directory))
         patch.setattr(search, "Cloudflare", lambda: in_process.client(Path(directory)))
-        patch.setenv("GOOGLE_MONITORING_CUSTOM_ENDPOINT", "http://googleapis.invalid/monitoring/")
-        patch.setattr(google.auth, "default", lambda scopes: (AnonymousCredentials(), None))  # pyright: ignore
-        patch.setattr(cloud_monitoring, "AuthorizedSession", partial(GoogleSession, project))
+        connect(patch, project)
         yield [
             each
             for each in deployment.resources
@@ -120,6 +100,7 @@ def test_a_missing_login_to_google_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     def nobody(scopes: list[str]) -> None:
         raise DefaultCredentialsError("no credentials")
 
+    monkeypatch.delenv("GOOGLE_OAUTH_ACCESS_TOKEN", raising=False)
     monkeypatch.setattr(google.auth, "default", nobody)
     with pytest.raises(DriftError, match="no credentials; log in with `gcloud auth application-default login`"):
         list(cloud_monitoring.policies({"project": "any", "displayName": "any"}))
