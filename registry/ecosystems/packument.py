@@ -83,13 +83,11 @@ class NpmPackage:
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
         following = encode(releases(versions, tags.get("latest", ""), sizes))
         return [
-            Document(
-                f"npm/{self.name}/packument.json", "application/json", json.dumps(full).encode(), following=following
-            ),
+            Document(f"npm/{self.name}/packument.json", "application/json", _as_json(full), following=following),
             Document(
                 f"npm/{self.name}/packument.abbreviated.json",
                 "application/vnd.npm.install-v1+json",
-                json.dumps(abbreviated).encode(),
+                _as_json(abbreviated),
                 following=following,
             ),
         ]
@@ -123,6 +121,18 @@ class NpmPackage:
         if message:
             manifest["deprecated"] = message
         return manifest
+
+
+def _as_json(document: Mapping[str, Any]) -> bytes:
+    """Returns a document as JSON. A number that JSON cannot represent becomes null.
+
+    Earlier releases of the registry recorded such numbers, for example 1e999, from a package.json. One of them would
+    make the document of the whole package unreadable for clients.
+    """
+    try:
+        return json.dumps(document, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(document), parse_constant=lambda _: None)).encode()
 
 
 def attestations_key(name: str, version: str) -> str:

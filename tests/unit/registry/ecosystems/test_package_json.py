@@ -176,6 +176,16 @@ def test_numbers_that_json_cannot_represent_are_null_and_others_stay(tmp_path: P
     assert read_back(npm.read(file))[0]["versions"]["1.0.0"]["config"] == expected
 
 
+def test_a_record_with_an_infinite_number_of_an_earlier_release_still_renders(tmp_path: Path) -> None:
+    manifest = {"name": "p", "version": "1.0.0", "config": {"port": float("inf"), "host": "x"}}
+    fact = {"manifest": manifest, "file": "p-1.0.0.tgz", "shasum": "1", "integrity": "sha512-1"}
+    known = Known({"version#1.0.0": fact}, {"version#1.0.0": WRITTEN})
+    full, abbreviated = (json.loads(each.body or b"", parse_constant=pytest.fail) for each in
+                         NpmPackage("p").documents(known, (), URL, lambda _: b""))  # fmt: skip
+    assert full["versions"]["1.0.0"]["config"] == {"port": None, "host": "x"}
+    assert abbreviated["versions"]["1.0.0"]["version"] == "1.0.0"
+
+
 def test_a_tarball_without_compression_is_accepted(tmp_path: Path) -> None:
     """npm unpacks a tarball without compression, although npm pack never makes one."""
     file = packed(tmp_path, {"description": "plain"})
