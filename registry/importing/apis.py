@@ -47,8 +47,9 @@ class Api:
         self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport, auth=self._access)
         self._about = lru_cache(_PACKUMENTS_KEPT)(self._read_about)
 
-    def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted | Refused]:
-        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package.
+    def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Found]:
+        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package. A package
+        without versions, such as one whose versions were unpublished, is yielded as left out.
 
         Raises RegistryError when the registry cannot be read or lacks the version.
         """
@@ -57,6 +58,8 @@ class Api:
         chosen = version or _object(packument.get("dist-tags")).get("latest", "")
         if not all_versions and chosen not in versions:
             raise RegistryError(f"{registry}: has no version {chosen or 'tagged latest'!r} of {name}")
+        if not versions:
+            yield LeftOut(f"npm:{name}", f"{registry} lists no version of it", "package without versions")
         for number in versions if all_versions else [chosen]:
             yield _npm_version(packument, _object(versions[number]), name, number)
 

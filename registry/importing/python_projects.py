@@ -45,6 +45,8 @@ def files_to_import(
             _sort(found, entry, project)
         else:
             yield entry
+    if all_versions and not found.versions and not found.others:
+        yield LeftOut(f"pypi:{project}", "the index lists no file of it", "project without files")
     chosen = list(found.versions) if all_versions else [_chosen(project, found.versions, version)]
     for file, error in found.others:
         if all_versions or (version and _is_of(file.filename, project, version)):

@@ -14,7 +14,7 @@ from registry.catalog.artifact import sha256_of
 from registry.ecosystems.oci import check_repository
 from registry.ecosystems.packages import Reference, parse
 from registry.ecosystems.python_names import parsed
-from registry.importing import Found, Refused, Wanted
+from registry.importing import Found, LeftOut, Refused, Wanted
 from registry.importing.apis import Api
 from registry.importing.clients import npm_locked, npm_package, pip_indexes, pip_tree
 from registry.importing.directory import wanted_in
@@ -135,7 +135,10 @@ class Sources:
             yield from or_refused(str(named), self._image(named, repository))
             return
         try:
-            for tag in there.tags():
+            tags = list(there.tags())
+            if not tags:
+                yield LeftOut(str(image), "the registry lists no tag of it", "repository without tags")
+            for tag in tags:
                 if not _REFERRERS_TAG.fullmatch(tag):
                     named = replace(image, tag=tag)
                     yield from or_refused(str(named), self._image(named, repository))

@@ -259,6 +259,27 @@ def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> 
             attempt()
 
 
+def test_a_package_without_anything_to_import_is_left_out_by_name_and_counted(network: Network, tmp_path: Path) -> None:
+    """npm answers with such a packument for a package whose versions were all unpublished."""
+    answer = source(
+        {
+            "/npm/gone": {"name": "gone", "time": {"unpublished": {"time": "2020-01-01T00:00:00.000Z"}}},
+            "/simple/empty/": {"meta": {"api-version": "1.1"}, "name": "empty", "files": []},
+            "/v2/acme/app/tags/list": {"name": "acme/app", "tags": None},
+        }
+    )
+    registries = ImageRegistries(httpx.MockTransport(answer))
+    places = ("https://up.test/npm", "https://up.test/simple", True)
+    sources = Sources(api(answer), registries, tmp_path, *places)
+    named = ["npm:gone", "pypi:empty", "oci:up.test/acme/app"]
+    imported = run(network, tmp_path / "journal", [each for name in named for each in sources.of(name)], answer)
+    assert (imported.new, imported.failed) == (0, [])
+    assert [title for title, _ in imported.left_out] == ["npm:gone", "pypi:empty", "https://up.test/acme/app"]
+    assert set(imported.kinds) == {"package without versions", "project without files", "repository without tags"}
+    with pytest.raises(RegistryError, match="has no version 'tagged latest' of gone"):
+        list(api(answer).npm("https://up.test/npm", "gone", ""))
+
+
 def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None:
     file = tmp_path / "package-lock.json"
     body = integrity(b"x")
