@@ -50,14 +50,24 @@ function isTagList(stored: unknown): stored is { tags: string[] } {
   return Array.isArray((stored as { tags?: unknown }).tags);
 }
 
-/** Returns at most `limit` tags after `last`, in the order of the stored list. A limit of zero returns no tags. */
+/**
+ * Returns at most `limit` tags after `last`, in the order of the specification. A limit of zero returns no tags. Lists
+ * that an earlier release of the registry stored have another order.
+ */
 function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string[]): Part {
-  const after = last ? tags.filter((tag) => tag > last) : tags;
+  const sorted = [...tags].sort(inOrder);
+  const after = last ? sorted.filter((tag) => inOrder(tag, last) > 0) : sorted;
   const shown = limit === undefined ? after : after.slice(0, limit);
   const end = shown.at(-1);
   if (end === undefined || shown.length === after.length) return { content: { name, tags: shown }, headers: {} };
   const next = new URLSearchParams({ n: String(limit), last: end });
   return { content: { name, tags: shown }, headers: { link: `</v2/${name}/tags/list?${next}>; rel="next"` } };
+}
+
+/** Compares two tags regardless of case, and by case where they do not differ otherwise. */
+function inOrder(a: string, b: string): number {
+  const [left, right] = a.toLowerCase() === b.toLowerCase() ? [a, b] : [a.toLowerCase(), b.toLowerCase()];
+  return left < right ? -1 : Number(left > right);
 }
 
 /** Returns the referrers of the requested types after `last`, as many as fit into one image index. */

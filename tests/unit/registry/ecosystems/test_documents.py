@@ -133,6 +133,13 @@ def test_a_removed_image_tag_is_listed_for_deletion() -> None:
     assert json.loads(documents["oci/taglists/acme/app/list.json"].body or b"")["tags"] == ["1.1"]
 
 
+def test_tags_are_listed_in_an_order_that_ignores_case() -> None:
+    tags = ["1.0", "1.10", "1.9", "A", "a", "latest", "Z"]
+    facts = {**manifest(FIRST), **{f"tag#{tag}": {"digest": FIRST} for tag in sorted(tags)}}
+    documents = rendered(OciRepository("acme/app"), facts, f"manifest#{FIRST}")
+    assert json.loads(documents["oci/taglists/acme/app/list.json"].body or b"")["tags"] == tags
+
+
 def test_an_unpublished_manifest_loses_its_tags_and_refers_to_nothing() -> None:
     facts = {**manifest(FIRST), **manifest(SECOND, FIRST), "tag#sig": {"digest": SECOND}, f"unpublished#{SECOND}": {}}
     documents = rendered(OciRepository("acme/app"), facts, f"unpublished#{SECOND}")
