@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
-from policies.framework.controls import our_design
+from policies.framework.controls import our_design, well_architected
 from policies.framework.declare import kind, parts, setting, texts, whole_stack
 from policies.framework.relations import all_of, of_tier
-from policies.rules.dns import RECORD
+from policies.rules.dns import HEALTH_CHECK, RECORD
 from policies.rules.edge import CUSTOM_HOSTNAME, DNS_RECORD, ROUTE, fallback_origins
 
 
@@ -61,6 +61,38 @@ def leads_to_edge(record: PolicyResource, stack: StackValidationArgs) -> Iterato
             yield f"{name} leads to {target}"
 
 
+_LEAST_REGIONS = 3
+
+
+@whole_stack(
+    "aws-route53-health-check-as-clients-connect",
+    "A health check of a hostname connects as clients do: over TLS, with a hostname of the stack, and from at least "
+    "three regions of Route 53.",
+    of={HEALTH_CHECK},
+    severity=Severity.MEDIUM,
+    control=well_architected("REL11-BP01"),
+    fix="Use type HTTPS with enable_sni, the fqdn of a record of the stack, and no regions",
+)
+def checked_as_clients_connect(check: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    regions = texts(check.props.get("regions"))
+    if regions and len(regions) < _LEAST_REGIONS:
+        yield f"only {', '.join(regions)} checks it"
+    host = check.props.get("fqdn")
+    if not host or check.props.get("ipAddress"):
+        return
+    if check.props.get("type") != "HTTPS" or check.props.get("enableSni") is False:
+        yield f"{host} is not checked over TLS with its hostname"
+    if str(host) not in set(_hostnames(stack)):
+        yield f"{host} is no hostname of the stack"
+
+
+def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
+    for each in all_of(stack, {RECORD, DNS_RECORD}):
+        yield str(each.props.get("name")).removesuffix(".")
+    for each in all_of(stack, {CUSTOM_HOSTNAME}):
+        yield str(each.props.get("hostname"))
+
+
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
     """Returns whether each record of a DNS name has only addresses of PoPs of our own, or is an alias of such a name.
 
@@ -83,4 +115,4 @@ def _has_addresses_of_pops(record: PolicyResource) -> bool:
     return bool(sources) and all(of_tier(source, "pop") for source in sources)
 
 
-POLICIES: list[Policy] = [hostname_proxied, leads_to_edge]
+POLICIES: list[Policy] = [hostname_proxied, leads_to_edge, checked_as_clients_connect]

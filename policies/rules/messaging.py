@@ -17,6 +17,7 @@ TOPIC_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 GOOGLE_TOPIC = "gcp:pubsub/topic:Topic"
 GOOGLE_SUBSCRIPTION = "gcp:pubsub/subscription:Subscription"
 CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
+_PROTOCOLS = ["email", "email-json", "lambda", "sqs"]
 
 
 @each_resource(
@@ -127,6 +128,21 @@ def delivered_inside(args: ResourceValidationArgs) -> Iterator[str]:
             yield f"{name} sends the messages elsewhere"
 
 
+@each_resource(
+    "aws-messaging-subscription-protocol-allowed",
+    "Alarms reach their recipients by a protocol that the organization has agreed to, not on a server of others.",
+    of={TOPIC_SUBSCRIPTION},
+    severity=Severity.MEDIUM,
+    control=nist("AC-4"),
+    fix="Use email, or add the protocol to the setting protocols",
+    config={"protocols": {"type": "array", "items": {"type": "string"}, "default": _PROTOCOLS}},
+)
+def subscription_protocol_allowed(args: ResourceValidationArgs) -> Iterator[str]:
+    protocol = args.props.get("protocol")
+    if protocol not in setting(args, "protocols", _PROTOCOLS):
+        yield f"{args.props.get('endpoint')} gets messages by {protocol}"
+
+
 POLICIES: list[Policy] = [
     messages_encrypted,
     messages_kept,
@@ -134,4 +150,5 @@ POLICIES: list[Policy] = [
     topic_subscribed,
     subscription_encrypted,
     delivered_inside,
+    subscription_protocol_allowed,
 ]

@@ -234,6 +234,44 @@ def _is_the_internet(network: str) -> bool:
     return parsed.prefixlen < (_WIDEST_IPV4 if parsed.version == 4 else _WIDEST_IPV6)
 
 
+_IPV6 = (
+    "assignGeneratedIpv6CidrBlock",
+    "assignIpv6AddressOnCreation",
+    "destinationIpv6CidrBlock",
+    "enableUlaInternalIpv6",
+    "ipv6AddressCount",
+    "ipv6Addresses",
+    "ipv6CidrBlock",
+    "ipv6Native",
+)
+_IPV4_ONLY = (None, "IPV4_ONLY")
+
+
+@each_resource(
+    "multi-network-ipv4-only",
+    "Networks and machines have IPv4 addresses only, because the rules that admit the edge list its IPv4 networks.",
+    of={
+        "aws:ec2/instance:Instance",
+        "aws:ec2/route:Route",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+        "gcp:compute/instance:Instance",
+        "gcp:compute/network:Network",
+        "gcp:compute/subnetwork:Subnetwork",
+    },
+    severity=Severity.MEDIUM,
+    control=nist("SC-7"),
+    fix="Remove the property, and use the stack type IPV4_ONLY on Google Cloud",
+)
+def ipv4_only(args: ResourceValidationArgs) -> Iterator[str]:
+    for name in _IPV6:
+        if args.props.get(name):
+            yield f"it has {name}"
+    for props in (args.props, *parts(args.props, "networkInterfaces")):
+        if props.get("stackType") not in _IPV4_ONLY or props.get("ipv6AccessConfigs"):
+            yield "it has an IPv6 address"
+
+
 POLICIES: list[Policy] = [
     ingress_not_from_internet,
     ssh_and_rdp_closed,
@@ -241,4 +279,5 @@ POLICIES: list[Policy] = [
     default_network_unused,
     auto_public_ip_disabled,
     custom_network_with_private_access,
+    ipv4_only,
 ]

@@ -263,6 +263,37 @@ def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) ->
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 
+# Cloud Storage has no resources of their own for these settings.
+_OF_GOOGLE = frozenset({"lifecycleRules", "versioning"})
+_ELSEWHERE = (
+    "corsRules",
+    "grants",
+    "lifecycleRules",
+    "replicationConfiguration",
+    "requestPayer",
+    "versioning",
+    "website",
+    "cors",
+    "requesterPays",
+)
+
+
+@each_resource(
+    "multi-bucket-without-inline-settings",
+    "A bucket has no property that answers browsers, charges readers, or competes with the resources that hold the "
+    "bucket's versioning, lifecycle and replication.",
+    of={S3_BUCKET, GCS_BUCKET},
+    severity=Severity.HIGH,
+    control=well_architected("SEC08-BP04"),
+    fix="Remove the property",
+)
+def without_inline_settings(args: ResourceValidationArgs) -> Iterator[str]:
+    google = kind(args) == GCS_BUCKET
+    for name in _ELSEWHERE:
+        if args.props.get(name) and not (google and name in _OF_GOOGLE):
+            yield f"it has {name}"
+
+
 POLICIES: list[Policy] = [
     public_access_blocked,
     grants_not_public,
@@ -274,4 +305,5 @@ POLICIES: list[Policy] = [
     uniform_and_private,
     bucket_access_logged,
     object_lock_enabled,
+    without_inline_settings,
 ]

@@ -9,13 +9,19 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import nist, our_design
-from policies.framework.declare import Properties, each_resource, parts, whole_stack
+from policies.framework.declare import Properties, each_resource, part, parts, setting, texts, whole_stack
 from policies.rules.edge import CUSTOM_HOSTNAME, in_zone_of
 
 RULESET = "cloudflare:index/ruleset:Ruleset"
 _PHASES = ("http_request_firewall_custom", "http_ratelimit")
 _CHALLENGES = frozenset({"challenge", "js_challenge", "managed_challenge"})
 _REFUSES = "block"
+# What a rule may skip: features of Cloudflare that challenge clients, but no rule of the WAF.
+_SKIPPED_PHASES = frozenset({"http_request_sbfm"})
+_SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
+# The most requests of one address in a second, in one data center: a large company behind one address stays below it.
+_MOST_REQUESTS = 60_000
+_CONSTANT = frozenset({"true", "false"})
 
 
 @whole_stack(
@@ -66,8 +72,43 @@ def rulesets_of_waf_only(args: ResourceValidationArgs) -> Iterator[str]:
             yield f"the rule {rule.get('description') or rule.get('expression')} has the action {rule.get('action')}"
 
 
+@each_resource(
+    "cloudflare-rulesets-rules-effective",
+    "Each rule is enabled and depends on the request. A rule skips no rule of the WAF, and a rate limit counts the "
+    "requests of one address.",
+    of={RULESET},
+    severity=Severity.HIGH,
+    control=nist("SC-5"),
+    fix="Remove the rule, narrow its expression or what it skips, or lower the rate limit",
+    config={"requests_per_second": {"type": "number", "default": _MOST_REQUESTS}},
+)
+def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
+    for rule in parts(args.props, "rules"):
+        title = rule.get("description") or rule.get("expression")
+        if rule.get("enabled") is False:
+            yield f"the rule {title} is disabled"
+        if str(rule.get("expression")).strip(" ()").lower() in _CONSTANT:
+            yield f"the rule {title} is for all requests or for none"
+        if rule.get("action") == "skip":
+            yield from (f"the rule {title} skips {each}" for each in _skipped(part(rule, "actionParameters")))
+        if rule.get("ratelimit"):
+            limit = part(rule, "ratelimit")
+            if "ip.src" not in texts(limit.get("characteristics")):
+                yield f"the rule {title} counts the requests of all addresses together"
+            most = float(setting(args, "requests_per_second", _MOST_REQUESTS))
+            if float(limit.get("requestsPerPeriod") or 0) > most * float(limit.get("period") or 1):
+                yield f"the rule {title} lets more than {most:.0f} requests a second pass"
+
+
+def _skipped(parameters: Properties) -> Iterator[str]:
+    """Yields what a skip rule skips, except what may be skipped."""
+    yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
+    yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)
+    yield from sorted(set(texts(parameters.get("products"))) - _SKIPPED_PRODUCTS)
+
+
 def _refuses(rule: Properties) -> bool:
     return rule.get("action") == _REFUSES and rule.get("enabled") is not False
 
 
-POLICIES: list[Policy] = [zone_waf_enabled, rulesets_without_challenges, rulesets_of_waf_only]
+POLICIES: list[Policy] = [zone_waf_enabled, rulesets_without_challenges, rulesets_of_waf_only, rules_effective]

@@ -10,10 +10,20 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 from tests.policies.cases.parts import RECORD, Case
 from tests.policies.resources import resource
 
+CHECK = "aws:route53/healthCheck:HealthCheck"
+
 
 def health_check(**changes: Any) -> PolicyResource:
     props = {"type": "HTTP", "resourcePath": "/healthz", "requestInterval": 10, "failureThreshold": 3, **changes}
     return resource("aws:route53/healthCheck:HealthCheck", props)
+
+
+OF_CLIENTS = resource(RECORD, {"name": "packages.x.io"})
+
+
+def clients_check(**changes: Any) -> PolicyResource:
+    """Returns a health check of the clients' hostname that meets the policies, with the given changes."""
+    return resource(CHECK, {"fqdn": "packages.x.io", "type": "HTTPS", "enableSni": True, **changes})
 
 
 CASES = [
@@ -64,5 +74,19 @@ CASES = [
     Case(
         "aws-route53-health-check-effective",
         [health_check(), health_check(type="HTTPS"), health_check(type="CALCULATED", childHealthThreshold=1)],
+    ),
+    *[
+        Case("aws-route53-health-check-as-clients-connect", [OF_CLIENTS, clients_check(**changed)], says)
+        for changed, says in (
+            ({"type": "HTTP"}, "is not checked over TLS"),
+            ({"type": "HTTPS_STR_MATCH"}, "is not checked over TLS"),
+            ({"enableSni": False}, "is not checked over TLS"),
+            ({"fqdn": "x.example"}, "x.example is no hostname of the stack"),
+            ({"regions": ["us-east-1", "us-west-2"]}, "only us-east-1, us-west-2 checks it"),
+        )
+    ],
+    Case(
+        "aws-route53-health-check-as-clients-connect",
+        [OF_CLIENTS, clients_check(), health_check(ipAddress="192.0.2.1")],
     ),
 ]

@@ -9,6 +9,7 @@ from tests.policies.resources import resource
 
 TOPIC = "aws:sns/topic:Topic"
 QUEUE = "aws:sqs/queue:Queue"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 HEARD = resource(TOPIC, {"name": "alarms"})
 
 CASES = [
@@ -25,5 +26,21 @@ CASES = [
             resource(QUEUE, {}),
             resource(QUEUE, {"sqsManagedSseEnabled": False, "kmsMasterKeyId": "alias/x"}),
         ],
+    ),
+    *[
+        Case(
+            "aws-messaging-subscription-protocol-allowed",
+            [resource(SUBSCRIPTION, {"protocol": protocol, "endpoint": "x"})],
+            f"x gets messages by {protocol}",
+        )
+        for protocol in ("https", "http", "sms")
+    ],
+    Case(
+        "aws-messaging-subscription-protocol-allowed",
+        [resource(SUBSCRIPTION, {"protocol": "https", "endpoint": "x"})],
+        config={"protocols": ["https"]},
+    ),
+    Case(
+        "aws-messaging-subscription-protocol-allowed", [resource(SUBSCRIPTION, {"protocol": "email", "endpoint": "x"})]
     ),
 ]

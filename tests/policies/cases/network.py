@@ -182,4 +182,23 @@ CASES = [
             resource("gcp:compute/subnetwork:Subnetwork", {"privateIpGoogleAccess": True}),
         ],
     ),
+    *[
+        Case("multi-network-ipv4-only", [resource(of, props)], says)
+        for of, props, says in (
+            (INSTANCE, {"ipv6AddressCount": 1.0}, "it has ipv6AddressCount"),
+            ("aws:ec2/route:Route", {"destinationIpv6CidrBlock": "::/0"}, "it has destinationIpv6CidrBlock"),
+            ("gcp:compute/subnetwork:Subnetwork", {"stackType": "IPV4_IPV6"}, "an IPv6 address"),
+            (GCE, {"networkInterfaces": [{"ipv6AccessConfigs": [{"networkTier": "PREMIUM"}]}]}, "an IPv6 address"),
+        )
+    ],
+    Case(
+        "multi-network-ipv4-only",
+        [
+            resource(INSTANCE, {"ami": "ami-1"}),
+            resource("aws:ec2/route:Route", {"destinationCidrBlock": "0.0.0.0/0"}),
+            resource(
+                GCE, {"networkInterfaces": [{"stackType": "IPV4_ONLY", "accessConfigs": [{"natIp": "192.0.2.1"}]}]}
+            ),
+        ],
+    ),
 ]

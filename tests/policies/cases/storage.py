@@ -9,6 +9,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from tests.policies.cases.parts import (
     ALL_BLOCKS,
+    BUCKET,
     DENY_PLAIN,
     ENCRYPTED,
     GCS_BUCKET,
@@ -246,5 +247,23 @@ CASES = [
             resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
             resource(GCS_BUCKET, {"name": "logs"}),
         ],
+    ),
+    *[
+        Case("multi-bucket-without-inline-settings", [resource(BUCKET, {name: value})], f"it has {name}")
+        for name, value in (
+            ("corsRules", [{"allowedOrigins": ["*"]}]),
+            ("replicationConfiguration", {"role": "x"}),
+            ("requestPayer", "Requester"),
+            ("versioning", {"enabled": False}),
+            ("website", {"indexDocument": "index.html"}),
+        )
+    ],
+    *[
+        Case("multi-bucket-without-inline-settings", [resource(GCS_BUCKET, {name: value})], f"it has {name}")
+        for name, value in (("cors", [{"origins": ["*"]}]), ("requesterPays", True), ("website", {"notFoundPage": "x"}))
+    ],
+    Case(
+        "multi-bucket-without-inline-settings",
+        [resource(BUCKET, {"bucket": "objects"}), resource(GCS_BUCKET, {"versioning": {"enabled": True}})],
     ),
 ]

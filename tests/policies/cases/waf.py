@@ -13,6 +13,7 @@ from tests.policies.resources import resource
 RULESET = "cloudflare:index/ruleset:Ruleset"
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 BLOCK = {"action": "block", "expression": 'http.request.method eq "TRACE"', "enabled": True}
+LIMIT = {"characteristics": ["cf.colo.id", "ip.src"], "period": 10, "requestsPerPeriod": 600_000}
 SKIP = {"action": "skip", "expression": "ip.src in {192.0.2.0/24}", "enabled": True}
 
 
@@ -56,4 +57,26 @@ CASES = [
         'the rule http.request.method eq "TRACE" has the action log',
     ),
     Case("cloudflare-rulesets-of-waf-only", [ruleset(CUSTOM, BLOCK, SKIP), ruleset(RATE_LIMIT, BLOCK)]),
+    *[
+        Case("cloudflare-rulesets-rules-effective", [ruleset(CUSTOM, {**BLOCK, **changed})], says)
+        for changed, says in (
+            ({"enabled": False}, "is disabled"),
+            ({"expression": "(true)"}, "is for all requests or for none"),
+            ({"expression": "false"}, "is for all requests or for none"),
+            ({"action": "skip", "actionParameters": {"ruleset": "current"}}, "skips ruleset"),
+            ({"action": "skip", "actionParameters": {"phases": ["http_ratelimit"]}}, "skips http_ratelimit"),
+            ({"action": "skip", "actionParameters": {"products": ["waf"]}}, "skips waf"),
+            ({"ratelimit": {**LIMIT, "characteristics": ["cf.colo.id"]}}, "of all addresses together"),
+            ({"ratelimit": {**LIMIT, "requestsPerPeriod": 600_001}}, "more than 60000 requests a second"),
+        )
+    ],
+    Case(
+        "cloudflare-rulesets-rules-effective",
+        [
+            ruleset(
+                CUSTOM, BLOCK, {**SKIP, "actionParameters": {"phases": ["http_request_sbfm"], "products": ["bic"]}}
+            ),
+            ruleset(RATE_LIMIT, {**BLOCK, "ratelimit": LIMIT}),
+        ],
+    ),
 ]

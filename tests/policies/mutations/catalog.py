@@ -24,6 +24,7 @@ from tests.policies.mutations import (
     network,
     permissions,
     principals,
+    references,
     running,
     shields,
     storage,
@@ -46,6 +47,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *messaging.MUTATIONS,
     *keys.MUTATIONS,
     *principals.MUTATIONS,
+    *references.MUTATIONS,
     *identity.MUTATIONS,
     *access.MUTATIONS,
     *permissions.MUTATIONS,
@@ -59,12 +61,10 @@ MUTATIONS: list[Mutation | StackMutation] = [
 # The resource types whose properties no Pulumi policy checks, each with the reason.
 UNREAD: Mapping[str, str] = {
     "aws:ec2/internetGateway:InternetGateway": "admits only traffic that a security group allows",
-    "aws:ec2/route:Route": "leads to the internet gateway; policies check the security groups, which limit the traffic",
     "aws:ec2/routeTable:RouteTable": "only groups routes",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": "assigns a route table to a subnet",
     "aws:iam/instanceProfile:InstanceProfile": "gives a role to machines; policies check the role",
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "names a role's policies; policies check these themselves",
-    "aws:kms/alias:Alias": "only a name for a key",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "switches off retries of scheduled calls",
     "aws:s3/bucketMetric:BucketMetric": "switches on request metrics; the tests of alarms notice missing metrics",
     "cloudflare:index/mtlsCertificate:MtlsCertificate": "the SDK keeps its key secret; policies check its binding",

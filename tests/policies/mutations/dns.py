@@ -44,4 +44,10 @@ MUTATIONS = [
         put("childHealthThreshold", 0),
         lambda check: check.inputs["type"] == "CALCULATED",
     ),
+    Mutation(
+        "aws-route53-health-check-as-clients-connect",
+        [CHECK],
+        "two regions",
+        put("regions", ["us-east-1", "eu-west-1"]),
+    ),
 ]

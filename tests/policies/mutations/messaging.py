@@ -15,4 +15,10 @@ MUTATIONS = [
     Mutation(
         "aws-messaging-encrypted-at-rest", [TOPIC], "an SNS topic has no encryption key", without("kmsMasterKeyId")
     ),
+    Mutation(
+        "aws-messaging-subscription-protocol-allowed",
+        ["aws:sns/topicSubscription:TopicSubscription"],
+        "a text message",
+        put("protocol", "sms"),
+    ),
 ]

@@ -85,4 +85,25 @@ MUTATIONS = [
         "a subnetwork reaches Google's APIs by public addresses",
         put("privateIpGoogleAccess", False),
     ),
+    Mutation("multi-network-ipv4-only", [EC2], "an IPv6 address", put("ipv6AddressCount", 1)),
+    Mutation(
+        "multi-network-ipv4-only", ["aws:ec2/route:Route"], "a route of IPv6", put("destinationIpv6CidrBlock", "::/0")
+    ),
+    Mutation("multi-network-ipv4-only", [SUBNET], "IPv6 addresses", put("assignIpv6AddressOnCreation", True)),
+    Mutation(
+        "multi-network-ipv4-only", ["aws:ec2/vpc:Vpc"], "an IPv6 network", put("assignGeneratedIpv6CidrBlock", True)
+    ),
+    Mutation("multi-network-ipv4-only", [GCE], "an IPv6 address", put("networkInterfaces.0.stackType", "IPV4_IPV6")),
+    Mutation(
+        "multi-network-ipv4-only",
+        ["gcp:compute/network:Network"],
+        "an IPv6 network",
+        put("enableUlaInternalIpv6", True),
+    ),
+    Mutation(
+        "multi-network-ipv4-only",
+        ["gcp:compute/subnetwork:Subnetwork"],
+        "IPv6 addresses",
+        put("stackType", "IPV4_IPV6"),
+    ),
 ]

@@ -137,4 +137,6 @@ MUTATIONS = [
         "a bucket does not prevent public access",
         put("publicAccessPrevention", "inherited"),
     ),
+    Mutation("multi-bucket-without-inline-settings", [BUCKET], "readers pay", put("requestPayer", "Requester")),
+    Mutation("multi-bucket-without-inline-settings", [GCS_BUCKET], "readers pay", put("requesterPays", True)),
 ]

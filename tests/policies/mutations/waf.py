@@ -21,4 +21,5 @@ MUTATIONS = [
     Mutation(
         "cloudflare-rulesets-of-waf-only", [RULESET], "rules for the cache", put("phase", "http_request_cache_settings")
     ),
+    Mutation("cloudflare-rulesets-rules-effective", [RULESET], "a disabled rule", put("rules.0.enabled", False)),
 ]

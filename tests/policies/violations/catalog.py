@@ -7,6 +7,7 @@ from tests.policies.violations import (
     Violation,
     data,
     delivery,
+    elsewhere,
     google_project,
     held_policies,
     objects,
@@ -34,6 +35,7 @@ _ALL: list[Violation] = [
     *worker.VIOLATIONS,
     *delivery.VIOLATIONS,
     *watching.VIOLATIONS,
+    *elsewhere.VIOLATIONS,
 ]
 
 VIOLATIONS = [each for each in _ALL if each.policy != MISSED]
