@@ -15,7 +15,7 @@ import { fromMemory, memoryLimitsIn } from "./memory";
 import { packumentPart } from "./npm";
 import { searchResponse } from "./npm_search";
 import { absent, withoutShield } from "./object_errors";
-import { clientResponse, fetchObject } from "./objects";
+import { clientHeaders, clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVariant } from "./policies";
 import { budgetIn } from "./prediction";
@@ -25,6 +25,7 @@ import { nameVariants, requestEvent } from "./request_log";
 import { isPart, type ObjectRoute } from "./routes";
 import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { entryText } from "./store";
+import type { Read } from "./versioned_documents";
 
 /** A request of a client that may have the requested object. */
 export interface AuthorizedRequest extends Invocation {
@@ -51,7 +52,8 @@ interface Terms {
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
   const tag = await packageTag(wanted.ecosystem, wanted.name);
-  const read = readerOf(l1Of(tag, authorized, DEFAULT_FLAGS)());
+  // Most requests read no document, because the isolate has it in memory.
+  const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
@@ -73,7 +75,10 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const { wanted, request, bindings } = authorized;
   const { tag, rules, flags } = terms;
   const l1 = l1Of(tag, authorized, flags);
-  const tiers = (view?: View): L1 => (view === undefined ? fromMemory(l1(), memoryLimitsIn(bindings.MEMORY)) : l1(view));
+  const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
+  // The runtime makes a new stub each time that the worker reads an entrypoint, so a hit in memory must not read one.
+  const stored: L1 = (key, method, headers) => l1()(key, method, headers);
+  const tiers = (view?: View): L1 => (view === undefined ? fromMemory(stored, memoryLimitsIn(bindings.MEMORY), headersOf) : l1(view));
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(authorized, withPrefetches(tiers(view), authorized, terms))

@@ -4,14 +4,24 @@
 
 import { sha256 } from "./digest";
 
+const REMEMBERED = 2_000; // the most packages whose tags an isolate remembers, which take less than 1 MB
+
+const packageTags = new Map<string, string>();
+
 /** Returns the cache tag of the object with a key. */
 export async function keyTag(key: string): Promise<string> {
   return `key-${await sha256(key)}`;
 }
 
-/** Returns the cache tag of all objects of a package. */
+/** Returns the cache tag of all objects of a package. Each request needs the tag, so the isolate remembers tags. */
 export async function packageTag(ecosystem: string, name: string): Promise<string> {
-  return `package-${await sha256(`${ecosystem}:${name}`)}`;
+  const text = `${ecosystem}:${name}`;
+  const known = packageTags.get(text);
+  if (known !== undefined) return known;
+  const tag = `package-${await sha256(text)}`;
+  if (packageTags.size >= REMEMBERED) packageTags.delete(packageTags.keys().next().value ?? "");
+  packageTags.set(text, tag);
+  return tag;
 }
 
 /** Returns the cache tag of all objects that a version of the worker stored. */

@@ -43,7 +43,24 @@ export function answerWithin<T>(
   discard: (answer: T) => void,
   clock: Clock,
 ): Promise<T | undefined> {
-  return firstAnswer([{ start, hedgeAfter: limit, limit, ended: () => undefined }], discard, clock);
+  return new Promise((resolve) => {
+    const controller = new AbortController();
+    let isLate = false;
+    const cancel = clock.after(limit, () => {
+      isLate = true;
+      controller.abort();
+      resolve(undefined);
+    });
+    const end = (answer: T | undefined): void => {
+      if (isLate) {
+        if (answer !== undefined) discard(answer);
+        return;
+      }
+      cancel();
+      resolve(answer);
+    };
+    start(controller.signal).then(end, () => end(undefined));
+  });
 }
 
 /** Returns the first answer, or undefined when all attempts fail. `discard` is called with each later answer. */

@@ -25,9 +25,9 @@ export function entrypointsOf(ctx: ExecutionContext): Entrypoints {
 }
 
 /** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */
-export function placeOf(request: Request): Place | undefined {
-  const latitude = Number(request.cf?.["latitude"] ?? NaN);
-  const longitude = Number(request.cf?.["longitude"] ?? NaN);
+export function placeOf({ cf }: Request): Place | undefined {
+  const latitude = Number(cf?.["latitude"] ?? NaN);
+  const longitude = Number(cf?.["longitude"] ?? NaN);
   return Number.isFinite(latitude) && Number.isFinite(longitude) ? { latitude, longitude } : undefined;
 }
 
@@ -36,8 +36,9 @@ export function placeOf(request: Request): Place | undefined {
  * from L1. Without a view, objects come as the origin stores them. `tag` is the cache tag of the objects' package.
  */
 export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
-  const { Objects } = entrypointsOf(ctx);
-  const place = placeOf(request);
-  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, flags);
-  return (view) => l1From(Objects, place, tag, shields, flags, view);
+  return (view) => {
+    const place = placeOf(request);
+    const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, flags);
+    return l1From(entrypointsOf(ctx).Objects, place, tag, shields, flags, view);
+  };
 }

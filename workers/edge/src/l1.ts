@@ -27,8 +27,6 @@ export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
  * is not part of the cache key.
  */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
-/** The name of the header that marks answers from the isolate's memory (memory.ts). */
-export const MEMORY_HEADER = "x-artifact-edge-memory";
 /** The name of the header that marks answers which bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 

@@ -2,7 +2,7 @@
 // L1. The worker reads the memory only after it has authorized the client and checked the list of withdrawals and the
 // edge policy, so the memory does not change what a client may have.
 
-import { type L1, MEMORY_HEADER } from "./l1";
+import type { L1 } from "./l1";
 import { settingOf } from "./settings";
 
 /** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
@@ -13,9 +13,12 @@ export interface MemoryLimits {
   objectBytes: number;
 }
 
-/** An object in memory. `stored` is the time at which L1 sent it, and `until` the time after which it is not used. */
+/**
+ * An object in memory. `headers` are those that clients get, with the object's age when L1 sent it. `stored` is the time
+ * at which L1 sent the object, and `until` the time after which the isolate does not use it.
+ */
 interface Kept {
-  headers: Headers;
+  headers: Readonly<Record<string, string>>;
   body: ArrayBuffer;
   stored: number;
   until: number;
@@ -30,8 +33,8 @@ const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the most keys for which an isolate remembers the last request
 // The bytes that the limit of the memory counts for an object's headers and key, in addition to the body.
 const OVERHEAD_BYTES = 2_000;
-// Headers that describe the answer of L1 to one request, and not the object.
-const OF_ONE_ANSWER = ["cf-cache-status", "server-timing", "x-cache"];
+// The headers that name the tier. The worker waits for nothing before such an answer, so its duration is zero.
+const FROM_MEMORY = { "x-cache": "memory; hit", "server-timing": "edge;dur=0" };
 
 /** Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. */
 export const memoryLimitsIn = settingOf(
@@ -49,7 +52,7 @@ export class Memory {
     return this.#bytes;
   }
 
-  /** Returns the response with the object, or undefined when the isolate has no object with this key to use. */
+  /** Returns the response for a client with the object, or undefined when the isolate has no object with this key to use. */
   response(key: string, now: number): Response | undefined {
     const kept = this.#objects.get(key);
     if (kept === undefined) return undefined;
@@ -57,11 +60,10 @@ export class Memory {
       this.#forget(key);
       return undefined;
     }
-    const headers = new Headers(kept.headers);
-    const age = Number(headers.get("age") ?? 0) + Math.floor((now - kept.stored) / 1000);
-    headers.set("age", String(age));
-    headers.set(MEMORY_HEADER, "1");
-    return new Response(kept.body, { headers });
+    const age = Number(kept.headers["age"] ?? 0) + Math.floor((now - kept.stored) / 1000);
+    const response = new Response(kept.body, { headers: { ...kept.headers, ...FROM_MEMORY, age: String(age) } });
+    answers.add(response);
+    return response;
   }
 
   /** Records a request for the object with this key. Returns whether clients request this object often. */
@@ -73,10 +75,8 @@ export class Memory {
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 
-  keep(key: string, given: Headers, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
+  keep(key: string, headers: Kept["headers"], body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
-    const headers = new Headers(given);
-    for (const name of OF_ONE_ANSWER) headers.delete(name);
     this.#objects.set(key, { headers, body, stored: now, until: now + FRESH_MILLISECONDS });
     this.#bytes += body.byteLength + OVERHEAD_BYTES;
     for (const oldest of this.#objects.keys()) {
@@ -98,6 +98,12 @@ export class Memory {
 }
 
 const memory = new Memory();
+const answers = new WeakSet<Response>();
+
+/** Returns whether a response comes from memory, so that it already has the headers for the client. */
+export function isFromMemory(answer: Response): boolean {
+  return answers.has(answer);
+}
 
 /** Removes all objects from the memory of this isolate. The worker calls this function when it purges L1. */
 export function clearMemory(): void {
@@ -106,12 +112,17 @@ export function clearMemory(): void {
 
 /**
  * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps in memory what
- * clients request often. Without limits, the function is `l1`.
+ * clients request often. Without limits, the function is `l1`. `headersOf` returns the headers for clients from an answer
+ * of L1.
  */
-export function fromMemory(l1: L1, limits: MemoryLimits | undefined): L1 {
+export function fromMemory(
+  l1: L1,
+  limits: MemoryLimits | undefined,
+  headersOf: (answer: Response) => Record<string, string>,
+): L1 {
   if (limits === undefined) return l1;
   return async (key, method, headers) => {
-    if (method !== "GET" || Object.keys(headers).length > 0) return l1(key, method, headers);
+    if (method !== "GET" || !isEmpty(headers)) return l1(key, method, headers);
     const kept = memory.response(key, Date.now());
     if (kept !== undefined) return kept;
     const isHot = memory.isHot(key, Date.now());
@@ -119,9 +130,14 @@ export function fromMemory(l1: L1, limits: MemoryLimits | undefined): L1 {
     if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
     const body = await answer.arrayBuffer().catch(() => undefined);
     if (body === undefined) return l1(key, method, headers); // the answer broke off
-    memory.keep(key, answer.headers, body, limits, Date.now());
+    memory.keep(key, headersOf(answer), body, limits, Date.now());
     return new Response(body, { headers: answer.headers });
   };
+}
+
+function isEmpty(headers: Record<string, string>): boolean {
+  for (const _ in headers) return false;
+  return true;
 }
 
 /**

@@ -1,7 +1,8 @@
 // Fetches an object from L1 under the client's conditions, and builds the client's response without internal headers.
 
 import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";
-import { BYPASS_HEADER, type L1, MEMORY_HEADER, PREDICTED_HEADER } from "./l1";
+import { BYPASS_HEADER, type L1, PREDICTED_HEADER } from "./l1";
+import { isFromMemory } from "./memory";
 import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
 
@@ -17,6 +18,7 @@ const RETURNED_HEADERS = [
   "last-modified",
 ];
 const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
+const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includes(name));
 const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
 
 /**
@@ -29,9 +31,15 @@ export async function fetchObject(
   l1: L1,
 ): Promise<Response | undefined> {
   const first = await l1(route.key, method, forwarded(conditions));
+  if (first?.status === 200 && isUnconditional(conditions)) return first;
   if (first === undefined || !requiresWholeObject(conditions, first)) return applyConditions(conditions, first);
   await first.body?.cancel();
   return applyConditions(conditions, await l1(route.key, method, forwarded(conditions, true)));
+}
+
+function isUnconditional(conditions: Conditions): boolean {
+  for (const _ in conditions) return false;
+  return true;
 }
 
 /**
@@ -79,35 +87,43 @@ async function instead(answer: Response, init: ResponseInit): Promise<Response> 
 
 /** Returns the response for the client: only headers meant for clients, private caching, and the tier that answered. */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
-  const headers = new Headers();
-  for (const name of RETURNED_HEADERS) {
-    const value = answer.headers.get(name);
-    if (value !== null) headers.set(name, value);
-  }
-  if (answer.status === 304) for (const name of OF_A_BODY) headers.delete(name);
-  else headers.set("accept-ranges", "bytes");
-  const caching = headers.get("cache-control");
-  // Without `private`, a shared cache on the way to the client would serve the package to all (RFC 9111, section 3.5).
-  headers.set("cache-control", caching === null ? "private, no-store" : caching.replace(/\bpublic\b/, "private"));
-  if (route.negotiated) headers.set("vary", "Accept");
-  if (route.ecosystem === "oci") {
-    headers.set("docker-distribution-api-version", "registry/2.0");
-    const digest = answer.headers.get("x-amz-meta-digest") ?? route.digest ?? null;
-    if (digest !== null) headers.set("docker-content-digest", digest);
-  }
-  for (const name of DOCUMENT_METADATA) {
-    const value = answer.headers.get(`x-amz-meta-${name}`);
-    if (value !== null) headers.set(`x-artifact-edge-${name}`, value);
-  }
-  headers.set("x-cache", cacheVerdict(answer));
+  if (isFromMemory(answer)) return answer;
+  const headers = clientHeaders(route, answer);
+  headers["x-cache"] = cacheVerdict(answer);
   const below = answer.headers.get("server-timing");
-  headers.set("server-timing", [below, `edge;dur=${milliseconds}`].filter((part) => part !== null).join(", "));
+  headers["server-timing"] = below === null ? `edge;dur=${milliseconds}` : `${below}, edge;dur=${milliseconds}`;
   return new Response(answer.body, { status: answer.status, headers });
+}
+
+/** Returns those headers for the client that do not depend on the tier that answered. */
+export function clientHeaders(
+  route: ObjectRoute,
+  { headers: given, status }: Pick<Response, "headers" | "status">,
+): Record<string, string> {
+  // A plain object, because each call of a method of Headers costs the isolate more than the assignment of a field.
+  const headers: Record<string, string> = {};
+  const returned = status === 304 ? HEADERS_WITHOUT_BODY : RETURNED_HEADERS;
+  for (const name of returned) copyHeader(given, name, headers, name);
+  if (status !== 304) headers["accept-ranges"] = "bytes";
+  // Without `private`, a shared cache on the way to the client would serve the package to all (RFC 9111, section 3.5).
+  headers["cache-control"] = headers["cache-control"]?.replace(/\bpublic\b/, "private") ?? "private, no-store";
+  if (route.negotiated) headers["vary"] = "Accept";
+  if (route.ecosystem === "oci") {
+    headers["docker-distribution-api-version"] = "registry/2.0";
+    const digest = given.get("x-amz-meta-digest") ?? route.digest;
+    if (digest !== undefined) headers["docker-content-digest"] = digest;
+  }
+  for (const name of DOCUMENT_METADATA) copyHeader(given, `x-amz-meta-${name}`, headers, `x-artifact-edge-${name}`);
+  return headers;
+}
+
+function copyHeader(from: Headers, name: string, to: Record<string, string>, as: string): void {
+  const value = from.get(name);
+  if (value !== null) to[as] = value;
 }
 
 /** Returns the tier that sent the body. The cf-cache-status header of Workers Cache identifies hits in L1. */
 export function cacheVerdict(answer: Response): string {
-  if (answer.headers.has(MEMORY_HEADER)) return "memory; hit";
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return answer.headers.has(PREDICTED_HEADER) ? "edge; hit; predicted" : "edge; hit";
   if (verdict === "STALE" || verdict === "UPDATING") return "edge; stale";

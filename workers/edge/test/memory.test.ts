@@ -117,7 +117,7 @@ test("whatever is kept, memory stays within its limit, and no object is used for
         assert.ok(now - kept.get(key)!.at < 4_000);
         assert.equal(found.headers.get("content-length"), String(kept.get(key)!.size));
       }
-      memory.keep(key, new Headers({ "content-length": String(size) }), new ArrayBuffer(size), limits, now);
+      memory.keep(key, { "content-length": String(size) }, new ArrayBuffer(size), limits, now);
       kept.set(key, { at: now, size });
       assert.ok(memory.bytes <= limits.bytes);
     }
