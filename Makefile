@@ -98,10 +98,11 @@ lint-types: setup
 lint-worker: setup
 	npm run typecheck --prefix workers/edge
 
-bench: setup  ## measure previews of many regions, the speed of imports, and installs with a dead shield (30 min)
+bench: setup  ## measure previews, imports, hits at the edge, and installs with a dead shield (40 min; needs wrk)
 	$(PYTHON) -m bench.regions
 	$(PYTHON) -m bench.import_packages
 	$(PYTHON) -m bench.dead_shield
+	$(PYTHON) -m bench.edge_hits
 
 setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## install the packages of the project (1.4 GB, about 1 min)
 

@@ -43,6 +43,7 @@ nam = "nam"
 ba = "ba"
 lage = "lage"
 inh = "inh"
+wrk = "wrk"
 """
 
 

@@ -1,0 +1,295 @@
+"""Measures how many requests a second the edge worker answers from L1 and from its memory.
+
+`python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and copies the workerd of one PoP
+four times. The copies use the PoP's L1 and listen for TLS connections themselves, without the emulated front of
+Cloudflare. The copies differ in their script: the edge worker, the edge worker with its memory tier, a worker that
+only passes each request on to L1, and a worker that answers from a constant. The program sends requests to the copies
+in turn with wrk. It prints the ratios of their speeds, which depend less on the machine than the speeds do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import httpx
+
+from emulation import processes
+from emulation.cloudflare import workerd
+from emulation.engine.find import ensure_engine
+from emulation.layout import LOOPBACK_VARIABLE, POP_HTTPS_PORT, POP_ORIGIN_PORT, POPS, Sandbox
+from local import health, operator
+from local.checkout import CHECKOUT
+from local.stack import LocalStack
+
+_LOOPBACK = "127.72"
+_REGION = "us-east-1"
+_POP = POPS[0]
+# The ports of the copies lie above those of the PoP: two for each copy, for clients and for requests of L1.
+_FIRST_PORT = 9443
+_CACHING = "public, max-age=31536000, immutable"
+_SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
+_STARTS = 5
+
+_ONLY_L1 = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Objects extends WorkerEntrypoint {}
+export class Feeds extends WorkerEntrypoint {}
+export default {
+  fetch: (request, env, ctx) => ctx.exports.Objects.fetch("https://l1/objects" + new URL(request.url).pathname),
+};
+"""
+_FIXED_BODY = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Objects extends WorkerEntrypoint {}
+export class Feeds extends WorkerEntrypoint {}
+const headers = { "content-type": "application/octet-stream", "cache-control": "private" };
+const bodies = new Map(@SIZES@.map((size) => [`/${keyOf(size)}`, new Uint8Array(size).fill(120)]));
+function keyOf(size) {
+  return `npm/bench/-/bench-1.0.${size}.tgz`;
+}
+export default { fetch: (request) => new Response(bodies.get(new URL(request.url).pathname), { headers }) };
+"""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A workerd process with the configuration of a PoP and with a script of its own. `verdict` is the value of the
+    header X-Cache in its answers, or None for a script that sets no such header.
+    """
+
+    name: str
+    verdict: str | None
+    port: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of wrk: answers a second, and the processor time of workerd and L1 for each answer in microseconds."""
+
+    rate: float
+    microseconds: float
+
+
+WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
+PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
+COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
+# The ratios that the program prints. The memory tier keeps no objects of 1 MB.
+RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
+
+
+class Bench:
+    """Four copies of a PoP's workerd in a running sandbox, and objects in the PoP's L1."""
+
+    def __init__(self, sandbox: Sandbox, connections: int) -> None:
+        self._sandbox = sandbox
+        self._connections = connections
+        self._address = sandbox.pop_address(_POP)
+        outputs = LocalStack(ensure_engine(print), sandbox).outputs()
+        self._host = outputs["url"].removeprefix("https://")
+        token = operator.issue_token(sandbox, outputs, "bench", ["npm:bench:pull"])
+        self._headers = {"Authorization": f"Bearer {token}", "Host": self._host}
+        account = {"endpoint_url": sandbox.aws_url, "aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
+        s3 = cast(Any, boto3).client("s3", region_name=_REGION, **account)
+        for size in _SIZES.values():
+            s3.put_object(Bucket=outputs["buckets"][0]["name"], Key=key(size), Body=b"x" * size, CacheControl=_CACHING)
+        for copy in COPIES:
+            self._write(copy)
+
+    def start(self) -> None:
+        """Starts all copies, and checks their answers. The requests also bring the objects into L1."""
+        for copy in COPIES:
+            processes.start(
+                self._sandbox,
+                process_name(copy),
+                [workerd.binary(), "serve", "workerd.capnp"],
+                cwd=self._directory(copy),
+                ready=lambda copy=copy: processes.listening(self._address, copy.port),
+            )
+        context = ssl.create_default_context(cafile=health.edge_authority(self._sandbox))
+        with httpx.Client(verify=context, headers=self._headers) as client:
+            for _ in range(5):
+                self._get(client, POP_HTTPS_PORT, _SIZES["10 KB"])
+                self._get(client, POP_HTTPS_PORT, _SIZES["1 MB"])
+            for copy in COPIES:
+                answers = [self._get(client, copy.port, _SIZES["10 KB"]) for _ in range(5)]
+                verdict = answers[-1].headers.get("X-Cache") if copy.verdict else None
+                if verdict != copy.verdict:
+                    raise SystemExit(f"{copy.name} answers {verdict}, and not {copy.verdict}")
+
+    def _get(self, client: httpx.Client, port: int, size: int) -> httpx.Response:
+        url = f"https://{self._address}:{port}/{key(size)}"
+        answer = client.get(url, extensions={"sni_hostname": self._host})
+        if (answer.status_code, len(answer.content)) != (200, size):
+            raise SystemExit(f"{url}: {answer.status_code}")
+        return answer
+
+    def stop(self) -> None:
+        for copy in COPIES:
+            processes.stop(self._sandbox, process_name(copy))
+
+    def measure(self, copy: Copy, size: int, seconds: int) -> Measured:
+        """Runs wrk, which repeats one request over all connections."""
+        headers = [part for name, value in self._headers.items() for part in ("-H", f"{name}: {value}")]
+        url = f"https://{self._address}:{copy.port}/{key(size)}"
+        before = self._processor_seconds(copy)
+        done = subprocess.run(
+            ["wrk", "--threads=1", f"--connections={self._connections}", f"--duration={seconds}s", *headers, url],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answers, rate = figures(done.stdout)
+        return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
+
+    def seconds_to_start(self, copy: Copy) -> float:
+        """Starts another process of a copy's configuration on a free port, and returns how long it takes."""
+        directory = self._directory(copy)
+        text = (directory / "workerd.capnp").read_text()
+        (directory / "start.capnp").write_text(_moved(text, self._address, copy.port, 0, copy.port + 1, 0))
+        started = time.monotonic()
+        command = [workerd.binary(), "serve", "start.capnp", "--control-fd=1"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory) as process:
+            cast(Any, process.stdout).readline()
+            seconds = time.monotonic() - started
+            process.kill()
+        return seconds
+
+    def _directory(self, copy: Copy) -> Path:
+        return self._sandbox.directory / "bench" / copy.name
+
+    def _write(self, copy: Copy) -> None:
+        """Writes the configuration of a copy, which keeps the names in it, so that all copies find the same objects in
+        L1.
+        """
+        directory = self._directory(copy)
+        shutil.copytree(self._sandbox.directory / "pops" / _POP.colo / "workerd", directory)
+        (script,) = (directory / "scripts").iterdir()
+        if copy is PASS_THROUGH:
+            (script / "module-0").write_text(_ONLY_L1)
+        elif copy is CONSTANT:
+            (script / "module-0").write_text(_FIXED_BODY.replace("@SIZES@", str(list(_SIZES.values()))))
+        elif copy is MEMORY:
+            settings = script / "script.capnp"
+            limits = json.dumps(json.dumps({"bytes": 8_000_000, "object_bytes": 16_000}))
+            settings.write_text(
+                settings.read_text().replace("bindings = [", f'bindings = [\n    (name = "MEMORY", text = {limits}),')
+            )
+        whole = directory / "workerd.capnp"
+        text = _moved(whole.read_text(), self._address, POP_HTTPS_PORT, copy.port, POP_ORIGIN_PORT, copy.port + 1)
+        whole.write_text(text.replace('service = "front"', f'service = "script:{script.name}"'))
+
+    def _processor_seconds(self, copy: Copy) -> float:
+        names = [process_name(copy), f"pop-{_POP.colo}-l1"]
+        return sum(_spent(pid) for name in names if (pid := processes.pid_of(self._sandbox, name)) is not None)
+
+
+def process_name(copy: Copy) -> str:
+    return f"bench-{copy.name}"
+
+
+def key(size: int) -> str:
+    return f"npm/bench/-/bench-1.0.{size}.tgz"
+
+
+def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
+    """Returns workerd's configuration with other ports for clients and for requests of L1."""
+    text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
+    return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')
+
+
+def _spent(pid: int) -> float:
+    """Returns the processor time of a process in seconds: fields 14 and 15 of /proc/<pid>/stat (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def figures(printed: str) -> tuple[int, float]:
+    """Returns the number of answers and of answers a second that wrk has printed. Ends the program if an answer was an
+    error, because errors are faster than objects.
+    """
+    found = re.search(r"(\d+) requests in .*Requests/sec: +([\d.]+)", printed, re.DOTALL)
+    if found is None or "Non-2xx" in printed or "Socket errors" in printed:
+        raise SystemExit(f"wrk got errors:\n{printed}")
+    return int(found[1]), float(found[2])
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """Returns the median over all rounds of the ratio of two speeds in one round."""
+    return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
+
+
+def report(measured: dict[tuple[str, str], list[Measured]]) -> None:
+    for (size, name), runs in measured.items():
+        rate = statistics.median(run.rate for run in runs)
+        spent = statistics.median(run.microseconds for run in runs)
+        print(f"{size}, {name}: {rate:.0f} answers a second, {spent:.0f} µs of processor time an answer")
+    for size, above, below in RATIOS:
+        pair = [[run.rate for run in measured[size, copy.name]] for copy in (above, below)]
+        print(f"{size}, {above.name} / {below.name}: {ratio(*pair)}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=5, help="the duration of each measurement")
+    options.add_argument("--connections", type=int, default=32)
+    options.add_argument("--loopback", default=_LOOPBACK)
+    given = options.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    directory.chmod(0o755)
+    sandbox = Sandbox(directory=directory, loopback=given.loopback)
+    try:
+        _local(sandbox, "up")
+        bench = Bench(sandbox, given.connections)
+        try:
+            bench.start()
+            report(measure(bench, given.rounds, given.seconds))
+        finally:
+            bench.stop()
+        starts = {copy.name: [bench.seconds_to_start(copy) for _ in range(_STARTS)] for copy in (WORKER, CONSTANT)}
+        took = statistics.median(starts[WORKER.name]) - statistics.median(starts[CONSTANT.name])
+        size = (CHECKOUT / "workers" / "edge" / "dist" / "index.js").stat().st_size
+        print(f"the bundle has {size} bytes, and starts {took * 1000:.0f} ms later than a worker of 1 KB")
+    finally:
+        _local(sandbox, "down")
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def measure(bench: Bench, rounds: int, seconds: int) -> dict[tuple[str, str], list[Measured]]:
+    """Measures the copies in turn, as the speed of a machine changes between rounds."""
+    measured: dict[tuple[str, str], list[Measured]] = {}
+    for _ in range(rounds):
+        for label, size in _SIZES.items():
+            for copy in COPIES if label == "10 KB" else (WORKER, PASS_THROUGH):
+                measured.setdefault((label, copy.name), []).append(bench.measure(copy, size, seconds))
+    return measured
+
+
+def _local(sandbox: Sandbox, command: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "local", command, "--directory", sandbox.directory],
+        cwd=CHECKOUT,
+        env={**os.environ, LOOPBACK_VARIABLE: sandbox.loopback},
+        check=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
