@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/second_opinions
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
@@ -71,6 +71,9 @@ test-long: setup  ## run the end-to-end tests that take longest, such as those o
 test-fuzz: setup  ## try 100,000 random paths, headers, tokens and policies on the worker and the registry (1 min)
 	FUZZ_CASES=80000 npm run fuzz --prefix workers/edge
 	FUZZ_CASES=20000 $(PYTHON) -m pytest tests/fuzz
+
+test-workflow: setup  ## run the jobs of the workflow "check" as a new user who is not root (needs root; about 1 h)
+	$(PYTHON) -m pytest tests/workflows
 
 clients-page: setup  ## write docs/clients.md from the results of the same tests
 	$(PYTHON) -m tests.clients.programs

@@ -11,12 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.workflows import WORKFLOWS
+from tests.support.workflows import SHELLS, WORKFLOWS
 
 DEPLOY = "deploy-one.yml"
-# How GitHub runs a script, by the `shell` of the step or of the workflow's defaults (GitHub Docs, "Workflow syntax for
-# GitHub Actions", `jobs.<job_id>.steps[*].shell`).
-SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulumi:dev::artifact-edge::a$b::d e"]
 
 
