@@ -1,0 +1,183 @@
+"""Runs Pulumi on a stack in emulated clouds, and causes faults in the middle of `pulumi up` and `pulumi destroy`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from emulation import services
+from emulation.engine.environment import cloud_environment, shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import LOOPBACK_VARIABLE, Sandbox
+from local import operator
+from local.checkout import CHECKOUT
+from local.stack import PASSPHRASE, STACK
+from tests.chaos.deletions import delete
+
+# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+LOOPBACK = "127.96"
+# The output of `drift.repair` has this text before the ARN of each AWS resource that the Pulumi state lacks.
+_ORPHAN = "missing from the state: "
+
+
+class Stack:
+    """Runs Pulumi commands on the stack `local`, which is deployed to emulated clouds that run no machines."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._environment = {**os.environ, **shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)}
+        self._state = sandbox.path("pulumi", "state", ".pulumi", "stacks", "artifact-edge", f"{STACK}.json")
+        self.log = sandbox.path("logs", "killed.log")
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(command, cwd=CHECKOUT, env=self._environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}{done.stderr[-6000:]}"
+        return done.stdout
+
+    def pulumi(self, *arguments: str) -> str:
+        return self.run("pulumi", *arguments, "--stack", STACK, "--non-interactive")
+
+    def repair(self) -> str:
+        return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
+
+    def repair_by_hand(self) -> None:
+        """Repairs the state. Then deletes each resource that the repair names as docs/state.md says, and repairs the
+        state again.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock"],
+            cwd=CHECKOUT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        delete([line.removeprefix(_ORPHAN) for line in done.stdout.splitlines() if line.startswith(_ORPHAN)])
+        assert "have the same resources" in self.repair(), done.stdout + done.stderr
+
+    def kill(self, operation: str, writes: int) -> None:
+        """Starts a Pulumi operation. After `writes` writes of the Pulumi state, kills the engine and its child
+        processes.
+        """
+        engine = self._started(operation, writes)
+        program = _children(engine.pid)
+        engine.kill()
+        for pid in program:
+            with suppress(ProcessLookupError):  # the Pulumi program may end together with the Pulumi engine
+                os.kill(pid, signal.SIGKILL)
+        engine.wait()
+
+    def fails(self, operation: str, writes: int, fault: Callable[[], None]) -> str:
+        """Starts a Pulumi operation, and causes a fault after `writes` writes of the Pulumi state. Returns the output
+        of the Pulumi engine, which must fail.
+        """
+        engine = self._started(operation, writes)
+        fault()
+        assert engine.wait(timeout=300) > 0, self.log.read_text()
+        return self.log.read_text()
+
+    @contextmanager
+    def full_disk(self) -> Generator[Callable[[], None]]:
+        """Yields a function that fills the file system of the Pulumi state. Frees the space after the `with` block."""
+        filler = self._state.parent / "filler"
+
+        def fill() -> None:
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1 << 12))
+
+        try:
+            yield fill
+        finally:
+            filler.unlink(missing_ok=True)
+
+    def interrupt(self, operation: str, writes: int, *, times: int) -> str:
+        """Starts a Pulumi operation, and interrupts it after `writes` writes of the Pulumi state.
+
+        The engine gets `times` interrupts, as from Ctrl-C. Returns the output of the Pulumi engine.
+        """
+        engine = self._started(operation, writes)
+        for number in range(times):
+            engine.send_signal(signal.SIGINT)
+            # The engine prints "^C received" for each signal. The loop checks the log every millisecond, because the
+            # engine may end before it receives the next signal.
+            while self.log.read_text().count("^C received") <= number and engine.poll() is None:
+                time.sleep(0.001)
+        engine.wait(timeout=120)
+        return self.log.read_text()
+
+    def _started(self, operation: str, writes: int) -> subprocess.Popen[bytes]:
+        """Starts a Pulumi operation. Returns after `writes` writes of the state, or when the engine has ended."""
+        with self.log.open("w") as log:
+            engine = subprocess.Popen(
+                ["pulumi", operation, "--yes", "--skip-preview", "--stack", STACK, "--non-interactive"],
+                cwd=CHECKOUT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        left, version = writes, self._version()
+        while left and engine.poll() is None:
+            if version != (version := self._version()):
+                left -= 1
+        return engine
+
+    def _version(self) -> tuple[int, int]:
+        try:
+            status = self._state.stat()
+        except FileNotFoundError:
+            return 0, 0
+        return status.st_ino, status.st_mtime_ns
+
+
+def _children(pid: int) -> list[int]:
+    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in lists for child in children]
+
+
+@contextmanager
+def deployed() -> Generator[Stack]:
+    """Starts emulated clouds, and yields an empty stack in them. Sets the clouds' environment variables until the end
+    of the `with` block.
+    """
+    with tempfile.TemporaryDirectory(prefix="ae-") as directory:
+        Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
+        sandbox = Sandbox(directory=Path(directory), loopback=os.environ.get(LOOPBACK_VARIABLE, LOOPBACK))
+        try:
+            services.start(sandbox, services.CLOUDS)
+            operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")
+            operator.add_edge_zone(sandbox, STACK, CHECKOUT / "stacks")
+            with _own_file_system(sandbox.path("pulumi", "state")), pytest.MonkeyPatch.context() as patch:
+                stack = Stack(sandbox)
+                stack.run("pulumi", "stack", "select", "--create", STACK, "--non-interactive")
+                for name, value in cloud_environment(sandbox, {}).items():
+                    patch.setenv(name, value)
+                yield stack
+        finally:
+            services.stop_all(sandbox)
+
+
+@contextmanager
+def _own_file_system(directory: Path) -> Generator[None]:
+    """Mounts a small file system at the directory of the Pulumi state, so that a test can fill it.
+
+    Only root may mount a file system. Other users get a plain directory.
+    """
+    directory.mkdir(parents=True)
+    if os.geteuid() != 0:
+        yield
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", directory], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)

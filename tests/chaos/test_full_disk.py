@@ -1,0 +1,31 @@
+"""Fills the disk of the Pulumi state in the middle of `pulumi up` and `pulumi destroy`. Then repairs the state as
+docs/state.md describes.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from drift.aws import compare
+from drift.state import State
+from local.stack import STACK
+from tests.chaos.faults import Stack
+from tests.support.runbooks import runbook
+
+PAGE = "docs/state.md"
+# The fault comes after this number of writes of the Pulumi state. At that time, both operations create or delete
+# several resources at once.
+WRITES = 60
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small file system that the test fills")
+def test_the_state_is_repaired_after_a_full_disk(stack: Stack) -> None:
+    message = runbook(PAGE, "A full disk, or a provider that ended").command("no space left on device")
+    for operation in ("up", "destroy"):
+        with stack.full_disk() as fill:
+            assert message in stack.fails(operation, WRITES, fill)
+        stack.repair_by_hand()
+        stack.pulumi(operation, "--yes", "--skip-preview")
+    assert compare(State("artifact-edge", STACK, [])).lines() == []
