@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from emulation import services
+from emulation import processes, services
 from emulation.engine.environment import cloud_environment, shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
@@ -33,9 +33,15 @@ class Stack:
     """Runs Pulumi commands on the stack `local`, which is deployed to emulated clouds that run no machines."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._environment = {**os.environ, **shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)}
+        self._sandbox = sandbox
+        self.find_providers()
         self._state = sandbox.path("pulumi", "state", ".pulumi", "stacks", "artifact-edge", f"{STACK}.json")
         self.log = sandbox.path("logs", "killed.log")
+
+    def find_providers(self) -> None:
+        """Lets later commands use the providers that run now. Providers listen on other ports after each start."""
+        engine = ensure_engine(print)
+        self._environment = {**os.environ, **shell_environment(engine, self._sandbox, passphrase=PASSPHRASE)}
 
     def run(self, *command: str) -> str:
         done = subprocess.run(command, cwd=CHECKOUT, env=self._environment, capture_output=True, text=True, check=False)
@@ -98,6 +104,16 @@ class Stack:
             yield fill
         finally:
             filler.unlink(missing_ok=True)
+
+    def kill_providers(self) -> None:
+        """Kills the process that runs the emulated Pulumi providers of all clouds."""
+        pid = processes.pid_of(self._sandbox, "providers")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    def start_providers(self) -> None:
+        services.start(self._sandbox, services.CLOUDS)
+        self.find_providers()
 
     def interrupt(self, operation: str, writes: int, *, times: int) -> str:
         """Starts a Pulumi operation, and interrupts it after `writes` writes of the Pulumi state.

@@ -20,7 +20,7 @@ NOT_RUN = {
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
     ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
-    ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos fills a disk; no test ends a provider yet",
+    ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
     ("docs/state.md", "Backends"): "needs gcloud, which cannot reach the emulated Google Cloud",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
     ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",

@@ -1,5 +1,5 @@
-"""Fills the disk of the Pulumi state in the middle of `pulumi up` and `pulumi destroy`. Then repairs the state as
-docs/state.md describes.
+"""Fills the disk of the Pulumi state, and ends the providers, in the middle of `pulumi up` and `pulumi destroy`. Then
+repairs the state as docs/state.md describes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ def test_the_state_is_repaired_after_a_full_disk(stack: Stack) -> None:
     for operation in ("up", "destroy"):
         with stack.full_disk() as fill:
             assert message in stack.fails(operation, WRITES, fill)
+        stack.repair_by_hand()
+        stack.pulumi(operation, "--yes", "--skip-preview")
+    assert compare(State("artifact-edge", STACK, [])).lines() == []
+
+
+def test_the_state_is_repaired_after_a_provider_ended(stack: Stack) -> None:
+    message = runbook(PAGE, "A full disk, or a provider that ended").command("error reading from server")
+    for operation in ("up", "destroy"):
+        assert message in stack.fails(operation, WRITES, stack.kill_providers)
+        stack.start_providers()
         stack.repair_by_hand()
         stack.pulumi(operation, "--yes", "--skip-preview")
     assert compare(State("artifact-edge", STACK, [])).lines() == []
