@@ -287,6 +287,10 @@ export function miss(
     const body = Buffer.concat(parts);
     const start = first ? Number(first) : Math.max(0, body.length - Number(last));
     const end = first && last ? Math.min(Number(last) + 1, body.length) : body.length;
+    if (start >= end) {
+      response.writeHead(416, { "content-range": `bytes */${body.length}` }).end();
+      return;
+    }
     const place = `bytes ${start}-${end - 1}/${body.length}`;
     response.writeHead(206, { ...answered, "content-range": place, "content-length": end - start }).end(body.subarray(start, end));
   });
