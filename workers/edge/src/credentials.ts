@@ -10,9 +10,6 @@ export type Credential =
   | { kind: "invalid" };
 
 // Credentials as in RFC 9110, section 11.2: a scheme, spaces and one token68, with nothing after the token68.
-const REMEMBERED = 1_000; // the most tokens whose digests an isolate remembers
-const REMEMBERED_CHARACTERS = 256; // longer texts are no tokens of the registry, and are not remembered
-const digests = new Map<string, string>();
 const CREDENTIALS = /^(Basic|Bearer) +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /** Returns the credential in the Authorization header. A header with more text after the credential is invalid. */
@@ -27,25 +24,11 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the digest of a token. A client sends one token with all its requests, so the isolate remembers digests. The
- * digest alone decides nothing: the worker looks up the token's grants by the digest for each request.
- */
-async function digestOf(secret: string): Promise<string> {
-  const known = digests.get(secret);
-  if (known !== undefined) return known;
-  const digest = await sha256(secret);
-  if (secret.length > REMEMBERED_CHARACTERS) return digest;
-  if (digests.size >= REMEMBERED) digests.delete(digests.keys().next().value ?? "");
-  digests.set(secret, digest);
-  return digest;
-}
-
-/**
  * Returns the credential for the text of a token. If the text is a session, the result is also a token credential, and
  * the worker then finds no such token.
  */
 export async function ofSecret(secret: string | undefined): Promise<Credential> {
-  return secret ? { kind: "token", digest: await digestOf(secret) } : { kind: "invalid" };
+  return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };
 }
 
 /** Returns whether an Authorization header uses the Bearer scheme, with a valid or an invalid credential. */
