@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from local.prerequisites import install
 from tests.container.daemon import Docker
 
 _NAME = "artifact-edge-test-base"
@@ -20,6 +21,8 @@ def base_image(docker: Docker, published: str, directory: Path) -> str:
     """
     if docker.run("image", "inspect", published).returncode == 0 or docker.run("pull", published).returncode == 0:
         return published
+    if shutil.which("mmdebstrap") is None:
+        install(["mmdebstrap"], print)
     root = directory / "base"
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm", root], check=True
