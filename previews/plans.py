@@ -17,8 +17,8 @@ STACKS = ("local", "dev", "staging", "prod")
 # findings, which the output of `--json` does not contain.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
-# The one policy whose advisory findings report exemptions. Advisory findings of other policies name checks that wait
-# for unknown values.
+# The only policy whose advisory findings report exemptions. The advisory findings of other policies name checks that a
+# preview cannot make, because these checks need values that are known only after `pulumi up`.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 
 

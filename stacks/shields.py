@@ -100,7 +100,9 @@ def _access_log(stack: Stack, objects: Objects) -> AccessLog | None:
 
 
 def _edge_addresses(pops: Sequence[PopNode]) -> pulumi.Output[Sequence[str]]:
-    """Returns the networks from which the edge connects: Cloudflare's, and the address of each machine of own PoPs."""
+    """Returns the networks from which the edge connects: Cloudflare's networks, and the address of each machine in our
+    own PoPs.
+    """
     if not pops:
         return edge_networks()
     return pulumi.Output.all(edge_networks(), *(node.address for node in pops)).apply(

@@ -182,8 +182,8 @@ def _restore_secret(before: Any, now: Any) -> Any:
 
 
 def _comparable(handler: Handler, name: str, inputs: Properties) -> Any:
-    """Returns an input of a resource in a form that can be compared. Two inputs that mean the same value, such as lists
-    that are sets, become equal.
+    """Returns an input of a resource in a form that can be compared. Two inputs that mean the same value become
+    equal, such as two lists with the same elements in different orders, if the cloud ignores the order.
     """
     value = wire.reveal(inputs.get(name))
     if isinstance(handler, HoldsSets) and name in handler.sets and isinstance(value, list):

@@ -93,7 +93,7 @@ def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
 
 
 class Bounds:
-    """The sorted bounds of one package: the versions at which some advisory begins or ends to apply."""
+    """The sorted bounds of one package: the versions at which some advisory begins or ceases to apply."""
 
     def __init__(self, ecosystem: Ecosystem, affected: Iterable[Affected]) -> None:
         self._ecosystem: Ecosystem = ecosystem

@@ -12,7 +12,9 @@ from workers.entitlements.revocations import revocations_feed
 
 
 class Endpoint:
-    """Answers requests to one instance of the metadata API, and keeps the instance's rate limit and feed documents."""
+    """Answers requests to one instance of the metadata API. Holds the state of the instance's rate limit, and the feed
+    documents that the instance has read.
+    """
 
     def __init__(self, lookups: Lookups | None = None) -> None:
         self._lookups = lookups or Lookups()

@@ -59,7 +59,8 @@ def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields the kind and the content of each finding about a policy document."""
     results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
     for kind, result in results.items():
-        if kind != "ServicesAffected":  # lists only the services that the other findings are about
+        # Cloudsplaining lists under ServicesAffected only the services that its other findings are about.
+        if kind != "ServicesAffected":
             for each in result["findings"]:
                 yield kind, each if isinstance(each, str) else json.dumps(each, sort_keys=True)
 

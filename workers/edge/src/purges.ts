@@ -29,8 +29,8 @@ const TAGS: Record<string, (value: string) => Promise<string>> = {
 };
 
 /**
- * Answers `POST /-/purge` with a list of object keys, of packages or of worker versions, such as
- * `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 413, 429 or 502.
+ * Answers a request `POST /-/purge`. The request's body lists object keys, packages or worker versions, such as
+ * `{"keys": ["<object key>", …]}`. The status of the answer is 200, 400, 403, 405, 413, 429 or 502.
  */
 export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
   if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
