@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.framework.controls import well_architected
+from policies.framework.controls import nist, well_architected
 from policies.framework.declare import each_resource, given, parts, setting
 
 RECORD = "aws:route53/record:Record"
@@ -88,4 +88,21 @@ def health_check_effective(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"it takes {seconds} s to detect a failure"
 
 
-POLICIES: list[Policy] = [record_health_checked, record_ttl_short, health_check_effective]
+@each_resource(
+    "aws-route53-record-not-delegated",
+    "The zone answers for all of its names. Whoever gets a delegated name gets public certificates for it too.",
+    of={RECORD},
+    severity=Severity.CRITICAL,
+    control=nist("SC-20"),
+    fix="Remove the record, or add its name to the setting names",
+    config={"names": {"type": "array", "items": {"type": "string"}, "default": []}},
+)
+def record_not_delegated(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("type") not in ("NS", "DS"):
+        return
+    name = str(args.props.get("name")).removesuffix(".")
+    if name not in setting(args, "names", []):
+        yield f"{name} is delegated to other name servers"
+
+
+POLICIES: list[Policy] = [record_health_checked, record_ttl_short, health_check_effective, record_not_delegated]

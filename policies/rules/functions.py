@@ -38,7 +38,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
 @each_resource(
     "multi-function-callers-named",
     "Only named principals can call a function, unless the function authenticates its callers itself.",
-    of={_PERMISSION, FUNCTION_URL, _INVOKER},
+    of={_PERMISSION, FUNCTION_URL, _INVOKER, SERVICE},
     severity=Severity.CRITICAL,
     control=foundational("Lambda.1"),
     fix="Name the principal and its source_arn. A function that authenticates its callers belongs in `open`",
@@ -49,6 +49,10 @@ def callers_named(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == FUNCTION_URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
             yield "its URL authenticates no callers"
+        return
+    if kind(args) == SERVICE:
+        if props.get("invokerIamDisabled") and not _is_open(args, props.get("name")):
+            yield "it does not ask IAM whether a caller may call it"
         return
     if kind(args) == _INVOKER:
         if props.get("member") in ("allUsers", "allAuthenticatedUsers") and not _is_open(args, props.get("name")):

@@ -89,4 +89,10 @@ CASES = [
         "aws-route53-health-check-as-clients-connect",
         [OF_CLIENTS, clients_check(), health_check(ipAddress="192.0.2.1")],
     ),
+    Case(
+        "aws-route53-record-not-delegated",
+        [resource(RECORD, {"type": "NS", "name": "shield.x.io"})],
+        "shield.x.io is delegated",
+    ),
+    Case("aws-route53-record-not-delegated", [resource(RECORD, {"type": "A", "name": "shield.x.io"})]),
 ]

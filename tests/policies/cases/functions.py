@@ -11,6 +11,7 @@ from tests.policies.cases.parts import PRIVATE_KEY, Case
 from tests.policies.resources import resource
 
 FUNCTION = "aws:lambda/function:Function"
+SERVICE = "gcp:cloudrunv2/service:Service"
 URL = "aws:lambda/functionUrl:FunctionUrl"
 INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 OPEN = {"open": ["*-api"]}
@@ -93,4 +94,10 @@ CASES = [
     Case("aws-lambda-failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is retried until it expires"),
     Case("aws-lambda-failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "fails its whole batch"),
     Case("aws-lambda-failed-events-kept", [mapping()]),
+    Case(
+        "multi-function-callers-named",
+        [resource(SERVICE, {"name": "follow", "invokerIamDisabled": True})],
+        "not ask IAM",
+    ),
+    Case("multi-function-callers-named", [resource(SERVICE, {"name": "follow", "invokerIamDisabled": False})]),
 ]

@@ -50,4 +50,5 @@ MUTATIONS = [
         "two regions",
         put("regions", ["us-east-1", "eu-west-1"]),
     ),
+    Mutation("aws-route53-record-not-delegated", [RECORD], "a delegated name", put("type", "NS")),
 ]

@@ -72,4 +72,11 @@ MUTATIONS = [
         "an event source mapping does not split a failed batch",
         put("bisectBatchOnFunctionError", False),
     ),
+    Mutation(
+        "multi-function-callers-named",
+        ["gcp:cloudrunv2/service:Service"],
+        "anyone may call it",
+        put("invokerIamDisabled", True),
+        lambda service: not str(service.inputs["name"]).endswith("-metadata-api"),
+    ),
 ]

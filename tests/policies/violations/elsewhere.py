@@ -27,6 +27,7 @@ _BUCKET, _GCS = "aws:s3/bucket:Bucket", "gcp:storage/bucket:Bucket"
 _FUNCTION, _SERVICE = "aws:lambda/function:Function", "gcp:cloudrunv2/service:Service"
 _CHECK = "aws:route53/healthCheck:HealthCheck"
 _RULESET = "cloudflare:index/ruleset:Ruleset"
+_RECORD = "aws:route53/record:Record"
 _ROUTE = "aws:ec2/route:Route"
 _ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 _SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
@@ -182,6 +183,24 @@ def ways_in() -> list[Violation]:
         Violation("health check: any answer", _CHECKED, "over TLS", _CHECK, put("type", "HTTPS_STR_MATCH"), edge),
         Violation("health check: another host", _CHECKED, "no hostname", _CHECK, put("fqdn", "example.com"), edge),
         Violation("health check: one region", _CHECKED, "only us-east-1", _CHECK, put("regions", ["us-east-1"]), edge),
+        Violation(
+            "DNS: the shields' names are delegated",
+            "aws-route53-record-not-delegated",
+            "shield.artifact-edge.example is delegated",
+            _RECORD,
+            add_resource(
+                _RECORD, name="shield.artifact-edge.example", type="NS", ttl=60, records=["ns.stranger.example"]
+            ),
+        ),
+        Violation(
+            "service: anyone may send it changes",
+            "multi-function-callers-named",
+            "not ask IAM",
+            _SERVICE,
+            put("invokerIamDisabled", True),
+            _named("entitlements"),
+            GOOGLE,
+        ),
         Violation("machine: an IPv6 address", _IPV4, "ipv6", "aws:ec2/instance:Instance", put("ipv6AddressCount", 1)),
         Violation("network: a route of IPv6", _IPV4, "destinationIpv6CidrBlock", _ROUTE, route),
         Violation(
