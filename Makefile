@@ -38,7 +38,7 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
@@ -63,6 +63,13 @@ test-second-opinions: setup  ## run the contract tests of metadata and objects o
 	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/second_opinions
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	$(PYTHON) -m pytest tests/second_opinions
+
+test-scans: setup  ## check the HTTP/2 and TLS of a PoP machine's NGINX with h2spec and sslyze (2 min; needs Go)
+	@$(PYTHON) -m local.prerequisites
+	GOBIN=$(CURDIR)/tests/scans/bin go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+	$(UV) venv --quiet --allow-existing tests/scans/bin/sslyze
+	$(UV) pip install --quiet --python tests/scans/bin/sslyze sslyze==6.3.1
+	$(PYTHON) -m pytest tests/scans
 
 test-long: setup  ## run the end-to-end tests that take longest, such as those of the runbooks (30 min)
 	@$(PYTHON) -m local.prerequisites

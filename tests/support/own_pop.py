@@ -194,22 +194,26 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running_front(root: Path, waf: WafArgs) -> Generator[Front]:
+def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
     """Starts only the NGINX of a PoP below the directory `root`. In place of the worker, a stub answers all requests
-    with 200 and the path.
+    with 200 and the path. A client must send the headers of a request within `header_seconds`.
     """
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
     pop = settings(root, Ports(https=https, misses=misses), nodes, authority.certificate, waf)
     install(root, pop, authority)
+    configuration = Path(pop.directories.etc) / "nginx.conf"
+    timeout = "client_header_timeout 10s;"
+    assert timeout in configuration.read_text()
+    configuration.write_text(configuration.read_text().replace(timeout, f"client_header_timeout {header_seconds}s;"))
     sockets = Path(pop.directories.run) / "sockets"
     with contextlib.ExitStack() as stack:
         for number in range(pop.processes):
             stack.enter_context(_serving_worker(sockets / f"decisions-{number}.sock", 401))
             stack.enter_context(_serving_worker(sockets / f"worker-{number}.sock", 200))
         errors = stack.enter_context((root / "errors").open("w"))
-        _run(["nginx", "-c", f"{pop.directories.etc}/nginx.conf"], {}, None, errors, root, stack)
+        _run(["nginx", "-c", str(configuration)], {}, None, errors, root, stack)
         assert eventually(lambda: _listens(https)), (root / "errors").read_text()
         yield Front(https, pop.directories, root / "ca.pem", root / "errors")
 

@@ -1,0 +1,67 @@
+"""Tests the HTTP/2 and the TLS of a PoP's NGINX with programs that others wrote: h2spec and sslyze.
+
+`make test-scans` installs both programs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from infra.waf import WafArgs
+from tests.support.own_pop import Front, running_front
+
+_PROGRAMS = Path(__file__).parent / "bin"
+
+# The cases of h2spec 2.2.1 that NGINX 1.22 of Debian 12 fails. NGINX answers 400 to most of these requests, where
+# RFC 9113 demands that the server resets the stream. NGINX answers the other cases as if they were well-formed.
+_KNOWN = (Path(__file__).parent / "known-h2spec-failures.txt").read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def front() -> Generator[Front]:
+    with (
+        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
+        running_front(Path(name), WafArgs()) as running,
+    ):
+        yield running
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=f"{_PROGRAMS}:{_PROGRAMS / 'sslyze' / 'bin'}")
+    if found is None:
+        pytest.skip(f"{name} is not installed; run `make test-scans`")
+    return found
+
+
+def test_http2_fails_only_the_known_cases_of_h2spec(front: Front, tmp_path: Path) -> None:
+    report = tmp_path / "h2spec.xml"
+    command = [_program("h2spec"), "--tls", "--insecure", "--host", "127.0.0.1", "--port", str(front.port)]
+    options = ["--path", "/healthz", "--timeout", "3", "--junit-report", str(report)]
+    subprocess.run([*command, *options], capture_output=True, check=False, timeout=300)
+    cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # noqa: S314 the report is of this test's program
+    assert len(cases) > 140
+    failed = {f"{case.get('package')}: {case.get('classname')}" for case in cases if case.find("error") is not None}
+    assert failed - {*_KNOWN} == set()
+
+
+def test_tls_is_mozillas_intermediate_configuration(front: Front) -> None:
+    command = [_program("sslyze"), f"--certinfo_ca_file={front.authority}", "--mozilla_config=intermediate"]
+    said = subprocess.run(
+        [*command, f"localhost:{front.port}"], capture_output=True, text=True, check=False, timeout=300
+    ).stdout
+    assert "Not vulnerable to Heartbleed" in said
+    assert re.search(r"TLS_FALLBACK_SCSV: +OK", said)
+    _, compliance = said.split("COMPLIANCE AGAINST TLS CONFIGURATION")
+    found = re.findall(r"^ +\* (\w+): (.*)$", compliance, re.MULTILINE)
+    # NGINX also offers OpenSSL's two stronger curves. The certificate of the tests comes from no public authority.
+    assert {name for name, _ in found} <= {"tls_curves", "certificate_path_validation"}, found
+    curves = re.findall(r"'(\w+)'", dict(found).get("tls_curves", ""))
+    assert {*curves} <= {"secp521r1", "X448"}

@@ -1,0 +1,92 @@
+"""Tests that NGINX on a PoP machine ends connections of clients that send slowly, or that reset HTTP/2 streams as fast
+as they open them (CVE-2023-44487).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.waf import WafArgs
+from tests.support.own_pop import HOSTNAME, Front, running_front
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def front() -> Generator[Front]:
+    with (
+        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
+        running_front(Path(name), WafArgs(), header_seconds=1) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def connection(front: Front, protocol: str) -> Generator[ssl.SSLSocket]:
+    context = ssl.create_default_context(cafile=str(front.authority))
+    context.set_alpn_protocols([protocol])
+    with (
+        socket.create_connection(("127.0.0.1", front.port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname=HOSTNAME) as encrypted,
+    ):
+        assert encrypted.selected_alpn_protocol() == protocol
+        yield encrypted
+
+
+def test_a_client_that_never_ends_its_headers_is_disconnected_and_others_are_served(front: Front) -> None:
+    with connection(front, "http/1.1") as slow:
+        slow.sendall(b"GET /npm/left-pad HTTP/1.1\r\nHost: localhost\r\n")
+
+        def is_disconnected() -> bool:
+            try:
+                slow.sendall(b"X-Slow: 1\r\n")
+                slow.settimeout(0.1)
+                return slow.recv(1000) == b""
+            except TimeoutError:
+                return False
+            except (ConnectionError, ssl.SSLError):
+                return True
+
+        assert not is_disconnected()
+        assert front.request("/npm/left-pad").status == 200
+        assert eventually(is_disconnected)
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """Returns a frame of HTTP/2 (RFC 9113, section 4.1)."""
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def last_stream(attacker: ssl.SSLSocket) -> int:
+    """Returns the last stream that the server accepted, from its GOAWAY frame (RFC 9113, section 6.8)."""
+    received = b""
+    while part := attacker.recv(1 << 16):
+        received += part
+        rest = received
+        while len(rest) >= 9 and len(rest) >= 9 + int.from_bytes(rest[:3], "big"):
+            length, kind = int.from_bytes(rest[:3], "big"), rest[3]
+            if kind == 7:
+                return int.from_bytes(rest[9:13], "big")
+            rest = rest[9 + length :]
+    raise AssertionError("the connection ended without a GOAWAY frame")
+
+
+def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are_served(front: Front) -> None:
+    # Indexed fields of HPACK's static table: the method GET and the scheme https. Then come literals: path and host.
+    headers = b"\x82\x87" + b"\x04\x06/reset" + b"\x41\x09localhost"
+    cancel = struct.pack(">I", 8)
+    streams = range(1, 4_001, 2)
+    with connection(front, "h2") as attacker:
+        attacker.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        attacker.sendall(b"".join(frame(1, 5, each, headers) + frame(3, 0, each, cancel) for each in streams))
+        # NGINX permits twice as many new streams as may be open at once, which are 128.
+        assert 0 < last_stream(attacker) < 1_000
+        assert front.request("/npm/left-pad").status == 200
+    assert len([line for line in front.log() if line["path"] == "/reset"]) < 500
