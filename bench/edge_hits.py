@@ -69,7 +69,7 @@ export default { fetch: (request) => new Response(bodies.get(new URL(request.url
 @dataclass(frozen=True)
 class Copy:
     """A workerd process with the configuration of a PoP and with a script of its own. `verdict` is the value of the
-    header X-Cache in its answers, or None for a script that sets no such header.
+    header X-Cache in the script's answers, or None if the script does not set this header.
     """
 
     name: str
@@ -93,7 +93,9 @@ RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 
 
 
 class Bench:
-    """Four copies of a PoP's workerd in a running sandbox, and objects in the PoP's L1."""
+    """Four copies of a PoP's workerd in a running sandbox, and the objects that the benchmark requests from the
+    copies.
+    """
 
     def __init__(self, sandbox: Sandbox, connections: int) -> None:
         self._sandbox = sandbox
@@ -111,7 +113,9 @@ class Bench:
             self._write(copy)
 
     def start(self) -> None:
-        """Starts all copies, and checks their answers. The requests also bring the objects into L1."""
+        """Starts all copies of workerd, and checks their answers. The requests of this check also bring the objects
+        into L1.
+        """
         for copy in COPIES:
             processes.start(
                 self._sandbox,
@@ -143,7 +147,9 @@ class Bench:
             processes.stop(self._sandbox, process_name(copy))
 
     def measure(self, copy: Copy, size: int, seconds: int) -> Measured:
-        """Runs wrk, which repeats one request over all connections."""
+        """Runs wrk, which requests one object from a copy of workerd again and again, over several connections at the
+        same time.
+        """
         headers = [part for name, value in self._headers.items() for part in ("-H", f"{name}: {value}")]
         url = f"https://{self._address}:{copy.port}/{key(size)}"
         before = self._processor_seconds(copy)
@@ -157,7 +163,9 @@ class Bench:
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
-        """Starts another process of a copy's configuration on a free port, and returns how long it takes."""
+        """Starts another workerd process with the configuration of a copy. Returns the seconds until the process has
+        started.
+        """
         directory = self._directory(copy)
         text = (directory / "workerd.capnp").read_text()
         (directory / "start.capnp").write_text(_moved(text, self._address, copy.port, 0, copy.port + 1, 0))
@@ -173,8 +181,8 @@ class Bench:
         return self._sandbox.directory / "bench" / copy.name
 
     def _write(self, copy: Copy) -> None:
-        """Writes the configuration of a copy, which keeps the names in it, so that all copies find the same objects in
-        L1.
+        """Writes the configuration of a copy of workerd. All copies have the names from the PoP's configuration, so
+        that all copies find the same objects in L1.
         """
         directory = self._directory(copy)
         shutil.copytree(self._sandbox.directory / "pops" / _POP.colo / "workerd", directory)
@@ -207,7 +215,9 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with other ports for clients and for requests of L1."""
+    """Returns workerd's configuration with two ports replaced: the port for clients, and the port for requests
+    of L1.
+    """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 from costs.prices import Machine, PriceMissing, Prices
 
 Properties = Mapping[str, Any]
-# The description of a charge, and its amount in US dollars a month.
+# A charge as a tuple: its description, and its amount in US dollars a month.
 Charge = tuple[str, float]
 
 _LOCAL_SSD_GB = 375  # the size of each local SSD of a Compute Engine machine (Compute Engine, "About Local SSD disks")
 _EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
 _GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
 _FAST_CHECK_SECONDS = 10
-_DEFAULT_ROOT_GB = 8  # the size of a root disk without a configured size: the size of the Debian machine image
+_DEFAULT_ROOT_GB = 8  # the size of a root disk if no size is configured, which is the size of the Debian machine image
 
 
 def charges_of(type_token: str, properties: Properties, prices: Prices) -> Iterator[Charge]:
@@ -80,7 +80,8 @@ def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
     """Yields the charge of a Route 53 health check. AWS charges less for endpoints on AWS, but the properties of a
-    health check do not say where its endpoint is. The charge is therefore the higher one.
+    health check do not say where its endpoint is. This function therefore yields the higher charge, that of an endpoint
+    outside of AWS.
     """
     if properties.get("type") == "CALCULATED":
         yield "calculated health check", prices.units["health-check-calculated-month"]

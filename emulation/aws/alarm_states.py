@@ -56,8 +56,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # So many values do not breach the threshold that the alarm would be OK even if all missing values breached
-            # it.
+            # Too few values are missing for the state ALARM: even if all missing values breached the threshold, the
+            # alarm would be OK.
             return "OK"
         if self.missing == "ignore":
             return before

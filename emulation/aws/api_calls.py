@@ -1,7 +1,7 @@
 """Reads from an HTTP request which operation of the AWS API it calls, and with which parameters.
 
-The routers and parsers of moto read the requests to all services except S3. They follow the service models of botocore,
-and in S3's model botocore changes the URL paths.
+The module uses the routers and parsers of moto, which find the operation by the URL paths in botocore's service models.
+Requests to S3 are excluded, because botocore changes the URL paths in S3's model.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def api_call(environ: dict[str, Any]) -> ApiCall:
 
 
 def _copy(environ: dict[str, Any]) -> Request:
-    """Returns a copy of an HTTP request, with the body decompressed. The body in `environ` can be read once more."""
+    """Returns a copy of an HTTP request, with the body decompressed. Afterwards, the body can be read again from
+    `environ`.
+    """
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     plain = gzip.decompress(body) if environ.get("HTTP_CONTENT_ENCODING") == "gzip" else body

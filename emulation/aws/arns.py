@@ -16,8 +16,8 @@ from emulation.aws.api_calls import ApiCall
 from emulation.layout import AWS_ACCOUNT_ID
 
 # For each AWS service, the API parameters that name resources, and the patterns of the resources' ARNs. In a pattern,
-# `{}` stands for the parameter's value, `{region}` for the region of the call and `{account}` for the account. The
-# pattern of a parameter whose value is an ARN is not used.
+# `{}` stands for the parameter's value, `{region}` for the region of the call and `{account}` for the account. If a
+# parameter's value already is an ARN, this ARN is used and not the pattern.
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "acm": {"CertificateArn": "{}"},
     "application-autoscaling": {},
@@ -125,8 +125,9 @@ _NOT_OF_ACTION = {
 
 
 def resources(call: ApiCall) -> Sequence[str]:
-    """Returns the ARNs of the resources that an API call acts on. Returns the resource `*` if it acts on no particular
-    resource."""
+    """Returns the ARNs of the resources that an API call acts on. Returns `*`, which stands for any resource, if the
+    call acts on no particular resource.
+    """
     if call.service == "ec2":
         found = list(_of_ec2(call))
     elif (call.service, call.operation) in _WITHOUT_RESOURCE_TYPE:
@@ -211,7 +212,8 @@ def _of_ec2(call: ApiCall) -> Iterator[str]:
         if kind := _EC2_PARAMETERS.get(parameter):
             for id in cast(list[str], value if isinstance(value, list) else [value]):
                 yield f"{within}:{kind}/{id}"
-    # The EC2 operations CreateTags and DeleteTags have the parameter `Resources`.
+    # The parameter `Resources` of CreateTags and DeleteTags lists IDs of resources of any type. The prefix of each ID
+    # shows the type of the resource.
     for id in call.parameters.get("Resources", []):
         yield f"{within}:{_EC2_PREFIXES[id.rpartition('-')[0]]}/{id}"
 

@@ -14,7 +14,7 @@ MINUTE_SECONDS = 60.0
 
 
 def minute_seconds(aws_url: str) -> float:
-    """Returns how many real seconds a minute of the emulated AWS lasts, whose clock tests can speed up.
+    """Returns how many real seconds a minute of the emulated AWS lasts. The number is 60 unless a test has changed it.
 
     Raises httpx.HTTPError when the emulated AWS does not answer.
     """

@@ -58,9 +58,9 @@ def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
             keys = leading_keys(table, given.get("Key") or given.get("Item") or {})
             yield f"dynamodb:{_TRANSACTION_ACTIONS[kind]}", _table_arn(call.region, table), keys
     for table, given in call.parameters.get("RequestItems", {}).items():
-        if isinstance(given, dict):  # The operation BatchGetItem has an object for each table.
+        if isinstance(given, dict):  # A BatchGetItem request has a JSON object with the member `Keys` for each table.
             items = cast(dict[str, Any], given).get("Keys", [])
-        else:  # The operation BatchWriteItem has a list for each table.
+        else:  # A BatchWriteItem request has a list of writes for each table.
             writes = cast(list[dict[str, Any]], given)
             items = [next(iter(write.values())) for write in writes]
             items = [each.get("Key") or each.get("Item") for each in items]

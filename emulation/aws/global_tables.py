@@ -112,8 +112,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing when a write has been copied to a replica of a DynamoDB table. Without this function, the copied
-    write would be copied to the other replicas again.
+    """Takes the place of the function that is notified of writes to a DynamoDB table, and does nothing. It is used for
+    writes that are copied to a replica, because a notification would copy these writes to the other replicas again.
     """
 
 

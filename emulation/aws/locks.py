@@ -23,7 +23,7 @@ def put_object_lock_configuration(
     years: int | None = None,
 ) -> None:
     """Replaces `S3Backend.put_object_lock_configuration`: accepts a bucket that already contains objects. Object Lock
-    does not protect the object versions that exist before.
+    protects only the object versions that are written after this call.
     """
     bucket: Any = backend.get_bucket(bucket_name)
     if not bucket.is_versioned:

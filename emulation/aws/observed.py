@@ -46,8 +46,9 @@ class RequestOutcomes:
         return self._application(environ, note)
 
     def take(self) -> Mapping[tuple[str, str], int]:
-        """Returns the number of S3 responses since the last call, by bucket and first digit of the status code, and
-        resets the numbers."""
+        """Returns the number of S3 responses since the last call of this method, by bucket and first digit of the
+        status code.
+        """
         with self._lock:
             ended, self._ended = self._ended, Counter()
         return ended

@@ -18,8 +18,8 @@ from emulation.origin_requests import Application
 
 # The URL path at which tests start and end outages. GET answers a JSON object such as `{"s3": {"us-east-1": "503"}}`,
 # which maps services and their regions to the way in which they fail. PUT replaces the JSON object. Services have their
-# names in botocore. A request without a signature succeeds during an outage, because the request names no region. Only
-# a request to S3 with the bucket in the host name needs no signature to fail.
+# names in botocore. A request without a signature succeeds during an outage, because the request names no region. An
+# exception is a request to S3 with the bucket in the host name, whose region is that of the bucket.
 PATH = "/_artifact-edge/outages"
 
 Failure = Literal["503", "reset"]
@@ -70,7 +70,9 @@ class Outages:
 
 
 def _called(environ: dict[str, Any]) -> tuple[str, str]:
-    """Returns the service and the region that a request calls. Returns empty texts for a request that names none."""
+    """Returns the service and the region that a request calls. Returns empty texts for a request that names no service
+    and no region.
+    """
     bucket = addressed_bucket(environ)
     if bucket is not None:
         return "s3", region_of(bucket) or ""

@@ -64,7 +64,7 @@ def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[
 
 
 def _fields(record: RecordSet) -> dict[str, Any]:
-    """Returns a record set of moto with the names of fields that the Route 53 API uses."""
+    """Converts a record set from moto's class to a mapping whose keys are the field names of the Route 53 API."""
     return {
         "Name": record.name,
         "Type": record.type,
@@ -95,8 +95,8 @@ def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
 
 
 def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
-    """Returns the text of Route 53's error for a record set that cannot exist beside the zone's other record sets, or
-    None if it can.
+    """Returns the text of Route 53's error for a record set that cannot exist beside the zone's other record sets.
+    Returns None for any other record set.
     """
     name, kind, _ = key
     alike = [other for other in records if other[:2] == (name, kind)]

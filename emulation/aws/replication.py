@@ -30,8 +30,8 @@ from emulation.origin_requests import Application
 # between a write and its copy to 30 seconds.
 PATH = "/_artifact-edge/replication"
 
-# A copy that S3 replication still has to make: the source bucket, the destination bucket, and the time when the object
-# was written.
+# A copy of an object that S3 replication still has to make: the source bucket, the destination bucket, and the time at
+# which the object was written.
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"

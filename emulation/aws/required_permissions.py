@@ -47,8 +47,8 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# For each AWS service, the last part of the ARN that stands for all new resources in a permission. AWS chooses the IDs
-# of these resources, so a policy cannot name a resource before it exists.
+# For each AWS service, the end of an ARN pattern that matches all new resources. AWS chooses the ID of such a resource
+# when it creates the resource, so a policy cannot contain the resource's own ARN beforehand.
 _NEW = {"acm": "certificate/*", "kms": "key/*", "lambda": "event-source-mapping:*"}
 
 

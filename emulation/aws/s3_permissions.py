@@ -51,8 +51,9 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# The verbs in the names of IAM actions on a bucket's configuration, by HTTP method. Deletion needs the same action as a
-# change, except for the bucket policy.
+# The verbs in the names of IAM actions on a bucket's configuration, by HTTP method. The deletion of a configuration
+# needs the action that a change of this configuration needs. An exception is the bucket policy, whose deletion needs
+# s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 _ROLE = re.compile(rb"<Role>([^<]+)</Role>")
@@ -64,7 +65,7 @@ def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Itera
     action = _NOT_EMULATED if _query(environ) else _OBJECT_ACTIONS.get(method, _NOT_EMULATED)
     yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")
     if method in ("GET", "HEAD") and not _exists(bucket, key):
-        # S3 answers 404 for a missing key only to callers with this permission, and 403 to others.
+        # For a missing key, S3 answers 404 to callers with the permission s3:ListBucket, and 403 to all other callers.
         yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}")
 
 

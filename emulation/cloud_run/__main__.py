@@ -24,8 +24,9 @@ _HOP_BY_HOP = frozenset({"connection", "content-length", "date", "host", "server
 
 
 class Runner:
-    """Starts and ends instances of Cloud Run services. A service with a minimum of instances always has one instance.
-    Any other service gets its instance with the first request."""
+    """Starts and ends instances of Cloud Run services. A service with a minimum number of instances always has one
+    instance. The instance of any other service starts with the first request to the service.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
