@@ -11,14 +11,20 @@ import type { Ecosystem } from "./routes";
 import { Unavailable } from "./unavailable";
 import { type Digests, type Named, type Read, verifiedText, VersionedDocuments } from "./versioned_documents";
 
-/** The level of an advisory. `unknown` is the severity of a vulnerability of which no database states one. */
+/**
+ * The severity of an advisory. `malware` marks an advisory about malware. `unknown` means that no vulnerability
+ * database states a severity.
+ */
 export type Level = "malware" | "critical" | "high" | "medium" | "low" | "unknown";
 
 export interface Advisory {
   id: string;
   level: Level;
   aliases: readonly string[];
-  /** The affected versions, as spans of positions among the package's `bounds`. The last span may have no end. */
+  /**
+   * The affected versions, as pairs of a first and a last position among the package's sorted `bounds`. A pair without
+   * a last position includes all later versions.
+   */
   spans: readonly (readonly [number, number?])[];
 }
 
@@ -65,14 +71,17 @@ export function parseIndex(text: string): DataSet {
   }
 }
 
-/** Returns the newest valid data set of advisories among those with these digests (`VersionedDocuments.inForce`). */
+/**
+ * Returns the newest valid data set of advisories among those with the given digests, as `VersionedDocuments.inForce`
+ * does. Returns undefined if there are no digests.
+ */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);
 }
 
 /**
- * Returns whether the worker applies the newest of the data sets of advisories with these digests, and not an older
- * one.
+ * Returns whether the worker applies the newest of the data sets of advisories that the digests name, and not an older
+ * data set.
  */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
@@ -146,7 +155,10 @@ export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: 
   return at === undefined ? undefined : spans.some(([first, last = Infinity]) => first <= at && at <= last);
 }
 
-/** Returns the position of a version among the bounds: 2i + 1 for bound number i, and even numbers between the bounds. */
+/**
+ * Returns the position of a version among the sorted bounds: 2i + 1 for a version that equals bound number i, and an
+ * even number for a version between two bounds.
+ */
 function positionOf(of: PackageAdvisories, version: string): number | undefined {
   const known = positions.get(of) ?? new Map<string, number | undefined>();
   positions.set(of, known);
@@ -169,8 +181,8 @@ function computedPosition({ ecosystem, bounds }: PackageAdvisories, version: str
 }
 
 /**
- * Returns the function that compares a version with another one. A Python version counts without its local part, so that
- * an advisory about 2.0.1 also affects 2.0.1+cu118.
+ * Returns a function that compares `version` with another version. The function ignores the local part of a Python
+ * version, so that an advisory about 2.0.1 also affects 2.0.1+cu118.
  */
 function orderFrom(ecosystem: Ecosystem, version: string): ((other: string) => number) | undefined {
   if (ecosystem === "npm") {

@@ -39,8 +39,8 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
 }
 
 /**
- * Returns the properties of an artifact that the package's index does not list. The only source of these properties is
- * the artifact's id, so the other properties are unknown.
+ * Returns the properties of an artifact that the package's index does not list. The artifact's id contains only the
+ * version, the tag or the digest, so all other properties are unknown.
  */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };
@@ -88,8 +88,8 @@ function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[strin
 }
 
 /**
- * Returns the licence expression in a package.json, or undefined for a package.json without one. Old packages have objects
- * with a type, or a list of alternatives.
+ * Returns the licence expression in a package.json, or undefined for a package.json without a licence. In place of an
+ * expression, old packages have an object with the field `type`, or a list of alternative licences.
  */
 function npmLicense(given: unknown): string | undefined {
   if (Array.isArray(given)) {
@@ -111,7 +111,10 @@ function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[stri
   }
 }
 
-/** Yields the properties of each image manifest under its digest, and each tag with the properties of its manifest. */
+/**
+ * Yields the properties of each image manifest, with the manifest's digest as the key. For each tag, also yields the
+ * properties of the manifest that the tag points to.
+ */
 function* imageArtifacts({ tags, manifests }: RepositoryIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(manifests));
   const manifest = (digest: string): Artifact => {

@@ -27,7 +27,7 @@ import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { entryText } from "./store";
 import type { Read } from "./versioned_documents";
 
-/** A request of a client that may have the requested object. */
+/** A client's request for an object that the client is authorized to pull. */
 export interface AuthorizedRequest extends Invocation {
   wanted: ObjectRoute;
   grants: readonly string[];
@@ -52,7 +52,8 @@ interface Terms {
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
   const tag = await packageTag(wanted.ecosystem, wanted.name);
-  // Most requests read no document, because the isolate has it in memory.
+  // For most requests, the worker fetches no policy document with this function, because the isolate has the policy in
+  // memory.
   const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);
@@ -76,7 +77,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const { tag, rules, flags } = terms;
   const l1 = l1Of(tag, authorized, flags);
   const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
-  // The runtime makes a new stub each time that the worker reads an entrypoint, so a hit in memory must not read one.
+  // `l1` reads the cached entrypoint, for which the runtime makes a new stub each time. An answer from memory needs no
+  // stub, so this function calls `l1` only when an object is not in memory.
   const stored: L1 = (key, method, headers) => l1()(key, method, headers);
   const tiers = (view?: View): L1 => (view === undefined ? fromMemory(stored, memoryLimitsIn(bindings.MEMORY), headersOf) : l1(view));
   const serve = async (view?: View): Promise<Response> =>

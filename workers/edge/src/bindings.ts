@@ -17,9 +17,9 @@ export interface Bindings {
   PREDICTION?: string;
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;
-  /** Limits the requests of a token, by the token's digest. */
+  /** The rate limit of the requests with each valid token. The limit's key is the digest of the token. */
   TOKEN_REQUESTS?: RateLimit;
-  /** Limits tokens that are not valid, by the client's address. */
+  /** The rate limit of the requests with invalid tokens from each client address. */
   FAILED_TOKENS?: RateLimit;
   /**
    * Set when NGINX on a PoP machine of our own calls the worker. NGINX then sends objects from L1 itself

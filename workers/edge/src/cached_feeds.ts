@@ -1,5 +1,6 @@
-// The cached entrypoint for feeds fetches a document from the metadata API. Workers Cache keeps it for the lifetime
-// that the API gives it, and combines concurrent misses. Only the default entrypoint calls this entrypoint.
+// The cached entrypoint for feeds fetches a feed's document from the metadata API. Workers Cache keeps the document for
+// the lifetime in the API's Cache-Control header, and combines concurrent misses. Only the default entrypoint calls the
+// cached entrypoint.
 //
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 

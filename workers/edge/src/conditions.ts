@@ -17,8 +17,8 @@ export interface Conditions {
 export type Range = { first: number; last?: number } | { suffix: number };
 
 /**
- * The decision on an answer: pass it on, report that the client's copy is current (304), report a failed condition
- * (412), or request the whole object again without a range.
+ * What the worker does with an answer of the cache or the origin: pass it on, report that the client's copy is current
+ * (304), report a failed condition (412), or request the whole object again without a range.
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 
@@ -35,8 +35,8 @@ export function conditionsOf(method: string, headers: Headers): Conditions {
     ...(ifUnmodifiedSince === undefined ? {} : { ifUnmodifiedSince }),
     ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { ifModifiedSince }),
-    // If-Range applies only if its validator matches by a strong comparison. A validator that can never match so, such
-    // as a weak ETag, therefore makes the worker ignore the range.
+    // The range applies only if the validator in If-Range matches by a strong comparison. A weak ETag, for example,
+    // never matches by a strong comparison, so the worker ignores the range.
     ...(range === undefined || (ifRange !== null && !canMatch(ifRange)) ? {} : { range, ...(ifRange === null ? {} : { ifRange }) }),
   };
 }
@@ -78,7 +78,10 @@ function rangeText(range: Range): string {
   return "suffix" in range ? `bytes=-${range.suffix}` : `bytes=${range.first}-${range.last ?? ""}`;
 }
 
-/** Checks an answer of 200, 206 or 304 against the client's conditions, in the order of RFC 9110, section 13.2.2. */
+/**
+ * Checks an answer with status 200, 206 or 304 against the client's conditions, in the order of RFC 9110, section
+ * 13.2.2.
+ */
 export function verdictOn(conditions: Conditions, status: number, answer: Headers): Verdict {
   const etag = answer.get("etag");
   const modified = parseHttpDate(answer.get("last-modified"));
@@ -105,8 +108,8 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
 }
 
 /**
- * Returns the byte range that the client requests of this whole answer. Returns undefined if If-Range names another
- * version than the answer's, because the range then does not apply (RFC 9110, section 13.1.5).
+ * Returns the byte range that the client requests, for an answer with the whole object. Returns undefined if If-Range
+ * names another version of the object, because the range then does not apply (RFC 9110, section 13.1.5).
  */
 export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
   return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;

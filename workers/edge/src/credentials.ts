@@ -24,8 +24,8 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for the text of a token. If the text is a session, the result is also a token credential, and
- * the worker then finds no such token.
+ * Returns the credential for a secret that a client presents as a token. The function does not recognize a session: it
+ * returns a token credential for the session's text, and no token has the digest of this text.
  */
 export async function ofSecret(secret: string | undefined): Promise<Credential> {
   return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };

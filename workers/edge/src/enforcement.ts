@@ -17,7 +17,10 @@ import type { Read } from "./versioned_documents";
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
-/** Maps the id of each artifact of a package to the id of the rule that refuses it, or to an empty text. */
+/**
+ * A package's list of refusals, which maps the id of each artifact to the id of the rule that refuses the artifact. The
+ * rule's id is an empty text for an allowed artifact.
+ */
 interface Listed {
   refusals: ReadonlyMap<string, string>;
   characters: number;
@@ -25,7 +28,8 @@ interface Listed {
 }
 
 const FRESH_MILLISECONDS = 2_000; // how long an isolate uses a list of refusals before it reads the list again
-// The most characters of all lists of refusals in an isolate's memory. They take some 10 MB of its 128 MB.
+// The largest total number of characters of all lists of refusals in an isolate's memory. Lists of this length take
+// about 10 MB of the isolate's 128 MB.
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();

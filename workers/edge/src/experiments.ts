@@ -93,7 +93,7 @@ function weighted(variants: readonly Variant[], hash: number): Variant {
   return chosen;
 }
 
-/** Returns the experiments in the edge policy's document. Throws `InvalidDocument` for an invalid one. */
+/** Returns the experiments in the edge policy's document. Throws `InvalidDocument` if an experiment is invalid. */
 export function experimentsIn(given: unknown): readonly Experiment[] {
   check(Array.isArray(given) && given.length <= EXPERIMENTS_MAX, "the document", "experiments");
   const experiments = (given as unknown[]).map(experimentOf);

@@ -5,17 +5,19 @@
 // A document contains the time at which the API read its database. The age of the document counts from this time, so
 // that an old document in a cache never looks new.
 
-// The isolate fetches a new feed document in the background when its document is older than this.
+// The age of a feed document above which the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// A request waits for a new feed document when the isolate's document is older than this, and the metadata API answers.
+// The age of the isolate's feed document above which a request waits for a new document. Requests do not wait while the
+// metadata API does not answer.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
-// After a failed fetch, requests do not wait for a document for this time, so that an outage of the API delays few
-// requests.
+// The time after a failed fetch in which no request waits for a document, so that an outage of the metadata API delays
+// few requests.
 const PAUSE_MILLISECONDS = 2_000;
-// The pause between two fetches in the background. Workers Cache returns the same document during its lifetime.
+// The least time between two fetches of a feed document in the background. A fetch soon after another one would get the
+// same document from Workers Cache.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-// The health check of the feed fails when the isolate's feed document is older than this.
+// The age of the isolate's feed document above which the health check of the feed fails.
 export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;

@@ -141,7 +141,8 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
 /** Returns the current document of a feed, or none for a stack without a metadata API. Never throws an error. */
 async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
-  // The runtime makes a new stub each time that the worker reads an entrypoint. Most requests fetch no document.
+  // `fetch` reads the `Feeds` entrypoint only when it is called, because the runtime makes a new stub each time that
+  // the worker reads an entrypoint. Most requests fetch no feed document.
   const access: FeedAccess = { fetch: (name) => fetchFeed(entrypointsOf(ctx).Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
   return feed.current(access, Date.now);
 }

@@ -24,8 +24,8 @@ interface Kept {
   until: number;
 }
 
-// How long the isolate uses an object. A purge reaches L1, and only the one isolate that handles the purge request. All
-// other isolates stop using a purged object after this time, as they stop using the documents of a feed (feed.ts).
+// How long the isolate uses an object. A purge removes objects from L1 and from the isolate that handles the purge
+// request. All other isolates stop using a purged object after this time.
 const FRESH_MILLISECONDS = 4_000;
 // The isolate keeps an object that clients have requested twice within this time. Without this condition, the objects
 // of one large install would displace the objects that many clients request.
@@ -33,7 +33,8 @@ const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the most keys for which an isolate remembers the last request
 // The bytes that the limit of the memory counts for an object's headers and key, in addition to the body.
 const OVERHEAD_BYTES = 2_000;
-// The headers that name the tier. The worker waits for nothing before such an answer, so its duration is zero.
+// The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
+// the duration in `server-timing` is zero.
 const FROM_MEMORY = { "x-cache": "memory; hit", "server-timing": "edge;dur=0" };
 
 /** Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. */

@@ -42,7 +42,7 @@ export async function queryFeed(api: MetadataApi, feed: string): Promise<Respons
     if (answer.status === 200) return answer;
     await answer.body?.cancel();
   } catch {
-    // If the metadata API does not answer, the result is the same as after an error status: no document.
+    // If the metadata API does not answer, the function returns undefined, as after an error status.
   }
   return undefined;
 }

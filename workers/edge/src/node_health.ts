@@ -1,17 +1,18 @@
 // Records for each shield node, in the isolate's memory, how long the node takes to answer and whether it has failed.
 // All times are in milliseconds.
 
-// The shortest time before a hedged request. A normal fetch from the origin takes 250 ms. A shorter time would
-// therefore send a second request for each such fetch.
+// The shortest time in milliseconds before a hedged request. A shield needs 250 ms for a normal fetch from the origin,
+// so a shorter time would cause a second request for each fetch from the origin.
 export const HEDGE_FLOOR = 300;
-// The longest time before a hedged request. It also applies to a node with too few known response times.
+// The longest time in milliseconds before a hedged request. It also applies to a node with fewer than LEAST_SAMPLES
+// recorded response times.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
 const KEPT_SAMPLES = 128; // the number of response times for each node, which take 1 KB
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
-// A node that loses this many hedged requests in a row counts as failed. A node with normal response times loses 1 in
-// 100.
+// The number of lost hedged requests in a row after which a node counts as failed. A node loses a hedged request when
+// another node answers first. A node with normal response times loses 1 in 100.
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
@@ -67,7 +68,10 @@ export class NodeHealth {
     health.retryAt = now + backOff(health.failures);
   }
 
-  /** Records that another node answered first, after this node had not answered for some milliseconds. */
+  /**
+   * Records that another node answered a hedged request first. `milliseconds` is the time for which this node had not
+   * answered.
+   */
   lost(node: string, milliseconds: number, now: number): void {
     if (milliseconds < this.hedgeAfter(node)) return; // the node had no more time than it usually needs
     const health = this.#of(node);

@@ -35,8 +35,8 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// Changes that npm requests by a path of their own, and the command of this registry for each. They are refused with 405,
-// because `npm unpublish` takes 404 for success.
+// The changes for which npm's API has separate paths, and the registry command for each of these changes. The worker
+// refuses such a request with 405, because `npm unpublish` takes 404 for success.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
   [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],
@@ -44,7 +44,8 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
 export function npmRoute(rest: string, accept: string, query: URLSearchParams): Route {
-  // A package may have the name `-`, so its tarballs have URLs that begin as those of the API's other endpoints do.
+  // The tarball's path is matched first, because a package may have the name `-`. The URLs of this package's tarballs
+  // begin with `/npm/-/`, as the URLs of the API's other endpoints do.
   const [, packageName, file] = TARBALL.exec(rest) ?? [];
   if (packageName !== undefined && file !== undefined) return FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
   const change = CHANGES.find(([form]) => form.test(rest))?.[1];

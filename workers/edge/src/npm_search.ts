@@ -44,7 +44,7 @@ export function searchQuery(parameters: URLSearchParams): SearchQuery {
   for (const part of (parameters.get("text") ?? "").toLowerCase().split(/\s+/)) {
     const found = qualifiersIn(part);
     qualifiers.push(...found);
-    // npm's registry knows further qualifiers, such as `boost-exact:false`. They select nothing here.
+    // The worker ignores qualifiers that only npm's registry supports, such as `boost-exact:false`.
     if (found.length === 0 && part !== "" && !/^(?:is|not|boost-exact):/.test(part)) words.push(part);
   }
   const from = numberIn(parameters.get("from")) ?? 0;
@@ -92,7 +92,10 @@ export async function searchResponse(
   return new Response(method === "HEAD" ? null : body, { headers });
 }
 
-/** Returns a package as npm's clients read it, which need the list of maintainers. All packages have the same quality. */
+/**
+ * Returns a package in the form of npm's search results. npm's clients need a list of maintainers, so the list is empty
+ * for a package without maintainers. The quality, popularity and maintenance of each package are 1.
+ */
 function resultOf(found: Package, rank: number): unknown {
   const detail = { quality: 1, popularity: 1, maintenance: 1 };
   return { package: { maintainers: [], ...found }, score: { final: 1, detail }, searchScore: rank };

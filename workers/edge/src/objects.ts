@@ -100,7 +100,8 @@ export function clientHeaders(
   route: ObjectRoute,
   { headers: given, status }: Pick<Response, "headers" | "status">,
 ): Record<string, string> {
-  // A plain object, because each call of a method of Headers costs the isolate more than the assignment of a field.
+  // The headers are a plain object, because each call of a method of Headers costs the isolate more than the assignment
+  // of a field.
   const headers: Record<string, string> = {};
   const returned = status === 304 ? HEADERS_WITHOUT_BODY : RETURNED_HEADERS;
   for (const name of returned) copyHeader(given, name, headers, name);

@@ -19,7 +19,7 @@ export interface Latest {
   advisories: Digests;
 }
 
-// the key of the entry in the key-value store that names the latest policies
+// The key of the entry in the key-value store that lists the digests of the latest policies.
 export const POLICIES_ENTRY = "edge-policy";
 export const policiesFeed = new Feed("edge-policy", parseDigests);
 

@@ -26,8 +26,9 @@ export interface Rule {
   /** The lowest severity of vulnerabilities that the rule concerns (rule_sets.ts). */
   severity?: Level;
   /**
-   * Patterns of licences, and of the predicate types of attestations. The rule matches an artifact without a licence,
-   * or without an attestation, that matches one of the patterns.
+   * Patterns of licences, and patterns of the predicate types of attestations. `withoutLicense` matches an artifact
+   * whose licence matches none of the patterns. `withoutProvenance` matches an artifact without an attestation whose
+   * type matches one of the patterns.
    */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
@@ -60,8 +61,8 @@ export interface Policy {
 }
 
 /**
- * The rule that refuses malware. The worker applies this rule even without an edge policy. No rule of a policy may have
- * its name.
+ * The rule that refuses malware. The worker applies this rule even without an edge policy. No rule of an edge policy
+ * may have the name of this rule.
  */
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 

@@ -32,7 +32,10 @@ const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
 
-/** An object to prefetch. `until` is the time at which the prefetch is not useful any more. */
+/**
+ * An object that waits for its prefetch, or whose prefetch runs. After the time `until`, the worker drops the object or
+ * counts the prefetch as ended.
+ */
 export interface Waiting {
   expected: Expected;
   depth: number;
@@ -66,8 +69,8 @@ export class Predictions {
 
   /**
    * Returns whether the worker prefetches what clients request after this document. Returns false if the worker has
-   * recently done so for the same document and any range of versions, because it does not know which range the client
-   * needs.
+   * recently prefetched these objects for any range of the document's versions, because the client's request does not
+   * say which range the client needs.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
@@ -91,8 +94,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the next object to prefetch, documents before files, and counts it as running. Returns undefined when no
-   * object waits, too many prefetches run, or the allowance is used up.
+   * Returns the next object to prefetch, documents before files, and counts its prefetch as running. Returns undefined
+   * when no object waits, when too many prefetches run, or when no further prefetch may reach a shield.
    */
   take({ inFlight }: Budget, now: number): Waiting | undefined {
     for (const running of this.#running) if (running.until < now) this.#running.delete(running);

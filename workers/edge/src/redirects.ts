@@ -1,5 +1,6 @@
-// On machines of our own, NGINX asks the worker for a decision and sends objects from L1 itself, so that bodies do not
-// pass through the isolate (docs/decisions/own-pops.md). The decision is an internal redirect to the object's path.
+// On PoP machines of our own, NGINX asks the worker how to answer each request, and sends objects from L1 itself.
+// Bodies therefore do not pass through the isolate (docs/decisions/own-pops.md). The worker answers NGINX with an
+// internal redirect to the object's path.
 
 import type { ShieldFlags } from "./experiments";
 import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
@@ -10,9 +11,9 @@ import type { Place } from "./shields";
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns an internal redirect, by which NGINX sends an authorized client an object from L1 in this view (l1.ts).
- * Returns an empty response when the worker must answer the client itself, because it cuts a part out of the object or
- * checks a condition.
+ * Returns an internal redirect, by which NGINX sends an authorized client an object from L1. `view` selects the object
+ * as stored or in a filtered form (l1.ts). Returns an empty response when the worker must answer the client itself,
+ * because the worker cuts a part out of the object or checks a condition.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

@@ -41,7 +41,10 @@ export type Route =
   | { kind: "token" }
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
-  /** `change` is the command for the change that clients request by this path, with a method that the worker refuses. */
+  /**
+   * `change` says which registry command makes the change that the client requests with this path. The worker refuses
+   * the client's request.
+   */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508

@@ -1,5 +1,5 @@
-// Finds out what an object is to the rules of the edge policy, from the object's key: a document that lists artifacts,
-// an artifact, or a blob of an image.
+// Finds out from an object's key how the rules of the edge policy apply to the object: as a document that lists
+// artifacts, as an artifact, or as a blob of an image.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 
@@ -40,7 +40,7 @@ const TAG = /^oci\/tags\/(.+)\/([^/]+)$/;
 const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
 
 /**
- * Returns what the object with this key is to the rules of the edge policy. Returns undefined for an object that
+ * Returns how the rules of the edge policy apply to the object with this key. Returns undefined for an object that
  * belongs to no package.
  */
 export function subjectOf(key: string): Subject | undefined {

@@ -90,8 +90,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // The list has only some releases of the package. An exact version needs no list to find its tarball. Its
-  // dependencies remain unknown.
+  // The list may lack the release that npm selects. If the range is an exact version, the version alone gives the URL
+  // of its tarball, and only its dependencies remain unknown.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 

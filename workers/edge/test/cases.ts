@@ -1,6 +1,8 @@
 // The number of random cases in the tests with fast-check. `make test-fuzz` runs many more cases than `npm test`.
 
-/** All cases of a long run together, from the environment variable FUZZ_CASES. Undefined in a quick run. */
+/**
+ * The total number of random cases in a long run, from the environment variable FUZZ_CASES. Undefined in a quick run.
+ */
 const ALL = process.env["FUZZ_CASES"] === undefined ? undefined : Number(process.env["FUZZ_CASES"]);
 
 let planned = 0;

@@ -17,7 +17,7 @@ import { edge, grant, stub } from "./edge";
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const NAMES = ["web", "@acme/web", "@acme%2fweb", "@acme/web-2", "JSONStream", "acme-web", "Acme_Web", "acme/app", "acme/app/tags", "*", "-"];
 const GRANTED = ["*", "web", "@acme/*", "*/web", "acme-*", "acme/app", "acme/*", "jsonstream", "w**b", "%2f", ""];
-// Each `@` stands for the name of a package.
+// Paths that the worker routes. Each `@` stands for the name of a package.
 const PATHS = [
   "/npm/@", "/npm/@/1.0.0", "/npm/@/-/web-1.0.0.tgz", "/npm/-/package/@/dist-tags", "/npm/-/npm/v1/attestations/@@1.0.0",
   "/npm/-/npm/v1/keys", "/npm/-/v1/search?text=web", "/npm/-/whoami", "/pypi/simple/", "/pypi/simple/@/",
@@ -46,7 +46,10 @@ const grants = fc.array(
     .map((parts) => parts.join(":")),
   { maxLength: 4 },
 );
-/** How a client sends its token. All other values of the Authorization header are credentials that nobody issued. */
+/**
+ * Functions that return the value of the Authorization header for a token. Only the first two send the token itself.
+ * The other values are credentials that nobody issued.
+ */
 const authorization = fc.oneof(
   { weight: 4, arbitrary: fc.constant((token: string) => `Bearer ${token}`) },
   { weight: 2, arbitrary: fc.constant((token: string) => `Basic ${btoa(`user:${token}`)}`) },

@@ -74,7 +74,8 @@ test("prefetches never exceed the budget, whatever the order in which they begin
           running.push(next);
           taken += 1;
           const { key } = next.expected.route;
-          // An object is prefetched again only after the time for which the isolate remembers it.
+          // The isolate prefetches the same object again only when it no longer remembers the last prefetch of the
+          // object.
           assert.ok((recent.get(key) ?? -Infinity) + (key.endsWith(".tgz") ? 570_000 : 0) <= now, key);
           recent.set(key, now);
         }

@@ -10,7 +10,8 @@ import { redirectToL1 } from "../src/redirects";
 import { type ObjectRoute, route } from "../src/routes";
 
 declare global {
-  // workerd provides this type, which l1.ts uses. The types of workerd and of Node cannot be loaded together.
+  // The test declares this type of workerd, because l1.ts uses it. TypeScript cannot load the type definitions of
+  // workerd together with those of Node.
   interface Fetcher {
     fetch: typeof fetch;
   }

@@ -9,7 +9,8 @@ import { DEFAULT_FLAGS, type ShieldFlags } from "../src/experiments";
 import { fetchFromShields } from "../src/shield_nodes";
 
 declare global {
-  // workerd provides these types, which bindings.ts uses. The types of workerd and of Node cannot be loaded together.
+  // The test declares these types of workerd, because bindings.ts uses them. TypeScript cannot load the type
+  // definitions of workerd together with those of Node.
   interface KVNamespace {
     get: (key: string) => Promise<string | null>;
   }

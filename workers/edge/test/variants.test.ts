@@ -58,8 +58,9 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
 }
 
 /**
- * Publishes an edge policy with these experiments, and waits until the worker applies it. To see this, the policy also
- * has an experiment of its own and an operator, whose responses name that experiment.
+ * Publishes an edge policy with these experiments, and waits until the worker applies it. The policy also contains a
+ * marker experiment and an operator. The worker applies the policy when the operator's responses name the marker
+ * experiment.
  */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);
