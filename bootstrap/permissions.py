@@ -44,7 +44,7 @@ _LINKED_SERVICES = (
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
     """Returns permissions on the part of the state bucket that holds the environment's Pulumi state.
 
-    A preview takes no lock on the state, so the drift role needs no write permission.
+    A preview takes no lock on the state, so the role that detects drift needs no write permission.
     """
     objects = ["s3:GetObject", *(["s3:PutObject", "s3:DeleteObject"] if may_write else [])]
     use = ["kms:Decrypt", *(["kms:Encrypt", "kms:GenerateDataKey"] if may_write else [])]
@@ -96,9 +96,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
     """Returns the permissions of the deploy role to run `pulumi up` and `pulumi destroy` for an environment.
 
     Most permissions cover only resources with the environment's name. AWS chooses the IDs of networks and DNS zones, so
-    the permissions cover all networks and zones in the account. The role creates roles for machines and functions, and
-    `within_boundary` limits what these roles may do. Only a separate account for each environment isolates environments
-    fully.
+    the permissions cover all networks and zones in the account. The deploy role creates roles for machines and
+    functions, and a permissions boundary limits what these roles may do. Only a separate account for each environment
+    isolates environments fully.
     """
     prefix = f"artifact-edge-{environment}"
     roles = _identities(account, prefix)
@@ -130,7 +130,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # The deploy role may not export certificates, because only the shield machines need the private keys.
+        # The list lacks the action that exports certificates, because only the shield machines need the private keys.
         allow(
             [
                 "acm:AddTagsToCertificate",
@@ -143,9 +143,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
-        # The actions `acm:AddTagsToCertificate` and `kms:TagResource` also set the tags of new certificates and keys,
-        # which have no tags before. The condition StringEqualsIfExists protects certificates and keys with the tag of
-        # another environment.
+        # The deploy role needs `acm:AddTagsToCertificate` and `kms:TagResource` to create certificates and keys with
+        # tags. New certificates and keys have no tags yet, so StringEqualsIfExists also allows resources without the
+        # tag `environment`. It denies the actions on certificates and keys with the tag of another environment.
         allow(
             ["acm:AddTagsToCertificate", "kms:TagResource"],
             [*_certificates(account), f"arn:aws:kms:*:{account}:key/*"],

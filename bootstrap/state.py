@@ -96,7 +96,8 @@ class State(pulumi.ComponentResource):
             region=args.region,
             target_bucket=logs.bucket.bucket,
             target_prefix="state/",
-            # Logging waits for the log bucket's policy, because S3 tries to write a log as soon as logging is enabled.
+            # Pulumi enables logging only after the log bucket has its policy, because S3 tries to write a log as soon
+            # as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy]),
         )
 

@@ -143,8 +143,8 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
         try:
             s3.head_bucket(Bucket=name)
         except ClientError as error:
-            # S3 answers 404 for a free name, 403 for the bucket of another account, and 301 for a bucket in another
-            # region.
+            # S3 answers 404 if no bucket has the name, 403 if the bucket belongs to another account, and 301 if the
+            # bucket is in another region.
             status = cast(Any, error.response)["ResponseMetadata"]["HTTPStatusCode"]
             if status == 404:
                 yield Finding(f"bucket {name}", "the name is free")

@@ -23,8 +23,9 @@ _GLOBAL = "us-east-1"
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# Resource types whose existing resources this module always finds, with the service in their ARNs. Only resources of
-# these types are reported as missing. `pulumi preview --refresh` finds missing resources of all other types.
+# Maps each resource type whose existing resources this module always finds to the AWS service in the ARNs of these
+# resources. Only resources of these types are reported as missing. `pulumi preview --refresh` finds missing resources
+# of all other types.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",

@@ -14,8 +14,8 @@ from requests import HTTPError, RequestException, Response
 
 from drift import DriftError
 
-# For each API: its name in error messages, the environment variable that overrides its URL, and its URL. Pulumi's
-# provider reads the same variables.
+# For each Google Cloud API: its name in error messages, the environment variable that overrides its URL, and its URL.
+# Pulumi's Google Cloud provider reads the same variables.
 _APIS = {
     "compute": ("Compute Engine", "GOOGLE_COMPUTE_CUSTOM_ENDPOINT", "https://compute.googleapis.com/compute/v1/"),
     "monitoring": ("Cloud Monitoring", "GOOGLE_MONITORING_CUSTOM_ENDPOINT", "https://monitoring.googleapis.com/"),
@@ -24,7 +24,8 @@ _APIS = {
     "spanner": ("Spanner", "GOOGLE_SPANNER_CUSTOM_ENDPOINT", "https://spanner.googleapis.com/v1/"),
     "storage": ("Cloud Storage", "GOOGLE_STORAGE_CUSTOM_ENDPOINT", "https://storage.googleapis.com/storage/v1/"),
 }
-# The environment variable with an access token. Pulumi's provider reads it too.
+# The environment variable that may contain an access token for Google Cloud. Pulumi's Google Cloud provider reads the
+# same variable.
 _TOKEN_VARIABLE = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105  the name of a variable
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform.read-only"
 _TIMEOUT_SECONDS = 30

@@ -61,8 +61,8 @@ _KINDS = (
 def compare(state: State) -> Comparison:
     """Compares the labelled resources in Google Cloud projects with those in the Pulumi state.
 
-    The state contains the names of the projects. Of Cloud Run, which has no list of all regions, the function asks the
-    regions in which the state has services.
+    The state contains the names of the projects. Cloud Run cannot list the services of all regions in one request, so
+    the function searches only the regions in which the state has services.
     """
     found = Comparison()
     known = [resource for resource in state.resources if resource.type.startswith("gcp:")]

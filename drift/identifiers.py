@@ -80,8 +80,8 @@ _FORMS: Mapping[str, str] = {
     "gcp:storage/bucketObject:BucketObject": "{bucket}-{name}",
     "gcp:storage/transferJob:TransferJob": "{name}",
 }
-# Resource types whose creation changes nothing in a cloud: the creation waits for another resource, or the resource is
-# a Pulumi provider.
+# Resource types whose creation changes nothing in a cloud: a certificate validation, which only waits until a
+# certificate is issued, and Pulumi providers.
 WITHOUT_TRACE = ("aws:acm/certificateValidation:CertificateValidation", "pulumi:providers:")
 
 

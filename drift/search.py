@@ -1,7 +1,8 @@
 """Searches the clouds for resources with given inputs. The module covers the resource types whose IDs the cloud
 chooses.
 
-A search can find several resources, because an engine that was killed earlier may have left one with the same inputs.
+A search can find several resources, because a Pulumi engine that was killed earlier may have left another resource with
+the same inputs.
 """
 
 from __future__ import annotations
