@@ -59,7 +59,9 @@ def check_failures(
     ],
     survive: Annotated[Path, typer.Option(help="file that states what the environment survives, and what not")],
 ) -> None:
-    """Simulate each loss in turn, check that each package read path keeps a route, and name those that do not."""
+    """Simulate each loss in turn, such as the loss of a region. Check that each read path of packages keeps a route,
+    and name the paths that do not.
+    """
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
     if not proof.findings:
         print(f"{proof.paths} read paths are as declared after each of {proof.sets} failures")

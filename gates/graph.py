@@ -42,8 +42,8 @@ class Graph:
         for host in self._client_hosts():
             records = self._records(host)
             led = [list(self._networks_of(record, token, objects)) for record in records]
-            # DNS leads clients away from a record only if it has a health check. Any other record stays in the answers,
-            # so its own network must work.
+            # DNS answers leave a record out only if its health check fails. A record without a health check stays in
+            # the answers, so the network that it leads to must work itself.
             checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
             groups = [checked] * any(map(_checked, records))
             groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]

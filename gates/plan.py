@@ -155,8 +155,9 @@ def read_plan(document: Any) -> Plan:
 
 
 def read_resources(document: Any) -> list[Resource]:
-    """Returns the resources that a plan results in, or those in the output of `pulumi stack export`. Raises PlanError
-    if the document is neither."""
+    """Returns the resources that exist after a plan, or the resources in the output of `pulumi stack export`. Raises
+    PlanError if the document is neither a plan nor such an output.
+    """
     if isinstance(document, dict) and "deployment" in document:
         listed: Any = cast(dict[str, Any], document)["deployment"].get("resources") or []
         return [_resource(state) for state in listed if not state.get("delete")]

@@ -123,7 +123,8 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
     only few clients must be affected.
 
-    A name that only some clients arrive at, such as that of a network, counts with the share of these clients.
+    Some DNS names, such as that of one network, are on the way of only some clients. The share of clients that the plan
+    moves at such a name is multiplied by the share of clients that arrive at the name.
     """
     shift = shift_of(plan, limits)
     for name, split in shift.before.items():
@@ -143,8 +144,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes two of the names that clients pass on their way to a target, such as the weights of
-    two networks and the places of one of them. If clients then have a fault, nobody knows which change to undo.
+    """Refuses a plan that changes the records of two DNS names on the way of the same clients. An example is a change
+    of the weights of two networks together with a change of the regions of one of the networks. If clients then have a
+    fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

@@ -14,8 +14,10 @@ from gates.traffic import Split, client_names, moved, splits
 
 @dataclass(frozen=True)
 class Shift:
-    """How a plan changes the way of clients: the targets of each name before and after, and the share of the clients of
-    each root that arrive at a name. A root is a name that clients use.
+    """How a plan changes the targets that clients reach. A root is a DNS name that clients use.
+
+    `before` and `after` contain the targets of each name before and after the plan. `arrived` and `arriving` contain,
+    for each root, the share of its clients that arrive at each name before and after the plan.
     """
 
     before: Mapping[str, Split]
@@ -39,8 +41,8 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes a name that another name leads to. The change of the other name then
-        says which clients are sent elsewhere.
+        """Returns whether the plan adds or removes this name, and the records of another name lead to it. The records
+        of the other name then say which clients are sent to another target.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
@@ -52,7 +54,7 @@ class Shift:
 
 
 def shift_of(plan: Plan, limits: Limits) -> Shift:
-    """Returns how a plan changes the way of clients."""
+    """Returns how a plan changes the targets that clients reach."""
     before, after = plan.before(), plan.after()
     names = client_names([*before, *after], limits)
     was, is_to_be = splits(before, names, limits), splits(after, names, limits)
@@ -112,5 +114,7 @@ def _host_in(target: str) -> str:
 
 
 def _host(key: str) -> str:
-    """Returns the DNS name in a text of a DNS name and a record type, such as `packages.example.com CNAME`."""
+    """Returns the DNS name from a text that consists of a DNS name and a record type, such as `packages.example.com
+    CNAME`.
+    """
     return key.partition(" ")[0]

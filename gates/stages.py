@@ -22,8 +22,9 @@ from gates.rules import Refusal, at_once, by_group, emptied, judge
 from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
-# Positions of planned changes in the order of applies. Waves of replaced machines count up from _ROTATE, and changes of
-# DNS and load balancers have _LEAD.
+# Positions of planned changes in the order of applies: creations, certificates, replacements of machines, DNS with load
+# balancers, and removals. Each wave of replaced machines has the next position after _ROTATE. The DNS name nearest to
+# the clients' targets has _LEAD, and names nearer to the clients have higher positions.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 
@@ -92,9 +93,11 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Moves a change, or what it depended on before, to a later position. Afterwards the change comes no earlier than
-    its dependencies. The changes of its former dependencies come no earlier than the change. Returns whether any
-    position changed.
+    """Moves changes to later positions where the dependencies of one change require it. Returns whether any position
+    changed.
+
+    The change may not come before the changes of the resources that it depends on after the plan. If it depended on a
+    resource only before the plan, the change of that resource may not come before this change.
     """
     before = dict(ranks)
     if change.new is not None:

@@ -59,8 +59,8 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
 
 
 def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns a scrubbed Pulumi state with the secrets inserted for the placeholders with their names, in the format of
-    `pulumi stack import`.
+    """Inserts secrets into a Pulumi state in which names replace them, and returns the state in the format of `pulumi
+    stack import`. `secrets` maps the names to the secrets.
     """
 
     def replace(text: str) -> str:

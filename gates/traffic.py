@@ -56,8 +56,8 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def moved(before: Split, after: Split) -> float:
-    """Returns the share of clients that a change sends to another target: half the sum of the differences (total
-    variation distance).
+    """Returns the share of clients that a change sends to another target: half the sum of the differences between the
+    targets' shares (total variation distance).
     """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
