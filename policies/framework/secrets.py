@@ -30,8 +30,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
 # base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# A text counts as a random secret only if it contains this many characters in a row without -, _ or /. Only 1 in 100
-# random texts of 43 base64 characters has no such run. Long identifiers, such as those of disks, have shorter words.
+# A text counts as a random secret only if it contains this number of characters in a row without -, _ or /. Only 1 in
+# 100 random texts of 43 base64 characters has no row of this length. In long identifiers, such as those of disks, -, _
+# and / are closer together.
 _UNBROKEN = 12
 
 

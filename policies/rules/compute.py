@@ -22,8 +22,8 @@ GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
 # Endings of the names of default service accounts that Google Cloud creates in every project. These accounts have the
 # role of an editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
-# Google's guest agent runs the value of an instance metadata entry as a script if its name contains one of these
-# texts (Compute Engine, "Startup scripts").
+# Google's guest agent runs the value of an instance metadata entry as a script if the entry's name contains one of
+# these texts (Compute Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 
 

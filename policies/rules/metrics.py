@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
-# The highest value that a metric which counts events reaches in one period of an outage.
+# The policies assume that a metric which counts events does not exceed this value in one period of an alarm. An alarm
+# with a higher threshold would never go off.
 _COUNT = 100_000.0
 
 
@@ -17,7 +18,7 @@ class Metric:
     """The values of a metric that an alarm watches.
 
     If `low` is true, the metric is low during an outage. Otherwise it is high, but at most `most`. An alarm must name
-    all `dimensions` of the metric. A metric is `silent` if an outage can end its data.
+    all `dimensions` of the metric. `silent` is true if an outage can prevent the service from writing the metric.
     """
 
     most: float
@@ -56,7 +57,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # An SQS queue keeps messages for at most 14 days, so the age never exceeds 14 days.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
-    # The edge's client certificate is valid for 397 days.
+    # The metric is the number of days until the edge's client certificate expires. The certificate is valid for 397
+    # days.
     (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),

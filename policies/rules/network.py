@@ -66,7 +66,8 @@ def ingress_not_from_internet(args: ResourceValidationArgs) -> Iterator[str]:
         for network in traffic.networks
         if not (of_tier(args, "pop") and traffic.protocol in ("tcp", "6") and traffic.ports == _HTTPS)
     ]
-    if kind(args) == _PREFIX_LIST:  # security groups allow the networks of a prefix list, so its entries count, too
+    # A security group may name a prefix list instead of networks, so the networks in prefix lists are checked, too.
+    if kind(args) == _PREFIX_LIST:
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
         try:

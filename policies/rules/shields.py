@@ -56,8 +56,8 @@ _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
-# EC2 instance types that have local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type
-# naming conventions").
+# EC2 instance types that have local disks: storage-optimized families such as i4i, and families with a `d` in the name,
+# such as c6gd (EC2 User Guide, "Instance type naming conventions").
 _NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 

@@ -244,11 +244,11 @@ def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterato
 
 
 def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether a bucket is for access logs: another bucket's logs are written to it, and it has no access log
-    itself.
+    """Returns whether a bucket is for access logs: the logs of another bucket are written to it, and it has no access
+    log of its own.
 
-    A bucket with published objects has an access log, so it does not become a log bucket when another log is written to
-    it.
+    A bucket with published objects has an access log. It therefore never counts as a log bucket, even if another
+    bucket's log is written to it.
     """
     if kind(bucket) == GCS_BUCKET:
         targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}
@@ -263,7 +263,8 @@ def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) ->
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 
-# Cloud Storage has no resources of their own for these settings.
+# On Cloud Storage, lifecycle rules and versioning can only be set in properties of the bucket. Pulumi has no separate
+# resources for them.
 _OF_GOOGLE = frozenset({"lifecycleRules", "versioning"})
 _ELSEWHERE = (
     "corsRules",

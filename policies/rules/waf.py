@@ -16,10 +16,12 @@ RULESET = "cloudflare:index/ruleset:Ruleset"
 _PHASES = ("http_request_firewall_custom", "http_ratelimit")
 _CHALLENGES = frozenset({"challenge", "js_challenge", "managed_challenge"})
 _REFUSES = "block"
-# What a rule may skip: features of Cloudflare that challenge clients, but no rule of the WAF.
+# A skip rule of the WAF may skip only these phases and products of Cloudflare, which challenge clients. A rule may not
+# skip other rules of the WAF.
 _SKIPPED_PHASES = frozenset({"http_request_sbfm"})
 _SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
-# The most requests of one address in a second, in one data center: a large company behind one address stays below it.
+# The highest limit that a rate limiting rule may set, in requests of one address per second and data center. Even a
+# large company behind one address stays below this limit.
 _MOST_REQUESTS = 60_000
 _CONSTANT = frozenset({"true", "false"})
 
@@ -101,7 +103,7 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields what a skip rule skips, except what may be skipped."""
+    """Yields the names of the rules, phases and products that a skip rule skips although it must not skip them."""
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)
     yield from sorted(set(texts(parameters.get("products"))) - _SKIPPED_PRODUCTS)
