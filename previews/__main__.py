@@ -17,7 +17,8 @@ from local.progress import since_the_start
 from previews import release
 from previews.preview import preview
 
-# Errors that a user can correct. The message of each error says how, so the commands print only the message.
+# Errors that a user can correct. The message of each error says how to correct it, so the commands print only the
+# message.
 _ENDINGS = (EngineError, ProcessError, AddressTaken, OperatorError, release.ReleaseError)
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -28,7 +29,9 @@ def plan(
     context: typer.Context,
     plans: Annotated[Path | None, typer.Option("--directory", help="folder to write the plans to, as JSON")] = None,
 ) -> None:
-    """Preview every stack, new and as an upgrade. Fail when a plan cannot be made, breaks a policy or is not safe."""
+    """Preview every stack as a new deployment and as an upgrade. Fail when a plan cannot be made, breaks a policy or is
+    not safe.
+    """
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)
 

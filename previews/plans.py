@@ -39,8 +39,8 @@ class Planned:
 
 
 def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
-    """Previews an existing Pulumi stack. `options` are further options of the engine, such as those of
-    `policies_of`.
+    """Previews an existing Pulumi stack. `options` are further options of `pulumi preview`, such as those that apply
+    the policy pack.
     """
     log = sandbox.clouds.path("events.json")
     log.unlink(missing_ok=True)

@@ -89,9 +89,11 @@ class AwsAccount:
         return created["Arn"]
 
     def as_role(self, statements: Sequence[Statement]) -> Callable[[str], Any]:
-        """Creates a role with a policy, and returns a function that returns boto3 clients with the role's credentials.
+        """Creates a role with a policy, waits until the role works, and returns a function. The returned function takes
+        the name of an AWS service, and returns a boto3 client with the role's credentials.
 
-        The policy also allows `kms:ListAliases`. The function returns when AWS accepts this call of the role.
+        The policy also allows `kms:ListAliases`. The role works as soon as AWS accepts this call with the role's
+        credentials.
         """
         works = {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*"}
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])

@@ -52,7 +52,9 @@ def _fetches(zone: Zone) -> Iterator[Fact]:
 
 
 def _fetched(zone: Zone, host: str) -> httpx.Response:
-    """Returns the worker's report of its fetch from a host."""
+    """Lets the deployed worker fetch from a host, and returns the worker's response, which reports the result of the
+    fetch.
+    """
     return zone.send(f"/fetch?host={host}")
 
 

@@ -9,7 +9,8 @@ from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
-_TAG = "environment"  # the only tag in conditions of the program's policies
+# The conditions in the Pulumi program's IAM policies test only this tag of resources.
+_TAG = "environment"
 # The role that AWS KMS creates in an account with the account's first multi-Region key.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 

@@ -9,7 +9,8 @@ from probes.fact import Fact, Probe
 from probes.zone import Zone
 
 _LIMIT = 2
-# Cloudflare lets some calls more pass than the limit allows (Workers, "Rate Limiting": "Accuracy").
+# The probe makes more calls than the limit allows, because Cloudflare lets a few calls above the limit pass (Workers,
+# "Rate Limiting": "Accuracy").
 _CALLS = 50
 _SCRIPT = """
 export default {

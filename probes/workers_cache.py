@@ -14,7 +14,8 @@ from probes.zone import Zone
 
 SCRIPT = Path(__file__).with_name("workers_cache.js")
 ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
-_TAG_MAX = 1024  # characters
+# The longest cache tag that Workers Cache keeps, in characters. It drops longer tags.
+_TAG_MAX = 1024
 _SIMULTANEOUS = 5
 # how long the cached entrypoint waits before it answers; the simultaneous misses arrive during this time
 _DELAY_MILLISECONDS = 500
@@ -56,7 +57,9 @@ def _lifetimes(zone: Zone) -> Iterator[Fact]:
     yield _fact("it is fetched again after its lifetime", True, second)
     path = "/stale?cache-control=max-age%3D1,stale-if-error%3D600"
     before = zone.send(path)
-    # Within its lifetime, the copy shows nothing about errors. Afterwards, the cache finds that the entrypoint fails.
+    # While a cached copy is fresh, the cache answers without a call of the entrypoint, which fails for the header
+    # `x-fail`. The probe therefore waits until the copy is stale, so that the cache calls the entrypoint and gets the
+    # error.
     zone.until(
         lambda: (zone.send(path, headers={"x-fail": "1"})).headers.get("cf-cache-status") != "HIT", "no copy expires"
     )

@@ -14,9 +14,11 @@ from probes.zone import Zone
 
 _CUSTOM, _RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 _FREE_PLAN = "Free Website"
-_EXPRESSION_MAX = 4096  # characters
+# The longest expression of a firewall rule, in characters.
+_EXPRESSION_MAX = 4096
 _REQUESTS = 2
-# Cloudflare may answer some requests more before it refuses an address (WAF, "Rate limiting rules").
+# The probe sends more requests than the limit allows, because Cloudflare may answer a few requests above the limit
+# before it refuses an address (WAF, "Rate limiting rules").
 _SENT = 100
 _READY = "export default { fetch: () => new Response('ready') };"
 
