@@ -28,14 +28,14 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns the token record that revokes a token whose item was deleted from the metadata database. The version of
-    the record is one later than that of the token's last record.
+    """Returns the token record that revokes a token whose item was deleted from the metadata database. The record's
+    version is the version of the token's last record plus one.
     """
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns the latest record of each token, by the token's key in Workers KV."""
+    """Returns a mapping from the key of each token in Workers KV to the token's latest record."""
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:
@@ -46,8 +46,9 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
     """Returns the token records to write to Workers KV. `held` maps the keys of entries in Workers KV to their texts.
 
-    The result includes a record of the same version as its entry in `held`, because `held` may come from a cache and be
-    out of date. The result leaves out a record that has passed `kept_until`, because its entry expires by itself.
+    A record whose version equals the version of its entry in `held` is in the result, because `held` may come from a
+    cache and be out of date. The result leaves out a record whose time `kept_until` has passed, because the entry of
+    this record expires by itself.
     """
     return [
         record

@@ -24,8 +24,9 @@ GOOGLE_RESOURCE = "global"
 # location serves the change (docs/publish-to-visible.md). An alarm uses the number as its threshold.
 OBJECTIVE_SECONDS = 30.0
 
-# A deployment renews the edge's client certificate in the last 90 days before it expires. With fewer than these days
-# left, nobody has deployed for two months, or the renewal fails. An alarm then goes off, and `keys check` fails.
+# An alarm goes off, and `keys check` fails, if the edge's client certificate expires in fewer days than this number.
+# Deployments renew the certificate in its last 90 days. A certificate that expires so soon therefore shows that nobody
+# has deployed for two months, or that the renewal fails.
 CERTIFICATE_WARNING_DAYS = 30
 
 # The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which

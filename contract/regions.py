@@ -120,9 +120,10 @@ def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
     """Returns the AWS region under which Route 53's latency records list each of the given regions.
 
-    Route 53 knows AWS regions only, and takes one latency record per region and name. An AWS region is listed under its
-    own name. A Google Cloud region is listed under the nearest AWS region under which no other region is listed. If no
-    such AWS region is left, the Google Cloud region has no record, but the edge worker still finds it by distance.
+    Route 53's latency records name AWS regions only, and a DNS name has at most one latency record for each AWS region.
+    An AWS region is listed under its own name. A Google Cloud region is listed under the nearest AWS region under which
+    no other region is listed. If no such AWS region is left, the Google Cloud region has no record, but the edge worker
+    still finds it by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

@@ -53,9 +53,8 @@ class MalformedChange(Exception):
 
 
 def item_name(now: float, unique: str) -> str:
-    """Returns the name of the database item for a revocation or withdrawal. `now` is the time of the change in seconds
-    since
-    1970. `unique` distinguishes changes at the same time.
+    """Returns the name of the database item for a revocation or withdrawal. `now` is the time of the change, in seconds
+    since 1970. `unique` distinguishes changes at the same time.
 
     The names of items sort by time.
     """

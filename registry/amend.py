@@ -30,8 +30,8 @@ def tags(target: Target, reference: Reference) -> dict[str, str]:
 
 
 def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that sets a tag to a version or manifest. The tag may be set to another version or manifest
-    before.
+    """Returns the change that sets a tag to a version or manifest. If the tag already points to another version or
+    manifest, the change moves the tag.
     """
     _expect(reference, "npm", "oci", "tags are")
     (release,) = releases(known_of(target, reference), reference)
@@ -40,8 +40,8 @@ def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that removes a tag of a package. If the tag is npm's `latest`, it is afterwards the highest
-    stable version.
+    """Returns the change that removes a tag of a package. If npm's tag `latest` is removed, it afterwards points to the
+    highest stable version.
 
     Raises RegistryError when the package has no such tag.
     """
@@ -54,7 +54,9 @@ def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
-    """Returns the change that makes npm warn on installing the version. An empty message removes the deprecation."""
+    """Returns the change that makes npm print a warning when a client installs the version. An empty message removes
+    the deprecation.
+    """
     _expect(reference, "npm", "npm", "deprecation is")
     facts = [
         Fact(f"deprecated#{version}", {"message": message}, immutable=False)

@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-# A time in UTC as package registries write it, which needs no conversion.
+# A time in UTC, in the form in which package registries write times. The function `in_utc` returns such a time
+# unchanged.
 _IN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 
@@ -16,9 +17,10 @@ def now() -> str:
 
 
 def in_utc(text: str) -> str:
-    """Returns an ISO 8601 time, such as another registry states, in UTC, or an empty text for anything else.
+    """Converts an ISO 8601 time, such as a time that another registry states, to UTC.
 
-    A text without an offset from UTC is ambiguous, so it counts as anything else.
+    Returns an empty text if `text` is no ISO 8601 time, or if the time has no offset from UTC and is therefore
+    ambiguous.
     """
     try:
         time = datetime.fromisoformat(text)

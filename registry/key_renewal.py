@@ -3,7 +3,8 @@
 The shields accept certificates of all authorities in their secret, which they read each minute. A renewal of the
 authority takes two runs of this module, so that the shields accept the new authority before it issues a certificate:
 
-1. If the authority expires in less than two years, a run creates a new authority, and the shields accept both.
+1. If the authority expires in less than two years, a run creates a new authority, and the shields accept both
+   authorities.
 2. At least a day later, a run replaces the old authority by the new one, which issues the edge's certificate.
 3. The shields accept the old authority until it expires.
 

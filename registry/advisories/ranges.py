@@ -1,8 +1,8 @@
 """Compiles the affected versions of an advisory into spans of positions among a package's bounds.
 
-The bounds of a package are the sorted versions at which some advisory begins or ends. Bound number i has the position
-2i + 1, and the versions between two bounds share the even position between the two. The edge therefore determines the
-position of a version once, and then checks each advisory by comparing integers.
+The bounds of a package are the sorted versions at which some advisory begins to apply or ceases to apply. Bound number
+i has the position 2i + 1, and the versions between two bounds share the even position between the two. The edge
+therefore determines the position of a version once, and then checks each advisory by comparing integers.
 
 Source: the OSV schema, "Evaluation".
 """
@@ -19,15 +19,16 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions: its first and its last position. A span without a last position has no end.
+# A span of affected versions: the position of its first version, and the position of its last version. The docstring of
+# this module defines positions. A span without a last position has no end.
 Span = Sequence[int]
-# An event of a version range in an OSV record: its kind, and its version. An event begins or ends the affected
-# versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event `limit`
-# comes after all versions.
+# An event of a version range in an OSV record: its kind, and its version. The version is the start or the end of a span
+# of affected versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event
+# `limit` comes after all versions.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"
-_LARGEST_NUMBER = 2**53 - 1  # npm accepts only numbers in versions that JavaScript represents exactly
+_LARGEST_NUMBER = 2**53 - 1  # npm refuses a version with a number that JavaScript cannot represent exactly
 
 
 class InvalidRange(Exception):
@@ -93,7 +94,7 @@ def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
 
 
 class Bounds:
-    """The sorted bounds of one package: the versions at which some advisory begins or ceases to apply."""
+    """The sorted bounds of one package: the versions at which some advisory begins to apply or ceases to apply."""
 
     def __init__(self, ecosystem: Ecosystem, affected: Iterable[Affected]) -> None:
         self._ecosystem: Ecosystem = ecosystem
@@ -106,7 +107,8 @@ class Bounds:
         return [text_of(version) for version in self._sorted]
 
     def spans(self, affected: Affected) -> list[Span]:
-        """Returns the spans of affected versions as positions in the sorted list of bounds, in ascending order.
+        """Returns the spans of affected versions in ascending order. The docstring of this module defines the positions
+        in a span.
 
         The result leaves out listed versions that are invalid in the package's ecosystem, because the registry never
         publishes such versions.
@@ -119,7 +121,7 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version that is one of the package's bounds."""
+        """Returns the position of a version that is a bound of the package (see the docstring of this module)."""
         return self._positions[parsed(self._ecosystem, text)]
 
     def _versions_in(self, affected: Affected) -> Iterable[Any]:
@@ -141,8 +143,8 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of a version range. Returns None for the version `*` of an
-        event `limit`, which comes after all versions.
+        """Returns the position of the version in an event of a version range (see the docstring of this module).
+        Returns None for the version `*` of an event `limit`, which comes after all versions.
         """
         kind, text = event
         if _is_special(kind, text):

@@ -1,4 +1,4 @@
-"""Determines how severe an advisory is: from the level that the database states, or from CVSS vectors of version 3.
+"""Determines how severe an advisory is: from the level that its OSV record states, or from CVSS vectors of version 3.
 
 Sources: FIRST, "CVSS v3.1: Specification Document", sections 5 (levels), 7.1 and 7.4 (base score) and appendix A
 (rounding); GitHub's advisory database, which writes `database_specific.severity`.
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-# The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of a record
-# that states no severity.
+# The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of an OSV
+# record that states no severity.
 Level = Literal["malware", "critical", "high", "medium", "low", "unknown"]
 SEVERITIES: Sequence[Level] = ("critical", "high", "medium", "low")
 
@@ -35,8 +35,8 @@ _PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.6
 
 
 def level(words: Iterable[object], vectors: Iterable[str]) -> Level:
-    """Returns the severity level of a vulnerability. `words` are the levels that the database states, and `vectors` are
-    CVSS vectors. A stated level takes precedence over the vectors.
+    """Returns the severity level of a vulnerability. `words` are the levels that the vulnerability's OSV records state,
+    and `vectors` are CVSS vectors. A stated level takes precedence over the vectors.
 
     The result is `unknown` if no stated level is known and no vector is one of CVSS 3.0 or 3.1.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 from registry import RegistryError
 
 _SUFFIX = ".json"
-# The limit for one OSV record. The largest records in public databases have some 100 KB.
+# The maximum number of bytes of one OSV record. The largest records in public databases have about 100 KB.
 _MOST_BYTES = 16 * 1024 * 1024
 
 

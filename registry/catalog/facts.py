@@ -1,7 +1,7 @@
 """Reads and commits the metadata records of packages, with one partition for each package (docs/metadata.md).
 
-The transaction that writes metadata records also writes an audit entry, and an item of the outbox. From the item, the
-registry knows which documents it must render again.
+The transaction that writes metadata records also writes an audit entry, and an item of the outbox. The outbox item
+names the changed records, so that the registry can find the documents to render again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Snapshot:
     the revision.
 
     `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. The
-    records in `known` may be newer than the revision, because they are read after it.
+    records in `known` may be newer than the revision, because the records are read after the revision.
     """
 
     revision: int

@@ -121,7 +121,9 @@ def _report(changed: Changed) -> None:
 
 
 def _policy(document: Path) -> Policy:
-    """Returns the policy in a file, and prints a warning for each rule that never decides."""
+    """Returns the edge policy in a file. Prints a warning for each rule that has no effect, because an earlier rule
+    matches all versions that the rule matches.
+    """
     from registry.edge_policy.document import parsed
 
     policy = parsed(_text(document), str(document))

@@ -159,7 +159,7 @@ class Delivery:
             quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
         purged = [key for intent in intents for key in intent.stale]
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
-        # The list of npm packages comes last, because it has many packages and no install waits for it.
+        # The list of npm packages is written last, because the list is long, and clients need it only for searches.
         self._search.update({each.npm_name: (each.revision, each.entry) for each in rendered if each.npm_name})
 
     def _render(self, partition: str, names: Collection[str]) -> _Rendered:

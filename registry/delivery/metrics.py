@@ -23,8 +23,8 @@ class CloudWatch:
     def purges(self, lag: float, given_up: int) -> None:
         """Reports how far the delivery of changes to readers is behind.
 
-        `lag` is the age in seconds of the oldest undelivered change, or 0 without one. `given_up` is the number of
-        changes whose delivery failed too often and waits for an operator.
+        `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
+        the number of changes whose delivery failed too often and waits for an operator.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 

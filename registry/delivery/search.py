@@ -15,7 +15,7 @@ from registry.metadata import Absent, Conflict, Delete, Item, Put, Repository, U
 from registry.origin import Origin
 
 _TRIES = 5
-# The number of records that one transaction writes, of at most 100 writes.
+# The number of search records that one transaction writes. A database transaction takes at most 100 writes.
 _AT_ONCE = 90
 # Maps the name of each npm package to the package's revision, and to the entry in the list of npm packages that was
 # made from this revision. The entry is None for a package without published versions.
@@ -31,7 +31,9 @@ class SearchList:
         self._origin = origin
 
     def update(self, entries: Entries) -> None:
-        """Writes the entries of packages that changed, and renders the list. Raises RegistryError."""
+        """Writes the entries of packages that changed, and renders the list. Raises RegistryError if each attempt to
+        write the entries collides with another publisher.
+        """
         if not entries:
             return
         for _ in range(_TRIES):
@@ -46,7 +48,9 @@ class SearchList:
         self._origin.render(search_list(snapshot.known), snapshot.revision, snapshot.published)
 
     def _record(self, entries: Entries) -> None:
-        """Writes the records of the entries that differ from the stored ones. Raises Conflict."""
+        """Writes the search records of the entries that differ from the stored entries. Raises Conflict if another
+        publisher changes one of these records at the same time.
+        """
         there = {item.name: item for item in self._repository.items(PARTITION)}
         at = now()
         writes = list(_writes(entries, there, at))
@@ -56,7 +60,9 @@ class SearchList:
 
 
 def _writes(entries: Entries, there: Mapping[str, Item], at: str) -> Iterator[Write]:
-    """Yields the writes of changed entries. A stored entry of a later revision of the package stays."""
+    """Yields the writes of changed entries. A stored entry that was made from a later revision of the package is not
+    changed.
+    """
     for name, (revision, entry) in entries.items():
         record = f"package#{name}"
         item = there.get(record)

@@ -47,7 +47,7 @@ class OciRepository:
                 referred |= {name, manifests[name]["subject"]} - {""}
             if kind == "unpublished":
                 renewed |= {tag for tag, fact in known.of_kind("tag").items() if fact["digest"] == name}
-        # The specification demands "case-insensitive alphanumeric order".
+        # The OCI Distribution Specification demands that tags are listed in "case-insensitive alphanumeric order".
         listed = {"name": self.name, "tags": sorted(tags, key=lambda tag: (tag.lower(), tag))}
         return [
             *(self._tag(tag, tags.get(tag, ""), manifests, read) for tag in sorted(renewed)),

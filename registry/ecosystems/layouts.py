@@ -88,9 +88,11 @@ def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -
 
 
 def absent_manifests(layout: Path, top: Descriptor, depth: int = 0) -> dict[str, str]:
-    """Returns the manifests that an image index lists and that the OCI image layout lacks: a reason for each digest.
+    """Returns a reason for each manifest that an image index lists and that the OCI image layout lacks, by the digest
+    of the manifest.
 
-    Such a layout comes from clients that save one platform of an image. The index itself must be there.
+    Clients that save only one platform of an image write layouts without the other platforms' manifests. Raises
+    RegistryError if the layout lacks the index itself.
     """
     if top.mediaType not in INDEXES or depth >= INDEX_DEPTH:
         return {}

@@ -1,4 +1,5 @@
-"""Models of OCI image manifests, image indexes and descriptors, which accept what clients accept.
+"""Models of OCI image manifests, image indexes and descriptors. The models accept every manifest that clients of
+registries accept.
 
 Source: OCI Image Specification 1.1 (descriptor.md, manifest.md, image-index.md).
 """

@@ -38,7 +38,8 @@ _RESERVED = ("node_modules", "favicon.ico")
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )
-# npm refuses longer versions, and versions with a larger number (node-semver, MAX_LENGTH and MAX_SAFE_INTEGER).
+# The maximum length of a version, and the largest number in a version, that npm accepts (node-semver, MAX_LENGTH and
+# MAX_SAFE_INTEGER).
 _VERSION_MAX = 256
 _NUMBER_MAX = (1 << 53) - 1
 _GZIP = b"\x1f\x8b"  # the first two bytes of a gzip file (RFC 1952)
@@ -74,8 +75,8 @@ def read(
     a version that is imported from another registry, `upstream` is what that registry states about the version, and
     `spec` is the name and version under which that registry lists it. Clients install by `spec`, so it takes precedence
     over the name and version in package.json. Unless the package is `imported`, the fields `private` and
-    `publishConfig.tag` of package.json count as for `npm publish`. Raises RegistryError for an invalid tarball, name,
-    version, tag or bundle, and for a private package.
+    `publishConfig.tag` of package.json have the same effect as for `npm publish`. Raises RegistryError for an invalid
+    tarball, name, version, tag or bundle, and for a private package.
     """
     tarball = _opened(file, _named(spec))
     if not imported:
@@ -168,9 +169,10 @@ def _digest(file: Path, algorithm: str) -> bytes:
 
 
 def _named(spec: str) -> dict[str, str]:
-    """Returns the fields `name` and `version` of package.json for a text such as `@acme/web@1.0.0`.
+    """Returns the name and the version in a text such as `@acme/web@1.0.0`, as the fields `name` and `version`.
 
-    A lockfile may state no version, and package.json then decides.
+    The text comes from a lockfile, which may state no version. The result then has no field `version`, and the version
+    in package.json counts.
     """
     name, _, version = spec.rpartition("@")
     return {field: text for field, text in (("name", name), ("version", version)) if name and text}

@@ -16,8 +16,8 @@ from registry.ecosystems.packument import dist_tags, published
 # The database partition with the records `package#<name>`. The delivery of a package's changes writes its record.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
-# The most characters of a description or a keyword in a search record, and the most keywords. They are limited because
-# the edge reads all records for each search.
+# The maximum number of characters of a description, of keywords, and of characters of a keyword in a search record. The
+# records must be short, because the edge reads all records for each search.
 _DESCRIPTION_CHARACTERS = 200
 _KEYWORDS = 20
 _KEYWORD_CHARACTERS = 40

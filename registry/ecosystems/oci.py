@@ -76,7 +76,9 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     lacking = absent_manifests(layout, top)
     artifact, parts = described(layout, repository, top, tag or named, lacking)
     if lacking and len(artifact.blobs) == 1 and not parts:
-        path_of(layout, next(iter(lacking)))  # raises the error: the layout has the index alone, which nobody can pull
+        # If the layout has only the image's index, nobody can pull the image. This call then raises RegistryError for
+        # the first missing manifest.
+        path_of(layout, next(iter(lacking)))
     artifacts = [artifact]
     while found := attached(layout, listed, {blob.digest for each in artifacts for blob in each.blobs}):
         for descriptor, of_it in found:

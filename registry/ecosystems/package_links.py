@@ -20,7 +20,9 @@ _WEB = re.compile(
 
 @dataclass(frozen=True)
 class _Hosted:
-    """A repository on one of the hosts whose web pages npm knows."""
+    """A repository on a host, such as github.com, on which npm can derive the addresses of web pages from the
+    repository's name.
+    """
 
     host: str
     owner: str
@@ -35,7 +37,7 @@ def with_links(manifest: dict[str, Any]) -> dict[str, Any]:
     """Returns the normalized fields `repository`, `bugs` and `homepage` of a package.json. A value is None for a field
     that no client could use.
 
-    npm derives missing pages from the repository's host.
+    If `bugs` or `homepage` is missing, the function derives it from the repository's address, as npm does.
     """
     repository = _repository(manifest.get("repository"))
     hosted = _hosted(repository["url"]) if repository else None

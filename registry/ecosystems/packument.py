@@ -126,8 +126,8 @@ class NpmPackage:
 def _as_json(document: Mapping[str, Any]) -> bytes:
     """Returns a document as JSON. A number that JSON cannot represent becomes null.
 
-    Earlier releases of the registry recorded such numbers, for example 1e999, from a package.json. One of them would
-    make the document of the whole package unreadable for clients.
+    Earlier releases of the registry recorded such numbers, for example 1e999, from a package.json. A single such number
+    would make the packument unreadable for clients.
     """
     try:
         return json.dumps(document, allow_nan=False).encode()

@@ -58,10 +58,11 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _refuse_other_kind(file: Path, project: str) -> None:
-    """Raises NotInstallable for a file whose name is that of no sdist.
+    """Raises NotInstallable for a file whose name is not the name of an sdist.
 
     The name is checked before the content. Otherwise a Python egg could pass for an sdist, because eggs and some sdists
-    are zip archives. Without `project`, a name such as `p-1.0-beta1.tar.gz` may be ambiguous, and the content decides.
+    are zip archives. Without `project`, a name such as `p-1.0-beta1.tar.gz` may be ambiguous. The function accepts such
+    a name, because the file's content later decides.
     """
     try:
         parsed(file.name, project)

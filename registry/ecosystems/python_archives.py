@@ -195,7 +195,7 @@ def _at_root(name: str) -> str:
     """Returns the filename of an archive member at the root of an sdist. Returns an empty string for a member that is
     deeper.
 
-    The root is usually one directory deep, because all files of an sdist are in a single top-level directory.
+    Most sdists have a single top-level directory, which then is the root.
     """
     # PurePosixPath drops the leading `.` with which some sdists start each path.
     parts = PurePosixPath(name).parts

@@ -70,8 +70,8 @@ def parsed(filename: str, project: str = "") -> DistributionName:
     """Parses the filename of a wheel or an sdist.
 
     `project` is the normalized name of the file's project, if known. Without the project, an old sdist's filename with
-    several hyphens is ambiguous, and the version is taken to begin after the last hyphen. Raises NotInstallable, with a
-    message that starts with the filename.
+    several hyphens is ambiguous, and the version is taken to begin after the last hyphen. Raises NotInstallable for a
+    filename that neither pip nor uv would install. The error's message starts with the filename.
     """
     if not _FILENAME.fullmatch(filename):
         raise NotInstallable("other file", f"{filename}: has characters that names of distributions do not have")

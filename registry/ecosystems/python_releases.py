@@ -17,7 +17,7 @@ from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
 # The maximum number of wheels for single platforms in the list of a project's releases. The list has a limited length,
-# and each filename has some 70 characters.
+# and each filename has about 70 characters.
 _PLATFORM_WHEELS = 8
 # The environment for which the markers of Python requirements are evaluated: the most common environment of servers.
 _ENVIRONMENT: Mapping[str, str] = {

@@ -89,8 +89,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# The fields of a document whose entries have a name. Each field maps to the word for an entry in error messages, and to
-# the model that validates an entry.
+# Maps each list in the document of an edge policy to the word for one of its entries in error messages, and to the
+# model that validates such an entry. The entries of these lists have names.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),

@@ -15,8 +15,9 @@ from registry.target import Target
 def update(target: Target) -> str:
     """Writes the digests of the latest edge policies and advisory data sets to the entry in Workers KV.
 
-    Returns the reason of a failure, or an empty text. A failure raises no error, because the database already has the
-    change. If the digests in the database change during the write, the function writes the entry again.
+    Returns the reason of a failure, or an empty text after success. A failure raises no error, because the database
+    already has the new digests. If the digests in the database change during the write, the function writes the entry
+    again.
     """
     written = b""
     try:

@@ -1,7 +1,8 @@
 """Reads the requests of an experiment from logs of the edge worker (workers/edge/src/request_log.ts).
 
-A log has one JSON value in a line: the event itself, as workerd writes it, or a value that contains events, as
-Cloudflare's Workers Trace Events, `wrangler tail --format json` and exports of Workers Logs do.
+The worker logs one event for each request. A line of a log is one JSON value. In the log of workerd, the value is an
+event. In Cloudflare's Workers Trace Events, in the output of `wrangler tail --format json` and in exports of Workers
+Logs, the value contains events.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ _MARK = '"request"'
 class Request:
     """One client request in the log of an experiment.
 
-    `subject` is a number that identifies the client. `tier` is the tier that answered, or None for a response that is
-    no object. `size` is the number of bytes of the body, or None if the worker did not know it. `first_byte` is the
-    time to the response's headers, in milliseconds.
+    `subject` is a number that identifies the client. `tier` is the tier that answered, or None for a response without
+    an object. `size` is the number of bytes of the body, or None if the log does not state it. `first_byte` is the time
+    to the response's headers, in milliseconds.
     """
 
     variant: str

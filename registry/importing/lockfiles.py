@@ -19,7 +19,7 @@ from registry import RegistryError
 from registry.importing import LeftOut, Refused, Wanted, digest_of_integrity
 
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
-# Options that name an index or a directory with files, which only pip follows.
+# Options of a requirements.txt that name an index, or a directory with files. Only pip follows these options.
 _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
 _INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 
@@ -32,9 +32,9 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263, in one of the first two lines
-# Lockfiles of other programs, each with the command that writes the same versions as a requirements.txt or a
-# package-lock.json.
+_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # a comment that names the encoding of a file (PEP 263)
+# Files of other programs, which an import cannot read. Each file name maps to the command that writes a
+# requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
     "uv.lock": "uv export --format requirements-txt",
     "poetry.lock": "poetry export (plugin poetry-plugin-export)",
@@ -52,7 +52,9 @@ _OTHER_LOCKFILES = {
 
 
 def refuse_other_lockfile(file: Path) -> None:
-    """Raises RegistryError for a lockfile that an import cannot read, with the command that makes one that it reads."""
+    """Raises RegistryError for a lockfile that an import cannot read. The message has the command that writes a
+    lockfile which an import can read.
+    """
     if file.name in _OTHER_LOCKFILES:
         raise RegistryError(
             f"{file}: cannot be read; import a requirements.txt or a package-lock.json with the same versions: "
@@ -100,7 +102,8 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
     if "integrity" not in entry:
         if not version:
             return Refused(spec, f"{file}: {place} has neither a version nor a digest")
-        # npm wrote the entry without a digest, and takes the digest that its registry states for the version.
+        # npm wrote the entry without a digest. When npm fetches such a package, it checks the digest that its registry
+        # states.
         return Wanted("npm", spec, filename, spec=spec, registry=registry)
     try:
         digest = digest_of_integrity(_text(entry, "integrity"), place)
@@ -152,7 +155,7 @@ def requirements(file: Path) -> Iterator[Pinned | Refused | LeftOut]:
         elif line.startswith(("-e ", "--editable")):
             yield Refused(f"{file}: {line}", "is a directory or a repository; import what it needs from an index")
         elif index := _INDEX.match(line):
-            # The line is not repeated, because its URL may contain a password.
+            # The message does not repeat the line, because the line's URL may contain a password.
             yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
         elif line and not line.startswith("-"):
             yield _requirement(file, line)

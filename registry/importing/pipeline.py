@@ -33,9 +33,9 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# The number of committed items after which an import delivers them to readers. If a quarter of the items so far is
-# more, that many items are delivered at once. Each delivery renders the list of all projects, so a delivery after each
-# batch would take quadratic time.
+# An import delivers committed items to readers when at least this number of items is undelivered, and when the
+# undelivered items are at least a quarter of all items so far. Each delivery renders the list of all projects, so a
+# delivery after each batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
 # The reason why an import leaves out a part begins with a kind, such as `manifest` in `manifest sha256:…: an index

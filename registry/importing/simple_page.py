@@ -181,7 +181,9 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns what an import leaves out of a file. `time` is an upload time that cannot be read."""
+    """Returns a text for each statement about a file that an import leaves out. `time` is the upload time in the index
+    if it is invalid, or else an empty text.
+    """
     parts = {
         "its attestations (PEP 740)": provenance,
         "its PGP signature": signature,

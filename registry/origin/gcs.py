@@ -19,7 +19,8 @@ import requests
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import ObjectHead, StoreError
 
-# Google's library warns of old Python versions, and operators can do nothing about this
+# Google's library prints warnings about old Python versions. The warnings are suppressed, because operators of the
+# registry can do nothing about the warnings.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
@@ -96,7 +97,8 @@ class CloudStorage:
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
             token = None
-            # Cloud Storage copies a large object in several requests, each with the token of the one before
+            # Cloud Storage copies a large object in several requests. Each request contains the token in the response
+            # to the previous request.
             while True:
                 token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)
                 if token is None:

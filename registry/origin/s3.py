@@ -44,7 +44,7 @@ class S3:
                 Body=body,
                 ContentType=blob.content_type,
                 CacheControl=IMMUTABLE,
-                # a bucket with Object Lock requires this parameter, even with ChecksumSHA256
+                # a bucket with Object Lock requires ChecksumAlgorithm, even in a request that has ChecksumSHA256
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=blob.checksum,
                 Metadata=metadata,

@@ -26,9 +26,9 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>.*))?
 class Challenged(httpx.Auth):
     """Authenticates requests to one repository of one registry.
 
-    After the first challenge, the client sends the same Authorization header with later requests, but only to the
-    registry itself. Registries redirect requests for blobs to storage hosts, which often refuse an Authorization
-    header. Raises RegistryError when the registry grants no access.
+    After the client has answered the registry's first challenge with an Authorization header, it sends this header with
+    all later requests to the registry, but not to other hosts. Registries redirect requests for blobs to storage hosts,
+    which often refuse an Authorization header. Raises RegistryError when the registry grants no access.
     """
 
     def __init__(self, registry: httpx.URL, repository: str, credentials: Callable[[], Credentials | None]) -> None:
@@ -45,7 +45,7 @@ class Challenged(httpx.Auth):
         if response.status_code != 401 or not self._is_registry(response.request.url):
             return
         # If the stored header differs from the header of this request, another thread has answered the challenge in the
-        # meantime, and its header is used.
+        # meantime. The request is then repeated with the stored header.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header
@@ -79,7 +79,7 @@ class Challenged(httpx.Auth):
             answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code == 429 or answer.status_code >= 500:
-            answer.raise_for_status()  # the request that was challenged is then repeated
+            answer.raise_for_status()  # this error makes the caller repeat the challenged request
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
             raise RegistryError(f"{realm}: {why} {self._host} ({answer.status_code})")
@@ -93,8 +93,9 @@ class Challenged(httpx.Auth):
         return f"Bearer {token}"
 
     def _scope(self, challenge: Mapping[str, str]) -> str:
-        """Returns the scope that the challenge asks for. A registry behind a proxy may know the repository by another
-        name than clients do. Some registries state no scope, or a scope that names no repository.
+        """Returns the scope that the challenge asks for. A registry behind a proxy may state a scope with another name
+        of the repository than the name that clients use. Some registries state no scope, or a scope that names no
+        repository. The function then returns the scope for a pull from the client's repository.
         """
         stated = challenge.get("scope", "")
         return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"
@@ -112,7 +113,8 @@ def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]
     for header in response.headers.get_list("www-authenticate"):
         scheme, parameters = "", list[str]()
         for item in parse_http_list(header):
-            # One header field may have several challenges, so an item may begin with the next scheme.
+            # One header field may contain several challenges. An item in its comma-separated list is a parameter, or
+            # begins the next challenge with the name of a scheme.
             begins = _SCHEME.fullmatch(item)
             if begins:
                 if scheme:

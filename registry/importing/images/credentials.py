@@ -36,7 +36,9 @@ class Credentials:
 
     @property
     def is_identity_token(self) -> bool:
-        """Whether the password is an identity token, which only a token endpoint accepts, as a refresh token."""
+        """Whether the password is an identity token. Only a token endpoint accepts an identity token, as a refresh
+        token.
+        """
         return self.name == _IDENTITY
 
     @property
@@ -77,7 +79,8 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
     except (OSError, ValueError, AttributeError) as error:
         raise RegistryError(f"{file}: the credentials for {host} cannot be read: {error}") from None
     if helper:
-        # Docker asks helpers for Docker Hub by this URL, and for all other registries by the host.
+        # Docker asks credential helpers for the credentials of Docker Hub by this URL, and for those of other
+        # registries by the host.
         return _of_helper(helper, "https://index.docker.io/v1/" if host == "index.docker.io" else host, file)
     parts = repository.split("/")
     for name in [*("/".join([host, *parts[:length]]) for length in range(len(parts), 0, -1)), host]:

@@ -74,7 +74,7 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        # the repository's tags that begin with a digest, or None before the first use
+        # the repository's tags that begin with a digest, or None until the client has listed the tags
         self._listed: list[str] | None = None
         self._lists_tags = True  # False after the registry refused to list the tags
         self._lists_referrers = True  # False after the registry answered that it does not have the referrers API
@@ -256,7 +256,9 @@ def _next(answer: httpx.Response) -> str:
 
 
 def _is_page(answer: httpx.Response) -> bool:
-    """Returns whether a registry answered with a web page. Some proxies do so for paths that they do not know."""
+    """Returns whether a registry answered with a web page. Some proxies answer with a web page to requests for unknown
+    paths.
+    """
     return answer.headers.get("content-type", "").lower().startswith("text/html")
 
 
@@ -270,8 +272,9 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns whether an answer to a request for the bytes from position `have` on can be used: a part from there on,
-    the whole content, or an error that another request may not meet.
+    """Returns whether the client can use an answer to a request for the bytes of a blob from position `have` on. The
+    answer may be the part from this position on, the whole blob, or an error after which a repeated request may
+    succeed.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION
