@@ -57,7 +57,8 @@ def create_app(
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    # A value in Workers KV may have 25 MiB, and the module kv.py checks its size.
+    # Flask's limit for the fields of a form is removed, because a value in Workers KV may have 25 MiB. The module kv.py
+    # checks the size of each value.
     app.config["MAX_FORM_MEMORY_SIZE"] = None
     pops = edge or NoPops()
     turn = threading.Lock()

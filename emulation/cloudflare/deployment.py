@@ -33,8 +33,8 @@ class Script:
     """A worker script as a client uploaded it: its modules (the main one first), its bindings and its compatibility
     settings.
 
-    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key. All
-    uploads of a script have one `version` if the script's versions share the cache.
+    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key: the id
+    of the uploaded version, or `shared` if the versions of the script share the cache.
     """
 
     name: str
@@ -88,11 +88,13 @@ class Edge(Protocol):
     """The operations of the emulated edge network that the emulated Cloudflare API calls."""
 
     def check(self, script: Script) -> None:
-        """Raises EdgeError, with workerd's error output, when a worker script does not start."""
+        """Checks that a worker script starts. Raises EdgeError with workerd's error output if the script does not
+        start.
+        """
         ...
 
     def converge(self, deployment: Deployment) -> None:
-        """Makes all PoPs run exactly this deployment. A PoP that already runs the deployment is not restarted."""
+        """Makes all PoPs run exactly the given deployment. A PoP that already runs the deployment is not restarted."""
         ...
 
 

@@ -167,7 +167,9 @@ class Parser:
             self._take(",")
             call.append(self._literal("string"))
         self._take(")")
-        if self._peek() == "[":  # With `[*]` behind its arguments, the function is called for each item of an array.
+        # In `lower(names[*])[*]`, the last `[*]` selects each result of the function. Cloudflare's language has this
+        # `[*]` where a function is called for each item of an array. The emulation needs no value for it.
+        if self._peek() == "[":
             self._take()
             self._take("*")
             self._take("]")

@@ -17,7 +17,8 @@ from emulation.state_store import Entry, StateStore
 
 PATH = "/_artifact-edge/kv"
 
-# The name of a PoP, the id of a namespace and a key: what identifies one PoP's copy of a value in Workers KV.
+# What identifies a PoP's copy of a value in Workers KV: the name of the PoP, the id of the namespace, and the value's
+# key.
 _Place = tuple[str, str, str]
 
 

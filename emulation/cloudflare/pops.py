@@ -36,7 +36,7 @@ class Pops:
         self._each(lambda pop: pop.converge(deployment) if deployment.routed else pop.stop())
 
     def purge(self, paths: Sequence[str]) -> None:
-        """Removes the responses with these paths from the emulated Workers Cache of every PoP."""
+        """Removes the responses with the given paths from the emulated Workers Cache of every PoP."""
         self._each(lambda pop: [pop.l1.purge(path) for path in paths])
 
     def stop(self) -> None:

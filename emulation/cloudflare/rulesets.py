@@ -24,8 +24,8 @@ CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 # are emulated.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
-# The phases and products that a custom rule can skip (WAF, "Available skip options"). The emulation accepts all of
-# them, but has only the phase for rate limits.
+# The phases and products that a custom rule can skip (WAF, "Available skip options"). The emulation accepts each of
+# these names, but of the phases and products it emulates only the phase for rate limits.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
 # The values that a rate limiting rule may have on Cloudflare's Free plan: periods and timeouts in seconds, the

@@ -24,7 +24,8 @@ PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
 # For each CPU architecture, the suffix of the npm package with the workerd binary. The npm package `workerd` has these
 # packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
-CHECK_TIMEOUT_SECONDS = 30.0  # A worker script that neither starts nor fails within this time passes no check.
+# The number of seconds that a worker script may take to start. A script that takes longer is refused.
+CHECK_TIMEOUT_SECONDS = 30.0
 
 Files = dict[PurePosixPath, bytes]
 

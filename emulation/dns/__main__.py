@@ -1,5 +1,6 @@
 """Serves the sandbox's DNS until the process is ended (`python -m emulation.dns --directory DIR`), or sends a query to
-it (`… query NAME`)."""
+the DNS server (`… query NAME`).
+"""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Standing:
     """
 
     healthy: bool = True
-    # How many of the most recent probes of the endpoint in a row contradict `healthy`.
+    # The number of consecutive probes, up to the latest one, whose result contradicts `healthy`.
     against: int = 0
     reason: str = ""
 
@@ -200,7 +200,8 @@ class HealthChecks:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         Route 53 considers an endpoint healthy if more than 18 % of its health checkers find the endpoint healthy. The
-        sandbox has few client locations, so one address that answers is enough.
+        sandbox resolves the name of an endpoint for three client locations, so one address that answers stands for more
+        than 18 % of the checkers.
         """
         failure = f"{check.name} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

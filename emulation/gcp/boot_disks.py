@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 # The project of Canonical's images of Ubuntu, which have cloud-init (Ubuntu on Google Cloud, "Launch an Ubuntu VM").
-# Google's images of Debian have none (andsens/bootstrap-vz, issue 469), and ignore user data.
+# Google's images of Debian have no cloud-init (andsens/bootstrap-vz, issue 469), and ignore user data.
 _WITH_CLOUD_INIT = "ubuntu-os-cloud"
 # The type of a boot disk if the request names no type (Compute Engine API, "instances.insert").
 _DEFAULT_TYPE = "pd-standard"
 _PERSISTENT = frozenset({"pd-balanced", "pd-ssd"})
 _HYPERDISK = frozenset({"hyperdisk-balanced"})
-# The types of boot disks of the machine series that do not have all types (Compute Engine, "Choose a disk type":
-# Machine type support).
+# For each machine series that does not support all types of boot disks, the types that the series supports (Compute
+# Engine, "Choose a disk type": Machine type support).
 _TYPES: Mapping[str, frozenset[str]] = {
     "c3": _PERSISTENT | _HYPERDISK,
     "c3d": _PERSISTENT | _HYPERDISK,

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-_REGIONS_PER_POLL = 6  # The number of regions without known Lambda functions that each reading checks, in rotation.
+# Besides the regions with known Lambda functions, each reading checks this number of other regions, in rotation.
+_REGIONS_PER_POLL = 6
 
 
 @dataclass(frozen=True)

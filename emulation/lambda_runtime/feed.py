@@ -105,7 +105,8 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            # SystemExit ends this thread. The thread that replaces it delivers the batch of stream records again.
+            # SystemExit ends this thread. A later thread for this event source mapping delivers the batch of stream
+            # records again.
             raise SystemExit
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:

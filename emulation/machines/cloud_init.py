@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import yaml
 
-# The emulation does not accept `packages`: cloud-init tries once to install them, and runs the commands of `runcmd`
-# also if that failed.
+# The emulation does not accept the key `packages`. cloud-init tries to install these packages only once, and runs the
+# commands of `runcmd` even if the installation has failed.
 _KEYS = {"bootcmd", "runcmd", "write_files"}
 _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 

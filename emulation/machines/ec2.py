@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # User data that begins with these bytes is compressed with gzip. cloud-init decompresses such user data (cloud-init,
 # "User-data formats").
 _GZIP = b"\x1f\x8b"
-# The number of regions without known machines that each poll checks. AWS has about thirty regions, so five polls check
-# all of them.
+# Besides the regions with known machines, each poll checks this number of other regions. AWS has about thirty regions,
+# so five polls check all of them.
 _REGIONS_PER_POLL = 6
 
 

@@ -18,8 +18,8 @@ def client(service: str, properties: Properties | None = None) -> Any:
     """Returns a boto3 client of an AWS service, for the region in a resource's `properties`. If `properties` has no
     region, uses the region in the environment variable AWS_REGION, or else a default region.
 
-    The return type is Any, because one function returns the clients of many AWS services. The emulated API refuses
-    wrong calls.
+    The return type is Any, because one function returns the clients of many AWS services. pyright therefore does not
+    check calls of the client, but the emulated API refuses wrong calls.
     """
     region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
     return _client(service, region, os.environ.get("AWS_ENDPOINT_URL", ""), os.environ.get("AWS_ACCESS_KEY_ID", ""))

@@ -20,8 +20,8 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# The names of a container's list properties: for each name in Pulumi, the name in the Cloud Run API. Properties with
-# one name in both are not listed.
+# The names of a container's list properties: for each name in Pulumi, the name in the Cloud Run API. Properties whose
+# names in Pulumi and in the API are equal are not listed.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
