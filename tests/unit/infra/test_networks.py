@@ -1,4 +1,5 @@
-"""Tests to which network the clients' hostname leads, by weight, health and the client's location.
+"""Tests to which of two networks the clients' hostname leads: Cloudflare or the PoPs of our own. The choice depends on
+the weights, the health checks and the client's location.
 
 The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Each test
 sets which endpoints the health checks find unhealthy.
@@ -40,7 +41,9 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 
 class Network:
-    """The DNS records of a stack with two networks, with a given share of the clients for the PoPs of our own."""
+    """The DNS records of a stack with two networks: Cloudflare and PoPs of our own. `percent` is the share of the
+    clients that the records lead to the PoPs of our own.
+    """
 
     def __init__(self, percent: int) -> None:
         def program() -> None:

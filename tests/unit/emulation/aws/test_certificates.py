@@ -27,7 +27,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 
 
 def request(**options: str) -> str:
-    """Requests a certificate from the emulated AWS Certificate Manager with these options, and returns the
+    """Requests a certificate from the emulated AWS Certificate Manager with the given options, and returns the
     certificate's ARN.
     """
     acm: Any = client("acm")
@@ -45,8 +45,8 @@ def export(arn: str) -> dict[str, str]:
 
 
 def write_validation_record(arn: str, *, value: str | None = None, **zone: Any) -> None:
-    """Writes the certificate's validation record to a new Route 53 zone. `value` replaces the record's correct
-    value.
+    """Writes the certificate's validation record to a new Route 53 zone. The record has the value `value`, or by
+    default the value that Certificate Manager expects.
     """
     route53: Any = client("route53")
     (option,) = described(arn)["DomainValidationOptions"]

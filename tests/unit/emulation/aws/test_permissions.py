@@ -87,7 +87,8 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     [
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
-        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),  # this request comes through no VPC endpoint
+        # A request without a VPC endpoint meets this negated condition.
+        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),
         ({"StringLike": {"aws:SourceIp": "192.0.*"}}, False),
@@ -192,7 +193,7 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
-    # The role's policies do not limit the network path of requests yet.
+    # The policies of the role allow reads from any network until `deny_reads_if` adds a condition.
     assert cloud.read("near/k", ELSEWHERE) == "body"
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}

@@ -56,7 +56,7 @@ def test_the_records_of_a_name_and_type_have_one_routing_policy(first: dict[str,
     refused = zone.change(("CREATE", second))
     assert "www.example.test., type A cannot be created as other RRSets exist with the same name and type" in refused
     assert zone.identifiers("www") == [first.get("SetIdentifier", "")]
-    # One batch replaces a record by one of another policy, because Route 53 applies a batch as a whole.
+    # Route 53 applies a batch as a whole, so one batch can replace a record by a record with another routing policy.
     assert zone.change(("DELETE", first), ("CREATE", second)) == ""
 
 

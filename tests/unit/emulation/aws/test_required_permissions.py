@@ -33,7 +33,7 @@ def role_with(*statements: dict[str, Any]) -> None:
 
 
 def refused(call: Any, **parameters: Any) -> str:
-    """Makes a call that must be refused, and returns the refused action and resource."""
+    """Makes a call of the AWS API that the role's policies must refuse. Returns the refused action and resource."""
     with pytest.raises(ClientError) as error:
         call(**parameters)
     message = str(error.value)

@@ -30,8 +30,8 @@ STRANGER = Account("stranger@unit.iam.gserviceaccount.com", "222")
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tokens]:
-    """Provides an emulated Google Cloud that signs identity tokens. The emulated AWS trusts the signing keys, and has a
-    role for the shield's account.
+    """Provides an emulated Google Cloud that signs identity tokens. The emulated AWS trusts the keys that sign these
+    tokens, and has a role that the shield's Google service account may assume.
     """
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)

@@ -57,7 +57,7 @@ def deploy(api: Cloudflare, bindings: list[dict[str, Any]], **metadata: Any) -> 
 
 
 def rate_limit(namespace_id: Any = "1", **simple: Any) -> dict[str, Any]:
-    """Returns a rate limiting binding. `simple` replaces its valid settings."""
+    """Returns a rate limiting binding of a worker. Settings in `simple` replace valid settings of the binding."""
     return {
         "name": "R",
         "type": "ratelimit",

@@ -1,4 +1,4 @@
-"""Tests the Lua script that marks the failures of origins for the emulated Cloudflare."""
+"""Tests the Lua script that marks responses of the emulated PoPs whose origin has not answered."""
 
 from __future__ import annotations
 

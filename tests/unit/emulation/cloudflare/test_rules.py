@@ -24,7 +24,8 @@ GET: Mapping[str, Any] = {
     "address": "192.0.2.1",
 }
 
-# For each expression of a WAF rule, a request that it matches and a request that it does not match.
+# Expressions of WAF rules, each with a request that the expression matches, and a request that it does not match. The
+# requests replace members of GET.
 EXPRESSIONS: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = (
     ('http.request.method eq "TRACE"', {"method": "TRACE"}, {}),
     ('not http.request.method in {"GET" "HEAD"}', {"method": "PUT"}, {"method": "HEAD"}),

@@ -18,7 +18,9 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """Records the paths that the emulated Workers Cache removed. `time` is the time of the cache's clock."""
+    """Records the paths that the emulated Workers Cache removed. `time` is the time that the clock of the cache
+    shows.
+    """
 
     paths: list[str] = field(default_factory=list[str])
     time: float = 1_000_000.0

@@ -129,7 +129,9 @@ def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) 
 
 
 def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
-    """Checks half-closed connections: the listener responds only after it has received all bytes."""
+    """Checks that a client which has closed only its sending direction still receives data: the listener responds only
+    after it has received all bytes.
+    """
 
     async def send_query() -> bytes:
         async with proxied_listeners(tmp_path) as place:

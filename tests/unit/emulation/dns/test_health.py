@@ -22,7 +22,9 @@ ADDRESS = "127.98.2.1"
 
 @asynccontextmanager
 async def endpoint(answer: str, tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[int, list[str]]]:
-    """Runs an HTTP server with one fixed response. Yields its port and the list of the requests that it receives."""
+    """Runs an HTTP server with one fixed response. Yields the server's port, and the list of the requests that the
+    server receives.
+    """
     requests: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,7 +56,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def make_health_check(port: int, **more: Any) -> Check:
-    """Returns a health check that changes its status after one result and checks every 0.01 seconds."""
+    """Returns a health check that probes the endpoint every 0.01 seconds, and whose status changes after a single probe
+    with another result.
+    """
     return replace(
         Check(id="c", type="HTTP", address=ADDRESS, port=port, path="/healthz", failures=1, interval=0.01),
         **more,
@@ -62,7 +66,9 @@ def make_health_check(port: int, **more: Any) -> Check:
 
 
 def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> tuple[bool, str]:
-    """Returns whether the health check passes after at least three requests, and the first request that it sent."""
+    """Returns whether a health check finds an endpoint healthy after at least three requests, and the first of these
+    requests.
+    """
 
     async def look() -> tuple[bool, str]:
         async with endpoint(answer, tls) as (port, requests), health_checks(lambda _: [ADDRESS]) as checks:

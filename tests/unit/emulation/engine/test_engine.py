@@ -112,7 +112,9 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
-    """Checks the language host after its Pulumi engine is killed: it must notice that the engine has ended."""
+    """Checks that the language host ends after its Pulumi engine was killed, which the language host detects by the
+    closed port of the engine.
+    """
     launcher = find.write_language_host(tmp_path)
     engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")

@@ -1,5 +1,5 @@
-"""Tests the emulated Google metadata server. The server knows a client by the address that the client connects to, and
-responds with the client's service account.
+"""Tests the emulated Google metadata server. The server identifies a client by the address that the client connects to,
+and responds with the client's service account.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ GOOGLE = {"Metadata-Flavor": "Google"}
 
 
 class Cloud:
-    """Runs an emulated Google Cloud in this process, with the metadata servers of its clients by address."""
+    """Runs an emulated Google Cloud in this process. `servers` has an HTTP client for each metadata server, by the
+    address of the metadata server.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.clock = time.time

@@ -28,7 +28,7 @@ READER = "shield@unit.iam.gserviceaccount.com"
 
 
 class Cloud:
-    """Provides the bucket `objects` of a Google Cloud project, and clients that read and write it."""
+    """Provides the bucket `objects` of a Google Cloud project, and clients that read and write the bucket's objects."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.directory = directory
@@ -56,7 +56,9 @@ class Cloud:
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 
     def token(self, role: str = "") -> str:
-        """Returns the access token of a service account that has the given role on the bucket, or no role."""
+        """Returns the access token of a service account. The account has the given role on the bucket, or no role if
+        `role` is empty.
+        """
         self.http.post(
             f"{API}/iam/v1/projects/unit/serviceAccounts", json={"accountId": "shield", "serviceAccount": {}}
         )

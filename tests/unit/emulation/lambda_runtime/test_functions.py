@@ -36,9 +36,10 @@ def numbers(records: Sequence[Record]) -> Numbers:
 
 
 class Shard:
-    """Records the batches that a Lambda function received, and the batches that Lambda gave up after failures.
+    """Delivers stream records to an emulated Lambda function. Records the batches that the function received, and the
+    batches that Lambda discarded after failures.
 
-    The callable `fails` returns the function's result for each batch.
+    `fails` returns the function's result for each batch.
     """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:

@@ -25,7 +25,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedCl
 
 
 def code(clouds: ServedClouds, service: str) -> Code:
-    """Returns the code of a Lambda function whose role the given service may assume."""
+    """Returns a deployed Lambda function that has a new role, which the given service may assume."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = clouds.client("iam").create_role(RoleName="drain", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

@@ -147,8 +147,8 @@ def test_only_shields_may_get_and_list(up: Up) -> None:
 
 
 def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
-    """Checks that shields read a bucket only through the endpoint of its region, or from the fixed addresses of shields
-    elsewhere.
+    """Checks that shields read a bucket only through the VPC endpoint in the bucket's region, or from the fixed
+    addresses of the shields in other regions.
     """
     iam, stack = client("iam"), up.stack
     found = iam.get_role_policy(RoleName=f"artifact-edge-{stack.environment}-shield", PolicyName="origin-ways")
@@ -177,7 +177,8 @@ def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> Non
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    # The role is in a policy of each bucket, of each encryption key, and of the bucket of the shields' access logs.
+    # The role is in a policy of each bucket with objects, of each encryption key, and of the bucket with the shields'
+    # access logs.
     assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 

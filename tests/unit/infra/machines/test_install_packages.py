@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[4] / "infra/machines/files/usr/local/sbin/install-packages"
-# Fails as long as the file `outage` has lines, and removes one of them with each call.
+# A stub of apt-get. Each call removes one line of the file `outage` and fails, until the file has no lines.
 APT_GET = """\
 #!/bin/sh
 echo "$*" >> "{calls}"
@@ -41,7 +41,7 @@ def test_packages_are_installed_once_the_mirror_answers(tmp_path: Path, failures
     *before, last = calls.read_text().splitlines()
     assert last.startswith("--yes ") and last.endswith(" install trafficserver python3-boto3")
     assert len(before) >= failures
-    assert pauses.exists() is (failures > 1)  # a failed update alone does not stop the installation
+    assert pauses.exists() is (failures > 1)  # if only `apt-get update` fails, the program installs without a pause
 
 
 def test_services_start_after_the_packages_are_installed() -> None:

@@ -35,7 +35,9 @@ def front() -> Generator[Front]:
 
 
 def statuses(front: Front, requests: Iterable[Sent], client: str = "127.0.0.1") -> dict[str, int]:
-    """Returns the status of the answer to each request, all over as few connections as NGINX permits."""
+    """Returns the status of the response to each request, or 0 if NGINX closed the connection without a response. All
+    requests use one connection, which is opened again when NGINX has closed it.
+    """
     context = ssl.create_default_context(cafile=str(front.authority))
     found: dict[str, int] = {}
     connection = http.client.HTTPSConnection(
@@ -93,7 +95,7 @@ def test_the_core_rule_set_refuses_attacks_in_queries_and_names_its_rule(front: 
     assert '[id "942100"]' in line
     assert "client: 127.0.0.1" in line
     assert front.request("/npm/left-pad?x=1", user_agent="Nikto/2.1.6").status == 403
-    # A plain read of a file is not inspected, so that installs are not slowed.
+    # The Core Rule Set does not inspect a GET request without a query, because the inspection would slow installs.
     assert front.request("/npm/left-pad", user_agent="Nikto/2.1.6").status == 200
 
 

@@ -23,7 +23,9 @@ from tests.support.own_pop import SETTINGS
 
 @pytest.fixture(scope="module")
 def machine() -> Generator[tuple[Path, PopSettings]]:
-    """Yields a directory with the files of a PoP, which Traffic Server's user can enter, and the PoP's settings."""
+    """Yields a directory with the files of a PoP machine, and the PoP's settings. The user that runs Traffic Server can
+    enter the directory.
+    """
     authority = Authority("tests")
     with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
         root = Path(name)

@@ -58,8 +58,8 @@ def create_table(region: str) -> DynamoDbRepository:
 
 @pytest.fixture
 def store() -> Generator[str]:
-    """Yields the URL of a PoP's store of entitlements, which reads the table's replicas in both regions. The table does
-    not exist until a test creates it.
+    """Yields the URL of a PoP machine's service for entitlements. The service reads the metadata table's replicas in
+    two regions. The table does not exist until a test creates it.
     """
     module = program()
     server = ThreadingHTTPServer(("127.0.0.1", 0), module.handler(module.Replicas(TABLE, [NEAREST, HOME])))

@@ -79,14 +79,16 @@ def last_stream(attacker: ssl.SSLSocket) -> int:
 
 
 def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are_served(front: Front) -> None:
-    # Indexed fields of HPACK's static table: the method GET and the scheme https. Then come literals: path and host.
+    # The request headers in HPACK (RFC 7541): two indexes of its static table for the method GET and the scheme https,
+    # then the path and the host as literal values.
     headers = b"\x82\x87" + b"\x04\x06/reset" + b"\x41\x09localhost"
     cancel = struct.pack(">I", 8)
     streams = range(1, 4_001, 2)
     with connection(front, "h2") as attacker:
         attacker.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
         attacker.sendall(b"".join(frame(1, 5, each, headers) + frame(3, 0, each, cancel) for each in streams))
-        # NGINX permits twice as many new streams as may be open at once, which are 128.
+        # NGINX permits at most 128 open streams, and ends a connection on which a client opens more than twice this
+        # number of streams before NGINX handles other connections.
         assert 0 < last_stream(attacker) < 1_000
         assert front.request("/npm/left-pad").status == 200
     assert len([line for line in front.log() if line["path"] == "/reset"]) < 500

@@ -19,7 +19,7 @@ from tests.support.own_pop import SETTINGS
 
 ROOT = Path(__file__).parents[4]
 REGION = "us-east-1"
-# 32 shields whose host names are as long as a stack's domain can make them.
+# The list has 32 shields. Their host names are as long as the domain of a stack permits.
 SHIELDS = [
     ShieldNode(f"{region}-{number}.shield.{'d' * 47}.example:8443", region)
     for region in ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")

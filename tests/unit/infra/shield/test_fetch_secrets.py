@@ -23,10 +23,10 @@ NEAR, HOME = "eu-west-1", "us-east-1"
 
 
 class Machine:
-    """The program, on a machine on Google Cloud whose run directory belongs to the test.
+    """Runs the program fetch-secrets as a machine on Google Cloud does, with a run directory of the test.
 
     `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
-    machine has a certificate of this day.
+    run directory has certificate files that were written today, so the program does not export the certificate again.
     """
 
     def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

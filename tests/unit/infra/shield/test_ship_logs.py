@@ -28,7 +28,9 @@ PACKAGE = "npm/%40acme/web/-/web-1.0.0.tgz"
 
 
 class Machine:
-    """The program, in directories of the test. `log` is the access log that Traffic Server writes."""
+    """Runs the program ship-logs with directories of the test. `log` is the path of the access log, which Traffic
+    Server writes on a real machine.
+    """
 
     def __init__(self, root: Path) -> None:
         loader = SourceFileLoader("ship_logs", str(PROGRAM))
@@ -58,7 +60,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def shipped() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yields the key and the records of each object in the bucket."""
+    """Yields the key and the records of each object in the bucket with the access logs."""
     for found in client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", []):
         content = client("s3").get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read()
         yield found["Key"], [json.loads(line) for line in gzip.decompress(content).splitlines()]
@@ -70,7 +72,7 @@ def paths() -> list[str]:
 
 def test_requests_of_the_edge_arrive_by_day_with_the_configured_fields_only(machine: Machine) -> None:
     machine.request()
-    machine.request(port=9001)  # a request of the shield to itself
+    machine.request(port=9001)  # the shield itself sends requests to its port 9001
     machine.request("b", day="28/Nov/2026")
     machine.program.main()
     found = dict(shipped())

@@ -223,8 +223,8 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
 def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
     region: str, cloud: Cloud, asked: str
 ) -> None:
-    """A machine does not ask other regions that only have shields. If it did, the removal of such a region from the
-    config would replace the machine.
+    """A machine requests its secret from its own region and from the regions that are listed for all machines. A list
+    of all regions with shields would replace every machine when a region is removed from the config.
     """
     settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
     assert f"SECRET_REGIONS={asked}" in settings

@@ -1,5 +1,5 @@
-"""Tests the values that the firewall's arguments have in NGINX's configuration. tests/unit/infra/pop/test_firewall.py
-tests with NGINX which requests they refuse.
+"""Tests the values with which the firewall's arguments appear in NGINX's configuration. The file
+tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
 """
 
 from __future__ import annotations

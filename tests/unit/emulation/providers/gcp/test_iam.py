@@ -17,7 +17,9 @@ MEMBERS = ("serviceAccount:reader@unit.iam.gserviceaccount.com", "serviceAccount
 
 
 class SimultaneousReads:
-    """The API of one bucket. Each read waits until a second thread reads too, or until it is clear that none does."""
+    """Emulates the Google Cloud API for one bucket. Each read waits up to half a second for a read by a second thread,
+    so that both threads read the same IAM policy.
+    """
 
     def __init__(self) -> None:
         self.bucket: dict[str, Any] = {"iam": {"bindings": []}}
