@@ -65,8 +65,8 @@ class Imported:
 
     `known` counts the items that were published before the import, and `skipped` counts the items that the journal
     lists. `failed` has the title and the reason of each failed item. `left_out` has the title and the reason of
-    everything that the import leaves out on purpose, and `kinds` counts these by kind. `delayed` has the reasons for
-    failed deliveries to readers.
+    everything that the import leaves out on purpose, and `kinds` counts the entries of `left_out` by kind. `delayed`
+    has the reasons for failed deliveries to readers.
     """
 
     new: int = 0

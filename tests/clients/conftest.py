@@ -22,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Provides a function that records that the client cannot do the action, and why. The test goes on and passes."""
+    """Provides a function with which a test records that a client cannot do the tested action, and why. The test then
+    continues and passes.
+    """
 
     def record(reason: str) -> None:
         request.node.stash[_reasons] = reason

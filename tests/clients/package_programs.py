@@ -86,8 +86,8 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        # Other clients import the packages of keyring's environment. The pip of this environment is removed, because a
-        # client must import its own pip.
+        # Other clients import packages from the virtual environment in which keyring is installed. The pip in this
+        # environment is removed, because each client must import its own pip.
         if client == KEYRING:
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:

@@ -1,5 +1,6 @@
-"""Builds the images that the client tests pull, and publishes them: a registry serves them, and the import command
-copies them."""
+"""Builds the images that the client tests pull. A local image registry serves the images, and the command `registry
+import` copies the images from there to the sandbox.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ from workers.entitlements.spanner import Spanner, SpannerInvalidRequest
 
 __all__ = ["spanner"]
 
-_REPLACED_WITHIN = 120.0  # seconds; Google's emulator replaces partitions older than 20 s, and checks every 20 s
+# The number of seconds that a test waits for a new partition. Google's emulator checks every 20 s for partitions that
+# are older than 20 s, and replaces these partitions.
+_REPLACED_WITHIN = 120.0
 
 
 @pytest.fixture

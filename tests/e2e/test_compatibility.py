@@ -1,6 +1,7 @@
 """Tests that the last release's worker works with today's shields, and today's worker with the last release's shields.
 
-A rollout updates the worker and the shields in two applies. Between these, old and new versions serve clients together.
+A rollout updates the worker and the shields in two applies. Between the two applies, old and new versions serve clients
+together.
 
 The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte. The tests are
 skipped until a release is recorded (releases/README.md), because no earlier worker or shield exists before that.

@@ -49,8 +49,8 @@ def shell() -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """The test removes the resources that decide on a role's policies from the state, as in a stack of an older
-    release.
+    """The test removes from the state the two resources that forbid other policies of a role. A stack of an older
+    release does not have these resources.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))

@@ -1,4 +1,4 @@
-"""Tests that the outbox relay delivers changes to the edge when their publisher was killed or could not reach it.
+"""Tests that the outbox relay delivers a change to the edge after the publisher was killed or could not reach the edge.
 
 The stack's schedule invokes the relay each minute. These tests shorten the minute of the emulated AWS to 5 seconds.
 """
@@ -32,7 +32,7 @@ from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
-WITHIN = 120.0  # seconds before a test fails; long, because the machine may be busy
+WITHIN = 120.0  # the number of seconds after which a test fails; a busy machine needs more time than others
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of a Cloudflare API that is down: nothing listens on port 9
 KILLED_AFTER_THE_COMMIT = """
 import os, signal
@@ -93,7 +93,7 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    # With minutes of this length, the schedule does not invoke the relay during the test.
+    # A minute of the emulated AWS now lasts 60 s, so that the schedule does not invoke the relay during the next steps.
     set_minute(up, MINUTE_SECONDS)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
@@ -118,8 +118,8 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    # With minutes of this length, the schedule does not invoke the outbox relay before the test has checked the state
-    # that the failed withdrawal left.
+    # A minute of the emulated AWS now lasts 60 s, so that the schedule does not invoke the outbox relay before the test
+    # has checked the state that the failed withdrawal left.
     set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0

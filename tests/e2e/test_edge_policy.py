@@ -46,7 +46,7 @@ DENYING = {
 
 @pytest.fixture(scope="module")
 def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """Publishes two versions of a package in each ecosystem, and returns a client that may pull all."""
+    """Publishes two versions of a package in each ecosystem, and returns a client that may pull all packages."""
     directory = tmp_path_factory.mktemp("packages")
     for version in ("1.0.0", "2.0.0"):
         file = tarball(directory / f"{version}.tgz", {"name": NAME, "version": version})

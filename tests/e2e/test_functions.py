@@ -50,7 +50,7 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass(frozen=True)
 class Stack:
-    """A running sandbox, the description of its stack that the registry's commands get, and the host name of the
+    """A running sandbox, its stack as the object that the registry's commands work on, and the host name of the
     metadata API.
     """
 

@@ -41,7 +41,7 @@ def run_directory(up: Up, machine: str) -> Path:
 
 
 def restart(up: Up, machine: str, address: str) -> None:
-    """Kills Traffic Server of a shield machine, and waits until it answers again."""
+    """Kills Traffic Server of a shield machine, and waits until a new process of Traffic Server answers."""
     name = f"machine-{machine}-artifact-edge-shield"
     before = processes.pid_of(up.sandbox, name)
     assert before is not None
@@ -78,7 +78,8 @@ def test_reads_continue_and_shields_restart_without_the_services_of_the_home_reg
     request.getfixturevalue("outage")
     for machine, address in restarted:
         run = run_directory(up, machine)
-        os.utime(run / "server_key.pem", (0, 0))  # the machine exports its certificate again after a day
+        # The machine exports its certificate again if the file is older than a day.
+        os.utime(run / "server_key.pem", (0, 0))
         (run / "origin_key").unlink()
         renewed = (run / "s3_auth.config").stat().st_mtime
         restart(up, machine, address)

@@ -1,7 +1,8 @@
-"""Tests a stack with two networks, deployed by the real Pulumi engine: Route 53's emulated health checkers probe
-Cloudflare's PoPs and the own PoPs, and clients of three continents resolve the hostname.
+"""Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
+stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients of three continents resolve the
+hostname.
 
-No own PoP machine boots here. At the address of each machine, a server of the test answers the health check.
+No machine of our own PoPs boots here. At the address of each machine, a server of the test answers the health check.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ OWN_POPS = [
 
 @dataclass
 class Networks:
-    """A deployed stack with Cloudflare and own PoPs. `machines` has the address of each region's PoP machine."""
+    """A deployed stack with Cloudflare and PoPs of our own. `machines` maps each region to the address of the machine
+    in our PoP.
+    """
 
     sandbox: TemporarySandbox
     certificate: ssl.SSLContext
@@ -46,7 +49,7 @@ class Networks:
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
     def lead(self, percent: int) -> None:
-        """Deploys the stack with the given share of the clients for the own PoPs."""
+        """Deploys the stack so that DNS leads the given percentage of the clients to our own PoPs."""
         file = self.sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
         config = yaml.safe_load(file.read_text())
         config["config"] |= {"artifact-edge:pops": OWN_POPS, "artifact-edge:pops_percent": percent}
@@ -73,7 +76,9 @@ class Networks:
             self.stop(region)
 
     def networks(self) -> list[set[str]]:
-        """Returns, for clients in the US, in Europe and in Asia, the networks to which many queries lead."""
+        """Returns, for clients in the US, in Europe and in Asia, the networks or regions to which 20 DNS
+        queries lead.
+        """
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}
         names |= {address: region for region, address in self.machines.items()}
@@ -86,7 +91,7 @@ class Networks:
         ]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Returns whether the clients of each place are soon led to one network or region only."""
+        """Returns whether DNS soon leads all clients of each place to one network or region: the given one."""
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
 
@@ -115,7 +120,8 @@ def _tls(directory: Path) -> ssl.SSLContext:
 
 
 def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) -> None:
-    # No PoP machine answers yet, so that all clients are led to Cloudflare although its weight is 0.
+    # No machine of our own PoPs answers yet. DNS therefore leads all clients to Cloudflare, although Cloudflare's
+    # weight is 0.
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     networks.start("us-east-1")
     networks.start("eu-west-1")

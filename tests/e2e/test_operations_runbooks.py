@@ -48,7 +48,8 @@ SMALL = "/npm/@acme/greeting"  # a document that `make up` publishes, and that e
 def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
     checkout = checkout_with_copies(tmp_path_factory.mktemp("operator"), "stacks", "workers")
     environment = shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)
-    # The language host imports the program from the copy, so that a changed edge worker is deployed.
+    # Pulumi's language host imports the program from the copy of the checkout, so that `pulumi up` deploys an edge
+    # worker that a test has changed in the copy.
     environment[PYTHONPATH_VARIABLE] = str(checkout)
     made = OperatorShell(checkout, environment, checkout.parent / "commands")
     made.run(f"pulumi stack select local\n{OUTPUTS}")
@@ -57,7 +58,7 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Lets the schedule start the outbox relay only once a minute, so that it rarely does so during the test."""
+    """Sets a minute of the emulated AWS to 60 s. The schedule then rarely starts the outbox relay during a test."""
     set_minute(up, MINUTE_SECONDS)
     yield
     set_minute(up, MINUTE_SECONDS)

@@ -204,7 +204,7 @@ def test_credential_stuffing_is_slowed_and_a_valid_token_from_the_same_address_i
     path, body = publish(pop, "stuffed")
     pop.entitlements.grant("reader-of-stuffed", "pypi:stuffed:pull")
     address = "127.62.0.9"
-    # The client claims other addresses, which the PoP must not believe.
+    # The client states a false IP address in a header of each request. The PoP must ignore this header.
     answers = [
         pop.request(path, f"guess-{number}", client=address, cf_connecting_ip=f"192.0.2.{number}")
         for number in range(60)

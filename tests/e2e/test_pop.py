@@ -729,7 +729,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # so that all simultaneous requests arrive before the first response
+                time.sleep(1)  # during this time, all simultaneous requests arrive
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
@@ -809,7 +809,7 @@ def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:
     assert list(network.api.rulesets.list(zone_id=network.zone)) == []
 
 
-# This test must be the last one, because the probe uses up the account's purges for some minutes.
+# This test must be the last one, because the account cannot purge again for some minutes after the probe.
 def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> None:
     assert_passes(network, "workers-cache-limits", facts=5)
 
@@ -817,7 +817,8 @@ def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> No
 @contextmanager
 def _only_route(network: Network) -> Generator[None]:
     """Deletes the route of the test's own script during the `with` block. The emulated edge presents the client
-    certificate of one script only, so a probe with another certificate needs the only route.
+    certificate of only one script. A probe that deploys a script with another certificate therefore fails while the
+    test's own script has a route.
     """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)

@@ -103,7 +103,7 @@ def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[s
     }
     for variant, principal in PRINCIPALS.items():
         with httpx.Client(**access(up, US_EAST, principal)) as client:
-            # The event of a 404 response has no tier, so these requests do not count as misses.
+            # The log event of a 404 response has no tier. The requests in this loop therefore do not count as misses.
             assert eventually(
                 lambda client=client, variant=variant: (
                     client.get("/npm/absent").headers.get("X-Artifact-Edge-Variant") == f"prediction={variant}"

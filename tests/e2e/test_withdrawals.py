@@ -26,9 +26,9 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# Seconds after which a test gives up. The project promises a refusal within 5 s, of which 4 s are the greatest age of
-# the feed document on which a PoP relies (workers/edge/test/feed.test.ts). A busy machine can take longer than 5 s, so
-# the tests compare the times of documents and of changes, and not the durations of requests.
+# Seconds after which a test gives up. The project promises a refusal within 5 s. A PoP relies only on feed documents
+# that are at most 4 s old (workers/edge/test/feed.test.ts). A busy machine can take longer than 5 s, so the tests
+# compare the times of documents and of changes, and not the durations of requests.
 WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 
@@ -72,8 +72,9 @@ def failing_api(up: Up) -> Generator[None]:
 
 
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
-    """Asserts that each PoP answers requests for the path with `status` from the first feed document on that the
-    metadata API has read from the database after this call. The caller has committed a change before.
+    """Asserts that no PoP allows a request for the path after the PoP has a feed document that the metadata API read
+    from the database after this call. Waits until each PoP answers with `status`. The caller must have committed a
+    change before.
     """
     committed = time.time()
     for pop in pops:

@@ -17,8 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# First parts of keys of objects and of media types, which look like paths of files. The tests do not search the
-# repository for them.
+# The first parts of object keys and of media types, which look like paths of files. The tests ignore texts that begin
+# with one of these parts.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # A list of files of one folder, as in "`a.py`, `b.py` and `c.py` in `folder/`".

@@ -24,7 +24,8 @@ COMMANDS = [(block, words) for block in BLOCKS for words in commands(block.text)
 TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 GLOBAL = {"output", "query", "region", "profile"}
-# Programs whose arguments this test cannot parse. tests/e2e/test_docs.py runs them, or NOT_RUN lists their blocks.
+# Programs whose arguments this test cannot parse. tests/e2e/test_docs.py runs the commands of these programs, except in
+# the blocks that tests/support/printed_commands.py lists in NOT_RUN.
 OTHERS = {
     "pulumi",
     "npm",

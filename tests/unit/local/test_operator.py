@@ -21,7 +21,7 @@ def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expect
 ) -> None:
     """`make up` computes the regions by itself, because `local` must not import `stacks`.
 
-    A stack with one shield region has more regions with objects than with shields.
+    One case is a stack with a single shield region. More regions of such a stack have objects than have shields.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]

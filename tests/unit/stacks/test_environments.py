@@ -47,7 +47,7 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    # This module may read the stack's name, which it puts into names of resources.
+    # Only the module stacks/config/loading.py may read the stack's name, because names of resources contain it.
     allowed = {"get_stack": {"stacks/config/loading.py"}}
     for file in programs():
         place = file.relative_to(ROOT).as_posix()

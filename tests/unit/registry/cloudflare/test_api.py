@@ -19,7 +19,7 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # kept, because the fixture `network` replaces this method
+real_client = Target.cloudflare  # the original method, which the fixture `network` replaces
 
 
 class Cloudflare:

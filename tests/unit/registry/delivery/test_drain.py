@@ -54,8 +54,8 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    # The relay first tries one purge for all changes, and then one purge for each of the first three. Each takes 10
-    # seconds.
+    # The relay first tries one purge for all changes, and then one purge for each of the first three changes. Each
+    # purge takes 10 seconds.
     assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]

@@ -20,8 +20,8 @@ from registry.edge_policy.document import MOST_BYTES, parsed, schema
 CHECKOUT = Path(__file__).parents[4]
 # The edge worker's tests read the same cases, so that the registry and the edge worker accept the same documents.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
-# Version specifiers of PEP 440, each with versions and whether the specifier includes the version by pip's library. The
-# edge worker's tests read the same file.
+# Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version according to
+# the library `packaging`, which pip uses. The edge worker's tests read the same file.
 SPECIFIERS: list[tuple[str, str, bool]] = json.loads(
     (CHECKOUT / "workers/edge/test/python_specifiers.json").read_text()
 )

@@ -97,7 +97,9 @@ def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def specs(found: Iterator[Found]) -> list[str]:
-    """Returns the specifications (`name@version`) of the packages to import. Asserts that their digests are right."""
+    """Returns the specifications (`name@version`) of the packages to import. Asserts that the digest of each package is
+    the SHA-512 of the package's file.
+    """
     there: list[str] = []
     for each in found:
         assert isinstance(each, Wanted), each

@@ -24,9 +24,9 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Faulty:
-    """An image registry whose first answers to some requests are others than the specification says.
+    """An image registry whose first answers to some requests violate the specification.
 
-    `faults` maps patterns of URLs to those answers. Records the Range headers of requests for the image's layer.
+    `faults` maps patterns of URLs to these first answers. Records the Range headers of requests for the image's layer.
     """
 
     def __init__(self, images: Images, faults: dict[str, list[Answer]]) -> None:
@@ -62,7 +62,9 @@ def broken(end: int) -> Answer:
 
 
 def part(first: int, start: int | None = None) -> Answer:
-    """Returns an answer with the layer's bytes from `start` on, which claims to have them from `first` on."""
+    """Returns an answer with the layer's bytes from position `start` on. The answer's Content-Range header states that
+    the bytes begin at position `first`. Without `start`, the header is true.
+    """
     headers = {"content-range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"}
     return lambda _: httpx.Response(206, headers=headers, content=CONTENT[first if start is None else start :])
 
@@ -77,7 +79,8 @@ def status(code: int) -> Answer:
         ([broken(1000), part(1000)], [None, "bytes=1000-"]),
         ([broken(len(CONTENT))], [None]),  # all bytes had arrived when the connection broke
         ([broken(1000), status(416)], [None, "bytes=1000-", None]),
-        ([broken(1000), status(400)], [None, "bytes=1000-", None]),  # a signed URL that covers the whole layer only
+        # A host with signed URLs may refuse a request for a part of the layer.
+        ([broken(1000), status(400)], [None, "bytes=1000-", None]),
         ([broken(1000), part(0)], [None, "bytes=1000-", None]),
         ([broken(1000), status(503), part(1000)], [None, "bytes=1000-", "bytes=1000-"]),
     ],

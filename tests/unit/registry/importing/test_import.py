@@ -260,7 +260,7 @@ def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> 
 
 
 def test_a_package_without_anything_to_import_is_left_out_by_name_and_counted(network: Network, tmp_path: Path) -> None:
-    """npm answers with such a packument for a package whose versions were all unpublished."""
+    """npm's registry serves a packument like that of `gone` for a package whose versions were all unpublished."""
     answer = source(
         {
             "/npm/gone": {"name": "gone", "time": {"unpublished": {"time": "2020-01-01T00:00:00.000Z"}}},
@@ -364,7 +364,7 @@ def test_an_entry_of_a_package_lock_without_a_digest_gets_that_of_the_registry(
     [
         b"p==1.0\n",
         "\ufeffp==1.0\r\n".encode(),
-        "p==1.0\r\n".encode("utf-16"),  # what `pip freeze > requirements.txt` writes in Windows PowerShell
+        "p==1.0\r\n".encode("utf-16"),  # `pip freeze > requirements.txt` writes this encoding in Windows PowerShell
         b"\xfe\xff" + "p==1.0\n".encode("utf-16-be"),
         "p==1.0\n".encode("utf-32"),
         b"# -*- coding: latin-1 -*-\n# J\xfcrgen\np==1.0\n",

@@ -25,7 +25,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return
     with serving(in_process.application(tmp_path)) as url:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-        monkeypatch.setenv("NO_GCE_CHECK", "true")  # otherwise, Google's client looks for a metadata server for 3 s
+        # Without this variable, Google's client looks for a metadata server for 3 s.
+        monkeypatch.setenv("NO_GCE_CHECK", "true")
         OnCloudStorage(url)
         yield CloudStorage(client(), "origin-us-east-1", None)
 
