@@ -1,4 +1,6 @@
-"""Sets up a follower of Spanner's change stream, the tokens that the follower reads, and a fake edge."""
+"""Provides an emulated edge, tokens and a follower for tests. A follower is a program that reads changes of tokens from
+Spanner's change stream and sends them to the edge.
+"""
 
 from __future__ import annotations
 

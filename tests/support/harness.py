@@ -132,7 +132,8 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, "test")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
             environment.delenv(name, raising=False)
-        # boto3 must not call the account-ID endpoints of DynamoDB Streams, because moto does not know these endpoints.
+        # boto3 must not call the account-ID endpoints of DynamoDB Streams, because moto does not emulate these
+        # endpoints.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         for owner, name, method in keys.patches():
             environment.setattr(owner, name, method)
@@ -298,7 +299,7 @@ def _in_separate_thread(run: Callable[[], None]) -> None:
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # kept, because the calling thread raises the error again
+        except BaseException as error:  # the error is kept, because the calling thread raises it again
             raised.append(error)
 
     thread = threading.Thread(target=target)

@@ -42,7 +42,9 @@ TRAFFIC_SERVER_USER = "trafficserver"
 
 @dataclass
 class Shield:
-    """Emulates a shield machine for a PoP. Clients must present a client certificate and the origin key."""
+    """Emulates a shield machine for a PoP. Clients must present a client certificate, and a secret (the origin key) in
+    a header.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
     headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "public, max-age=31536000, immutable"})
@@ -285,7 +287,7 @@ def _run(
     directory: Path,
     stack: contextlib.ExitStack,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program of a PoP as the user `owner`. The program ends with `stack`."""
+    """Starts a program of a PoP as the user `owner`. The program is stopped when the exit stack `stack` closes."""
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directory
     )

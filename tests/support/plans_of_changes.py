@@ -72,7 +72,7 @@ def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) ->
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    # Secrets Manager deletes no secret that has replicas.
+    # Secrets Manager refuses to delete a secret that has replicas in other regions, so the replica is removed first.
     manager.remove_regions_from_replication(
         SecretId=f"artifact-edge/{STACK}/shield", RemoveReplicaRegions=["eu-west-1"]
     )

@@ -82,13 +82,14 @@ REFUSED: Sequence[Sent] = (
     ("POST", "/token", {"content-length": "1000000"}),
 )
 
-# Words that the core rule set looks for, one a line. Many of them are legal names of packages.
+# Files of the OWASP Core Rule Set for web application firewalls. Each line is a word that the rules look for in
+# requests. Many of these words are legal names of packages.
 _WORDS = ("lfi-os-files", "restricted-files", "php-function-names-933150", "unix-shell", "sql-errors")
 
 
 def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
-    """Yields a request for each package whose name is a word that the core rule set in the directory `rules` looks for.
-    The kinds of requests take turns.
+    """Yields one request for each package name that the OWASP Core Rule Set in the directory `rules` treats as
+    suspicious. The requests are of five kinds in turn, such as an upload and a search.
     """
     for number, name in enumerate(sorted(_names(rules))):
         encoded = quote(name, safe="")
@@ -103,8 +104,8 @@ def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
 
 
 def _names(rules: Path) -> set[str]:
-    """Returns the words of the core rule set that are names of repositories (OCI Distribution Specification, "Pulling
-    manifests").
+    """Returns the suspicious words of the OWASP Core Rule Set that are valid names of repositories (OCI Distribution
+    Specification, "Pulling manifests").
     """
     name = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
     words = [word for file in _WORDS for word in (rules / f"{file}.data").read_text().splitlines()]

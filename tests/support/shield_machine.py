@@ -79,9 +79,10 @@ class Shield:
         return [Instance("i-0001", self.address, user_data, tuple(self.disks))]
 
     def up(self, *, after: int | None = None) -> None:
-        """Runs the hypervisor until the shield machine's health check passes. Fails after 120 s.
+        """Runs the emulated hypervisor until the shield machine's health check passes. Fails after 120 s.
 
-        If `after` is given, the shield's process must have another id than `after`.
+        If `after` is given, the check counts only when Traffic Server's process ID is not `after`, which means that it
+        was restarted.
         """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -92,7 +93,9 @@ class Shield:
         pytest.fail(f"the shield did not come up: {self.reports}")
 
     def crash(self) -> None:
-        """Kills Traffic Server, and runs the hypervisor until it answers again, healthy or not. Fails after 120 s."""
+        """Kills Traffic Server, and runs the emulated hypervisor until a restarted Traffic Server answers health
+        checks, with any status. Fails after 120 s.
+        """
         before = self.pid
         assert before is not None
         os.killpg(before, signal.SIGKILL)

@@ -33,8 +33,8 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 
 def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
-    """Returns the description of the sandbox's stack that the registry's commands use. The clients of the stack's
-    clouds read addresses and credentials from the variables in `environment`, which the caller restores.
+    """Returns the description of the sandbox's stack that the registry's commands use. Also sets the variables in
+    `environment` from which the clouds' clients read addresses and credentials. The caller restores the variables.
     """
     for name, value in cloud_environment(up.sandbox, {}).items():
         environment.setenv(name, value)

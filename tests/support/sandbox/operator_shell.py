@@ -14,9 +14,8 @@ from local.checkout import CHECKOUT
 
 
 def checkout_with_copies(directory: Path, *copied: str) -> Path:
-    """Makes a checkout in which an operator may change the folders `copied`. Links lead to all other files.
-
-    Links also lead to the npm packages in a copied folder.
+    """Creates a checkout in which an operator may change the folders `copied`, and returns its path. These folders are
+    copies. All other files, and the npm packages of the copied folders, are symbolic links.
     """
     checkout = directory / "checkout"
     checkout.mkdir()
@@ -31,8 +30,8 @@ def checkout_with_copies(directory: Path, *copied: str) -> Path:
 
 
 class OperatorShell:
-    """Runs shell scripts in one directory. Each script starts with the variables and the working directory of the last
-    one.
+    """Runs shell scripts in one directory. Each script starts with the variables and the working directory with which
+    the previous script ended.
 
     `commands` is a directory for the command `aws`, which every runbook may call.
     """
