@@ -84,7 +84,7 @@ def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.Impo
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a copy of all files that the import linter reads. The linter accepts the unchanged copy."""
+    """Returns the directory of a copy of all files that the import linter reads. The linter accepts the unchanged copy."""
     root = tmp_path_factory.mktemp("copy")
     for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):
         target = root / file.relative_to(ROOT)
@@ -97,7 +97,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(copy: Path) -> str:
-    """Returns the import linter's output for the copy with every import of FORBIDDEN added."""
+    """Returns the import linter's output for a copy of the repository to which each import in FORBIDDEN is added."""
     for importer, imported in FORBIDDEN:
         (copy / importer / f"{planted(imported)}.py").write_text(f"import {imported}\n")
     linted = lint(copy)

@@ -36,7 +36,8 @@ def group(name: str) -> Iterator[str]:
 
 
 def with_dependencies(requirements: Iterable[str]) -> set[str]:
-    """Returns the names of the Python packages and of all packages that they require on this machine.
+    """Returns the names of the given Python packages and of all packages that they require on this machine, directly or
+    indirectly.
 
     The requirements are read from the metadata of the installed packages.
     """

@@ -39,7 +39,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 def any_of(kind: type[Any], **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Returns a Hypothesis strategy that builds instances of a dataclass with a random value for each field.
 
-    A field without an entry in `_VALUES` is drawn by its type.
+    If `_VALUES` has no strategy for a field, Hypothesis chooses random values of the field's type.
     """
     hints, values = get_type_hints(kind), {**_VALUES, **fixed}
     drawn = {

@@ -24,7 +24,7 @@ PROJECT = "acme-packages-prod"
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[tuple[State, httpx.Client]]:
-    """Deploys the stack `prod` on Google Cloud. Provides its state and a client of the Google Cloud project."""
+    """Deploys the stack `prod` on Google Cloud. Provides the stack's state and a client of the Google Cloud project."""
     config = stack_config("prod") | {f"artifact-edge:{name}": json.dumps(value) for name, value in ON_GOOGLE.items()}
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         deployment, client = brought_up("prod", config, Path(directory))
@@ -65,8 +65,8 @@ def test_a_resource_is_an_orphan_only_with_the_labels_of_the_stack(
 
 
 def test_each_resource_that_the_state_lacks_is_listed(deployed: tuple[State, httpx.Client]) -> None:
-    """The state keeps one resource of each type, because the comparison asks only the projects and regions in the
-    state.
+    """The test keeps a resource in the state, because the comparison searches only the projects and regions that the
+    state names. The test keeps a Cloud Run service and a network, and removes all other resources.
     """
     state, _ = deployed
     google = [each for each in state.resources if each.type.startswith("gcp:")]

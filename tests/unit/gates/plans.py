@@ -28,7 +28,8 @@ def step(
 ) -> list[dict[str, Any]]:
     """Returns the steps of a Pulumi plan for one resource.
 
-    `old` and `new` are the resource's inputs before and after the change. If only one is given, both are equal.
+    `old` and `new` are the resource's inputs before and after the change. If only one of `old` and `new` is given, the
+    inputs do not change.
     """
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:

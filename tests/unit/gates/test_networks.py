@@ -1,4 +1,6 @@
-"""Tests what the plan gate refuses when a plan moves clients to another network or changes the places of a network."""
+"""Tests what the plan gate refuses when a plan moves clients to another edge network, or changes the regions of a
+network.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ Steps = list[dict[str, Any]]
 
 
 def weights(before: int, after: int) -> Steps:
-    """Returns the steps of a plan for the two records of the clients' hostname. `before` and `after` are the percent of
-    the clients that get the own PoPs.
+    """Returns a plan's steps for the two DNS records of the clients' hostname. One record leads to Cloudflare, and the
+    other to our own PoPs. `before` and `after` are the percentages of clients that DNS sends to our own PoPs.
     """
 
     def inputs(target: str, name: str, weight: int) -> dict[str, Any]:
@@ -43,7 +45,9 @@ def weights(before: int, after: int) -> Steps:
 
 
 def region(op: str, name: str) -> Steps:
-    """Returns the steps of a plan for the records of one region of own PoPs: an alias and one machine's address."""
+    """Returns a plan's steps for the DNS records of our own PoPs in one region: an alias, and the address of one
+    machine.
+    """
     policy = [{"region": name}]
     alias = {"name": "pops.example.com", "type": "A", "setIdentifier": name, "latencyRoutingPolicies": policy}
     aliases = [{"name": f"{name}.pops.example.com", "evaluateTargetHealth": True}]
@@ -71,7 +75,8 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # A second region takes half of the clients of the own network, and so half of `percent` of all clients.
+    # DNS sends `percent` of all clients to our own PoPs. A second region of PoPs gets half of these clients, so the
+    # plan moves half of `percent` of all clients.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])

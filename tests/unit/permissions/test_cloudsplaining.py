@@ -1,8 +1,9 @@
 """Tests that Cloudsplaining, an independent check of least privilege, reports nothing about the permissions of roles
 except the findings that this file explains.
 
-Cloudsplaining reads identity policies only: a policy of a resource names the resource as `*` and would be a false
-finding. Statements that only a condition limits count as unlimited here.
+The tests check only the policies of roles. In the policies of resources, Cloudsplaining would report the resource `*`,
+which only means the resource itself. The tests make Cloudsplaining treat statements with a condition as if they had
+none.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from tests.support.stacks import ENVIRONMENTS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
-# The services of which the deploy role may call all actions, with the limit that the role's statements set instead. The
-# role creates, changes and deletes the resources of these services, so a list of actions would name nearly all of them.
+# Maps each service of which the deploy role may call all actions to the limit on the resources of these calls. The role
+# creates, changes and deletes the resources of these services, so a list of actions would name nearly all of them.
 # Every other finding fails a test.
 _BY_NAME = "only on resources whose name begins with the environment's prefix"
 EXPLAINED: Mapping[str, str] = {
@@ -59,7 +60,7 @@ def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields the kind and the content of each finding about a policy document."""
     results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
     for kind, result in results.items():
-        # Cloudsplaining lists under ServicesAffected only the services that its other findings are about.
+        # ServicesAffected contains no findings, but only the names of the services that other findings are about.
         if kind != "ServicesAffected":
             for each in result["findings"]:
                 yield kind, each if isinstance(each, str) else json.dumps(each, sort_keys=True)

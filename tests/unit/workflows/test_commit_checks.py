@@ -55,7 +55,8 @@ def test_dependabot_watches_each_folder_with_a_manifest() -> None:
         for ecosystem, manifest in MANIFESTS.items()
         if path.name == manifest
     }
-    there.add(("github-actions", "/"))  # in dependabot's file, this directory means .github/workflows
+    # For the ecosystem github-actions, dependabot reads `/` as the directory .github/workflows.
+    there.add(("github-actions", "/"))
     watched = {
         (update["package-ecosystem"], directory)
         for update in UPDATES
