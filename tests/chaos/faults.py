@@ -39,7 +39,9 @@ class Stack:
         self.log = sandbox.path("logs", "killed.log")
 
     def find_providers(self) -> None:
-        """Lets later commands use the providers that run now. Providers listen on other ports after each start."""
+        """Reads the ports on which the emulated Pulumi providers listen now, for later commands. After each start, the
+        providers listen on other ports.
+        """
         engine = ensure_engine(print)
         self._environment = {**os.environ, **shell_environment(engine, self._sandbox, passphrase=PASSPHRASE)}
 
@@ -55,8 +57,8 @@ class Stack:
         return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
 
     def repair_by_hand(self) -> None:
-        """Repairs the state. Then deletes each resource that the repair names as docs/state.md says, and repairs the
-        state again.
+        """Runs `drift.repair`, deletes each resource that its output names, and runs it again. docs/state.md asks the
+        operator for these steps.
         """
         done = subprocess.run(
             [sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock"],

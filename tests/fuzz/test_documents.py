@@ -21,7 +21,8 @@ from registry import RegistryError
 from registry.edge_policy.document import Policy, parsed
 from registry.tokens import grants
 
-# All cases of a long run together (`make test-fuzz`). Each of the four tests tries the same number of cases.
+# The number of random cases in one run of this module; `make test-fuzz` sets a higher number. Each of the four tests
+# with random cases tries a quarter of this number.
 _ALL_CASES = int(os.environ.get("FUZZ_CASES", "400"))
 random_cases = settings(
     max_examples=_ALL_CASES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -34,7 +35,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 SHA512, SHA256 = f"sha512-{'A' * 86}==", f"sha256:{'ab' * 32}"
-# Values, each of which at least one field of a rule in an edge policy accepts.
+# Values that are valid in a rule of an edge policy. At least one field of a rule accepts each value.
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "allow",

@@ -18,7 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read only a resource's type, a resource's options, or exemptions. A preview always knows all of these.
+# These policies read only a resource's type, a resource's options, or exemptions. The values of these are always known
+# in a preview.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
@@ -98,8 +99,8 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environments_settings_name_existing_policies_and_settings(environment: str) -> None:
-    """This test finds unknown names in the policy settings, which the engine ignores, and settings that weaken a
-    policy.
+    """Without this test, a misspelt name in the policy settings would have no effect, because the engine ignores
+    unknown names. A setting could also make a mandatory policy advisory.
     """
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]

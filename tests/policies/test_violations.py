@@ -1,4 +1,6 @@
-"""Tests that the policy pack finds each planted violation in prod, by a policy whose finding names the fault."""
+"""Tests that the policy pack finds each violation that is added to the stack prod, by a policy whose finding names the
+fault.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def alias(target: str, kind: str = "CNAME") -> PolicyResource:
 
 
 def own_pops(component: str) -> list[PolicyResource]:
-    """Returns the records of a PoP's names, whose address belongs to a component of the given type."""
+    """Returns the DNS records of one machine of our own PoPs: its address, and an alias. The address belongs to a
+    component of the given type.
+    """
     address = resource("aws:ec2/eip:Eip", {}, within=component)
     target = {"name": "eu.pops.x.io", "type": "A"}
     return [

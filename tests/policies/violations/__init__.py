@@ -1,4 +1,5 @@
-"""Lists bad changes to prod's resources, as a developer could make them without knowledge of the policies.
+"""Lists bad changes to the resources of the stack prod, as a developer could make them without knowledge of the
+policies.
 
 A mutation (tests/policies/mutations) is checked by the one policy that it was written for. A violation is checked by
 the whole policy pack with prod's settings. A violation counts as found only if a policy names the fault; a finding of
@@ -21,9 +22,9 @@ from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
-# The index of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
+# The indexes of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# The policy name of a violation that no policy finds.
+# The value of `policy` in a violation that no policy finds.
 MISSED = ""
 
 
