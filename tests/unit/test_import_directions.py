@@ -84,7 +84,9 @@ def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.Impo
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the directory of a copy of all files that the import linter reads. The linter accepts the unchanged copy."""
+    """Returns a directory with copies of all files that the import linter reads. The linter accepts the unchanged
+    files.
+    """
     root = tmp_path_factory.mktemp("copy")
     for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):
         target = root / file.relative_to(ROOT)
