@@ -36,7 +36,7 @@ class Interrupted(Exception):
     """Raised when the user has pressed Ctrl-C during a command. The message says how to continue the command."""
 
 
-# Errors that a user can correct. The message of each error says how, so the commands print only the message.
+# Errors that a user can correct. The message of each error contains the remedy, so the commands print only the message.
 _ENDINGS = (
     PrerequisiteError,
     EngineError,

@@ -42,7 +42,8 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with the client's files, in a folder that has the last name of the path `directory`.
+    """Returns a tar archive with the client's files. All files are in one folder, whose name is the last part of the
+    path `directory`.
 
     A shell on the other machine becomes a client when it reads the file `environment`. On this machine, a shell becomes
     a client with the exports of `python -m local client`.

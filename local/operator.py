@@ -22,7 +22,8 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy value of the API token for Workers KV. No stack's state may contain this value.
+# A dummy value of the API token for Workers KV; the emulated Cloudflare accepts any value. The text is unusual, so that
+# it is in a stack's state only if the state contains the token.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 

@@ -10,7 +10,7 @@ _CHUNK_BYTES = 65536
 
 
 class PortTaken(Exception):
-    """Raised when the relay cannot listen. The message names the address and says how to choose another one."""
+    """Raised when the relay cannot listen. The message names the address and says how to choose another address."""
 
 
 def forward(address: str, port: int, target: tuple[str, int]) -> None:

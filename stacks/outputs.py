@@ -26,7 +26,7 @@ def export_outputs(
     pops: Sequence[PopNode],
 ) -> None:
     """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. A stack
-    without own PoPs has no output `pops`.
+    without PoPs on machines of our own has no output `pops`.
     """
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)

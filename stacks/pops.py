@@ -103,8 +103,8 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificate of the clients' hostname for PoP machines, and lets their IAM role have no further
-    policy.
+    """Creates the certificate of the clients' hostname for PoP machines. Also removes all policies from the machines'
+    IAM role except the policies of the program.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

@@ -31,8 +31,8 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects, pops: Sequence[PopNode]) -> Sequence[Node]:
-    """Creates the shield machines of every region, which admit Cloudflare's networks and the machines of own PoPs.
-    Limits the shields' AWS role to reading objects from the shields' networks and addresses.
+    """Creates the shield machines of every region. Shields admit requests from Cloudflare's networks and from PoP
+    machines of our own. Limits the shields' AWS role to reading objects from the shields' networks and addresses.
     """
     edge_addresses = _edge_addresses(pops)
     boot = BootSettings(

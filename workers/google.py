@@ -16,7 +16,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # how many seconds before its expiry a token is replaced
+_EARLY_SECONDS = 120  # a token is replaced this number of seconds before it expires
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
@@ -28,7 +28,7 @@ class Identity:
     """The Google service account that the service runs as. Any thread may call the methods of the account."""
 
     def __init__(self) -> None:
-        # Google's own libraries also read the environment variable GCE_METADATA_HOST.
+        # The variable GCE_METADATA_HOST overrides the metadata server's host, as it does for Google's own libraries.
         self._root = f"http://{os.environ.get('GCE_METADATA_HOST', _HOST)}{_ACCOUNT}"
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, headers={"Metadata-Flavor": "Google"})
         self._lock = threading.Lock()

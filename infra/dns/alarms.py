@@ -1,5 +1,6 @@
-"""Alarms on Route 53's health checks of the edge, of the feed of recent revocations that the edge reads, of both
-networks of the clients' hostname, of each machine, and of each region of shields and own PoPs.
+"""Alarms on Route 53's health checks. The health checks request the edge, the feed of recent revocations that the edge
+reads, both networks that serve the clients' hostname (Cloudflare and PoPs of our own), each machine, and each region of
+shields and PoPs.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from infra.observability import CloudWatchAlarm, Tier
 _REGION = "us-east-1"
 
 # Percentage of Route 53's health checkers below which an endpoint counts as reachable from some networks only. Route 53
-# itself treats an endpoint as healthy from 18 % on (same guide, "How Route 53 determines whether a health check is
-# healthy").
+# itself treats an endpoint as healthy from 18 % on (Route 53 Developer Guide, "How Route 53 determines whether a health
+# check is healthy").
 _MOST_CHECKERS = 80.0
 
 
@@ -61,7 +62,9 @@ def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that goes off when one of the two networks of the clients' hostname does not answer."""
+    """Returns the alarm that goes off when a network that serves the clients' hostname does not answer: Cloudflare, or
+    the PoPs on machines of our own.
+    """
     what = {"cloudflare": "Cloudflare does not answer", "own": "No PoP machine of our own answers"}[network]
     tier: Tier = "edge" if network == "cloudflare" else "pop"
     fault = f"{what}; DNS leads all clients to the other network"

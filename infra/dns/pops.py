@@ -29,8 +29,8 @@ class PopDnsArgs:
 
     The names of the PoPs are in the DNS zone `zone_name`. Health checks request `hostname`, which clients use. `weight`
     is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. This record is created after the
-    resources in `after`. The record of the other network must be among them: Route 53 answers with a record of the
-    weight 0 as long as a name has no other record.
+    resources in `after`, which must contain the record that leads `hostname` to Cloudflare. While a name has only one
+    record, Route 53 answers with this record even if its weight is 0.
     """
 
     zone_id: pulumi.Input[str]

@@ -68,13 +68,13 @@ class Dns(pulumi.ComponentResource):
         hostname itself, as clients do. Returns the health check.
 
         The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
-        record is weighted also without a second network, because Route 53 refuses a second record of a name whose first
-        record has no routing policy or another one. So PoPs can be added to a stack that clients use.
+        record is weighted even if it is the hostname's only record. Route 53 accepts a second weighted record only
+        beside a weighted record, and a stack that clients already use may later get PoPs of our own.
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # With a second network, a request of the clients' hostname can reach the other network. The edge's own name
-        # leads to the edge only.
+        # A stack with PoPs of our own needs a second health check. A request to the clients' hostname can reach these
+        # PoPs, and a request to the edge's own name always reaches Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )
@@ -88,7 +88,9 @@ class Dns(pulumi.ComponentResource):
         return check
 
     def _network_alarms(self) -> Sequence[CloudWatchAlarm]:
-        """Returns the alarm on the edge as one of two networks, and no alarm where the edge is the only network."""
+        """Returns the alarm that goes off when Cloudflare does not answer, if PoPs of our own also serve the clients'
+        hostname. Without such PoPs, the list is empty, because the alarms on the edge suffice.
+        """
         return [network_alarm("cloudflare", self._network_check.id)] if self._network_check else []
 
     def _validation_records(self) -> Sequence[pulumi.Resource]:

@@ -21,7 +21,7 @@ _BATCH = 100  # changes in one batch: the most tokens that one bulk read of Work
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
-_LAG_MS = 5_000.0  # alarm threshold: the edge must know of a revoked token within five seconds
+_LAG_MS = 5_000.0  # alarm threshold: a revocation must reach the edge within five seconds
 # the timeout in seconds; it is longer than the two seconds for which the edge worker waits for the metadata API
 _API_TIMEOUT = 5
 # The most concurrent executions of the metadata API. One execution answers about 100 queries a second, so this number
@@ -100,7 +100,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
     """A Lambda function behind a public URL that answers the edge worker's signed queries for tokens, and no other
     request.
 
-    The function runs in the table's home region, so that it knows a token as soon as the token is issued. This region
+    The function runs in the table's home region, so that it finds a token as soon as the token is issued. This region
     may be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
     """
 
@@ -185,7 +185,8 @@ class LambdaMetadataApi(pulumi.ComponentResource):
 def _sync_alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
     """Yields alarms on the delay, the errors and the dead-letter queue of the token sync.
 
-    Metrics are those of "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS".
+    AWS describes the metrics in "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon
+    SQS".
     """
     in_lambda, in_sqs = {"FunctionName": function_name}, {"QueueName": queue_name}
     late = "Grants and revocations reach the edge late"

@@ -96,8 +96,8 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
     }
 
 
-# The DynamoDB operations that the registry and the metadata API call. DynamoDB counts system errors for each operation,
-# and not for a table alone.
+# The DynamoDB operations that the registry and the metadata API call. The alarms name each operation, because DynamoDB
+# publishes no metric of a table's system errors over all operations.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
 # The alarm threshold for replication lag. Revocations of tokens must take effect within seconds. A replica is usually
@@ -108,7 +108,7 @@ _REPLICATION_LAG_MS = 5_000.0
 def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[CloudWatchAlarm]:
     """Yields alarms on errors, throttling and replication lag of the table in each region.
 
-    Metrics and dimensions are those of "DynamoDB metrics and dimensions" in the DynamoDB Developer Guide.
+    The DynamoDB Developer Guide describes the metrics and their dimensions in "DynamoDB metrics and dimensions".
     """
     for region in regions:
         for operation in _OPERATIONS:

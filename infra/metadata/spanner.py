@@ -13,8 +13,8 @@ from infra.metadata import MetadataArgs, SpannerChanges
 from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import CloudMonitoringAlarm
 
-# Spanner's multi-region configurations by their read-write regions, the default leader first (Spanner, "Instance
-# configurations"). The list contains only configurations whose regions are in contract/regions.py.
+# Maps the two read-write regions of a Spanner instance, with the default leader first, to the name of Spanner's
+# multi-region configuration (Spanner, "Instance configurations"). Only regions of contract/regions.py are listed.
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
     ("us-central1", "us-east1"): "nam6",
@@ -22,7 +22,7 @@ MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
 }
 
 _NIGHTLY = "30 3 * * *"  # the time of the nightly backup, as a cron expression in UTC
-# Backups are kept for 35 days, as long as DynamoDB's point-in-time recovery.
+# Backups are kept for 35 days, which is also the period of DynamoDB's point-in-time recovery.
 _KEPT_SECONDS = 35 * 86_400
 
 # The IAM role that lets operators read and write data and read the schema, and nothing else (Spanner, "IAM roles").

@@ -27,6 +27,6 @@ class Network(Protocol):
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
-    # The id of the private endpoint through which the network reaches S3 buckets of its region. None if the cloud has
-    # none.
+    # The id of the private endpoint through which the network reaches the S3 buckets of its region. The id is None on a
+    # cloud without such an endpoint.
     s3_endpoint: pulumi.Output[str] | None

@@ -1,6 +1,7 @@
 """Alarms on Cloud Run services and Pub/Sub subscriptions, for tiers that run on Google Cloud.
 
-Metrics and labels are those of "Google Cloud metrics", P to Z: `run.googleapis.com` and `pubsub.googleapis.com`.
+Google describes the metrics and labels in "Google Cloud metrics", P to Z, under `run.googleapis.com` and
+`pubsub.googleapis.com`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ def service_alarms(
     """Returns alarms on a Cloud Run service that fails or whose instances are unhealthy.
 
     `fault` says what the service's failure means to users, e.g. "Tokens do not reach the edge". `always_running` is for
-    services that keep an instance at all times (`min_instance_count`). For these, a missing instance or a failed health
-    probe is a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
+    services that keep an instance at all times (`min_instance_count`). In such a service, a missing instance or a
+    failed health probe is a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of
+    restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(

@@ -12,8 +12,8 @@ import pulumi_aws as aws
 from contract.pops import CURRENT_WORKER, worker_key
 from infra.blobs import Bucket
 
-# The Cache-Control values of the two objects, which shields apply. A new worker reaches all PoP machines within a
-# minute or two.
+# The Cache-Control values of the worker's object, which never changes, and of the object that names the current worker.
+# Shields obey these headers, so a new worker reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 

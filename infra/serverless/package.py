@@ -29,9 +29,10 @@ class Code:
 def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
     """Packs a module beneath `root` (such as `workers.drain.function`) with all modules that it imports.
 
-    Imports come from `root` or from `distributions`: installed, pure-Python distributions, named as they are imported.
-    The archive holds the sources as text. If the archive held file paths instead, Pulumi's state would contain
-    directories of this machine. Raises pulumi.RunError when an import would be missing at run time.
+    Imports come from `root` or from `distributions`. These are installed, pure-Python distributions, listed by the
+    names of their top-level packages. The archive holds the sources as text. If the archive held file paths instead,
+    Pulumi's state would contain directories of this machine. Raises pulumi.RunError when an import would be missing at
+    run time.
     """
     places = {name: _directory_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]
@@ -91,7 +92,9 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _source(place: Path, name: str) -> Path | None:
-    """Returns the file of a Python module, or None for a name that is no module or no package with `__init__.py`."""
+    """Returns the source file of a Python module, or the `__init__.py` of a package. Returns None if there is no such
+    file, for example because the name is an attribute of a module.
+    """
     path = place.joinpath(*name.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 

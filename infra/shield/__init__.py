@@ -16,8 +16,8 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class AccessLog:
-    """The S3 bucket that receives the access logs of shield machines, and the fields of each request that it
-    receives.
+    """The S3 bucket that receives the access logs of shield machines. `fields` are the fields of each log line that the
+    machines upload.
     """
 
     bucket: str

@@ -98,8 +98,8 @@ class GceShield(pulumi.ComponentResource):
 
 
 def boot_disk(machine_type: str) -> gcp.compute.InstanceBootDiskInitializeParamsArgsDict:
-    """Returns the image, the size and the type of the boot disk of a machine type. Without a type, Compute Engine takes
-    pd-standard, which the newer series refuse.
+    """Returns the image, the size and the type of the boot disk of a machine type. If the disk's type were not set,
+    Compute Engine would create a disk of type pd-standard, which newer machine series do not support.
     """
     return {
         "image": _IMAGES["arm64" if machine_type.startswith(_ARM) else "amd64"],

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The largest group of clients that no limit may slow: runners of a CI service, which share one address and one token
-# and start at the same moment. `npm ci` on each runner fetches the packument and the archive of each package.
+# The size of the largest group of clients that no rate limit may slow down: runners of a CI service, which share one
+# address and one token and start at the same moment. `npm ci` on each runner fetches the packument and the archive of
+# each package.
 FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2
@@ -23,7 +24,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # The largest request body that the worker reads, in bytes. Only a purge request of the registry has a body of this
 # size.
 MOST_BODY_BYTES = 256 * 1024
-# The most characters of one request header. The longest header that clients send has the session of an image client.
+# The most characters of one request header. The longest header that clients send contains a session of an image client,
+# which is a signed JWT.
 MOST_HEADER_CHARACTERS = 16 * 1024
 # The most characters of a URL's path and query together.
 MOST_URI_CHARACTERS = 4 * 1024

@@ -1,7 +1,7 @@
 """Renders the arguments of the firewall as values for the configuration of NGINX, which applies them on PoPs of our own
 (infra/pop/machine/files/etc/artifact-edge/nginx.conf.in).
 
-NGINX knows neither the country nor the autonomous system of an address.
+NGINX has no data about the country or the autonomous system of an address.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def _networks(networks: Sequence[str]) -> str:
 
 
 def _bound(name: str, bound: Bound) -> Mapping[str, str]:
-    """Returns a rate limit in the form of NGINX, which lets a burst through at once and then a rate, in requests a
-    minute.
+    """Returns the values of NGINX's settings for a rate limit: the rate in requests a minute, and the size of the
+    burst. NGINX admits a burst of requests at once, and further requests at the rate.
     """
     return {
         f"{name}_RATE": f"{max(1, bound.requests * 60 // bound.seconds)}r/m",

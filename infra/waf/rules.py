@@ -88,8 +88,9 @@ def _any_of(sources: Sources) -> str:
 
 
 def _path_attacks() -> list[str]:
-    # The rules match the path as the client sent it. In the field without `raw.`, Cloudflare has already normalized the
-    # path, and so hidden what the rules look for (Rules, "URL normalization").
+    # The rules match the path as the client sent it, in the field `raw.http.request.uri.path`. The field without `raw.`
+    # contains the path after Cloudflare has normalized it, without the parts that the rules search for (Rules, "URL
+    # normalization").
     path = "lower(raw.http.request.uri.path)"
     return [f"{path} contains {_literal(part)}" for part in PATH_ATTACKS]
 

@@ -33,7 +33,7 @@ class ConfigError(pulumi.RunError):
 class Stack:
     """A stack with a valid config.
 
-    `home_region` is AWS's default region, which holds the secrets that the tiers share.
+    `home_region` is the default AWS region in the config, which holds the secrets that the tiers share.
     """
 
     environment: str
@@ -211,8 +211,8 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each store that PoPs of our own cannot read, and for clients that are led to PoPs
-    which do not exist.
+    """Yields an error message for each store that PoPs of our own cannot read. Also yields an error message if the
+    config leads clients to such PoPs but has none.
 
     PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB (docs/decisions/own-pops.md).
     """

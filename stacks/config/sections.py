@@ -238,7 +238,7 @@ class Pop(Section):
 
 
 class Prediction(Section):
-    """Prefetches of what clients are expected to request next. Prediction is on where this setting is present."""
+    """Prefetches of objects that clients will probably request next. Without this setting, nothing is prefetched."""
 
     requests: int = Field(
         20,

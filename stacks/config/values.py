@@ -43,7 +43,7 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # a cloud region's name with the same letters in another order is the most likely typing error
+    # names with the same letters in another order come first, because such a typing error is the most likely
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -76,7 +76,8 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
-# Additions to the JSON Schema of config values, for editors. The program checks more, with clearer messages.
+# Additions to the JSON Schema of config values, which editors use. The Pulumi program makes further checks, and its
+# error messages are clearer than those of editors.
 _Editor = dict[str, Any]
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}

@@ -1,7 +1,8 @@
-"""Lambda function of the outbox relay: one pass over the outbox, and the metrics that it reports to CloudWatch.
+"""The Lambda function of the outbox relay, which delivers published changes from the outbox to readers. Each invocation
+makes one pass over the outbox and reports metrics to CloudWatch.
 
-A pass stops before the function's timeout and leaves other changes to the next pass, because a function that times out
-does not report why. The next pass may deliver a change again. A repeated delivery does no harm.
+A pass stops before the function's timeout and leaves the remaining changes to the next pass, because a function that
+times out does not report why. The next pass may deliver a change again. A repeated delivery does no harm.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# Seconds after which a pass of the outbox relay starts no further delivery. The current delivery may take as long
-# again, if every request takes its full timeout.
+# Seconds after which a pass of the outbox relay starts no further delivery. The delivery that runs then may take the
+# same time once more, if every request takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -46,7 +47,8 @@ def handler(event: object, context: object) -> dict[str, Any]:
     for reason in report.delayed:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
-        _delivery.cache_clear()  # the next pass reads API tokens again, because they may have been replaced
+        # the next pass reads the Cloudflare API token again, because an operator may have replaced it
+        _delivery.cache_clear()
     counts = {
         "settled": report.delivered,
         "waiting": report.waiting,
@@ -74,7 +76,7 @@ def _delivery() -> Delivery:
 
 
 def _edge() -> CloudflareEdge:
-    # Cloudflare's own tools also read the API's address from CLOUDFLARE_BASE_URL
+    # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API, as it does for Cloudflare's own tools.
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")
     return CloudflareEdge(
         purges=WorkerPurges(setting("URL"), lambda: read_secret("key", "PURGE_SECRET_ID"), edge_http(setting("URL"))),

@@ -50,8 +50,8 @@ class Child:
 
 @dataclass(frozen=True)
 class StreamRecords:
-    """The answer to a query of one change stream partition: its changes, and the child partitions that replace it if it
-    has ended.
+    """The answer to a query of one change stream partition: the partition's changes, and the child partitions that
+    replace the partition. A partition that has not ended has no children.
     """
 
     changes: Sequence[Change]

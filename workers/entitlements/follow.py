@@ -33,7 +33,8 @@ POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails when a poll takes longer than this. All requests of one poll together time out earlier.
+# The health check fails if no poll has ended for this number of seconds. The timeouts of all requests of one poll add
+# up to less.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
@@ -68,7 +69,8 @@ class EdgeBySecret:
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
-            # Cloudflare's own tools also read the API's address from CLOUDFLARE_BASE_URL
+            # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API, as it does for Cloudflare's
+            # own tools.
             api = os.environ.get("CLOUDFLARE_BASE_URL", "")
             place = settings.setting("ACCOUNT_ID"), settings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)

@@ -52,8 +52,9 @@ class Follower:
         self._saved = 0.0
 
     def poll(self) -> None:
-        """Sends all changes committed so far to the edge. After an error, the next poll continues from the same
-        position. If Spanner rejects a position, the next poll sends all tokens again."""
+        """Sends all changes committed so far to the edge. After an error, the next poll continues from the position
+        before the failed request. If Spanner rejects a position, the next poll sends all tokens again.
+        """
         if self._partitions is None:
             self._partitions = self._positions.all()
         if not self._partitions:
@@ -134,9 +135,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns a child partition of the change stream that no longer waits for its parent `ended`.
+    """Returns the child partition `child` of the change stream. The follower need not wait any longer for the end of
+    its parent partition `ended`.
 
-    Each parent partition of a merged child reports the child, so `known` may already wait for fewer parents.
+    A child of several parents is reported by each of its parents. `known` is therefore the child as an earlier report
+    left it, or None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -14,13 +14,14 @@ from contract.tokens import MalformedRecord, Record, encode_entry
 from workers.entitlements.protocol import Answer, DatabaseUnavailable, refusal
 
 NEGATIVE_SECONDS = 2.0
-RATE, BURST = 100.0, 200.0  # the most look-ups per second, and at once, that one instance of the metadata API answers
+# the most look-ups per second that one instance of the metadata API answers on average, and the most at the same moment
+RATE, BURST = 100.0, 200.0
 _NEGATIVE_ENTRIES = 10_000
 
 _log = logging.getLogger(__name__)
 
-# A function that returns the record of the token with a digest, or None if there is none. It raises MalformedRecord or
-# DatabaseUnavailable.
+# A function that returns the record of the token with the given digest, or None if no such token exists. The function
+# raises MalformedRecord for an invalid record, and DatabaseUnavailable if the database does not answer.
 Find = Callable[[str], Record | None]
 
 

@@ -32,8 +32,8 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(Protocol):
-    """The metadata database, as far as the metadata API reads it. Each read sees all earlier commits. The methods raise
-    DatabaseUnavailable.
+    """The operations of the metadata database that the metadata API uses. Each read sees all earlier commits. The
+    methods raise DatabaseUnavailable.
     """
 
     def token(self, digest: str) -> Record | None:
