@@ -39,7 +39,8 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The ports of the copies lie above those of the PoP: two for each copy, for clients and for requests of L1.
+# The ports of the copies of workerd lie above the ports of the PoP. Each copy has two ports: one for clients, and one
+# for requests of L1.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
@@ -79,7 +80,9 @@ class Copy:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of wrk: answers a second, and the processor time of workerd and L1 for each answer in microseconds."""
+    """The results of one run of wrk: the answers per second, and the processor time of workerd and L1 for each answer
+    in microseconds.
+    """
 
     rate: float
     microseconds: float
@@ -88,7 +91,8 @@ class Measured:
 WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
-# The ratios that the program prints. The memory tier keeps no objects of 1 MB.
+# The program prints these ratios of speeds. With objects of 1 MB, the memory tier is not measured, because it keeps
+# only smaller objects.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 
@@ -229,8 +233,8 @@ def _spent(pid: int) -> float:
 
 
 def figures(printed: str) -> tuple[int, float]:
-    """Returns the number of answers and of answers a second that wrk has printed. Ends the program if an answer was an
-    error, because errors are faster than objects.
+    """Returns the number of answers and the answers per second that wrk has printed. Ends the program if an answer was
+    an error, because a copy answers an error faster than an object.
     """
     found = re.search(r"(\d+) requests in .*Requests/sec: +([\d.]+)", printed, re.DOTALL)
     if found is None or "Non-2xx" in printed or "Socket errors" in printed:
@@ -239,7 +243,7 @@ def figures(printed: str) -> tuple[int, float]:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns the median over all rounds of the ratio of two speeds in one round."""
+    """Returns the ratio of the speeds of two copies of workerd: the median of the ratios in the single rounds."""
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 
 
@@ -283,7 +287,7 @@ def main() -> None:
 
 
 def measure(bench: Bench, rounds: int, seconds: int) -> dict[tuple[str, str], list[Measured]]:
-    """Measures the copies in turn, as the speed of a machine changes between rounds."""
+    """Measures each copy of workerd once in each round, because the speed of the machine changes between rounds."""
     measured: dict[tuple[str, str], list[Measured]] = {}
     for _ in range(rounds):
         for label, size in _SIZES.items():

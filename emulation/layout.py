@@ -24,7 +24,7 @@ GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
 METADATA_PORT = 5005
 RUN_PORT = 5006
-POSTGRES_PORT = 5432  # This port is also the default of PGAdapter, Google's PostgreSQL proxy for Spanner.
+POSTGRES_PORT = 5432  # the default port of PGAdapter, Google's PostgreSQL proxy for Spanner
 
 # The name of the PostgreSQL user that owns the databases of the emulated Spanner.
 SPANNER_USER = "spanner"

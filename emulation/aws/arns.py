@@ -108,15 +108,14 @@ _EC2_WITHOUT_ID = {
     "DisassociateRouteTable": ("route-table", "subnet"),
     "RunInstances": ("instance", "network-interface", "volume"),
 }
-# IAM evaluates these API operations only against the resource "*", although each has a parameter that names a resource
+# API operations that IAM evaluates only against the resource "*", although each has a parameter that names a resource
 # (Service Authorization Reference, column "Resource types").
 _WITHOUT_RESOURCE_TYPE = {
     ("lambda", "CreateEventSourceMapping"),
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# For each of these API operations, a parameter that names a resource to which the operation's IAM action does not
-# apply.
+# For some API operations, a parameter that names a resource to which the operation's IAM action does not apply.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",
@@ -157,7 +156,8 @@ def key_arn(key: str, region: str) -> str:
 
 def _of_parameters(call: ApiCall) -> Iterator[str]:
     if call.service == "application-autoscaling" and not call.operation.startswith("Describe"):
-        # AWS chooses an ID as the last part of a scalable target's ARN, and the API call does not contain this ID.
+        # The last part of a scalable target's ARN is an ID, which AWS chooses and which the API call does not contain.
+        # The pattern therefore stands for all scalable targets of the region.
         yield f"arn:aws:application-autoscaling:{call.region}:{AWS_ACCOUNT_ID}:scalable-target/*"
     if (call.service, call.operation) == ("cloudwatch", "DescribeAlarms"):
         yield f"arn:aws:cloudwatch:{call.region}:{AWS_ACCOUNT_ID}:alarm:*"

@@ -33,8 +33,8 @@ def _applicable_statements(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]
     """Yields the statements of a bucket policy whose conditions hold. The conditions are removed from the statements,
     because moto cannot evaluate conditions.
 
-    Statements for AWS services are left out: no service sends requests to the emulated S3, and a request of another
-    principal lacks condition keys such as `aws:SourceArn`.
+    Statements whose principal is an AWS service are left out, because no service sends requests to the emulated S3. The
+    conditions of such statements have keys like `aws:SourceArn`, which all other requests lack.
     """
     for statement in policy["Statement"]:
         principal = statement["Principal"]

@@ -89,7 +89,8 @@ def _absolute(name: str) -> str:
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
     in_zone = target.get("HostedZoneId") == zone.resource_id
-    # The weight 0 is a routing policy, although it equals False in Python.
+    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is`, because 0 equals False
+    # in Python.
     policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
     return _Routed(policies, _absolute(target["DNSName"]) if in_zone else None)
 

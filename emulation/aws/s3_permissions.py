@@ -16,8 +16,8 @@ from moto.s3.models import s3_backends
 from emulation.aws.required_permissions import RequiredPermission, passed_role
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The name of an IAM action that no policy allows. S3 requests that the emulation does not know need this action and are
-# therefore refused.
+# The name of an IAM action that no policy allows. The emulation demands this action for S3 requests that it does not
+# support, and therefore refuses these requests.
 _NOT_EMULATED = "s3:NotEmulated"
 
 _OBJECT_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}

@@ -1,5 +1,5 @@
-"""Sends queries to the sandbox's DNS server in the way of a resolver that includes the subnet of its client in each
-query.
+"""Sends queries to the sandbox's DNS server as a resolver does that includes the subnet of its client in each query
+(RFC 7871).
 """
 
 from __future__ import annotations

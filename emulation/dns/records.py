@@ -126,7 +126,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # The weight 0 is a routing policy, although it equals False in Python.
+    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is`, because 0 equals False
+    # in Python.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

@@ -91,7 +91,8 @@ class DnsServer:
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            # The DNS server also refuses queries of type ANY (RFC 8482) and zone transfers.
+            # The server answers only questions of class IN. Queries of type ANY (RFC 8482) and zone transfers are
+            # refused too.
             response.set_rcode(dns.rcode.REFUSED)
             return
         network = _network(subnet, source)

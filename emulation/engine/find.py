@@ -197,7 +197,7 @@ def write_language_host(directory: Path) -> Path:
     """Writes the script that starts the project's Python language host. The Pulumi engine looks for this script in its
     own directory, which is `directory`.
 
-    All checkouts share the cached engine, so the script reads the checkout to use from environment variables.
+    All checkouts share the cached engine, so environment variables tell the script which checkout to use.
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:

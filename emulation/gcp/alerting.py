@@ -25,7 +25,8 @@ _THRESHOLD = shape(
     {
         "filter": text,
         "aggregations": each(_AGGREGATION),
-        # Cloud Monitoring accepts only these two comparisons of a metric with a threshold in an alerting policy.
+        # The only comparisons with a threshold that Cloud Monitoring accepts in an alerting policy are "greater" and
+        # "less".
         "comparison": one_of("COMPARISON_GT", "COMPARISON_LT"),
         "thresholdValue": number,
         "duration": seconds(0, _DAY),

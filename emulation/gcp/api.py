@@ -119,8 +119,8 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
 
 
 def _listed(document: Json) -> Json:
-    """Returns a resource as it is in the response to a list request. Names are full paths there, except for the names
-    of buckets (Spanner, Pub/Sub and Cloud Run REST references, `name`).
+    """Returns a resource as it is in the response to a list request. In such a response, names are full paths, except
+    for the names of buckets (Spanner, Pub/Sub and Cloud Run REST references, `name`).
     """
     api, _, path = document["selfLink"].split("/", 2)
     return document if api == "storage" else {**document, "name": path}
@@ -201,8 +201,8 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
 
 
 def _references_to(store: StateStore, link: str) -> Iterator[str]:
-    """Yields the path of each resource that refers to the resource at `link` or lies below it. The emulated Google
-    Cloud does not delete a resource while other resources depend on it.
+    """Yields the path of each resource that refers to the resource at `link` or whose path lies below `link`. The
+    emulated Google Cloud does not delete a resource while other resources depend on it.
     """
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):

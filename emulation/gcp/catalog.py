@@ -193,8 +193,8 @@ COLLECTIONS = (
         identity=_member("accountId"),
         body=_member("serviceAccount"),
         computed=_email,
-        # The id is the first part of the account's email address, and the resource's path contains the whole address.
-        # The lengths are from the IAM API, "projects.serviceAccounts".
+        # The id of a service account is the first part of the account's email address. The API path of the service
+        # account contains the whole email address. The lengths are from the IAM API, "projects.serviceAccounts".
         computed_id="email",
         shortest=6,
         longest=30,

@@ -59,8 +59,8 @@ class Deployed:
     """All deployed Lambda functions with their event source mappings, URLs and schedules. `urls` maps the host name of
     a function URL to the function's ARN."""
 
-    functions: Mapping[str, Code]  # The keys are the ARNs of the functions.
-    mappings: Mapping[str, StreamMapping]  # The keys are the ids of the event source mappings.
+    functions: Mapping[str, Code]  # `functions` maps the ARN of each Lambda function to its code.
+    mappings: Mapping[str, StreamMapping]  # `mappings` maps the id of each event source mapping to its settings.
     urls: Mapping[str, str]
     schedules: frozenset[Schedule]
 
@@ -140,7 +140,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # Lambda's API answers with an error for a function that has no URL.
+                continue  # Lambda's API answers with an error if a function has no URL, which is allowed.
             yield httpx.URL(url).host, code.arn
 
 

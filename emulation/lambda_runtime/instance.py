@@ -104,8 +104,9 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # If the process is killed here, the next run must not find incomplete code, because it would not unpack the
-            # code again. The code is therefore unpacked into a temporary directory, which is then renamed.
+            # If the process is killed while it unpacks the code, the next process must not find incomplete code,
+            # because that process would not unpack the code again. The code is therefore unpacked into a temporary
+            # directory, which is then renamed.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:

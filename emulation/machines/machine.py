@@ -22,8 +22,8 @@ from emulation.layout import INSTANCES_PATH, Sandbox
 from emulation.machines import cloud_init, systemd
 from emulation.machines.substitutions import NVME_BYTES, Place, substituted
 
-# The longest path that a Unix socket may have (unix(7): 108 bytes with the final zero). Traffic Server creates sockets
-# in the directory of its machine.
+# The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). Traffic Server
+# creates sockets in the directory of its machine.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
 
@@ -183,8 +183,8 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                # These commands do nothing here. Executed on the host, they would change the host's own systemd units
-                # and udev rules.
+                # The emulation ignores these commands. Executed on the host, they would change the host's own systemd
+                # units and udev rules.
                 pass
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()

@@ -155,7 +155,7 @@ def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> No
         wanted = {"Enabled": expiry.get("enabled", True), "AttributeName": expiry["attributeName"]}
         try:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
-        # DynamoDB answers with an error when a request enables a setting that the table already has.
+        # If the table already has the requested setting, DynamoDB answers with an error, which is ignored here.
         except ClientError as error:
             if "already" not in str(error):
                 raise

@@ -30,8 +30,8 @@ def handlers() -> list[Handler]:
 def _make_group(ec2: Api, inputs: Properties) -> str:
     request = {"GroupName": inputs["name"], "Description": inputs.get("description", "Managed by Pulumi")}
     created = ec2.create_security_group(VpcId=inputs["vpcId"], **request, **tags("security-group", inputs))
-    # EC2 gives each new security group a rule that allows all outgoing traffic. Pulumi's real AWS provider removes this
-    # rule too.
+    # EC2 gives each new security group a rule that allows all outgoing traffic. The handler removes this rule, as
+    # Pulumi's real AWS provider does.
     anywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.revoke_security_group_egress(GroupId=created["GroupId"], IpPermissions=anywhere)
     _add_rules(ec2, created["GroupId"], inputs)

@@ -1,4 +1,6 @@
-"""Tests a function's archive: it holds exactly what its handler imports, and its bytes are reproducible."""
+"""Tests the archive of a function: the archive holds exactly the modules that the function's handler imports, and its
+bytes are reproducible.
+"""
 
 from __future__ import annotations
 
