@@ -22,8 +22,9 @@ class Served:
 
 
 def serve(add_servicer: Callable[[grpc.Server], object], *, threads: int) -> Served:
-    """Starts a gRPC server on a free port of 127.0.0.1. `add_servicer` registers its services, and `threads` is the
-    number of worker threads."""
+    """Starts a gRPC server on a free port of 127.0.0.1. `add_servicer` registers the server's services, and `threads`
+    is the number of worker threads.
+    """
     limits = [(f"grpc.max_{direction}_message_length", MAX_MESSAGE_BYTES) for direction in ("receive", "send")]
     server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=limits)
     add_servicer(server)

@@ -27,8 +27,8 @@ AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate that the sandbox's certificate authority has issued, and its private key, both as PEM. The
-    certificate of the authority follows the issued certificate.
+    """A certificate that the sandbox's certificate authority has issued, and its private key, both as PEM. In `chain`,
+    the certificate of the authority follows the issued certificate.
     """
 
     chain: bytes
@@ -53,7 +53,7 @@ class Authority:
         self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     def issue(self, names: Iterable[str], usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> Issued:
-        """Issues a new certificate for these DNS names. `usage` is the extended key usage of the certificate, by
+        """Issues a new certificate for the given DNS names. `usage` is the extended key usage of the certificate, by
         default that of a TLS server.
         """
         key = ec.generate_private_key(ec.SECP256R1())

@@ -62,8 +62,9 @@ class _Change:
 
 
 class Propagation:
-    """Copies each write in a DynamoDB global table to the table's other regions, in order, in a separate thread. `lag`
-    is the delay in seconds."""
+    """Copies each write in a DynamoDB global table to the table's other regions, in the order of the writes, in a
+    separate thread. `lag` is the delay in seconds.
+    """
 
     def __init__(self) -> None:
         self.lag = 0.0

@@ -168,7 +168,7 @@ class Parser:
             call.append(self._literal("string"))
         self._take(")")
         # In `lower(names[*])[*]`, the last `[*]` selects each result of the function. Cloudflare's language has this
-        # `[*]` where a function is called for each item of an array. The emulation needs no value for it.
+        # `[*]` where a function is called for each item of an array. The emulation accepts and ignores this `[*]`.
         if self._peek() == "[":
             self._take()
             self._take("*")

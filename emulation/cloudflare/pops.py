@@ -91,8 +91,8 @@ class _RunningPop:
         self.l1.stop()
 
     def _served(self, hosts: set[str]) -> Issued:
-        """Returns a server certificate of the PoP for these host names. Reuses the stored certificate if it has exactly
-        these names and does not expire soon.
+        """Returns a server certificate of the PoP for the given host names. Reuses the stored certificate if it has
+        exactly these names and does not expire soon.
         """
         chain, key = self._directory / "edge.pem", self._directory / "edge.key"
         if chain.exists() and names_of(chain.read_bytes()) == hosts:

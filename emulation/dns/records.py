@@ -37,8 +37,8 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Latency:
-    """Route 53's latency routing. DNS answers contain the record set whose AWS region is nearest to the client, because
-    the sandbox cannot measure latency.
+    """Route 53's latency routing. Route 53 chooses the record set whose AWS region has the lowest latency for the
+    client. The emulation chooses the nearest region, because the sandbox cannot measure latency.
     """
 
     region: str

@@ -42,8 +42,8 @@ def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy,
 
 
 def depends_on_place(group: Sequence[RecordSet]) -> bool:
-    """Returns whether clients at different locations can get different DNS answers from these record sets. An answer
-    that depends on the client's location is valid only for the client's subnet (RFC 7871).
+    """Returns whether clients at different locations can get different DNS answers from the given record sets. An
+    answer that depends on the client's location is valid only for the client's subnet (RFC 7871).
     """
     return isinstance(group[0].policy, Latency | Geolocation)
 

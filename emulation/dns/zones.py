@@ -69,7 +69,7 @@ class HostedZone:
     """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
     `healthy` returns whether the health check with an id is healthy. The zone calls `healthy` for each DNS answer,
-    because the state can change.
+    because the state of a health check can change.
     """
 
     origin: dns.name.Name

@@ -162,8 +162,8 @@ def verify(archive: bytes, name: str, checksums: str) -> None:
 
 
 def build(target: Path, report: Report) -> None:
-    """Builds the Pulumi engine from the committed go.mod and go.sum, in a temporary file that is renamed to `target`
-    when it is complete.
+    """Builds the Pulumi engine from the committed go.mod and go.sum, in a temporary file. When the build is complete,
+    the file is renamed to `target`.
 
     Raises EngineError when Go is missing or the build fails.
     """

@@ -11,7 +11,7 @@ from emulation.layout import Sandbox
 def register(sandbox: Sandbox, name: str, email: str) -> str:
     """Registers a client with the service account `email` at the emulated metadata server.
 
-    Returns the `<address>:<port>` of the client's own metadata server. All calls with one `name` return one address.
+    Returns the `<address>:<port>` of the client's own metadata server. Calls with equal `name` return the same address.
     Raises httpx.HTTPError if the request fails.
     """
     answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)

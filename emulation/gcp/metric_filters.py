@@ -44,8 +44,9 @@ class Filter:
     restrictions: Sequence[Restriction]
 
     def finds(self, metric_labels: Json, resource_labels: Json) -> bool:
-        """Returns whether the filter selects a time series with these labels of the metric and of the monitored
-        resource."""
+        """Returns whether the filter selects a time series whose metric and monitored resource have the given
+        labels.
+        """
         labels = {"metric": metric_labels, "resource": resource_labels}
         return all(
             bool(each.pattern.fullmatch(str(labels[each.owner].get(each.label, "")))) == each.equal

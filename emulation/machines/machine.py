@@ -76,8 +76,9 @@ class Machine:
         self._timers: list[_Alarm] = []
 
     def boot(self) -> None:
-        """Runs the first boot of an emulated machine unless it already booted with this address and user data. Then
-        starts the systemd units that the boot enabled."""
+        """Runs the first boot of an emulated machine unless the machine has already booted with its present address and
+        user data. Then starts the systemd units that the boot enabled.
+        """
         enabled = self._enabled_before()
         if enabled is None:
             stop(self._sandbox, self.instance.id)
@@ -254,8 +255,8 @@ class _Supervisor:
             self._back_off(now)
 
     def _schedule_restart(self, now: float) -> None:
-        # Ends the child processes that a service leaves when it ends, because they would still hold the service's
-        # ports. systemd also ends the whole control group of a service.
+        # Child processes that remain when a service has ended are ended too, because they would still hold the
+        # service's ports. systemd does the same: it ends the whole control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None

@@ -20,7 +20,9 @@ class Zone:
         self.id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
     def change(self, *changes: tuple[str, dict[str, Any]]) -> str:
-        """Sends one batch of changes, and returns the text of the error, or an empty text."""
+        """Sends one batch of changes to Route 53. Returns the text of the error, or an empty text if Route 53 accepts
+        the batch.
+        """
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
         try:
             client("route53").change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)

@@ -223,8 +223,9 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
 def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
     region: str, cloud: Cloud, asked: str
 ) -> None:
-    """A machine requests its secret from its own region and from the regions that are listed for all machines. A list
-    of all regions with shields would replace every machine when a region is removed from the config.
+    """A machine requests its secret from its own region and from the regions that are listed for all machines. If each
+    machine listed all regions with shields, the removal of a region from the config would change the user data of every
+    machine, and thereby replace every machine.
     """
     settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
     assert f"SECRET_REGIONS={asked}" in settings
