@@ -2,7 +2,7 @@
 worker prefetches the entries of the list.
 
 The registry stores the list as an entry `next` in the metadata of the document's object. The list therefore reaches the
-edge with the document, without a request of its own. `workers/edge/src/successors.ts` decodes the list.
+edge with the document, without another request. `workers/edge/src/successors.ts` decodes the list.
 
     list       = release *( ";" release )
     release    = [ "!" ] name *( " " dependency )

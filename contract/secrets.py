@@ -1,4 +1,5 @@
-"""Names of the secrets in AWS Secrets Manager that an environment's tiers share, and the fields in them.
+"""Names of the secrets in AWS Secrets Manager that an environment's tiers share, and names of the fields of these
+secrets.
 
 docs/contracts.md, "Between the tiers", says which tier writes and which tier reads each secret.
 """

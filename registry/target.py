@@ -57,7 +57,8 @@ class Bucket(_Part):
     def open(self) -> ObjectStore:
         """Returns a client that reads and writes the bucket's objects on S3 or Cloud Storage."""
         if self.store == "gcs":
-            from registry.origin import gcs  # imported only by this method, because Google's library takes long to load
+            # Only this method imports the module `gcs`, because Google's library takes long to load.
+            from registry.origin import gcs
 
             lock = gcs.Lock(self.lock.mode, self.lock.days) if self.lock else None
             return gcs.CloudStorage(gcs.client(), self.name, lock)
@@ -123,7 +124,7 @@ class Target(_Part):
         """The client that reports custom metrics of publishing. Raises RegistryError when a stack output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        # Only this property imports the module, because Google's library takes long to load.
+        # Only this property imports the module `cloud_monitoring`, because Google's library takes long to load.
         from registry.delivery.cloud_monitoring import CloudMonitoring
 
         if not self.metadata.project:
@@ -135,7 +136,7 @@ class Target(_Part):
         """The metadata database. Raises RegistryError when the database cannot be reached."""
         if self.metadata.backend == "dynamodb":
             return DynamoDbRepository(self.metadata.table, self.metadata.region)
-        # imported only by this property, because the module needs the library libpq
+        # Only this property imports the module `spanner`, because the module needs the library libpq.
         from registry.metadata.spanner import SpannerRepository
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
@@ -146,7 +147,7 @@ class Target(_Part):
 
         Raises RegistryError if the key exists and cannot be read.
         """
-        # imported only by this property, because the library cryptography takes long to load
+        # Only this property imports the module `npm_signing`, because the library cryptography takes long to load.
         from registry.npm_signing import npm_signer
 
         return npm_signer(self.environment, self.home_region, self.repository)

@@ -71,8 +71,8 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns what still needs the manifest of an image to unpublish: other tags of the manifest, and its referrers.
-    The result is empty for npm and PyPI.
+    """Returns what would lose its image if the version is unpublished: other tags of the image's manifest, and the
+    manifest's referrers. The result is empty for npm and PyPI.
     """
     if reference.ecosystem != "oci":
         return []

@@ -1,7 +1,8 @@
 """Measures how long a change takes until each origin bucket, shield and edge serves it.
 
-Each document has the revision of its package and the time of the commit as object metadata. The edge returns both in
-the headers `X-Artifact-Edge-Revision` and `X-Artifact-Edge-Published` (docs/publish-to-visible.md).
+Each document has the revision of its package and the time of the commit as object metadata. The edge returns the
+revision and the time in the headers `X-Artifact-Edge-Revision` and `X-Artifact-Edge-Published`
+(docs/publish-to-visible.md).
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Change:
 @dataclass(frozen=True)
 class Artifact:
     """A change that the registry commits as a whole or not at all: an artifact to publish, or a change of a published
-    one.
+    artifact.
 
     `blobs` are the objects to upload before the commit. `changes` are the metadata records to write. `marks` are
     database items that the registry writes even over existing items. After the registry has delivered the change to

@@ -22,7 +22,7 @@ from registry.delivery.purge import WITHDRAWN, PurgeError, PurgesLimited, withdr
 
 _PATH = "/-/purge"
 _SIGNATURE_HEADER = "x-artifact-edge-signature"
-# The most keys that the edge worker accepts in one purge request.
+# The maximum number of keys that the edge worker accepts in one purge request.
 _AT_ONCE = 100
 
 
@@ -38,7 +38,7 @@ class WorkerPurges:
     http: Http
 
     def purge(self, keys: Sequence[str]) -> None:
-        """Purges the objects with these keys from the edge's cache.
+        """Purges the objects with the given keys from the edge's cache.
 
         Raises PurgesLimited with the remaining keys when the edge refuses a request because of its rate limit. Raises
         PurgeError when the edge worker does not answer, or refuses a request for another reason.

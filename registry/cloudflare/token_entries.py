@@ -37,7 +37,9 @@ class TokenEntries:
         return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
 
     def read(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Returns the token entries with these keys, by key. A key without an entry is missing from the result."""
+        """Returns a mapping from the given keys to their token entries in Workers KV. A key without an entry is missing
+        from the result.
+        """
         wanted, found = list(keys), dict[str, str]()
         for start in range(0, len(wanted), READ_AT_ONCE):
             body = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}

@@ -92,8 +92,8 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Delivers the pending changes of the packages in these database partitions, whichever publisher made the
-        changes.
+        """Delivers all pending changes of the packages in the given database partitions, including the changes that
+        other publishers made.
 
         Returns the reasons for failed deliveries, without repetitions. The outbox relay retries failed deliveries.
         """

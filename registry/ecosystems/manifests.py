@@ -26,8 +26,8 @@ MANIFEST_BYTES = 4 << 20
 # How deep image indexes may be nested. An image that needs deeper nesting is refused as a possible attack.
 INDEX_DEPTH = 4
 
-# The media types of earlier manifest formats. The registry refuses these formats, because they list their blobs in
-# other fields than today's format.
+# The media types of earlier manifest formats. The registry refuses these formats, because such a manifest lists its
+# blobs in other fields than a manifest in today's format.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]
@@ -197,7 +197,7 @@ def referrers_tag(digest: str) -> str:
 
 
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
-    """Yields the tags among the given ones that name a signature, an attestation or an SBOM of the manifest `digest`.
+    """Yields those of the given tags that name a signature, an attestation or an SBOM of the manifest `digest`.
 
     Source: cosign's specification of signatures, "Tag-based discovery": `sha256-<hex>.sig`, `.att` or `.sbom`.
     """

@@ -64,7 +64,7 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
 
     Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged layout, and when the layout
     holds several images and `tag` names none of them. The layout may lack foreign layers, and some of the manifests
-    that an index lists; the artifact's field `left_out` names them.
+    that an index lists; the artifact's field `left_out` names the missing layers and manifests.
     """
     top, named, listed = chosen(layout, tag)
     if not tag and not named:

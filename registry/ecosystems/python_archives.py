@@ -113,7 +113,7 @@ def wheel_metadata(file: Path, project: str) -> bytes:
 def sdist_metadata(file: Path) -> bytes | None:
     """Returns the PKG-INFO file of an sdist, or None for an old sdist without this file.
 
-    Raises RegistryError for an archive that cannot be read, and for one with neither PKG-INFO nor a build file.
+    Raises RegistryError for an archive that cannot be read, and for an archive with neither PKG-INFO nor a build file.
     """
     with _opened(file, "an sdist", "python -m build --sdist"):
         # pip recognizes a zip archive by its content, and a tar archive by its filename. The registry recognizes

@@ -1,4 +1,4 @@
-"""Repeats HTTP requests of an import that fail for a short time: network errors, status 429 and status 5xx.
+"""Repeats HTTP requests of an import that fail because of temporary errors: network errors, status 429 and status 5xx.
 
 Source: RFC 9110, section 10.2.3 (Retry-After).
 """
@@ -20,7 +20,8 @@ _Answer = TypeVar("_Answer")
 
 
 def repeated(attempt: Callable[[], _Answer]) -> _Answer:
-    """Returns the result of `attempt`, which sends a request. Repeats the attempt after a failure that may be short.
+    """Returns the result of `attempt`, which sends a request. Repeats the attempt after a failure that may be
+    temporary.
 
     Raises the httpx error of the last attempt if all attempts fail, or if another attempt would not help.
     """

@@ -118,7 +118,7 @@ class Repository(Protocol):
     def item(self, partition: str, name: str) -> Item | None: ...
 
     def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
-        """Returns the items with these keys that exist. The method needs fewer requests than one for each item.
+        """Returns the items that exist under the given keys. The method needs fewer requests than one for each item.
 
         The items are not read at one moment. If a transaction changes two of the items during the read, the result may
         contain only one of the two changes.

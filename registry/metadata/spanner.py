@@ -166,7 +166,7 @@ class SpannerRepository:
 
 
 def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
-    """Returns the names of the items with these keys, without duplicates, grouped by partition."""
+    """Returns the item names in the given keys, without duplicates, grouped by partition."""
     names: dict[str, list[str]] = {}
     for partition, name in dict.fromkeys(keys):
         names.setdefault(partition, []).append(name)

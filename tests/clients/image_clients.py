@@ -25,7 +25,8 @@ class Setting:
 
     client: Client
     directory: Path
-    daemon: str = ""  # the address of the daemon that executes the client's commands; empty for clients without one
+    # The address of the daemon that executes the client's commands, or empty for a client without a daemon.
+    daemon: str = ""
 
     @property
     def host(self) -> str:

@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a cell in docs/clients.md if the client has no such action
+_ABSENT = "-"  # the text of a cell in docs/clients.md if the row's client does not have the column's action
 _INTRODUCTION = """\
 # Clients
 
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
 
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
-    """Marks a test, or one of its parameters, as the one that decides the verdict in a cell of docs/clients.md."""
+    """Marks a test, or one of its parameters, as the test that decides the verdict in a cell of docs/clients.md."""
     return pytest.mark.cell(section, client, action)
 
 

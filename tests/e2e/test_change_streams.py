@@ -61,7 +61,7 @@ def records(database: Spanner) -> list[Any]:
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
     # The update changes only the column `version`. For unchanged columns, the records of Google's Spanner emulator
-    # contain old values, and those of the emulation in this repository do not.
+    # contain old values. The records of this repository's emulation do not contain old values.
     database.write({"update": newer})
     remove(database, "x")
     end = database.now()

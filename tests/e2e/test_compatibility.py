@@ -80,8 +80,8 @@ def deploy_worker(up: Up, content: str) -> None:
 
 
 def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
-    """Reboots the shield machines with their region's user data, and waits until all shields of those regions
-    answer.
+    """Reboots the shield machines in the regions of `user_data`, which maps a region to the user data of its machines.
+    Waits until all shields in these regions answer.
     """
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     machines: set[str] = set()

@@ -55,7 +55,8 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    assert pop.request(path, "reader-of-others").status == 403  # a client without a grant gets no cached object either
+    # L1 now has the object, and the PoP still refuses a client without a grant.
+    assert pop.request(path, "reader-of-others").status == 403
     assert pop.request(path).status == 401
 
 

@@ -1,5 +1,5 @@
-"""Tests that every PoP refuses revoked tokens and withdrawn objects, even while Workers KV still returns old values
-there.
+"""Tests that every PoP refuses revoked tokens and withdrawn objects, even while Workers KV still returns old values to
+the PoP.
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ VALUES = st.recursive(
 
 
 def documents() -> list[dict[str, Any]]:
-    """Returns each environment's stack config, and one config that is all on Google Cloud. JSON values are decoded."""
+    """Returns each environment's stack config, and the config of a stack that is entirely on Google Cloud. JSON values
+    are decoded.
+    """
     decoded: list[dict[str, Any]] = []
     for environment in ENVIRONMENTS:
         values = stack_config(environment)

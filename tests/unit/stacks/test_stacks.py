@@ -1,6 +1,6 @@
 """Tests the whole Pulumi program, which is deployed to the emulated clouds once for each environment.
 
-The emulated resource handlers are the same as for the real Pulumi engine.
+The tests use the emulated resource handlers that also serve the real Pulumi engine.
 """
 
 from __future__ import annotations

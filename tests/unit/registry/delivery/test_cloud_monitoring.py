@@ -1,4 +1,6 @@
-"""Tests which metrics the registry sends to Cloud Monitoring, and that the alarms there read these metrics."""
+"""Tests which metrics the registry sends to Cloud Monitoring, and that the alarms in Cloud Monitoring read these
+metrics.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,8 @@ def test_the_report_recovers_a_planted_delay() -> None:
     _, off = compare(requests(installs(2_000, slower=10)), "on")
     for name in ("first byte p50, ms", "first byte p95, ms"):
         assert_found(off.differences[name], 10)
-    found = off.differences["answers from edge"]  # the variants of the test's log do not differ in this measure
+    # In the test's log, the variants do not differ in their answers from the edge.
+    found = off.differences["answers from edge"]
     assert found.low is not None
     assert found.high is not None
     assert found.low <= 0 <= found.high

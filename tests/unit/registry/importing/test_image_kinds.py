@@ -309,7 +309,7 @@ def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
 def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, importing: Any, images: Images) -> None:
     top = image_by_sha512(images)
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
-    # A tag has at most 128 characters, so the tag contains only the first half of the digest.
+    # A tag has at most 128 characters, so the tag of the referrers list contains only the first half of the digest.
     tag = f"sha512-{top['digest'].removeprefix('sha512:')[:64]}"
     source = ImageSource(images, {"1.0": top, tag: index(images, [sbom])})
     assert_clean(importing(source, all_versions=True))
@@ -325,7 +325,7 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     top = runnable(images, [{"a": "b"}])
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
     source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
-    # A proxy that does not know the path may answer with status 200 and a web page.
+    # A proxy may answer with status 200 and a web page to a request for an unknown path.
     source.refused = {"referrers": status}
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]

@@ -277,7 +277,7 @@ def test_an_unknown_id_is_an_error(network: Network) -> None:
         tokens.revoke(network.target, BY, "")
 
 
-# --- the commands of `python -m registry tokens`
+# --- tests of the commands of `python -m registry tokens`
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[s
     return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-# --- token records at the edge: the entries in Workers KV
+# --- tests of token records at the edge, which are entries in Workers KV
 
 
 def _record(name: str, version: int, revoked: bool) -> Record:
@@ -123,7 +123,7 @@ def test_an_item_without_its_attributes_is_malformed(missing: str) -> None:
         read_change({"dynamodb": {"SequenceNumber": "1", "NewImage": whole}})
 
 
-# --- the consumer of the change stream, on the emulated Cloudflare and moto's AWS
+# --- tests of the consumer of the change stream, with the emulated Cloudflare and moto's AWS
 
 
 class Edge:
@@ -261,7 +261,7 @@ def test_large_batches_are_read_in_several_bulk_reads(edge: Edge) -> None:
     assert all(edge.entry(str(number)) for number in range(150))
 
 
-# --- the metadata API
+# --- tests of the metadata API
 
 
 @pytest.fixture
