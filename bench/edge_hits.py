@@ -1,10 +1,11 @@
 """Measures how many requests a second the edge worker answers from L1 and from its memory.
 
 `python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and copies the workerd of one PoP
-four times. The copies use the PoP's L1 and listen for TLS connections themselves, without the emulated front of
-Cloudflare. The copies differ in their script: the edge worker, the edge worker with its memory tier, a worker that
-only passes each request on to L1, and a worker that answers from a constant. The program sends requests to the copies
-in turn with wrk. It prints the ratios of their speeds, which depend less on the machine than the speeds do.
+four times. The copies use the PoP's L1 and listen for TLS connections themselves, so requests to the copies do not pass
+emulation/cloudflare/pop/front.js. The copies differ in their script: the edge worker, the edge worker with its memory
+tier, a worker that only passes each request on to L1, and a worker that answers from a constant. The program sends
+requests to the copies in turn with wrk. The program prints the ratios of the copies' speeds, which depend less on the
+machine than the speeds do.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Propagation:
             self._thread.start()
 
     def wait(self) -> None:
-        """Waits until every write to a DynamoDB global table before this call has reached all regions."""
+        """Waits until all regions have every write that was made to a DynamoDB global table before this call."""
         self._queue.join()
 
     @property

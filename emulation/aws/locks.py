@@ -1,5 +1,6 @@
-"""Corrects S3 Object Lock in the two cases in which moto 5.2 is stricter than S3. S3 accepts the activation of Object
-Lock on a bucket that contains objects (since 2023), and copies to a locked bucket without a checksum in the request.
+"""Corrects S3 Object Lock in the two cases in which moto 5.2 is stricter than S3. S3 accepts a request that activates
+Object Lock on a bucket with objects (since 2023). S3 also accepts a CopyObject request to a bucket with Object Lock if
+the request has no checksum.
 """
 
 from __future__ import annotations

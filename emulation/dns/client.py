@@ -1,5 +1,5 @@
-"""Sends queries to the sandbox's DNS server as a resolver does that includes the subnet of its client in each query
-(RFC 7871).
+"""Sends queries to the sandbox's DNS server. A query can contain the subnet of a client location, as the queries of
+some real resolvers contain the client's subnet (RFC 7871).
 """
 
 from __future__ import annotations

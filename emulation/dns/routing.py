@@ -80,10 +80,10 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
     """Chooses a record set as Route 53's geolocation routing does: the healthy record set for the client's country,
-    else the one for its continent, else the default one.
+    otherwise that for the client's continent, otherwise the default record set.
 
-    If no matching record set is healthy, returns the one for the smallest matching area. A client location has no
-    subdivision of a country, so a record set for a subdivision never matches.
+    If no matching record set is healthy, returns the record set for the smallest matching area. A client location has
+    no subdivision of a country, so a record set for a subdivision never matches.
     """
     places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
     fitting = [record for place in places for record in group if record.policy == place]

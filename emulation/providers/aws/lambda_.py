@@ -179,8 +179,8 @@ def _add_permission(api: Api, inputs: Properties) -> str:
 
 
 def _describe_permission(api: Api, id: str, state: Properties) -> Properties | None:
-    """Returns the outputs of a Lambda permission. moto does not store all conditions of a permission, so the other
-    outputs keep their values from the Pulumi state.
+    """Reads the id and the action of a Lambda permission from the API. The other outputs keep their values from the
+    Pulumi state, because moto does not store all conditions of a permission.
     """
     policy = unless_missing(lambda: api.get_policy(FunctionName=state["function"]))
     statements: list[Properties] = json.loads(policy["Policy"])["Statement"] if policy else []

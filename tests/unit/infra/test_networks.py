@@ -87,7 +87,9 @@ class Network:
         return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
 
     def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
-        """Returns how many queries of clients at a place lead to each PoP machine of our own, and to Cloudflare."""
+        """Returns how many queries of clients at a client location lead to each PoP machine of our own, and to
+        Cloudflare.
+        """
         edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
         names = edge | {address: name for name, address in OWN_POPS.items()}
         return Counter(names[self._authority.addresses(HOSTNAME, place)[0]] for _ in range(queries))

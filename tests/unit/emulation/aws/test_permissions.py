@@ -118,7 +118,9 @@ def test_a_policy_element_that_is_not_emulated_raises(refused: Policy, says: str
 
 @dataclass
 class Cloud:
-    """An emulated AWS with two buckets, and a machine with a role in a network with a VPC endpoint."""
+    """An emulated AWS with two buckets and one machine. The machine has an IAM role, and its network has a VPC endpoint
+    for S3.
+    """
 
     send: Callable[..., Any]
     instance: str

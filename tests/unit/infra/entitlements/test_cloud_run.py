@@ -1,4 +1,5 @@
-"""Tests the Cloud Run services of the metadata API and of the token sync, for a stack whose database is Spanner.
+"""Tests two Cloud Run services of a stack whose database is Spanner: the metadata API, and the token sync, which writes
+tokens to Workers KV.
 
 The tests read the emulated Google Cloud and AWS IAM after the Pulumi program ran. A refresh must find no drift.
 """

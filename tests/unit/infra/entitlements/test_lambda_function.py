@@ -1,4 +1,5 @@
-"""Tests the Lambda functions of the metadata API and of the token sync, for a stack whose database is DynamoDB.
+"""Tests two Lambda functions of a stack whose database is DynamoDB: the metadata API, and the token sync, which writes
+tokens to Workers KV.
 
 The tests read the emulated Lambda, SQS and IAM after the Pulumi program ran. A refresh must find no drift.
 """

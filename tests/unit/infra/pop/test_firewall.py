@@ -1,4 +1,6 @@
-"""Tests the firewall of a PoP machine: NGINX itself, with the files of the machine and a stub in the worker's place."""
+"""Tests the firewall of a PoP machine. The tests run NGINX with the configuration files of the machine. A stub takes
+the place of the edge worker.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the files of a PoP machine: NGINX, workerd and Traffic Server accept them."""
+"""Tests that NGINX, workerd, Traffic Server and systemd accept the configuration files of a PoP machine, and that
+invalid settings are refused.
+"""
 
 from __future__ import annotations
 
