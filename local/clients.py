@@ -151,5 +151,5 @@ def configured(sandbox: Sandbox, identity: str) -> Client:
 
 
 def forget_clients(sandbox: Sandbox) -> None:
-    """Deletes the configuration of all clients, because the restarted clouds do not know the clients' tokens."""
+    """Deletes the configuration of all clients, because the restarted clouds have lost the clients' tokens."""
     shutil.rmtree(sandbox.directory / "clients", ignore_errors=True)

@@ -47,9 +47,10 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Adds the Cloudflare zone in a stack's config to the account and delegates the domain, unless that is done.
+    """Adds the Cloudflare zone in a stack's config to the account and delegates the zone's domain. A repeated call
+    changes nothing.
 
-    On the real Cloudflare, people do this once in the dashboard and at their registrar (docs/deploying.md).
+    On the real Cloudflare, people do these steps once in the dashboard and at their registrar (docs/deploying.md).
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]["artifact-edge:edge"]
     with httpx.Client(trust_env=False) as http:

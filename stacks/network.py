@@ -69,7 +69,7 @@ def compose(stack: Stack) -> None:
     # The PoPs on machines of our own, which run the same edge worker as Cloudflare.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
-    # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.
+    # The functions that bring tokens to the edge worker's key-value store and published changes to readers.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge)
 

@@ -177,7 +177,7 @@ class Store(Guarded):
     def _locked(self, lock: Lock) -> pulumi.Resource:
         """Enables Object Lock on the existing S3 bucket.
 
-        If the lock were set at the bucket's creation, a later change would replace the bucket.
+        If the lock were an argument of the bucket resource, Pulumi would replace the bucket when the lock changes.
         """
         return aws.s3.BucketObjectLockConfiguration(
             self._title,

@@ -18,8 +18,8 @@ COMPATIBILITY_DATE = "2026-11-01"
 
 @dataclass(frozen=True)
 class ShieldNode:
-    """A shield machine as the edge worker sees it. `host` is a host name with a port; the worker computes distances
-    from `region`.
+    """A shield machine in the list that the edge worker gets. `host` is a host name with a port. The worker orders the
+    machines by their distance from the client, for which it uses the coordinates of `region`.
     """
 
     host: str
@@ -68,9 +68,9 @@ class MetadataApiBinding:
 class PredictionArgs:
     """The limits of prefetches, by which the edge worker fetches objects before a client requests them.
 
-    `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` limits how many an
-    isolate runs at the same time. `object_bytes` is the largest object that is prefetched. `share` is the average
-    number of prefetches that may reach a shield for each request of a client.
+    `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` limits how many
+    prefetches an isolate runs at the same time. `object_bytes` is the largest object that is prefetched. `share` is the
+    average number of prefetches that may reach a shield for each request of a client.
     """
 
     requests: int

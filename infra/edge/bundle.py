@@ -35,7 +35,8 @@ def compile_worker(directory: Path) -> str:
             "--format=esm",
             f"--target={_TARGET}",
             f"--external:{_RUNTIME_MODULE}",
-            # Stack traces keep their function names, because names are not shortened.
+            # These options shorten the code but not the names in it, so that stack traces contain the names of the
+            # functions.
             "--minify-whitespace",
             "--minify-syntax",
             "--log-level=error",

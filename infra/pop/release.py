@@ -29,8 +29,8 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """The objects of the edge worker at the origin: the worker under its digest, and an object that names the current
-    digest.
+    """The two objects of the edge worker at the origin: the worker, whose key contains its digest, and an object that
+    names the digest of the current worker.
 
     Pulumi deletes neither object: the bucket's lock protects old versions, and machines may still run an old worker.
     """

@@ -13,7 +13,7 @@ from infra.exclusive import keep_only
 from infra.serverless import FunctionArgs
 
 _RUNTIME = "python3.13"
-_MEMORY_MB = 256  # Lambda assigns CPU in proportion to memory. With 128 MB, TLS to Secrets Manager takes a second.
+_MEMORY_MB = 256  # Lambda assigns CPU in proportion to memory. With 128 MB, a TLS handshake would take a second.
 _LOG_DAYS = 30
 
 

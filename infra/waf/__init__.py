@@ -1,8 +1,8 @@
 """The arguments of the web application firewall (WAF): the requests that a package registry needs, and the requests
 that the edge refuses before the worker runs.
 
-The arguments name no product, so every network of the edge can apply the same ones. `rules.py` renders them as rules of
-a Cloudflare zone.
+The arguments name no product, so Cloudflare and PoPs of our own can apply the same arguments. `rules.py` renders them
+as rules of a Cloudflare zone, and `nginx.py` as configuration of NGINX.
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ _log = logging.getLogger(__name__)
 def revocations_feed() -> Feed:
     """Returns the feed of revocations for one instance of the metadata API.
 
-    A stale document still contains revocations that the key-value store may not show yet. The edge computes the age of
-    a document from the time in it.
+    While the API fails, the edge uses a stale document for up to WINDOW_SECONDS, because its revocations may still be
+    missing in the key-value store. The document contains the time of the database read, from which the edge computes
+    the document's age.
     """
     return Feed(_document, WINDOW_SECONDS)
 

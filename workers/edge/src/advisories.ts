@@ -39,8 +39,8 @@ export interface PackageAdvisories {
 }
 
 /**
- * The index of a data set of advisories. `shards` has the digest of each shard. `filter` is a Bloom filter of the
- * packages that have advisories.
+ * The index of a data set of advisories. The advisories are in shards, each with the advisories of a part of the
+ * packages. `shards` has the digest of each shard. `filter` is a Bloom filter of the packages that have advisories.
  */
 export interface DataSet {
   shards: readonly string[];

@@ -36,7 +36,7 @@ export interface AuthorizedRequest extends Invocation {
   started: number;
 }
 
-/** What decides how the worker answers an authorized request. */
+/** The data that decides how the worker answers an authorized request. */
 interface Terms {
   /** The cache tag of the package that the requested object belongs to. */
   tag: string;
@@ -71,7 +71,7 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
   return () => entryText(store, POLICIES_ENTRY);
 }
 
-/** Answers an authorized request by the edge policy: with the object, with a filtered document, or with 403. */
+/** Answers an authorized request as the edge policy decides: with the object, with a filtered document, or with 403. */
 async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
   const { wanted, request, bindings } = authorized;
   const { tag, rules, flags } = terms;

@@ -1,6 +1,8 @@
 // The tags of objects in Workers Cache. A purge names tags, and the cache removes the objects with these tags.
-// A tag is a digest, because a key may be too long for a tag, and the cache ignores the case of tags
-// (developers.cloudflare.com/workers/cache/purge, "Purge by tag").
+//
+// A tag contains a digest and not the key of an object itself. The key may be too long for a tag, and two keys may
+// differ only in upper and lower case, which the cache ignores in tags (developers.cloudflare.com/workers/cache/purge,
+// "Purge by tag").
 
 import { sha256 } from "./digest";
 

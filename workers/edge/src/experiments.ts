@@ -1,5 +1,6 @@
 // A/B tests at the edge (docs/experiments.md): validates the experiments in the edge policy's document, and assigns
-// subjects to their variants. An assignment is a pure function, so all isolates and PoPs agree without shared state.
+// clients to the variants of experiments. An assignment is a pure function, so all isolates and PoPs agree without
+// shared state.
 
 import { areTexts, check, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { hashOf } from "./hash";
@@ -27,12 +28,15 @@ export interface Variant {
 
 export interface Experiment {
   name: string;
-  /** Experiments of one layer exclude each other: a subject takes part in one of them at most. */
+  /** The name of a layer. A client takes part in at most one of the experiments of a layer. */
   layer: string;
-  /** A text in the hash that assigns subjects to variants. With another salt, subjects are assigned anew. */
+  /** A text in the hash that assigns clients to variants. With another salt, clients are assigned anew. */
   salt: string;
   unit: "principal" | "token";
-  /** The part of the layer's subjects that take part in the experiment: from the first percentage up to the second. */
+  /**
+   * The part of the layer's clients that take part in the experiment, as a range of percentages. `[0, 10]` selects a
+   * tenth of the clients, and `[10, 20]` selects another tenth.
+   */
   percent: readonly [number, number];
   variants: readonly Variant[];
 }

@@ -1,5 +1,5 @@
-// Removes refused artifacts from documents, so that resolvers choose among the allowed ones. All functions are pure,
-// and return a document without refusals unchanged.
+// Removes refused artifacts from documents, so that package managers choose among the allowed artifacts. All functions
+// are pure, and return a document without refused artifacts unchanged.
 
 import { eq, valid } from "@renovatebot/pep440";
 import compare from "semver/functions/rcompare";
@@ -69,7 +69,10 @@ function filteredPackument(packument: Packument, refusing: Refusing): Packument 
   return { ...withFieldsOfLatest(packument, filtered), time: keep(packument.time) };
 }
 
-/** Returns the dist-tags of allowed versions. `latest` moves to the highest allowed version, stable where there is one. */
+/**
+ * Returns the dist-tags of allowed versions. If the version tagged `latest` is refused, `latest` points to the highest
+ * allowed version that is no pre-release, or to the highest allowed pre-release if there is no other version.
+ */
 function tagsAmong(tags: Record<string, string>, versions: Record<string, unknown>): Record<string, string> {
   const kept = Object.entries(tags).filter(([, version]) => Object.hasOwn(versions, version));
   const sorted = Object.keys(versions).sort(compare);

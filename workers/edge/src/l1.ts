@@ -89,8 +89,8 @@ function bypassed(answer: Response | undefined): Response | undefined {
 }
 
 /**
- * Returns the path of an L1 URL for a view of the object with this key. Shields have the same paths for objects as the
- * origin stores them.
+ * Returns the path of an L1 URL for a view of the object with this key. In the view `objects`, the path is also the
+ * path of the object on the shields.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;

@@ -53,7 +53,10 @@ export class Memory {
     return this.#bytes;
   }
 
-  /** Returns the response for a client with the object, or undefined when the isolate has no object with this key to use. */
+  /**
+   * Returns the response for a client with the object. Returns undefined when the isolate has no object with this key,
+   * or has kept the object for too long.
+   */
   response(key: string, now: number): Response | undefined {
     const kept = this.#objects.get(key);
     if (kept === undefined) return undefined;

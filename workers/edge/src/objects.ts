@@ -72,11 +72,13 @@ async function applyRange(conditions: Conditions, whole: Response): Promise<Resp
   const range = rangeIn(conditions, whole.headers);
   const size = Number(whole.headers.get("content-length") ?? Number.NaN);
   if (range === undefined || Number.isNaN(size)) return whole;
-  // No Content-Range can describe the last bytes of an object without bytes.
+  // The answer to a request for the last bytes of an empty object is the whole object, because no Content-Range header
+  // can describe a range without bytes.
   if (size === 0 && "suffix" in range && range.suffix > 0) return whole;
   const bounds = boundsOf(range, size);
   if (bounds === undefined) return instead(whole, { status: 416, headers: { "content-range": `bytes */${size}` } });
-  // workerd decodes a body that the worker reads, but a range counts encoded bytes.
+  // The worker cannot cut a range out of a body with a content encoding. A range counts encoded bytes, and workerd
+  // decodes the body when the worker reads it.
   return whole.headers.has("content-encoding") ? whole : partOf(whole, bounds);
 }
 
@@ -85,7 +87,10 @@ async function instead(answer: Response, init: ResponseInit): Promise<Response> 
   return new Response(null, init);
 }
 
-/** Returns the response for the client: only headers meant for clients, private caching, and the tier that answered. */
+/**
+ * Returns the response for the client. It has only headers for clients, a Cache-Control that permits only private
+ * caches to store it, and a header that names the tier that answered.
+ */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
   if (isFromMemory(answer)) return answer;
   const headers = clientHeaders(route, answer);

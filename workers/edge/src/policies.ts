@@ -75,7 +75,7 @@ export async function policyInForce(digests: Digests, read: Read): Promise<Named
 
 /**
  * Returns the edge policy whose rules apply to a client. `digest` names the policy of the client's variant, and is
- * undefined for a client without one. If this policy is invalid or cannot be read, returns `inForce`.
+ * undefined for a client without a variant. If this policy is invalid or cannot be read, returns `inForce`.
  */
 export async function policyOfVariant(
   digest: string | undefined,

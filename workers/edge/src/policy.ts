@@ -36,7 +36,10 @@ export interface Rule {
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
-  /** The text that identifies the rule in lists of refusals. Absent when the rule's name identifies it. */
+  /**
+   * The text that identifies the rule in a package's list of refused artifacts. Absent when the rule's name identifies
+   * the rule.
+   */
   id?: string;
   reason: string;
 }
@@ -198,7 +201,10 @@ function versionsIn({ versions }: Fields, what: string, ecosystem: Ecosystem | u
   return { versions: npmRange(versions, what) };
 }
 
-/** Returns an npm range that includes pre-releases, so that no pre-release passes a rule about its range. */
+/**
+ * Parses an npm range of a rule. The range includes pre-releases, so that the rule also matches a pre-release whose
+ * number is in the range.
+ */
 function npmRange(text: string, what: string): Range {
   try {
     return new Range(text, { includePrerelease: true });

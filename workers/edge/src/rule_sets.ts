@@ -11,7 +11,7 @@ import type { Named, Read } from "./versioned_documents";
 
 /**
  * The rules of an edge policy that concern a group of principals, together with a data set of advisories. `id`
- * identifies the policy, the group and the data set. It is part of L1's paths, so that two groups never share a
+ * identifies the policy, the group and the data set. The id is part of L1's paths, so that two groups never share a
  * filtered document.
  */
 export interface RuleSet {

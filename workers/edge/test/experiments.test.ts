@@ -28,7 +28,10 @@ function subjects(prefix: string): Subject[] {
   return Array.from({ length: SUBJECTS }, (_, number) => ({ principal: `${prefix}${number}`, token: `digest of ${prefix}${number}` }));
 }
 
-/** Asserts that `count` of `trials` is what a binomial distribution with this probability gives. */
+/**
+ * Asserts that `count` is within DEVIATIONS standard deviations of the mean of a binomial distribution with these
+ * trials and this probability.
+ */
 function assertBinomial(count: number, trials: number, probability: number, what: string): void {
   const bound = DEVIATIONS * Math.sqrt(trials * probability * (1 - probability)) + 0.5;
   assert.ok(Math.abs(count - trials * probability) <= bound, `${what}: ${count} of ${trials}, not ${probability}`);

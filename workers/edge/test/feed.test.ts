@@ -30,8 +30,8 @@ beforeEach(() => {
 });
 
 /**
- * Returns a response with a feed document that the metadata API has read at the given time. The document's value is
- * that time.
+ * Returns a response with a feed document. `read` is the time at which the metadata API has read its database for this
+ * document, and also the document's value.
  */
 function document(read: number): Response {
   return Response.json({ version: 1, read: read / 1000, value: read });

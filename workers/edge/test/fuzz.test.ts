@@ -1,4 +1,5 @@
-// Searches with random requests for one that the worker cannot answer, or that gets an object without a grant.
+// Sends random requests to the worker. The test fails if the worker cannot answer a request, or if a response contains
+// an object for which the token has no grant.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -103,8 +104,8 @@ async function send(target: string, headers: Record<string, string>): Promise<[n
 }
 
 /**
- * Returns whether one of the grants allows to pull the object with this key. The function reads the key with patterns of
- * its own, so that a mistake in the worker's routes does not hide here.
+ * Returns whether one of the grants allows to pull the object with this key. The function parses the key with other
+ * patterns than the worker, because it could not find a mistake in the worker's patterns otherwise.
  */
 function isGranted(key: string, given: readonly string[]): boolean {
   if (key.startsWith("npm/-/")) return true; // each client with a token may read these documents
@@ -139,7 +140,7 @@ test("no request gets an object without a token and a grant, and each request ge
     if (!/^\/[\x21-\x7e]*$/.test(target)) return;
     const [status, body] = await send(target, Object.fromEntries(fields));
     assert.ok(status >= 200 && status < 500, `${status} ${body}`);
-    // HTTP ignores spaces and tabs at the end of a header field.
+    // the worker receives the header without spaces and tabs at its end, because HTTP ignores them
     const hasToken = isIssued && (credential.replace(/[ \t]+$/, "") === `Bearer ${token}` || credential.startsWith("Basic "));
     for (const [, key = ""] of body.matchAll(/<([^>]*)>/g)) {
       served += 1;

@@ -1,5 +1,5 @@
-// Tests the decisions of prediction as pure functions: for any list the objects are valid, and for any sequence of calls
-// the budget holds.
+// Tests the decisions about prefetches as pure functions. For any list of objects that clients request next, the parsed
+// objects are valid. For any sequence of calls, the worker keeps to the limits of prefetches.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

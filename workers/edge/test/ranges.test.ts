@@ -1,5 +1,5 @@
-// Tests conditional and range requests (RFC 9110, sections 13 and 14): clients get correct answers from the edge worker
-// even when the cache below supports only a part of the specification.
+// Tests conditional and range requests (RFC 9110, sections 13 and 14). Clients get correct answers from the edge worker
+// even when the cache that the worker queries supports only a part of the specification.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -31,7 +31,8 @@ function stored(document: object): string {
 }
 
 /**
- * Returns an experiment, and the variant that the tests' client has in it. `changes` are the fields of both variants.
+ * Returns an experiment with two variants, and the name of the variant that the tests' client is assigned to. `changes`
+ * are additional fields of both variants.
  */
 function experiment(name: string, changes: object = {}): { given: object; variant: string } {
   const variants = ["a", "b"].map((variant) => ({ name: variant, weight: 1, ...changes }));
