@@ -24,8 +24,9 @@ from urllib.parse import quote
 # name, such as `x-amz-meta-` in `x-amz-meta-next`.
 NEXT = "next"
 
-# The maximum length of the encoded list. S3 stores at most 2 KB of metadata for an object (S3 User Guide, "Working with
-# object metadata"). The other entries of a document need less than 300 bytes.
+# The maximum number of characters of the encoded list of what clients request next. S3 stores at most 2 KB of metadata
+# for an object (S3 User Guide, "Working with object metadata"). The other metadata entries of a document's object need
+# less than 300 bytes.
 CHARACTERS = 1500
 
 # The maximum number of releases in the list of what clients request after a document.
@@ -34,8 +35,8 @@ RELEASES = 16
 # The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.
 FILE_BYTES = 8 << 20
 
-# Characters that need no percent-encoding in the list. `;`, `!`, `%` and spaces are encoded, because they structure a
-# list.
+# Characters of names and ranges that need no percent-encoding in the list of what clients request next. `;`, `!`, `%`
+# and spaces in names and ranges are encoded, because the format of the list uses these characters.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 

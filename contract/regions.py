@@ -18,7 +18,9 @@ Cloud = Literal["aws", "gcp"]
 
 @dataclass(frozen=True)
 class Region:
-    """One region of AWS or Google Cloud. `continent` is the two letters that Route 53 and Cloudflare use."""
+    """One region of AWS or Google Cloud. `continent` is the code of two letters by which Route 53 and Cloudflare name
+    the continent.
+    """
 
     name: str
     cloud: Cloud

@@ -68,8 +68,8 @@ class NpmSigner:
         return replace(artifact, changes=[*changes, *self.key_change()])
 
     def key_change(self) -> list[Change]:
-        """Returns the change to the metadata database that records the public key. The list is empty if the database
-        has the key already.
+        """Returns a list with the change to the metadata database that records the public key. The list is empty if the
+        database has the key already.
         """
         keyid = self.public_key["keyid"]
         return [] if self._recorded else [Change(NpmKeys(), [Fact(f"key#{keyid}", self.public_key)])]

@@ -1,4 +1,6 @@
-"""Reads the stack's outputs (docs/contracts.md, "Stack outputs"), and makes clients for the clouds that they name."""
+"""Reads the stack's outputs (docs/contracts.md, "Stack outputs"), and makes clients for the clouds that the outputs
+name.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,9 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Returns the npm packages in the registry of which some published version depends on the given package."""
+    """Returns the npm packages of this registry that depend on the given package. A package counts if one of its
+    published versions has the dependency.
+    """
     facts, found = Facts(target.repository), list[str]()
     for entry in target.repository.items(npm.dependents_of(reference.name)):
         known = facts.read(NpmPackage(entry.name).partition).known

@@ -60,7 +60,9 @@ _VERSIONS: Mapping[Ecosystem, Callable[[str], Any]] = {"npm": NpmVersion, "pypi"
 
 
 def parsed(ecosystem: Ecosystem, text: str) -> Any:
-    """Returns a version that can be compared with others of its ecosystem, or None for a text that is no version."""
+    """Returns a version as an object that can be compared with other versions of the ecosystem, or None for a text that
+    is no version.
+    """
     try:
         return _VERSIONS[ecosystem](text)
     except (ValueError, TypeError, InvalidVersion):
@@ -80,8 +82,8 @@ class Affected:
 
 
 def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
-    """Returns the events of a version range in an OSV record. Raises InvalidRange for a range that the schema does not
-    allow.
+    """Returns the events of a version range in an OSV record. Raises InvalidRange for a range that the OSV schema does
+    not allow.
     """
     if not any(kind == "introduced" for kind, _ in events):
         raise InvalidRange("events: no event has `introduced`")

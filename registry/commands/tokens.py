@@ -143,9 +143,10 @@ def ungrant(
 
 
 def _report_delay(target: Target, changed: Changed) -> None:
-    """Reports that a token change did not reach the edge at once.
+    """Reports that a change of a token did not reach the edge at once.
 
-    The report is only a warning on DynamoDB, because the table's stream updates the edge later.
+    If the metadata database is DynamoDB, the report is only a warning, because the stream of the table updates the edge
+    later.
     """
     if not changed.edge_error:
         return

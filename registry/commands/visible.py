@@ -26,7 +26,7 @@ def visible(
     timeout: Annotated[float, typer.Option(help="seconds to wait for the change")] = 60.0,
     objective: Annotated[float, typer.Option(help="seconds that the change may take")] = OBJECTIVE_SECONDS,
 ) -> None:
-    """Follow the last change of a package through all origins, shields and edges, and report the times to the alarms.
+    """Measure when all origins, shields and edges serve the last change of a package, and report the times as metrics.
 
     Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the edge is left out.
     """

@@ -11,7 +11,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
-# The short form of a repository. Without the name of a host, the repository is on GitHub.
+# The short form of a repository's address in a package.json, such as `gitlab:acme/web`. Without the name of a host, as
+# in `acme/web`, the repository is on GitHub.
 _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket):)?(?P<owner>[A-Za-z0-9][\w.-]*)/(?P<name>[\w.-]+)")
 _WEB = re.compile(
     r"(?:git\+)?https?://(?:www\.)?(?P<host>github\.com|gitlab\.com|bitbucket\.org)/(?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)/?"

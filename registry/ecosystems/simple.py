@@ -54,14 +54,14 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the other index states about the file. When the other index states something new,
-        the text changes, and a repeated import does not skip the file.
+        """A text that identifies what the index from which the file is imported states about the file. When that index
+        states something new, the text changes, and a repeated import does not skip the file.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record of what the other index states about a file. A later import replaces
-        the record.
+        """Returns the metadata record of what the index from which a file is imported states about the file. A later
+        import replaces the record.
         """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 
@@ -77,8 +77,8 @@ def yanked(known: Known, filename: str) -> bool | str:
 
 
 def _requires_python(known: Known, filename: str) -> str:
-    """Returns the field Requires-Python of a file, which says for which versions of Python the file is. The index from
-    which the file was imported takes precedence over the file's own metadata.
+    """Returns the field Requires-Python of a file, which names the versions of Python that the file supports. The index
+    from which the file was imported takes precedence over the file's own metadata.
     """
     stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
     text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")

@@ -33,13 +33,15 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the other npm registry states about the version. When the other registry states
-        something new, the text changes, and a repeated import does not skip the version.
+        """A text that identifies what the npm registry from which a version is imported states about the version. When
+        that registry states something new, the text changes, and a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns the metadata records of what the other npm registry states. A later import replaces the records."""
+        """Returns the metadata records of what the npm registry from which a version is imported states about the
+        version. A later import replaces the records.
+        """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]
         if self.tags:

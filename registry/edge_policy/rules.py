@@ -168,8 +168,8 @@ def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, .
 
 
 class Exemption(BaseModel):
-    """An exemption from an advisory. The advisory then does not count for the packages that the patterns match or,
-    without patterns, for all its packages.
+    """An exemption from an advisory. The edge policy ignores the advisory for the packages that the exemption's
+    patterns match or, without patterns, for all packages of the advisory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

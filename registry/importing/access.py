@@ -29,8 +29,8 @@ class Access(httpx.Auth):
         self._known: dict[str, tuple[str, str]] = {}
 
     def learned(self, url: str) -> str:
-        """Returns the URL of an index without its user name and password. From now on, requests to the URL's host send
-        the user name and the password.
+        """Returns the URL of an index without its user name and password. After this call, requests to the URL's host
+        send the user name and the password.
         """
         parsed = httpx.URL(url)
         if parsed.userinfo:

@@ -46,7 +46,7 @@ def sandbox() -> Iterator[TemporarySandbox]:
 
 
 def restart_provider(sandbox: TemporarySandbox) -> None:
-    """Starts the emulated provider again with the credentials of the deploy role."""
+    """Restarts the sandbox's AWS provider with the credentials of the deploy role."""
     arn = f"arn:aws:iam::123456789012:role/{ROLE}"
     given = aws("sts").assume_role(RoleArn=arn, RoleSessionName="github")["Credentials"]
     credentials = {

@@ -162,8 +162,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        # The change stream delivers each change twice. The test waits for the second delivery, which would restore the
-        # entry that the test deletes next.
+        # The change stream delivers each change twice. The test waits until the second delivery is over, because this
+        # delivery would otherwise restore the entry that the test deletes next.
         time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
@@ -173,7 +173,7 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
-    # The entitlement store still has no entry, so the edge learned of the token from the metadata API.
+    # The entitlement store still has no entry, so the edge has read the token from the metadata API.
     assert entry(target, kept) is None
 
 
@@ -219,8 +219,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
-    # The change stream delivers each change twice. The test waits for the second delivery, which would restore the
-    # entry that the test deletes next.
+    # The change stream delivers each change twice. The test waits until the second delivery is over, because this
+    # delivery would otherwise restore the entry that the test deletes next.
     time.sleep(1)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

@@ -39,8 +39,8 @@ def machine(up: Up) -> dict[str, Any]:
 
 
 def edge_requests(up: Up, path: str) -> int:
-    """Returns how often the edge requested `path` from the shield, by the shield's access log. Traffic Server writes
-    the log with a delay of some seconds.
+    """Returns how often the edge requested `path` from the shield, according to the shield's access log. Traffic Server
+    writes the log with a delay of some seconds.
     """
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     requests = [json.loads(line) for line in log.read_text().splitlines()]

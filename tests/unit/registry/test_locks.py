@@ -55,7 +55,7 @@ def test_immutable_objects_are_retained_and_documents_are_not(
 
 
 def test_a_retained_object_can_be_withdrawn(network: Network, tmp_path: Path) -> None:
-    """Checks that a withdrawn object becomes noncurrent: no client can read or delete it."""
+    """Checks that a withdrawn object becomes a noncurrent version, which no client can read or delete."""
     target, bucket = locked(network, "compliance")
     publish(target, tmp_path, "1.0.0")
     generation, body = bucket.document(TARBALL)["generation"], bucket.read(TARBALL)

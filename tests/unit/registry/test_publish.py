@@ -169,7 +169,7 @@ class Interrupted(Exception):
 def test_the_next_publish_completes_an_interrupted_one(
     network: Network, samples: Samples, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Checks a publish that stops before the `step`th write.
+    """Checks a publish that stops before the write number `step`.
 
     No document may name a missing object, and a second run completes the publish.
     """

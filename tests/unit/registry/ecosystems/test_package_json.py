@@ -262,7 +262,7 @@ def test_the_name_and_version_of_a_registry_replace_those_of_package_json(
 
 
 def test_a_tarball_that_no_program_can_unpack_is_one_clear_line(tmp_path: Path) -> None:
-    """Python's tarfile raises ValueError, and no error of its own, for such a sparse file."""
+    """For the sparse file in this tarball, Python's tarfile raises ValueError, and no error of its own."""
     body = json.dumps({"name": "p", "version": "1.0.0"}).encode()
     with tarfile.open(tmp_path / "p.tgz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         member = tarfile.TarInfo("package/package.json")

@@ -1,4 +1,6 @@
-"""Provides imports from emulated image registries, and imports that never wait."""
+"""Provides fixtures for imports from emulated image registries. These imports do not wait before they repeat
+a request.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests imports into this registry of images in each form that image builders such as BuildKit push. The images come
-from an emulated registry.
+"""Tests that this registry imports images in each form that image builders such as BuildKit push. The images come from
+an emulated registry.
 """
 
 from __future__ import annotations

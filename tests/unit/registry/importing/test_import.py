@@ -418,7 +418,8 @@ def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
 def test_an_index_in_requirements_is_left_out_by_name(tmp_path: Path, line: str, option: str) -> None:
     """Checks that an import leaves out the options of a requirements file that name an index, such as `--index-url`.
 
-    Only pip follows such options. The import fetches from the index that pip's configuration or `--pypi-index` names.
+    pip follows these options, and an import does not. The import fetches from the index that pip's configuration or
+    `--pypi-index` names.
     """
     file = tmp_path / "requirements.txt"
     file.write_text(f"{line}\n-c other.txt\np==1.0\n")

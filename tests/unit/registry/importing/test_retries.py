@@ -1,4 +1,4 @@
-"""Tests which failed requests an import repeats, and how long it waits before each."""
+"""Tests which failed requests an import repeats, and how long it waits before each repetition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKUMENT: dict[str, dict[str, str]] = {"versions": {}, "dist-tags": {}}
 
 
 def wait_after(answers: list[httpx.Response | Exception]) -> int:
-    """Reads a packument from a registry that first gives the failing answers. Returns the number of requests."""
+    """Reads a packument from a registry whose first answers are the given failures. Returns the number of requests."""
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
