@@ -24,7 +24,9 @@ GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
 METADATA_PORT = 5005
 RUN_PORT = 5006
-POSTGRES_PORT = 5432  # the default port of PGAdapter, Google's PostgreSQL proxy for Spanner
+# PostgreSQL takes the place of PGAdapter, Google's PostgreSQL proxy for Spanner, and listens on PGAdapter's default
+# port.
+POSTGRES_PORT = 5432
 
 # The name of the PostgreSQL user that owns the databases of the emulated Spanner.
 SPANNER_USER = "spanner"

@@ -1,9 +1,9 @@
 """Corrects moto 5.2 where its writes and queries of DynamoDB tables differ from the real service.
 
-moto copies the whole table for each transaction and never frees the copy. A failed transaction restores the copy and
-thereby overwrites concurrent writes. Readers see some writes of a transaction before the others. When an update creates
-an item, the stream reports the item twice, first without its attributes. A query sorts all items of the table, and may
-start at a key that its condition excludes.
+moto copies the whole table for each transaction and never frees the copy. In moto, a failed transaction restores the
+copy and thereby overwrites concurrent writes, and readers see some writes of a transaction before the others. When an
+update creates an item, moto's stream reports the item twice, first without its attributes. A query in moto sorts all
+items of the table, and may start at a key that the query's condition excludes.
 """
 
 from __future__ import annotations

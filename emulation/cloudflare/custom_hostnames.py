@@ -132,8 +132,9 @@ def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
 
 
 def _refuse(store: StateStore, zone: str, hostname: str) -> None:
-    """Raises ApiError when a zone cannot have the custom hostname: the hostname belongs to the zone itself, the zone
-    already has the hostname, or the zone has as many custom hostnames as its plan allows.
+    """Raises ApiError when a zone cannot have the custom hostname, for one of three reasons. The hostname belongs to
+    the zone itself, the zone already has the custom hostname, or the zone has as many custom hostnames as its plan
+    allows.
     """
     name = existing_zone(store, zone)["name"]
     if f".{hostname}".endswith(f".{name}"):

@@ -223,7 +223,7 @@ def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
     """Returns the configuration of a workerd service that forwards the requests of workers to a service of the emulated
     Cloudflare.
 
-    workerd adds to each request the given headers, the PoP's name and the secret that proves that a PoP sends the
+    To each request, workerd adds the given headers, the PoP's name, and the secret that proves that a PoP sends the
     request.
     """
     named = {**headers, kv_service.POP_HEADER: kv.pop}

@@ -1,4 +1,6 @@
-"""Boots, reboots and removes emulated machines until they match the instances that the emulated clouds list."""
+"""Boots, reboots and removes emulated machines, so that the running machines are those that the emulated clouds
+list.
+"""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ class _Supervisor:
 
     def _schedule_restart(self, now: float) -> None:
         # Child processes that remain when a service has ended are ended too, because they would still hold the
-        # service's ports. systemd does the same: it ends the whole control group of a service.
+        # service's ports. systemd also ends the whole control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None

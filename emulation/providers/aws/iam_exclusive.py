@@ -1,7 +1,8 @@
-"""Handles two Pulumi resource types of the emulated AWS provider. One type makes the listed inline policies the only
-inline policies of a role, and the other does so with attached policies.
+"""Handles two Pulumi resource types of the emulated AWS provider. A resource of the first type makes the listed inline
+policies the only inline policies of a role. A resource of the second type makes the listed attached policies the only
+attached policies of a role.
 
-A resource of these types exists as long as its role exists. The deletion of the resource changes nothing in IAM
+A resource of either type exists as long as its role exists. The deletion of the resource changes nothing in IAM
 (documentation of the AWS provider, `iam_role_policies_exclusive` and `iam_role_policy_attachments_exclusive`).
 """
 

@@ -138,8 +138,8 @@ def _record_set(properties: Properties) -> dict[str, Any]:
 def _target(properties: Properties) -> dict[str, Any]:
     """Returns the target of a DNS record in the form of the Route 53 API: values with a TTL, or an alias.
 
-    Raises CloudError for an alias with values or with a TTL, because an alias has the TTL of its target (Route 53 API
-    Reference, "ResourceRecordSet": TTL), and for a record without a target.
+    Raises CloudError for a record without a target, and for an alias with values or with a TTL. An alias has the TTL of
+    its target (Route 53 API Reference, "ResourceRecordSet": TTL).
     """
     aliases, values, ttl = properties.get("aliases"), properties.get("records"), properties.get("ttl")
     if aliases and not values and ttl is None:
