@@ -32,8 +32,8 @@ from stacks.config.waf import waf_args
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# A placeholder as long as every URL of a Lambda function. The program checks the size of user data with this URL before
-# the first deployment knows the real URL.
+# A placeholder as long as every URL of a Lambda function. Before the first deployment, Lambda has not assigned the real
+# URL. The program then checks the size of user data with this placeholder.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 

@@ -1,4 +1,5 @@
-"""Reads access tokens and identity tokens of a service's own account from Google Cloud's metadata server.
+"""Reads access tokens and identity tokens of the service account that a service runs as, from Google Cloud's metadata
+server.
 
 Source: Compute Engine, "About VM metadata"; Cloud Run has the same server ("Container runtime contract").
 """

@@ -29,8 +29,8 @@ _LOG_WRITERS = "group:cloud-storage-analytics@google.com"
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
     """Returns the one Cloud Storage bucket that holds the objects of the origin.
 
-    The first of `regions` is part of the bucket's name, and is the `region` of the returned bucket. This also holds for
-    a bucket in two regions.
+    The first of `regions` is part of the bucket's name, and is the `region` of the returned bucket, even if the bucket
+    is in two regions.
     """
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]

@@ -19,8 +19,8 @@ _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_arg
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes
 # Alarm threshold for the minutes of the last thirty days in which replication was late: a thousandth of all minutes.
 _MISSED_MINUTES = 43
-# Cloud Storage updates its metrics of replication at intervals and not continuously. When an update is missing for this
-# many seconds, nobody knows whether objects are still replicated.
+# The number of seconds after which a missing update of the replication metrics is a fault. Cloud Storage updates these
+# metrics at intervals. Without updates, nothing shows whether Cloud Storage still replicates objects.
 _BLIND_SECONDS = 6 * 3600
 
 _RUNBOOK = "docs/operations.md"

@@ -43,9 +43,10 @@ def shields_binding(nodes: Sequence[ShieldNode]) -> str:
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """Secrets of the edge worker, for connections to the shields and for signatures on registry tokens.
+    """Secrets of the edge worker, for connections to the shields and for signatures on the sessions of its token
+    endpoint.
 
-    The field names are those of the secret's JSON.
+    The fields have the names that they have in the JSON of the secret.
     """
 
     client_certificate: pulumi.Input[str]

@@ -11,7 +11,7 @@ from infra.network import SUBNET_RANGES, NetworkArgs
 
 
 class GcpNetwork(pulumi.ComponentResource):
-    """A VPC with one regional subnet. Its traffic to Google's own APIs stays within Google's network."""
+    """A VPC with one regional subnet. Requests from the subnet to Google's own APIs stay within Google's network."""
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]

@@ -77,12 +77,11 @@ class Bound:
 
 @dataclass(frozen=True)
 class WafArgs:
-    """The lists and the rate limits by which the edge refuses requests. They apply in addition to the check of tokens.
+    """The lists and the rate limits by which the edge refuses requests, in addition to the check of tokens.
 
-    Requests from `deny` are refused. Sources in `allow` are exempt from `deny` and from `by_address`. The edge answers
-    429 in three cases, until the period ends: to an address with more requests than `by_address`, to a valid token with
-    more requests than `by_token`, and to requests with invalid tokens from an address that has sent more of them than
-    `failed_tokens`.
+    The edge refuses requests from `deny`. Sources in `allow` are exempt from `deny` and from `by_address`. `by_address`
+    limits the requests of one address, and `by_token` limits the requests with one valid token. `failed_tokens` limits
+    the requests with invalid tokens from one address. Above a limit, the edge answers 429 until the period ends.
     """
 
     allow: Sources = field(default_factory=Sources)

@@ -46,7 +46,9 @@ class SpannerDatabase:
 
 
 class MetadataApi:
-    """The WSGI application of the metadata API. It reads the signing key at the first request and keeps the key."""
+    """The WSGI application of the metadata API. The application reads the signing key at the first request and keeps
+    the key.
+    """
 
     def __init__(self, spanner: Spanner, secret: ForeignSecret) -> None:
         self._database, self._secret = SpannerDatabase(spanner), secret

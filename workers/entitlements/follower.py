@@ -1,9 +1,9 @@
 """Follows the change stream of a metadata database on Spanner, and sends each change of a token to the edge.
 
 Malformed records go to the dead-letter topic at once, and the other records continue. While the edge or Spanner does
-not answer, the follower keeps its position and retries. It saves a position only after all earlier changes have reached
-the edge. After a crash it may repeat changes. This does no harm, because earlier entries never replace later ones
-(contract/entitlements.py).
+not answer, the follower keeps its position and retries. The follower saves a position only after all earlier changes
+have reached the edge. After a crash, the follower may repeat changes. A repetition does no harm, because earlier
+entries never replace later ones (contract/entitlements.py).
 """
 
 from __future__ import annotations

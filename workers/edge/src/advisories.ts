@@ -72,8 +72,8 @@ export function parseIndex(text: string): DataSet {
 }
 
 /**
- * Returns the newest valid data set of advisories among those with the given digests, as `VersionedDocuments.inForce`
- * does. Returns undefined if there are no digests.
+ * Returns the newest valid data set of advisories that the digests name, or undefined if there are no digests. While
+ * the newest data set cannot be read, returns the data set that the isolate applied last.
  */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);

@@ -102,7 +102,10 @@ function npmLicense(given: unknown): string | undefined {
   return typeof given !== "string" || given.trim() === "" || /^SEE LICEN[SC]E/i.test(given) ? undefined : given;
 }
 
-/** Yields each file of a Python project. The registry keeps no attestations of Python files. */
+/**
+ * Yields the properties of each file of a Python project. The provenance is unknown, because the registry keeps no
+ * attestations of Python files.
+ */
 function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[string, Artifact]> {
   for (const { filename, hashes = {}, "upload-time": uploaded, _license: license } of files) {
     const digests = hashes["sha256"] === undefined ? undefined : [`sha256:${hashes["sha256"]}`];

@@ -10,7 +10,10 @@ import type { Policy, Rule } from "./policy";
 import { isIncluded } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
-/** A property of an artifact: undefined when the edge does not know it, null when the artifact has no such property. */
+/**
+ * A property of an artifact. The property is undefined if its value is unknown, and null if the artifact has no such
+ * property.
+ */
 export type Property<T> = T | undefined | null;
 
 /** The known properties of an artifact: a version of a package, a file, a tag of an image, a manifest or a layer. */
@@ -80,11 +83,12 @@ function isUnconditional({ versions, tags, digests, youngerThanDays, severity, a
 /**
  * Returns whether the rule decides about the artifact.
  *
- * If the edge does not know a property that the rule has a condition about, a deny rule matches, unless the rule says
- * otherwise. An allow rule does not match.
+ * If a condition is about a property that is unknown, a deny rule matches, unless the rule has `allowsUnknown`. An
+ * allow rule does not match.
  *
- * If the artifact cannot have such a property, a deny rule does not match, and an allow rule does. For example, a layer
- * has no tag: a rule about tags does not refuse it, and a rule that allows some tags also allows it.
+ * If a condition is about a property that the artifact cannot have, a deny rule does not match, and an allow rule
+ * matches. For example, a layer has no tag. A rule that denies some tags does not refuse the layer, and a rule that
+ * allows some tags allows the layer.
  */
 function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
   const verdicts = [

@@ -1,6 +1,6 @@
 // The default entrypoint of the edge worker maps the URL to an object, authenticates and authorizes the client, and
-// then answers with the object (authorized.ts). It is never cached itself, so no cache is queried before the client is
-// authorized.
+// then answers with the object (authorized.ts). Responses of the default entrypoint are never cached, so the worker
+// queries no cache before it has authorized the client.
 
 import { isNewestDataSetInForce } from "./advisories";
 import { failure, ociFailure, unauthorized } from "./answers";

@@ -38,8 +38,8 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
 const STORED: View = { kind: "objects" };
-// The longest wait for the first byte from L1. L1 may itself wait for shields (shield_nodes.ts), so the wait is long.
-// It has a limit, so that a silent cache does not block requests forever.
+// The longest wait for the first byte from L1. The limit is high, because L1 may itself wait for shields
+// (shield_nodes.ts). Without a limit, a silent cache would block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 

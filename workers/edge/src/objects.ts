@@ -88,8 +88,8 @@ async function instead(answer: Response, init: ResponseInit): Promise<Response> 
 }
 
 /**
- * Returns the response for the client. It has only headers for clients, a Cache-Control that permits only private
- * caches to store it, and a header that names the tier that answered.
+ * Returns the response for the client. The response has only headers for clients, a Cache-Control that permits only
+ * private caches to store it, and a header that names the tier that answered.
  */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
   if (isFromMemory(answer)) return answer;

@@ -32,7 +32,10 @@ export interface Rule {
    */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
-  /** Whether a deny rule does not match when the edge does not know a property that one of its conditions is about. */
+  /**
+   * Whether a deny rule does not match an artifact if one of the rule's conditions is about an unknown property of the
+   * artifact.
+   */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };

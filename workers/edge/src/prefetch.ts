@@ -75,7 +75,7 @@ async function prefetchAll(
   } catch (error) {
     report(error);
   }
-  // The loop repeats until no prefetch runs, because each prefetch may start others.
+  // The loop repeats until no prefetch runs, because each prefetch may start other prefetches.
   for (let running = progress.running.pop(); running !== undefined; running = progress.running.pop()) await running;
 }
 

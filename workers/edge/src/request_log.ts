@@ -20,7 +20,7 @@ export interface RequestEvent {
   status: number;
   /** The tier that sent the object, as in the header X-Cache. Null when the response has no object. */
   tier: string | null;
-  /** The length of the body that the client gets. Null when the worker does not know the length. */
+  /** The length of the body that the client gets. Null when the length is unknown. */
   bytes: number | null;
   /** The time in milliseconds from the arrival of the request until the response's headers. */
   first_byte_ms: number;

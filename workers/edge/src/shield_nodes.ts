@@ -1,5 +1,5 @@
 // Requests an object from the shields: first from the node that the object's key maps to. Another node gets the same
-// request when the first one fails or is slower than usual.
+// request when the first node fails or is slower than usual.
 
 import type { Bindings } from "./bindings";
 import type { ShieldFlags } from "./experiments";

@@ -44,7 +44,7 @@ export function isFollowed({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key);
 }
 
-/** Returns whether clients must read this object before they know which other objects they need. */
+/** Returns whether the object names other objects that clients then request, so that clients need this object first. */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");
 }

@@ -1,5 +1,6 @@
-// Unit tests: the worker reads the data set that the registry writes, and finds the same affected versions. The Python
-// tests check that the records in advisories.json compile to its packages, and that the expected versions are right.
+// Unit tests: the worker reads the data set that the registry writes, and finds the same affected versions as the
+// registry. The Python tests check that the records in advisories.json compile to the packages in that file, and that
+// the expected versions are right.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

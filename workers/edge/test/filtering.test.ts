@@ -215,8 +215,8 @@ test("a refused Python file and its metadata are 403 with the rule's name", asyn
 });
 
 /**
- * Stores an image repository with three manifests. Its tags `1.0`, `2.0`, `3.0` and `edge` point to them. The manifest
- * of `2.0` is a day old, and the others were published long ago.
+ * Stores an image repository with three manifests. The repository's tags `1.0`, `2.0`, `3.0` and `edge` point to the
+ * manifests. The manifest of `2.0` is a day old, and the other manifests were published long ago.
  */
 function repository(name: string): void {
   const [first, second, third] = DIGESTS;

@@ -13,8 +13,8 @@ const BODY = Buffer.from("0123456789".repeat(10));
 const LARGEST = 512 * 1024 * 1024;
 
 /**
- * Emulates a shield with an object of `size` bytes. It answers requests for ranges. To a request for the whole object,
- * it sends only the headers and the first bytes.
+ * Emulates a shield with an object of `size` bytes. The shield answers requests for ranges. To a request for the whole
+ * object, the shield sends only the headers and the first bytes.
  */
 function shieldWith(size: number): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {

@@ -1,5 +1,5 @@
-// Reads texts, one JSON string in a line, and writes for each text whether it is a valid edge policy. tests/fuzz compares
-// these verdicts with those of the registry's commands.
+// Reads texts, one JSON string in a line, and writes for each text whether it is a valid edge policy. tests/fuzz checks
+// that the registry's commands accept the same texts.
 
 import { createInterface } from "node:readline";
 
