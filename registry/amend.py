@@ -40,8 +40,8 @@ def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that removes a tag of a package. If npm's tag `latest` is removed, it afterwards points to the
-    highest stable version.
+    """Returns the change that removes a tag of a package. After the removal of npm's tag `latest`, the registry sets
+    this tag to the highest stable version.
 
     Raises RegistryError when the package has no such tag.
     """

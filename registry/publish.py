@@ -85,7 +85,7 @@ def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
 
 
 def signed(target: Target, artifacts: Sequence[Artifact]) -> Sequence[Artifact]:
-    """Returns the artifacts with signatures of the npm versions in them, if the stack has a key to sign with."""
+    """Adds signatures to the npm versions in the artifacts if the stack has a signing key. Returns all artifacts."""
     if not any(isinstance(change.package, NpmPackage) for artifact in artifacts for change in artifact.changes):
         return artifacts
     signer = target.npm_signer

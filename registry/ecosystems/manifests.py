@@ -189,8 +189,8 @@ def digest_of(source: Path | bytes, like: str) -> str:
 def referrers_tag(digest: str) -> str:
     """Returns the tag under which registries without the referrers API list the referrers of a manifest.
 
-    A tag has at most 128 characters, so only the first 64 characters behind the algorithm are used (Distribution
-    Specification 1.1, "Referrers Tag Schema").
+    A tag has at most 128 characters, so the tag has only the first 64 characters that follow the algorithm in the
+    digest (Distribution Specification 1.1, "Referrers Tag Schema").
     """
     algorithm, _, encoded = digest.partition(":")
     return f"{algorithm[:32]}-{encoded[:64]}"

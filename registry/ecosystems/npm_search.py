@@ -13,7 +13,8 @@ from registry.catalog.artifact import Document, Known
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.packument import dist_tags, published
 
-# The database partition with the records `package#<name>`. The delivery of a package's changes writes its record.
+# The database partition with the records `package#<name>`. The delivery of a package's changes writes the package's
+# record.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
 # The maximum number of characters of a description, of keywords, and of characters of a keyword in a search record. The

@@ -21,8 +21,8 @@ _WEB = re.compile(
 
 @dataclass(frozen=True)
 class _Hosted:
-    """A repository on a host, such as github.com, on which npm can derive the addresses of web pages from the
-    repository's name.
+    """A repository on a host such as github.com. npm derives the addresses of the repository's web pages from the names
+    of the host, the owner and the repository.
     """
 
     host: str

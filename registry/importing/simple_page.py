@@ -28,7 +28,7 @@ _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA
 class ListedFile:
     """A file that another simple index lists. `hashes` maps algorithms to hex digests.
 
-    `left_out` names what the index has about the file and an import does not take over, such as attestations.
+    `left_out` names the data of the index about the file that an import leaves out, such as attestations.
     """
 
     filename: str

@@ -32,7 +32,7 @@ from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
-WITHIN = 120.0  # the number of seconds after which a test fails; a busy machine needs more time than others
+WITHIN = 120.0  # the number of seconds after which a test fails; the number is large, because a busy machine is slow
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of a Cloudflare API that is down: nothing listens on port 9
 KILLED_AFTER_THE_COMMIT = """
 import os, signal

@@ -25,8 +25,8 @@ from tests.support.waiting import eventually
 
 NAME, IMAGE, HIJACKED = "policed", "acme/policed", "hijacked"
 EXEMPTION = {"advisory": "MAL-2026-1", "ecosystem": "npm", "packages": [HIJACKED], "reason": "our own experiment"}
-# Seconds that a test waits until every PoP applies an edge policy. The project promises 5 s.
-# A busy machine can take longer.
+# Seconds that a test waits until every PoP applies an edge policy. The project promises that this takes at most 5 s,
+# but a busy machine can take longer.
 WITHIN = 30.0
 
 

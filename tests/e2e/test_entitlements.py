@@ -27,8 +27,8 @@ from tests.support.sandbox.up import Up
 
 US_EAST, EU_WEST, _ = CLIENT_LOCATIONS
 PATH = "/npm/@acme/greeting"
-# Seconds that a test waits until a token's change reaches the edge. The project promises 5 s.
-# A busy machine can take longer.
+# Seconds that a test waits until a token's change reaches the edge. The project promises that this takes at most 5 s,
+# but a busy machine can take longer.
 WITHIN = 30.0
 BY = By("sandbox test", "", "tokens")
 

@@ -50,8 +50,8 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass(frozen=True)
 class Stack:
-    """A running sandbox, its stack as the object that the registry's commands work on, and the host name of the
-    metadata API.
+    """A running sandbox, the `Target` with which the registry's commands work on the sandbox's stack, and the host name
+    of the stack's metadata API.
     """
 
     sandbox: Sandbox

@@ -91,7 +91,9 @@ class Networks:
         ]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Returns whether DNS soon leads all clients of each place to one network or region: the given one."""
+        """Returns whether DNS soon leads all clients in the US, in Europe and in Asia to the networks or regions that
+        `us`, `eu` and `asia` name.
+        """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
 

@@ -729,7 +729,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # during this time, all simultaneous requests arrive
+                time.sleep(1)  # in this second, all requests that the test sends at the same time arrive
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""

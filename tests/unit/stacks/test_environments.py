@@ -36,7 +36,9 @@ def document(environment: str) -> dict[str, Any]:
 
 
 def complaints(stack_file: Mapping[str, Any]) -> list[str]:
-    """Returns the errors that an editor shows for a stack's config file when it validates against the JSON schema."""
+    """Returns the errors that an editor shows for a stack's config file when the editor validates the file against the
+    JSON schema.
+    """
     validator = cast(Any, jsonschema).Draft202012Validator(json.loads(SCHEMA.read_text()))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(stack_file)]
 

@@ -122,8 +122,8 @@ def test_real_packages_are_imported_from_the_index_of_pip_and_install(
 ) -> None:
     """Imports and installs three packages with unusual metadata.
 
-    requests has the field `License-File` before metadata 2.4 defined that field. setuptools contains copies of other
-    distributions. six has metadata 2.0.
+    The package `requests` has the field `License-File`, although its metadata is older than version 2.4, which defined
+    this field. The package `setuptools` contains copies of other distributions. The package `six` has metadata 2.0.
     """
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])

@@ -66,7 +66,7 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
             cloud.databases.replace_partitions()
         if version in (2, 3, 6):
             following.poll()
-    # The follower reads child partitions one poll after their parents end.
+    # The follower reads child partitions in the first poll after the poll in which the parent partitions ended.
     for _ in range(5):
         following.poll()
     for name in names:
