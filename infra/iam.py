@@ -85,8 +85,8 @@ def assumed_by_service(name: str) -> Statement:
 def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> Statement:
     """Returns the statement of a trust policy that lets holders of an identity token assume the role.
 
-    `provider` is the ARN of an OpenID Connect provider in the account. For an issuer that AWS trusts without a
-    provider, it is the name of the issuer. The token's claims must equal `claims`, whose names begin with the issuer.
+    `provider` is the ARN of an OpenID Connect provider in the account, or the name of an issuer that AWS trusts without
+    a provider. The token's claims must equal `claims`, whose names begin with the issuer.
     """
     condition = {"StringEquals": claims}
     return allow("sts:AssumeRoleWithWebIdentity", principal={"Federated": provider}, condition=condition)

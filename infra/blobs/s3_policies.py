@@ -83,8 +83,9 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
-        # S3 decrypts the destination's S3 Bucket Key to verify the integrity of the key. Without this permission, the
-        # replication of every object fails (S3 User Guide, "Amazon S3 Bucket Keys and replication").
+        # The replication role needs `kms:Decrypt`, because S3 decrypts the destination's S3 Bucket Key to verify the
+        # key's integrity. Without the permission, the replication of every object fails (S3 User Guide, "Amazon S3
+        # Bucket Keys and replication").
         yield key_use("kms:Decrypt", destination, key)
 
 

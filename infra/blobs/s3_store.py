@@ -12,8 +12,8 @@ from infra.blobs.s3_policies import log_delivery, log_shipping, reading, tls_onl
 from infra.iam import document
 
 _ABANDONED_UPLOAD_DAYS = 7
-# Age at which objects move to Intelligent-Tiering, which tracks how often each is read. S3 does not move objects below
-# 128 KB (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
+# The age at which objects move to Intelligent-Tiering, which tracks how often each object is read. S3 does not move
+# objects below 128 KB (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
 _TIERING_DAYS = 30
 
 # Name of the metrics configuration that covers all requests of a bucket, as the S3 console names it.

@@ -112,7 +112,7 @@ class Dns(pulumi.ComponentResource):
         """Creates the DNS record and the health check of one shield machine, and returns the health check.
 
         DNS answers with the record even while the health check fails, because the edge worker itself tries another
-        machine when this one does not answer.
+        machine when a machine does not answer.
         """
         aws.route53.Record(
             f"node-{node.name}",

@@ -16,7 +16,8 @@ import pulumi_cloudflare as cloudflare
 
 _POLL_SECONDS = 5.0
 _LIMIT_SECONDS = 30 * 60.0
-# The states in which Cloudflare answers requests for a hostname ("Validation status" and "Certificate statuses").
+# The states in which Cloudflare answers requests for a hostname (Cloudflare for SaaS, "Validation status" and
+# "Certificate statuses").
 _SERVED = frozenset({"active", "active_redeploying"})
 
 

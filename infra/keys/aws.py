@@ -93,9 +93,9 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
     """Returns the KMS key policy for one region; the resource `*` in a key policy is the key itself.
 
     S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
-    use it for all principals in the account that may use the table, as with an AWS managed key (DynamoDB Developer
-    Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key, because the key policy
-    names them.
+    use the key for all principals in the account that may use the table. An AWS managed key has the same policy
+    (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key,
+    because the key policy names them.
     """
     root = account_root(account)
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}

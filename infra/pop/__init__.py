@@ -72,10 +72,10 @@ class PopSettings:
     """The settings of one PoP machine.
 
     `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
-    certificate, to which the certificates of shields must chain. Without `shield_authority`, they must chain to a
-    public authority. `network` limits the addresses that the worker may connect to, and has the form of workerd's
-    setting `allow`. `waf` are the arguments of the firewall, of which NGINX ignores autonomous systems and countries.
-    `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
+    certificate, to which the certificates of shields must chain. Without `shield_authority`, the certificates of
+    shields must chain to a public authority. `network` limits the addresses that the worker may connect to, and has the
+    form of workerd's setting `allow`. `waf` are the arguments of the firewall, of which NGINX ignores autonomous
+    systems and countries. `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
     """
 
     hostname: str

@@ -12,7 +12,7 @@ from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
 
-# Canonical's images of Ubuntu have cloud-init, which applies the user data. Google's images of Debian have none.
+# Canonical's images of Ubuntu have cloud-init, which applies the user data. Google's images of Debian do not have it.
 _IMAGES = {"amd64": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "arm64": "ubuntu-os-cloud/ubuntu-2404-lts-arm64"}
 # Machine series with ARM processors, and series that boot from Hyperdisk only (Compute Engine, "Choose a disk type").
 _ARM = ("c4a-",)

@@ -110,8 +110,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
 
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1): Promise<Response> {
   const started = Date.now();
-  // If the worker cuts a part out of the document, the client's range and validators refer to the part. The worker then
-  // leaves them out of the request for the stored object.
+  // If the client requests a part that the worker cuts out of a stored document, the request's range and validators
+  // refer to the part. The worker then fetches the document without this range and these validators.
   const isCut = isPart(wanted);
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);

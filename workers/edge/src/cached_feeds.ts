@@ -12,7 +12,9 @@ import { type MetadataApi, queryFeed } from "./metadata";
 const NOT_STORED = "no-store"; // without Cache-Control, Workers Cache would store an error for minutes
 
 export class Feeds extends WorkerEntrypoint<Bindings> {
-  /** Answers with the document of the feed that the path names, or with 502 when the metadata API returns none. */
+  /**
+   * Answers with the document of the feed that the path names, or with 502 when the metadata API returns no document.
+   */
   override async fetch(request: Request): Promise<Response> {
     const api = metadataApiOf(this.env);
     const answer = api && (await queryFeed(api, new URL(request.url).pathname.slice(1)));

@@ -48,7 +48,8 @@ const PASSED_HEADERS = [
 // has a Range header.
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
-// The size in bytes of the largest response that Workers Cache stores, on any plan ("Limitations", "Response size").
+// The size in bytes of the largest response that Workers Cache stores, on any plan
+// (developers.cloudflare.com/workers/cache, "Limitations", "Response size").
 const BYTES_MAX = 512 * 1024 * 1024;
 
 export class Objects extends WorkerEntrypoint<Bindings> {

@@ -7,9 +7,12 @@ import { hashOf } from "./hash";
 
 /** The parts of the handling of a request that a variant of an experiment may change. */
 export interface Flags {
-  /** Patterns of the names of the shield nodes that the worker tries first. Undefined means that it prefers no node. */
+  /**
+   * Patterns of the names of the shield nodes that the worker tries first. Undefined means that the worker prefers no
+   * node.
+   */
   shieldPool: readonly string[] | undefined;
-  /** Whether a second shield node gets a request when the first one is slower than usual. */
+  /** Whether a second shield node gets a request when the first node is slower than usual. */
   hedging: boolean;
   /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;

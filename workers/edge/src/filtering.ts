@@ -38,8 +38,8 @@ const REMEMBERED_PACKAGES = 2_000;
 const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
 
 /**
- * Returns the rules that may decide about a package's artifacts, in the policy's order. Keeps the rules of the last
- * packages in memory.
+ * Returns the rules that may decide about a package's artifacts, in the policy's order. Keeps the rules of recently
+ * requested packages in memory.
  */
 export function rulesFor(policy: Policy, ecosystem: Ecosystem, name: string): readonly Rule[] {
   const known = rulesByPackage.get(policy) ?? new Map<string, readonly Rule[]>();

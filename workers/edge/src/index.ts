@@ -138,7 +138,10 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
   return currentOf(revocationsFeed, bindings, ctx);
 }
 
-/** Returns the current document of a feed, or none for a stack without a metadata API. Never throws an error. */
+/**
+ * Returns the current document of a feed. The document is undefined for a stack without a metadata API. Never throws an
+ * error.
+ */
 async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
   // `fetch` reads the `Feeds` entrypoint only when it is called, because the runtime makes a new stub each time that

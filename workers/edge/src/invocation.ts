@@ -7,7 +7,9 @@ import type { Purgeable } from "./purges";
 import { fetchFromShields } from "./shield_nodes";
 import type { Place } from "./shields";
 
-/** A request of a client, with what the runtime passes to the default entrypoint. */
+/**
+ * A client's request, with the bindings and the execution context that the runtime passes to the default entrypoint.
+ */
 export interface Invocation {
   request: Request;
   bindings: Bindings;

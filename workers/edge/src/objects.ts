@@ -100,7 +100,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Returns those headers for the client that do not depend on the tier that answered. */
+/** Returns the headers for the client, except for the headers that depend on the tier that answered. */
 export function clientHeaders(
   route: ObjectRoute,
   { headers: given, status }: Pick<Response, "headers" | "status">,

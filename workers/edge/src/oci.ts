@@ -76,8 +76,8 @@ function tagList(name: string, query: URLSearchParams): ObjectRoute | InvalidRou
 
 function byDigest(name: string, section: string, digest: string, key: string, query: URLSearchParams): ObjectRoute {
   if (section === "referrers") {
-    // Some clients do not encode the plus sign in a media type such as `application/spdx+json`, and a plus sign in a
-    // query means a space. No media type has a space.
+    // Some clients do not encode the plus sign in a media type such as `application/spdx+json`. The worker decodes this
+    // sign in a query as a space. No media type has a space, so the worker replaces spaces by plus signs.
     const artifactTypes = query.getAll("artifactType").filter((type) => type !== "").map((type) => type.replaceAll(" ", "+"));
     const list = { last: query.get("last") ?? "", artifactTypes };
     return { ...object(name, `oci/referrers/${name}/${key}.json`), list };

@@ -37,7 +37,7 @@ export interface Rule {
    * artifact.
    */
   allowsUnknown?: boolean;
-  /** The advisory whose affected versions the rule matches. Only rules in a rule set have one (rule_sets.ts). */
+  /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
   /**
    * The text that identifies the rule in a package's list of refused artifacts. Absent when the rule's name identifies

@@ -37,7 +37,7 @@ export async function fetchFromShields(
       health.started(node.host, Date.now());
       return fetchFrom(bindings.SHIELD, node, key, { method, headers, redirect: "manual", signal });
     },
-    // Without hedging, the next shield node gets the request only after this one has failed.
+    // Without hedging, the next shield node gets the request only after the current node has failed.
     hedgeAfter: hedging ? health.hedgeAfter(node.host) : LAST_FIRST_BYTE_MILLISECONDS,
     limit: index === order.length - 1 ? LAST_FIRST_BYTE_MILLISECONDS : FIRST_BYTE_MILLISECONDS,
     ended: (outcome, milliseconds) => {
@@ -63,8 +63,8 @@ async function fetchFrom(
 }
 
 /**
- * Returns the shield nodes in the text of the binding SHIELDS. The function parses the text once, because it never
- * changes during an isolate's life.
+ * Returns the shield nodes in the text of the binding SHIELDS. The function parses the text once, because the text
+ * never changes during an isolate's life.
  */
 function shieldsOf(text: string): readonly Shield[] {
   if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };

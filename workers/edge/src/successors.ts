@@ -83,7 +83,10 @@ function dependencyIn(text: string): { name: string; range: string } {
   return { name, range };
 }
 
-/** Returns the release that npm selects for a range: the first one if the range allows it, or else the highest one. */
+/**
+ * Returns the release that npm selects for a range: the first release in the list if the range allows it, or else the
+ * highest release that the range allows.
+ */
 export function selected(releases: readonly Release[], range: string): Release | undefined {
   const [first] = releases;
   if (range === "" || range === "latest" || validRange(range) === null) return first;
