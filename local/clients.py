@@ -1,7 +1,7 @@
 """Identities of the sandbox's clients, and the files that configure the client programs.
 
 Three identities show the access rules of the registry. `reader` has a token with which it may pull the samples.
-`outsider` has a token that does not permit this. `anonymous` has no token.
+`outsider` has a token with which it may not pull the samples. `anonymous` has no token.
 
 The proxy of a client location resolves names, because npm, pip and skopeo have no setting for a DNS server.
 """
@@ -134,7 +134,7 @@ class Client:
 def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
     """Configures the three identities. `issue` creates a token for a principal with the given grants.
 
-    An identity that is configured already keeps its files, so that shells with these settings continue to work.
+    An identity that is configured already keeps its files, so that shells which use these files continue to work.
     """
     for identity in Identity:
         client = Client(sandbox, identity, url)

@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 90.0
 
 
 class NotHealthy(Exception):
-    """Raised when a tier is not healthy in time. The message names the tier and the directory of its log."""
+    """Raised when a tier is not healthy in time. The message names the tier and the directory of the tier's log."""
 
 
 def edge_authority(sandbox: Sandbox) -> Path:

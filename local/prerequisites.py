@@ -43,13 +43,13 @@ PACKAGES = {
 # "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
-# The package postgresql reads this file when it is installed. Without the file, it creates a database that starts at
-# every boot (pg_createcluster(1)).
+# The package postgresql reads this file when it is installed. Without the file, the package creates a database that
+# starts at every boot (pg_createcluster(1)).
 _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 
 class PrerequisiteError(Exception):
-    """Raised when the machine does not meet a requirement of the sandbox. The message says how to correct that."""
+    """Raised when the machine does not meet a requirement of the sandbox. The message contains the remedy."""
 
 
 def ensure(report: Report) -> None:

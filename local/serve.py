@@ -28,8 +28,8 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     every process.
 
     Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken if
-    the port cannot be used, and the errors that `up` raises. Before these errors, the function ends every process that
-    it has started.
+    the port cannot be used, and the errors that `up` raises. Before the function raises PortTaken or an error of `up`,
+    it ends every process that it has started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):

@@ -45,7 +45,8 @@ def compose(stack: Stack) -> None:
     """Creates every tier of the stack, from the origin to the names that clients use, and exports the
     stack's outputs.
     """
-    # The program compiles the edge worker first, so that a compile error stops it before it registers a resource.
+    # The program compiles the edge worker first, so that a compile error stops the program before it registers a
+    # resource.
     bundle = compile_worker(ROOT / "workers" / "edge")
     tag_and_protect(stack)
 

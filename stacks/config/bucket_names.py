@@ -17,7 +17,8 @@ from stacks.config.sections import StackConfig
 # The most characters in the name of a bucket without dots. Sources: S3 User Guide, "General purpose bucket naming
 # rules"; Cloud Storage, "About Cloud Storage buckets", "Bucket names".
 _MOST_CHARACTERS = 63
-# Cloud Storage refuses names that contain `google` or close misspellings of it ("About Cloud Storage buckets").
+# Cloud Storage refuses names that contain `google` or close misspellings of it (Cloud Storage, "About Cloud Storage
+# buckets").
 _GOOGLE = re.compile(r"g[o0][o0]g[l1]e")
 
 

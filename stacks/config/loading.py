@@ -119,7 +119,7 @@ def _is_ours(key: str) -> bool:
 
 
 def _decoded(value: Any) -> Any:
-    """Returns a config value, decoded from JSON if it is an object or a list, because Pulumi passes these as JSON."""
+    """Returns a config value. Decodes an object or a list, which Pulumi passes as JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)

@@ -214,7 +214,7 @@ class Shield(Section):
 
 
 class Pop(Section):
-    """The machines of one PoP of our own, beside Cloudflare."""
+    """The machines of one PoP of our own, which serves clients beside Cloudflare's PoPs."""
 
     region: str = Field(
         description="region of AWS; one entry per region, and no entry for no own PoPs", json_schema_extra=AWS_REGION
@@ -260,8 +260,8 @@ class Prediction(Section):
 
 
 class Memory(Section):
-    """Small immutable objects that the edge worker keeps in the memory of an isolate. The memory tier is on where this
-    setting is present.
+    """Small immutable objects that the edge worker keeps in the memory of an isolate. Without this setting, the worker
+    keeps no objects in memory.
     """
 
     megabytes: int = Field(

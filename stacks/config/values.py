@@ -21,14 +21,15 @@ _POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:policy/[\w+=,.@/-]{1,12
 # The last part of a domain name. Names in other scripts are written in ASCII, with `xn--` in front (RFC 5890, 2.3.2.1).
 _TOP_LEVEL = r"(?:xn--[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?|[a-z]{2,63})"
 _MAIL_ADDRESS = re.compile(rf"(?=.{{6,254}}$)[^@\s]+@[^@\s]+\.{_TOP_LEVEL}")
-# AWS accepts letters of any script in values of tags ("Tag your Amazon EC2 resources", "Tag restrictions").
+# AWS accepts letters of any script in values of tags (EC2 User Guide, "Tag your Amazon EC2 resources", "Tag
+# restrictions").
 _TAG_VALUE = re.compile(r"[\w +\-=.:/@]{1,256}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LAST_ASN = 2**32 - 1  # the largest number of an autonomous system (RFC 6793)
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
-# Accepted IAM members of Google Cloud ("IAM principal identifiers"). `allUsers` and whole domains are left out, because
-# they are too broad for operators of the database.
+# Accepted IAM members of Google Cloud (Google Cloud IAM, "IAM principal identifiers"). `allUsers` and whole domains are
+# left out, because they are too broad for operators of the database.
 _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
 
 DOMAIN = re.compile(rf"([a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?\.)+{_TOP_LEVEL}")

@@ -34,7 +34,7 @@ export const stub: {
   purged: { success: boolean; errors: { code: number; message: string }[] };
 } = { store: "works", apiStatus: 200, feed: "works", shield: answerWhole, l1: miss, purged: { success: true, errors: [] } };
 
-/** The recent revocations in the metadata API's feed. Each test starts with none. */
+/** The recent revocations in the metadata API's feed. Each test starts without revocations. */
 export const revocations: { tokens: Record<string, { revision: number; revoked?: true }>; objects: string[] } = {
   tokens: {},
   objects: [],
@@ -50,7 +50,7 @@ export const dataSets: string[] = [];
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
-/** The purges that the worker requested: the purged cache, and the tags. */
+/** The cache and the tags of each purge that the worker requested. */
 export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 /** The lines that the edge worker has logged. */
