@@ -95,9 +95,9 @@ def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> State
 def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Statement:
     """Returns the statement of a trust policy that lets Google service accounts assume the role.
 
-    Their identity tokens must be issued for `audience`. AWS compares `aud` with the token's `azp`, which is the unique
-    id of a service account, and `oaud` with the audience (IAM User Guide, "Available keys for AWS web identity
-    federation").
+    The accounts' identity tokens must be issued for `audience`. AWS compares the condition key `oaud` with the token's
+    audience. AWS compares `aud` with the token's `azp`, which is the unique id of a service account (IAM User Guide,
+    "Available keys for AWS web identity federation").
     """
     accounts = list(unique_ids)
     claims = {f"{GOOGLE}:aud": accounts, f"{GOOGLE}:oaud": audience, f"{GOOGLE}:sub": accounts}

@@ -72,8 +72,8 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
     """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
 
-    The function also makes the list of the role's policies final: the role keeps the policies that earlier steps of the
-    program have added, and no later step may add a policy.
+    The function also makes the list of the role's policies final. The role keeps the policies that earlier steps of the
+    program have added. No later step may add a policy.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

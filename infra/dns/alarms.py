@@ -1,6 +1,6 @@
-"""Alarms on Route 53's health checks. The health checks request the edge, the feed of recent revocations that the edge
-reads, both networks that serve the clients' hostname (Cloudflare and PoPs of our own), each machine, and each region of
-shields and PoPs.
+"""Alarms on Route 53's health checks. Health checks request the edge, and the feed of recent revocations that the edge
+reads. Further health checks request each machine, each region of shields and PoPs, and each network that serves the
+clients' hostname (Cloudflare, and PoPs of our own).
 """
 
 from __future__ import annotations

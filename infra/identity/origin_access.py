@@ -57,9 +57,9 @@ class OriginAccess(pulumi.ComponentResource):
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
     """Returns the statement that denies reads of a bucket unless they come from the shields.
 
-    Both conditions must match for a denial: a request through an endpoint has no source address, and other requests
-    have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket policies"). Without endpoint and
-    addresses the statement denies all reads.
+    A read is denied only if both conditions of the statement match. A request through an endpoint has no source
+    address, and other requests have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket
+    policies"). Without endpoint and addresses the statement denies all reads.
     """
     condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:

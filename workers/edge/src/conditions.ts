@@ -17,8 +17,9 @@ export interface Conditions {
 export type Range = { first: number; last?: number } | { suffix: number };
 
 /**
- * What the worker does with an answer of the cache or the origin: pass it on, report that the client's copy is current
- * (304), report a failed condition (412), or request the whole object again without a range.
+ * What the worker does with an answer of the cache or the origin. "pass": it passes the answer on. "not modified": it
+ * reports that the client's copy is current (304). "failed": it reports a failed condition (412). "whole": it requests
+ * the whole object again without a range.
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 

@@ -89,8 +89,8 @@ function versionIn({ part }: ObjectRoute): string | undefined {
 
 /**
  * Returns a package's list of refusals, which maps the ids of artifacts to the ids of the rules that refuse them.
- * Returns undefined when no shield answers. If a list in the isolate's memory lacks `id`, the worker fetches the list
- * again, because the artifact may be newer than the list.
+ * Returns undefined when no shield answers. `id` is the id of the requested artifact. If a list in the isolate's memory
+ * lacks this id, the worker fetches the list again, because the artifact may be newer than the list.
  */
 async function listedRefusals(
   key: string,

@@ -31,8 +31,8 @@ export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
- * The view of an object that a call of L1 requests: the object as the origin stores it (`objects`), a document filtered
- * by an edge policy (`filtered`), or a list of a package's artifacts with the rules that refuse them (`refusals`).
+ * The view of an object that a call of L1 requests. `objects`: the object as the origin stores it. `filtered`: a
+ * document filtered by an edge policy. `refusals`: a list of a package's artifacts with the rules that refuse them.
  * `policy` is the id of the rule set (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };

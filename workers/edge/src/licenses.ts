@@ -1,6 +1,6 @@
 // Decides whether a licence expression allows a use under some of the licences that a rule lists (SPDX specification,
-// annex "SPDX License Expressions"). An expression in the metadata of packages may also be a text that is no SPDX
-// identifier, such as a classifier of PyPI: words between the operators then are one licence.
+// annex "SPDX License Expressions"). The metadata of packages may also contain texts that are no SPDX identifiers, such
+// as classifiers of PyPI. All words between two operators are therefore one licence.
 
 import { matches } from "./grants";
 

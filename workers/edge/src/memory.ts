@@ -1,6 +1,6 @@
 // Keeps small immutable objects that clients request often in the isolate's memory, so that these requests do not reach
-// L1. The worker reads the memory only after it has authorized the client and checked the list of withdrawals and the
-// edge policy, so the memory does not change what a client may have.
+// L1. Before the worker reads the memory, it authorizes the client, and checks the list of withdrawals and the edge
+// policy. The memory therefore does not change what a client may have.
 
 import type { L1 } from "./l1";
 import { settingOf } from "./settings";

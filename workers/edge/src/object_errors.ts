@@ -10,9 +10,9 @@ export function withoutShield({ ecosystem }: ObjectRoute): Response {
 }
 
 /**
- * Returns the error for a client whose token has no grant for the package: 404 for a Python project whose name is not
- * reserved, because uv tries its next index only after 404, and 403 otherwise. The error does not depend on whether the
- * package exists.
+ * Returns the error for a client whose token has no grant for the package. The status is 404 for a Python project whose
+ * name is not reserved, because uv tries its next index only after 404. In all other cases the status is 403. The error
+ * does not depend on whether the package exists.
  */
 export function withoutGrant(wanted: ObjectRoute, reservedNames = "[]"): Response {
   const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";

@@ -1,5 +1,5 @@
-// Orders the shield nodes for an object's key: first the nodes of the region nearest to the client, in the order of
-// rendezvous hashing, then those of the other regions by distance.
+// Orders the shield nodes for an object's key. The first nodes are those of the region nearest to the client, in the
+// order of rendezvous hashing. The nodes of the other regions follow, ordered by the distance of their region.
 
 import { matches } from "./grants";
 import { hashOf } from "./hash";
