@@ -25,12 +25,16 @@ trap 'caught TERM' TERM
 : > signals
 while :; do sleep 0.1; done
 """
+# The command restores Python's handling of Ctrl-C first. A shell makes background processes ignore Ctrl-C, and the test
+# run may be such a process.
 COMMAND = """\
+import signal
 import sys
 from pathlib import Path
 from emulation.engine.command import pulumi
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
+signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[1])
 try:
     pulumi(Engine(home / "pulumi"), Sandbox(directory=home / "sandbox", loopback="127.0"), home, "up", passphrase="any")
