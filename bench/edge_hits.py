@@ -40,8 +40,8 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The ports of the copies of workerd lie above the ports of the PoP. Each copy has two ports: one for clients, and one
-# for requests of L1.
+# The ports of the copies of workerd lie above the ports of the PoP. Each copy listens on two ports: one for clients,
+# and one for the requests that L1 sends after a miss.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
@@ -186,8 +186,8 @@ class Bench:
         return self._sandbox.directory / "bench" / copy.name
 
     def _write(self, copy: Copy) -> None:
-        """Writes the configuration of a copy of workerd. All copies have the names from the PoP's configuration, so
-        that all copies find the same objects in L1.
+        """Writes the configuration of a copy of workerd. The name and the version of the worker script stay those of
+        the PoP. L1's cache keys begin with this name and version, so all copies find the same objects in L1.
         """
         directory = self._directory(copy)
         shutil.copytree(self._sandbox.directory / "pops" / _POP.colo / "workerd", directory)
@@ -220,8 +220,8 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with two ports replaced: the port for clients, and the port for requests
-    of L1.
+    """Returns workerd's configuration with two ports replaced: the port for clients, and the port for the requests that
+    L1 sends after a miss.
     """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')
@@ -244,7 +244,9 @@ def figures(printed: str) -> tuple[int, float]:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns the ratio of the speeds of two copies of workerd: the median of the ratios in the single rounds."""
+    """Returns how many times faster one copy of workerd answers than another. The program computes this ratio for each
+    round of the benchmark, and the function returns the median.
+    """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 
 

@@ -93,8 +93,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Returns the policy settings of the stack prod, extended to the names of both measured stacks. The budget policy
-    is disabled, because 40 regions would exceed the budget.
+    """Returns settings of the policy pack with which both measured stacks can be previewed, made from the settings of
+    the stack prod. In the policy `multi-function-callers-named`, the list `open` also gets the functions of the stack
+    prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
     """
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]

@@ -130,7 +130,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # The list lacks the action that exports certificates, because only the shield machines need the private keys.
+        # These actions on certificates do not include `acm:ExportCertificate`, because only the shield machines need
+        # the private keys.
         allow(
             [
                 "acm:AddTagsToCertificate",

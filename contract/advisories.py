@@ -88,8 +88,8 @@ def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[st
 
 
 def encode_shard(packages: Mapping[str, Any]) -> bytes:
-    """Returns a shard of a data set of advisories. `packages` has the compiled advisories of each package by
-    its key.
+    """Returns a shard of a data set of advisories. `packages` maps the key of each package to its advisories, in the
+    form that registry/advisories/data_set.py compiles.
     """
     return _encoded({"version": _FORMAT, "packages": packages})
 

@@ -25,8 +25,8 @@ GOOGLE_RESOURCE = "global"
 OBJECTIVE_SECONDS = 30.0
 
 # An alarm goes off, and `keys check` fails, if the edge's client certificate expires in fewer days than this number.
-# Deployments renew the certificate in its last 90 days. A certificate that expires so soon therefore shows that nobody
-# has deployed for two months, or that the renewal fails.
+# Each deployment renews a certificate that expires within 90 days. If a certificate has fewer than 30 days left, there
+# was no deployment for 60 days, or the renewal failed.
 CERTIFICATE_WARNING_DAYS = 30
 
 # The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which

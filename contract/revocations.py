@@ -27,8 +27,9 @@ FEED = "revocations"
 # visible in all PoPs "up to 60 seconds or more" after the write (developers.cloudflare.com/kv/concepts/how-kv-works,
 # "Consistency"). The time of a change comes from the clock of the process that makes the change. AWS allows such a
 # clock to be wrong by 5 minutes (IAM User Guide, "AWS Signature Version 4 for API requests"), so the feed contains each
-# change for at least 10 minutes. The outbox relay repeats a failed withdrawal after at most 10 minutes
-# (registry/catalog/outbox.py), so the feed contains a withdrawal until it is delivered.
+# change for at least 10 minutes. The outbox relay retries a failed withdrawal after at most 10 minutes
+# (registry/catalog/outbox.py), and each attempt adds the withdrawal to the feed again. The feed therefore contains a
+# withdrawal until an attempt succeeds.
 WINDOW_SECONDS = 900
 
 # How many seconds the edge's cache may use a copy of the feed document of revocations.
@@ -103,7 +104,8 @@ def feed_document(changes: Iterable[Document], read: float) -> str:
     """Returns the feed document with the given revocations and withdrawals, which were read from the database at the
     time `read`, in seconds since 1970.
 
-    For a token with several changes, the document has the latest version. A token that was revoked once stays revoked.
+    If a token has several changes, the document has the highest version of the token's record among them. The document
+    lists the token as revoked if at least one of the changes is a revocation.
     """
     tokens: dict[str, dict[str, Any]] = {}
     objects: dict[str, None] = {}

@@ -24,7 +24,9 @@ _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<fil
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Adds each decision record to the last section of the site's navigation, by title."""
+    """Adds the section "Decisions" to the end of the site's navigation. The section lists the decision records by file
+    name, after their README.md.
+    """
     records = [f"decisions/{file.name}" for file in sorted((DOCS / "decisions").glob("*.md"))]
     records.sort(key=lambda name: name != "decisions/README.md")
     navigation = cast(list[Any], cast(Any, config)["nav"])

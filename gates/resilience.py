@@ -48,8 +48,9 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the failures for which this statement of the resilience file makes a promise. Each set names what
-        fails at the same time, such as one region or two clouds.
+        """Returns the sets of simultaneous losses for which this statement of the resilience file makes a promise.
+        Examples of such a set are the loss of one region and the loss of two clouds. `known` has the names of all
+        losses that can occur in the stack.
         """
         if self.all is not None:
             return [frozenset(self.all)]

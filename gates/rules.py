@@ -76,8 +76,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # The rule `rotation` checks plans that replace several machines. The limit `sole_nodes` allows a plan to
-            # replace the only machine of a region.
+            # A plan that replaces several machines is checked by the rule `rotation`, and not by this rule. A plan that
+            # replaces the only machine of a region is accepted if the limit `sole_nodes` allows it.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
@@ -123,8 +123,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
     only few clients must be affected.
 
-    Some DNS names, such as that of one network, are on the way of only some clients. The share of clients that the plan
-    moves at such a name is multiplied by the share of clients that arrive at the name.
+    Some DNS names lead only a part of the clients to their targets. For example, only clients that the weighted records
+    of the clients' hostname send to our own PoPs resolve the name of these PoPs. At such a name, the moved share of the
+    name's clients is multiplied by the share of all clients that resolve the name.
     """
     shift = shift_of(plan, limits)
     for name, split in shift.before.items():
@@ -144,9 +145,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes the records of two DNS names on the way of the same clients. An example is a change
-    of the weights of two networks together with a change of the regions of one of the networks. If clients then have a
-    fault, nobody knows which change to undo.
+    """Refuses a plan that changes the records of two DNS names which the same clients resolve one after the other. For
+    example, the clients' hostname leads by weight to the name of a network, and that name leads to the network's
+    regions. If the plan changes both and clients then have a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

@@ -23,8 +23,9 @@ from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
 # Positions of planned changes in the order of applies: creations, certificates, replacements of machines, DNS with load
-# balancers, and removals. Each wave of replaced machines has the next position after _ROTATE. The DNS name nearest to
-# the clients' targets has _LEAD, and names nearer to the clients have higher positions.
+# balancers, and removals. The first wave of replaced machines has the position _ROTATE, and each later wave the next
+# higher number. The DNS name nearest to the clients' targets has _LEAD, and names nearer to the clients have higher
+# positions.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

@@ -48,7 +48,9 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 
 
 def diff(plan: Plan) -> Iterator[str]:
-    """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`."""
+    """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`. In this
+    example, the plan updates (`~`) the input `records` of two DNS records in the tier `dns`.
+    """
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for change in _real_changes(plan):
         if change.action != "same":

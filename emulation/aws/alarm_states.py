@@ -56,8 +56,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # Too few values are missing for the state ALARM: even if all missing values breached the threshold, the
-            # alarm would be OK.
+            # Even if all missing values breached the threshold, fewer than `datapoints` values would breach it. The
+            # state is therefore OK.
             return "OK"
         if self.missing == "ignore":
             return before

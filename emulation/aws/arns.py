@@ -115,7 +115,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# For some API operations, a parameter that names a resource to which the operation's IAM action does not apply.
+# Parameters that name a resource, although the IAM action of the API operation does not apply to this resource. The key
+# of each entry is the operation.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",

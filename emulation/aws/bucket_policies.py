@@ -33,8 +33,9 @@ def _applicable_statements(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]
     """Yields the statements of a bucket policy whose conditions hold. The conditions are removed from the statements,
     because moto cannot evaluate conditions.
 
-    Statements whose principal is an AWS service are left out, because no service sends requests to the emulated S3. The
-    conditions of such statements have keys like `aws:SourceArn`, which all other requests lack.
+    Statements whose principal is an AWS service are left out, because no AWS service sends requests to the emulated S3.
+    The conditions of these statements have keys like `aws:SourceArn`. The emulation cannot evaluate such keys, because
+    requests from other callers have no values for them.
     """
     for statement in policy["Statement"]:
         principal = statement["Principal"]

@@ -68,6 +68,6 @@ def _batch_write_item(handler: DynamoHandler) -> Any:
 def _transact_get_items(handler: DynamoHandler) -> Any:
     gets = [each["Get"] for each in handler.body["TransactItems"]]
     backend = handler.dynamodb_backend
-    if len(gets) <= 100:  # moto's own method refuses a transaction with more reads
+    if len(gets) <= 100:  # moto's own method refuses a transaction with more than 100 reads
         check_transaction(backend.get_item(each["TableName"], each["Key"]) for each in gets)
     return _ORIGINAL["transact_get_items"](handler)

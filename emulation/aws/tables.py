@@ -31,7 +31,7 @@ followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
 # The name of an attribute that marks a temporary copy of a DynamoDB table. Each write is first tried on a temporary
-# copy, whose changes are not reported to `followers`.
+# copy. The functions in `followers` are not called for changes of a temporary copy.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
@@ -171,8 +171,9 @@ def write_item(
     new: Item | None,
     notify: _Follower = _notify_followers,
 ) -> None:
-    """Writes an item to a DynamoDB table, or deletes it if `new` is None. If the item differs from the stored one,
-    reports the change to the table's stream and calls `notify`."""
+    """Writes an item to a DynamoDB table, or deletes it if `new` is None. If this changes the table, reports the change
+    to the table's stream. Unless the table is a temporary copy, also calls `notify` with the table, the item's
+    partition key and sort key, and `new`."""
     with _LOCK:
         old = table.get_item(partition, name)
         if (new is None and old is None) or (new is not None and old is not None and old == new):

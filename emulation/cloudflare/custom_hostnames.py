@@ -21,7 +21,7 @@ from emulation.state_store import StateStore
 # records.
 Resolver = Callable[[str, str], Sequence[str]]
 
-# The number of custom hostnames that a zone without a contract can have (Cloudflare for SaaS, "Plans").
+# The number of custom hostnames that a zone can have without an Enterprise contract (Cloudflare for SaaS, "Plans").
 MOST_HOSTNAMES = 100
 _NOT_FOUND = 1436
 _DUPLICATE = 1406

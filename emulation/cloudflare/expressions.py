@@ -167,8 +167,9 @@ class Parser:
             self._take(",")
             call.append(self._literal("string"))
         self._take(")")
-        # In `lower(names[*])[*]`, the last `[*]` selects each result of the function. Cloudflare's language has this
-        # `[*]` where a function is called for each item of an array. The emulation accepts and ignores this `[*]`.
+        # Cloudflare requires `[*]` after a function call whose argument is each item of an array, as in
+        # `any(lower(names[*])[*] == "a")`. The `[*]` selects each result of the function. The emulation needs no `[*]`
+        # here, so it accepts and ignores it.
         if self._peek() == "[":
             self._take()
             self._take("*")

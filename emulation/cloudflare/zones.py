@@ -188,8 +188,9 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")
     created = now()
     return {
-        # The id is a hash of the account's id and the zone's name. A zone therefore has one id in all temporary
-        # sandboxes.
+        # The id is a hash of the account's id and the zone's name, so a zone has the same id in every temporary
+        # sandbox. The Pulumi state of a release contains the id (previews/release.py). If the id differed between
+        # sandboxes, the preview of an upgrade from a release would show changes that the program does not make.
         "id": hashlib.sha256(f"{account}/{name}".encode()).hexdigest()[:32],
         "account": {"id": account, "name": "emulated account"},
         "name": name,

@@ -2,8 +2,8 @@
 
 The engine starts the language host as `pulumi-language-python … <engine address>`, and reads the port of the language
 host from the first line of output. The engine then sends requests to run programs and plugins (language.proto of the
-Pulumi SDK). Each operation of the engine starts its own language host, so the Pulumi program runs in the process of the
-language host.
+Pulumi SDK). The Pulumi program runs in the process of the language host. The program does not affect later programs,
+because each operation of the engine starts a new language host.
 """
 
 from __future__ import annotations
@@ -135,8 +135,9 @@ def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    # Python's garbage collector runs rarely, because the objects of a Pulumi program live until the process ends. With
-    # the default thresholds, garbage collection took a quarter of the running time.
+    # These thresholds make Python's garbage collector run rarely. The objects of a Pulumi program live until the
+    # process ends, so the collector would free little memory. With Python's default thresholds, garbage collection took
+    # a quarter of the running time.
     gc.set_threshold(100_000, 50, 100)
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
     host = LanguageHost(engine_address)

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-# Besides the regions with known Lambda functions, each reading checks this number of other regions, in rotation.
+# The number of regions that each call of `Functions.deployed` checks besides the regions with known Lambda functions.
+# The checked regions rotate from call to call.
 _REGIONS_PER_POLL = 6
 
 
@@ -66,8 +67,8 @@ class Deployed:
 
 
 class Functions:
-    """Reads the deployed Lambda functions of all regions. Each reading checks every region that is known to have
-    functions, and a few other regions in rotation.
+    """Reads the deployed Lambda functions of all regions. Each call of `deployed` checks every region that is known to
+    have functions, and a few other regions, which rotate from call to call.
     """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:

@@ -28,7 +28,8 @@ Invoke = Callable[[str, Any], Any]
 
 class Feed(threading.Thread):
     """A thread that reads one DynamoDB stream for a Lambda function. The position in the stream is stored in the
-    sandbox's directory, so that a restart repeats at most one batch.
+    sandbox's directory after each batch of records. After a restart, the thread therefore delivers at most one batch a
+    second time.
     """
 
     def __init__(

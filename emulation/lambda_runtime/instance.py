@@ -121,8 +121,9 @@ class Instance:
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),
-            # The function imports installed packages from this directory. `-S` skips .pth files, because the .pth file
-            # of the editable install would add the checkout to sys.path.
+            # Python's option `-S` keeps the function's process from processing .pth files, because the .pth file of the
+            # editable install would add the checkout to sys.path. The option also removes the directory of installed
+            # packages from sys.path, so PYTHONPATH names this directory.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,

@@ -14,8 +14,9 @@ from typing import Any, cast
 
 import yaml
 
-# The emulation does not accept the key `packages`. cloud-init tries to install these packages only once, and runs the
-# commands of `runcmd` even if the installation has failed.
+# The keys of user data that the emulation accepts. The key `packages`, which lists packages to install, is missing on
+# purpose: cloud-init tries the installation only once, and runs the commands of `runcmd` even if the installation has
+# failed. The machine could then run without its programs.
 _KEYS = {"bootcmd", "runcmd", "write_files"}
 _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 

@@ -69,9 +69,9 @@ class Handler(Protocol):
 class ReplacedBeforeDeletion:
     """Marks a resource type whose old and new resource can exist at the same time.
 
-    To replace such a resource, Pulumi first creates the new resource and lets dependent resources use it, and then
-    deletes the old resource. A resource of any other type is deleted before its replacement is created, because two
-    resources of this type cannot have the same name.
+    To replace a resource of a marked type, Pulumi first creates the new resource and lets dependent resources use it,
+    and then deletes the old resource. A resource of an unmarked type is deleted before its replacement is created,
+    because the two resources would have the same name, which the cloud refuses.
     """
 
 

@@ -40,8 +40,8 @@ _MOST_LISTED = 1000
 
 
 class JsonApi:
-    """The endpoints for objects in the JSON API of the emulated Cloud Storage. A caller without a token is the
-    operator, as in all emulated Google APIs."""
+    """The endpoints for objects in the JSON API of the emulated Cloud Storage. A caller without an access token counts
+    as the operator and may do everything, as in the emulated administrative APIs."""
 
     def __init__(self, store: StateStore, versions: Versions, access: Access, directory: Path) -> None:
         self._store = store

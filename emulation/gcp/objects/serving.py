@@ -16,8 +16,8 @@ from emulation.state_store import StateStore
 
 
 def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
-    """Returns the WSGI application of the emulated Google Cloud API, together with the APIs for Cloud Storage objects
-    and the host names of buckets. `directory` holds the content of the objects.
+    """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. At the
+    host names of buckets, the application serves the XML API. `directory` holds the content of the objects.
     """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())

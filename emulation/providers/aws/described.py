@@ -1,7 +1,7 @@
 """Handles AWS resource types whose resources the AWS API creates, describes and deletes by one identifier.
 
-For each resource type, functions call the API. This module implements what the handlers of all these types have in
-common.
+The class Described implements what the handlers of all these types have in common. For each resource type, it gets
+functions that call the API.
 """
 
 from __future__ import annotations
