@@ -1,1 +1,3 @@
-"""The commands of the embedded sandbox, which runs the stack on one machine as real processes on loopback addresses."""
+"""The commands of the sandbox that `make up` starts. The sandbox runs the stack on one machine, as real processes on
+loopback addresses.
+"""

@@ -26,9 +26,9 @@ _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 class Planned:
     """The result of one `pulumi preview`.
 
-    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and broken policies that forbid the
-    changes, one per line. `later` names the policies that only `up` can check, because values are still unknown.
-    `exemptions` lists the findings that exemptions cover, and the exemptions that cover none.
+    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and the violated policies that
+    forbid the changes, one per line. `later` names the policies that only `up` can check, because values are still
+    unknown. `exemptions` lists the findings that exemptions cover, and the exemptions that cover none.
     """
 
     document: Mapping[str, Any]

@@ -1,6 +1,7 @@
-"""`make preview`: previews the changes to every stack on emulated clouds, and checks that they are allowed.
+"""`make preview`: previews the changes to every stack on emulated clouds, and checks the plans.
 
-Each stack has two plans: a new deployment with the policy pack, and an upgrade from the state in the last release.
+Each stack has two plans. The plan of a new deployment must satisfy the policy pack and the stack's resilience
+statements. The plan of an upgrade from the state in the last release must pass the upgrade check (gates/upgrade.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LIMITS = CHECKOUT / "gates" / "limits"
 
 
 def preview(report: Report, directory: Path | None = None) -> bool:
-    """Returns whether every stack can be planned and every plan is safe. Reports each problem in one line.
+    """Returns whether every stack can be planned and every plan passes its checks. Reports each problem in one line.
 
     Writes the plans to `directory`, as `pulumi preview --json` prints them: `<stack>.json` for a new deployment, and
     `<stack>-upgrade.json` for an upgrade from the last release.
@@ -61,8 +62,10 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
-    """Checks that each loss in the stack's resilience statements, such as the loss of a region, breaks only the read
-    paths that the statements name. Reports each difference, and returns whether there is none.
+    """Checks the stack's resilience statements (gates/resilience_limits). A statement says which read paths of clients
+    the loss of some resources, such as those of a region, may break.
+
+    Reports each difference between the plan and the statements. Returns whether there is no difference.
     """
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:
@@ -90,8 +93,8 @@ def _preview_upgrade(sandbox: TemporarySandbox, stack: str, report: Report, dire
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """Reports how many applies are necessary for an upgrade, if the plan gate refuses to do the upgrade in a single
-    apply.
+    """Reports into how many runs of `pulumi up` an upgrade must be split. Reports nothing if the plan gate (gates/)
+    allows the upgrade in a single run.
     """
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})

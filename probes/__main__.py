@@ -97,8 +97,8 @@ Record = Annotated[bool, typer.Option(help="write the responses of the clouds to
 
 @dataclass(frozen=True)
 class Options:
-    """What the user names for the probes: a Cloudflare zone, a host that answers on port 8443, and a domain. Each is
-    empty if the user names none.
+    """The things of the user that probes need: a Cloudflare zone, a host that answers on port 8443, and a domain. A
+    field is empty if the user names no such thing.
     """
 
     zone: str

@@ -47,7 +47,8 @@ class AwsAccount:
 
         `credentials` are those of a role; by default, the client uses the default credentials.
         """
-        # Requests contain the bucket's name in the path. An invalid bucket name would not be valid in a host name.
+        # Requests contain the bucket's name in the path instead of the host name. The probe of bucket names sends
+        # invalid names, which would make an invalid host name.
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         made = cast(Any, boto3).client(service, region_name=REGION, config=config, **(credentials or {}))
         made.meta.events.register("after-call", self._record)

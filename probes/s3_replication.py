@@ -49,8 +49,9 @@ def _bucket_keys(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _written(s3: Any, bucket: str, status: str) -> tuple[str, str]:
-    """Writes objects to a bucket until S3 gives one of them the replication status. Returns the last object's key and
-    its replication status. One object is not enough, because AWS evaluates a changed policy only after some seconds.
+    """Writes objects to a bucket, one after another, until S3 gives one of them the replication status `status`.
+    Returns the last object's key and its replication status. One object is not enough, because AWS evaluates a changed
+    policy only after some seconds.
     """
     keys: list[str] = []
 

@@ -28,8 +28,8 @@ class Ports:
     """The TCP ports of a PoP machine. All but `https` are ports of the loopback address.
 
     `l1` is the port of Traffic Server. `misses` is the port at which Traffic Server reaches the worker after a miss.
-    `purges` is the port of the index of cache tags. `entitlements` is the port of the service that takes the place of
-    Workers KV.
+    `purges` is the port of the service that finds and removes the objects in L1 by their cache tags. `entitlements` is
+    the port of the service that takes the place of Workers KV.
     """
 
     https: int = 443
@@ -41,7 +41,11 @@ class Ports:
 
 @dataclass(frozen=True)
 class Directories:
-    """The directories of a PoP machine: configuration, secrets and sockets (in memory), the cache, and logs."""
+    """The directories of a PoP machine.
+
+    `etc` holds the configuration, `cache` the cache, and `log` the logs. `run` is in memory, and holds the secrets and
+    the sockets.
+    """
 
     etc: str = "/etc/artifact-edge"
     run: str = "/run/artifact-edge"
@@ -55,7 +59,8 @@ class Sources:
 
     The three secrets are in AWS Secrets Manager. `certificate_parameter` is the Parameter Store parameter that holds
     the ARN of the certificate for the clients' hostname. Secrets and parameter are in `secret_region`. `table` is the
-    metadata table on DynamoDB, and `table_regions` are the regions of its replicas, the nearest first.
+    metadata table on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of their distance
+    from the PoP.
     """
 
     edge_secret: str
@@ -74,8 +79,9 @@ class PopSettings:
     `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
     certificate, to which the certificates of shields must chain. Without `shield_authority`, the certificates of
     shields must chain to a public authority. `network` limits the addresses that the worker may connect to, and has the
-    form of workerd's setting `allow`. `waf` are the arguments of the firewall, of which NGINX ignores autonomous
-    systems and countries. `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
+    form of workerd's setting `allow`. `waf` are the arguments of the firewall. NGINX ignores the autonomous systems and
+    countries in these arguments, because it has no data about them. `memory` is the size of L1 in memory, in Traffic
+    Server's notation, such as `4G`.
     """
 
     hostname: str

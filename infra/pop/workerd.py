@@ -1,4 +1,4 @@
-"""Names the build of workerd in the npm registry that PoP machines run.
+"""Names the build of workerd that PoP machines run. The machines get this build from the npm registry.
 
 The tests run the same version (workers/edge/package.json). Each digest is that of the binary in one npm package.
 """

@@ -112,8 +112,8 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             resource=GOOGLE_RESOURCE,
             where=where,
             threshold=OBJECTIVE_SECONDS,
-            # each kind of cache has its own delay, and a published change is visible everywhere only after the longest
-            # delay
+            # Each origin bucket, shield and edge has its own delay. A published change is visible everywhere only after
+            # the longest of these delays, so the alarm watches the maximum.
             reducer="REDUCE_MAX",
             lasting=0,
             custom=CustomMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),

@@ -21,8 +21,8 @@ _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2
 # as PUT, with 405 in the format of the ecosystem, so that clients show the reason to their users.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-# The largest request body that the worker reads, in bytes. Only a purge request of the registry has a body of this
-# size.
+# The largest request body that the worker reads, in bytes. The limit is high enough for the largest purge request that
+# the registry sends (workers/edge/src/purges.ts). No other request that the worker accepts has a larger body.
 MOST_BODY_BYTES = 256 * 1024
 # The most characters of one request header. The longest header that clients send contains a session of an image client,
 # which is a signed JWT.

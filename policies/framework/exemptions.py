@@ -47,8 +47,8 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack from policies, and the findings that they have covered since the policy
-    stack-exemptions-reported last reported them.
+    """The exemptions of one stack from policies. `covered` has the findings that the exemptions have covered since the
+    last report of the policy stack-exemptions-reported.
 
     `undecided` are policies that read a value which is not known yet. Exemptions from these policies may still be
     needed, so they are not reported as unused.

@@ -30,9 +30,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
 # base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# A text counts as a random secret only if it contains this number of characters in a row without -, _ or /. Only 1 in
-# 100 random texts of 43 base64 characters has no row of this length. In long identifiers, such as those of disks, -, _
-# and / are closer together.
+# The length that the longest run of characters without -, _ and / must have at least, so that a text counts as a random
+# secret. 99 of 100 random texts of 43 base64 characters have such a run. Long identifiers, such as those of disks, have
+# only shorter runs.
 _UNBROKEN = 12
 
 
@@ -48,8 +48,10 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the content of each compressed file in a text. Data after the end of a gzip file is ignored: base64
-    without padding has no end mark, so the pattern also matches the letters of the next line.
+    """Yields the content of each compressed file in a text. Ignores data after the end of a gzip file.
+
+    The pattern allows line breaks within base64. If the base64 of a file ends without padding (`=`), the pattern
+    therefore also matches the letters at the start of the next line, which do not belong to the file.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

@@ -112,8 +112,10 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals that a bucket's policy allows to write. S3 and shields are left out where they write access
-    logs to a log bucket.
+    """Yields the principals that a bucket's policy allows to write.
+
+    A log bucket may receive access logs from S3's log delivery service and from the role of the shield machines
+    (infra/shield). The result leaves out these two principals for a log bucket.
     """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})

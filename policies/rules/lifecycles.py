@@ -84,7 +84,9 @@ def _google_losses(bucket: PolicyResource, classes: set[str]) -> Iterator[str]:
 )
 def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if is_log_bucket(bucket, stack):
-        return  # a bucket for access logs needs no such rule: the clouds write logs without multipart uploads
+        # A bucket for access logs needs no rule for incomplete multipart uploads, because the clouds write logs without
+        # multipart uploads.
+        return
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
         ages = _google_days(bucket, "AbortIncompleteMultipartUpload", "age")
@@ -105,7 +107,8 @@ def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArg
     config={"least_days": {**_DAYS, "default": 7}, "most_days": {**_DAYS, "default": 365}},
 )
 def old_versions_kept_and_expired(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    # A bucket for access logs needs only one day: logs are never overwritten, so only expired logs have old versions.
+    # A bucket for access logs has to keep old versions for one day only. Logs are never overwritten, so only expired
+    # logs have old versions.
     least = 1 if is_log_bucket(bucket, stack) else int(setting(stack, "least_days", 7))
     most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:

@@ -93,7 +93,9 @@ def code_from_program(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _texts_in(value: Any, unknown: list[UnknownValueError]) -> Iterator[str]:
-    """Yields each known string at any depth of a property. Collects an error for each value that is not known yet."""
+    """Yields each known string at any depth of a property. For each value that is not known yet, adds an error to the
+    list `unknown`.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -120,7 +120,8 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def encrypted_with_own_key(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if is_log_bucket(bucket, stack):
-        # a log bucket needs no customer key, because S3 writes access logs only to buckets that S3's own key encrypts
+        # A log bucket is exempt, because S3 delivers access logs only to buckets that use encryption with S3's own key
+        # (SSE-S3).
         return
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):

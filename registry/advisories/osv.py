@@ -89,7 +89,7 @@ class LeftOut:
 
 
 def stored(text: str) -> Advisory:
-    """Decodes an advisory from JSON. The property `text` of Advisory encodes an advisory in this form."""
+    """Returns the advisory that the JSON `text` describes. The property `text` of Advisory returns such JSON."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

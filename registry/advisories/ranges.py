@@ -123,7 +123,9 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version that is a bound of the package (see the docstring of this module)."""
+        """Returns the position of a version among the package's bounds. The version must be a bound. The docstring of
+        this module defines positions.
+        """
         return self._positions[parsed(self._ecosystem, text)]
 
     def _versions_in(self, affected: Affected) -> Iterable[Any]:
@@ -145,8 +147,9 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of a version range (see the docstring of this module).
-        Returns None for the version `*` of an event `limit`, which comes after all versions.
+        """Returns the position, among the package's bounds, of the version that an event of a version range names. The
+        docstring of this module defines positions. Returns None for the version `*` of an event `limit`, which comes
+        after all versions.
         """
         kind, text = event
         if _is_special(kind, text):

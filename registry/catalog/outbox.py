@@ -33,7 +33,8 @@ MOST_TRIES = 150
 REPEAT_SECONDS = 130.0
 # The number of seconds after which the database deletes a delivered change that still waits for its second delivery.
 _KEPT_SECONDS = 7 * 86_400
-# Half of the pause in seconds before the first retry of a failed delivery. Each further failure doubles the pause.
+# The pause after the n-th failed delivery of a change is _FIRST_PAUSE * 2^n seconds, but at most _LONGEST_PAUSE
+# seconds. The first pause is therefore 4 s.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 # Seconds after which the registry repeats a purge that the edge refused because of its rate limit. The edge accepts 5
