@@ -59,8 +59,8 @@ def check_failures(
     ],
     survive: Annotated[Path, typer.Option(help="file that states what the environment survives, and what not")],
 ) -> None:
-    """Simulate each loss in turn, such as the loss of a region. Check that each read path of packages keeps a route,
-    and name the paths that do not.
+    """Simulate each loss in turn, such as the loss of a region. Check that after each loss, clients can still read
+    packages on each of the paths from the clients' hostname to the buckets. Name the paths that a loss breaks.
     """
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
     if not proof.findings:
@@ -74,8 +74,8 @@ def check_upgrade(
     stack: Annotated[str, typer.Option(help="name of the stack, to pick its allowances")],
     allowances: Annotated[Path | None, typer.Option(help="file with intended replacements and their reasons")] = None,
 ) -> None:
-    """Simulate each loss in turn, such as the loss of a region. Check that after each loss, clients can still read
-    packages on each of the paths from the clients' hostname to the buckets. Name the paths that a loss breaks.
+    """Refuse an upgrade plan that replaces or deletes a store or a resource that clients reach. Make the plan on the
+    Pulumi state of a stack that a released version deployed.
     """
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
     _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))
