@@ -1,38 +1,18 @@
-"""Reads lockfiles: npm's package-lock.json, and pip's requirements.txt with versions pinned by `==`.
+"""Reads npm's package-lock.json and npm-shrinkwrap.json, and refuses lockfiles of other programs.
 
-Sources: npm docs, package-lock.json (`lockfileVersion` 2 and 3); pip docs, "Requirements File Format" (encoding, too).
+Sources: npm docs, package-lock.json (`lockfileVersion` 1 to 3); @npmcli/arborist, lib/shrinkwrap.js.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from registry import RegistryError
-from registry.importing import LeftOut, Refused, Wanted, digest_of_integrity
+from registry.importing import Refused, Wanted, digest_of_integrity
 
-_OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
-# Options of a requirements.txt that name an index, or a directory with files. Only pip follows these options.
-_INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
-_INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
-
-
-# Marks at the start of a text file that name its encoding. Windows PowerShell writes UTF-16 with such a mark.
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # a comment that names the encoding of a file (PEP 263)
 # Files of other programs, which an import cannot read. Each file name maps to the command that writes a
 # requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
@@ -75,21 +55,53 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
         lock: Any = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise RegistryError(f"{file}: cannot be read: {error}") from None
-    packages = cast(Any, lock).get("packages") if isinstance(lock, dict) else None
-    if not isinstance(packages, dict):
-        raise RegistryError(
-            f"{file}: has no `packages`; make it with: npm install --package-lock-only (npm 7 or later)"
-        )
     seen = set[str]()
-    for place, each in cast(dict[str, Any], packages).items():
-        entry = cast(dict[str, Any], each) if isinstance(each, dict) else {}
-        if not place or entry.get("link") or entry.get("inBundle") or _is_workspace(place, entry):
+    for place, entry in _packages(file, lock).items():
+        if not place or entry.get("link") or entry.get("inBundle") or _is_workspace(place, entry) or _is_absent(entry):
             continue
         found = _locked(file, place, entry, registry)
         if isinstance(found, Refused) or str(found.location) not in seen:
             yield found
         if isinstance(found, Wanted):
             seen.add(str(found.location))
+
+
+def _packages(file: Path, lock: Any) -> dict[str, dict[str, Any]]:
+    """Returns the entries of a package-lock.json by their directories. Raises RegistryError if there are none."""
+    packages, dependencies = _object(lock).get("packages"), _object(lock).get("dependencies")
+    if isinstance(packages, dict):
+        return {place: _object(entry) for place, entry in cast(dict[str, Any], packages).items()}
+    if isinstance(dependencies, dict):
+        return dict(_first_version(cast(dict[str, Any], dependencies)))
+    raise RegistryError(f"{file}: lists no packages; make it with: npm install --package-lock-only")
+
+
+def _first_version(dependencies: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the entries of a lockfile with `lockfileVersion` 1 in the form of later versions. npm 5 and 6 write this
+    version. The field `version` in such an entry may be an alias or a URL, and dependencies are nested.
+    """
+    for name, value in dependencies.items():
+        entry, place = _object(value), f"{above}node_modules/{name}"
+        fields, version = {**entry, "inBundle": entry.get("bundled")}, _text(entry, "version")
+        if version.startswith("npm:"):
+            real, _, version = version.removeprefix("npm:").rpartition("@")
+            fields |= {"name": real, "version": version}
+        elif ":" in version:
+            fields |= {"resolved": version, "version": ""}
+        yield place, fields
+        yield from _first_version(_object(entry.get("dependencies")), f"{place}/")
+
+
+def _is_absent(entry: dict[str, Any]) -> bool:
+    """Returns whether npm has not installed the package of an entry. npm writes such an entry, without a version, for
+    an optional peer dependency (npm/cli#4796).
+    """
+    is_optional = bool(entry.get("optional") or entry.get("peer"))
+    return is_optional and not any(_text(entry, field) for field in ("version", "resolved", "integrity"))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 
 def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wanted | Refused:
@@ -123,62 +135,3 @@ def _is_workspace(place: str, entry: dict[str, Any]) -> bool:
 def _text(entry: dict[str, Any], field: str) -> str:
     value = entry.get(field)
     return value if isinstance(value, str) else ""
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """A line of a requirements.txt that allows exactly one version.
-
-    `hashes` are the allowed digests, such as `sha256:…`. If `hashes` is empty, every digest is allowed.
-    """
-
-    name: str
-    version: str
-    hashes: frozenset[str] = frozenset()
-
-
-def requirements(file: Path) -> Iterator[Pinned | Refused | LeftOut]:
-    """Yields each requirement of a requirements.txt and of the files that it includes with `-r`.
-
-    For a line that does not allow exactly one version, yields an item that counts as failed. Options other than `-r`
-    are ignored, and those that name an index are yielded as left out. Raises RegistryError for a file that cannot be
-    read.
-    """
-    try:
-        text = _decoded(file.read_bytes())
-    except (OSError, UnicodeDecodeError, LookupError) as error:
-        raise RegistryError(f"{file}: cannot be read: {error}") from None
-    for line in re.sub(r"\\\n", " ", text).splitlines():
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if included := _INCLUDED.fullmatch(line):
-            yield from requirements(file.parent / included["file"])
-        elif line.startswith(("-e ", "--editable")):
-            yield Refused(f"{file}: {line}", "is a directory or a repository; import what it needs from an index")
-        elif index := _INDEX.match(line):
-            # The message does not repeat the line, because the line's URL may contain a password.
-            yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
-        elif line and not line.startswith("-"):
-            yield _requirement(file, line)
-
-
-def _decoded(content: bytes) -> str:
-    """Decodes a requirements.txt as pip does: by its byte order mark, by a comment that names the encoding, or as
-    UTF-8.
-    """
-    for mark, encoding in _MARKS.items():
-        if content.startswith(mark):
-            return content.decode(encoding)
-    named = [match for line in content.split(b"\n")[:2] if (match := _CODING.match(line))]
-    return content.decode(named[0][1].decode() if named else "utf-8")
-
-
-def _requirement(file: Path, line: str) -> Pinned | Refused:
-    try:
-        requirement = Requirement(_OPTION.sub("", line))
-    except InvalidRequirement as error:
-        return Refused(f"{file}: {line}", f"is not a valid requirement: {str(error).splitlines()[0]}")
-    pins = [each.version for each in requirement.specifier if each.operator in ("==", "===")]
-    if len(pins) != 1 or requirement.url:
-        return Refused(f"{file}: {line}", "pins no version; make the file with: pip freeze, or pip-compile")
-    hashes = frozenset(each["value"].lower() for each in _OPTION.finditer(line) if each["name"] == "hash")
-    return Pinned(requirement.name, pins[0], hashes)

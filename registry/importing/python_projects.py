@@ -34,10 +34,11 @@ def files_to_import(
 ) -> Iterator[Found]:
     """Yields the files to import of one version or of all versions of a Python project.
 
-    `project` is the normalized name (PEP 503). Without `version`, the function selects the highest release that is not
-    yanked, or the highest pre-release if there is no release. With `hashes`, only files with one of these digests
-    (`sha256:…`) are yielded. For a file that cannot be imported, an item is yielded that counts as failed. Raises
-    RegistryError when the project does not have the version.
+    `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects the highest local
+    version, such as 1.0+cpu, if the index has no file of 1.0 itself (PEP 440, "Version matching"). Without `version`,
+    the function selects the highest release that is not yanked, or the highest pre-release if there is no release.
+    With `hashes`, only files with one of these digests (`sha256:…`) are yielded. For a file that cannot be imported, an
+    item is yielded that counts as failed. Raises RegistryError when the project does not have the version.
     """
     found = _Project()
     for entry in entries:
@@ -72,15 +73,21 @@ def _sort(found: _Project, file: ListedFile, project: str) -> None:
 
 def _chosen(project: str, versions: Mapping[Version, list[ListedFile]], version: str) -> Version:
     if version:
-        try:
-            return Version(version)
-        except InvalidVersion:
-            raise RegistryError(f"{project}: {version!r} is not a version (PEP 440)") from None
+        return _named(project, versions, version)
     offered = [each for each, files in versions.items() if not all(file.listing.yanked for file in files)]
     releases = [each for each in offered if not each.is_prerelease] or offered
     if not releases:
         raise RegistryError(f"has no release of {project} that can be installed and is not yanked")
     return max(releases)
+
+
+def _named(project: str, versions: Iterable[Version], text: str) -> Version:
+    try:
+        version = Version(text)
+    except InvalidVersion:
+        raise RegistryError(f"{project}: {text!r} is not a version (PEP 440)") from None
+    matching = [each for each in versions if Version(each.public) == version]
+    return version if version in matching else max(matching, default=version)
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:

@@ -1,6 +1,6 @@
-"""Repeats HTTP requests of an import that fail because of temporary errors: network errors, status 429 and status 5xx.
+"""Repeats HTTP requests of an import that fail because of temporary errors: network errors, status 408, 429 and 5xx.
 
-Source: RFC 9110, section 10.2.3 (Retry-After).
+Source: RFC 9110, sections 10.2.3 (Retry-After) and 15.5.9 (408).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TypeVar
 import httpx
 
 _TRIES = 5
+_TEMPORARY = (408, 429)  # npm and pip repeat a request that timed out at the server or at a proxy, too
 _LONGEST_WAIT_SECONDS = 60.0
 
 _Answer = TypeVar("_Answer")
@@ -44,7 +45,7 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
     """
     seconds = 0.5 * 2**tries
     if isinstance(error, httpx.HTTPStatusError):
-        if error.response.status_code != 429 and error.response.status_code < 500:
+        if error.response.status_code not in _TEMPORARY and error.response.status_code < 500:
             return None
         stated = _retry_after(error.response.headers.get("retry-after", ""))
         seconds = seconds if stated is None else stated

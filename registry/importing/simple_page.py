@@ -6,6 +6,7 @@ Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from registry.importing import LeftOut, Refused
 
 # The Accept header of requests to a simple index. pip sends the same header (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_MARK = codecs.BOM_UTF8  # some servers send a byte order mark before a page, and pip ignores the mark
 _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
@@ -44,6 +46,7 @@ def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | R
     For an invalid entry of the page, yields an item that counts as failed. Raises RegistryError for a page that is
     neither JSON nor HTML, and for a page of a later version of the API.
     """
+    body = body.removeprefix(_MARK)
     if body.lstrip().startswith((b"{", b"[")):
         yield from _from_json(url, body, project)
     elif b"<" in body:
@@ -71,12 +74,13 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
         if not filename or not address:
             yield Refused(f"pypi:{project}", f"{url}: file {number} has no {'url' if filename else 'filename'}")
             continue
+        address, _, fragment = address.partition("#")
         yanked = file.get("yanked")
         uploaded = _text(file.get("upload-time"))
         yield ListedFile(
             filename,
             _joined(url, address),
-            {name: each.lower() for name, each in _object(file.get("hashes")).items() if isinstance(each, str)},
+            {**_digests(fragment), **_digests_in(file)},
             Listing(
                 uploaded=in_utc(uploaded),
                 requires_python=_text(file.get("requires-python")).strip(),
@@ -119,7 +123,7 @@ def _from_html(url: str, body: bytes, project: str) -> Iterator[ListedFile | Lef
         yield ListedFile(
             filename,
             _joined(base, address),
-            {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)},
+            _digests(fragment),
             Listing(
                 requires_python=link.get("data-requires-python", "").strip(),
                 yanked="data-yanked" in link,
@@ -129,6 +133,15 @@ def _from_html(url: str, body: bytes, project: str) -> Iterator[ListedFile | Lef
                 provenance=bool(link.get("data-provenance")), signature=link.get("data-gpg-sig", "") == "true"
             ),
         )
+
+
+def _digests_in(file: Mapping[str, Any]) -> dict[str, str]:
+    return {name: each.lower() for name, each in _object(file.get("hashes")).items() if isinstance(each, str)}
+
+
+def _digests(fragment: str) -> dict[str, str]:
+    """Returns the digests in the fragment of a file's URL. pip uses such digests of a page in JSON, too."""
+    return {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)}
 
 
 @dataclass

@@ -20,7 +20,8 @@ from registry.importing.clients import npm_locked, npm_package, pip_indexes, pip
 from registry.importing.directory import wanted_in
 from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
-from registry.importing.lockfiles import Pinned, package_lock, refuse_other_lockfile, requirements
+from registry.importing.lockfiles import package_lock, refuse_other_lockfile
+from registry.importing.requirements import Pinned, requirements
 
 # The form of a tag under which registries without the referrers API keep an image's list of referrers (OCI Distribution
 # Specification, "Referrers Tag Schema"). Such a tag is not imported as an image, because the referrers are imported

@@ -20,12 +20,12 @@ from registry.catalog.audit import By
 from registry.catalog.facts import Facts
 from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.commands import imports
-from registry.importing import Found, LeftOut, Refused, Wanted, pipeline
+from registry.importing import Found, Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
-from registry.importing.lockfiles import Pinned, package_lock, requirements
+from registry.importing.lockfiles import package_lock
 from registry.importing.pipeline import Import, Imported
 from registry.importing.sources import Sources
 from registry.target import Target
@@ -307,9 +307,44 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
     assert [each.spec for each in found] == ["a@1.0.0", "@x/f@3.0.0", "@x/e@2.0.0"]
     assert found[1].location == "https://up.test/npm/@x/f/-/f-3.0.0.tgz"
     assert {each.digest for each in found} == {f"sha512:{hashlib.sha512(b'x').hexdigest()}"}
-    file.write_text(json.dumps({"dependencies": {}}))
-    with pytest.raises(RegistryError, match="has no `packages`"):
+    file.write_text(json.dumps({"lockfileVersion": 1}))
+    with pytest.raises(RegistryError, match="lists no packages"):
         list(package_lock(file, "https://up.test/npm"))
+
+
+def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None:
+    """Reads a lockfile with `lockfileVersion` 1, which npm 5 and 6 write, and which npm 7 and later still install."""
+    file = tmp_path / "package-lock.json"
+    body = integrity(b"x")
+    nested = {"version": "2.0.0", "resolved": "https://up.test/@x/f/-/f-2.0.0.tgz", "integrity": body}
+    above = {"version": "1.0.0", "resolved": "https://up.test/a.tgz", "integrity": body}
+    entries = {
+        "a": {**above, "dependencies": {"@x/f": nested}},
+        "b": {"version": "npm:@x/e@3.0.0", "resolved": "https://up.test/e.tgz", "integrity": body, "dev": True},
+        "c": {"version": "4.0.0", "bundled": True},
+        "d": {"version": "git+https://up.test/d.git#abc", "from": "git+https://up.test/d.git"},
+        "g": {"version": "https://other.test/g.tgz", "integrity": body},
+    }
+    file.write_text(json.dumps({"lockfileVersion": 1, "dependencies": entries}))
+    found = list(package_lock(file))
+    wanted = [each for each in found if isinstance(each, Wanted)]
+    assert [each.spec for each in wanted] == ["a@1.0.0", "@x/f@2.0.0", "@x/e@3.0.0", "g@"]
+    assert wanted[-1].location == "https://other.test/g.tgz"
+    (refused,) = [each for each in found if isinstance(each, Refused)]
+    assert "is resolved to 'git+https://up.test/d.git#abc'" in refused.reason
+
+
+def test_optional_peers_that_npm_has_not_installed_are_no_failure(tmp_path: Path) -> None:
+    """Reads entries without a version, which npm writes for optional peer dependencies (npm/cli#4796). npm installs
+    nothing for such an entry.
+    """
+    file = tmp_path / "package-lock.json"
+    absent = {"dev": True, "optional": True, "peer": True}
+    there = {"version": "1.0.0", "peer": True, "resolved": "https://up.test/b.tgz", "integrity": integrity(b"")}
+    file.write_text(json.dumps({"packages": {"node_modules/a": absent, "node_modules/b": there}}))
+    (found,) = package_lock(file)
+    assert isinstance(found, Wanted)
+    assert found.spec == "b@1.0.0"
 
 
 def test_a_bad_entry_of_a_package_lock_is_named_and_stops_no_other(tmp_path: Path) -> None:
@@ -360,29 +395,6 @@ def test_an_entry_of_a_package_lock_without_a_digest_gets_that_of_the_registry(
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        b"p==1.0\n",
-        "\ufeffp==1.0\r\n".encode(),
-        "p==1.0\r\n".encode("utf-16"),  # `pip freeze > requirements.txt` writes this encoding in Windows PowerShell
-        b"\xfe\xff" + "p==1.0\n".encode("utf-16-be"),
-        "p==1.0\n".encode("utf-32"),
-        b"# -*- coding: latin-1 -*-\n# J\xfcrgen\np==1.0\n",
-    ],
-)
-def test_requirements_have_the_encodings_that_pip_reads(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "requirements.txt").write_bytes(content)
-    assert list(requirements(tmp_path / "requirements.txt")) == [Pinned("p", "1.0")]
-
-
-@pytest.mark.parametrize("content", [b"p==1.0 # \xfc\n", b"# coding: klingon\np==1.0\n", b"\xff\xfep"])
-def test_requirements_that_cannot_be_decoded_are_one_clear_line(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "requirements.txt").write_bytes(content)
-    with pytest.raises(RegistryError, match=r"requirements\.txt: cannot be read: .*(decode|encoding)"):
-        list(requirements(tmp_path / "requirements.txt"))
-
-
-@pytest.mark.parametrize(
     "name", ["uv.lock", "poetry.lock", "pylock.toml", "yarn.lock", "pnpm-lock.yaml", "package.json"]
 )
 def test_another_lockfile_is_refused_with_the_command_that_makes_one_that_is_read(tmp_path: Path, name: str) -> None:
@@ -390,55 +402,3 @@ def test_another_lockfile_is_refused_with_the_command_that_makes_one_that_is_rea
     sources = Sources(api(), ImageRegistries(httpx.MockTransport(offline)), tmp_path)
     with pytest.raises(RegistryError, match=rf"{name}: cannot be read; import .*: (uv|poetry|npm) "):
         list(sources.of(str(tmp_path / name)))
-
-
-def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
-    file = tmp_path / "requirements.txt"
-    file.write_text(
-        "# made by pip-compile\n--index-url https://up.test/simple\n"
-        'p==1.0 ; python_version > "3" \\\n    --hash=sha256:aa \\\n    --hash=sha512:BB\nQ[extra]==2.0  # why\n'
-    )
-    (tmp_path / "more.txt").write_text("r===3.0\n--no-binary :all:\n")
-    file.write_text(file.read_text() + "-r more.txt\n")
-    pinned = Pinned("p", "1.0", frozenset({"sha256:aa", "sha512:bb"}))
-    found = [each for each in requirements(file) if not isinstance(each, LeftOut)]
-    assert found == [pinned, Pinned("Q", "2.0"), Pinned("r", "3.0")]
-
-
-@pytest.mark.parametrize(
-    ("line", "option"),
-    [
-        ("--index-url https://ada:secret@up.test/simple", "--index-url"),
-        ("--extra-index-url=https://up.test/simple", "--extra-index-url"),
-        ("-i https://up.test/simple", "-i"),
-        ("-f ./wheels", "-f"),
-        ("--no-index", "--no-index"),
-    ],
-)
-def test_an_index_in_requirements_is_left_out_by_name(tmp_path: Path, line: str, option: str) -> None:
-    """Checks that an import leaves out the options of a requirements file that name an index, such as `--index-url`.
-
-    pip follows these options, and an import does not. The import fetches from the index that pip's configuration or
-    `--pypi-index` names.
-    """
-    file = tmp_path / "requirements.txt"
-    file.write_text(f"{line}\n-c other.txt\np==1.0\n")
-    left_out, pinned = requirements(file)
-    assert pinned == Pinned("p", "1.0")
-    assert isinstance(left_out, LeftOut)
-    assert (left_out.title, left_out.reason) == (str(file), f"the option {option}: name the index with --pypi-index")
-
-
-def test_a_bad_line_of_requirements_is_named_and_stops_no_other(tmp_path: Path) -> None:
-    file = tmp_path / "requirements.txt"
-    file.write_text("p>=1\n-e ./here\nq @ https://up.test/q.zip\nwhat is this\np==1.0\n")
-    *refused, pinned = requirements(file)
-    assert pinned == Pinned("p", "1.0")
-    reasons = [f"{each.title}: {each.reason}" for each in refused if isinstance(each, Refused)]
-    for reason, says in zip(
-        reasons,
-        ["p>=1: pins no version", "-e ./here: is a directory", "q.zip: pins no version", "is not a valid requirement"],
-        strict=True,
-    ):
-        assert reason.startswith(f"{file}: ")
-        assert says in reason

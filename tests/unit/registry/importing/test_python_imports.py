@@ -23,6 +23,7 @@ from registry.importing.apis import Api
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.pipeline import Import, Imported
+from registry.importing.simple_page import ListedFile, listed_files
 from registry.importing.sources import Sources, or_refused
 from tests.support.python_files import archive, metadata, sdist, wheel
 from tests.support.registry import Network, network
@@ -322,6 +323,33 @@ def test_without_a_version_the_import_takes_the_one_that_pip_would_choose(upstre
     upstream.add(sdist(upstream.directory / "p-1.0.tar.gz"))
     assert picked() == ["p-1.0-py3-none-any.whl", "p-1.0.tar.gz"]
     assert picked("1.0.0") == ["p-1.0-py3-none-any.whl", "p-1.0.tar.gz"]
+
+
+def test_a_version_without_a_local_part_matches_local_versions(upstream: Upstream) -> None:
+    """Imports `p==1.0` from an index that has only local versions of it, such as the wheels of PyTorch for one GPU. A
+    version without a local part matches them all (PEP 440, "Version matching"), and pip takes the highest.
+    """
+
+    def picked(version: str) -> list[str]:
+        return [each.filename for each in upstream.found(version, all_versions=False) if isinstance(each, Wanted)]
+
+    for version in ("1.0+cpu", "1.0+cu118", "1.1+cpu", "1.0.post1+cpu"):
+        upstream.wheel(version)
+    assert picked("1.0") == ["p-1.0+cu118-py3-none-any.whl"]
+    assert picked("1.0+cpu") == ["p-1.0+cpu-py3-none-any.whl"]
+    with pytest.raises(RegistryError, match=r"has no version 1\.0\.dev1"):
+        picked("1.0.dev1")
+    upstream.wheel("1.0")
+    assert picked("1.0") == ["p-1.0-py3-none-any.whl"]
+
+
+def test_a_page_in_json_may_have_digests_in_urls_and_a_byte_order_mark() -> None:
+    """Reads a page whose `hashes` are empty and whose URLs have fragments as in HTML. pip uses such digests, too."""
+    entry: dict[str, Any] = {"filename": "p-1.0.tar.gz", "url": "p-1.0.tar.gz#sha256=AA", "hashes": {}}
+    page = json.dumps({"meta": {"api-version": "1.0"}, "name": "p", "files": [entry]})
+    (file,) = listed_files("https://up.test/simple/p/", page.encode("utf-8-sig"), "p")
+    assert isinstance(file, ListedFile)
+    assert (file.url, file.hashes) == ("https://up.test/simple/p/p-1.0.tar.gz", {"sha256": "aa"})
 
 
 def test_an_import_of_one_version_reports_only_its_left_out_files(upstream: Upstream) -> None:

@@ -29,7 +29,7 @@ def wait_after(answers: list[httpx.Response | Exception]) -> int:
     return len(sent)
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_request_is_repeated_after_a_status_that_passes(waits: list[float], status: int) -> None:
     assert wait_after([httpx.Response(status), httpx.Response(status), httpx.ReadTimeout("slow")]) == 4
     assert waits == [1.0, 2.0, 4.0]

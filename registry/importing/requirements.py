@@ -1,0 +1,202 @@
+"""Reads requirements files of pip with versions pinned by `==`.
+
+Source: pip docs, "Requirements File Format" (lines, comments, encoding, environment variables, options).
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from registry import RegistryError
+from registry.importing import LeftOut, Refused
+
+# An option behind a requirement. A value with spaces is quoted, as in --config-settings="--build-option=a b".
+_OPTION = re.compile(r"""\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>(?:[^\s"']|"[^"]*"|'[^']*')+)""")
+# Options that name an index, or a directory with files. Only pip follows these options.
+_INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
+_OTHER_FILE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)(?:=|\s+))(?P<file>.+)")
+_COMMENT_LINE = re.compile(r"\s*#")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+# Marks at the start of a text file that name its encoding. Windows PowerShell writes UTF-16 with such a mark.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # a comment that names the encoding of a file (PEP 263)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A line of a requirements file that allows exactly one version.
+
+    `hashes` are the allowed digests, such as `sha256:…`. If `hashes` is empty, every digest is allowed.
+    """
+
+    name: str
+    version: str
+    hashes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A requirement in a requirements file. `title` names the file and the line."""
+
+    title: str
+    requirement: Requirement
+    hashes: frozenset[str]
+
+    @property
+    def pins(self) -> list[Pinned]:
+        """The version that the line allows, or an empty list if the line allows several versions."""
+        specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
+        versions = [each.version for each in specifiers if not each.version.endswith(".*")]
+        if len(versions) != 1 or self.requirement.url:
+            return []
+        return [Pinned(self.requirement.name, versions[0], self.hashes)]
+
+
+def requirements(file: Path, environment: Mapping[str, str] | None = None) -> Iterator[Pinned | Refused | LeftOut]:
+    """Yields each requirement of a requirements file and of the files that it includes with `-r`.
+
+    A requirement that allows several versions gets the version that a constraints file (`-c`) pins. Without such a
+    version, the line is yielded as an item that counts as failed, as is a file to include that cannot be read. Options
+    that name an index are yielded as left out, and other options are ignored. Raises RegistryError if `file` cannot be
+    read.
+    """
+    reader = _Reader(os.environ if environment is None else environment)
+    for entry in list(reader.entries(file, _read(file), (file.resolve(),))):
+        if not isinstance(entry, _Line):
+            yield entry
+        elif pins := entry.pins or reader.constrained(entry):
+            yield from pins
+        else:
+            yield Refused(entry.title, "pins no version; make the file with: pip freeze, or pip-compile")
+
+
+def _read(file: Path) -> str:
+    try:
+        return _decoded(file.read_bytes())
+    except (OSError, UnicodeDecodeError, LookupError) as error:
+        raise RegistryError(f"{file}: cannot be read: {error}") from None
+
+
+def _decoded(content: bytes) -> str:
+    """Decodes a requirements file as pip does: by its byte order mark, by a comment that names the encoding, or as
+    UTF-8.
+    """
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding)
+    named = [match for line in content.split(b"\n")[:2] if (match := _CODING.match(line))]
+    return content.decode(named[0][1].decode() if named else "utf-8")
+
+
+def _joined(text: str) -> Iterator[str]:
+    """Yields the lines of a requirements file. A line that ends with a backslash is joined with the next line.
+
+    A line that is a comment is never joined with the next line, even if it ends with a backslash. Otherwise a comment
+    such as `# see C:\\` would hide the requirement in the next line.
+    """
+    waiting = ""
+    for line in text.splitlines():
+        if line.endswith("\\") and not _COMMENT_LINE.match(line):
+            waiting += line.rstrip("\\")
+        else:
+            yield f"{waiting} {line}"
+            waiting = ""
+    yield waiting
+
+
+def _requirement(title: str, line: str) -> _Line | Refused:
+    try:
+        requirement = Requirement(_OPTION.sub("", line))
+    except InvalidRequirement as error:
+        return Refused(title, f"is not a valid requirement: {str(error).splitlines()[0]}")
+    hashes = frozenset(each["value"].lower() for each in _OPTION.finditer(line) if each["name"] == "hash")
+    return _Line(title, requirement, hashes)
+
+
+@dataclass
+class _Reader:
+    """Reads a requirements file and the files that it names.
+
+    `variables` replace texts such as `${NAME}`. `constraints` holds the versions that constraints files pin, by the
+    project's normalized name.
+    """
+
+    variables: Mapping[str, str]
+    constraints: dict[str, list[Pinned]] = field(default_factory=dict[str, list[Pinned]])
+
+    def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
+        """Yields the requirements in the text of a requirements file, and keeps the versions that constraints files
+        pin. `including` is the chain of files of which each includes the next, down to `file`.
+        """
+        for joined in _joined(text):
+            written = _COMMENT.sub("", joined).strip()
+            # Messages show the line as it is written, because a variable may hold a password.
+            line, title = _VARIABLE.sub(self._value, written), f"{file}: {written}"
+            if other := _OTHER_FILE.fullmatch(line):
+                found = self._included(file, title, other["file"], including)
+                is_constraints = "c" in (other["short"], (other["long"] or "")[:1])
+                yield from self._constraints(found) if is_constraints else found
+            elif line.startswith(("-e ", "--editable")):
+                yield Refused(title, "is a directory or a repository; import what it needs from an index")
+            elif index := _INDEX.match(line):
+                # The message does not repeat the line, because the line's URL may contain a password.
+                yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
+            elif line and not line.startswith("-"):
+                yield _requirement(title, line)
+
+    def constrained(self, line: _Line) -> list[Pinned]:
+        """Returns the versions that constraints files pin for the project of a requirement that pins none."""
+        name = line.requirement.name
+        pins = [] if line.requirement.url else self.constraints.get(canonicalize_name(name), [])
+        return list(dict.fromkeys(Pinned(name, each.version, line.hashes | each.hashes) for each in pins))
+
+    def _value(self, variable: re.Match[str]) -> str:
+        return self.variables.get(variable[1], variable[0])
+
+    def _included(
+        self, file: Path, title: str, named: str, including: tuple[Path, ...]
+    ) -> Iterator[_Line | Refused | LeftOut]:
+        """Yields the requirements in a file that an option of `file` names.
+
+        Yields an item that counts as failed if the file cannot be read, or if it is one of the files in `including`.
+        """
+        try:
+            name = shlex.split(named)[0]
+            if "://" in name:
+                raise RegistryError("names a URL; download the file, and name the copy")
+            other = file.parent / name
+            if other.resolve() in including:
+                raise RegistryError("includes itself")
+            text = _read(other)
+        except (RegistryError, ValueError) as error:
+            yield Refused(title, str(error))
+            return
+        yield from self.entries(other, text, (*including, other.resolve()))
+
+    def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
+        """Keeps the versions that the lines of a constraints file pin, and yields all else that is in the file.
+
+        A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
+        """
+        for entry in found:
+            if not isinstance(entry, _Line):
+                yield entry
+            for pinned in entry.pins if isinstance(entry, _Line) else ():
+                self.constraints.setdefault(canonicalize_name(pinned.name), []).append(pinned)
