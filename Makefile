@@ -52,6 +52,7 @@ test-container: setup  ## build the container with a real docker daemon, and run
 	$(PYTHON) -m pytest tests/container
 
 test-kills: setup  ## kill `pulumi up` and `destroy` at 50 moments, and repair the state each time (30 min)
+	@$(PYTHON) -m local.prerequisites
 	$(PYTHON) -m pytest tests/chaos
 
 test-miniflare: setup  ## run the edge worker in Miniflare, Cloudflare's own simulator (1 min)

@@ -157,10 +157,14 @@ def test_the_session_of_the_deploy_role_outlasts_the_job() -> None:
 
 
 def test_jobs_that_run_daemons_install_them_first() -> None:
-    """A GitHub runner is not root, and `make test` installs packages only as root. A job that needs daemons must
-    therefore install their packages in an earlier step.
+    """A GitHub runner is not root, and targets such as `make test` install packages only as root. A job that needs
+    daemons must therefore install their packages in an earlier step.
     """
-    daemons = re.compile(r"make test$|make test-packages|pytest tests/unit")
+    rules = re.findall(r"(?m)^([\w-]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text())
+    installing = ("-m local.prerequisites", "-m tests.clients.programs")
+    targets = [target for target, recipe in rules if any(command in recipe for command in installing)]
+    assert {"test", "test-kills", "test-scans"} <= set(targets)
+    daemons = re.compile(rf"make ({'|'.join(targets)})$|pytest tests/unit")
     for name, _, job in jobs():
         steps_of_job = [step.get("run", step.get("uses", "")) for step in job.get("steps", [])]
         first = next((number for number, step in enumerate(steps_of_job) if daemons.search(step)), None)
