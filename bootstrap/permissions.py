@@ -146,7 +146,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         *_without_resource(account, environment),
         # The deploy role needs `acm:AddTagsToCertificate` and `kms:TagResource` to create certificates and keys with
         # tags. New certificates and keys have no tags yet, so StringEqualsIfExists also allows resources without the
-        # tag `environment`. It denies the actions on certificates and keys with the tag of another environment.
+        # tag `environment`. The condition denies the actions on certificates and keys with the tag of another
+        # environment.
         allow(
             ["acm:AddTagsToCertificate", "kms:TagResource"],
             [*_certificates(account), f"arn:aws:kms:*:{account}:key/*"],

@@ -85,7 +85,8 @@ def _names(kind: _Kind, project: str, state: State, here: list[Resource]) -> Ite
     for location in locations:
         for each in _resources(kind, project, location):
             if labels.items() <= each.get(kind.labels, {}).items():
-                # The name of a resource of Compute Engine is unique only in its region or zone. The link contains both.
+                # The name of a resource of Compute Engine is unique only in its region or zone. The URL in `selfLink`
+                # contains the name, and the region or zone.
                 link: str = each.get("selfLink", "") if kind.api == "compute" else ""
                 yield "projects/" + link.partition("/projects/")[2] if link else each["name"]
 

@@ -39,9 +39,9 @@ def _has_tags(inputs: Inputs, listed: list[dict[str, str]]) -> bool:
 def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[Inputs], Found]:
     """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource.
 
-    `fields` maps names of inputs to names of fields in the API's response. A field that is missing in the response
-    counts as equal. For example, an address has no machine before it is attached. A field without an input counts as
-    equal too, because another resource may attach the address to a machine.
+    `fields` maps names of inputs to names of fields in the API's response. The search compares only inputs that have a
+    value. A field that is missing in the response counts as equal, because AWS sets some fields later: an address has
+    no machine before it is attached.
     """
 
     def search(inputs: Inputs) -> Found:

@@ -14,7 +14,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# Shares of clients that differ by less than this are equal; the difference comes from the rounding of numbers.
+# Shares of clients that differ by less than this number count as equal, because the difference comes from the rounding
+# of numbers.
 ROUNDING = 1e-9
 
 _ROUTING = (

@@ -54,7 +54,7 @@ def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandb
     """
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
-    directory.chmod(0o755)  # the directory must be readable by the user of Traffic Server
+    directory.chmod(0o755)  # the user that runs Traffic Server must be able to read the directory
     sandbox = Sandbox(directory=directory, loopback=loopback)
     try:
         services.start(sandbox, services.CLOUDS)

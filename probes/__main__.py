@@ -97,8 +97,8 @@ Record = Annotated[bool, typer.Option(help="write the responses of the clouds to
 
 @dataclass(frozen=True)
 class Options:
-    """The things of the user that probes need: a Cloudflare zone, a host that answers on port 8443, and a domain. A
-    field is empty if the user names no such thing.
+    """The values of the options `--zone`, `--origin` and `--domain`: a Cloudflare zone, a host that answers on port
+    8443, and a domain. The value of an option that the user leaves out is empty.
     """
 
     zone: str
@@ -115,7 +115,7 @@ def list_probes() -> None:
 
 @app.command()
 def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain = "", record: Record = False) -> None:
-    """Check the facts of some probes in the accounts of the environment's credentials.
+    """Run probes in the cloud accounts whose credentials the environment contains, and check their facts.
 
     A probe creates a few resources without traffic, which cost less than a cent, and deletes them at the end. The exit
     code is 1 if a fact does not hold.

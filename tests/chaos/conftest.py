@@ -1,4 +1,6 @@
-"""Provides the stack whose operations the tests of this folder disturb."""
+"""Provides a stack in emulated clouds. The tests of this folder cause faults during `pulumi up` and `pulumi destroy` of
+the stack.
+"""
 
 from __future__ import annotations
 

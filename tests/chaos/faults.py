@@ -57,8 +57,8 @@ class Stack:
         return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
 
     def repair_by_hand(self) -> None:
-        """Runs `drift.repair`, deletes each resource that its output names, and runs it again. docs/state.md asks the
-        operator for these steps.
+        """Runs `drift.repair`, deletes each resource that its output names, and runs `drift.repair` again.
+        docs/state.md asks the operator for these steps.
         """
         done = subprocess.run(
             [sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock"],

@@ -30,7 +30,8 @@ from tests.support.spanner import free_port
 
 SUITE = "http-cache-tests@0.4.5"  # the latest release of the conformance suite on npm
 REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"
-# The suite's tests that must pass, because the edge relies on the tested behaviour. The report shows all results.
+# The tests of http-cache-tests that must pass, because the edge relies on the behaviour that they test. The report
+# shows the results of all tests.
 PASS = {
     "freshness-max-age",
     "freshness-max-age-0",

@@ -1,4 +1,6 @@
-"""Runs the commands of docs/container.md with a real docker daemon: build, start, install from outside, stop."""
+"""Runs the commands of docs/container.md with a real docker daemon. The commands build the image, start the container,
+install packages from outside the container, and stop it.
+"""
 
 from __future__ import annotations
 

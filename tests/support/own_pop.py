@@ -91,7 +91,7 @@ class Front:
         client: str = "127.0.0.1",
         **headers: str,
     ) -> Answer:
-        """Returns the answer to a request over a new connection from the address `client`."""
+        """Sends a request over a new connection from the address `client`, and returns the response of NGINX."""
         context = ssl.create_default_context(cafile=str(self.authority))
         connection = http.client.HTTPSConnection(
             HOSTNAME, self.port, context=context, timeout=60, source_address=(client, 0)

@@ -63,6 +63,8 @@ class OnCloudStorage(OwnStack):
 
 @contextmanager
 def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
-    """Deploys a stack in a temporary sandbox at the `loopback` addresses, with a token for the client `reader`."""
+    """Deploys a stack in a temporary sandbox, with a token for the client `reader`. `loopback` is the first part of the
+    sandbox's IP addresses, such as `127.96`.
+    """
     with own_stack(loopback, name, config) as stack:
         yield OnCloudStorage(stack.sandbox, stack.printed, stack.project)

@@ -44,7 +44,9 @@ class OwnStack(Up):
 
 @contextmanager
 def own_stack(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OwnStack]:
-    """Deploys a stack in a temporary sandbox at the `loopback` addresses, with a token for the client `reader`."""
+    """Deploys a stack in a temporary sandbox, with a token for the client `reader`. `loopback` is the first part of the
+    sandbox's IP addresses, such as `127.96`.
+    """
     with temporary_sandbox(loopback, print) as made:
         (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))
         made.new_stack(name)

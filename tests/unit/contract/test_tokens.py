@@ -1,4 +1,6 @@
-"""Tests that every form of a token record (document, database, edge entry) carries every field, also a new one."""
+"""Tests that every form of a token record (document, database, edge entry) carries every field, including fields that
+are added later.
+"""
 
 from __future__ import annotations
 

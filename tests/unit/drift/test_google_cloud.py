@@ -65,8 +65,8 @@ def test_a_resource_is_an_orphan_only_with_the_labels_of_the_stack(
 
 
 def test_each_resource_that_the_state_lacks_is_listed(deployed: tuple[State, httpx.Client]) -> None:
-    """The test keeps a resource in the state, because the comparison searches only the projects and regions that the
-    state names. The test keeps a Cloud Run service and a network, and removes all other resources.
+    """The comparison searches only the projects and regions that the state names. The test therefore keeps a Cloud Run
+    service and a network in the state, and removes all other resources.
     """
     state, _ = deployed
     google = [each for each in state.resources if each.type.startswith("gcp:")]
