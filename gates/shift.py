@@ -34,8 +34,8 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns the largest share of clients that arrive at a name before or after the plan. A name that no root
-        leads to, such as that of the shields, has the share 1.
+        """Returns the largest share of clients that arrive at a DNS name before or after the plan. A name to which no
+        DNS name of clients leads, such as that of the shields, has the share 1.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)

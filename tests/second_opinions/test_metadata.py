@@ -1,7 +1,7 @@
 """Tests the metadata repository's contract on dynalite, an implementation of DynamoDB that others wrote.
 
-dynalite has no transactions, so each write of a transaction is a request of its own. The conditions, expressions, reads
-and limits are dynalite's.
+dynalite has no transactions, so this module sends each write of a transaction as a separate request. dynalite evaluates
+the conditions, expressions, reads and limits.
 """
 
 from __future__ import annotations

@@ -146,8 +146,8 @@ def test_every_project_command_exists() -> None:
 
 
 def test_the_session_of_the_deploy_role_outlasts_the_job() -> None:
-    """AWS ends the deploy role's session after an hour unless the action requests more (configure-aws-credentials,
-    README).
+    """AWS ends the deploy role's session after an hour, unless the GitHub action that assumes the role requests a
+    longer session (configure-aws-credentials, README).
     """
     for name, _, job in jobs():
         for step in job.get("steps", []):
