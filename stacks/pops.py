@@ -32,8 +32,8 @@ from stacks.config.waf import waf_args
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# A placeholder as long as every URL of a Lambda function. Before the first deployment, Lambda has not assigned the real
-# URL. The program then checks the size of user data with this placeholder.
+# A placeholder as long as every URL of a Lambda function. Lambda assigns the real URL only during the first deployment.
+# Until then, the program checks the size of the user data with this placeholder.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 

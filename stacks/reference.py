@@ -75,7 +75,7 @@ def _environments() -> Iterator[str]:
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yields nested config keys and their values as text, one pair for each row of a documentation table.
 
-    A list of objects has one object on each line.
+    If a value is a list of objects, the text has one line for each object.
     """
     for key, value in values.items():
         if isinstance(value, Mapping):

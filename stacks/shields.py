@@ -32,7 +32,10 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects, pops: Sequence[PopNode]) -> Sequence[Node]:
     """Creates the shield machines of every region. Shields admit requests from Cloudflare's networks and from PoP
-    machines of our own. Limits the shields' AWS role to reading objects from the shields' networks and addresses.
+    machines of our own.
+
+    If the objects are on S3, the function also limits the shields' AWS role: the role can read objects only in requests
+    that come from the shields' networks and addresses.
     """
     edge_addresses = _edge_addresses(pops)
     boot = BootSettings(

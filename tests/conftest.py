@@ -42,7 +42,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
     """Provides the sandbox of `make up`, running in a temporary directory."""
-    from emulation.layout import LOOPBACK_VARIABLE, Sandbox  # slow to import, and not needed by unit tests
+    # The fixture imports these modules itself, because their import takes long and unit tests do not need them.
+    from emulation.layout import LOOPBACK_VARIABLE, Sandbox
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 

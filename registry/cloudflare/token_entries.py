@@ -1,7 +1,7 @@
 """Reads and writes the token entries in Workers KV, from which the edge worker reads clients' grants.
 
-Each entry has the version of the token's metadata record. All requests are bulk reads and bulk writes, because
-Cloudflare's API accepts only 1,200 requests in five minutes.
+Each entry contains the version number of the token's metadata record. All requests are bulk reads and bulk writes,
+because Cloudflare's API accepts only 1,200 requests in five minutes.
 """
 
 from __future__ import annotations

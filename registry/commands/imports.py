@@ -165,8 +165,8 @@ def _print_summary(imported: Imported) -> None:
 
 
 def _line(title: str, reason: str) -> str:
-    """Returns the message for a package that failed or was left out: the package, its file and the reason, without
-    repetitions.
+    """Returns the message for a package that failed or was left out: its title, and the reason. If the reason already
+    states the title or the filename, the message states it only once.
     """
     if title in reason:
         return reason

@@ -88,8 +88,8 @@ def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -
 
 
 def absent_manifests(layout: Path, top: Descriptor, depth: int = 0) -> dict[str, str]:
-    """Returns a reason for each manifest that an image index lists and that the OCI image layout lacks, by the digest
-    of the manifest.
+    """Maps the digest of each manifest that an image index lists and that the OCI image layout lacks to a message for
+    the operator.
 
     Clients that save only one platform of an image write layouts without the other platforms' manifests. Raises
     RegistryError if the layout lacks the index itself.

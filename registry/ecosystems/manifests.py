@@ -110,7 +110,9 @@ class Descriptor(BaseModel):
 
 
 def absence(manifest: Descriptor, place: str) -> str:
-    """Returns the message for a manifest that an image index lists, and that a place such as a layout does not have."""
+    """Returns the message for a manifest that an image index lists and that is missing. `place` names where the
+    manifest is missing: `layout` or `source`.
+    """
     platform = f" ({manifest.platform})" if manifest.platform else ""
     return f"manifest {manifest.digest}{platform}: an index lists it, and the {place} does not have it"
 

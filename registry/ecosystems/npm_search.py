@@ -17,8 +17,8 @@ from registry.ecosystems.packument import dist_tags, published
 # record.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
-# The maximum number of characters of a description, of keywords, and of characters of a keyword in a search record. The
-# records must be short, because the edge reads all records for each search.
+# Limits of a search record: the number of characters of the description, the number of keywords, and the number of
+# characters of each keyword. The records must be short, because the edge reads all records for each search.
 _DESCRIPTION_CHARACTERS = 200
 _KEYWORDS = 20
 _KEYWORD_CHARACTERS = 40

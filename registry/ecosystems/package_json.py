@@ -68,8 +68,8 @@ def _strings(value: Any) -> list[str] | None:
 
 
 def _ranges(value: Any) -> dict[str, str] | None:
-    """Returns version ranges by name. The value in a package.json is an object, a list such as `["node >= 0.8"]`, or a
-    single string.
+    """Returns version ranges by name, for the field `engines` or a field with dependencies of a package.json. The value
+    of the field is an object, a list such as `["node >= 0.8"]`, or a single string.
     """
     if isinstance(value, dict):
         return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}

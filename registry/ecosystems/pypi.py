@@ -74,8 +74,8 @@ def _refuse_other_kind(file: Path, project: str) -> None:
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
     """Parses the filename of an sdist. `project` is the name with which the filename should begin.
 
-    If the filename does not begin with `project`, the function parses the filename without `project`. `project` may
-    come from the PKG-INFO file of an old sdist, which can state another name or no name.
+    If the filename does not begin with `project`, the function parses the filename as that of an unknown project.
+    `project` may come from the PKG-INFO file of an old sdist, which can state another name or no name.
     """
     try:
         return parsed(file.name, project)

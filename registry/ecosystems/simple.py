@@ -60,8 +60,8 @@ class Listing:
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record of what the index from which a file is imported states about the file. A later
-        import replaces the record.
+        """Returns this object as the metadata record `upstream#<filename>` of the imported file. A later import of the
+        file replaces the record.
         """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 

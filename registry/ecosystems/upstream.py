@@ -39,8 +39,8 @@ class Upstream:
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns the metadata records of what the npm registry from which a version is imported states about the
-        version. A later import replaces the records.
+        """Returns this object as metadata records: one about the imported version and, if there are dist-tags, one
+        about the package. A later import replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]

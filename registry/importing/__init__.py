@@ -30,9 +30,10 @@ class Wanted:
     `digest` is `<algorithm>:<hex>` as stated by the source. A local file needs no digest. Only images have a
     `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
 
-    For npm, `upstream` is what the other registry states about the version. If `upstream` is missing, the import reads
-    it from the URL `registry`. For PyPI, `project` is the project that lists the file, and `listing` is what the index
-    states about the file. `left_out` holds a reason for each part of the package that the import leaves out.
+    For an npm package, `upstream` is what the npm registry from which the package comes states about the version. If
+    `upstream` is missing, the import reads it from the URL `registry`. For a Python file, `project` is the project that
+    lists the file, and `listing` is what the source's simple index states about the file. `left_out` holds a reason for
+    each part of the package that the import leaves out.
     """
 
     ecosystem: Ecosystem
@@ -67,8 +68,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The text does not contain the file's path, because npm or pip fetched the file to a temporary directory,
-            # whose name differs in each import.
+            # The identifying text leaves out the file's path, because npm or pip fetched the file to a temporary
+            # directory, whose name differs in each import.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"

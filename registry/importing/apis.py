@@ -104,7 +104,9 @@ class Api:
             raise RegistryError(f"{urls[0]}: {error}") from None
 
     def pypi_files(self, indexes: Collection[str], name: str) -> list[ListedFile]:
-        """Returns the files that the indexes list for a Python project. Raises RegistryError when no index has it."""
+        """Returns each file of a Python project that at least one of the indexes lists. Raises RegistryError when none
+        of the indexes has the project.
+        """
         project = canonicalize_name(name)
         listed = self._listed(self._pages(indexes, project), project)
         return [entry for entry in listed if isinstance(entry, ListedFile)]
@@ -125,7 +127,11 @@ class Api:
         self._tried(url, attempt)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
-        """Returns the files that all indexes list for a Python project. Raises RegistryError when no index has it."""
+        """Returns the files of a Python project from all pages together, each filename once. An earlier page takes
+        precedence. The result also has entries for files that cannot be imported or are left out.
+
+        Raises RegistryError when none of the pages exists.
+        """
         found: dict[str, ListedFile | Refused | LeftOut] = {}
         unknown: list[str] = []
         for url in urls:

@@ -128,7 +128,9 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
 
 
 def _is_workspace(place: str, entry: dict[str, Any]) -> bool:
-    """Returns whether an entry of a lockfile is a directory of the project itself: it is not in node_modules."""
+    """Returns whether an entry of a lockfile is a workspace, which is a directory of the project itself. The path of a
+    workspace does not lead through node_modules, and its entry has no URL.
+    """
     return "node_modules/" not in f"{place}/" and not _text(entry, "resolved")
 
 

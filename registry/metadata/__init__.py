@@ -67,17 +67,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Always:
-    """The condition of a database write that always holds, also if the item does not exist."""
+    """A condition that always holds, even if the item to write does not exist."""
 
 
 @dataclass(frozen=True)
 class Absent:
-    """The condition of a database write that the item does not exist or has expired."""
+    """A condition that holds if the item to write does not exist or has expired."""
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The condition of a database write that the item exists and still has the version that was read."""
+    """A condition that holds if the item to write exists and still has the version that was read."""
 
     version: int
 
@@ -118,7 +118,7 @@ class Repository(Protocol):
     def item(self, partition: str, name: str) -> Item | None: ...
 
     def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
-        """Returns the items that exist under the given keys. The method needs fewer requests than one for each item.
+        """Returns the items that exist under the given keys. One request to the database reads several items.
 
         The items are not read at one moment. If a transaction changes two of the items during the read, the result may
         contain only one of the two changes.

@@ -15,7 +15,9 @@ _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 
 
 def checked(grants: Iterable[str]) -> list[str]:
-    """Returns the grants in order, without duplicates. Raises RegistryError for a grant that the edge cannot match."""
+    """Returns the grants in the given order, without duplicates. Raises RegistryError without any grant, and for a
+    grant that the edge cannot match.
+    """
     found = list(dict.fromkeys(grants))
     if not found:
         raise RegistryError("a token needs a grant, such as npm:@acme/*:pull")

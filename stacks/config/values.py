@@ -18,7 +18,8 @@ from infra.blobs.gcs import DUAL_REGION_AREAS
 
 _NAME = re.compile(r"(?=.{2,20}$)[a-z0-9]+(-[a-z0-9]+)*")
 _POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:policy/[\w+=,.@/-]{1,128}")
-# The last part of a domain name. Names in other scripts are written in ASCII, with `xn--` in front (RFC 5890, 2.3.2.1).
+# The last part of a domain name. If it is not written in Latin letters, DNS uses its ASCII form, which begins with
+# `xn--` (RFC 5890, 2.3.2.1).
 _TOP_LEVEL = r"(?:xn--[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?|[a-z]{2,63})"
 _MAIL_ADDRESS = re.compile(rf"(?=.{{6,254}}$)[^@\s]+@[^@\s]+\.{_TOP_LEVEL}")
 # AWS accepts letters of any script in values of tags (EC2 User Guide, "Tag your Amazon EC2 resources", "Tag
@@ -44,7 +45,8 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # names with the same letters in another order come first, because such a typing error is the most likely
+    # An accepted name with the same letters as the given one, in another order, is preferred as suggestion. Swapped
+    # letters are the most likely typing error.
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -66,8 +68,8 @@ def known_region(name: str, cloud: Cloud) -> None:
 
 
 def _region_of_store(name: str, info: ValidationInfo) -> str:
-    """Checks that a region belongs to the cloud of the section's store. The config names no cloud for objects and
-    metadata, because the store determines it.
+    """Checks that a region of the sections for objects and metadata exists in the cloud of the section's store. These
+    sections have no setting for the cloud, because each store belongs to one cloud.
     """
     store = info.data.get("store")
     if store is not None:

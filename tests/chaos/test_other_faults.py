@@ -15,8 +15,8 @@ from tests.chaos.faults import Stack
 from tests.support.runbooks import runbook
 
 PAGE = "docs/state.md"
-# The fault comes after this number of writes of the Pulumi state. At that time, both operations create or delete
-# several resources at once.
+# The fault comes after this number of writes of the Pulumi state. At that time, both `pulumi up` and `pulumi destroy`
+# create or delete several resources at once.
 WRITES = 60
 
 

@@ -46,7 +46,7 @@ class Store(KeyringBackend):
 
 
 class Credential(StrEnum):
-    """Names where a Python client reads the token from. The values are the headings of columns in docs/clients.md."""
+    """The place from which a Python client reads the token. The values are headings of columns in docs/clients.md."""
 
     URL = "token in the URL"
     VARIABLE = "token in a variable"
@@ -93,8 +93,8 @@ class PythonClient(ABC):
             self.setting.write(".netrc", f"machine {self.setting.host} login {USER} password {self.setting.token}\n")
         if self.credential in (Credential.COMMAND, Credential.LIBRARY):
             self.setting.write("store/keyring_store.py", _STORE)
-            # Clients first look up a keyring password by the index's URL, which they write in different forms. All
-            # clients then look it up by the host name, so the password is stored by this name.
+            # Clients look up a password in keyring by the index's URL, and then by the host name. The form of the URL
+            # differs between clients, so the test stores the password under the host name.
             done = self.run(program(KEYRING, "keyring"), "set", self.setting.host, USER, given=self.setting.token)
             assert done.returncode == 0, done.stderr
         self.write_configuration()

@@ -25,7 +25,9 @@ class Pip(PythonClient):
 
     def write_configuration(self) -> None:
         lines = [f"cert = {self.setting.authority}"]
-        if self.credential is Credential.VARIABLE:  # pip expands environment variables only in requirements files
+        # pip expands environment variables in requirements files, but not in pip.conf. The URL with the variable is
+        # therefore in a requirements file.
+        if self.credential is Credential.VARIABLE:
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:
             lines.append(f"index-url = {self.url}")

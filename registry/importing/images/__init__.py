@@ -38,7 +38,8 @@ class RemoteImage:
 
 
 def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
-    """Parses the name of an image to import: `oci:<host>[:port]/<repository>[:tag][@digest]`.
+    """Parses the name of an image to import: `oci:<host>[:port]/<repository>[:tag][@digest]`. With `plain_http`, the
+    registry is read over HTTP without TLS.
 
     Raises RegistryError for any other text, and for `plain_http` with a host other than this machine.
     """

@@ -73,10 +73,11 @@ class Carrier:
         """Saves the manifests of an image and of its referrers to the OCI image layout `layout`. Yields an artifact for
         the image, and one for each referrer.
 
-        The image comes first, then its referrers and its signatures by tag, then the referrers of these referrers, and
-        so on. Each artifact comes with the configs and layers to copy with `carry`. Adds a message to `left_out` for
-        each manifest that an index lists and the source registry does not have. Raises RegistryError if the source
-        registry refuses a request or does not answer.
+        Here, the referrers include signatures, attestations and SBOMs that refer to the image by their tag. The image
+        comes first, then its referrers, then the referrers of these referrers, and so on. Each artifact comes with the
+        configs and layers to copy with `carry`. Adds a message to `left_out` for each manifest that an index lists and
+        the source registry does not have. Raises RegistryError if the source registry refuses a request or does not
+        answer.
         """
         source = self._registries.repository(image)
         seen = set[str]()
