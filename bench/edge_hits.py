@@ -2,10 +2,10 @@
 
 `python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and copies the workerd of one PoP
 four times. The copies use the PoP's L1 and listen for TLS connections themselves, so requests to the copies do not pass
-emulation/cloudflare/pop/front.js. The copies differ in their script: the edge worker, the edge worker with its memory
-tier, a worker that only passes each request on to L1, and a worker that answers from a constant. The program sends
-requests to the copies in turn with wrk. The program prints the ratios of the copies' speeds, which depend less on the
-machine than the speeds do.
+emulation/cloudflare/pop/front.js. The copies differ in their script: the edge worker, the edge worker that also keeps
+small objects in its memory, a worker that only passes each request on to L1, and a worker that answers from a constant.
+The program sends requests to the copies in turn with wrk. The program prints the ratios of the copies' speeds, which
+depend less on the machine than the speeds do.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Measured:
 WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
-# The program prints these ratios of speeds. With objects of 1 MB, the memory tier is not measured, because it keeps
-# only smaller objects.
+# The program prints these ratios of speeds. Answers from the worker's memory are not measured with objects of 1 MB,
+# because the worker keeps only smaller objects in memory.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 

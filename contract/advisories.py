@@ -53,7 +53,9 @@ def shard_of(key: str) -> int:
 
 
 class PackageFilter:
-    """A Bloom filter of package keys, with 8 to 16 bits for each key up to a limit of 1 MiB."""
+    """A Bloom filter of package keys. Its size in bits is the power of two with 8 to 16 bits for each key, but at least
+    1,024 bits and at most 1 MiB.
+    """
 
     def __init__(self, keys: int) -> None:
         wanted = 1 << max(8 * keys - 1, 1).bit_length()

@@ -85,8 +85,8 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """A client token at one version, in the form that is written to the edge. `entitlement` is None for a revoked
-    token.
+    """What the edge must know about a client token at one version of the token's record. `entitlement` is None if the
+    token is revoked.
     """
 
     digest: str

@@ -1,8 +1,8 @@
 """Defines the addresses and ports of a sandbox on the loopback network, and the paths in its directory.
 
-All addresses of a sandbox lie in one /16 of 127.0.0.0/8, which Linux answers without set-up. Each emulated machine has
-its own address. Sandboxes can run side by side, each in the network that the environment variable
-ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
+All addresses of a sandbox lie in one /16 of 127.0.0.0/8. On Linux, a process can listen on each of these addresses
+without set-up. Each emulated machine has its own address. Sandboxes can run side by side, each in the network that the
+environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
 """
 
 from __future__ import annotations

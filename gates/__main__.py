@@ -1,4 +1,4 @@
-"""`python -m gates`: checks that a Pulumi plan must pass before it may be applied."""
+"""`python -m gates`: checks a Pulumi plan before `pulumi up` applies it."""
 
 from __future__ import annotations
 

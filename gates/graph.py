@@ -235,7 +235,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the fault tree parts without duplicates by name, because many DNS records lead to the
-    same edge network.
+    """Returns the fault tree parts, with only one part of each name. Without this function, an edge network to which
+    many DNS records lead would appear many times.
     """
     return list({part.name: part for part in parts}.values())

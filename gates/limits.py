@@ -24,7 +24,7 @@ class Allowed(BaseModel):
 
 class Limits(BaseModel):
     """The plan gate's limits, read from the file that `--limits` names. A limit that the file leaves out has the
-    default given here.
+    default of its field.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -62,7 +62,7 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """A resilience statement about losses after which every read path of clients still has a route."""
+    """A resilience statement about losses after which every read path of clients still works."""
 
 
 class NotSurvived(_Statement):
@@ -97,8 +97,8 @@ class Proof:
 
 
 def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
-    """Checks whether each read path of clients keeps a route after every single loss, and after every set of losses
-    that the statements name.
+    """Checks whether each read path of clients still works after every single loss, and after every set of losses that
+    the statements name.
     """
     paths = _paths(Graph(resources))
     known = frozenset[str]().union(*(losses(path) for path in paths))
@@ -136,8 +136,8 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the read paths that lose their route although no resilience statement excepts them. Paths with the same
-    reason share one line.
+    """Yields a finding for each reason why read paths do not work after the losses, if no resilience statement excepts
+    these paths. The finding names the first of the paths and counts the others.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
@@ -157,7 +157,7 @@ def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
     """Yields the findings about a wrong `does_not_survive` statement. Either the resource graph does not contain what
-    the statement calls lost, or a named read path still has a route.
+    the statement calls lost, or all read paths that a pattern of the statement names still work after the losses.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

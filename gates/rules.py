@@ -37,8 +37,8 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """Returns the refusals of a plan by all rules of the plan gate, without those for resources that the limits exempt
-    by name.
+    """Returns the refusals of a plan by all rules of the plan gate. A refusal is left out if the limits file has a
+    valid exemption for each of its resources.
     """
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
@@ -67,8 +67,8 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that removes or replaces the last machine of a region that requests are sent to. Also refuses the
-    loss of a region's last bucket that machines read from.
+    """Refuses a plan that removes or replaces the last machine of a region to which requests are sent. Also refuses a
+    plan that removes the last bucket of a region while machines read from the bucket.
     """
     before = plan.before()
     for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():

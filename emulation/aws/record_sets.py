@@ -29,7 +29,9 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Routed:
-    """The routing policies of one record set, and the name of its alias target in the zone, or None."""
+    """The routing policies of one record set. `alias` is the name of the alias target if the record set is an alias of
+    a name in the zone, and otherwise None.
+    """
 
     policies: tuple[str, ...]
     alias: str | None

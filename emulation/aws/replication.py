@@ -207,8 +207,8 @@ def _keep_version(replica: Any, original: Any) -> None:
 
 
 def _rules(replication: Mapping[str, Any] | None, key: str, marker: bool) -> dict[str, Mapping[str, Any]]:
-    """Returns the S3 replication rules that match an object, by destination bucket. `marker` is true if the object is a
-    delete marker.
+    """Returns the S3 replication rules that match an object, as a mapping from the destination bucket to the rule.
+    `marker` is true if the object is a delete marker.
     """
     rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
     matching: dict[str, Mapping[str, Any]] = {}

@@ -41,8 +41,8 @@ def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     """Yields the methods that replace methods of moto: the class in moto, the name of the method, and the new
     method.
     """
-    # moto's size limit for items would refuse items that DynamoDB accepts. The method `dict.__setitem__` has no such
-    # limit, and the function `check_item` checks the size instead.
+    # The method `LimitedSizeDict.__setitem__` of moto refuses items that DynamoDB accepts. The method of `dict` takes
+    # its place and has no size limit. The function `check_item` checks the size instead.
     yield LimitedSizeDict, "__setitem__", cast(Any, dict[str, Any].__setitem__)
     yield DynamoHandler, "batch_write_item", _batch_write_item
     yield DynamoHandler, "transact_get_items", _transact_get_items

@@ -56,8 +56,8 @@ class Deployed:
 
 
 def deployed(sandbox: Sandbox) -> dict[str, Deployed]:
-    """Returns all deployed Cloud Run services by name. Raises httpx.HTTPError when the emulated Google Cloud does not
-    answer."""
+    """Returns a mapping from the name of each deployed Cloud Run service to the service. Raises httpx.HTTPError when
+    the emulated Google Cloud does not answer."""
     documents = httpx.get(f"{sandbox.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
     return {service.name: service for service in map(_service, documents)}
 

@@ -97,7 +97,9 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
 
 def evaluated(store: StateStore, zone: str) -> dict[str, list[Json]]:
-    """Returns the enabled rules of a zone by phase, in the form that `pop/rules.js` evaluates."""
+    """Returns a mapping from each phase of a zone to the enabled rules of the phase, in the form that `pop/rules.js`
+    evaluates.
+    """
     return {
         each["phase"]: [_compiled(rule) for rule in each["rules"] if rule["enabled"]]
         for each in store.all("ruleset", zone)

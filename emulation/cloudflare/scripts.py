@@ -160,8 +160,8 @@ def _cache_options(metadata: Json) -> Json | None:
 
 
 def _exports(metadata: Json) -> Json | None:
-    """Returns the cache settings of a script's entrypoints, by name (Cloudflare docs, workers/cache/configuration,
-    "Per-entrypoint caching").
+    """Returns a mapping from the name of each entrypoint of a script to its cache settings (Cloudflare docs,
+    workers/cache/configuration, "Per-entrypoint caching").
 
     Raises ApiError if the default entrypoint is cached, because the emulation does not support this.
     """

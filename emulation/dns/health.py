@@ -174,8 +174,8 @@ class HealthChecks:
         return good != check.inverted
 
     def report(self) -> dict[str, dict[str, object]]:
-        """Returns a report of all Route 53 health checks by id. For each health check, the report has the endpoint,
-        whether the endpoint is healthy, and the reason of the last failure.
+        """Returns a report that maps the id of each Route 53 health check to its state: the endpoint, whether the
+        endpoint is healthy, and the reason of the last failure.
         """
         nothing = Standing()
         return {

@@ -27,8 +27,8 @@ def forget_other_clouds() -> None:
 
 
 def provider_ports(sandbox: Sandbox) -> dict[str, int]:
-    """Returns the ports of the emulated Pulumi providers on 127.0.0.1, by cloud. The result is empty if any of the
-    providers does not run."""
+    """Returns a mapping from each cloud to the port of its emulated Pulumi provider on 127.0.0.1. The mapping is empty
+    if any of the providers does not run."""
     try:
         ports: dict[str, int] = json.loads((sandbox.directory / "run" / "providers.json").read_text())
     except FileNotFoundError:

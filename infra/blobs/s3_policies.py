@@ -91,7 +91,7 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
     """Returns the IAM statement that permits the use of a KMS key through S3 for the objects of one bucket. The
-    statement holds whether or not S3 uses a bucket key, which saves requests to KMS.
+    statement covers the encryption context that S3 uses with an S3 Bucket Key, and the one that S3 uses without it.
     """
     return allow(
         action,

@@ -85,8 +85,9 @@ class PopDns(pulumi.ComponentResource):
     ) -> aws.route53.Record:
         """Creates the record that leads the clients' hostname to the PoPs.
 
-        The record is no alias, because an alias has the type of its target. The target has A records, and the clients'
-        hostname has a CNAME record for the other network, beside which Route 53 allows no A record.
+        The record is no alias, because an alias has the type of its target, and the target has A records. The clients'
+        hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a CNAME
+        record.
         """
         args = self._args
         record = WeightedRecord(args.hostname, "CNAME", target, "own", args.weight, check)

@@ -30,7 +30,8 @@ class AwsKeysArgs:
 class GcpKeysArgs:
     """Arguments of the component that creates the encryption key on Google Cloud.
 
-    `location` is the location of the bucket: a region, or an area that holds two regions.
+    `location` is the location of the bucket: a region, or the multi-region of Cloud Storage that contains the bucket's
+    two regions, such as `EU`.
     """
 
     prefix: str

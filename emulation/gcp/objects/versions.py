@@ -114,8 +114,9 @@ class Versions:
         """Deletes a version of a Cloud Storage object. Raises Refused when a precondition or a retention does not
         permit the deletion.
 
-        If `for_good` is false, a versioned bucket keeps the version as noncurrent. `for_good` must be true when the
-        request names the generation of the version.
+        If `for_good` is false, a versioned bucket keeps the version as noncurrent. The caller sets `for_good` if the
+        request names the generation of the version, because such a request deletes the version even from a versioned
+        bucket.
         """
         with self._lock:
             conditions.expect(version)
