@@ -51,7 +51,7 @@ class ObjectHead:
 
 
 class Bucket(Protocol):
-    """Reads the origin bucket by a client that is independent of the registry's code."""
+    """Reads the origin bucket with a client that does not use the registry's code."""
 
     def read(self, key: str) -> bytes: ...
 

@@ -1,4 +1,6 @@
-"""Lets tests find the shield machines of a sandbox, count the requests that reached one, and take its credentials."""
+"""Lets tests find the shield machines of a sandbox, count the requests that reached a shield machine, and use the
+machine's credentials.
+"""
 
 from __future__ import annotations
 
