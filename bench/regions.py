@@ -74,7 +74,7 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
     """Measures the duration of `pulumi preview` for both stacks. Each round measures each stack once for each of
     `modes`, where True means with the policy pack.
 
-    The first round is slower, because the operating system has not cached the files yet.
+    The first round is marked as `cold`, because it is slower: the operating system has not cached the files yet.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"

@@ -30,10 +30,10 @@ _READS_WITHOUT_RESOURCE = (
 # The names of the secrets that contain certificates. A deployment renews the certificates before they expire.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
-# The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when
-# the deploy role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region
-# keys"), global table (DynamoDB, "DynamoDB global tables security") or scaling policy of a table (Application Auto
-# Scaling, "Service-linked roles").
+# The services for which the deploy role may create a service-linked role. AWS creates the role of KMS when the deploy
+# role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"). AWS
+# creates the other two roles with the first global table (DynamoDB, "DynamoDB global tables security") and the first
+# scaling policy of a table (Application Auto Scaling, "Service-linked roles").
 _LINKED_SERVICES = (
     "mrk.kms.amazonaws.com",
     "replication.dynamodb.amazonaws.com",

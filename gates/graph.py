@@ -78,8 +78,8 @@ class Graph:
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks_of(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks that a DNS record leads to, directly or through another name. Each machine of our
-        own PoPs counts as a network, because one healthy machine is enough.
+        """Yields the edge networks that a DNS record leads to, directly or through another name. The function yields
+        each machine of our own PoPs as a network of its own, because one healthy machine is enough to serve clients.
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
         for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:

@@ -47,8 +47,8 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses an apply that changes both certificates and the DNS records of client names. If one of the two changes is
-    wrong, the other change makes it harder to undo, and clients have an outage of minutes (Rust infrastructure,
-    2023-01).
+    wrong, the other change makes it harder to undo the wrong one. Clients then have an outage of minutes (Rust
+    infrastructure, 2023-01).
     """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]

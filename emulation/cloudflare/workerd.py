@@ -69,8 +69,8 @@ def configuration(
 ) -> Files:
     """Returns all configuration files of a PoP's workerd, by their path relative to `workerd.capnp`.
 
-    `l1` is the address and port of the PoP's Traffic Server. `internet` is the address and port to which workerd
-    sends the requests of scripts that do not go to Traffic Server.
+    `l1` is the address and port of the PoP's Traffic Server. `internet` is the address and port of the server that
+    answers a script's requests to hosts on the internet. These requests do not pass Traffic Server.
     """
     scripts = deployment.routed
     files = {

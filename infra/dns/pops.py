@@ -44,8 +44,9 @@ class PopDnsArgs:
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    The clients' hostname leads to `pops.<zone>`. This name has an alias for each region, which Route 53 answers by
-    latency. The alias leads to the name of the region, which has a record for each machine.
+    The clients' hostname leads to `pops.<zone>`. This name has an alias for each region, and Route 53 answers with the
+    alias of the region that has the lowest latency for the client. Each alias leads to the name of its region, which
+    has a record for each machine.
     """
 
     alarms: Sequence[CloudWatchAlarm]
