@@ -24,8 +24,8 @@ def service_alarms(
 
     `fault` says what the service's failure means to users, e.g. "Tokens do not reach the edge". `always_running` is for
     services that keep an instance at all times (`min_instance_count`). In such a service, a missing instance or a
-    failed health probe is a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of
-    restarts.
+    failed health probe is a fault as well. The alarm watches health probes instead of restarts: Cloud Run ends an
+    instance whose probes fail, and publishes no metric of restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(

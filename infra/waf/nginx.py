@@ -68,5 +68,7 @@ def _bound(name: str, bound: Bound) -> Mapping[str, str]:
 
 
 def _pattern(part: str) -> str:
-    """Returns a regular expression for a part of a path, without a character that is special in NGINX's strings."""
+    """Returns a regular expression that matches a part of a path. The expression contains no escape sequence of NGINX's
+    strings, such as two backslashes.
+    """
     return part.replace(".", "[.]").replace("\\", r"\x5c")

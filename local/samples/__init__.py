@@ -100,7 +100,7 @@ def _add(layout: Path, body: bytes, media_type: str) -> dict[str, Any]:
 
 
 def _tar_gz(members: Mapping[str, bytes]) -> bytes:
-    """Packs files, given by their paths, into a .tar.gz archive.
+    """Packs files into a .tar.gz archive. `members` maps the path of each file in the archive to the file's content.
 
     The archive contains no times or owners, so the same files give the same bytes.
     """

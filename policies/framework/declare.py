@@ -128,8 +128,8 @@ def architecture(
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """Declares a policy that checks the stack as a whole. `of` lists the types of resources that the policy counts. An
-    exemption from a policy of this kind names the URN of the stack. Raises PolicyNameError if the policy's name does
+    """Declares a policy that checks the stack as a whole. `of` lists the types of the resources that the policy reads.
+    An exemption from a policy of this kind names the URN of the stack. Raises PolicyNameError if the policy's name does
     not begin with `stack`.
     """
 

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# A pattern for the last part of an ARN that matches every S3 bucket or object. ARNs of buckets have no resource type.
+# A pattern for the last part of an ARN that matches every S3 bucket or object. This part of a bucket's ARN is the
+# bucket's name, without a resource type.
 _ANY_BUCKET = re.compile(r"[*?/]+")
 # A pattern for the last part of an ARN that matches every resource, or every resource of a type, such as `*`, `table/*`
 # and `secret:*`.

@@ -71,7 +71,7 @@ class _Batch:
     def take(self, artifact: Artifact, writes: _Writes) -> bool:
         """Adds an artifact to the batch, or returns False if the artifact must wait for the next transaction.
 
-        Raises RegistryError if the artifact exceeds the limits of any transaction.
+        Raises RegistryError if the artifact is too large for a transaction of its own.
         """
         if any(self.writes[key] != writes[key] for key in self.writes.keys() & writes.keys()):
             return False

@@ -54,8 +54,8 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the index from which the file is imported states about the file. When that index
-        states something new, the text changes, and a repeated import does not skip the file.
+        """A text that identifies the content of this object. When the index states something new about the file, the
+        text changes, and a repeated import does not skip the file.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 

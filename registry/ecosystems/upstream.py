@@ -33,8 +33,8 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the npm registry from which a version is imported states about the version. When
-        that registry states something new, the text changes, and a repeated import does not skip the version.
+        """A text that identifies the content of this object. When the registry states something new about the version,
+        the text changes, and a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 

@@ -214,8 +214,8 @@ class Import:
         yield artifact
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
-        """Returns what the npm registry from which a version is imported states about the version. Returns None for an
-        item that is no npm version.
+        """Returns what the source registry states about a version of an npm package. Returns None for an item that is
+        no npm version.
 
         Adds a reason to `left_out` if the registry cannot be read, and for each of its statements that is not imported.
         """

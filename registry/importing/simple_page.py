@@ -96,8 +96,8 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
 
 
 def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
-    """Yields what an index states about a whole project and an import leaves out: a status (PEP 792), and other
-    repositories of the project (PEP 708).
+    """Yields a reason for each statement about a whole project that an import leaves out: the project's status (PEP
+    792), and other repositories of the project (PEP 708).
     """
     if status not in ("", "active"):
         yield LeftOut(
