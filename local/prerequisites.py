@@ -176,7 +176,9 @@ def _apt(arguments: Iterable[str], by_hand: str) -> None:
 
 
 def main() -> None:
-    """Checks and installs the prerequisites for `make test`, whose tests run the same daemons and clients."""
+    """Checks and installs the prerequisites for `make test`. The tests run the daemons and clients that `make up`
+    needs, too.
+    """
     try:
         ensure(print)
     except PrerequisiteError as error:

@@ -1,6 +1,6 @@
 """Builds the packages that `make up` publishes: two for npm, a wheel and an image, from the sources beside this file.
 
-The same sources always give the same bytes, so that publishing them again changes nothing.
+The same sources always give the same bytes, so a second `make up` can publish the packages again without any change.
 """
 
 from __future__ import annotations

@@ -79,7 +79,8 @@ def today() -> date:
 
 @cache
 def exemptions(stack: str) -> Exemptions:
-    """Returns the stack's exemptions from policies, read from `<stack>.yaml`, or none if the file does not exist.
+    """Returns the stack's exemptions from policies, read from `<stack>.yaml`. If the file does not exist, the result
+    has no exemptions.
 
     An invalid entry of the file adds an error message to `problems`, and covers no finding.
     """

@@ -24,8 +24,8 @@ from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
 # The number of failed deliveries after which the outbox relay no longer retries a change. With the pauses in this
-# module, this number of deliveries takes about a day. If Cloudflare's API is unavailable for longer, an operator must
-# act.
+# module, the last delivery is about a day after the first. If Cloudflare's API is unavailable for longer, an operator
+# must act.
 MOST_TRIES = 150
 # The number of seconds for which caches may serve an old copy of a document. The edge's cache (L1) may serve a copy for
 # max-age and stale-while-revalidate (registry/catalog/artifact.py, MUTABLE) together, 65 s. A shield may have had the

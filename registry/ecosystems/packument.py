@@ -141,8 +141,8 @@ def attestations_key(name: str, version: str) -> str:
 
 
 def published(known: Known, version: str) -> str:
-    """Returns the time when an npm version was published. For an imported version, returns the time that the other
-    registry states, if it states one.
+    """Returns the time when an npm version was published. For a version that was imported from another registry,
+    returns the time that the other registry states, if it states one.
     """
     return known.facts.get(f"{PACKAGE}#{version}", {}).get("time") or known.written[f"version#{version}"]
 

@@ -212,7 +212,7 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
     """Yields an error message for each store that PoPs of our own cannot read. Also yields an error message if the
-    config leads clients to such PoPs but has none.
+    config leads a percentage of the clients to PoPs of our own, and defines no such PoPs.
 
     PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB (docs/decisions/own-pops.md).
     """

@@ -27,7 +27,7 @@ WRITES = {"up": 340, "destroy": 340}
 
 
 def moments(number: int) -> tuple[int, int]:
-    """Chooses the moments at which the test with this number kills `pulumi up` and `pulumi destroy`.
+    """Chooses the moments at which test number `number` kills `pulumi up` and `pulumi destroy`.
 
     Each moment is a count of writes of the Pulumi state. Returns the count for `up` and the count for `destroy`.
     """
