@@ -9,8 +9,10 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
-# the runtime of Cloudflare Workers provides this module, so the bundle does not contain it
-_RUNTIME_MODULE = "cloudflare:workers"
+# The runtime of Cloudflare Workers provides these modules, so the bundle does not contain them. It provides node:crypto
+# for each compatibility date from 2026-08-04 on, from which the flag nodejs_compat is the default
+# (developers.cloudflare.com/workers/configuration/compatibility-flags).
+RUNTIME_MODULES = ("cloudflare:workers", "node:crypto")
 
 
 class BundleError(pulumi.RunError):
@@ -34,7 +36,7 @@ def compile_worker(directory: Path) -> str:
             "--bundle",
             "--format=esm",
             f"--target={_TARGET}",
-            f"--external:{_RUNTIME_MODULE}",
+            *(f"--external:{module}" for module in RUNTIME_MODULES),
             # These options shorten the code but not the names in it, so that stack traces contain the names of the
             # functions.
             "--minify-whitespace",

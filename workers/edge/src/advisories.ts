@@ -122,7 +122,7 @@ async function advisoriesIn(
   read: Read,
 ): Promise<PackageAdvisories | undefined> {
   if (ecosystem === "oci") return undefined;
-  const hash = await sha256(key);
+  const hash = sha256(key);
   if (!isInFilter(filter, hash)) return undefined;
   const shard = shards[parseInt(hash.slice(0, 2), 16)];
   if (shard === undefined || shard === "") return undefined;

@@ -5,6 +5,7 @@ import { dataSetInForce } from "./advisories";
 import { failure } from "./answers";
 import type { Bindings } from "./bindings";
 import { packageTag } from "./cache_tags";
+import { clientHeaders } from "./client_headers";
 import { conditionsOf } from "./conditions";
 import { rulingOn } from "./enforcement";
 import { DEFAULT_FLAGS, type Flags, type Subject, variantOf } from "./experiments";
@@ -15,7 +16,7 @@ import { fromMemory, memoryLimitsIn } from "./memory";
 import { packumentPart } from "./npm";
 import { searchResponse } from "./npm_search";
 import { absent, withoutShield } from "./object_errors";
-import { clientHeaders, clientResponse, fetchObject } from "./objects";
+import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVariant } from "./policies";
 import { budgetIn } from "./prediction";
@@ -45,13 +46,18 @@ interface Terms {
   flags: Flags;
 }
 
+/** The answer that came from the isolate's memory, and therefore has all headers for the client already. */
+interface Found {
+  inMemory?: Response;
+}
+
 /**
  * Answers an authorized request, with the flags of the variants that the client is assigned to (experiments.ts). Logs
  * the request if the client takes part in an experiment.
  */
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
-  const tag = await packageTag(wanted.ecosystem, wanted.name);
+  const tag = packageTag(wanted.ecosystem, wanted.name);
   // For most requests, the worker fetches no policy document with this function, because the isolate has the policy in
   // memory.
   const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
@@ -80,10 +86,13 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   // `l1` reads the cached entrypoint, for which the runtime makes a new stub each time. An answer from memory needs no
   // stub, so this function calls `l1` only when an object is not in memory.
   const stored: L1 = (key, method, headers) => l1()(key, method, headers);
-  const tiers = (view?: View): L1 => (view === undefined ? fromMemory(stored, memoryLimitsIn(bindings.MEMORY), headersOf) : l1(view));
+  const found: Found = {};
+  const remember = (answer: Response): void => void (found.inMemory = answer);
+  const tiers = (view?: View): L1 =>
+    view === undefined ? fromMemory(stored, memoryLimitsIn(bindings.MEMORY), headersOf, remember) : l1(view);
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
-      ? object(authorized, withPrefetches(tiers(view), authorized, terms))
+      ? object(authorized, withPrefetches(tiers(view), authorized, terms), found)
       : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
@@ -108,7 +117,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
   return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 
-async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1): Promise<Response> {
+/** Answers an authorized request with the object, or with a part of it. `l1` notes in `found` what comes from memory. */
+async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();
   // If the client requests a part that the worker cuts out of a stored document, the request's range and validators
   // refer to the part. The worker then fetches the document without this range and these validators.
@@ -128,7 +138,7 @@ async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1): P
     const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
-  const whole = clientResponse(wanted, answer, Date.now() - started);
+  const whole = answer === found.inMemory ? answer : clientResponse(wanted, answer, Date.now() - started);
   if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
   if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);
   if (wanted.part === undefined) return whole;

@@ -11,22 +11,22 @@ const REMEMBERED = 2_000; // the most packages whose tags an isolate remembers, 
 const packageTags = new Map<string, string>();
 
 /** Returns the cache tag of the object with a key. */
-export async function keyTag(key: string): Promise<string> {
-  return `key-${await sha256(key)}`;
+export function keyTag(key: string): string {
+  return `key-${sha256(key)}`;
 }
 
 /** Returns the cache tag of all objects of a package. Each request needs the tag, so the isolate remembers tags. */
-export async function packageTag(ecosystem: string, name: string): Promise<string> {
+export function packageTag(ecosystem: string, name: string): string {
   const text = `${ecosystem}:${name}`;
   const known = packageTags.get(text);
   if (known !== undefined) return known;
-  const tag = `package-${await sha256(text)}`;
+  const tag = `package-${sha256(text)}`;
   if (packageTags.size >= REMEMBERED) packageTags.delete(packageTags.keys().next().value ?? "");
   packageTags.set(text, tag);
   return tag;
 }
 
 /** Returns the cache tag of all objects that a version of the worker stored. */
-export async function versionTag(version: string): Promise<string> {
-  return `version-${await sha256(version)}`;
+export function versionTag(version: string): string {
+  return `version-${sha256(version)}`;
 }

@@ -76,7 +76,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       return uncached(404);
     }
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER);
-    const tags = [await keyTag(key), packageTag, await versionTag(this.env.VERSION)].filter((tag) => tag !== null);
+    const tags = [keyTag(key), packageTag, versionTag(this.env.VERSION)].filter((tag) => tag !== null);
     const passed = new Headers({ "cache-control": NOT_STORED, "cache-tag": tags.join(",") });
     for (const name of PASSED_HEADERS) {
       const value = answer.headers.get(name);
@@ -106,7 +106,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const answer = await filteredObject(key, view, request, l1, Date.now());
       if (answer === undefined) return uncached(502);
       if (request.headers.has(PREDICTED_HEADER)) answer.headers.set(PREDICTED_HEADER, "1");
-      answer.headers.append("cache-tag", `${packageTag},${await versionTag(this.env.VERSION)}`);
+      answer.headers.append("cache-tag", `${packageTag},${versionTag(this.env.VERSION)}`);
       return answer;
     } catch (error) {
       if (error instanceof InvalidDocument || error instanceof Unavailable) return uncached(502);

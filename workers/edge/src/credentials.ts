@@ -27,8 +27,8 @@ export async function credentialOf(header: string | null, key: string, service: 
  * Returns the credential for a secret that a client presents as a token. The function does not recognize a session: it
  * returns a token credential for the session's text, and no token has the digest of this text.
  */
-export async function ofSecret(secret: string | undefined): Promise<Credential> {
-  return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };
+export function ofSecret(secret: string | undefined): Credential {
+  return secret ? { kind: "token", digest: sha256(secret) } : { kind: "invalid" };
 }
 
 /** Returns whether an Authorization header uses the Bearer scheme, with a valid or an invalid credential. */

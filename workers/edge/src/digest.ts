@@ -1,11 +1,10 @@
-// Computes SHA-256 digests.
+// Computes SHA-256 digests, with the crypto module of Node.js that the runtime has. Web Crypto's digest() makes a promise
+// and a buffer for each call, and takes more time for a short text such as a token than the digest itself.
+// Source: developers.cloudflare.com/workers/runtime-apis/nodejs/crypto.
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-const encoder = new TextEncoder();
+import { createHash } from "node:crypto";
 
 /** Returns the SHA-256 digest of a text, in hex. */
-export async function sha256(text: string): Promise<string> {
-  let hex = "";
-  for (const byte of new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)))) hex += HEX[byte]!;
-  return hex;
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -3,12 +3,12 @@
 
 import { artifactsIn, unlisted } from "./artifacts";
 import { keyTag } from "./cache_tags";
+import { cacheVerdict } from "./client_headers";
 import { isListed } from "./conditions";
 import { sha256 } from "./digest";
 import { filteredDocument, type Refusing } from "./filtered_documents";
 import { refusing } from "./filtering";
 import { type L1, readerOf, type View } from "./l1";
-import { cacheVerdict } from "./objects";
 import { idOf, type Rule } from "./policy";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
@@ -38,7 +38,7 @@ export async function filteredObject(
   const [rules, document] = await Promise.all([rulesIn(view, subject, l1), stored(key, l1)]);
   const index = key === subject.index ? document : await stored(subject.index, l1);
   if (document === undefined || index === undefined) return undefined;
-  const tags = [...new Set(await Promise.all([key, subject.index].map(keyTag)))];
+  const tags = [...new Set([key, subject.index].map(keyTag))];
   const rule = refusingIn(rules, subject, index, now);
   if (view.kind === "refusals") return answerWith(request, index, refusalsOf(subject, index, rule), tags);
   if (document === "absent") return new Response(null, { status: 404, headers: { "cache-control": "no-store" } });
@@ -84,7 +84,7 @@ async function answerWith(request: Request, source: Index, text: string, tags: r
   if (source !== "absent" && text === source.text) {
     for (const name of ["etag", "last-modified"]) copy(name, source.answer.headers, headers);
   } else {
-    headers.set("etag", `"${await sha256(text)}"`);
+    headers.set("etag", `"${sha256(text)}"`);
   }
   if (isListed(request.headers.get("if-none-match") ?? "", headers.get("etag"))) return new Response(null, { status: 304, headers });
   const body = new TextEncoder().encode(text);

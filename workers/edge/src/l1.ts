@@ -65,8 +65,7 @@ export function l1From(
     const sent = { ...headers, ...always };
     // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
-    const request = { method, headers: sent, redirect: "manual" } as const;
-    const start = (signal: AbortSignal): Promise<Response> => cached.fetch(url, { ...request, signal });
+    const start = (): Promise<Response> => cached.fetch(url, { method, headers: sent, redirect: "manual" });
     const answer = await answerWithin(FIRST_BYTE_MILLISECONDS, start, (late) => void late.body?.cancel(), systemClock);
     if (answer === undefined) return undefined;
     if (answer.status === 204 && answer.headers.has(TOO_LARGE_HEADER)) return bypassed(await shields(key, method, headers));

@@ -2,6 +2,7 @@
 // L1. Before the worker reads the memory, it authorizes the client, and checks the list of withdrawals and the edge
 // policy. The memory therefore does not change what a client may have.
 
+import { isImmutable } from "./client_headers";
 import type { L1 } from "./l1";
 import { settingOf } from "./settings";
 
@@ -14,11 +15,14 @@ export interface MemoryLimits {
 }
 
 /**
- * An object in memory. `headers` are those that clients get, with the object's age when L1 sent it. `stored` is the time
- * at which L1 sent the object, and `until` the time after which the isolate does not use it.
+ * An object in memory. `headers` are those of the next response, and `age` is the object's age when L1 sent it. `stored`
+ * is the time at which L1 sent the object, and `until` the time after which the isolate does not use it.
  */
 interface Kept {
-  headers: Readonly<Record<string, string>>;
+  headers: Headers;
+  age: number;
+  /** How long the isolate has had the object, in whole seconds. `headers` has the age after this time. */
+  seconds: number;
   body: ArrayBuffer;
   stored: number;
   until: number;
@@ -64,10 +68,13 @@ export class Memory {
       this.#forget(key);
       return undefined;
     }
-    const age = Number(kept.headers["age"] ?? 0) + Math.floor((now - kept.stored) / 1000);
-    const response = new Response(kept.body, { headers: { ...kept.headers, ...FROM_MEMORY, age: String(age) } });
-    answers.add(response);
-    return response;
+    const seconds = Math.floor((now - kept.stored) / 1000);
+    // A response gets a copy of the headers. The runtime makes a copy in less time than it sets a header.
+    if (seconds !== kept.seconds) {
+      kept.seconds = seconds;
+      kept.headers.set("age", String(kept.age + seconds));
+    }
+    return new Response(kept.body, { headers: kept.headers });
   }
 
   /** Records a request for the object with this key. Returns whether clients request this object often. */
@@ -79,9 +86,12 @@ export class Memory {
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 
-  keep(key: string, headers: Kept["headers"], body: ArrayBuffer, limits: MemoryLimits, now: number): void {
+  /** Keeps an object. `given` are the headers for clients that do not depend on the tier. */
+  keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
-    this.#objects.set(key, { headers, body, stored: now, until: now + FRESH_MILLISECONDS });
+    const age = Number(given["age"] ?? 0);
+    const headers = new Headers({ ...given, ...FROM_MEMORY, age: String(age) });
+    this.#objects.set(key, { headers, age, seconds: 0, body, stored: now, until: now + FRESH_MILLISECONDS });
     this.#bytes += body.byteLength + OVERHEAD_BYTES;
     for (const oldest of this.#objects.keys()) {
       if (this.#bytes <= limits.bytes) return;
@@ -102,12 +112,6 @@ export class Memory {
 }
 
 const memory = new Memory();
-const answers = new WeakSet<Response>();
-
-/** Returns whether a response comes from memory, so that it already has the headers for the client. */
-export function isFromMemory(answer: Response): boolean {
-  return answers.has(answer);
-}
 
 /** Removes all objects from the memory of this isolate. The worker calls this function when it purges L1. */
 export function clearMemory(): void {
@@ -117,18 +121,22 @@ export function clearMemory(): void {
 /**
  * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps in memory what
  * clients request often. Without limits, the function is `l1`. `headersOf` returns the headers for clients from an answer
- * of L1.
+ * of L1. `found` is called with an answer from memory, which already has all headers for the client.
  */
 export function fromMemory(
   l1: L1,
   limits: MemoryLimits | undefined,
   headersOf: (answer: Response) => Record<string, string>,
+  found: (answer: Response) => void,
 ): L1 {
   if (limits === undefined) return l1;
   return async (key, method, headers) => {
     if (method !== "GET" || !isEmpty(headers)) return l1(key, method, headers);
     const kept = memory.response(key, Date.now());
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      found(kept);
+      return kept;
+    }
     const isHot = memory.isHot(key, Date.now());
     const answer = await l1(key, method, headers);
     if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
@@ -148,8 +156,9 @@ function isEmpty(headers: Record<string, string>): boolean {
  * Returns whether the isolate may keep the object in this answer. A body with a content encoding is left out, because
  * the runtime decodes it when the worker reads it.
  */
-function isKeepable({ status, headers }: Response, { objectBytes }: MemoryLimits): boolean {
+function isKeepable(answer: Response, { objectBytes }: MemoryLimits): boolean {
+  const { status, headers } = answer;
   const length = headers.get("content-length");
   if (status !== 200 || length === null || Number(length) > objectBytes) return false;
-  return !headers.has("content-encoding") && /\bimmutable\b/.test(headers.get("cache-control") ?? "");
+  return !headers.has("content-encoding") && isImmutable(answer);
 }

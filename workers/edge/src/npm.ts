@@ -2,7 +2,7 @@
 // npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot.
 
 import { searchQuery } from "./npm_search";
-import { type ObjectRoute, preferred, type Route } from "./routes";
+import { type ObjectRoute, preferred, type Queried, type Route } from "./routes";
 
 /** A part of an npm packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
@@ -44,14 +44,14 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
-export function npmRoute(rest: string, accept: string, query: URLSearchParams): Route {
+export function npmRoute(rest: string, accept: string, url: Queried): Route {
   // The tarball's path is matched first, because a package may have the name `-`. The URLs of this package's tarballs
   // begin with `/npm/-/`, as the URLs of the API's other endpoints do.
   const [, packageName, file] = TARBALL.exec(rest) ?? [];
   if (packageName !== undefined && file !== undefined) return FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
   const change = CHANGES.find(([form]) => form.test(rest))?.[1];
   if (change !== undefined) return { kind: "unknown", ecosystem: "npm", change };
-  if (rest.startsWith("-/")) return special(rest, query);
+  if (rest.startsWith("-/")) return special(rest, url);
   const [, withVersion, named] = NAME_AND_VERSION.exec(rest) ?? [];
   if (withVersion !== undefined && named !== undefined) {
     return object(withVersion, "packument.json", { part: { kind: "version", named } });
@@ -61,11 +61,11 @@ export function npmRoute(rest: string, accept: string, query: URLSearchParams): 
   return object(rest, document, { negotiated: true });
 }
 
-function special(rest: string, query: URLSearchParams): Route {
+function special(rest: string, url: Queried): Route {
   if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
   if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
   if (rest === KEYS) return { ...npmObject("*", "npm/-/keys.json"), anyToken: true };
-  if (rest === SEARCH) return { ...npmObject("*", "npm/-/search.json"), anyToken: true, search: searchQuery(query) };
+  if (rest === SEARCH) return { ...npmObject("*", "npm/-/search.json"), anyToken: true, search: searchQuery(url.searchParams) };
   if (rest.startsWith(ATTESTATIONS)) return attestations(rest.slice(ATTESTATIONS.length));
   const tagged = DIST_TAGS.exec(rest)?.[1];
   if (tagged !== undefined) return object(tagged, "packument.abbreviated.json", { part: { kind: "dist-tags" } });

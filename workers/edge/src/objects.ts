@@ -1,25 +1,10 @@
 // Fetches an object from L1 under the client's conditions, and builds the client's response without internal headers.
 
+import { headersOf } from "./client_headers";
 import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";
-import { BYPASS_HEADER, type L1, PREDICTED_HEADER } from "./l1";
-import { isFromMemory } from "./memory";
+import type { L1 } from "./l1";
 import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
-
-const RETURNED_HEADERS = [
-  "accept-ranges",
-  "age",
-  "cache-control",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "etag",
-  "last-modified",
-];
-const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
-const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includes(name));
-const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
 
 /**
  * Returns the answer to the client's request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield answers.
@@ -89,50 +74,9 @@ async function instead(answer: Response, init: ResponseInit): Promise<Response> 
 
 /**
  * Returns the response for the client. The response has only headers for clients, a Cache-Control that permits only
- * private caches to store it, and a header that names the tier that answered.
+ * private caches to store it, and a header that names the tier that answered. `milliseconds` is how long the worker
+ * waited for L1.
  */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
-  if (isFromMemory(answer)) return answer;
-  const headers = clientHeaders(route, answer);
-  headers["x-cache"] = cacheVerdict(answer);
-  const below = answer.headers.get("server-timing");
-  headers["server-timing"] = below === null ? `edge;dur=${milliseconds}` : `${below}, edge;dur=${milliseconds}`;
-  return new Response(answer.body, { status: answer.status, headers });
-}
-
-/** Returns the headers for the client, except for the headers that depend on the tier that answered. */
-export function clientHeaders(
-  route: ObjectRoute,
-  { headers: given, status }: Pick<Response, "headers" | "status">,
-): Record<string, string> {
-  // The headers are a plain object, because each call of a method of Headers costs the isolate more than the assignment
-  // of a field.
-  const headers: Record<string, string> = {};
-  const returned = status === 304 ? HEADERS_WITHOUT_BODY : RETURNED_HEADERS;
-  for (const name of returned) copyHeader(given, name, headers, name);
-  if (status !== 304) headers["accept-ranges"] = "bytes";
-  // Without `private`, a shared cache on the way to the client would serve the package to all (RFC 9111, section 3.5).
-  headers["cache-control"] = headers["cache-control"]?.replace(/\bpublic\b/, "private") ?? "private, no-store";
-  if (route.negotiated) headers["vary"] = "Accept";
-  if (route.ecosystem === "oci") {
-    headers["docker-distribution-api-version"] = "registry/2.0";
-    const digest = given.get("x-amz-meta-digest") ?? route.digest;
-    if (digest !== undefined) headers["docker-content-digest"] = digest;
-  }
-  for (const name of DOCUMENT_METADATA) copyHeader(given, `x-amz-meta-${name}`, headers, `x-artifact-edge-${name}`);
-  return headers;
-}
-
-function copyHeader(from: Headers, name: string, to: Record<string, string>, as: string): void {
-  const value = from.get(name);
-  if (value !== null) to[as] = value;
-}
-
-/** Returns the tier that sent the body. The cf-cache-status header of Workers Cache identifies hits in L1. */
-export function cacheVerdict(answer: Response): string {
-  const verdict = answer.headers.get("cf-cache-status");
-  if (verdict === "HIT" || verdict === "REVALIDATED") return answer.headers.has(PREDICTED_HEADER) ? "edge; hit; predicted" : "edge; hit";
-  if (verdict === "STALE" || verdict === "UPDATING") return "edge; stale";
-  const below = answer.headers.get("x-cache") ?? "origin; miss";
-  return answer.headers.has(BYPASS_HEADER) ? `${below}; edge=bypass` : below;
+  return new Response(answer.body, { status: answer.status, headers: headersOf(route, answer, milliseconds) });
 }

@@ -1,6 +1,6 @@
 // Maps URLs of the OCI Distribution Specification 1.1 to objects at the origin, or to an error for an invalid URL.
 
-import type { ObjectRoute } from "./routes";
+import type { ObjectRoute, Queried } from "./routes";
 
 /** The error codes of the OCI Distribution Specification ("Error Codes") that apply to a read-only registry. */
 export type OciCode =
@@ -43,16 +43,16 @@ const DIGEST = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/;
 const ENCODED: Record<string, RegExp> = { sha256: /^[a-f0-9]{64}$/, sha512: /^[a-f0-9]{128}$/ };
 
 /** Returns the route for a URL of the image registry; `rest` is the path after `/v2/`. */
-export function ociRoute(rest: string, query: URLSearchParams): ObjectRoute | InvalidRoute {
+export function ociRoute(rest: string, url: Queried): ObjectRoute | InvalidRoute {
   const match = /^(.*?)\/(?:(tags)\/list|(manifests|blobs|referrers)\/([^/]+))$/.exec(rest);
   if (match === null) return invalid(404, "UNSUPPORTED", "this registry has no such operation");
   const [, name = "", tags, section = tags ?? "", reference = ""] = match;
   if (name.length > NAME_MAX || !NAME.test(name)) {
     return invalid(400, "NAME_INVALID", `${name}: is not a valid repository name`);
   }
-  if (tags !== undefined) return tagList(name, query);
+  if (tags !== undefined) return tagList(name, url.searchParams);
   const digest = keyOfDigest(reference);
-  if (digest !== undefined) return byDigest(name, section, reference, digest, query);
+  if (digest !== undefined) return byDigest(name, section, reference, digest, url);
   if (section !== "manifests" || reference.includes(":")) {
     return invalid(400, "DIGEST_INVALID", `${reference}: is not a valid digest`);
   }
@@ -74,8 +74,9 @@ function tagList(name: string, query: URLSearchParams): ObjectRoute | InvalidRou
   return { ...route, list: { ...limit, last, artifactTypes: [] } };
 }
 
-function byDigest(name: string, section: string, digest: string, key: string, query: URLSearchParams): ObjectRoute {
+function byDigest(name: string, section: string, digest: string, key: string, url: Queried): ObjectRoute {
   if (section === "referrers") {
+    const query = url.searchParams;
     // Some clients do not encode the plus sign in a media type such as `application/spdx+json`. The worker decodes this
     // sign in a query as a space. No media type has a space, so the worker replaces spaces by plus signs.
     const artifactTypes = query.getAll("artifactType").filter((type) => type !== "").map((type) => type.replaceAll(" ", "+"));

@@ -32,7 +32,7 @@ export async function listResponse(
   const part = isTagList(stored) ? tagPart(name, query, stored.tags) : referrerPart(request.url, query, stored);
   const text = JSON.stringify(part.content);
   const body = new TextEncoder().encode(text);
-  const etag = `"${await sha256(text)}"`;
+  const etag = `"${sha256(text)}"`;
   const headers = new Headers(whole?.headers ?? { "cache-control": "no-store", "content-type": INDEX });
   for (const name of ["accept-ranges", "content-range", "last-modified"]) headers.delete(name);
   for (const [header, value] of Object.entries(part.headers)) headers.set(header, value);

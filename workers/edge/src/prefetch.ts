@@ -145,7 +145,7 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
  * Returns undefined for an object that the policy refuses.
  */
 async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
-  const l1 = l1Of(await packageTag(route.ecosystem, route.name));
+  const l1 = l1Of(packageTag(route.ecosystem, route.name));
   if (rules === undefined) return l1();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
   const { kind } = await rulingOn(route, rules, readerOf(l1()), refusals, Date.now());

@@ -22,7 +22,7 @@ export interface Purgeable {
 
 // The fields that the body of a purge request may have. Each field has a list of values, and the function returns the
 // cache tag of a value. A package has the form `npm:@acme/web`.
-const TAGS: Record<string, (value: string) => Promise<string>> = {
+const TAGS: Record<string, (value: string) => string> = {
   keys: keyTag,
   packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),
   versions: versionTag,
@@ -40,7 +40,7 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
   if (length === null || Number(length) > BODY_BYTES_MAX) return text(413, `the body may have ${BODY_BYTES_MAX} bytes`);
   const body = await request.text();
   if (!(await isSigned(request.headers.get(SIGNATURE_HEADER), body, key, now))) return text(403, "not signed by the registry");
-  const tags = await tagsIn(body);
+  const tags = tagsIn(body);
   if (tags === undefined) {
     return text(400, `the body must be {"keys": […]}, {"packages": […]} or {"versions": […]} with 1 to ${TAGS_MAX} texts`);
   }
@@ -54,7 +54,7 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
 }
 
 /** Returns the cache tags for the values in the body of a purge request, or undefined for a body in another form. */
-async function tagsIn(body: string): Promise<string[] | undefined> {
+function tagsIn(body: string): string[] | undefined {
   let given: unknown;
   try {
     given = JSON.parse(body);
@@ -65,7 +65,7 @@ async function tagsIn(body: string): Promise<string[] | undefined> {
   const tagOf = Object.hasOwn(TAGS, field) ? TAGS[field] : undefined;
   if (tagOf === undefined || more.length > 0 || !Array.isArray(values)) return undefined;
   if (values.length < 1 || values.length > TAGS_MAX || !values.every((value) => typeof value === "string")) return undefined;
-  return Promise.all(values.map(tagOf));
+  return values.map((value) => tagOf(value));
 }
 
 function text(status: number, message: string, headers: Record<string, string> = {}): Response {

@@ -34,6 +34,9 @@ export function isPart({ part, list, search }: ObjectRoute): boolean {
   return part !== undefined || list !== undefined || search !== undefined;
 }
 
+/** A URL whose query a route may read. The runtime parses the query when the worker first reads it. */
+export type Queried = Pick<URL, "searchParams">;
+
 export type Route =
   | ObjectRoute
   | InvalidRoute
@@ -61,19 +64,20 @@ const SIMPLE_TYPES = [
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  if (url.pathname.length > PATH_MAX) return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
-  if (url.pathname === "/healthz") return { kind: "health" };
-  if (url.pathname === "/token") return { kind: "token" };
-  const plain = withoutExtraSlashes(url.pathname);
-  if (plain !== url.pathname) return { kind: "redirect", location: plain + url.search };
-  const path = decodeOnce(url.pathname);
+  const { pathname } = url; // the runtime makes a new text each time that the worker reads it
+  if (pathname.length > PATH_MAX) return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
+  if (pathname === "/healthz") return { kind: "health" };
+  if (pathname === "/token") return { kind: "token" };
+  const plain = withoutExtraSlashes(pathname);
+  if (plain !== pathname) return { kind: "redirect", location: plain + url.search };
+  const path = decodeOnce(pathname);
   if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
-    return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
+    return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   }
-  if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept, url.searchParams);
+  if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept, url);
   if (path.startsWith("/pypi/")) return pypi(path.slice("/pypi/".length), accept);
   if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
-  if (path.startsWith("/v2/")) return ociRoute(path.slice("/v2/".length), url.searchParams);
+  if (path.startsWith("/v2/")) return ociRoute(path.slice("/v2/".length), url);
   return { kind: "unknown" };
 }
 

@@ -69,7 +69,7 @@ async function posted(request: Request): Promise<SessionRequest | Response> {
     return oauthError("unsupported_grant_type", "grant_type must be password or refresh_token");
   }
   const kept = grantType === "refresh_token" || form.get("access_type") === "offline";
-  return { credential: await ofSecret(secret), scopes, ...(kept && secret ? { refreshToken: secret } : {}) };
+  return { credential: ofSecret(secret), scopes, ...(kept && secret ? { refreshToken: secret } : {}) };
 }
 
 async function formOf(request: Request): Promise<URLSearchParams | undefined> {

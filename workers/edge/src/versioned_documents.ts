@@ -103,7 +103,7 @@ export async function verifiedText(key: string, digest: string, what: string, re
     throw new Unavailable(what);
   }
   const text = await answer.text();
-  if ((await sha256(text)) !== digest) throw new InvalidDocument("the document has another digest");
+  if (sha256(text) !== digest) throw new InvalidDocument("the document has another digest");
   return text;
 }
 

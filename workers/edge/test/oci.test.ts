@@ -8,8 +8,8 @@ import { type ListQuery, ociRoute } from "../src/oci";
 const HEX = "a".repeat(64);
 
 function routed(path: string): string {
-  const { pathname, searchParams } = new URL(path, "https://packages.test");
-  const route = ociRoute(decodeURIComponent(pathname.slice(1)), searchParams);
+  const url = new URL(path, "https://packages.test");
+  const route = ociRoute(decodeURIComponent(url.pathname.slice(1)), url);
   return route.kind === "object" ? `${route.key} ${route.absent ?? "empty list"}` : `${route.status} ${route.code}`;
 }
 
@@ -56,7 +56,7 @@ const TAGS = ["1.0", "1.10", "1.9", "a", "latest", "Z"]; // in case-insensitive 
 
 async function tags(query: string): Promise<[string[], string | null]> {
   const url = `https://packages.test/v2/acme/app/tags/list${query}`;
-  const route = ociRoute("acme/app/tags/list", new URL(url).searchParams);
+  const route = ociRoute("acme/app/tags/list", new URL(url));
   assert.ok(route.kind === "object" && route.list !== undefined);
   const stored = Response.json({ name: "acme/app", tags: [...TAGS].sort() }); // in the order of an earlier release
   const answer = await listResponse(new Request(url), "acme/app", route.list, stored);
@@ -103,7 +103,7 @@ test("referrers are filtered by artifact type, and a header reports the filter",
 
 test("an artifact type may have a plus sign that the client did not encode", () => {
   for (const query of ["artifactType=application/spdx+json", "artifactType=application%2Fspdx%2Bjson"]) {
-    const found = ociRoute(`acme/app/referrers/sha256:${HEX}`, new URLSearchParams(query));
+    const found = ociRoute(`acme/app/referrers/sha256:${HEX}`, { searchParams: new URLSearchParams(query) });
     assert.ok(found.kind === "object");
     assert.deepEqual(found.list?.artifactTypes, ["application/spdx+json"], query);
   }

@@ -1,0 +1,10 @@
+// The types of those functions of node:crypto that the worker calls. The types of Node.js itself would also declare globals
+// that the runtime of the worker does not have.
+
+declare module "node:crypto" {
+  interface Hash {
+    update(text: string): Hash;
+    digest(encoding: "hex"): string;
+  }
+  export function createHash(algorithm: "sha256"): Hash;
+}
