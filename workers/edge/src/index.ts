@@ -130,7 +130,7 @@ function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): 
 /** Returns the sources of entitlements. The worker fetches recent revocations in parallel with its other requests. */
 function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);
-  return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations };
+  return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations, waitUntil: (work) => ctx.waitUntil(work) };
 }
 
 async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {

@@ -7,11 +7,15 @@ import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
 const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again
+// One request reads a list of this age again, after its response. All others use the list, as with tokens (tokens.ts).
+const RENEWAL_MILLISECONDS = 1_500;
 
 interface CachedList {
   text: string;
   keys: ReadonlySet<string>;
   until: number;
+  /** The time from which the next request reads the list again. */
+  renewal: number;
 }
 
 let cached: CachedList | undefined;
@@ -23,23 +27,35 @@ let cached: CachedList | undefined;
  */
 export async function isQuarantined(
   key: string,
-  { store, revocations }: Pick<Sources, "store" | "revocations">,
+  { store, revocations, waitUntil }: Pick<Sources, "store" | "revocations" | "waitUntil">,
   now: number,
 ): Promise<boolean> {
   if ((await revocations).objects.has(key)) return true;
-  if (cached === undefined || cached.until <= now) cached = await refreshed(store, now);
+  if (cached === undefined || cached.until <= now) {
+    cached = await refreshed(store, now);
+  } else if (cached.renewal <= now) {
+    cached.renewal = cached.until;
+    waitUntil(renew(store, now));
+  }
   return cached.keys.has(key);
 }
 
+/** Reads the list again, unless another request has read a newer one by then. */
+async function renew(store: KVNamespace, now: number): Promise<void> {
+  const before = cached;
+  const list = await refreshed(store, now);
+  if (cached === before) cached = list;
+}
+
 async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
-  const until = now + FRESH_MILLISECONDS;
+  const times = { until: now + FRESH_MILLISECONDS, renewal: now + RENEWAL_MILLISECONDS };
   try {
     const text = (await entryText(store, ENTRY)) ?? "";
-    if (cached?.text === text) return { ...cached, until };
-    return { text, keys: parse(text), until };
+    if (cached?.text === text) return { ...cached, ...times };
+    return { text, keys: parse(text), ...times };
   } catch {
     if (cached === undefined) throw new Unavailable();
-    return { ...cached, until };
+    return { ...cached, ...times };
   }
 }
 

@@ -25,6 +25,6 @@ function imported(key: string, usage: "sign" | "verify"): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", encoder.encode(key), ALGORITHM, false, [usage]);
 }
 
-function signedText(time: number, body: string): Uint8Array {
+function signedText(time: number, body: string): ReturnType<TextEncoder["encode"]> {
   return encoder.encode(`${time}.${body}`);
 }

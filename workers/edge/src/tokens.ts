@@ -23,15 +23,22 @@ export interface Sources {
   store: KVNamespace;
   api: MetadataApi | undefined;
   revocations: Promise<Revocations>;
+  /** Continues work after the response to the client. */
+  waitUntil: (work: Promise<unknown>) => void;
 }
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
+// One request reads an entry of this age again, after its response. All others use the entry, so that the end of its time
+// does not make each of them read the entry.
+const RENEWAL_MILLISECONDS = 1_500;
 const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128 MB of memory
 
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
+  /** The time from which the next request reads the entry again. */
+  renewal: number;
 }
 
 const memory = new Map<string, CachedEntry>();
@@ -40,10 +47,17 @@ const memory = new Map<string, CachedEntry>();
  * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. The entitlement comes
  * from the isolate's memory, the key-value store or the metadata API, in this order. If the feed has a newer version of
  * the token, the worker queries only the metadata API. Throws `Unavailable` when no source answers.
+ *
+ * A request never waits for the read of another request, because the runtime cancels a read when the request that started
+ * the read ends.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);
   const isKnown = known !== undefined && known.until > now;
+  if (isKnown && known.renewal <= now) {
+    known.renewal = known.until;
+    sources.waitUntil(renewed(digest, sources, now));
+  }
   const found = isKnown ? known.entitlement : remember(digest, await entryOf(digest, sources), now);
   const change = (await sources.revocations).tokens.get(digest);
   if (found === undefined || change?.revoked === true) return undefined;
@@ -52,12 +66,23 @@ export async function entitlementOf(digest: string, sources: Sources, now: numbe
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
+/** Reads a token's entry again. Without an answer, the isolate uses the entry that it has until its time is over. */
+async function renewed(digest: string, sources: Sources, now: number): Promise<void> {
+  const before = memory.get(digest);
+  try {
+    const text = await entryOf(digest, sources);
+    if (memory.get(digest) === before) remember(digest, text, now); // else another request has read a newer entry
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+  }
+}
+
 /** Keeps the token's entry in the isolate's memory, and returns its entitlement. */
 function remember(digest: string, text: string | undefined, now: number): Entitlement | undefined {
   const entitlement = text === undefined ? undefined : parse(text);
   if (memory.size >= CACHED_ENTRIES) memory.delete(memory.keys().next().value ?? "");
   const life = entitlement === undefined ? NEGATIVE_MILLISECONDS : POSITIVE_MILLISECONDS;
-  memory.set(digest, { entitlement, until: now + life });
+  memory.set(digest, { entitlement, until: now + life, renewal: now + RENEWAL_MILLISECONDS });
   return entitlement;
 }
 
