@@ -67,8 +67,9 @@ def read_everywhere(up: Up, key: str, body: bytes) -> None:
 def test_reads_continue_and_shields_restart_without_the_services_of_the_home_region(
     up: Up, request: pytest.FixtureRequest
 ) -> None:
-    """Restarts a shield in the home region and one in another region. The machines then renew their credentials and
-    read the secret and the certificate, as they do each minute. Objects are read from caches and from the origin.
+    """Restarts Traffic Server on a shield machine in the home region, and on one in another region, during the outage.
+    Each machine must then renew its credentials and read its secret again. After that, clients at all locations read
+    an object that caches have, and an object that only the origin has.
     """
     warm, cold = (f"npm/@acme/greeting/-/greeting-7.7.{number}.tgz" for number in (1, 2))
     bodies = {key: store(up, key, 20_000) for key in (warm, cold)}
@@ -78,7 +79,8 @@ def test_reads_continue_and_shields_restart_without_the_services_of_the_home_reg
     request.getfixturevalue("outage")
     for machine, address in restarted:
         run = run_directory(up, machine)
-        # The machine exports its certificate again if the file is older than a day.
+        # The machine exports its certificate again if the file is older than a day. The test makes the file look that
+        # old, so that the machine exports the certificate during the outage.
         os.utime(run / "server_key.pem", (0, 0))
         (run / "origin_key").unlink()
         renewed = (run / "s3_auth.config").stat().st_mtime

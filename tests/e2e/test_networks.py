@@ -91,8 +91,8 @@ class Networks:
         ]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Returns whether DNS soon leads all clients in the US, in Europe and in Asia to the networks or regions that
-        `us`, `eu` and `asia` name.
+        """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
+        regions that `us`, `eu` and `asia` name. Returns whether DNS does.
         """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 

@@ -58,7 +58,9 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Sets a minute of the emulated AWS to 60 s. The schedule then rarely starts the outbox relay during a test."""
+    """Makes a minute of the emulated AWS last 60 s, and not less, so that the schedule rarely starts the outbox relay
+    during a test. Sets the length again after the test, because a test may shorten the minute.
+    """
     set_minute(up, MINUTE_SECONDS)
     yield
     set_minute(up, MINUTE_SECONDS)
@@ -112,7 +114,9 @@ def publish(up: Up, directory: Path, name: str) -> str:
 
 
 def urn_of(shell: OperatorShell, down: Runbook, instance: str) -> str:
-    """Returns the URN of a machine in the output of the command that the runbook prints."""
+    """Returns the URN of the machine with the id `instance`. The URN is in the output of `pulumi stack --show-urns`, a
+    command in the runbook `down`.
+    """
     shown = shell.run(down.command("pulumi stack --show-urns") + " --stack local --show-ids")
     lines = shown.splitlines()
     until = next(number for number, line in enumerate(lines) if f"ID: {instance}" in line)
@@ -266,7 +270,8 @@ def test_a_worker_with_another_key_gets_the_key_of_the_secret(
     (drain,) = lags.blocks({})
 
     def is_delivered() -> bool:
-        shell.run(f"{drain} || true")  # `drain` exits with 1 while a delivery waits for its next try
+        # `python -m registry purges drain` exits with 1 while the delivery of a change waits for its next try.
+        shell.run(f"{drain} || true")
         return outbox.pending() == []
 
     assert eventually(is_delivered)

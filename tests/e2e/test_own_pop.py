@@ -246,7 +246,7 @@ def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> N
         context.wrap_socket(raw, server_hostname="localhost", session=session) as tls,
     ):
         assert tls.session_reused
-    # The client offers at most TLS 1.1, and its ciphers do not exclude that version.
+    # The client offers at most TLS 1.1. OpenSSL permits this version only at its security level 0.
     offer = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-connect", f"127.0.0.1:{pop.port}"]
     refused = subprocess.run(
         ["openssl", "s_client", *offer], stdin=subprocess.DEVNULL, capture_output=True, check=False

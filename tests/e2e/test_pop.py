@@ -729,7 +729,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # in this second, all requests that the test sends at the same time arrive
+                time.sleep(1)  # all concurrent requests of the test arrive before the shield answers the first one
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
@@ -809,7 +809,8 @@ def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:
     assert list(network.api.rulesets.list(zone_id=network.zone)) == []
 
 
-# This test must be the last one, because the account cannot purge again for some minutes after the probe.
+# This test must be the last one of the file. Its probe uses up the account's rate limit of purges, so the account
+# cannot purge again for some minutes.
 def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> None:
     assert_passes(network, "workers-cache-limits", facts=5)
 
@@ -829,7 +830,9 @@ def _only_route(network: Network) -> Generator[None]:
 
 
 def assert_passes(network: Network, probe: str, *, facts: int) -> None:
-    """Runs a probe at the emulated edge, and asserts that all its facts hold and that it deletes its resources."""
+    """Runs a probe at the emulated edge. Asserts that each fact that the probe checks is true there, and that the probe
+    deletes its resources.
+    """
     recording = Recording("0a1b2c3d")
     with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=60) as http:
         zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording, SHIELDS[0])

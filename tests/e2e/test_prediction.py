@@ -67,7 +67,9 @@ LAYERS = 20
 
 @dataclass(frozen=True)
 class Installed:
-    """What one install caused: the verdict `X-Cache` of each response to the client, and the requests at the shield."""
+    """What one install caused. `verdicts` counts the client's responses by the value of their header X-Cache.
+    `shield_requests` is the number of requests at the shield, and `seconds` is the duration of the install.
+    """
 
     verdicts: Counter[str]
     shield_requests: int

@@ -63,7 +63,7 @@ class Watched:
             assert self.publisher is not None
             self.publisher.send_signal(signal.SIGKILL)
             self.publisher.wait()
-            raise ConnectionAbortedError  # the emulated cloud drops the connection of the killed publisher
+            raise ConnectionAbortedError  # ends the killed publisher's request at the emulated cloud without a response
         answer = list(make())
         self.seen.append(self.case.shown(self.clouds))
         return answer

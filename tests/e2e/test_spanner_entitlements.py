@@ -134,8 +134,8 @@ def seconds_until(network: Network, token: str, wanted: int) -> float:
 
 
 def until_entry(network: Network, digest: str) -> float:
-    """Returns the seconds until the edge's entitlement store has the token's recorded version. Fails after `WITHIN`
-    seconds.
+    """Returns the seconds until the edge's entitlement store has the version of the token that the metadata database
+    has. Fails after `WITHIN` seconds.
     """
     item = network.target.repository.item("tokens", digest)
     assert item is not None

@@ -72,9 +72,10 @@ def failing_api(up: Up) -> Generator[None]:
 
 
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
-    """Asserts that no PoP allows a request for the path after the PoP has a feed document that the metadata API read
-    from the database after this call. Waits until each PoP answers with `status`. The caller must have committed a
-    change before.
+    """Requests the path at each PoP until the PoP answers with `status`. Fails if a PoP allows a request although the
+    metadata API read the PoP's feed document from the database after this call.
+
+    The caller must have committed the change that makes the PoPs refuse the request.
     """
     committed = time.time()
     for pop in pops:

@@ -1,4 +1,6 @@
-"""Turns a Pulumi program's resources into the form in which the engine passes them to stack policies."""
+"""Turns a Pulumi program's resources into the form in which the engine passes them to the policies that check all
+resources of a stack together (Pulumi's stack policies).
+"""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # Each report covers the time since the previous report. In this time, no policy has read an unknown value, so the
-    # second report calls the exemption unused.
+    # Each report covers the time since the previous report. No policy has read an unknown value since the first report,
+    # so the second report calls the exemption unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read only a resource's type, a resource's options, or exemptions. The values of these are always known
-# in a preview.
+# Policies that the test of unknown property values leaves out. They read only a resource's type, a resource's options,
+# or exemptions, which a preview always knows.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

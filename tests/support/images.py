@@ -57,8 +57,8 @@ def runnable(
     media_types: tuple[str, str, str] = (MANIFEST, CONFIG, f"{LAYER}+gzip"),
     platform: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Writes a container image with one layer for each element of `files`, and returns the image's descriptor with the
-    platform.
+    """Writes a container image with one layer for each element of `files`. Returns the image's descriptor, whose field
+    `platform` names the image's platform.
     """
     manifest_type, config_type, layer_type = media_types
     platform = platform or {"architecture": "amd64", "os": "linux"}

@@ -198,7 +198,8 @@ def free_ports(count: int) -> list[int]:
 @contextlib.contextmanager
 def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
     """Starts only the NGINX of a PoP below the directory `root`. In place of the worker, a stub answers all requests
-    with 200 and the path. A client must send the headers of a request within `header_seconds`.
+    with status 200, and with the path and the query of the URL as the body. A client must send the headers of a request
+    within `header_seconds`.
     """
     authority = Authority("tests")
     https, misses = free_ports(2)
@@ -314,7 +315,9 @@ def _listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def _serving_worker(path: Path, status: int) -> Generator[None]:
-    """Answers all requests on the Unix socket `path` with the status and the path of the request."""
+    """Runs a stub of the edge worker on the Unix socket `path`. The stub answers all requests with the HTTP status
+    `status`. The body of a 200 response is the path and the query of the request's URL, and other bodies are empty.
+    """
     with socketserver.ThreadingUnixStreamServer(str(path), _stub_worker_handler(status)) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -11,9 +11,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
-# Maps a pattern of blocks of commands in the documentation to the reason why tests/e2e/test_docs.py does not run them.
-# tests/unit/docs/test_printed_commands.py still parses the commands of these blocks, if it has a parser for the
-# program.
+# Maps regular expressions to reasons. If the text of a block of commands in the documentation matches an expression,
+# tests/e2e/test_docs.py does not run the block, for this reason. tests/unit/docs/test_printed_commands.py still parses
+# the block's commands, if it has a parser for the program.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"^docker ": "tests/container/test_container.py runs these with a real daemon",

@@ -91,7 +91,7 @@ class Message:
     arguments: str = "as=sent"
     port: int = 0
     status: int = 0
-    is_storable: bool = True  # true if the cache may store this response of the origin
+    is_storable: bool = True  # whether Traffic Server's cache may store this response, if the origin sent it
 
 
 @dataclass

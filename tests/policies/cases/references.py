@@ -1,4 +1,4 @@
-"""Test cases for the policies on what resources take from other accounts and projects."""
+"""Test cases for the policies that refuse keys, images, service accounts and code of other accounts and projects."""
 
 from __future__ import annotations
 

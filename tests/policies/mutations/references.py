@@ -1,5 +1,5 @@
-"""Changes that let a stack's resources use keys, code and images of others. Tests make each change, and a policy must
-report it.
+"""Changes that let a stack's resources use keys, code and images of other accounts. Tests make each change, and a
+policy must report it.
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ def parameters() -> list[Violation]:
 
 
 def unreviewed() -> list[Violation]:
-    """Returns violations that add a resource of a type that policies/rules/reviewed_types.py does not list. Several of
-    these types cost nothing.
+    """Returns violations that add a resource of a type that policies/rules/reviewed_types.py does not list. The policy
+    must report such a type even if it costs nothing.
     """
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:

@@ -100,8 +100,8 @@ def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
     for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(needs_any_resource(each) for each in statement["Action"])
         for resource in statement["Resource"]:
-            # AWS itself chooses the names of service-linked roles. Another test compares these roles with the services
-            # that need a service-linked role.
+            # AWS itself chooses the names of service-linked roles, so they do not contain the environment's name.
+            # tests/unit/permissions/test_policy_documents.py checks the permissions for these roles.
             if ":role/aws-service-role/" in resource:
                 continue
             service = resource.split(":")[2] if resource != "*" else ""

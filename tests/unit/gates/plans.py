@@ -28,8 +28,8 @@ def step(
 ) -> list[dict[str, Any]]:
     """Returns the steps of a Pulumi plan for one resource.
 
-    `old` and `new` are the resource's inputs before and after the change. If only one of `old` and `new` is given, the
-    inputs do not change.
+    `old` and `new` are the resource's inputs before and after the change. If only one of the two is given, it is used
+    for both. The old state is None for a new resource, and the new state is None for a deleted resource.
     """
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:

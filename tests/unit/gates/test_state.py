@@ -1,7 +1,7 @@
-"""Tests the recorded Pulumi states of the gates. A recorded state contains the names of secrets, but no value of a
-secret.
+"""Tests the Pulumi states that gates/state.py records as test fixtures. A recorded state contains the names of secrets,
+but no value of a secret.
 
-A program that reads a recorded state can replace the names by the secrets of another sandbox.
+A later preview replaces these names by the secrets of its own sandbox.
 """
 
 from __future__ import annotations

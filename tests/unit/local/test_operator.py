@@ -19,9 +19,10 @@ from local.checkout import CHECKOUT
 def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expects(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shields: int
 ) -> None:
-    """`make up` computes the regions by itself, because `local` must not import `stacks`.
+    """Compares the regions to which `make up` replicates the shields' secret with the regions that the Pulumi program
+    expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
 
-    One case is a stack with a single shield region. More regions of such a stack have objects than have shields.
+    In the first case, only one region has shields. The secret must then also be in the other regions that hold objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]

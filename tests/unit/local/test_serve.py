@@ -33,7 +33,7 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Makes `serve` start one process instead of a network, and then call `then`.
+    """Makes `serve` start one process in place of all processes of a sandbox, and then call `then`.
 
     Returns a list, which is empty until `serve` adds the pid of the process.
     """

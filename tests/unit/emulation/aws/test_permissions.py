@@ -87,7 +87,7 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     [
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
-        # A request without a VPC endpoint meets this negated condition.
+        # The request has no VPC endpoint, and a negated condition holds if the request lacks its key.
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),

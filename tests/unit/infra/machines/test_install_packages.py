@@ -41,7 +41,8 @@ def test_packages_are_installed_once_the_mirror_answers(tmp_path: Path, failures
     *before, last = calls.read_text().splitlines()
     assert last.startswith("--yes ") and last.endswith(" install trafficserver python3-boto3")
     assert len(before) >= failures
-    assert pauses.exists() is (failures > 1)  # if only `apt-get update` fails, the program installs without a pause
+    # If only the first call fails, which is `apt-get update`, the program installs the packages without a pause.
+    assert pauses.exists() is (failures > 1)
 
 
 def test_services_start_after_the_packages_are_installed() -> None:

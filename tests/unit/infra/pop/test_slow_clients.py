@@ -87,8 +87,8 @@ def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are
     with connection(front, "h2") as attacker:
         attacker.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
         attacker.sendall(b"".join(frame(1, 5, each, headers) + frame(3, 0, each, cancel) for each in streams))
-        # NGINX permits at most 128 open streams, and ends a connection on which a client opens more than twice this
-        # number of streams before NGINX handles other connections.
+        # NGINX permits at most 128 open streams. It ends a connection on which a client opens more than 256 streams
+        # before NGINX handles other connections.
         assert 0 < last_stream(attacker) < 1_000
         assert front.request("/npm/left-pad").status == 200
     assert len([line for line in front.log() if line["path"] == "/reset"]) < 500

@@ -1,5 +1,5 @@
-"""Tests the values with which the firewall's arguments appear in NGINX's configuration. The file
-tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
+"""Tests the conversion of the firewall's arguments into values for NGINX's configuration, and which arguments NGINX
+cannot apply. tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
 """
 
 from __future__ import annotations
