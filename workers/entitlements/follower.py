@@ -138,8 +138,8 @@ def _without_parent(known: Partition | None, child: Child, ended: str) -> Partit
     """Returns the child partition `child` of the change stream. The follower need not wait any longer for the end of
     its parent partition `ended`.
 
-    A child of several parents is reported by each of its parents. `known` is therefore the child as an earlier report
-    left it, or None at the first report.
+    Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
+    the child with the parents that it still waits for after the earlier reports, or None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -60,7 +60,7 @@ def on_aws(deployment: Deployment) -> list[tuple[Handler, Registered]]:
 
 
 def without_protection(inputs: Properties) -> Properties:
-    """Returns the inputs of a resource without deletion protection."""
+    """Returns a resource's inputs with deletion protection switched off, if the inputs have this setting."""
     if "deletionProtectionEnabled" not in inputs:
         return inputs
     replicas = [{**each, "deletionProtectionEnabled": False} for each in inputs.get("replicas", [])]

@@ -88,7 +88,8 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    if recorded.exists():  # the file contains the responses of the real cloud to this probe
+    # The recording has the responses of the real AWS to this probe. The emulated AWS must give the same responses.
+    if recorded.exists():
         assert differences(read(recorded), recording.answers) == []
 
 
@@ -96,8 +97,8 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # The probe's third fact holds even without the emulation's checks, because moto checks the source bucket's
-    # versioning.
+    # The probe checks three facts. One of them holds even without the emulation's checks, because moto itself refuses a
+    # rule if the source bucket has no versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []
 

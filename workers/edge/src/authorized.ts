@@ -58,8 +58,7 @@ interface Found {
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
   const tag = packageTag(wanted.ecosystem, wanted.name);
-  // For most requests, the worker fetches no policy document with this function, because the isolate has the policy in
-  // memory.
+  // Most requests do not call `read`, because the isolate has the policies and the data set of advisories in memory.
   const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);

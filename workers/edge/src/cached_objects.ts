@@ -115,8 +115,8 @@ export class Objects extends WorkerEntrypoint<Bindings> {
   }
 
   /**
-   * Removes all objects with one of these tags from Workers Cache. The default entrypoint calls this method directly,
-   * and not through the cache.
+   * Removes each object that has one of the given tags from Workers Cache. The default entrypoint calls this method
+   * directly, and not through the cache.
    */
   async purge(tags: string[]): Promise<CachePurgeResult> {
     if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");

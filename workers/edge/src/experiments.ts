@@ -50,10 +50,10 @@ export interface Subject {
   token: string;
 }
 
-/** The variants that a subject is assigned to, by the names of the experiments, and the resulting flags. */
+/** The variants that a client is assigned to, by the names of the experiments, and the resulting flags. */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** For each experiment, a number of 24 bits that identifies the subject in log events. */
+  /** For each experiment, a number of 24 bits that identifies the client in log events. */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }
@@ -72,8 +72,8 @@ const NODES = /^[a-z0-9.*-]{1,255}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /**
- * Returns the variants that the subject is assigned to, one for each experiment that it takes part in, and the flags of
- * these variants.
+ * Returns the variants that a client is assigned to, one for each experiment that the client takes part in, and the
+ * flags of these variants.
  */
 export function variantOf(experiments: readonly Experiment[], subject: Subject): Assignment {
   const variants: Record<string, string> = {};
@@ -150,7 +150,10 @@ function checkUnique(texts: readonly string[], message: string): void {
   if (new Set(texts).size < texts.length) throw new InvalidDocument(message);
 }
 
-/** Checks that a subject takes part in at most one experiment of a layer, and that no two layers set the same flag. */
+/**
+ * Checks that a client takes part in at most one experiment of a layer. Also checks that experiments of different
+ * layers set no flag in common, because a client may take part in one experiment of each layer.
+ */
 function checkPair(one: Experiment, other: Experiment): void {
   const what = `experiments ${other.name} and ${one.name}`;
   if (one.layer === other.layer) {

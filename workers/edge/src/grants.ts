@@ -13,7 +13,10 @@ export function allows(grants: readonly string[], ecosystem: Ecosystem, name: st
   });
 }
 
-/** Matches a glob without backtracking: each `*` costs time linear in the name, so no pattern is slow. */
+/**
+ * Returns whether a glob matches the name. The function does not backtrack: each `*` costs time linear in the length of
+ * the name, so no pattern is slow.
+ */
 export function matches(pattern: string, name: string): boolean {
   const [head = "", ...rest] = pattern.split("*");
   if (rest.length === 0) return pattern === name;

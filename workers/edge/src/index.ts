@@ -127,7 +127,10 @@ function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): 
   return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known, failed };
 }
 
-/** Returns the sources of entitlements. The worker fetches recent revocations in parallel with its other requests. */
+/**
+ * Returns the sources of entitlements (tokens.ts). Starts to fetch the recent revocations and does not wait for them,
+ * so that the worker's other requests run at the same time.
+ */
 function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);
   return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations, waitUntil: (work) => ctx.waitUntil(work) };

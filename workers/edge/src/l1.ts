@@ -47,7 +47,8 @@ const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
  * entrypoint behind its cache, and `packageTag` is the package's cache tag. `shields` fetches an object that is too
  * large for the cache from a shield, with the client's Range header. A request for a part of a large object then does
- * not read the whole object. `flags` apply on a miss. With `isPrefetch`, the requests are marked as prefetches.
+ * not read the whole object. `flags` change the requests to shields after a miss in L1. With `isPrefetch`, the requests
+ * to L1 are marked as prefetches.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,

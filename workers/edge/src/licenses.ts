@@ -8,8 +8,8 @@ const CHARACTERS_MAX = 1_000; // the parser is recursive, so a text must not nes
 const TOKEN = /\s*(\(|\)|(?<=[\s)])(?:AND|OR)(?=[\s(]))\s*/i;
 
 /**
- * Returns whether an expression is satisfied by licences that match one of the patterns: each licence of an AND, and
- * one licence of an OR. The comparison ignores upper and lower case.
+ * Returns whether the licences that the patterns match satisfy an expression. The patterns must match all licences that
+ * AND joins, and one of the licences that OR joins. The comparison ignores upper and lower case.
  */
 export function isSatisfied(expression: string, patterns: readonly string[]): boolean {
   if (expression.length > CHARACTERS_MAX) return false;

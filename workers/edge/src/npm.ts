@@ -24,8 +24,8 @@ const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
 const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
 const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
-// The reasons for which this registry does not offer some features of npm's API. Clients print the reason. A feature is
-// given by the form of its paths.
+// The features of npm's API that this registry does not offer. For each feature, NOT_OFFERED has a pattern of the paths
+// that clients request, and the reason, which clients print.
 const NO_LOGIN = "this registry has no login; put a token that your platform team issued into .npmrc as _authToken";
 const NO_ACCOUNTS = "this registry has no accounts, teams or hooks; your platform team issues tokens and their grants";
 const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [

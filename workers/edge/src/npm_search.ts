@@ -119,7 +119,10 @@ function valuesOf(candidate: Package, field: "keywords" | "author" | "maintainer
   return people.flatMap(({ username, email }) => [username, email]).filter((value) => value !== undefined);
 }
 
-/** Returns how well a package fits: by its exact name, by its name or its keywords, or by its description only. */
+/**
+ * Returns the rank of a package for the words of a search. The rank is 4 if a word is the package's name, 3 if the name
+ * contains a word, 2 if a word is a keyword of the package, and 1 otherwise.
+ */
 function rankOf({ name, keywords = [] }: Package, words: readonly string[]): number {
   const own = name.toLowerCase();
   if (words.length === 0) return 1;

@@ -1,6 +1,6 @@
-// Decides which objects the worker prefetches into L1, and how many. All that these decisions need is in the isolate's
-// memory, and contains keys of objects only. A prefetch never answers a client, so it does not change what a client may
-// have.
+// Decides which objects the worker prefetches into L1, and how many. The data for these decisions is in the isolate's
+// memory, and describes objects but no clients. A prefetch never answers a client, so it does not change what a client
+// may have.
 
 import { PREDICTED_HEADER } from "./l1";
 import { settingOf } from "./settings";
@@ -42,7 +42,7 @@ export interface Waiting {
   until: number;
 }
 
-/** Returns the budget in the text of the binding PREDICTION, or undefined when prediction is off. */
+/** Returns the limits of prefetches in the text of the binding PREDICTION, or undefined when prediction is off. */
 export const budgetIn = settingOf(
   ({ requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share }) =>
     ({ requests, inFlight, bytes, objectBytes, share }) as Budget,
@@ -68,9 +68,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker prefetches what clients request after this document. Returns false if the worker has
-   * recently prefetched these objects for any range of the document's versions, because the client's request does not
-   * say which range the client needs.
+   * Returns whether the worker prefetches what clients request after this document. Returns false if the isolate has
+   * recently followed or prefetched the document, for whatever range of versions. The client's request does not say
+   * which range the client needs.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);

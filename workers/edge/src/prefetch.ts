@@ -23,7 +23,10 @@ export interface Cause {
   l1: (tag: string) => (view?: View) => L1;
 }
 
-/** The rest of the budget for the prefetches after one client request, and the prefetches that have been started. */
+/**
+ * The number of prefetches and the bytes that are still allowed after one client request, and the prefetches that have
+ * been started.
+ */
 interface Progress {
   requests: number;
   bytes: number;
@@ -88,7 +91,7 @@ function expect(document: Expected, list: string, body: string, depth: number, {
   predictions.expect(permitted, depth, Date.now());
 }
 
-/** Starts the prefetches of as many objects in the queue as the budget allows. */
+/** Starts the prefetches of as many objects in the queue as the limits of prefetches allow. */
 function start(progress: Progress, cause: Cause): void {
   while (progress.requests > 0 && progress.bytes > 0) {
     const next = predictions.take(cause.budget, Date.now());
@@ -141,8 +144,9 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
 }
 
 /**
- * Returns the function that fetches an object from L1 in the form in which clients under the same edge policy get it.
- * Returns undefined for an object that the policy refuses.
+ * Returns the function that fetches an object from L1 in the form in which the client may get it: as stored, or
+ * filtered by the client's edge policy. Returns undefined in place of a function if the policy does not allow the
+ * object, or if the worker cannot decide.
  */
 async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
   const l1 = l1Of(packageTag(route.ecosystem, route.name));

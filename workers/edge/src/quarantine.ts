@@ -1,5 +1,6 @@
-// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The feed
-// of recent withdrawals names an object before the key-value store shows the list with it.
+// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The list
+// of these keys is in the key-value store, which may show a change late. The worker therefore also reads the feed of
+// recent withdrawals.
 
 import { entryText } from "./store";
 import type { Sources } from "./tokens";

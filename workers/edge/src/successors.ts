@@ -50,8 +50,8 @@ export function isUrgent({ key }: ObjectRoute): boolean {
 }
 
 /**
- * Returns what a client requests after it has read the document of `expected`, the most urgent object first. `list` is
- * the list in the document's metadata. `body` is the text of an image's manifest, and unused for other documents.
+ * Returns what a client requests after it has read the given document, the most urgent object first. `list` is the list
+ * in the document's metadata. `body` is the text of an image's manifest, and unused for other documents.
  * Objects that are known to have more than `bytesMax` bytes are left out.
  */
 export function successorsOf(

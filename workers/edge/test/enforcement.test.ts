@@ -15,9 +15,9 @@ const stored: Read = async () => assert.fail("without advisories, nothing else i
 let ids = 0;
 
 /**
- * Emulates an isolate that has just received a new edge policy. Returns a function that returns the policy's decision
- * on a tarball at a given time, and a list. The function adds to this list the key of each list of refusals that it
- * reads.
+ * Emulates an isolate that has just received a new edge policy. Returns a pair of a function and an array. The function
+ * returns the policy's decision on a tarball at a given time. The array has the keys of the lists of refusals that the
+ * function has read.
  */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];

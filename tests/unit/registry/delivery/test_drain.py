@@ -55,7 +55,7 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
     # The relay first tries one purge for all changes, and then one purge for each of the first three changes. Each
-    # purge takes 10 seconds.
+    # purge takes 10 seconds. The last one starts after 30 seconds, and the limit of 35 seconds prevents a further one.
     assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]

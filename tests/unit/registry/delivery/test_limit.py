@@ -69,7 +69,7 @@ def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
     (left,) = network.target.delivery.outbox.pending()
     assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
     drained = network.target.delivery.drain()
-    # the next purge is not due yet
+    # The rate limit has delayed the change's next delivery, so the relay does not try the delivery yet.
     assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)
     clock.time += 60
     drained = network.target.delivery.drain()

@@ -103,7 +103,9 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Makes Dave change the policy before the registry writes Carol's change."""
+        """Takes the place of the property `Target.origin`, which the registry reads before it writes Carol's change.
+        Changes the policy as Dave at the first read.
+        """
         if not raced:
             raced.append(True)
             versions.put(network.target, DAVE, policy("second"), 1)

@@ -62,8 +62,8 @@ def broken(end: int) -> Answer:
 
 
 def part(first: int, start: int | None = None) -> Answer:
-    """Returns an answer with the layer's bytes from position `start` on. The answer's Content-Range header states that
-    the bytes begin at position `first`. Without `start`, the header is true.
+    """Returns an answer whose Content-Range header states that its bytes begin at position `first` of the layer. The
+    bytes really begin at position `start`, or at `first` if `start` is None.
     """
     headers = {"content-range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"}
     return lambda _: httpx.Response(206, headers=headers, content=CONTENT[first if start is None else start :])
@@ -77,7 +77,8 @@ def status(code: int) -> Answer:
     ("answers", "ranges"),
     [
         ([broken(1000), part(1000)], [None, "bytes=1000-"]),
-        ([broken(len(CONTENT))], [None]),  # all bytes had arrived when the connection broke
+        # All bytes had arrived when the connection broke, so the import needs no second request.
+        ([broken(len(CONTENT))], [None]),
         ([broken(1000), status(416)], [None, "bytes=1000-", None]),
         # A host with signed URLs may refuse a request for a part of the layer.
         ([broken(1000), status(400)], [None, "bytes=1000-", None]),

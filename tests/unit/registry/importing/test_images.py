@@ -274,7 +274,7 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
 def test_an_identity_token_is_exchanged_for_a_session(
     network: Network, tmp_path: Path, sample_images: SampleImages, helpers: None, content: str
 ) -> None:
-    """`docker login` and the programs of some clouds store an identity token in place of the password."""
+    """`docker login` and the credential helpers of some clouds store an identity token in place of the password."""
     up = RegistryWithBlobStore(sample_images)
     (tmp_path / "auth.json").write_text(content)
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)

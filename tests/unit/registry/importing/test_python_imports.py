@@ -86,8 +86,8 @@ class Upstream:
         body = self.files.get(request.url.path)
         if body is None:
             return httpx.Response(404)
-        # Some servers declare .tar.gz files as gzip-encoded, whatever the client accepts (pip, Content-Encoding of
-        # downloads).
+        # Some servers declare .tar.gz files as gzip-encoded, even if the client accepts only `identity` (the comment on
+        # Accept-Encoding in pip, src/pip/_internal/network/utils.py).
         coded = {"content-encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
         return httpx.Response(200, content=Bytes(body), headers=coded)
 
