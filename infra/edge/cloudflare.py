@@ -20,9 +20,9 @@ from infra.edge.activation import wait_until_active
 from infra.waf import Bound
 
 _MODULE = "worker.js"
-# Settings of the Cloudflare zone, by setting id. Without the TLS mode `strict` the edge accepts any server that answers
-# at a shield's address, even with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust
-# Store").
+# Settings of the Cloudflare zone, by setting id. With the TLS mode `strict`, Cloudflare verifies the certificate of
+# each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). The names of shields are outside of
+# the zone, and Cloudflare verifies the certificates of such names in every mode, so the mode is a second safeguard.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
 # For each entrypoint of the worker, whether Workers Cache stores its responses. The default entrypoint authenticates
@@ -112,8 +112,8 @@ class Edge(pulumi.ComponentResource):
             pattern=f"{args.hostname}/*",
             script=script.script_name,
             # A worker route can name a hostname outside of the zone once the hostname is a custom hostname of the zone.
-            # The route also waits for the TLS settings, because the worker sends the origin key to the shields with its
-            # first request.
+            # The route also waits for the TLS settings, so that no client sends a token to the worker without TLS or
+            # with an old version of TLS.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
         # Health checks request the name in the zone, which leads to Cloudflare whatever the clients' hostname leads to.
