@@ -156,7 +156,9 @@ def _bundle(found: dict[str, Any]) -> None:
     other = found.pop("bundledDependencies", None)
     given = found.pop("bundleDependencies", other)
     dependencies: dict[str, str] = found.get("dependencies", {})
-    names = list(dependencies) if given is True else list(given) if _object(given) else _strings(given)
+    # npm bundles nothing for a text, such as `"bundleDependencies": "a"`, and publishes the package without the field.
+    listing = list(dependencies) if given is True else list(given) if _object(given) else given
+    names = _strings(listing) if isinstance(listing, list) else None
     if not names:
         return
     listed = {name for kind in _DEPENDENCIES[:3] for name in found.get(kind, {})}
@@ -174,11 +176,11 @@ def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str
     No path leads out of the package, because `..` is removed from paths, and slashes from command names.
     """
     given = found.get("bin")
-    if isinstance(given, str):
+    if isinstance(given, str) and given:
         given = {found.get("name"): given}
     elif isinstance(given, list):
         given = {_inside(each).rsplit("/", 1)[-1]: each for each in cast(list[Any], given) if isinstance(each, str)}
-    elif given is None:
+    elif given in (None, ""):
         given = {path.rsplit("/", 1)[-1]: path for path in contents.get("binFiles", [])}
     pairs = cast(dict[Any, Any], given).items() if isinstance(given, dict) else ()
     paths = {

@@ -8,30 +8,58 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
-# The short form of a repository's address in a package.json, such as `gitlab:acme/web`. Without the name of a host, as
-# in `acme/web`, the repository is on GitHub.
-_SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket):)?(?P<owner>[A-Za-z0-9][\w.-]*)/(?P<name>[\w.-]+)")
-_WEB = re.compile(
-    r"(?:git\+)?https?://(?:www\.)?(?P<host>github\.com|gitlab\.com|bitbucket\.org)/(?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)/?"
-)
+# Hosts on which npm derives the addresses of web pages from a repository's name, by the prefix of the short form.
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
+# The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
+# host, as in `acme/web`, the repository is on GitHub.
+_SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~][\w.~/-]*)(?:#(?P<revision>.*))?")
+# The form that scp uses, such as `git@github.com:acme/web.git`.
+_SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
+_SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
+# The scheme that npm writes for each scheme in a package.json.
+_SCHEMES = {
+    "https": "git+https",
+    "git+https": "git+https",
+    "git": "git",
+    "http": "git+ssh",
+    "ssh": "git+ssh",
+    "git+ssh": "git+ssh",
+}
 
 
 @dataclass(frozen=True)
 class _Hosted:
-    """A repository on a host such as github.com. npm derives the addresses of the repository's web pages from the names
-    of the host, the owner and the repository.
+    """A repository on a host, such as github.com, on which npm can derive the addresses of web pages from the
+    repository's name. `path` has the owner and the name, and `revision` is a branch, a tag or a commit, or empty.
     """
 
     host: str
-    owner: str
-    name: str
+    path: str
+    revision: str = ""
+    scheme: str = "git+https"
+    user: str = ""
 
     @property
-    def page(self) -> str:
-        return f"https://{self.host}/{self.owner}/{self.name}"
+    def url(self) -> str:
+        user = "git@" if self.scheme == "git+ssh" else f"{self.user}@" if self.user and self.scheme != "git" else ""
+        return f"{self.scheme}://{user}{self.host}/{self.path}.git" + (f"#{self.revision}" if self.revision else "")
+
+    @property
+    def bugs(self) -> str:
+        return self._page if self.host == _HOSTS["gist"] else f"{self._page}/issues"
+
+    @property
+    def homepage(self) -> str:
+        if self.host == _HOSTS["gist"]:
+            return self._page
+        folder = "src" if self.host == _HOSTS["bitbucket"] else "tree"
+        return self._page + (f"/{folder}/{self.revision}" if self.revision else "") + "#readme"
+
+    @property
+    def _page(self) -> str:
+        return f"https://{self.host}/{self.path}"
 
 
 def with_links(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -43,11 +71,11 @@ def with_links(manifest: dict[str, Any]) -> dict[str, Any]:
     repository = _repository(manifest.get("repository"))
     hosted = _hosted(repository["url"]) if repository else None
     if repository and hosted:
-        repository["url"] = f"git+{hosted.page}.git"
+        repository["url"] = hosted.url
     return {
         "repository": repository,
-        "bugs": _bugs(manifest.get("bugs")) or ({"url": f"{hosted.page}/issues"} if hosted else None),
-        "homepage": _homepage(manifest.get("homepage")) or (f"{hosted.page}#readme" if hosted else None),
+        "bugs": _bugs(manifest.get("bugs")) or ({"url": hosted.bugs} if hosted else None),
+        "homepage": _homepage(manifest.get("homepage")) or (hosted.homepage if hosted else None),
     }
 
 
@@ -57,11 +85,38 @@ def _repository(value: Any) -> dict[str, Any] | None:
 
 
 def _hosted(url: str) -> _Hosted | None:
-    match = _SHORT.fullmatch(url) or _WEB.fullmatch(url)
-    if match is None:
+    """Returns the repository that a URL or a short form names, or None if it is on no host that npm knows.
+
+    Source: hosted-git-info, lib/from-url.js and lib/hosts.js.
+    """
+    if short := _SHORT.fullmatch(url):
+        host = short["host"] or "github"
+        return _on(_HOSTS[host], short["path"], short["revision"] or "")
+    if scp := _SCP.fullmatch(url):
+        return _on(scp["host"], scp["path"], scp["revision"] or "", scheme="git+ssh")
+    try:
+        parts: SplitResult = urlsplit(_SSH_WITHOUT_PORT.sub(r"\1/", url))
+        host, scheme = (parts.hostname or "").removeprefix("www."), _SCHEMES.get(parts.scheme, "")
+    except ValueError:
         return None
-    host = match["host"] or "github"
-    return _Hosted(_HOSTS.get(host, host), match["owner"], match["name"].removesuffix(".git"))
+    user = parts.netloc.rpartition("@")[0]
+    return _on(host, parts.path[1:], parts.fragment, scheme=scheme, user=user) if scheme else None
+
+
+def _on(host: str, path: str, revision: str, *, scheme: str = "git+https", user: str = "") -> _Hosted | None:
+    """Returns the repository at a path of a host. Returns None for another host, and for a path of another form."""
+    if host == _HOSTS["github"]:
+        match = re.fullmatch(r"([^/]+/[^/]+?)(?:\.git)?(?:/|/tree/(?P<revision>[^/]+)(?:/.*)?)?", path)
+        revision = (match and match["revision"]) or revision
+    elif host == _HOSTS["gitlab"]:
+        match = None if "/-/" in path else re.fullmatch(r"([^/]+(?:/[^/]+?)+?)(?:\.git)?/?", path)
+    elif host == _HOSTS["bitbucket"]:
+        match = re.fullmatch(r"([^/]+/[^/]+?)(?:\.git)?/?", path)
+    elif host == _HOSTS["gist"]:
+        match = re.fullmatch(r"(?:[^/]+/)?([^/]+?)(?:\.git)?/?", path)
+    else:
+        return None
+    return _Hosted(host, match[1], revision, scheme, user) if match else None
 
 
 def _bugs(value: Any) -> dict[str, str] | None:

@@ -61,12 +61,13 @@ class NpmPackage:
         times = {version: published(known, version) for version in versions}
         tags = dist_tags(known)
         modified = max(known.written.values())
+        time = {"created": min([*times.values(), modified]), "modified": modified, **times}
         full: dict[str, Any] = {
             "_id": self.name,
             "name": self.name,
             "dist-tags": tags,
             "versions": versions,
-            "time": {"created": min([*times.values(), modified]), "modified": modified, **times},
+            "time": time,
         }
         if versions:
             latest = versions[tags["latest"]]
@@ -79,6 +80,9 @@ class NpmPackage:
                 version: {name: value for name, value in manifest.items() if name in _ABBREVIATED}
                 for version, manifest in versions.items()
             },
+            # npm's registry leaves out the times here. With `registrySupportsTimeField`, pnpm reads them here, and need
+            # not fetch the full packument for `minimumReleaseAge` (pnpm/rfcs#2, pnpm/pnpm#13936).
+            "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
         following = encode(releases(versions, tags.get("latest", ""), sizes))

@@ -49,8 +49,9 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
     ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundledDependencies": False}, {"bundleDependencies": None}),
-    ({"bundleDependencies": "all", "bundledDependencies": None},
-     {"bundleDependencies": ["all"], "dependencies": {"all": "*"}}),
+    # npm bundles nothing for a text, so clients have to install the dependency that it names.
+    ({"bundleDependencies": "a", "dependencies": {"a": "1"}},
+     {"bundleDependencies": None, "dependencies": {"a": "1"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
     ({"bundledDependencies": ["a"], "optionalDependencies": {"a": "1"}}, {"dependencies": None}),
     # In a packument, dependencies of all kinds are objects that map a name to a version range.
@@ -97,6 +98,31 @@ def test_clients_read_the_normal_form_in_both_packuments(tmp_path: Path, package
         assert manifest["dist"]["tarball"].startswith(f"{URL}/npm/")
 
 
+# How a package.json may name a repository, and the fields `repository.url`, `bugs.url` and `homepage` that npm 11
+# publishes for it.
+REPOSITORIES: list[tuple[str, str, str, str]] = [
+    (written, url, "https://github.com/acme/p/issues", "https://github.com/acme/p#readme")
+    for written, url in [
+        ("git://github.com/acme/p.git", "git://github.com/acme/p.git"),
+        ("git@github.com:acme/p.git", "git+ssh://git@github.com/acme/p.git"),
+        ("ssh://git@github.com/acme/p.git", "git+ssh://git@github.com/acme/p.git"),
+        ("git+ssh://git@github.com:acme/p", "git+ssh://git@github.com/acme/p.git"),
+        ("http://github.com/acme/p/", "git+ssh://git@github.com/acme/p.git"),
+        ("https://ada@github.com/acme/p.git", "git+https://ada@github.com/acme/p.git"),
+    ]
+] + [
+    ("github:acme/p#main", "git+https://github.com/acme/p.git#main",
+     "https://github.com/acme/p/issues", "https://github.com/acme/p/tree/main#readme"),
+    ("https://github.com/acme/p/tree/main/packages/x", "git+https://github.com/acme/p.git#main",
+     "https://github.com/acme/p/issues", "https://github.com/acme/p/tree/main#readme"),
+    ("https://gitlab.com/acme/sub/p.git", "git+https://gitlab.com/acme/sub/p.git",
+     "https://gitlab.com/acme/sub/p/issues", "https://gitlab.com/acme/sub/p#readme"),
+    ("git@bitbucket.org:acme/p.git#1.0", "git+ssh://git@bitbucket.org/acme/p.git#1.0",
+     "https://bitbucket.org/acme/p/issues", "https://bitbucket.org/acme/p/src/1.0#readme"),
+    ("gist:11081aaa281", "git+https://gist.github.com/11081aaa281.git",
+     "https://gist.github.com/11081aaa281", "https://gist.github.com/11081aaa281"),
+]  # fmt: skip
+
 FULL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"author": "Ada <ada@x.test> (https://x.test)"},
      {"author": {"name": "Ada", "email": "ada@x.test", "url": "https://x.test"}}),
@@ -118,6 +144,10 @@ FULL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"repository": {"type": "git"}, "bugs": {}, "homepage": "http://[x"}, {"repository": None, "bugs": None}),
     ({"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}},
      {"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}}),
+    *[({"repository": written}, {"repository": {"type": "git", "url": url}, "bugs": {"url": bugs}, "homepage": page})
+      for written, url, bugs, page in REPOSITORIES],
+    ({"repository": "https://github.com/acme/p/blob/main/x"}, {"bugs": None, "homepage": None}),
+    ({"repository": "git@acme.test:acme/p.git"}, {"repository": {"type": "git", "url": "git@acme.test:acme/p.git"}}),
     ({"keywords": "a, b"}, {"keywords": ["a", "b"]}),
     ({"description": {"no": "text"}}, {"description": None}),
     ({"scripts": {"test": "./node_modules/.bin/tap", "x": 1}}, {"scripts": {"test": "tap"}}),
@@ -146,6 +176,13 @@ def test_the_files_of_a_tarball_decide_what_package_json_does_not_say(tmp_path: 
         assert manifest["dist"]["fileCount"] == 6
         assert manifest["dist"]["unpackedSize"] > 3
     assert served(tmp_path, {}, **files)[0]["scripts"] == {"install": "node-gyp rebuild"}
+    empty = {"bin": "", "directories": {"bin": "commands"}}
+    assert [each["bin"] for each in served(tmp_path, empty, **files)] == [{"a": "commands/a"}] * 2
+
+
+def test_both_packuments_have_the_time_of_each_version(tmp_path: Path) -> None:
+    full, abbreviated = read_back(npm.read(packed(tmp_path, {})))
+    assert full["time"] == abbreviated["time"] == {"created": WRITTEN, "modified": WRITTEN, "1.0.0": WRITTEN}
 
 
 @pytest.mark.parametrize(
