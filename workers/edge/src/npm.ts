@@ -1,10 +1,13 @@
 // Routes of the npm registry API. Sources: npm/registry, docs/REGISTRY-API.md; npm docs, package.json; the requests of
 // npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot.
 
+import satisfies from "semver/functions/satisfies";
+import maxSatisfying from "semver/ranges/max-satisfying";
+
 import { searchQuery } from "./npm_search";
 import { type ObjectRoute, preferred, type Queried, type Route } from "./routes";
 
-/** A part of an npm packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
+/** A part of an npm packument: its dist-tags, or a single version, which a number, a range or a dist-tag names. */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 
 interface Packument {
@@ -15,8 +18,9 @@ interface Packument {
 const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
 const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
-const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z][0-9A-Za-z._-]*)$`);
-const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/([^/]+)$`);
+const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*][0-9A-Za-z._+^~<>=*|-]*)$`);
+// Artifactory repeats the scope before the name of the file, and lockfiles that were written with it have such URLs.
+const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
 const NAME_MAX = 214; // npm docs, package.json, "name"
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
@@ -47,8 +51,11 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
 export function npmRoute(rest: string, accept: string, url: Queried): Route {
   // The tarball's path is matched first, because a package may have the name `-`. The URLs of this package's tarballs
   // begin with `/npm/-/`, as the URLs of the API's other endpoints do.
-  const [, packageName, file] = TARBALL.exec(rest) ?? [];
-  if (packageName !== undefined && file !== undefined) return FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
+  const [, packageName, scope, file] = TARBALL.exec(rest) ?? [];
+  if (packageName !== undefined && file !== undefined) {
+    const isOfPackage = scope === undefined || packageName.startsWith(`${scope}/`);
+    return isOfPackage && FILE.test(file) ? object(packageName, `-/${file}`) : unknown();
+  }
   const change = CHANGES.find(([form]) => form.test(rest))?.[1];
   if (change !== undefined) return { kind: "unknown", ecosystem: "npm", change };
   if (rest.startsWith("-/")) return special(rest, url);
@@ -99,12 +106,23 @@ function unknown(reason?: string): Route {
 /** Returns a response with a part of the packument in `whole`, or undefined when the packument has no such version. */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;
-  const tags = new Map(Object.entries(packument["dist-tags"]));
-  const versions = new Map(Object.entries(packument.versions));
-  const found = part.kind === "dist-tags" ? packument["dist-tags"] : versions.get(tags.get(part.named) ?? part.named);
+  const found = part.kind === "dist-tags" ? packument["dist-tags"] : versionIn(packument, part.named);
   if (found === undefined) return undefined;
   const headers = new Headers(whole.headers);
   for (const name of ["accept-ranges", "content-length", "content-range", "etag", "last-modified"]) headers.delete(name);
   headers.set("content-type", "application/json");
   return new Response(method === "HEAD" ? null : JSON.stringify(found), { status: 200, headers });
+}
+
+/**
+ * Returns the version of a packument that a dist-tag, a version number or a range such as `^1.0.0` names. For a range,
+ * the version is the one tagged `latest` if it is in the range, and else the highest in the range, as for `npm install`.
+ */
+function versionIn(packument: Packument, named: string): unknown {
+  const tags = new Map(Object.entries(packument["dist-tags"]));
+  const versions = new Map(Object.entries(packument.versions));
+  const exact = versions.get(tags.get(named) ?? named);
+  if (exact !== undefined) return exact;
+  const latest = tags.get("latest") ?? "";
+  return versions.get(satisfies(latest, named) ? latest : (maxSatisfying([...versions.keys()], named) ?? ""));
 }

@@ -97,19 +97,22 @@ export function canonicalPypiName(name: string): string {
 }
 
 /**
- * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Returns the
- * first type when several have the same quality or when none matches.
+ * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Of several
+ * with the same quality, a type that the header names precedes one that only a wildcard matches, so that a client which
+ * names a type and appends the wildcard for all types gets the type that it names. Else returns the first type.
  */
 export function preferred(accept: string, offered: readonly [string, ...string[]]): string {
-  let best: { type: string; quality: number } = { type: offered[0], quality: 0 };
+  let best = { type: offered[0], quality: 0, specificity: 0 };
   for (const type of offered) {
-    const quality = qualityOf(accept, type);
-    if (quality > best.quality) best = { type, quality };
+    const { quality, specificity } = weightOf(accept, type);
+    const isBetter = quality > best.quality || (quality === best.quality && specificity > best.specificity);
+    if (quality > 0 && isBetter) best = { type, quality, specificity };
   }
   return best.type;
 }
 
-function qualityOf(accept: string, type: string): number {
+/** Returns the quality of the range in the Accept header that matches a media type best, and how specific the range is. */
+function weightOf(accept: string, type: string): { quality: number; specificity: number } {
   let found = { specificity: -1, quality: 0 };
   for (const range of accept.split(",")) {
     const [name = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
@@ -119,7 +122,7 @@ function qualityOf(accept: string, type: string): number {
     const quality = q === undefined ? 1 : Number(q.slice(2)) || 0;
     if (2 - specificity > found.specificity) found = { specificity: 2 - specificity, quality };
   }
-  return found.quality;
+  return found;
 }
 
 function pypi(rest: string, accept: string): Route {

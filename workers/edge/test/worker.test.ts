@@ -258,7 +258,14 @@ test("dist-tags and single versions are parts of the packument, however the name
       assert.equal(answer.headers.get("etag"), null); // the ETag in the cache belongs to the whole packument
     }
   }
-  for (const path of ["@acme/web/3.0.0", "@acme/web/toString", "@acme/web/constructor"]) {
+  for (const [named, version] of [
+    ["^1.0.0", "1.0.0"], ["%5E1.0.0", "1.0.0"], ["~1.0", "1.0.0"], ["1.x", "1.0.0"], ["1", "1.0.0"], ["*", "1.0.0"],
+    ["%3E=0.1.0", "1.0.0"], ["v1.0.0", "1.0.0"], ["1.0.0+build", "1.0.0"], ["%3E=2.0.0-rc.0", "2.0.0-rc.1"],
+  ] as const) {
+    const answer = await fetch(`${edge}/npm/@acme/web/${named}`, { headers: bearer("reader") });
+    assert.deepEqual([answer.status, await answer.json()], [200, { version }], named);
+  }
+  for (const path of ["@acme/web/3.0.0", "@acme/web/^3.0.0", "@acme/web/toString", "@acme/web/constructor"]) {
     const answer = await fetch(`${edge}/npm/${path}`, { headers: bearer("reader") });
     assert.deepEqual([answer.status, await answer.json()], [404, { error: "@acme/web: no such version or dist-tag" }]);
   }
