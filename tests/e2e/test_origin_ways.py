@@ -132,8 +132,8 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
     body = store(up, key, 1_000)
     with changed_access_policy(up, without_address):
         assert read(up, EU, key).content == body
-    # Each bucket refuses one request of the European shield. The edge then asks the American shield, which reads the
-    # bucket in its own region.
+    # The buckets in both regions refuse a request of the European shield. The edge then requests the object from the
+    # American shield, which reads it from the bucket in its own region.
     assert requests_by_bucket(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
 
 

@@ -20,7 +20,8 @@ from tests.support import plans_of_changes as changes
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# With these limits, the gate accepts that the stack has two regions only, and a single machine in Europe.
+# The stack has only two regions, and a single machine in Europe. These limits therefore let one apply move half of the
+# clients, and replace the only machine of a region.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

@@ -351,8 +351,8 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # L1 uses a copy for two seconds. L1 therefore fetches the document once at the start, and then at most once in two
-    # seconds.
+    # The document's lifetime is two seconds. L1 therefore fetches the document once at the start, and then at most once
+    # in two seconds.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 
 

@@ -37,7 +37,8 @@ def stored_early(shield: Shield) -> None:
     """
     shield.cloud.put(NEAR, "durable", body(200_000))
     shield.edge.get("durable")
-    # Traffic Server gathers 4 MB in a buffer before it writes to the disk, so the test stores more than that.
+    # Traffic Server gathers 4 MB in a buffer before it writes to the disk. The test stores a further object of 12 MB,
+    # so that the first object is on the disk.
     shield.cloud.put(NEAR, "ballast", body(12_000_000))
     shield.edge.get("ballast")
     assert _directory_saves(shield) == 0

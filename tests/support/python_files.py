@@ -49,12 +49,14 @@ def wheel(
     wheel: str = "Wheel-Version: 1.0\n",
     more: Mapping[str, str] = {},
 ) -> Path:
-    """Writes a wheel of version 1.0 of the project `p`. `says` is the METADATA file. `more` adds files."""
+    """Writes a wheel of version 1.0 of the project `p`. `says` is the content of the file METADATA, and `more` has the
+    contents of further files by their paths.
+    """
     members = {"METADATA": says or metadata(), "WHEEL": wheel, "RECORD": ""}
     return archive(path, {**{f"{directory}/{name}": body for name, body in members.items()}, **more})
 
 
 def sdist(path: Path, info: str | bytes | None = None, *, root: str = "p-1.0/", build: str = "setup.py") -> Path:
-    """Writes an sdist with a build file. `info` is its PKG-INFO file; None omits the file."""
+    """Writes an sdist with an empty build file. `info` is the content of the file PKG-INFO; None omits this file."""
     members: dict[str, str | bytes] = {f"{root}{build}": ""}
     return archive(path, members if info is None else {f"{root}PKG-INFO": info, **members})

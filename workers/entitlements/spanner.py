@@ -105,7 +105,8 @@ def _parts(answer: str) -> list[Mapping[str, Any]]:
         part, at = decoder.raw_decode(answer, at)
         parts += part if isinstance(part, list) else [part]
     found = [cast(Mapping[str, Any], part.get("result", part)) for part in parts]
-    if any("error" in part for part in found):  # Spanner had sent the HTTP status 200 before the error occurred
+    # Spanner reports an error in the body if it has already sent the HTTP status 200.
+    if any("error" in part for part in found):
         raise SpannerError("Spanner ended its answer with an error")
     return found
 

@@ -30,7 +30,7 @@ MISSED = ""
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to a stack's resource: the first one of the type `of` that `where` selects.
+    """One bad change to a stack. The change is made to the first resource of the type `of` that `where` selects.
 
     `policy` must report a finding that contains `says`. If `policy` is `MISSED`, no policy finds the violation.
     """

@@ -103,8 +103,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
 }
 
 /**
- * Returns a function that fetches objects from L1. If prediction is on, the function then also prefetches what the
- * client is expected to request next.
+ * Returns a function that fetches an object from L1, and afterwards prefetches what the client is expected to request
+ * next. If prediction is off for the client, returns `l1` itself.
  */
 function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: AuthorizedRequest, { rules, flags }: Terms): L1 {
   const budget = budgetIn(bindings.PREDICTION);

@@ -120,8 +120,8 @@ export function clearMemory(): void {
 
 /**
  * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps in memory what
- * clients request often. Without limits, the function is `l1`. `headersOf` returns the headers for clients from an answer
- * of L1. `found` is called with an answer from memory, which already has all headers for the client.
+ * clients request often. If `limits` is undefined, returns `l1` itself. `headersOf` returns the headers for clients
+ * from an answer of L1. `found` is called with an answer from memory, which already has all headers for the client.
  */
 export function fromMemory(
   l1: L1,

@@ -109,7 +109,7 @@ async function statusOf(name: string): Promise<number> {
   return answer.status;
 }
 
-/** Waits until requests for a package get the given status. */
+/** Requests a package until the response has the given status. Fails after two minutes. */
 async function becomes(name: string, status: number): Promise<void> {
   const end = Date.now() + 120_000;
   while ((await statusOf(name)) !== status) {

@@ -18,8 +18,8 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """Records the paths that the emulated Workers Cache removed. `time` is the time that the clock of the cache
-    shows.
+    """A function that records the paths which the emulated Workers Cache removes. `time` is the current time of the
+    cache's clock, in seconds.
     """
 
     paths: list[str] = field(default_factory=list[str])

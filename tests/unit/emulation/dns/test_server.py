@@ -167,7 +167,7 @@ def test_a_cname_loop_is_answered_once(place: Place) -> None:
         "b.example.test. a.example.test.",
     ]
     wire = place.server().respond(client.question("a.example.test", "A", None).to_wire(), ADDRESS, udp=True)
-    # These two bytes hold the number of records in the answer section (RFC 1035, section 4.1.1).
+    # The bytes 6 and 7 of a DNS message are the number of records in the answer section (RFC 1035, section 4.1.1).
     assert wire is not None and int.from_bytes(wire[6:8]) == 2
 
 

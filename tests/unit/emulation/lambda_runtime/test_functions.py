@@ -39,7 +39,8 @@ class Shard:
     """Delivers stream records to an emulated Lambda function. Records the batches that the function received, and the
     batches that Lambda discarded after failures.
 
-    `fails` returns the function's result for each batch.
+    `fails` is the test's code of the function. It gets the numbers of a batch's records, and returns the function's
+    result or raises an error.
     """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:

@@ -86,8 +86,8 @@ def test_a_late_delivery_does_not_return_an_older_entry(network: Network, tmp_pa
     known = amend.known_of(network.target, with_version("npm:web@1.0.0"))
     publish(network, tmp_path, "web", "2.0.0")
     target = network.target
-    # The first revision of a package is a time, and each change increases the revision. The revision 1 is therefore
-    # earlier than all others.
+    # A package's first revision is the time of its first publish, and each change increases the revision. The test
+    # delivers the old entry late, with the revision 1, which is earlier than all others.
     SearchList(target.repository, target.origin).update({"web": (1, search_entry("web", known))})
     assert [each["version"] for each in listed(network)] == ["2.0.0"]
 

@@ -194,7 +194,9 @@ def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, pac
 
 
 def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
-    """npm ignores the first directory of each path, so it writes both files of this tarball to the same place."""
+    """Reads a tarball with two package.json files. npm ignores the first directory of a path in a tarball, so it writes
+    both files to the same place, and the last file remains.
+    """
     first, last = ({"name": "p", "version": "1.0.0", "description": text} for text in ("first", "last"))
     file = tarball(tmp_path / "p.tgz", first, member="other/package.json", files={"package.json": json.dumps(last)})
     assert read_back(npm.read(file))[0]["description"] == "last"
@@ -206,7 +208,9 @@ def test_package_json_with_bytes_that_are_not_utf_8_is_read_as_npm_reads_it(tmp_
 
 
 def test_numbers_that_json_cannot_represent_are_null_and_others_stay(tmp_path: Path) -> None:
-    """Python's parser reads 1e999 as infinity, and its serializer would write a packument that no client can parse."""
+    """Python's JSON parser reads 1e999 as infinity. Its serializer would write `Infinity`, which is not JSON, so that
+    no client could parse the packument.
+    """
     numbers = f'"a": 1e999, "b": -{"9" * 5000}, "c": 1.5, "d": -7, "e": 12345678901234567890'
     file = tarball(tmp_path / "p.tgz", f'{{"name": "p", "version": "1.0.0", "config": {{{numbers}}}}}'.encode())
     expected = {"a": None, "b": None, "c": 1.5, "d": -7, "e": 12345678901234567890}
@@ -299,7 +303,7 @@ def test_the_name_and_version_of_a_registry_replace_those_of_package_json(
 
 
 def test_a_tarball_that_no_program_can_unpack_is_one_clear_line(tmp_path: Path) -> None:
-    """For the sparse file in this tarball, Python's tarfile raises ValueError, and no error of its own."""
+    """Reads a tarball with an invalid sparse file, for which Python's tarfile raises ValueError and not TarError."""
     body = json.dumps({"name": "p", "version": "1.0.0"}).encode()
     with tarfile.open(tmp_path / "p.tgz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         member = tarfile.TarInfo("package/package.json")

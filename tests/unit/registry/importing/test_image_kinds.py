@@ -239,7 +239,8 @@ def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, impo
     }
     top = written(images, content, MANIFEST)
     source = ImageSource(images, {"1.0": top})
-    source.absent.add(empty["digest"])  # the manifest embeds this blob, so a registry may lack the blob
+    # The manifest contains this blob in its field `data`, so a registry may lack the blob.
+    source.absent.add(empty["digest"])
     assert_clean(importing(source))
     assert_carried(network, images, top)
 
@@ -249,7 +250,7 @@ def test_a_manifest_whose_registry_declares_another_media_type(
     network: Network, importing: Any, images: Images, sent: str
 ) -> None:
     image = runnable(images, [{"a": "b"}])
-    # an image index is recognized even without the field mediaType
+    # The import must recognize an image index that has no field mediaType.
     bare = written(images, {"schemaVersion": 2, "manifests": [image]}, INDEX)
     source = ImageSource(images, {"image": image, "index": bare})
     source.content_types = {image["digest"]: sent, bare["digest"]: sent}
@@ -325,7 +326,8 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     top = runnable(images, [{"a": "b"}])
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
     source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
-    # A proxy may answer with status 200 and a web page to a request for an unknown path.
+    # The source has no referrers API. One case is a proxy that answers a request for an unknown path with status 200
+    # and a web page.
     source.refused = {"referrers": status}
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]

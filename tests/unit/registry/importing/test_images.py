@@ -363,7 +363,8 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    if "manifests" in pattern:  # the HEAD request before the GET gets the same response without a body
+    # The import sends a HEAD request for a manifest before the GET request. Both requests must get the invalid answer.
+    if "manifests" in pattern:
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)

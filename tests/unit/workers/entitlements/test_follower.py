@@ -91,7 +91,9 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # makes PostgreSQL assign the commit time now
+        # The emulation's deferred trigger records the change and its commit time. This command runs the trigger before
+        # the commit.
+        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         while reading.is_alive() and not observer.execute(waiting).fetchone():
@@ -143,7 +145,8 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "x", 1)
     following.poll()
     put(spanner, "x", 2)
-    put(spanner, "y", 1)  # the first follower ends here: it reads the change stream no more
+    # The first follower does not poll again, as if its process had ended before the last two changes.
+    put(spanner, "y", 1)
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
     assert "before" not in {record.digest for record in second.updates}
