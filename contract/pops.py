@@ -4,12 +4,19 @@ the name of the SSM parameter with the ARN of the PoPs' certificate.
 
 from __future__ import annotations
 
-# The key prefix of the objects at the origin that hold the compiled edge worker. No URL of clients leads to these
-# objects. PoP machines read the objects through the shields.
+# The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines. No
+# URL of clients leads to these objects. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
 # The key of the object at the origin that names the digest of the current edge worker. The program `fetch-settings` on
 # PoP machines reads the object.
 CURRENT_WORKER = f"{WORKERS}current.json"
+
+
+def programs_key(digest: str) -> str:
+    """Returns the key of the object at the origin that holds the programs of PoP machines with the given SHA-256
+    digest.
+    """
+    return f"{WORKERS}{digest}.json"
 
 
 def worker_key(digest: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.edge import COMPATIBILITY_DATE, shields_binding
 from infra.machines.user_data import NVME_FILES, MachineFile, files_of
-from infra.pop import PopSettings
+from infra.pop import PopSettings, programs
 from infra.pop.workerd import binary
 from infra.waf import nginx
 
@@ -87,6 +87,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "TABLE_REGIONS": " ".join(sources.table_regions),
         "WORKERD_URL": workerd.url,
         "WORKERD_SHA256": workerd.sha256,
+        "PROGRAMS_SHA256": programs.digest(),
         "PROCESSES": str(settings.processes),
         "PLACE": json.dumps({"latitude": str(settings.place.latitude), "longitude": str(settings.place.longitude)}),
         "SHIELD_AUTHORITIES": "trustBrowserCas = true"

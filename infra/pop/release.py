@@ -1,4 +1,6 @@
-"""Stores the compiled edge worker at the origin, from where PoP machines fetch it through the shields."""
+"""Stores the compiled edge worker and the programs of PoP machines at the origin, from where PoP machines fetch both
+through the shields.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from contract.pops import CURRENT_WORKER, worker_key
+from contract.pops import CURRENT_WORKER, programs_key, worker_key
 from infra.blobs import Bucket
+from infra.pop import programs
 
 # The Cache-Control values of the worker's object, which never changes, and of the object that names the current worker.
 # Shields obey these headers, so a new worker reaches all PoP machines within a minute or two.
@@ -29,10 +32,11 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """The two objects of the edge worker at the origin: the worker, whose key contains its digest, and an object that
-    names the digest of the current worker.
+    """The objects of the edge worker at the origin: the worker, whose key contains its digest, and an object that names
+    the digest of the current worker. A third object has the programs of PoP machines, whose user data names its digest.
 
-    Pulumi deletes neither object: the bucket's lock protects old versions, and machines may still run an old worker.
+    Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
+    worker.
     """
 
     def __init__(self, name: str, args: EdgeReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -57,5 +61,15 @@ class EdgeRelease(pulumi.ComponentResource):
             content_type="application/json",
             cache_control=_MUTABLE,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[worker], retain_on_delete=True),
+        )
+        aws.s3.BucketObjectv2(
+            f"{name}-programs",
+            bucket=args.bucket.name,
+            region=args.bucket.region,
+            key=programs_key(programs.digest()),
+            content=programs.bundle(),
+            content_type="application/json",
+            cache_control=_IMMUTABLE,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         self.register_outputs({"digest": digest})

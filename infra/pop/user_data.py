@@ -1,8 +1,8 @@
 """Renders the user data of a PoP machine from the files in `machine/`.
 
 User data contains no secret and no worker. The machine fetches both (`fetch-settings`), so a new worker replaces no
-machine. The rendered files have neither empty lines nor lines with only a comment, because all files together are
-almost as large as EC2 accepts.
+machine. The machine also fetches its large programs (programs.py), whose digest is in the user data. The rendered files
+have neither empty lines nor lines with only a comment, because all files together are almost as large as EC2 accepts.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from typing import Any, TextIO
 from emulation.cloudflare.workerd import binary
 from infra.edge import ShieldNode
 from infra.edge.bundle import compile_worker
-from infra.pop import Directories, Place, PopSettings, Ports, Sources
+from infra.pop import Directories, Place, PopSettings, Ports, Sources, programs
 from infra.pop.machine_files import render
 from infra.waf import WafArgs
 from tests.support.certificates import Authority
@@ -176,6 +176,11 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
         target.write_text(file.content)
         target.chmod(file.permissions)
     run = Path(directories.run)
+    for name, text in json.loads(programs.bundle()).items():
+        program = run / name if name.endswith(".js") else root / "usr/local/bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(text)
+        program.chmod(0o755)
     (run / "worker.js").write_text(compile_worker(ROOT / "workers" / "edge"))
     for name, host in (("server", HOSTNAME), ("client", "edge")):
         certificate, key = authority.issue(host)
@@ -256,15 +261,15 @@ def serving_shield(root: Path, authority: Authority, shield: Shield) -> Generato
 
 def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[subprocess.Popen[bytes]]:
     directories, ports = pop.directories, pop.ports
-    scripts = root / "usr/local/sbin"
+    local = root / "usr/local"
     tags = f"{directories.cache}/tags.db"
     commands: list[tuple[list[str], dict[str, str], str | None]] = [
-        ([str(scripts / "serve-purges"), tags, str(ports.purges), str(ports.l1)], {}, None),
+        ([str(local / "bin/serve-purges"), tags, str(ports.purges), str(ports.l1)], {}, None),
     ]
     worker = {"WORKERD": str(binary().resolve()), "VERSION": "the-version", **KEYS}
     sockets = Path(directories.run) / "sockets"
     for number in range(pop.processes):
-        commands.append(([str(scripts / "run-worker"), directories.etc, str(sockets), str(number)], worker, None))
+        commands.append(([str(local / "sbin/run-worker"), directories.etc, str(sockets), str(number)], worker, None))
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
     commands.append((["traffic_server"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
     commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -134,6 +135,13 @@ def test_the_worker_at_the_origin_is_the_one_that_its_name_says() -> None:
     assert worker["key"] == f"edge-workers/{digest}.js"
     assert digest.startswith(deployment().outputs["worker_version"])
     assert (current["key"], current["cacheControl"]) == ("edge-workers/current.json", "public, max-age=5")
+
+
+def test_the_programs_at_the_origin_are_those_that_user_data_names() -> None:
+    stored = deployment().of(aws.s3.BucketObjectv2)["edge-worker-programs"].inputs
+    digest = hashlib.sha256(stored["content"].encode()).hexdigest()
+    assert stored["key"] == f"edge-workers/{digest}.json"
+    assert f"PROGRAMS_SHA256={digest}\n" in user_data("pop-us-west-2-0")["/etc/artifact-edge/pop.env"]
 
 
 def test_one_name_leads_to_the_nearest_healthy_pop() -> None:

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 PROGRAM = Path(__file__).parents[4] / "infra/pop/machine/files/usr/local/sbin/fetch-settings"
 WORKER = b"export default {};\n"
+PROGRAMS = json.dumps({"serve-things": "#!/bin/sh\n", "module.js": "export default {};\n"}).encode()
+PROGRAMS_DIGEST = hashlib.sha256(PROGRAMS).hexdigest()
 DIGEST = hashlib.sha256(WORKER).hexdigest()
 KEYS = own_pop.KEYS
 
@@ -54,10 +56,13 @@ class Machine:
         self.program.ETC, self.program.RUN = etc, self.run
         self.program.AUTHORITY = etc / "shield-authority.pem"
         self.program.GROUP = None
+        self.program.PROGRAMS = self.bin = root / "bin"
+        self.bin.mkdir()
         self.program.control = self.control
         self.program.answers = self.answers
         self.write_secrets(authority)
         self.publish(WORKER)
+        shield.objects[f"/objects/edge-workers/{PROGRAMS_DIGEST}.json"] = PROGRAMS
 
     def control(self, *arguments: str) -> int:
         self.controlled.append(arguments)
@@ -98,6 +103,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Machin
         "PURGE_SECRET": "artifact-edge/test/purge-signing",
         "SECRET_REGION": "us-east-1",
         "PROCESSES": "2",
+        "PROGRAMS_SHA256": PROGRAMS_DIGEST,
         "WORKERD_URL": (tmp_path / "workerd.tgz").as_uri(),
         "WORKERD_SHA256": hashlib.sha256(b"the program").hexdigest(),
     }
@@ -146,8 +152,32 @@ def test_a_worker_that_does_not_start_is_taken_back_before_the_second_process(ma
 
 def test_a_worker_with_another_digest_is_refused(machine: Machine) -> None:
     machine.shield.objects[f"/objects/edge-workers/{DIGEST}.js"] = b"something else"
-    with pytest.raises(ValueError, match="the edge worker has another digest"):
+    with pytest.raises(ValueError, match=f"{DIGEST}.js has another digest"):
         machine.program.update_worker()
+    assert not (machine.run / "worker.js").exists()
+
+
+def test_programs_are_installed_once_and_again_after_the_machine_has_booted(machine: Machine) -> None:
+    key = f"/objects/edge-workers/{PROGRAMS_DIGEST}.json"
+    machine.program.update_worker()
+    machine.program.update_worker()
+    assert machine.shield.requests.count(key) == 1
+    service = machine.bin / "serve-things"
+    assert (service.read_text(), service.stat().st_mode & 0o777) == ("#!/bin/sh\n", 0o755)
+    assert (machine.run / "module.js").read_text() == "export default {};\n"
+    for file in machine.run.iterdir():
+        file.unlink()  # /run is in memory
+    machine.program.update_worker()
+    assert (machine.run / "module.js").exists()
+
+
+def test_programs_with_another_digest_are_refused(machine: Machine) -> None:
+    machine.shield.objects[f"/objects/edge-workers/{PROGRAMS_DIGEST}.json"] = PROGRAMS.replace(
+        b"#!/bin/sh", b"#!/bin/no"
+    )
+    with pytest.raises(ValueError, match=f"{PROGRAMS_DIGEST}.json has another digest"):
+        machine.program.update_worker()
+    assert list(machine.bin.iterdir()) == []
     assert not (machine.run / "worker.js").exists()
 
 

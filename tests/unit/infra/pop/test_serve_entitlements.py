@@ -29,7 +29,7 @@ from registry.metadata.dynamodb import DynamoDbRepository
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
-PROGRAM = Path(__file__).parents[4] / "infra/pop/machine/files/usr/local/sbin/serve-entitlements"
+PROGRAM = Path(__file__).parents[4] / "infra/pop/machine/programs/serve-entitlements"
 TABLE, NEAREST, HOME = "artifact-edge-test-metadata", "eu-west-1", "us-east-1"
 DIGEST = "ab" * 32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from emulation.machines import cloud_init
 from infra.edge import ShieldNode
 from infra.machines.user_data import USER_DATA_LIMITS, UserDataError, user_data_size
+from infra.pop import programs
 from infra.pop.user_data import render_user_data
 from infra.pop.workerd import VERSION, binary
 from tests.support.own_pop import SETTINGS
@@ -34,7 +36,7 @@ def files() -> dict[str, cloud_init.BootFile]:
 def test_fits_with_many_shields_and_leaves_room() -> None:
     settings = replace(SETTINGS, shields=SHIELDS, metadata_api=f"https://{'abcd1234' * 4}.lambda-url.us-east-1.on.aws/")
     left = USER_DATA_LIMITS["aws"] - user_data_size(render_user_data(settings, REGION), "aws")
-    assert left >= 1024, f"{left} bytes of user data are left: shorten infra/pop/machine"
+    assert left >= 4096, f"{left} bytes of user data are left: move programs to infra/pop/machine/programs"
 
 
 def test_user_data_that_ec2_would_refuse_is_an_error_that_names_the_region() -> None:
@@ -47,6 +49,9 @@ def test_user_data_names_secrets_and_contains_neither_a_secret_nor_the_worker() 
     found = files()
     assert "EDGE_SECRET=artifact-edge/test/edge\n" in found["/etc/artifact-edge/pop.env"].content
     assert "/etc/artifact-edge/worker.js" not in found
+    assert f"PROGRAMS_SHA256={hashlib.sha256(programs.bundle().encode()).hexdigest()}\n" in (
+        found["/etc/artifact-edge/pop.env"].content
+    )
     text = "\n".join(file.content for file in found.values())
     assert "PRIVATE KEY" not in text and "AKIA" not in text
     assert not any(path.startswith("/run") for path in found)
@@ -57,9 +62,9 @@ def test_comments_are_left_out_and_programs_still_run() -> None:
     assert found["/usr/local/sbin/run-worker"].content.startswith("#!/bin/sh\n")
     assert "--socket-addr" in found["/usr/local/sbin/run-worker"].content
     assert "# --- TLS" not in found["/etc/artifact-edge/nginx.conf"].content
-    assert not re.search(r"^\s*//", found["/etc/artifact-edge/pop.js"].content, re.MULTILINE)
-    for name in ("fetch-settings", "serve-entitlements", "serve-purges"):
-        compile(found[f"/usr/local/sbin/{name}"].content, name, "exec")
+    assert not re.search(r"^\s*//", found["/etc/artifact-edge/credential.js"].content, re.MULTILINE)
+    assert not re.search(r"^\s*--", found["/etc/artifact-edge/l1.lua"].content, re.MULTILINE)
+    compile(found["/usr/local/sbin/fetch-settings"].content, "fetch-settings", "exec")
     for name in ("run-worker", "prepare-nvme"):
         script = found[f"/usr/local/sbin/{name}"].content
         subprocess.run(["sh", "-n"], input=script, text=True, check=True)

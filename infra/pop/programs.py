@@ -1,0 +1,22 @@
+"""The programs of PoP machines that are too large for user data. One object at the origin has all of them, and user
+data has only the SHA-256 digest of the object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+_FILES = Path(__file__).parent / "machine" / "programs"
+
+
+def bundle() -> str:
+    """Returns the programs as a JSON object: the text of each program by its name. The same programs always give the
+    same text.
+    """
+    return json.dumps({file.name: file.read_text() for file in sorted(_FILES.iterdir())})
+
+
+def digest() -> str:
+    return hashlib.sha256(bundle().encode()).hexdigest()
