@@ -208,7 +208,9 @@ class Bench:
 
     def _processor_seconds(self, copy: Copy) -> float:
         names = [process_name(copy), f"pop-{_POP.colo}-l1"]
-        return sum(_spent(pid) for name in names if (pid := processes.pid_of(self._sandbox, name)) is not None)
+        return sum(
+            processor_seconds(pid) for name in names if (pid := processes.pid_of(self._sandbox, name)) is not None
+        )
 
 
 def process_name(copy: Copy) -> str:
@@ -227,7 +229,7 @@ def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to:
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')
 
 
-def _spent(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """Returns the processor time of a process in seconds: fields 14 and 15 of /proc/<pid>/stat (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

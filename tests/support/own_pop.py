@@ -194,6 +194,15 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
             shutil.chown(name, TRAFFIC_SERVER_USER)
 
 
+def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
+    """Replaces texts of NGINX's configuration, and returns the configuration file."""
+    file = Path(pop.directories.etc) / "nginx.conf"
+    for before, after in changes.items():
+        assert before in file.read_text()
+        file.write_text(file.read_text().replace(before, after))
+    return file
+
+
 def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
@@ -211,10 +220,7 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
     pop = settings(root, Ports(https=https, misses=misses), nodes, authority.certificate, waf)
     install(root, pop, authority)
-    configuration = Path(pop.directories.etc) / "nginx.conf"
-    timeout = "client_header_timeout 10s;"
-    assert timeout in configuration.read_text()
-    configuration.write_text(configuration.read_text().replace(timeout, f"client_header_timeout {header_seconds}s;"))
+    configuration = _configure_nginx(pop, {"client_header_timeout 10s;": f"client_header_timeout {header_seconds}s;"})
     sockets = Path(pop.directories.run) / "sockets"
     with contextlib.ExitStack() as stack:
         for number in range(pop.processes):
@@ -227,8 +233,11 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
 
 
 @contextlib.contextmanager
-def running_pop(root: Path, waf: WafArgs | None = None) -> Generator[OwnPop]:
-    """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`."""
+def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str] | None = None) -> Generator[OwnPop]:
+    """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`.
+
+    `nginx` maps texts of NGINX's configuration to the texts that replace them.
+    """
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
     with contextlib.ExitStack() as stack:
@@ -238,6 +247,7 @@ def running_pop(root: Path, waf: WafArgs | None = None) -> Generator[OwnPop]:
         nodes = [ShieldNode(f"localhost:{shield_port}", "us-east-1")]
         pop = settings(root, Ports(https, l1, misses, purges, store_port), nodes, authority.certificate, waf)
         install(root, pop, authority)
+        _configure_nginx(pop, nginx or {})
         started = _start(root, pop, stack)
         workers = started[1 : 1 + pop.processes]
         yield OwnPop(

@@ -1,0 +1,181 @@
+"""Measures what idle TLS connections cost a PoP of our own: memory, and time of the clients that are active.
+
+`python -m tests.bench.pop_connections` starts the programs of two PoP machines on loopback. Processes of this program
+open connections to the first machine from several loopback addresses, get one object on each, and leave the connections
+open. The program prints the memory of NGINX for each connection. It also measures an active client of each machine in
+turn, and prints the ratio of the 99th percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import multiprocessing
+import ssl
+import statistics
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from bench.edge_hits import processor_seconds, ratio
+from tests.bench.paced_client import PacedClient
+from tests.support.own_pop import OwnPop, running_pop
+
+_PATH = "/pypi/files/bench/bench-1.0.tar.gz"
+_TOKEN = "bench"
+# A client process has fewer connections than the usual limits of open files and of ports of an address.
+_OF_PROCESS = 2_500
+_OF_WORKER = 10_000
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of NGINX's processes, and of the kernel's objects of the whole machine, in KB."""
+
+    nginx: int
+    kernel: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured at one number of idle connections: memory, the processor time in seconds that NGINX's processes
+    had spent before, and the 99th percentiles in milliseconds of an active client of the machine and of an active
+    client of a machine without idle connections.
+    """
+
+    connections: int
+    memory: Memory
+    spent: float
+    p99: Sequence[float]
+    p99_without: Sequence[float]
+
+
+def memory(processes: Sequence[int]) -> Memory:
+    nginx = sum(_field(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in processes)
+    return Memory(nginx, _field(Path("/proc/meminfo"), "Slab"))
+
+
+def nginx_processes(pop: OwnPop) -> Sequence[int]:
+    """Returns the process ids of NGINX's master and of its workers."""
+    master = int((Path(pop.directories.run) / "nginx.pid").read_text())
+    return [master, *map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split())]
+
+
+def _field(file: Path, name: str) -> int:
+    (line,) = [line for line in file.read_text().splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1])
+
+
+def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> None:
+    """Opens connections from a loopback address, and keeps them open until the parent process says otherwise."""
+    held: list[ssl.SSLSocket] = []
+    for _ in range(count):
+        connection = client.connect(address)
+        client.get(connection)
+        held.append(connection)
+    pipe.send(len(held))
+    pipe.recv()
+
+
+@contextlib.contextmanager
+def held(client: PacedClient, first: int, count: int) -> Generator[None]:
+    """Holds `count` idle connections in processes of their own during the `with` block. `first` is the number of
+    connections that are open already, which decides the addresses.
+    """
+    processes = math.ceil(count / _OF_PROCESS)
+    pipes: list[Connection] = []
+    started: list[multiprocessing.Process] = []
+    for number in range(processes):
+        here, there = multiprocessing.Pipe()
+        share = count // processes + (number < count % processes)
+        address = f"127.71.1.{math.ceil(first / _OF_PROCESS) + number + 1}"
+        started.append(multiprocessing.Process(target=hold, args=(client, address, share, there)))
+        started[-1].start()
+        there.close()
+        pipes.append(here)
+    try:
+        for pipe in pipes:
+            pipe.recv()  # raises EOFError if the process has ended
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+
+
+def active_client(pop: OwnPop) -> PacedClient:
+    """Publishes an object, and returns a client that may read the object."""
+    pop.shield.objects[f"/objects{_PATH}"] = b"x" * 10_000
+    pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
+    return PacedClient(pop.port, pop.authority, "127.71.0.2", _PATH, _TOKEN)
+
+
+def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: int, seconds: float) -> Measured:
+    """Measures the two active clients in turn, as the speed of a machine changes between rounds."""
+    processes = nginx_processes(pop)
+    found, spent = memory(processes), sum(map(processor_seconds, processes))
+    rounds = [(client.p99(seconds), other.p99(seconds)) for _ in range(_ROUNDS)]
+    return Measured(connections, found, spent, [one for one, _ in rounds], [one for _, one in rounds])
+
+
+def measured_at(
+    pop: OwnPop, client: PacedClient, other: PacedClient, steps: Sequence[int], seconds: float
+) -> Iterator[Measured]:
+    """Yields a measurement without idle connections, and one at each of the steps."""
+    yield measure(pop, client, other, 0, seconds)
+    with contextlib.ExitStack() as stack:
+        open_ = 0
+        for step in steps:
+            started = time.monotonic()
+            stack.enter_context(held(client, open_, step - open_))
+            open_ = step
+            print(f"{step} connections are open, the last ones after {time.monotonic() - started:.0f} s", flush=True)
+            yield measure(pop, client, other, step, seconds)
+
+
+def report(results: Sequence[Measured]) -> None:
+    before, last = results[0], results[0]
+    for each in results:
+        line = f"{each.connections} idle connections: "
+        if each.connections:
+            nginx = (each.memory.nginx - before.memory.nginx) / each.connections
+            kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2  # the clients have half of it
+            # The requests of the active client are a small part of the time.
+            opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)
+            line += f"NGINX {nginx:.1f} KB each (goal: at most 30), kernel {kernel:.1f}, {opening:.1f} ms to open; "
+        latency = statistics.median(each.p99)
+        print(f"{line}99th percentile {latency:.2f} ms, ratio {ratio(each.p99, each.p99_without)} (goal: at most 1.5)")
+        last = each
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--steps", type=int, nargs="+", default=[5_000, 20_000, 50_000])
+    options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
+        # The clients need longer to connect than NGINX keeps an idle connection. A worker process of NGINX must have
+        # fewer connections than it may open files here.
+        workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
+        nginx = {
+            "keepalive_timeout 75s;": "keepalive_timeout 1h;",
+            "worker_processes auto;": f"worker_processes {workers};",
+        }
+        with running_pop(root / "pop", nginx=nginx) as pop, running_pop(root / "other", nginx=nginx) as other:
+            client, quiet = active_client(pop), active_client(other)
+            results: list[Measured] = []
+            for result in measured_at(pop, client, quiet, given.steps, given.seconds):
+                results.append(result)
+                print(result, flush=True)
+        report(results)
+
+
+if __name__ == "__main__":
+    main()

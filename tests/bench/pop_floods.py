@@ -1,0 +1,105 @@
+"""Measures how much a flood from one client of a PoP of our own slows another client.
+
+`python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback, each with one low limit, so that
+the PoP refuses most of the flood. wrk sends the flood at a fixed pace: to one machine from one address without a token,
+and to the other with one token. The other client has another address and another token, and requests an object that L1
+has. The program measures this client with and without the flood in turn, and prints the ratios of its 99th percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.edge_hits import ratio
+from infra.waf import Bound, Sources, WafArgs
+from tests.bench.paced_client import PacedClient
+from tests.support.own_pop import OwnPop, running_pop
+
+_PATH = "/pypi/files/bench/bench-1.0.tar.gz"
+_CONNECTIONS = 20
+_STARTING_SECONDS = 1.0  # in which the flood uses up what the limits let through at once
+_CLIENT = "127.71.0.2"
+# For each flood, options of wrk and the limits of the PoP. The other client sends up to 200 requests a second, and has
+# no limit by address. That limit is low enough that the worker can refuse all requests without a token which pass it.
+_FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
+    "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
+    "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),
+}
+# The script makes wrk wait between the requests of each connection.
+_SCRIPT = "function delay() return @MILLISECONDS@ end"
+
+
+@contextmanager
+def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[None]:
+    """Floods the PoP during the `with` block. Ends the program unless the PoP answers most requests with 429."""
+    before = len(pop.log())
+    command = ["wrk", "--threads=1", f"--connections={_CONNECTIONS}", f"--duration={round(seconds + 3)}s"]
+    command += ["--script", str(script), *_FLOODS[kind][0], f"https://127.0.0.1:{pop.port}{_PATH}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(_STARTING_SECONDS)
+        yield
+        printed, _ = process.communicate()
+    sent = requests(printed)
+    refused = [line["status"] for line in pop.log()[before:]].count("429")
+    print(f"flood by {kind}: {sent} requests, {refused} of them refused", flush=True)
+    if refused < sent / 2:
+        raise SystemExit("the PoP served much of the flood, so the flood was not above the limit")
+
+
+def requests(printed: str) -> int:
+    """Returns the number of answered requests that wrk has printed."""
+    found = re.search(r"(\d+) requests in", printed)
+    if found is None:
+        raise SystemExit(f"wrk printed no figures:\n{printed}")
+    return int(found[1])
+
+
+def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
+    """Returns the 99th percentiles of the other client with and without a flood, one of each for each round."""
+    pairs: list[tuple[float, float]] = []
+    with running_pop(root / kind, _FLOODS[kind][1]) as pop:
+        pop.shield.objects[f"/objects{_PATH}"] = b"x" * 10_000
+        for token in ("leaked", "bench"):
+            pop.entitlements.grant(token, "pypi:bench:pull")
+        client = PacedClient(pop.port, pop.authority, _CLIENT, _PATH, "bench")
+        client.p99(1)
+        for _ in range(rounds):
+            without = client.p99(seconds)
+            with flood(pop, kind, seconds, script):
+                pairs.append((client.p99(seconds), without))
+            time.sleep(2)  # so that the limit has room again
+    return [one for one, _ in pairs], [one for _, one in pairs]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--seconds", type=float, default=6, help="the duration of each measurement")
+    options.add_argument("--rate", type=int, default=2000, help="requests of the flood in a second")
+    given = options.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
+        script = root / "flood.lua"
+        script.write_text(_SCRIPT.replace("@MILLISECONDS@", str(1000 * _CONNECTIONS // given.rate)))
+        for kind in _FLOODS:
+            slowed, without = measure(root, kind, given.rounds, given.seconds, script)
+            latencies = (
+                f"{statistics.median(without):.2f} ms without the flood, {statistics.median(slowed):.2f} ms with it"
+            )
+            print(f"flood by {kind}: 99th percentiles {latencies}, ratio {ratio(slowed, without)} (goal: at most 2)")
+
+
+if __name__ == "__main__":
+    main()

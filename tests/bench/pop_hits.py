@@ -1,0 +1,222 @@
+"""Measures how many requests a second a PoP of our own answers, beside a bare NGINX.
+
+`python -m tests.bench.pop_hits` starts the programs of a PoP machine on loopback, and a second NGINX, which serves
+files of the same size from its own cache. The program sends requests to both in turn with wrk, over TLS and HTTP/1.1,
+and prints the ratios of their speeds. A cold decision is one that NGINX does not remember, so that the worker decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.edge_hits import figures, ratio
+from tests.support.own_pop import OwnPop, free_ports, running_pop
+from tests.support.waiting import eventually
+
+_SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
+_TOKEN = "bench"
+
+# wrk runs this script for each request. NGINX remembers a decision by the value of Accept too, so each request of the
+# PoP needs a new decision.
+_COLD = """
+local number = 0
+request = function()
+  number = number + 1
+  wrk.headers["Accept"] = "text/x-" .. number
+  return wrk.format()
+end
+"""
+_BARE = """
+daemon off;
+worker_processes auto;
+pid @ROOT@/bare.pid;
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  ssl_certificate @RUN@/server.pem;
+  ssl_certificate_key @RUN@/server.key;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  keepalive_requests 10000;
+  proxy_cache_path @ROOT@/bare-cache keys_zone=files:16m;
+  client_body_temp_path @ROOT@/bare-body;
+  proxy_temp_path @ROOT@/bare-proxy;
+  fastcgi_temp_path @ROOT@/bare-fastcgi;
+  uwsgi_temp_path @ROOT@/bare-uwsgi;
+  scgi_temp_path @ROOT@/bare-scgi;
+  server {
+    listen 127.0.0.1:@PORT@ ssl;
+    location / {
+      proxy_pass http://127.0.0.1:@ORIGIN@;
+      proxy_cache files;
+      proxy_cache_valid 200 1h;
+    }
+    # The way of a hit without a decision and without the firewall.
+    location /Objects/ {
+      proxy_pass http://l1;
+      proxy_http_version 1.1;
+      proxy_set_header Host l1;
+      proxy_set_header Connection "";
+    }
+  }
+  upstream l1 {
+    server 127.0.0.1:@L1@;
+    keepalive 256;
+  }
+  server {
+    listen 127.0.0.1:@ORIGIN@;
+    root @ROOT@/files;
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of requests that the program measures. `is_cold` says that each request needs a new decision."""
+
+    name: str
+    size: str
+    port: int
+    path: str
+    is_cold: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of wrk: answers a second, and the 99th percentile of their durations in milliseconds."""
+
+    rate: float
+    p99: float
+
+
+# The ratios to print: the measured way, the way to compare it with, the size of the object, and the goal.
+RATIOS = (
+    ("pop", "bare", "10 KB", 0.75),
+    ("pop", "bare", "1 MB", 0.9),
+    ("cold decisions", "bare", "10 KB", 0.25),
+    ("l1 only", "bare", "10 KB", None),
+    ("l1 only", "bare", "1 MB", None),
+)
+
+
+def path(size: int) -> str:
+    return f"/pypi/files/bench/bench-1.0.{size}.tar.gz"
+
+
+def p99(printed: str) -> float:
+    """Returns the 99th percentile in milliseconds that wrk has printed."""
+    found = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", printed)
+    if found is None:
+        raise SystemExit(f"wrk printed no percentile:\n{printed}")
+    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
+
+
+@contextmanager
+def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
+    """Starts the second NGINX below the directory `root`, and yields its HTTPS port."""
+    port, origin = free_ports(2)
+    configuration = (Path(pop.directories.etc) / "nginx.conf").read_text()
+    l1 = re.search(r"upstream l1 {\s+server 127\.0\.0\.1:(\d+);", configuration)
+    assert l1 is not None
+    values = {"ROOT": str(root), "RUN": pop.directories.run, "PORT": str(port), "ORIGIN": str(origin), "L1": l1[1]}
+    text = _BARE
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    file = root / "bare.conf"
+    file.write_text(text)
+    with subprocess.Popen(["nginx", "-c", str(file)]) as process:
+        try:
+            assert eventually((root / "bare.pid").exists)
+            yield port
+        finally:
+            process.terminate()
+
+
+def fill(root: Path, pop: OwnPop) -> None:
+    """Stores the objects on the emulated shield and as files, and brings them into L1 and the memory of decisions."""
+    pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
+    for size in _SIZES.values():
+        body = b"x" * size
+        pop.shield.objects[f"/objects{path(size)}"] = body
+        file = root / "files" / path(size)[1:]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+        answers = [pop.request(path(size), _TOKEN) for _ in range(5)]
+        assert [(answer.status, answer.body == body) for answer in answers] == [(200, True)] * 5
+        assert answers[-1].headers["x-cache"] == "edge; hit"
+
+
+def measure(way: Way, connections: int, seconds: int, script: Path) -> Measured:
+    """Runs wrk, which sends the requests of a way over all connections."""
+    command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
+    command += [
+        "--latency",
+        "--header",
+        f"Authorization: Bearer {_TOKEN}",
+        *(["--script", str(script)] if way.is_cold else []),
+    ]
+    url = f"https://127.0.0.1:{way.port}{way.path}"
+    printed = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    return Measured(figures(printed)[1], p99(printed))
+
+
+def report(measured: dict[tuple[str, str], list[Measured]]) -> None:
+    for (name, size), runs in measured.items():
+        rate, latency = (statistics.median(getattr(run, field) for run in runs) for field in ("rate", "p99"))
+        print(f"{size}, {name}: {rate:.0f} answers a second, 99th percentile {latency:.1f} ms")
+    for name, base, size, goal in RATIOS:
+        above, below = measured[name, size], measured[base, size]
+        rates = ratio([run.rate for run in above], [run.rate for run in below])
+        latencies = ratio([run.p99 for run in above], [run.p99 for run in below])
+        print(f"{size}, {name} / {base}: {rates} (goal: {goal or 'none'}); 99th percentiles: {latencies}")
+
+
+def ways(pop: OwnPop, bare: int) -> Sequence[Way]:
+    small = path(_SIZES["10 KB"])
+    both = [
+        way
+        for size, length in _SIZES.items()
+        for way in (
+            Way("bare", size, bare, path(length)),
+            Way("pop", size, pop.port, path(length)),
+            Way("l1 only", size, bare, f"/Objects/objects{path(length)}"),
+        )
+    ]
+    return [*both, Way("cold decisions", "10 KB", pop.port, small, is_cold=True)]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=4, help="the duration of each measurement")
+    options.add_argument("--connections", type=int, default=32)
+    given = options.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
+        root = Path(name)
+        root.chmod(0o755)  # Traffic Server and NGINX run as other users, who must enter this directory
+        script = root / "cold.lua"
+        script.write_text(_COLD)
+        measured: dict[tuple[str, str], list[Measured]] = {}
+        with running_pop(root / "pop") as pop, running_bare(root, pop) as bare:
+            fill(root, pop)
+            for _ in range(given.rounds):  # in turn, as the speed of a machine changes between rounds
+                for way in ways(pop, bare):
+                    made = measure(way, given.connections, given.seconds, script)
+                    measured.setdefault((way.name, way.size), []).append(made)
+            report(measured)
+
+
+if __name__ == "__main__":
+    main()
