@@ -31,6 +31,7 @@ from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.permissions_boundaries import patch_permissions_boundaries
+from emulation.aws.public_addresses import patch_address_associations
 from emulation.aws.record_sets import patch_record_sets
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
@@ -46,6 +47,7 @@ from emulation.pki import Authority
 def serve(sandbox: Sandbox) -> None:
     """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
     patch_public_addresses(sandbox.machine_network)
+    patch_address_associations()
     patch_bucket_names()
     patch_bucket_policies()
     patch_replicas()

@@ -37,6 +37,7 @@ from emulation.aws import (
     keys,
     locks,
     permissions_boundaries,
+    public_addresses,
     record_sets,
     replication_rules,
     table_limits,
@@ -146,6 +147,8 @@ def aws_account() -> Generator[None]:
         for name, method in tables.patches():
             environment.setattr(DynamoDBBackend, name, method)
         for owner, name, method in table_limits.patches():
+            environment.setattr(owner, name, method)
+        for owner, name, method in public_addresses.patches():
             environment.setattr(owner, name, method)
         for name, method in global_tables.patches():
             environment.setattr(DynamoHandler, name, method)

@@ -1,5 +1,9 @@
 """Handles EC2 instances and Elastic IP addresses for the emulated AWS provider. An Elastic IP address stays the same
-when its instance is replaced."""
+when its instance is replaced.
+
+To replace an instance or the association of an address, Pulumi creates the new one before it deletes the old one,
+because neither has a name that must be unique (Pulumi, "deleteBeforeReplace").
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,17 @@ from emulation.layout import AWS_ACCOUNT_ID
 from emulation.providers.aws.clients import tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.ec2.tags import change_tags, only, tags
-from emulation.providers.handler import Handler, Properties
+from emulation.providers.handler import Handler, Properties, ReplacedBeforeDeletion
+
+
+class _Unnamed(Described, ReplacedBeforeDeletion):
+    """Handles an EC2 resource type whose identifiers EC2 chooses."""
 
 
 def handlers() -> list[Handler]:
     """Returns the handlers with which the emulated Pulumi provider serves EC2 instances and their public addresses."""
     return [
-        Described(
+        _Unnamed(
             aws.ec2.Instance,
             "ec2",
             make=_make_instance,
@@ -50,7 +58,7 @@ def handlers() -> list[Handler]:
             change=_change_address,
             replace_on=frozenset({"domain", "region"}),
         ),
-        Described(
+        _Unnamed(
             aws.ec2.EipAssociation,
             "ec2",
             make=_associate,

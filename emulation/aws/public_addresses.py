@@ -1,0 +1,56 @@
+"""Corrects how moto 5.2 moves an Elastic IP address between EC2 instances.
+
+An address that moves leaves the instance that had it, and this instance gets a new public address if its subnet or
+launch request assigns one (EC2 API Reference, "AssociateAddress"; EC2 User Guide, "Elastic IP addresses"). moto shows
+the moved address at both instances. The termination of an instance ends the association of its address (EC2 API
+Reference, "TerminateInstances"). moto keeps the association.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+from moto.ec2.models.instances import Instance
+
+_ORIGINAL: dict[str, Any] = {
+    "associate_address": ElasticAddressBackend.associate_address,
+    "terminate": Instance.terminate,
+}
+
+
+def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    """Yields the methods that replace methods of moto: the class in moto, the name of the method, and the new
+    method.
+    """
+    yield ElasticAddressBackend, "associate_address", _associate_address
+    yield Instance, "terminate", _terminate
+
+
+def patch_address_associations() -> None:
+    for owner, name, method in patches():
+        setattr(owner, name, method)
+
+
+def _associate_address(
+    backend: ElasticAddressBackend,
+    instance: Any = None,
+    eni: Any = None,
+    address: str | None = None,
+    allocation_id: str | None = None,
+    reassociate: bool = False,
+) -> Any:
+    found = backend.address_by_allocation([allocation_id]) if allocation_id else []
+    if reassociate and found and found[0].association_id and found[0].instance is not instance:
+        backend.disassociate_address(association_id=found[0].association_id)
+    return _ORIGINAL["associate_address"](backend, instance, eni, address, allocation_id, reassociate)
+
+
+def _terminate(instance: Instance) -> Any:
+    backend: Any = instance.ec2_backend
+    state = _ORIGINAL["terminate"](instance)
+    for address in cast("list[Any]", backend.addresses):
+        if address.instance is instance and address.association_id:
+            backend.disassociate_address(association_id=address.association_id)
+    return state
