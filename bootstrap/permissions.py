@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.secrets import SecretName, secret_id, secret_pattern
+from contract.shields import serving_parameters
 from infra.iam import Statement, allow, secret_arn
 
 # Actions that only read and that have no resource type. IAM evaluates such actions only against the resource "*".
@@ -246,6 +247,7 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
         allow(["ssm:GetParameter"], _parameters(account, environment)),
+        allow(["ssm:PutParameter"], [f"arn:aws:ssm:*:{account}:parameter{serving_parameters(environment)}/*"]),
         allow(
             ["acm:ExportCertificate"],
             _certificates(account),

@@ -1,5 +1,5 @@
 """Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names, and
-the name of the SSM parameter with the ARN of the machines' certificate.
+the names of the SSM parameters with the ARN of the machines' certificate and with the machines that serve.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ HEALTH_PATH = "/healthz"
 def certificate_parameter(environment: str) -> str:
     """Returns the name of the SSM parameter with the ARN of the certificate that shield machines present."""
     return f"/artifact-edge/{environment}/shield-certificate"
+
+
+def serving_parameters(environment: str) -> str:
+    """Returns the path of the SSM parameters in which shield machines report that they serve, one for each machine."""
+    return f"/artifact-edge/{environment}/serving"
 
 
 def host_suffix(zone_name: str) -> str:

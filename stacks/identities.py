@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import pulumi
 
 from contract.regions import Cloud
+from contract.shields import serving_parameters
 from infra.identity import AwsIdentityArgs, GcpIdentityArgs
 from infra.identity.aws import AwsIdentity
 from infra.identity.gcp import GcpIdentity
+from infra.machines.serving import ServingReports
 from stacks.config import Stack
 
 
@@ -35,5 +37,12 @@ def create_identities(stack: Stack) -> Identities:
     has_gcp_shields = any(shield.cloud == "gcp" for shield in stack.config.shields)
     gcp = GcpIdentity("identity-gcp", GcpIdentityArgs(stack.prefix)) if has_gcp_shields else None
     service_accounts = [gcp.unique_id] if gcp else []
-    args = AwsIdentityArgs(stack.prefix, stack.secret("shield"), stack.secret_regions, service_accounts)
+    args = AwsIdentityArgs(
+        stack.prefix, stack.secret("shield"), stack.secret_regions, serving_reports(stack), service_accounts
+    )
     return Identities(AwsIdentity("identity-aws", args), gcp)
+
+
+def serving_reports(stack: Stack) -> ServingReports:
+    """Returns the parameters in which the stack's shield machines report that they serve."""
+    return ServingReports(serving_parameters(stack.environment), stack.home_region)

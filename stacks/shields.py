@@ -23,7 +23,7 @@ from infra.shield.certificate import ShieldCertificate
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from stacks.config import Stack
-from stacks.identities import Identities
+from stacks.identities import Identities, serving_reports
 from stacks.storage import Objects
 
 NETWORK = {"aws": AwsNetwork, "gcp": GcpNetwork}
@@ -44,6 +44,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
         secret_regions=stack.common_secret_regions,
         certificate_region=stack.home_region,
         certificate_parameter=certificate_parameter(stack.environment),
+        serving=serving_reports(stack),
         standby=objects.standby.blobs.buckets[0] if objects.standby else None,
         log=_access_log(stack, objects),
     )
@@ -87,7 +88,7 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
         role=identities.aws.role_name,
     )
     certificate = ShieldCertificate("shield-certificate", args)
-    policies = [identities.aws.policy, *identities.aws_policies, certificate.policy]
+    policies = [*identities.aws.policies, *identities.aws_policies, certificate.policy]
     # The component with the machines' identity cannot be the parent of this resource, because machines and policies
     # would wait for each other. The machines wait for all children of the identity, and one of the role's policies
     # waits for the machines.

@@ -75,6 +75,7 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     },
     "ssm": {
         "Name": "arn:aws:ssm:{region}:{account}:parameter{}",
+        "Path": "arn:aws:ssm:{region}:{account}:parameter{}",
         "ResourceId": "arn:aws:ssm:{region}:{account}:parameter{}",
     },
     "sts": {"RoleArn": "{}"},

@@ -107,6 +107,7 @@ class Machine:
         self._check_place()
         config = cloud_init.parse(self.instance.user_data)
         commands = _Commands(self._place, self.instance.disks)
+        self._write_instance_id()
         for argv in config.boot_commands:
             commands.run(argv)
         for file in config.files:
@@ -129,6 +130,12 @@ class Machine:
                 raise BootError(
                     f"services that give up root cannot enter {closed[-1]}; chmod o+x it, or put the sandbox elsewhere"
                 )
+
+    def _write_instance_id(self) -> None:
+        """Writes the file in which cloud-init keeps the machine's instance ID (cloud-init, "Important directories")."""
+        file = self._place.root / "var/lib/cloud/data/instance-id"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{self.instance.id}\n")
 
     def _write(self, file: cloud_init.BootFile) -> None:
         target = self._place.root / file.path.lstrip("/")

@@ -25,6 +25,7 @@ _OWN_DIRECTORIES = (
     "/etc/udev",
     "/run/artifact-edge",
     "/usr/local/sbin",
+    "/var/lib/cloud",
     "/var/cache/artifact-edge",
     "/var/log/artifact-edge",
 )

@@ -1,7 +1,7 @@
 """The identities of shield machines on each cloud, and the few permissions that these identities have.
 
-Machines read objects and one secret. aws.py creates an IAM role, and gcp.py creates a service account. origin_access.py
-limits the networks from which the role reads objects.
+Machines read objects and one secret, and report that they serve. aws.py creates an IAM role, and gcp.py creates a
+service account. origin_access.py limits the networks from which the role reads objects.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
 from infra.shield import Node
 
 
@@ -19,14 +20,16 @@ from infra.shield import Node
 class AwsIdentityArgs:
     """Arguments of the shield machines' role on AWS.
 
-    `secret_id` is the one secret that machines read, in each of `secret_regions`. `gcp_service_accounts` are unique
-    ids of Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the
-    same secret without AWS keys. Their identity tokens name the role's ARN as the audience.
+    `secret_id` is the one secret that machines read, in each of `secret_regions`. To `serving`, machines report that
+    they serve. `gcp_service_accounts` are unique ids of Google service accounts that may also assume the role. Shields
+    on Google Cloud assume the role to read the same secret without AWS keys. Their identity tokens name the role's ARN
+    as the audience.
     """
 
     prefix: str
     secret_id: str
     secret_regions: Sequence[str]
+    serving: ServingReports
     gcp_service_accounts: Sequence[pulumi.Input[str]] = ()
 
 

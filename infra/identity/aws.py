@@ -9,17 +9,18 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.identity import AwsIdentityArgs
+from infra.machines.serving import ServingReports
 
 _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """The shield machines' IAM role and instance profile. The role's own policy allows it to read one secret, and
-    bucket policies allow it to read objects.
+    """The shield machines' IAM role and instance profile. The role's own policies allow it to read one secret and to
+    report that a machine serves, and bucket policies allow it to read objects.
     """
 
     instance_profile: pulumi.Output[str]
-    policy: pulumi.Output[str]
+    policies: Sequence[pulumi.Output[str]]
     role_name: pulumi.Output[str]
     role_arn: pulumi.Output[str]
 
@@ -45,15 +46,22 @@ class AwsIdentity(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        report = aws.iam.RolePolicy(
+            f"{_ROLE}-report",
+            name="report-serving",
+            role=role.name,
+            policy=account.apply(lambda account_id: iam.document(_report(args.serving, account_id))),
+            opts=child,
+        )
         profile = aws.iam.InstanceProfile(
             _ROLE,
             name=f"{args.prefix}-shield",
             role=role.name,
-            # The instance profile waits for the role's policy, because a machine reads its secret as soon as it boots
+            # The instance profile waits for the role's policies, because a machine reads its secret as soon as it boots
             # with the profile.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, report]),
         )
-        self.policy = policy.name
+        self.policies = [policy.name, report.name]
         self.instance_profile = profile.name
         self.role_name = role.name
         # The program builds the role's ARN from known values, so that previews show the policies that name the role.
@@ -64,6 +72,11 @@ class AwsIdentity(pulumi.ComponentResource):
 
 def _arn(prefix: str, account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:role/{prefix}-shield"
+
+
+def _report(serving: ServingReports, account_id: str) -> iam.Statement:
+    parameters = serving.parameter("*")
+    return iam.allow("ssm:PutParameter", f"arn:aws:ssm:{serving.region}:{account_id}:parameter{parameters}")
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:

@@ -85,8 +85,8 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws
         ami=args.image,
         instance_type=args.machine_type,
         subnet_id=args.network.subnet_ids[args.number % len(args.network.subnet_ids)],
-        # The machine gets a temporary public address, because it needs internet access at its first boot. At that time,
-        # the machine's fixed address is not attached yet.
+        # The machine gets a temporary public address, because it needs internet access at its first boot. It gets its
+        # fixed address later: a machine that it replaces keeps the address until then.
         associate_public_ip_address=True,
         vpc_security_group_ids=[args.group.id],
         iam_instance_profile=args.identity,

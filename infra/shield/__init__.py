@@ -11,6 +11,7 @@ import pulumi
 from contract.regions import Cloud
 from contract.shields import host_suffix
 from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
 from infra.network import Network
 
 
@@ -32,7 +33,7 @@ class BootSettings:
     The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager. Each of
     `secret_regions` has a copy of the secret, and so has each AWS region with machines. `certificate_parameter` is the
     Parameter Store parameter that holds the ARN of the machines' TLS certificate. The parameter and the certificate are
-    in the AWS region `certificate_region`.
+    in the AWS region `certificate_region`. Machines report to `serving` that they serve.
 
     `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
     bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the
@@ -44,6 +45,7 @@ class BootSettings:
     secret_regions: Sequence[str]
     certificate_region: str
     certificate_parameter: str
+    serving: ServingReports
     standby: Bucket | None = None
     log: AccessLog | None = None
 

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.machines.ec2 import MachineArgs, create_machine, debian_image, health_checkers
+from infra.machines.serving import before_its_address_moves
 from infra.machines.user_data import compressed
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
@@ -24,15 +25,15 @@ class Ec2Shield(pulumi.ComponentResource):
     def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:Ec2Shield", name, None, opts)
         self._args = args
-        self._user_data = pulumi.Output.from_input(args.role_arn).apply(
-            lambda role_arn: compressed(render_user_data(args.boot, args.region, "aws", role_arn))
-        )
         group = self._security_group(name)
         image = debian_image(args.region, args.machine_type, self)
-        self.nodes = [
-            Node(node, args.region, "aws", self._machine(node, number, group, image).public_ip)
-            for number, node in enumerate(node_names(args.region, args.nodes))
-        ]
+        nodes: list[Node] = []
+        before: list[pulumi.Resource] = []
+        for number, node in enumerate(node_names(args.region, args.nodes)):
+            address, association = self._machine(node, number, group, image, before)
+            nodes.append(Node(node, args.region, "aws", address.public_ip))
+            before = [association]
+        self.nodes = nodes
         self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
 
     def _security_group(self, name: str) -> aws.ec2.SecurityGroup:
@@ -65,8 +66,21 @@ class Ec2Shield(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _machine(self, node: str, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]) -> aws.ec2.Eip:
-        args = self._args
+    def _machine(
+        self,
+        node: str,
+        number: int,
+        group: aws.ec2.SecurityGroup,
+        image: pulumi.Output[str],
+        before: Sequence[pulumi.Resource],
+    ) -> tuple[aws.ec2.Eip, aws.ec2.EipAssociation]:
+        """Creates a machine and its fixed address. Returns the address, and the address's association with the machine.
+
+        The machine is created or replaced after the resources in `before`. These belong to another machine of the
+        region, so that an update replaces one machine of the region after the other.
+        """
+        args, child = self._args, pulumi.ResourceOptions(parent=self)
+        address = aws.ec2.Eip(node, region=args.region, domain="vpc", opts=child)
         machine = MachineArgs(
             prefix=args.prefix,
             region=args.region,
@@ -76,10 +90,18 @@ class Ec2Shield(pulumi.ComponentResource):
             group=group,
             image=image,
             identity=args.identity,
-            user_data=self._user_data,
-            boots_after=args.boots_after,
+            user_data=pulumi.Output.from_input(args.role_arn).apply(
+                lambda role_arn: compressed(render_user_data(args.boot, node, args.region, "aws", role_arn))
+            ),
+            boots_after=[*args.boots_after, *before],
         )
         instance = create_machine(node, machine, self)
-        return aws.ec2.Eip(
-            node, region=args.region, domain="vpc", instance=instance.id, opts=pulumi.ResourceOptions(parent=self)
+        association = aws.ec2.EipAssociation(
+            node,
+            region=args.region,
+            allocation_id=address.allocation_id,
+            instance_id=before_its_address_moves(args.boot.serving, node, instance, address, args.region),
+            allow_reassociation=True,
+            opts=child,
         )
+        return address, association

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
+from infra.machines.serving import before_the_next_is_replaced
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
 
@@ -32,15 +33,17 @@ class GceShield(pulumi.ComponentResource):
     def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:GceShield", name, None, opts)
         self._args = args
-        self._user_data = pulumi.Output.from_input(args.role_arn).apply(
-            lambda role_arn: render_user_data(args.boot, args.region, "gcp", role_arn)
-        )
         self._let_in("edge", EDGE_PORT, args.edge_addresses)
         self._let_in("health", HEALTH_PORT, self._health_checkers())
-        self.nodes = [
-            Node(node, args.region, "gcp", self._machine(node, number).address)
-            for number, node in enumerate(node_names(args.region, args.nodes))
-        ]
+        nodes: list[Node] = []
+        before: gcp.compute.Instance | None = None
+        for number, node in enumerate(node_names(args.region, args.nodes)):
+            address = gcp.compute.Address(
+                node, name=f"{args.prefix}-{node}", region=args.region, opts=pulumi.ResourceOptions(parent=self)
+            )
+            before = self._machine(node, number, address, self._after(nodes[-1].name, before, node) if before else None)
+            nodes.append(Node(node, args.region, "gcp", address.address))
+        self.nodes = nodes
         self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
 
     def _health_checkers(self) -> pulumi.Output[Sequence[str]]:
@@ -66,12 +69,29 @@ class GceShield(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _machine(self, node: str, number: int) -> gcp.compute.Address:
+    def _after(self, node: str, machine: gcp.compute.Instance, next_node: str) -> pulumi.Output[pulumi.Resource]:
+        """Returns a machine once it serves, so that the next machine of the region is replaced only then. Compute
+        Engine cannot move an address to a new machine while the old machine has it, so each machine of the region is
+        down while it is replaced.
+        """
+        served = before_the_next_is_replaced(self._args.boot.serving, node, machine.instance_id, next_node)
+        return served.apply(lambda _: machine)
+
+    def _machine(
+        self,
+        node: str,
+        number: int,
+        address: gcp.compute.Address,
+        before: pulumi.Output[pulumi.Resource] | None,
+    ) -> gcp.compute.Instance:
+        """Creates a machine with a fixed address. An update replaces the machine after the machine `before`."""
         args = self._args
         name = f"{args.prefix}-{node}"
-        address = gcp.compute.Address(node, name=name, region=args.region, opts=pulumi.ResourceOptions(parent=self))
+        user_data = pulumi.Output.from_input(args.role_arn).apply(
+            lambda role_arn: render_user_data(args.boot, node, args.region, "gcp", role_arn)
+        )
         built_in = args.machine_type.startswith(_BUILT_IN_DISKS)
-        gcp.compute.Instance(
+        return gcp.compute.Instance(
             node,
             name=name,
             # shield machines alternate between zones b and c, the only zones that every region has
@@ -88,13 +108,15 @@ class GceShield(pulumi.ComponentResource):
                 "enable_vtpm": True,
                 "enable_integrity_monitoring": True,
             },
-            metadata={"user-data": self._user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
+            metadata={"user-data": user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
             # cloud-init applies user data only at the first boot, so a change of user data needs a new machine.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=args.boots_after, replace_on_changes=["metadata"], delete_before_replace=True
+                parent=self,
+                depends_on=[*args.boots_after, *([before] if before else [])],
+                replace_on_changes=["metadata"],
+                delete_before_replace=True,
             ),
         )
-        return address
 
 
 def boot_disk(machine_type: str) -> gcp.compute.InstanceBootDiskInitializeParamsArgsDict:

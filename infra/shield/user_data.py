@@ -27,8 +27,8 @@ _OF_CLOUD_STORAGE = {"bearer.lua"}
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
-def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: str) -> str:
-    """Returns the cloud-config of a shield machine in `region`. The same arguments always give the same bytes."""
+def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, role_arn: str) -> str:
+    """Returns the cloud-config of the shield machine `node`. The same arguments always give the same bytes."""
     origins = _nearest_first(boot.buckets, region)
     standby = [boot.standby] if boot.standby and cloud == "gcp" else []
     _check(origins, standby, region, cloud)
@@ -37,6 +37,8 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
         "SECRET_ID": boot.secret_id,
         "SECRET_REGIONS": ",".join(nearest_first(region, _secret_regions(boot, region, cloud))),
         "CERTIFICATE_REGION": boot.certificate_region,
+        "SERVING_PARAMETER": boot.serving.parameter(node),
+        "SERVING_REGION": boot.serving.region,
         "LOG_BUCKET": boot.log.bucket if boot.log else "",
         "LOG_REGION": boot.log.region if boot.log else "",
         "LOG_FIELDS": ",".join(boot.log.fields) if boot.log else "",

@@ -38,6 +38,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
         "s3:ListBucket",
         "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
+        "ssm:PutParameter",
     ],
     "pop": [
         "acm:ExportCertificate",

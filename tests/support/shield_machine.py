@@ -23,6 +23,7 @@ from emulation.layout import AWS_PORT, DNS_PORT, Sandbox
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.machine import Instance, machine_directory
 from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
 from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data
 from tests.support.certificates import Authority
@@ -73,9 +74,10 @@ class Shield:
             secret_regions=["us-east-1"],
             certificate_region="us-east-1",
             certificate_parameter="/artifact-edge/test/shield-certificate",
+            serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
         )
         role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
-        user_data = render_user_data(settings, "us-east-1", "aws", role)
+        user_data = render_user_data(settings, "us-east-1-0", "us-east-1", "aws", role)
         return [Instance("i-0001", self.address, user_data, tuple(self.disks))]
 
     def up(self, *, after: int | None = None) -> None:

@@ -77,6 +77,7 @@ class Cloud:
     objects: dict[tuple[str, str], Stored] = field(default_factory=dict[tuple[str, str], Stored])
     failing: dict[str, int] = field(default_factory=dict[str, int])
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
     first_byte_seconds: float = 0.0
     metadata_fails: bool = False
     answer: Callable[[str, str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]] | None = None
@@ -130,6 +131,7 @@ class _Requests(BaseHTTPRequestHandler):
                 "Name": "shield",
                 "SecretString": json.dumps(dict(self._cloud.secret)),
             },
+            "AmazonSSM.PutParameter": lambda: self._cloud.parameters.update({request["Name"]: request["Value"]}) or {},
             "AmazonSSM.GetParameter": lambda: {"Parameter": {"Name": request["Name"], "Value": CERTIFICATE_ARN}},
             "CertificateManager.ExportCertificate": lambda: self._exported(request),
         }

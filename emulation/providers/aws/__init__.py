@@ -63,8 +63,10 @@ def functions() -> Iterable[Function]:
     return [
         ec2.AvailabilityZones(),
         ec2.Ami(),
+        ec2.ElasticIp(),
         ec2.ManagedPrefixList(),
         ec2.IpRanges(),
         iam.CallerIdentity(),
         secretsmanager.SecretVersion(),
+        ssm.ParametersByPath(),
     ]

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tags_output
+from emulation.providers.aws.clients import client, removed_tags, tag_list, tag_map, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
+
+
+class ParametersByPath:
+    """Serves the Pulumi data source `aws:ssm/getParametersByPath:getParametersByPath`, which returns the parameters
+    directly below a path.
+    """
+
+    token = "aws:ssm/getParametersByPath:getParametersByPath"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        pages = client("ssm", arguments).get_paginator("get_parameters_by_path").paginate(Path=arguments["path"])
+        found = [parameter for page in pages for parameter in page["Parameters"]]
+        return {
+            **arguments,
+            "id": arguments["path"],
+            "arns": [each["ARN"] for each in found],
+            "names": [each["Name"] for each in found],
+            "types": [each["Type"] for each in found],
+            "values": [each["Value"] for each in found],
+        }
+
 
 _SETTABLE = {"description", "name", "region", "tags", "type", "value"}
 

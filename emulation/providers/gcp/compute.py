@@ -67,6 +67,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/zones/{inputs['zone']}/instances",
             request=_instance,
             outputs=lambda document: {
+                "instanceId": document["id"],
                 "metadata": {item["key"]: item["value"] for item in document["metadata"]["items"]},
                 **picked(document, "labels"),
                 **_link(document),

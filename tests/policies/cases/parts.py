@@ -13,6 +13,7 @@ from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
 from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data
 from tests.policies.resources import resource
@@ -106,7 +107,9 @@ USER_DATA = render_user_data(
         ["us-east-1"],
         "us-east-1",
         "/unit/certificate",
+        ServingReports("/unit/serving", "us-east-1"),
     ),
+    "us-east-1-0",
     "us-east-1",
     "aws",
     "arn:aws:iam::123456789012:role/unit-shield",

@@ -60,6 +60,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
 
 # The resource types whose properties no Pulumi policy checks, each with the reason.
 UNREAD: Mapping[str, str] = {
+    "aws:ec2/eipAssociation:EipAssociation": "gives an address to a machine; policies check both",
     "aws:ec2/internetGateway:InternetGateway": "admits only traffic that a security group allows",
     "aws:ec2/routeTable:RouteTable": "only groups routes",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": "assigns a route table to a subnet",

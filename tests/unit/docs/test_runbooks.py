@@ -29,7 +29,6 @@ NOT_RUN = {
 # Commands that a runbook mentions and that its test does not run, each with the reason.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
-    ("A shield machine is down", "pulumi up"): "says what the command does not do",
     ("Objects are not copied", "pulumi up --refresh"): "the test runs it with --stack",
     ("Ctrl-C", "pulumi destroy"): "tests/chaos interrupts it; here it would delete the state's bucket",
     ("The drain fails", "registry keys init"): "says what creates a secret",

@@ -2,10 +2,10 @@
 addresses."""
 
 from emulation.providers.aws.ec2 import firewall, machines, network
-from emulation.providers.aws.ec2.lookups import Ami, AvailabilityZones, IpRanges, ManagedPrefixList
+from emulation.providers.aws.ec2.lookups import Ami, AvailabilityZones, ElasticIp, IpRanges, ManagedPrefixList
 from emulation.providers.handler import Handler
 
-__all__ = ["Ami", "AvailabilityZones", "IpRanges", "ManagedPrefixList", "handlers"]
+__all__ = ["Ami", "AvailabilityZones", "ElasticIp", "IpRanges", "ManagedPrefixList", "handlers"]
 
 
 def handlers() -> list[Handler]:

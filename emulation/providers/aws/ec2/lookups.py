@@ -53,6 +53,17 @@ class ManagedPrefixList:
         return {**arguments, "id": found[0], "name": name}
 
 
+class ElasticIp:
+    """Serves the Pulumi data source `aws:ec2/getElasticIp:getElasticIp`, which tells what instance has an address."""
+
+    token = "aws:ec2/getElasticIp:getElasticIp"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        address = client("ec2", arguments).describe_addresses(AllocationIds=[arguments["id"]])["Addresses"][0]
+        found = {"instanceId": address.get("InstanceId", ""), "associationId": address.get("AssociationId", "")}
+        return {**arguments, **found, "publicIp": address["PublicIp"]}
+
+
 class IpRanges:
     """Serves the Pulumi data source `aws:index/getIpRanges:getIpRanges`, only for the addresses of Route 53's health
     checkers."""

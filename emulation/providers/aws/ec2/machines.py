@@ -126,13 +126,16 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
 
 
 def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes an Elastic IP address in place: associates the address with another instance, and changes its tags."""
-    if new.get("instance") != old.get("instance"):
+    """Changes an Elastic IP address in place: associates the address with another instance, and changes its tags.
+
+    Without the input `instance`, the address keeps its association, because another resource may manage the association
+    (Terraform Registry, "aws_eip": the argument is optional and computed).
+    """
+    if new.get("instance") and new["instance"] != old.get("instance"):
         address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
         if address.get("AssociationId"):
             ec2.disassociate_address(AssociationId=address["AssociationId"])
-        if new.get("instance"):
-            ec2.associate_address(AllocationId=id, InstanceId=new["instance"])
+        ec2.associate_address(AllocationId=id, InstanceId=new["instance"])
     change_tags(ec2, id, old, new)
 
 

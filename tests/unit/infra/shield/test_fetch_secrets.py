@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 PROGRAM = Path(__file__).parents[4] / "infra/shield/machine/files/usr/local/sbin/fetch-secrets"
 SECRET = "artifact-edge/test/shield"
+SERVING = "/artifact-edge/test/serving/eu-west-1-0"
 NEAR, HOME = "eu-west-1", "us-east-1"
 
 
@@ -40,6 +41,8 @@ class Machine:
         self.asked: list[str] = []
         self.program.DIRECTORY = run
         self.program.BEARER = run / "bearer.lua"
+        self.program.INSTANCE_ID = run / "instance-id"
+        self.program.INSTANCE_ID.write_text("1234567890\n")
         self.program.account_metadata = self.account_metadata
         send: Any = cast(Any, botocore.endpoint.Endpoint)._do_get_response
 
@@ -68,6 +71,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         "SECRET_ID": SECRET,
         "SECRET_REGIONS": f"{NEAR},{HOME}",
         "CERTIFICATE_REGION": HOME,
+        "SERVING_PARAMETER": SERVING,
+        "SERVING_REGION": HOME,
         "CERTIFICATE_PARAMETER": "/artifact-edge/test/shield-certificate",
         "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
@@ -142,3 +147,37 @@ def test_a_machine_whose_secret_was_deleted_does_not_start_with_the_old_one(mach
     manager.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
     with pytest.raises(SystemExit, match="ResourceNotFoundException"):
         machine.program.main()
+
+
+def reported() -> list[str]:
+    """Returns the instance ID that the machine reported, in a list that is empty if there is no report."""
+    found = client("ssm", {"region": HOME}).get_parameters_by_path(Path="/artifact-edge/test/serving")["Parameters"]
+    return [each["Value"] for each in found if each["Name"] == SERVING]
+
+
+def test_a_machine_reports_its_instance_id_once_it_is_healthy(machine: Machine) -> None:
+    machine.program.main()
+    assert reported() == []
+    (machine.run / "healthz").touch()
+    machine.program.main()
+    assert reported() == ["1234567890"]
+    machine.asked.clear()
+    machine.program.main()
+    assert f"ssm.{HOME}.amazonaws.com" not in machine.asked
+
+
+def test_a_machine_that_cannot_report_serves_and_reports_later(machine: Machine) -> None:
+    (machine.run / "healthz").touch()
+    machine.down = {f"ssm.{HOME}.amazonaws.com"}
+    machine.program.main()
+    assert machine.files()["origin_key"] == "the key"
+    machine.down = set()
+    machine.program.main()
+    assert reported() == ["1234567890"]
+
+
+def test_a_machine_that_may_not_report_starts_nevertheless(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine.run / "healthz").touch()
+    monkeypatch.setenv("SERVING_PARAMETER", "/aws/reserved")  # Parameter Store refuses names that begin with `/aws`
+    machine.program.main()
+    assert machine.files()["origin_key"] == "the key"

@@ -14,6 +14,7 @@ from emulation.providers.aws.clients import client
 from infra.blobs import Bucket
 from infra.identity import AwsIdentityArgs
 from infra.identity.aws import AwsIdentity
+from infra.machines.serving import ServingReports
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.shield import BootSettings, ShieldArgs
@@ -26,15 +27,23 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 REGION = "eu-west-1"
 EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
 SECRET = "artifact-edge/test/shield"
+SERVING = ServingReports("/artifact-edge/test/serving", "us-east-1")
 BOOT = BootSettings(
-    [Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, ["us-east-1"], "us-east-1", "/cert"
+    [Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")],
+    SECRET,
+    ["us-east-1"],
+    "us-east-1",
+    "/cert",
+    SERVING,
 )
 
 
 def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
     def program() -> None:
         network = AwsNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
-        identity = AwsIdentity("identity", AwsIdentityArgs("artifact-edge-test", SECRET, ["us-east-1"], ["1234567890"]))
+        identity = AwsIdentity(
+            "identity", AwsIdentityArgs("artifact-edge-test", SECRET, ["us-east-1"], SERVING, ["1234567890"])
+        )
         machines = Ec2Shield(
             f"shield-{REGION}",
             ShieldArgs(
@@ -59,12 +68,11 @@ def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region() ->
     role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
     addresses = shield().outputs["addresses"]
     ec2 = client("ec2", {"region": REGION})
-    by_instance = {address["InstanceId"]: address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]}
+    at = {address["PublicIp"]: address["InstanceId"] for address in ec2.describe_addresses()["Addresses"]}
     assert set(addresses) == {"eu-west-1-0", "eu-west-1-1"}
-    assert sorted(addresses.values()) == sorted(by_instance.values())
-    for instance in by_instance:
-        data = ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"]
-        assert gzip.decompress(base64.b64decode(data)).decode() == render_user_data(BOOT, REGION, "aws", role)
+    for node, address in addresses.items():
+        data = ec2.describe_instance_attribute(InstanceId=at[address], Attribute="userData")["UserData"]["Value"]
+        assert gzip.decompress(base64.b64decode(data)).decode() == render_user_data(BOOT, node, REGION, "aws", role)
 
 
 def test_machines_are_spread_over_availability_zones() -> None:

@@ -12,6 +12,7 @@ from contract.regions import Cloud
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from emulation.machines import cloud_init
 from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
 from infra.machines.user_data import USER_DATA_LIMITS, UserDataError, user_data_size
 from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data
@@ -25,11 +26,12 @@ SETTINGS = BootSettings(
     secret_regions=["us-east-1", "eu-west-1"],
     certificate_region="us-east-1",
     certificate_parameter="/artifact-edge/test/shield-certificate",
+    serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
 )
 
 
 def user_data(settings: BootSettings = SETTINGS, region: str = "us-east-1", cloud: Cloud = "aws") -> str:
-    return render_user_data(settings, region, cloud, ROLE)
+    return render_user_data(settings, f"{region}-0", region, cloud, ROLE)
 
 
 def files(

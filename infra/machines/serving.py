@@ -1,0 +1,107 @@
+"""Waits until a new machine serves clients, before `pulumi up` takes away what it replaces.
+
+Once its health check has passed, each machine writes its instance ID to its own parameter in Parameter Store. The
+health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+_POLL_SECONDS = 5.0
+# A machine needs two to four minutes. A slow mirror of packages makes it some minutes more.
+_LIMIT_SECONDS = 20 * 60.0
+
+
+class NotServingError(pulumi.RunError):
+    """Raised when a new machine does not report in time that it serves. The message names the machine and the
+    remedy.
+    """
+
+
+@dataclass(frozen=True)
+class ServingReports:
+    """The parameters in Parameter Store to which machines report that they serve: one parameter for each machine below
+    `path`, in the AWS region `region`.
+    """
+
+    path: str
+    region: str
+
+    def parameter(self, machine: str) -> str:
+        """Returns the name of the parameter to which a machine reports."""
+        return f"{self.path}/{machine}"
+
+    async def read(self) -> Mapping[str, str]:
+        """Returns the instance ID that each machine reported last, by the machine's name."""
+        found = await aws.ssm.get_parameters_by_path_output(
+            path=self.path, region=self.region, with_decryption=False
+        ).future()
+        if found is None:
+            return {}
+        return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
+
+    async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
+        """Waits until the machine with the given instance ID reports. `meanwhile` says what stays as it is until then.
+
+        Raises NotServingError after 20 minutes.
+        """
+        deadline = time.monotonic() + _LIMIT_SECONDS
+        announced = False
+        while (await self.read()).get(machine) != instance_id:
+            if time.monotonic() > deadline:
+                raise NotServingError(
+                    f"{machine}: the new machine {instance_id} does not report that it serves; {meanwhile}. Look at "
+                    f"its serial console. Then repair the cause and run `pulumi up` again; it goes on from here"
+                )
+            if not announced:
+                pulumi.log.info(
+                    f"{machine}: waiting until the new machine {instance_id} serves; {meanwhile}. This takes some "
+                    f"minutes; `pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}"
+                )
+                announced = True
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def before_its_address_moves(
+    reports: ServingReports, machine: str, instance: aws.ec2.Instance, address: aws.ec2.Eip, region: str
+) -> pulumi.Output[str]:
+    """Returns the ID of an EC2 instance once its machine may have its fixed address.
+
+    A new machine may have the address at once if no other machine has it. Otherwise the other machine keeps the address
+    until the new machine serves. A preview does not wait.
+    """
+
+    async def wait(known: list[str]) -> str:
+        instance_id, allocation_id = known
+        if not pulumi.runtime.is_dry_run():
+            found = await aws.ec2.get_elastic_ip_output(id=allocation_id, region=region).future()
+            holder = found.instance_id if found else ""
+            if holder and holder != instance_id:
+                await reports.wait(machine, instance_id, f"{holder} keeps the address")
+        return instance_id
+
+    return pulumi.Output.all(instance.id, address.allocation_id).apply(wait)
+
+
+def before_the_next_is_replaced(
+    reports: ServingReports, machine: str, instance_id: pulumi.Output[str], next_machine: str
+) -> pulumi.Output[bool]:
+    """Returns True once the next machine of a region may be replaced, because this machine serves.
+
+    If the next machine never served, the region is new, and all its machines may be created at once. A preview does not
+    wait.
+    """
+
+    async def wait(known: str) -> bool:
+        if not pulumi.runtime.is_dry_run() and next_machine in await reports.read():
+            await reports.wait(machine, known, f"{next_machine} stays as it is")
+        return True
+
+    return instance_id.apply(wait)

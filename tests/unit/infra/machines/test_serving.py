@@ -1,0 +1,127 @@
+"""Tests when `pulumi up` moves an address to a new machine, or replaces the next machine of a region.
+
+A fake clock advances with each pause. After the given time, the new machine reports to the emulated Parameter Store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pulumi
+import pytest
+
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from infra.machines import serving
+from infra.machines.serving import ServingReports
+from tests.support.harness import deploy
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+REGION = "eu-west-1"
+REPORTS = ServingReports("/artifact-edge/test/serving", "us-east-1")
+
+
+class Clock:
+    """A clock that a pause advances. `at` maps a time in seconds to what happens then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.at: dict[float, Callable[[], object]] = {}
+        monkeypatch.setattr(serving, "asyncio", SimpleNamespace(sleep=self.sleep))
+        monkeypatch.setattr(serving, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for time in [time for time in self.at if time <= self.now]:
+            self.at.pop(time)()
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def report(machine: str, instance_id: str) -> None:
+    name = REPORTS.parameter(machine)
+    client("ssm", {"region": REPORTS.region}).put_parameter(Name=name, Value=instance_id, Type="String", Overwrite=True)
+
+
+def start_machine() -> str:
+    ec2 = client("ec2", {"region": REGION})
+    return ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+
+
+def address_of(instance_id: str | None) -> str:
+    """Allocates an address that the given instance has, and returns its allocation ID."""
+    ec2 = client("ec2", {"region": REGION})
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    if instance_id:
+        ec2.associate_address(AllocationId=allocation, InstanceId=instance_id)
+    return allocation
+
+
+def moved(new: str, allocation: str) -> str:
+    """Runs `pulumi up` of a program that moves an address to the instance `new`. Returns the instance that gets the
+    address.
+    """
+
+    def program() -> None:
+        instance = SimpleNamespace(id=pulumi.Output.from_input(new))
+        address = SimpleNamespace(allocation_id=pulumi.Output.from_input(allocation))
+        pulumi.ComponentResource("test:index:Machine", "machine")
+        found = serving.before_its_address_moves(REPORTS, "node", instance, address, REGION)  # pyright: ignore[reportArgumentType]
+        pulumi.export("instance", found)
+
+    return deploy(program, handlers(), functions(), config={"aws:region": REGION}).outputs["instance"]
+
+
+def test_an_address_moves_only_when_the_new_machine_serves(clock: Clock) -> None:
+    old, new = start_machine(), start_machine()
+    report("node", old)
+    clock.at[180] = lambda: report("node", new)
+    assert moved(new, address_of(old)) == new
+    assert clock.now >= 180
+
+
+def test_an_update_whose_machine_never_serves_fails_and_leaves_the_address(clock: Clock) -> None:
+    old, new = start_machine(), start_machine()
+    allocation = address_of(old)
+    with pytest.raises(Exception, match=f"the new machine {new} does not report that it serves; {old} keeps the"):
+        moved(new, allocation)
+    addresses = client("ec2", {"region": REGION}).describe_addresses(AllocationIds=[allocation])["Addresses"]
+    assert addresses[0]["InstanceId"] == old
+
+
+@pytest.mark.parametrize("holds", ["nobody", "itself"])
+def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds: str) -> None:
+    new = start_machine()
+    assert moved(new, address_of(new if holds == "itself" else None)) == new
+    assert clock.now == 0
+
+
+def next_is_replaced(first: str) -> None:
+    """Runs `pulumi up` of a program that replaces the next machine of a region after the machine `first`."""
+
+    def program() -> None:
+        pulumi.ComponentResource("test:index:Machine", "machine")
+        after = serving.before_the_next_is_replaced(REPORTS, "one", pulumi.Output.from_input(first), "two")
+        pulumi.export("replaced", after)
+
+    assert deploy(program, handlers(), functions(), config={"aws:region": REGION}).outputs["replaced"] is True
+
+
+def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(clock: Clock) -> None:
+    report("one", "1111")
+    report("two", "2222")
+    clock.at[200] = lambda: report("one", "3333")
+    next_is_replaced("3333")
+    assert clock.now >= 200
+
+
+def test_the_machines_of_a_new_region_are_created_at_once(clock: Clock) -> None:
+    next_is_replaced("1111")
+    assert clock.now == 0
