@@ -42,7 +42,8 @@ class Challenged(httpx.Auth):
         if sent and self._is_registry(request.url):
             request.headers["Authorization"] = sent
         response = yield request
-        if response.status_code != 401 or not self._is_registry(response.request.url):
+        is_challenge = response.status_code == 401 and "www-authenticate" in response.headers
+        if not is_challenge or not self._is_registry(response.request.url):
             return
         # If the stored header differs from the header of this request, another thread has answered the challenge in the
         # meantime. The request is then repeated with the stored header.

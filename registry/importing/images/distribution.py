@@ -37,8 +37,9 @@ _DIGEST = re.compile(DIGEST)
 # its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
 # The statuses with which a registry answers if it does not have the referrers API: 404, an error for a path of an
-# unknown form, or the error of a proxy that refuses unknown paths or methods.
-_NO_REFERRERS = (400, 404, 405, 406, 501)
+# unknown form, or the error of a proxy that refuses unknown paths or methods. Harbor before 2.8 answers 401
+# (goharbor/harbor#18305). The client's permission is not the reason, because the client has just read the manifest.
+_NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
 # The statuses with which some proxies of registries refuse HEAD requests.
 _NO_HEAD = (405, 501)
 # The statuses with which storage hosts refuse to continue a download, which then starts again from its first byte.
@@ -126,7 +127,9 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            if answer.status_code != 404:
+            # GitLab's registry answers the tag with the manifest that has the digest in the tag, which is the manifest
+            # itself and no list of its referrers (oras-project/oras-go#1396).
+            if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 
     def attached(self, digest: str) -> list[tuple[str, str]]:
@@ -291,6 +294,8 @@ def _reason(error: httpx.HTTPError) -> str:
     if not isinstance(error, httpx.HTTPStatusError):
         return str(error) or type(error).__name__
     status = str(error.response.status_code)
+    if status == "401" and "www-authenticate" not in error.response.headers:
+        return "401, and the registry offers no supported authentication scheme"
     try:
         found: Any = error.response.json()
         return f"{status} {found['errors'][0]['code']}"

@@ -319,7 +319,7 @@ def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, 
     assert network.json("oci/taglists/team/app/list.json")["tags"] == ["1.0"]
 
 
-@pytest.mark.parametrize("status", [200, 400, 404, 406])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 406])
 def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     network: Network, importing: Any, images: Images, status: int
 ) -> None:
@@ -332,6 +332,20 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
     assert listed["digest"] == sbom["digest"]
+
+
+def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
+    """Imports a sparse index from a registry that answers the tag `sha256-<hex>` with the manifest of this digest, as
+    GitLab's does (oras-project/oras-go#1396). The manifests that the index lists are no referrers.
+    """
+    there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
+    top = index(images, [there, absent])
+    source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): top})
+    source.absent = {absent["digest"]}
+    imported = importing(source)
+    assert (imported.new, imported.failed) == (1, [])
+    ((_, reason),) = imported.left_out
+    assert absent["digest"] in reason
 
 
 def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
