@@ -1,5 +1,5 @@
-"""Computes how a Pulumi plan changes the targets that clients reach. The module follows the names that clients use
-through other DNS names to their targets, before and after the plan.
+"""Computes how a Pulumi plan moves clients to other targets of DNS records and load balancers. The module follows the
+DNS names that clients use to their targets, before and after the plan.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Shift:
 
 
 def shift_of(plan: Plan, limits: Limits) -> Shift:
-    """Returns how a plan changes the targets that clients reach."""
+    """Returns how a Pulumi plan moves clients to other targets of DNS records and load balancers."""
     before, after = plan.before(), plan.after()
     names = client_names([*before, *after], limits)
     was, is_to_be = splits(before, names, limits), splits(after, names, limits)

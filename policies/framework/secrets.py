@@ -48,10 +48,12 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the content of each compressed file in a text. Ignores data after the end of a gzip file.
+    """Yields the decompressed content of each gzip file that a text contains as base64. Ignores data after the end of a
+    gzip file.
 
-    The pattern allows line breaks within base64. If the base64 of a file ends without padding (`=`), the pattern
-    therefore also matches the letters at the start of the next line, which do not belong to the file.
+    The regular expression for base64 allows line breaks within a file. If the base64 of a file ends without padding
+    (`=`), the expression therefore also matches the letters at the start of the next line, which do not belong to the
+    file.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

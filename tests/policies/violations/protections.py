@@ -156,7 +156,8 @@ def parameters() -> list[Violation]:
 
 def unreviewed() -> list[Violation]:
     """Returns violations that add a resource of a type that policies/rules/reviewed_types.py does not list. The policy
-    must report such a type even if it costs nothing.
+    must report such a type even if its resources are free of charge, because no other policy knows what resources of
+    the type can do.
     """
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:

@@ -58,8 +58,8 @@ export class Memory {
   }
 
   /**
-   * Returns the response for a client with the object. Returns undefined when the isolate has no object with this key,
-   * or has kept the object for too long.
+   * Returns the response that gives a client the object. Returns undefined when the isolate has no object with this
+   * key, or has kept the object for too long.
    */
   response(key: string, now: number): Response | undefined {
     const kept = this.#objects.get(key);

@@ -36,7 +36,7 @@ export class NodeHealth {
     return Math.min(HEDGE_CEILING, Math.max(HEDGE_FLOOR, percentile(samples, 0.99)));
   }
 
-  /** Returns whether the node has failed, so that other nodes are tried before it until its back-off ends. */
+  /** Returns whether the back-off of a failed node still lasts. Until it ends, other nodes are tried first. */
   isBackedOff(node: string, now: number): boolean {
     return (this.#nodes.get(node)?.retryAt ?? 0) > now;
   }

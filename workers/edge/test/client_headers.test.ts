@@ -16,7 +16,7 @@ function routed(path: string, accept = ""): ObjectRoute {
   return found;
 }
 
-/** Returns the client's headers for an answer of L1 with these headers. */
+/** Returns the headers of the response to a client when L1, the edge's cache, answers with the headers in `given`. */
 function headersFor(wanted: ObjectRoute, given: Record<string, string>, milliseconds = 0, status = 200): Record<string, string> {
   return Object.fromEntries(new Headers(headersOf(wanted, { headers: new Headers(given), status }, milliseconds)));
 }
