@@ -17,7 +17,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # a token is replaced this number of seconds before it expires
+_EARLY_SECONDS = 120  # how long before its expiry a cached token is replaced
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 

@@ -1,4 +1,5 @@
-"""Tests that `/healthz` of a shield machine answers 200 only while its cache, certificate and credentials are usable.
+"""Tests `/healthz` of a shield machine. The answer is 200 only while all disks of the machine's cache work, and while
+its certificate and its credentials have not expired.
 
 The machine has two local disks, and runs the real Traffic Server.
 """

@@ -21,8 +21,8 @@ from registry import RegistryError
 from registry.edge_policy.document import Policy, parsed
 from registry.tokens import grants
 
-# The number of random cases in one run of this module; `make test-fuzz` sets a higher number. Each of the four tests
-# with random cases tries a quarter of this number.
+# The total number of random cases in one run of this module. `make test-fuzz` sets a higher number. The module has four
+# tests with random cases, and each of them tries a quarter of all cases.
 _ALL_CASES = int(os.environ.get("FUZZ_CASES", "400"))
 random_cases = settings(
     max_examples=_ALL_CASES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

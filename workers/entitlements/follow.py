@@ -33,8 +33,8 @@ POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails if no poll has ended for this number of seconds. The timeouts of all requests of one poll add
-# up to less.
+# The health check fails if no poll has ended for 180 seconds. The sum of the timeouts of all requests of one poll is
+# shorter, so that a slow poll does not fail the health check.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)

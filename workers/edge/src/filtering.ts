@@ -59,7 +59,7 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
     found.push(rule);
     if (isUnconditional(rule)) break;
   }
-  // Rules that only allow artifacts have the same effect as no rules.
+  // An artifact that no rule matches is allowed. A list that has only allow rules therefore has no effect.
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 

@@ -87,7 +87,7 @@ export class NodeHealth {
   }
 }
 
-/** Returns the back-off of a node after this number of failures in a row: 5 s, 10 s, and so on up to 60 s. */
+/** Returns a node's back-off after failures in a row: 5 s after the first, and twice as long each time, up to 60 s. */
 function backOff(failures: number): number {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failures - 1));
 }

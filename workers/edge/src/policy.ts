@@ -33,8 +33,8 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * Whether a deny rule does not match an artifact if one of the rule's conditions is about an unknown property of the
-   * artifact.
+   * Applies to deny rules with a condition about a property that is unknown for an artifact. Such a rule matches the
+   * artifact if this field is false, and does not match it if the field is true.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

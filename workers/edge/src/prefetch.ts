@@ -10,7 +10,7 @@ import type { ObjectRoute } from "./routes";
 import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
-/** The facts about a client's request that the prefetches after this request depend on. */
+/** The data that decide about the prefetches after a client's request, such as the limits and the client's grants. */
 export interface Cause {
   budget: Budget;
   grants: readonly string[];

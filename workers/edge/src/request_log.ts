@@ -26,7 +26,7 @@ export interface RequestEvent {
   first_byte_ms: number;
 }
 
-/** Returns the log event for a response whose headers are ready after this number of milliseconds. */
+/** Returns the log event for a response. `milliseconds` is the time from the request until the response's headers. */
 export function requestEvent(
   { variants, subjects }: Assignment,
   ecosystem: Ecosystem,

@@ -30,8 +30,8 @@ beforeEach(() => {
 });
 
 /**
- * Returns a response with a feed document. `read` is the time at which the metadata API has read its database for this
- * document, and also the document's value.
+ * Returns a response with a feed document. `read` is the time in milliseconds at which the metadata API read its
+ * database. The document's field `value` has the same number, so that the tests can tell documents apart.
  */
 function document(read: number): Response {
   return Response.json({ version: 1, read: read / 1000, value: read });

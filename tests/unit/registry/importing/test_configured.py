@@ -177,7 +177,7 @@ def test_without_npm_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pyte
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Returns the path of a configuration file that is the only one that pip reads."""
+    """Makes pip read a single configuration file, and returns the path of this file."""
     for name in [each for each in os.environ if each.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
