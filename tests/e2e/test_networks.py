@@ -1,13 +1,13 @@
-"""Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
-stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients of three continents resolve the
-hostname.
+"""Tests a stack with two networks, deployed by the real Pulumi engine: Route 53's emulated health checkers probe
+Cloudflare's PoPs and the own PoPs, and clients of three continents resolve the hostname.
 
-No machine of our own PoPs boots here. At the address of each machine, a server of the test answers the health check.
+No own PoP machine boots here. At the address of each machine, a server of the test answers the health check.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -21,14 +21,20 @@ import yaml
 from emulation import processes, services
 from emulation.dns import client
 from emulation.dns.answers import addresses_in
+from emulation.engine.environment import shell_environment
 from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, POPS
+from local.stack import PASSPHRASE
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 from tests.support.certificates import Authority
 from tests.support.http_server import Healthy
+from tests.support.runbooks import runbook
+from tests.support.sandbox.operator_shell import OperatorShell
 from tests.support.waiting import eventually
 
 LOOPBACK = "127.67"
+PAGE = "docs/operations.md"
 STACK = "dev"
+VALUES = {"--stack prod": f"--stack {STACK}"}
 HOSTNAME = "packages.dev.artifact-edge.example"
 US, EU, ASIA = CLIENT_LOCATIONS
 OWN_POPS = [
@@ -39,25 +45,22 @@ OWN_POPS = [
 
 @dataclass
 class Networks:
-    """A deployed stack with Cloudflare and PoPs of our own. `machines` maps each region to the address of the machine
-    in our PoP.
+    """A deployed stack with Cloudflare and own PoPs, and the shell of its operator.
+
+    `machines` has the address of each region's PoP machine.
     """
 
     sandbox: TemporarySandbox
+    shell: OperatorShell
     certificate: ssl.SSLContext
-    machines: dict[str, str] = field(default_factory=dict[str, str])
+    machines: dict[str, str]
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
     def lead(self, percent: int) -> None:
-        """Deploys the stack so that DNS leads the given percentage of the clients to our own PoPs."""
-        file = self.sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
-        config = yaml.safe_load(file.read_text())
-        config["config"] |= {"artifact-edge:pops": OWN_POPS, "artifact-edge:pops_percent": percent}
-        file.write_text(yaml.safe_dump(config))
-        deployed = self.sandbox.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
-        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-        shown = self.sandbox.pulumi("stack", "output", "--json", "--stack", STACK)
-        self.machines = {node["region"]: node["address"] for node in json.loads(shown.stdout)["pops"]}
+        """Leads the given share of the clients to the own PoPs, with the commands of the runbook."""
+        (shift,) = runbook(PAGE, "A network is down").blocks(VALUES | {"pops_percent 20": f"pops_percent {percent}"})
+        said = self.shell.run(shift)
+        assert '"cloudflare"' in said and '"own"' in said
 
     def start(self, region: str) -> None:
         """Starts a server that answers the health check of a region's PoP machine."""
@@ -76,9 +79,7 @@ class Networks:
             self.stop(region)
 
     def networks(self) -> list[set[str]]:
-        """Returns, for clients in the US, in Europe and in Asia, the networks or regions to which 20 DNS
-        queries lead.
-        """
+        """Returns, for clients in the US, in Europe and in Asia, the networks to which many queries lead."""
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}
         names |= {address: region for region, address in self.machines.items()}
@@ -91,9 +92,7 @@ class Networks:
         ]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
-        regions that `us`, `eu` and `asia` name. Returns whether DNS does.
-        """
+        """Returns whether the clients of each place are soon led to one network or region only."""
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
 
@@ -101,8 +100,16 @@ class Networks:
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack(STACK)
-        made = Networks(sandbox, _tls(tmp_path_factory.mktemp("tls")))
-        made.lead(100)
+        file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
+        config = yaml.safe_load(file.read_text())
+        config["config"] |= {"artifact-edge:pops": OWN_POPS, "artifact-edge:pops_percent": 100}
+        file.write_text(yaml.safe_dump(config))
+        environment = shell_environment(sandbox.engine, sandbox.clouds, passphrase=PASSPHRASE)
+        shell = OperatorShell(sandbox.project, environment, tmp_path_factory.mktemp("commands"))
+        shell.run(f"pulumi stack select {STACK}\npulumi up --skip-preview")
+        machines = json.loads(shell.run("pulumi stack output pops"))
+        addresses = {machine["region"]: machine["address"] for machine in machines}
+        made = Networks(sandbox, shell, _tls(tmp_path_factory.mktemp("tls")), addresses)
         services.start(sandbox.clouds, [each for each in services.RUNTIME if each.name == "dns"])
         try:
             yield made
@@ -121,9 +128,28 @@ def _tls(directory: Path) -> ssl.SSLContext:
     return settings
 
 
+def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks) -> None:
+    """Terminates a PoP machine, and replaces it with the commands for a shield machine, as its runbook says."""
+    shell, machine = networks.shell, runbook(PAGE, "A shield machine is down")
+    assert "as [a shield machine](#a-shield-machine-is-down): its address stays" in " ".join(
+        runbook(PAGE, "A PoP machine is down").text.split()
+    )
+    address = networks.machines["eu-west-1"]
+    described = "aws ec2 describe-addresses --region eu-west-1 --output text"
+    instance = f"{described} --query \"Addresses[?PublicIp=='{address}'].InstanceId\""
+    before = shell.run(instance).strip()
+    shell.run(f"aws ec2 terminate-instances --region eu-west-1 --instance-ids {before}")
+    shown = shell.run(machine.command("pulumi stack --show-urns") + " --show-ids")
+    (urn,) = re.findall(rf"URN: (\S+)[\s│]+ID: {before}", shown)
+    any_value = {"<region>": "any", "<id of the instance>": "any"}
+    _, *replace = machine.blocks(VALUES | any_value | {"<URN of the instance>": urn})
+    shell.run("\n".join(replace))
+    assert shell.run(instance).strip() not in ("", before)
+    shell.run("pulumi preview --expect-no-changes")
+
+
 def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) -> None:
-    # No machine of our own PoPs answers yet. DNS therefore leads all clients to Cloudflare, although Cloudflare's
-    # weight is 0.
+    # No PoP machine answers yet, so that all clients are led to Cloudflare although its weight is 0.
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     networks.start("us-east-1")
     networks.start("eu-west-1")

@@ -13,10 +13,8 @@ from tests.unit.docs import CHECKOUT
 # Runbooks whose commands no test runs as a runbook, each with the reason.
 NOT_RUN = {
     ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
-    ("docs/operations.md", "A PoP machine is down"): "replaces a machine, like the runbook of a shield machine",
-    ("docs/operations.md", "A network is down"): "tests/e2e/test_networks.py deploys both weights of each network",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
-    ("docs/operations.md", "The metadata table fails"): "is for an outage of DynamoDB, which the emulation cannot have",
+    ("docs/operations.md", "The metadata table fails"): "is for an outage of DynamoDB, which no test makes here",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
     ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
@@ -29,6 +27,9 @@ NOT_RUN = {
 # Commands that a runbook mentions and that its test does not run, each with the reason.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
+    ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",
+    ("A PoP machine is down", "journalctl -u artifact-edge-entitlements"): "is a program of the machine",
+    ("A network is down", "pulumi up"): "says what the command waits for",
     ("Objects are not copied", "pulumi up --refresh"): "the test runs it with --stack",
     ("Ctrl-C", "pulumi destroy"): "tests/chaos interrupts it; here it would delete the state's bucket",
     ("The drain fails", "registry keys init"): "says what creates a secret",
@@ -52,9 +53,9 @@ def typed(text: str) -> list[str]:
 def sources() -> dict[tuple[str, str], str]:
     """Returns the source of the test file that runs a runbook, by the runbook's page and heading."""
     found: dict[tuple[str, str], str] = {}
-    for file in sorted((CHECKOUT / "tests/e2e").glob("test_*runbooks.py")):
+    for file in sorted((CHECKOUT / "tests/e2e").glob("test_*.py")):
         source = file.read_text()
-        (own_page,) = re.findall(r'(?m)^PAGE = "(.+)"$', source)
+        own_page = "".join(re.findall(r'(?m)^PAGE = "(.+)"$', source))
         for page, heading in re.findall(r'\brunbook\((?:PAGE|"([^"]+)"), "([^"]+)"\)', source):
             place = (page or own_page, heading)
             found[place] = found.get(place, "") + source
