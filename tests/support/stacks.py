@@ -34,6 +34,13 @@ from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
+# Settings of a stack that also has PoPs of its own, as no stack file has.
+WITH_POPS: Mapping[str, Any] = {
+    "pops": [
+        {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},
+        {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
+    ]
+}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},

@@ -15,12 +15,13 @@ from bootstrap.permissions import within_boundary
 from emulation.providers.aws.clients import client
 from tests.support.bootstrap_stack import bootstrap_up, role_statements
 from tests.support.service_authorization import acts_within
-from tests.support.stacks import ON_GOOGLE, first_up
+from tests.support.stacks import ON_GOOGLE, WITH_POPS, first_up
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/artifact-edge-bootstrap-{{}}-boundary"
 STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev": ("dev", {}),
+    "dev with PoPs": ("dev", WITH_POPS),
     "staging": ("staging", {}),
     "prod": ("prod", {}),
     "prod on Google Cloud": ("prod", ON_GOOGLE),

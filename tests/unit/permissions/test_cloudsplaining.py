@@ -19,7 +19,7 @@ from cloudsplaining.scan.policy_document import PolicyDocument
 from infra.iam import Statement, allow
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.support.harness import Deployment
-from tests.support.stacks import ENVIRONMENTS, first_up
+from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
@@ -74,8 +74,9 @@ def found(deployment: Deployment) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_nothing_is_found_in_the_roles_of_an_environment(environment: str) -> None:
-    assert found(first_up(environment)) == set()
+@pytest.mark.parametrize("changes", [{}, WITH_POPS], ids=["as it is", "with PoPs"])
+def test_nothing_is_found_in_the_roles_of_an_environment(environment: str, changes: Mapping[str, Any]) -> None:
+    assert found(first_up(environment, changes)) == set()
 
 
 @pytest.mark.usefixtures("aws_cloud")

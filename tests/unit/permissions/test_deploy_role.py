@@ -18,10 +18,11 @@ from tests.support.bootstrap_stack import bootstrap_up
 from tests.support.harness import Deployment, Registered
 from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import is_evaluated
-from tests.support.stacks import ON_GOOGLE, brought_up, stack_config
+from tests.support.stacks import ON_GOOGLE, WITH_POPS, brought_up, stack_config
 
 STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev": ("dev", {}),
+    "dev with PoPs": ("dev", WITH_POPS),
     "staging": ("staging", {}),
     "prod on Google Cloud": ("prod", ON_GOOGLE),
 }

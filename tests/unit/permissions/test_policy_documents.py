@@ -13,7 +13,7 @@ from infra.iam import Statement, allow
 from tests.support.bootstrap_stack import bootstrap_up, role_statements
 from tests.support.harness import Deployment
 from tests.support.service_authorization import findings
-from tests.support.stacks import ENVIRONMENTS, first_up
+from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:artifact-edge-dev-alarms"
@@ -65,8 +65,9 @@ def test_a_mistake_is_found(statement: Statement, finding: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_documents_of_an_environment_have_no_mistake(environment: str) -> None:
-    found = list(_documents(first_up(environment)))
+@pytest.mark.parametrize("changes", [{}, WITH_POPS], ids=["as it is", "with PoPs"])
+def test_the_documents_of_an_environment_have_no_mistake(environment: str, changes: Mapping[str, Any]) -> None:
+    found = list(_documents(first_up(environment, changes)))
     assert len(found) > 1
     assert {name: mistakes for name, document in found if (mistakes := list(findings(document)))} == {}
 

@@ -18,19 +18,13 @@ from gates.resilience import NotSurvived, Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
 from tests.support.harness import Deployment
-from tests.support.stacks import first_up
+from tests.support.stacks import WITH_POPS, first_up
 
-POPS = {
-    "pops": [
-        {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},
-        {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
-    ]
-}
 NODES = ["pop-eu-west-1-0", "pop-us-west-2-0", "pop-us-west-2-1"]
 
 
 def deployment() -> Deployment:
-    return first_up("local", POPS)
+    return first_up("local", WITH_POPS)
 
 
 def machines() -> dict[str, Any]:
