@@ -13,6 +13,9 @@ from typing import Any, cast
 from registry import RegistryError
 from registry.importing import Refused, Wanted, digest_of_integrity
 
+# npm takes URLs of this registry in a lockfile for URLs of the registry in its configuration (npm docs,
+# `replace-registry-host`).
+_PUBLIC = "https://registry.npmjs.org/"
 # Files of other programs, which an import cannot read. Each file name maps to the command that writes a
 # requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
@@ -109,6 +112,8 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
     name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
     spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
     resolved = _text(entry, "resolved")
+    if registry and resolved.startswith(_PUBLIC):
+        resolved = f"{registry.rstrip('/')}/{resolved.removeprefix(_PUBLIC)}"
     if resolved and not resolved.startswith(("https://", "http://")):
         return Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is not a registry's URL")
     if "integrity" not in entry:

@@ -334,6 +334,20 @@ def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None
     assert "is resolved to 'git+https://up.test/d.git#abc'" in refused.reason
 
 
+def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_import_from(tmp_path: Path) -> None:
+    """npm takes URLs of registry.npmjs.org in a lockfile for URLs of the registry in its configuration (npm docs,
+    `replace-registry-host`), so that a lockfile serves where only a mirror can be reached.
+    """
+    file = tmp_path / "package-lock.json"
+    npmjs = "https://registry.npmjs.org/@x/a/-/a-1.0.0.tgz"
+    public = {"version": "1.0.0", "resolved": npmjs, "integrity": integrity(b"")}
+    other = {"version": "1.0.0", "resolved": "https://other.test/b/-/b-1.0.0.tgz", "integrity": integrity(b"")}
+    file.write_text(json.dumps({"packages": {"node_modules/@x/a": public, "node_modules/b": other}}))
+    mirrored = [each.location for each in package_lock(file, "https://up.test/npm/") if isinstance(each, Wanted)]
+    assert mirrored == ["https://up.test/npm/@x/a/-/a-1.0.0.tgz", other["resolved"]]
+    assert next(each.location for each in package_lock(file) if isinstance(each, Wanted)) == npmjs
+
+
 def test_optional_peers_that_npm_has_not_installed_are_no_failure(tmp_path: Path) -> None:
     """Reads entries without a version, which npm writes for optional peer dependencies (npm/cli#4796). npm installs
     nothing for such an entry.
