@@ -14,7 +14,6 @@ from tests.unit.docs import CHECKOUT
 NOT_RUN = {
     ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
-    ("docs/operations.md", "The metadata table fails"): "is for an outage of DynamoDB, which no test makes here",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
     ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
