@@ -9,12 +9,16 @@ const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-fo
 // documentation prefix). A client that binds another loopback address has that address.
 const CLIENT = "192.0.2.1";
 const UNBOUND = "127.0.0.1";
+// The most bytes of a request's header fields together (developers.cloudflare.com/workers/platform/limits, "Request
+// limits"). The page does not say with which status Cloudflare refuses a larger request.
+const MOST_HEADER_BYTES = 128 * 1024;
 
 // The counters of rate limiting rules. All requests of a PoP run in one isolate.
 const counters = new Map();
 
 export default {
   async fetch(request, env) {
+    if (bytesOf(request.headers) > MOST_HEADER_BYTES) return new Response("too large\n", { status: 431 });
     const url = new URL(request.url);
     const client = clientOf(request);
     const rules = env.RULES.find(({ hosts }) => hosts.some((host) => fits(host, url.hostname)))?.rules ?? {};
@@ -51,6 +55,10 @@ function fits(pattern, text) {
   if (pattern.startsWith("*")) return text.endsWith(pattern.slice(1));
   if (pattern.endsWith("*")) return text.startsWith(pattern.slice(0, -1));
   return pattern === text;
+}
+
+function bytesOf(headers) {
+  return [...headers].reduce((bytes, [name, value]) => bytes + `${name}: ${value}\r\n`.length, 0);
 }
 
 function clientOf(request) {

@@ -1,0 +1,204 @@
+"""Attacks on an edge, as bytes that libraries for HTTP do not send. The same attacks run against each network.
+
+The edge has refused an attack if it answered with an error of the 4xx or 5xx range or ended the connection, and if it
+gave no answer to a request that is hidden in the attack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests.support.http2 import reset_streams
+from tests.support.registry_requests import REFUSED, SERVED
+
+_ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
+_FIRST_SECONDS = 30  # within which an edge must answer or end the connection
+_NEXT_SECONDS = 2  # for which a client waits for the answer to a hidden request, where the connection stays open
+
+
+@dataclass
+class Exchange:
+    """The status and the header fields of each answer on one connection, and whether the edge ended the connection."""
+
+    answers: Sequence[tuple[int, bytes]] = ()
+    is_ended: bool = False
+
+    @property
+    def statuses(self) -> Sequence[int]:
+        return [status for status, _ in self.answers]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The HTTPS port of a PoP, and the loopback address from which the client connects to the port."""
+
+    address: tuple[str, int]
+    hostname: str
+    authority: Path
+    client: str
+    context: ssl.SSLContext = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "context", ssl.create_default_context(cafile=str(self.authority)))
+
+    @contextlib.contextmanager
+    def connected(self) -> Generator[ssl.SSLSocket]:
+        with (
+            socket.create_connection(self.address, timeout=60, source_address=(self.client, 0)) as plain,
+            self.context.wrap_socket(plain, server_hostname=self.hostname) as connection,
+        ):
+            yield connection
+
+    def send(self, sent: bytes, requests: int = 1) -> Exchange:
+        """Sends the bytes, which contain so many requests, on a new connection. Returns what the edge does."""
+        received, made = b"", Exchange()
+        with self.connected() as connection:
+            try:
+                connection.sendall(sent)
+                connection.settimeout(_FIRST_SECONDS)
+                while part := connection.recv(1 << 16):
+                    received += part
+                    if len(_ANSWER.findall(received)) >= requests:
+                        connection.settimeout(_NEXT_SECONDS)
+                made.is_ended = True
+            except TimeoutError:
+                pass
+            except (ConnectionError, ssl.SSLError):
+                made.is_ended = True
+        made.answers = [(int(status), headers) for status, headers in _ANSWER.findall(received)]
+        return made
+
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
+        """Returns the bytes of a request whose path is not changed in any way. The names of `headers` are in lower
+        case.
+        """
+        fields = {"host": self.hostname, "connection": "close", **(headers or {})}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    def get(self, path: str, token: str | None = None) -> Sequence[int]:
+        """Returns the statuses of the answers to a plain request, which are one status."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return self.send(self.request("GET", path, headers)).statuses
+
+
+def verdicts(edge: Edge) -> Mapping[str, str]:
+    """Returns for each attack what the edge does, by the name of the attack."""
+    return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
+
+
+def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
+    """Returns the requests of real clients to which the edge gives an answer that the worker does not give to a client
+    without a token.
+    """
+    refused: list[str] = []
+    for method, path, headers in SERVED:
+        # A purge without a signature is 403. Cloudflare has no route for the host of a health check by address.
+        if path == "/-/purge" or "host" in headers:
+            continue
+        body = b"x" * int(headers.get("content-length", "0"))
+        statuses = edge.send(edge.request(method, path, headers, body)).statuses
+        if len(statuses) != 1 or statuses[0] in (403, 413, 414, 429, 431) or statuses[0] >= 500:
+            refused.append(f"{method} {path}: {statuses}")
+    return refused
+
+
+@contextlib.contextmanager
+def slow_clients(edge: Edge, count: int) -> Generator[Sequence[ssl.SSLSocket]]:
+    """Opens connections on which clients send a part of a request's header fields."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(edge.connected()) for _ in range(count)]
+        for connection in connections:
+            connection.sendall(f"GET /healthz HTTP/1.1\r\nHost: {edge.hostname}\r\n".encode())
+        yield connections
+
+
+def are_disconnected(connections: Sequence[ssl.SSLSocket]) -> bool:
+    return all(_is_disconnected(connection) for connection in connections)
+
+
+def _is_disconnected(connection: ssl.SSLSocket) -> bool:
+    connection.settimeout(0.01)
+    try:
+        while connection.recv(1000):  # the edge may send an error before it ends the connection
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def accepted_resets(edge: Edge) -> int:
+    """Returns how many streams of a client that resets each stream at once the edge accepts. An edge without HTTP/2
+    accepts none.
+    """
+    own = replace(edge)  # with TLS settings of its own
+    own.context.set_alpn_protocols(["h2", "http/1.1"])
+    with own.connected() as connection:
+        return reset_streams(connection) if connection.selected_alpn_protocol() == "h2" else 0
+
+
+def guesses_until_slowed(edge: Edge, path: str, most: int) -> tuple[int, bytes]:
+    """Sends requests with different invalid tokens from the client's address, one after the other. The client claims a
+    different address in each. Returns the number of 401 answers before the first 429 answer, and the header fields of
+    the 429 answer.
+    """
+    for number in range(most):
+        claimed = f"198.51.100.{number % 250}"
+        headers = {"authorization": f"Bearer guess-{number}", "cf-connecting-ip": claimed, "x-forwarded-for": claimed}
+        ((status, fields),) = edge.send(edge.request("GET", path, headers)).answers
+        if status == 429:
+            return number, fields.lower()
+        assert status == 401, status
+    return most, b""
+
+
+def _verdict(made: Exchange) -> str:
+    if len(made.answers) > 1:
+        return f"answered {made.statuses}"
+    if not made.answers:
+        return "refused" if made.is_ended else "kept open without an answer"
+    return "refused" if made.statuses[0] >= 400 else f"served with {made.statuses[0]}"
+
+
+def _attacks(edge: Edge) -> Iterator[tuple[str, bytes]]:
+    for method, path, headers in REFUSED:
+        large = b"x" * int(headers.get("content-length", "0"))
+        yield f"{method} {path[:40]} {[*headers]}", edge.request(method, path, headers, large)
+    yield "CONNECT", edge.request("CONNECT", "packages.example.com:443")
+    yield "an unknown method", edge.request("FOO", "/healthz")
+    yield "many headers", edge.request("GET", "/healthz", {f"x-{number}": "a" * 1000 for number in range(300)})
+    chunks = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
+    form = {"content-type": "application/x-www-form-urlencoded", "transfer-encoding": "chunked"}
+    yield "a large chunked body", edge.request("POST", "/token", form, chunks * 8 + b"0\r\n\r\n")
+    yield from _smuggling(edge)
+
+
+def _smuggling(edge: Edge) -> Iterator[tuple[str, bytes]]:
+    """Yields requests whose end two servers could see at different places (RFC 9112, section 11.2). After the end that
+    one server sees, another request is hidden.
+    """
+    hidden = edge.request("GET", "/healthz")
+    chunked = b"0\r\n\r\n" + hidden
+    size = str(len(chunked))
+    cases: Mapping[str, tuple[Sequence[str], bytes]] = {
+        "Content-Length before Transfer-Encoding": ([f"Content-Length: {size}", "Transfer-Encoding: chunked"], chunked),
+        "Transfer-Encoding before Content-Length": (["Transfer-Encoding: chunked", "Content-Length: 5"], chunked),
+        "two lengths": (["Content-Length: 0", f"Content-Length: {len(hidden)}"], hidden),
+        "two lengths in one field": ([f"Content-Length: 0, {len(hidden)}"], hidden),
+        "a length with a sign": ([f"Content-Length: +{len(hidden)}"], hidden),
+        "an unknown encoding": (["Transfer-Encoding: xchunked"], chunked),
+        "a space before the colon": (["Transfer-Encoding : chunked", "Content-Length: 5"], chunked),
+        "a folded line": (["Transfer-Encoding:", " chunked", "Content-Length: 5"], chunked),
+        "a length that is no number of a chunk": (["Transfer-Encoding: chunked"], b"0x5\r\nhello\r\n" + chunked),
+    }
+    for name, (fields, body) in cases.items():
+        lines = ["POST /token HTTP/1.1", f"Host: {edge.hostname}", *fields, "", ""]
+        yield name, "\r\n".join(lines).encode() + body
