@@ -109,7 +109,7 @@ lint-types: setup
 lint-worker: setup
 	npm run typecheck --prefix workers/edge
 
-bench: setup  ## measure previews, imports, hits at the edge, own PoPs, and installs with a dead shield (55 min; needs wrk)
+bench: setup  ## measure previews, imports, hits at the edge, own PoPs, and installs with a dead shield or prediction (75 min; needs wrk)
 	$(PYTHON) -m bench.regions
 	$(PYTHON) -m bench.import_packages
 	$(PYTHON) -m bench.dead_shield
@@ -117,6 +117,7 @@ bench: setup  ## measure previews, imports, hits at the edge, own PoPs, and inst
 	$(PYTHON) -m tests.bench.pop_hits
 	$(PYTHON) -m tests.bench.pop_floods
 	$(PYTHON) -m tests.bench.pop_connections
+	$(PYTHON) -m tests.bench.predicted_installs
 
 setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## install the packages of the project (1.4 GB, about 1 min)
 

@@ -1,0 +1,179 @@
+"""Installs real trees of packages with and without prediction, and draws docs/prediction.svg.
+
+`python -m tests.bench.predicted_installs` starts a stack with prediction, and imports more than 300 npm packages and
+more than 60 wheels from the registries that npm and pip use on this machine. It also publishes an image with 20 layers.
+A first client fills the shield. Then npm, pip and skopeo install from two PoPs whose L1 is empty: at one PoP with
+prediction, at the other without. The program delays each request of a PoP to the shield, because the machine has no
+network between its tiers that would delay the request.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.chart import Bars, draw
+from emulation import processes
+from emulation.cloudflare import workerd
+from emulation.layout import POP_HTTPS_PORT, POPS, ClientLocation
+from local import operator
+from local.checkout import CHECKOUT
+from local.clients import Client
+from tests.clients import package_programs, trees
+from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST
+from tests.support.sandbox.installs import Finished, in_client, skopeo_copy
+from tests.support.sandbox.own_stack import OwnStack, own_stack
+from tests.support.sandbox.prediction import (
+    CONFIG,
+    PRINCIPALS,
+    REGION,
+    Installed,
+    await_variants,
+    image,
+    install,
+    put_experiment,
+    run,
+)
+from tests.support.sandbox.shields import machines, requests_at
+
+_LOOPBACK = "127.73"
+_GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
+# The client that fills the shield has prediction off too, because its principal is that of the variant `off`.
+_FILLING = AP_SOUTHEAST
+_LOCATIONS: Mapping[str, ClientLocation] = {"off": US_EAST, "on": EU_WEST}
+_SETTLE_SECONDS = 5  # prefetches may still run when the client has finished
+_ECOSYSTEMS = {"npm": "npm", "pypi": "pip install", "oci": "skopeo copy"}
+_IMAGE = "prediction/app:1"
+
+
+def delay_shields(up: OwnStack, milliseconds: int) -> None:
+    """Restarts the workerd of each PoP, so that each request to a shield waits before it leaves the PoP."""
+    for pop in POPS:
+        name, directory = f"pop-{pop.colo}-workerd", up.sandbox.directory / "pops" / pop.colo / "workerd"
+        module = directory / "shields.js"
+        call = "const answer = await env.ORIGINS.fetch(request);"
+        text = module.read_text()
+        assert call in text
+        module.write_text(text.replace(call, f"await scheduler.wait({milliseconds});\n  {call}"))
+        processes.stop(up.sandbox, name)
+        processes.start(
+            up.sandbox,
+            name,
+            [workerd.binary(), "serve", "workerd.capnp"],
+            cwd=directory,
+            ready=lambda pop=pop: processes.listening(up.sandbox.pop_address(pop), POP_HTTPS_PORT),
+        )
+
+
+class Trees:
+    """The imported trees of packages, in a directory with the files that the client programs need."""
+
+    def __init__(self, up: OwnStack, directory: Path) -> None:
+        self._directory = directory
+        (directory / "npm").mkdir()
+        (directory / "python").mkdir()
+        trees.import_npm(up, directory / "npm")
+        (directory / "npm" / "package-lock.json").unlink()
+        trees.import_python(up, directory / "python")
+        run(up, "publish", image(directory, "prediction"), "--repository", "prediction/app", "--tag", "1")
+
+    def lock(self, client: Client) -> None:
+        """Writes a lockfile without the URLs of tarballs. With these URLs, `npm ci` requests no documents, and the edge
+        cannot predict from tarballs.
+        """
+        command = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit"]
+        done = in_client(client, command, self._directory / "npm")
+        assert done.returncode == 0, done.stderr
+
+    def _has_lockfile(self) -> bool:
+        return (self._directory / "npm" / "package-lock.json").exists()
+
+    def programs(self, client: Client, name: str) -> Mapping[str, Callable[[], Finished]]:
+        """Returns the program for each ecosystem. `name` is the name of a new directory for their results."""
+        target = self._directory / name
+        (target / "npm").mkdir(parents=True)
+        for file in (self._directory / "npm").glob("package*.json"):
+            (target / "npm" / file.name).write_text(file.read_text())
+        npm = ["npm", "ci" if self._has_lockfile() else "install", "--ignore-scripts", "--no-audit"]
+        pip = [str(package_programs.program("pip 26.3", "pip")), "install", "--quiet", "--no-cache-dir", "--no-compile"]
+        pip += ["--target", str(target / "site"), *trees.PYTHON_ROOTS]
+        return {
+            "npm": lambda: in_client(client, npm, target / "npm"),
+            # Without this variable, pip could install wheels from a directory of this machine and not from the edge.
+            "pypi": lambda: in_client(client, pip, self._directory, PIP_FIND_LINKS=""),
+            "oci": lambda: skopeo_copy(client, _IMAGE, target / "image"),
+        }
+
+
+def client_at(up: OwnStack, location: ClientLocation, principal: str) -> Client:
+    client = Client(up.sandbox, principal, up.outputs()["url"], location)
+    client.configure(operator.issue_token(up.sandbox, up.outputs(), principal, _GRANTS))
+    return client
+
+
+def measure(up: OwnStack, installs: Trees, variant: str, client: Client) -> dict[str, Installed]:
+    (machine,) = machines(up, REGION)
+    measured: dict[str, Installed] = {}
+    for ecosystem, program in installs.programs(client, variant).items():
+        before = requests_at(up, machine)
+        done = install(up, variant, ecosystem, program, _LOCATIONS[variant])
+        time.sleep(_SETTLE_SECONDS)
+        since = (requests_at(up, machine) - before).elements()
+        requests = sum(key.startswith(f"{ecosystem}/") and "absent-" not in key for key in since)
+        measured[ecosystem] = dataclasses.replace(done, shield_requests=requests)
+    return measured
+
+
+def report(off: Mapping[str, Installed], on: Mapping[str, Installed], milliseconds: int) -> list[Bars]:
+    """Prints the results as a table in Markdown. Returns the bars of the chart."""
+    print("| | requests of the client | misses, off | on | seconds, off | on | requests at the shield, off | on |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    bars: list[Bars] = []
+    for ecosystem, program in _ECOSYSTEMS.items():
+        one, other = off[ecosystem], on[ecosystem]
+        print(
+            f"| {program} | {one.verdicts.total()} | {one.misses} | {other.misses} | {one.seconds:.1f} | "
+            f"{other.seconds:.1f} | {one.shield_requests} | {other.shield_requests} |"
+        )
+        bars.append(Bars(f"{program}: requests that missed L1, of {one.verdicts.total()}", [one.misses, other.misses]))
+        bars.append(Bars(f"{program}: requests at the shield", [one.shield_requests, other.shield_requests]))
+    print(f"{milliseconds} ms to the shield; {[dict(each.verdicts) for each in on.values()]}")
+    return bars
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--milliseconds", type=int, default=40, help="added to each request of a PoP to the shield")
+    options.add_argument("--lockfile", action="store_true", help="run npm ci with a lockfile instead of npm install")
+    options.add_argument("--loopback", default=_LOOPBACK)
+    given = options.parse_args()
+    package_programs.install()
+    with (
+        own_stack(given.loopback, "prediction", CONFIG) as up,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        put_experiment(up, Path(directory))
+        installs = Trees(up, Path(directory))
+        delay_shields(up, given.milliseconds)
+        filling = client_at(up, _FILLING, PRINCIPALS["off"])
+        if given.lockfile:
+            installs.lock(filling)
+        for program in installs.programs(filling, "filling").values():
+            done = program()
+            assert done.returncode == 0, done.stderr
+        clients = {variant: client_at(up, _LOCATIONS[variant], PRINCIPALS[variant]) for variant in _LOCATIONS}
+        await_variants(up, _LOCATIONS)
+        off, on = (measure(up, installs, variant, clients[variant]) for variant in _LOCATIONS)
+        bars = report(off, on, given.milliseconds)
+        for ecosystem, program in _ECOSYSTEMS.items():
+            bars.append(Bars(f"{program}: seconds", [off[ecosystem].seconds, on[ecosystem].seconds]))
+        title = "Cold L1: prediction off (pale) and on"
+        (CHECKOUT / "docs" / "prediction.svg").write_text(draw(title, bars))
+
+
+if __name__ == "__main__":
+    main()
