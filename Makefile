@@ -51,7 +51,7 @@ test-packages: setup  ## the same for clients of npm and Python packages only, w
 test-container: setup  ## build the container with a real docker daemon, and run the commands of docs/container.md (12 min, 15 GB)
 	$(PYTHON) -m pytest tests/container
 
-test-kills: setup  ## kill `pulumi up` and `destroy` at 50 moments, and repair the state each time (30 min)
+test-kills: setup  ## kill `pulumi up` and `destroy` at 50 moments, and repair the state each time (30 to 50 min)
 	@$(PYTHON) -m local.prerequisites
 	$(PYTHON) -m pytest tests/chaos
 

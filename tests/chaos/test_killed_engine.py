@@ -1,7 +1,7 @@
 """Kills `pulumi up` and `pulumi destroy` at pseudo-random moments, then repairs the Pulumi state as docs/state.md
 describes.
 
-`make test-kills` runs the tests of all moments, which takes about half an hour. Each test uses two moments: one of
+`make test-kills` runs the tests of all moments, which takes 30 to 50 minutes. Each test uses two moments: one of
 `pulumi up` and one of `pulumi destroy`. The moments are the same in each run, so that `-k` repeats a test that failed.
 """
 

@@ -128,6 +128,7 @@ def _tls(directory: Path) -> ssl.SSLContext:
     return settings
 
 
+@pytest.mark.nightly
 def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks) -> None:
     """Terminates a PoP machine, and replaces it with the commands for a shield machine, as its runbook says."""
     shell, machine = networks.shell, runbook(PAGE, "A shield machine is down")
