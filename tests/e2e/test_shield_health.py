@@ -84,3 +84,8 @@ def test_expired_origin_credentials_are_unhealthy_until_the_machine_gets_new_one
     finally:
         shield.cloud.metadata_fails = False
     shield.tend_until(healthy=True)
+
+
+def test_a_healthy_machine_reports_its_instance_id(shield: Shield) -> None:
+    shield.crash()  # the machine fetches its secrets before it starts, and then reports if its health check has passed
+    assert shield.cloud.parameters == {"/artifact-edge/test/serving/us-east-1-0": "i-0001"}

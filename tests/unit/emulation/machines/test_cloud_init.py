@@ -199,3 +199,23 @@ def test_timer_runs_its_service_each_time_it_is_due() -> None:
         hypervisor.reconcile()
         notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"
         assert notes.read_text() == "ran\nran\n", reports
+
+
+def test_a_machine_reads_its_instance_id_where_cloud_init_keeps_it() -> None:
+    unit = "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/note\n"
+    files = {
+        "/usr/local/sbin/note": ("0755", "#!/bin/sh\ncp /var/lib/cloud/data/instance-id /etc/artifact-edge/notes\n"),
+        "/etc/artifact-edge/any": ("0644", ""),
+        "/etc/systemd/system/note.service": ("0644", unit),
+        "/etc/systemd/system/note.timer": ("0644", "[Timer]\nOnActiveSec=0s\nOnUnitActiveSec=0s\n"),
+    }
+    entries = [{"path": path, "permissions": mode, "content": text} for path, (mode, text) in files.items()]
+    commands = [["systemctl", "enable", "--now", "note.timer"]]
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        source = _One(HEAD + yaml.safe_dump({"write_files": entries, "runcmd": commands}))
+        reports: list[str] = []
+        Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [source], reports.append).reconcile()
+        notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"
+        assert notes.is_file(), reports
+        assert notes.read_text() == "i-1\n"
