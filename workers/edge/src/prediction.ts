@@ -30,6 +30,9 @@ const WAIT_MILLISECONDS = 30_000;
 // How long after a prefetch an isolate does not prefetch the same object again. An install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
+// How long an isolate knows the list of a document. Within this time, it does not read the document for another range.
+const LIST_MILLISECONDS = 30_000;
+const LISTS = 1_000; // the most lists that an isolate remembers, which take less than 4 MB
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
 
 /**
@@ -56,6 +59,7 @@ export class Predictions {
   readonly #urgent: Waiting[] = [];
   readonly #files: Waiting[] = [];
   readonly #recent = new Map<string, number>();
+  readonly #lists = new Map<string, { list: string; until: number }>();
   #allowance = BURST;
   #running = new Set<Waiting>();
 
@@ -119,6 +123,19 @@ export class Predictions {
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
+  }
+
+  /** Remembers the list in the metadata of the document with this key. */
+  know(key: string, list: string, now: number): void {
+    this.#lists.delete(key);
+    if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");
+    this.#lists.set(key, { list, until: now + LIST_MILLISECONDS });
+  }
+
+  /** Returns the list in the metadata of the document with this key, or undefined if the isolate does not know it. */
+  known(key: string, now: number): string | undefined {
+    const found = this.#lists.get(key);
+    return found !== undefined && found.until > now ? found.list : undefined;
   }
 
   #isNew(name: string, milliseconds: number, now: number): boolean {

@@ -117,6 +117,24 @@ test("the dependencies of an npm package and all tarballs are in L1 before the c
   assert.deepEqual(requested.slice(before), []);
 });
 
+test("a prefetch reads a document from L1 once, whatever ranges of versions other packages need", async () => {
+  const reads: string[] = [];
+  stub.l1 = async (incoming, response) => {
+    const key = keyOf(incoming.url!.slice(incoming.url!.indexOf("/objects/")));
+    reads.push(key);
+    // The second range is known only after the worker has followed the first one.
+    if (key === document("range-late")) await awaitKeys(tarball("range-shared", "1.0.0"));
+    l1(incoming, response);
+  };
+  npm("range-root", "1.0.0 range-shared@1.0.0 range-late");
+  npm("range-late", "1.0.0 range-shared@2.0.0");
+  npm("range-shared", "2.0.0 range-second;1.0.0 range-first");
+  for (const name of ["range-first", "range-second"]) npm(name, "1.0.0");
+  await get("/npm/range-root");
+  await awaitKeys(tarball("range-first", "1.0.0"), tarball("range-second", "1.0.0"), tarball("range-shared", "2.0.0"));
+  assert.equal(reads.filter((key) => key === document("range-shared")).length, 1);
+});
+
 test("a full packument makes the worker prefetch full packuments", async () => {
   npm("full-a", "1.0.0 full-b");
   npm("full-b", "1.0.0");
