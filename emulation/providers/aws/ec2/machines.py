@@ -95,6 +95,17 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
         ],
         **tags("instance", inputs),
     }
+    if "associatePublicIpAddress" in inputs:
+        # EC2 takes this choice only for a network interface, which then also names the subnet and the security groups
+        # (EC2 API Reference, "InstanceNetworkInterfaceSpecification").
+        request["NetworkInterfaces"] = [
+            {
+                "DeviceIndex": 0,
+                "SubnetId": request.pop("SubnetId"),
+                "Groups": request.pop("SecurityGroupIds"),
+                "AssociatePublicIpAddress": inputs["associatePublicIpAddress"],
+            }
+        ]
     if inputs.get("iamInstanceProfile"):
         request["IamInstanceProfile"] = {"Name": inputs["iamInstanceProfile"]}
     return ec2.run_instances(**request)["Instances"][0]["InstanceId"]

@@ -116,3 +116,11 @@ def test_a_resource_deleted_outside_pulumi_reads_as_gone_and_deletes_again() -> 
     client("ec2", {"region": REGION}).delete_vpc(VpcId=vpc.id)
     assert handler(aws.ec2.Vpc).read(vpc.id, vpc.outputs) is None
     handler(aws.ec2.Vpc).delete(vpc.id, vpc.outputs)
+
+
+def test_a_machine_has_a_public_address_from_its_launch_if_it_asks_for_one() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    subnet = create(aws.ec2.Subnet, vpcId=vpc.id, cidrBlock="10.0.1.0/24")
+    inputs = {"ami": "ami-1", "instanceType": "i4i.large", "subnetId": subnet.id}
+    assert create(aws.ec2.Instance, **inputs, associatePublicIpAddress=True).outputs["publicIp"]
+    assert not create(aws.ec2.Instance, **inputs, associatePublicIpAddress=False).outputs["publicIp"]
