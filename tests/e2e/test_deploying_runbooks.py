@@ -20,6 +20,7 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.runbooks import runbook
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
+from tests.support.sandbox.serving_reports import machines_report
 
 pytestmark = pytest.mark.nightly
 
@@ -42,7 +43,8 @@ def shell() -> Iterator[OperatorShell]:
         shell = OperatorShell(checkout_with_copies(directory, "stacks"), environment, directory / "commands")
         shell.run("pulumi stack select --create local")
         shell.run("pulumi up --skip-preview")
-        yield shell
+        with machines_report(sandbox.aws_url, "local", ("us-east-1", "eu-west-1")):
+            yield shell
     finally:
         services.stop_all(sandbox)
         shutil.rmtree(directory, ignore_errors=True)

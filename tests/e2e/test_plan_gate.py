@@ -16,6 +16,7 @@ from gates.rules import judge
 from gates.stages import split
 from previews.temporary_sandbox import TemporarySandbox
 from tests.support import plans_of_changes as changes
+from tests.support.sandbox.serving_reports import machines_report
 
 pytestmark = pytest.mark.plans
 
@@ -27,7 +28,10 @@ LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[TemporarySandbox]:
-    with changes.deployed() as sandbox:
+    with (
+        changes.deployed() as sandbox,
+        machines_report(sandbox.clouds.aws_url, changes.STACK, ("us-east-1", "eu-west-1")),
+    ):
         yield sandbox
 
 

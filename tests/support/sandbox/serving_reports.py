@@ -1,0 +1,62 @@
+"""Reports in the place of shield machines that they serve, in emulated clouds that run no machines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import boto3
+
+from contract.shields import serving_parameters
+
+_PAUSE_SECONDS = 0.5
+
+
+@contextmanager
+def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) -> Generator[None]:
+    """Reports each running EC2 instance of an environment, in a thread of its own, until the `with` block ends.
+
+    `pulumi up` waits for these reports before it moves addresses to new machines.
+    """
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(_PAUSE_SECONDS):
+            for region in regions:
+                report_machines(aws_url, environment, region)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def report_machines(aws_url: str | None, environment: str, region: str) -> None:
+    """Writes the ID of the newest running instance of each machine in a region to the machine's parameter."""
+    running = [{"Name": "instance-state-name", "Values": ["running"]}]
+    reservations = _client(aws_url, "ec2", region).describe_instances(Filters=running)["Reservations"]
+    instances = [instance for reservation in reservations for instance in reservation["Instances"]]
+    for instance in sorted(instances, key=lambda instance: instance["LaunchTime"]):
+        name = next((tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"), "")
+        node = name.removeprefix(f"artifact-edge-{environment}-")
+        _client(aws_url, "ssm", "us-east-1").put_parameter(
+            Name=f"{serving_parameters(environment)}/{node}",
+            Value=instance["InstanceId"],
+            Type="String",
+            Overwrite=True,
+        )
+
+
+def _client(aws_url: str | None, service: str, region: str) -> Any:
+    return cast(Any, boto3).client(
+        service,
+        region_name=region,
+        endpoint_url=aws_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
