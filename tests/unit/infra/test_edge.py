@@ -24,7 +24,7 @@ from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.edge import EdgeArgs, EdgeSecrets, MemoryArgs, PredictionArgs, activation
+from infra.edge import COMPATIBILITY_DATE, EdgeArgs, EdgeSecrets, MemoryArgs, PredictionArgs, activation
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.cloudflare import Edge, EdgeZoneError
 from infra.edge.networks import EdgeNetworksError, edge_networks
@@ -50,6 +50,9 @@ def test_the_worker_compiles_to_one_reproducible_module() -> None:
     assert re.search(r"\bexport ?\{", bundle)
     imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers", "node:crypto"}, "the runtime provides these modules"
+    # From this date on, a worker has node:crypto without a flag (Cloudflare changelog, "Node.js compatibility is now
+    # enabled by default").
+    assert COMPATIBILITY_DATE >= "2026-08-04"
     # A large worker bundle makes an isolate start slowly. Cloudflare measures the start time in each deployment.
     assert len(bundle.encode()) < 200_000
 
