@@ -3,7 +3,8 @@
 An address that moves leaves the instance that had it, and this instance gets a new public address if its subnet or
 launch request assigns one (EC2 API Reference, "AssociateAddress"; EC2 User Guide, "Elastic IP addresses"). moto shows
 the moved address at both instances. The termination of an instance ends the association of its address (EC2 API
-Reference, "TerminateInstances"). moto keeps the association.
+Reference, "TerminateInstances"). moto keeps the association. An instance that stops and starts keeps its Elastic IP
+address (EC2 User Guide, "How EC2 instance stop and start works"). moto gives the instance another address.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from moto.ec2.models.instances import Instance
 
 _ORIGINAL: dict[str, Any] = {
     "associate_address": ElasticAddressBackend.associate_address,
+    "start": Instance.start,
+    "stop": Instance.stop,
     "terminate": Instance.terminate,
 }
 
@@ -25,6 +28,8 @@ def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     method.
     """
     yield ElasticAddressBackend, "associate_address", _associate_address
+    yield Instance, "start", _keeping_address("start")
+    yield Instance, "stop", _keeping_address("stop")
     yield Instance, "terminate", _terminate
 
 
@@ -45,6 +50,22 @@ def _associate_address(
     if reassociate and found and found[0].association_id and found[0].instance is not instance:
         backend.disassociate_address(association_id=found[0].association_id)
     return _ORIGINAL["associate_address"](backend, instance, eni, address, allocation_id, reassociate)
+
+
+def _keeping_address(name: str) -> Callable[[Instance], Any]:
+    """Returns a method that starts or stops an instance, and leaves the Elastic IP address of the instance in place."""
+
+    def changed(instance: Instance) -> Any:
+        backend: Any = instance.ec2_backend
+        fixed = {each.public_ip for each in backend.addresses if each.instance is instance and each.association_id}
+        before = [(nic, nic.public_ip) for nic in cast("dict[Any, Any]", instance.nics).values()]
+        state = _ORIGINAL[name](instance)
+        for nic, address in before:
+            if address in fixed:
+                nic.public_ip = address
+        return state
+
+    return changed
 
 
 def _terminate(instance: Instance) -> Any:

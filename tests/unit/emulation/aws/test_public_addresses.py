@@ -44,3 +44,11 @@ def test_the_address_of_a_terminated_instance_is_free() -> None:
     ec2().terminate_instances(InstanceIds=[old])
     assert "AssociationId" not in ec2().describe_addresses(AllocationIds=[allocation])["Addresses"][0]
     ec2().associate_address(AllocationId=allocation, InstanceId=new, AllowReassociation=False)
+
+
+def test_an_instance_that_stops_and_starts_keeps_its_address() -> None:
+    id, address = instance(), ec2().allocate_address(Domain="vpc")
+    ec2().associate_address(AllocationId=address["AllocationId"], InstanceId=id)
+    ec2().stop_instances(InstanceIds=[id])
+    ec2().start_instances(InstanceIds=[id])
+    assert public_address(id) == address["PublicIp"]
