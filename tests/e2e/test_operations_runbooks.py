@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tests.support.runbooks import Runbook, runbook
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import EU_WEST, US_EAST, access, target_of
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
-from tests.support.sandbox.origin import store
+from tests.support.sandbox.origin import control, store
 from tests.support.sandbox.shields import machines
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
@@ -94,6 +95,11 @@ def answers(url: str, **client: Any) -> bool:
 
 def healthy(address: str) -> bool:
     return answers(f"http://{address}:{HEALTH_PORT}{HEALTH_PATH}")
+
+
+def holder_of(up: Up, region: str, address: str) -> str:
+    """Returns the ID of the instance that has a fixed address."""
+    return up.aws("ec2", region).describe_addresses(PublicIps=[address])["Addresses"][0]["InstanceId"]
 
 
 def edge_answers(up: Up) -> bool:
@@ -200,6 +206,35 @@ def test_a_lost_shield_machine_is_replaced_and_gets_its_address(up: Up, shell: O
     values = {**STACK, "<region>": "any", "<id of the instance>": "any", "<URN of the instance>": urn}
     _, replace = down.blocks(values)
     shell.run(replace)
+    assert eventually(lambda: healthy(address))
+    assert "aws:ec2" not in shell.run(PREVIEW)
+
+
+@pytest.fixture
+def no_certificates(up: Up) -> Iterator[Callable[[], object]]:
+    """Stops AWS Certificate Manager, without which no new machine serves. Provides a function that starts it again."""
+    control(up, "outages", {"acm": {"us-east-1": "503"}})
+    yield lambda: control(up, "outages", {})
+    control(up, "outages", {})
+
+
+def test_a_replaced_shield_machine_keeps_its_address_until_the_new_one_serves(
+    up: Up, shell: OperatorShell, no_certificates: Callable[[], object], tmp_path: Path
+) -> None:
+    down = runbook(PAGE, "A shield machine is down")
+    (old,), address = machines(up, "eu-west-1"), address_of(up, "eu-west-1")
+    urn = urn_of(shell, down, old)
+    _, replace = down.blocks({**STACK, "<region>": "any", "<id of the instance>": "any", "<URN of the instance>": urn})
+    said = tmp_path / "said"
+    said.touch()
+    with ThreadPoolExecutor() as threads:
+        updated = threads.submit(shell.run, f"({replace}) 2>&1 | tee {said}")
+        assert eventually(lambda: f"; {old} keeps the address" in said.read_text(), seconds=600), said.read_text()
+        assert holder_of(up, "eu-west-1", address) == old
+        assert healthy(address)
+        no_certificates()
+        updated.result()
+    assert holder_of(up, "eu-west-1", address) != old
     assert eventually(lambda: healthy(address))
     assert "aws:ec2" not in shell.run(PREVIEW)
 
