@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import ssl
 import statistics
@@ -29,6 +28,7 @@ from typing import Any, cast
 import boto3
 import httpx
 
+from bench import wrk
 from emulation import processes
 from emulation.cloudflare import workerd
 from emulation.engine.find import ensure_engine
@@ -159,12 +159,12 @@ class Bench:
         url = f"https://{self._address}:{copy.port}/{key(size)}"
         before = self._processor_seconds(copy)
         done = subprocess.run(
-            ["wrk", "--threads=1", f"--connections={self._connections}", f"--duration={seconds}s", *headers, url],
+            [*wrk.command(self._connections, seconds), *headers, url],
             capture_output=True,
             text=True,
             check=True,
         )
-        answers, rate = figures(done.stdout)
+        answers, rate = wrk.successes(done.stdout)
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
@@ -235,16 +235,6 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def figures(printed: str) -> tuple[int, float]:
-    """Returns the number of answers and the answers per second that wrk has printed. Ends the program if an answer was
-    an error, because a copy answers an error faster than an object.
-    """
-    found = re.search(r"(\d+) requests in .*Requests/sec: +([\d.]+)", printed, re.DOTALL)
-    if found is None or "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(f"wrk got errors:\n{printed}")
-    return int(found[1]), float(found[2])
-
-
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
     """Returns how many times faster one copy of workerd answers than another. The program computes this ratio for each
     round of the benchmark, and the function returns the median.
@@ -269,8 +259,7 @@ def main() -> None:
     options.add_argument("--connections", type=int, default=32)
     options.add_argument("--loopback", default=_LOOPBACK)
     given = options.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    wrk.check_installed()
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback=given.loopback)

@@ -9,8 +9,6 @@ has. The program measures this client with and without the flood in turn, and pr
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -19,6 +17,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench import wrk
 from bench.edge_hits import ratio
 from infra.waf import Bound, Sources, WafArgs
 from tests.bench.paced_client import PacedClient
@@ -42,25 +41,17 @@ _SCRIPT = "function delay() return @MILLISECONDS@ end"
 def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[None]:
     """Floods the PoP during the `with` block. Ends the program unless the PoP answers most requests with 429."""
     before = len(pop.log())
-    command = ["wrk", "--threads=1", f"--connections={_CONNECTIONS}", f"--duration={round(seconds + 3)}s"]
-    command += ["--script", str(script), *_FLOODS[kind][0], f"https://127.0.0.1:{pop.port}{_PATH}"]
+    command = [*wrk.command(_CONNECTIONS, round(seconds + 3)), "--script", str(script), *_FLOODS[kind][0]]
+    command.append(f"https://127.0.0.1:{pop.port}{_PATH}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(_STARTING_SECONDS)
         yield
         printed, _ = process.communicate()
-    sent = requests(printed)
+    sent = wrk.answers(printed)
     refused = [line["status"] for line in pop.log()[before:]].count("429")
     print(f"flood by {kind}: {sent} requests, {refused} of them refused", flush=True)
     if refused < sent / 2:
         raise SystemExit("the PoP served much of the flood, so the flood was not above the limit")
-
-
-def requests(printed: str) -> int:
-    """Returns the number of answered requests that wrk has printed."""
-    found = re.search(r"(\d+) requests in", printed)
-    if found is None:
-        raise SystemExit(f"wrk printed no figures:\n{printed}")
-    return int(found[1])
 
 
 def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
@@ -86,8 +77,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=6, help="the duration of each measurement")
     options.add_argument("--rate", type=int, default=2000, help="requests of the flood in a second")
     given = options.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    wrk.check_installed()
     with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
         root = Path(name)
         root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -18,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.edge_hits import figures, ratio
+from bench import wrk
+from bench.edge_hits import ratio
 from tests.support.own_pop import OwnPop, free_ports, running_pop
 from tests.support.waiting import eventually
 
@@ -158,8 +158,9 @@ def fill(root: Path, pop: OwnPop) -> None:
 
 def measure(way: Way, connections: int, seconds: int, script: Path) -> Measured:
     """Runs wrk, which sends the requests of a way over all connections."""
-    command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
-    command += [
+    command = [
+        *wrk.command(connections, seconds),
+        "--timeout=30s",
         "--latency",
         "--header",
         f"Authorization: Bearer {_TOKEN}",
@@ -167,7 +168,7 @@ def measure(way: Way, connections: int, seconds: int, script: Path) -> Measured:
     ]
     url = f"https://127.0.0.1:{way.port}{way.path}"
     printed = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    return Measured(figures(printed)[1], p99(printed))
+    return Measured(wrk.successes(printed)[1], p99(printed))
 
 
 def report(measured: dict[tuple[str, str], list[Measured]]) -> None:
@@ -201,8 +202,7 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=4, help="the duration of each measurement")
     options.add_argument("--connections", type=int, default=32)
     given = options.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+    wrk.check_installed()
     with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
         root = Path(name)
         root.chmod(0o755)  # Traffic Server and NGINX run as other users, who must enter this directory

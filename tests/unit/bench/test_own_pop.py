@@ -6,25 +6,17 @@ import pytest
 
 from tests.bench.paced_client import percentile
 from tests.bench.pop_connections import Measured, Memory, report
-from tests.bench.pop_floods import requests
 from tests.bench.pop_hits import p99
 
 PRINTED = """  Latency Distribution
      50%    1.20ms
      99%  {duration}
-  8846 requests in 4.01s, 87.62MB read
-  Non-2xx or 3xx responses: 8000
-Requests/sec:   2206.55
 """
 
 
 @pytest.mark.parametrize(("duration", "milliseconds"), [("950.00us", 0.95), ("12.50ms", 12.5), ("1.02s", 1020)])
 def test_the_percentile_is_read_in_milliseconds(duration: str, milliseconds: float) -> None:
     assert p99(PRINTED.format(duration=duration)) == pytest.approx(milliseconds)
-
-
-def test_the_size_of_a_flood_is_read() -> None:
-    assert requests(PRINTED) == 8846
 
 
 def test_the_percentile_is_a_measured_value() -> None:

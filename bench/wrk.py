@@ -1,0 +1,36 @@
+"""Runs wrk, which sends requests over several connections as fast as it can, and reads the figures that wrk prints."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+
+
+def check_installed() -> None:
+    """Ends the program if wrk is not installed."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
+
+
+def command(connections: int, seconds: int) -> Sequence[str]:
+    """Returns the first words of a command line of wrk. Further options and the address follow them."""
+    return ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
+
+
+def answers(printed: str) -> int:
+    """Returns the number of answered requests that wrk has printed, whatever their status."""
+    found = re.search(r"(\d+) requests in", printed)
+    if found is None:
+        raise SystemExit(f"wrk printed no figures:\n{printed}")
+    return int(found[1])
+
+
+def successes(printed: str) -> tuple[int, float]:
+    """Returns the number of answers and the answers per second that wrk has printed. Ends the program if an answer was
+    an error, because servers answer errors faster than objects.
+    """
+    rate = re.search(r"Requests/sec: +([\d.]+)", printed)
+    if rate is None or "Non-2xx" in printed or "Socket errors" in printed:
+        raise SystemExit(f"wrk got errors:\n{printed}")
+    return answers(printed), float(rate[1])
