@@ -6,15 +6,14 @@ certificate take some minutes more (Cloudflare for SaaS, "Hostname validation" a
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-_POLL_SECONDS = 5.0
+from infra.polling import Limit, wait_while_missing
+
 _LIMIT_SECONDS = 30 * 60.0
 # The states in which Cloudflare answers requests for a hostname (Cloudflare for SaaS, "Validation status" and
 # "Certificate statuses").
@@ -35,22 +34,22 @@ async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_
     """
     if pulumi.runtime.is_dry_run():
         return
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    announced = False
-    while pending := await _pending(zone_id, hostname_id):
-        if time.monotonic() > deadline:
-            raise EdgeActivationError(
-                f"Cloudflare does not serve {hostname} yet: {pending}. Check that the domain is delegated to "
-                f"{', '.join(name_servers)}, then run `pulumi up` again; it goes on from here"
-            )
-        if not announced:
-            pulumi.log.info(
-                f"{hostname}: waiting until Cloudflare has validated the name and issued a certificate ({pending}). "
-                f"This takes some minutes; `pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}. If the domain is new, "
-                f"delegate it now, at its registrar or parent zone, to {', '.join(name_servers)}"
-            )
-            announced = True
-        await asyncio.sleep(_POLL_SECONDS)
+    delegation = ", ".join(name_servers)
+
+    def not_served(pending: str) -> EdgeActivationError:
+        return EdgeActivationError(
+            f"Cloudflare does not serve {hostname} yet: {pending}. Check that the domain is delegated to {delegation}, "
+            f"then run `pulumi up` again; it goes on from here"
+        )
+
+    def announcement(pending: str) -> str:
+        return (
+            f"{hostname}: waiting until Cloudflare has validated the name and issued a certificate ({pending}). This "
+            f"takes some minutes; `pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}. If the domain is new, delegate it "
+            f"now, at its registrar or parent zone, to {delegation}"
+        )
+
+    await wait_while_missing(lambda: _pending(zone_id, hostname_id), announcement, Limit(_LIMIT_SECONDS, not_served))
 
 
 async def _pending(zone_id: str, hostname_id: str) -> str:

@@ -6,15 +6,14 @@ health port of a machine admits only health checkers, so `pulumi up` cannot ask 
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-_POLL_SECONDS = 5.0
+from infra.polling import Limit, wait_while_missing
+
 # A machine needs two to four minutes. A slow mirror of packages makes it some minutes more.
 _LIMIT_SECONDS = 20 * 60.0
 
@@ -52,21 +51,23 @@ class ServingReports:
 
         Raises NotServingError after 20 minutes.
         """
-        deadline = time.monotonic() + _LIMIT_SECONDS
-        announced = False
-        while (await self.read()).get(machine) != instance_id:
-            if time.monotonic() > deadline:
-                raise NotServingError(
-                    f"{machine}: the new machine {instance_id} does not report that it serves; {meanwhile}. Look at "
-                    f"its serial console. Then repair the cause and run `pulumi up` again; it goes on from here"
-                )
-            if not announced:
-                pulumi.log.info(
-                    f"{machine}: waiting until the new machine {instance_id} serves; {meanwhile}. This takes some "
-                    f"minutes; `pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}"
-                )
-                announced = True
-            await asyncio.sleep(_POLL_SECONDS)
+
+        async def missing() -> str:
+            return "" if (await self.read()).get(machine) == instance_id else f"the report of {instance_id}"
+
+        def not_serving(_missing: str) -> NotServingError:
+            return NotServingError(
+                f"{machine}: the new machine {instance_id} does not report that it serves; {meanwhile}. Look at its "
+                f"serial console. Then repair the cause and run `pulumi up` again; it goes on from here"
+            )
+
+        def announcement(_missing: str) -> str:
+            return (
+                f"{machine}: waiting until the new machine {instance_id} serves; {meanwhile}. This takes some minutes; "
+                f"`pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}"
+            )
+
+        await wait_while_missing(missing, announcement, Limit(_LIMIT_SECONDS, not_serving))
 
 
 def before_its_address_moves(

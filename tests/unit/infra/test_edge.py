@@ -24,6 +24,7 @@ from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
+from infra import polling
 from infra.edge import COMPATIBILITY_DATE, EdgeArgs, EdgeSecrets, MemoryArgs, PredictionArgs, activation
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.cloudflare import Edge, EdgeZoneError
@@ -233,8 +234,8 @@ class Hostname:
         async def sleep(duration: float) -> None:
             seconds.append(duration)
 
-        monkeypatch.setattr(activation, "asyncio", SimpleNamespace(sleep=sleep))
-        monkeypatch.setattr(activation, "time", SimpleNamespace(monotonic=lambda: sum(seconds)))
+        monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=sleep))
+        monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: sum(seconds)))
 
         def program() -> None:
             waited = pulumi.Output.from_input(self.zone).apply(

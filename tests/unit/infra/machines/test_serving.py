@@ -14,6 +14,7 @@ import pytest
 
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
+from infra import polling
 from infra.machines import serving
 from infra.machines.serving import ServingReports
 from tests.support.harness import deploy
@@ -30,8 +31,8 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.at: dict[float, Callable[[], object]] = {}
-        monkeypatch.setattr(serving, "asyncio", SimpleNamespace(sleep=self.sleep))
-        monkeypatch.setattr(serving, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=self.sleep))
+        monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: self.now))
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -13,8 +13,8 @@ from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
 from emulation.providers import gcp as emulated_gcp
 from emulation.providers.aws.clients import client
+from infra import polling
 from infra.blobs import Bucket
-from infra.machines import serving
 from infra.machines.serving import ServingReports
 from infra.network import NetworkArgs
 from infra.network.gcp import GcpNetwork
@@ -48,7 +48,7 @@ def test_the_next_machine_is_replaced_when_the_last_one_serves_again(
         report(f"{REGION}-0", project.get(machines.format("b", 0)).json()["id"])
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(serving, "asyncio", SimpleNamespace(sleep=pause))
+    monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=pause))
 
     def program() -> None:
         network = GcpNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
