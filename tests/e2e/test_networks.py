@@ -1,7 +1,8 @@
-"""Tests a stack with two networks, deployed by the real Pulumi engine: Route 53's emulated health checkers probe
-Cloudflare's PoPs and the own PoPs, and clients of three continents resolve the hostname.
+"""Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
+stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients of three continents resolve the
+hostname.
 
-No own PoP machine boots here. At the address of each machine, a server of the test answers the health check.
+No machine of our own PoPs boots here. At the address of each machine, a server of the test answers the health check.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ OWN_POPS = [
 
 @dataclass
 class Networks:
-    """A deployed stack with Cloudflare and own PoPs, and the shell of its operator.
+    """A deployed stack with Cloudflare and PoPs of our own, and the shell of its operator.
 
-    `machines` has the address of each region's PoP machine.
+    `machines` maps each region to the address of the machine in our PoP.
     """
 
     sandbox: TemporarySandbox
@@ -57,7 +58,7 @@ class Networks:
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
     def lead(self, percent: int) -> None:
-        """Leads the given share of the clients to the own PoPs, with the commands of the runbook."""
+        """Runs the commands of the runbook so that DNS leads the given percentage of the clients to our own PoPs."""
         (shift,) = runbook(PAGE, "A network is down").blocks(VALUES | {"pops_percent 20": f"pops_percent {percent}"})
         said = self.shell.run(shift)
         assert '"cloudflare"' in said and '"own"' in said
@@ -79,7 +80,9 @@ class Networks:
             self.stop(region)
 
     def networks(self) -> list[set[str]]:
-        """Returns, for clients in the US, in Europe and in Asia, the networks to which many queries lead."""
+        """Returns, for clients in the US, in Europe and in Asia, the networks or regions to which 20 DNS
+        queries lead.
+        """
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}
         names |= {address: region for region, address in self.machines.items()}
@@ -92,7 +95,9 @@ class Networks:
         ]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Returns whether the clients of each place are soon led to one network or region only."""
+        """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
+        regions that `us`, `eu` and `asia` name. Returns whether DNS does.
+        """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
 
@@ -150,7 +155,8 @@ def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks
 
 
 def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) -> None:
-    # No PoP machine answers yet, so that all clients are led to Cloudflare although its weight is 0.
+    # No machine of our own PoPs answers yet. DNS therefore leads all clients to Cloudflare, although Cloudflare's
+    # weight is 0.
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     networks.start("us-east-1")
     networks.start("eu-west-1")
