@@ -8,6 +8,7 @@ language host.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -17,7 +18,8 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,25 +80,55 @@ class Engine:
 def ensure_engine(report: Report) -> Engine:
     """Returns a Pulumi engine. If none is installed, downloads one or builds it (about 5 minutes on 2 cores).
 
+    When several programs call this function at the same time, one of them installs the engine and the others wait.
     `report` receives one line for each long step. Raises EngineError when no engine is available.
     """
     installed = on_path(os.environ.get("PATH", ""))
     if installed is not None:
         return Engine(installed)
     directory = cache_directory() / "pulumi" / f"v{VERSION}"
-    official = directory / "release" / "pulumi"
+    cached = _cached(directory)
+    if cached is None:
+        with _alone(directory, report):
+            cached = _cached(directory) or _install(directory, report)
+    return Engine(cached)
+
+
+def _cached(directory: Path) -> Path | None:
+    """Returns the engine that an earlier call has downloaded or built in the cache directory, or None."""
+    official, built = directory / "release" / "pulumi", directory / "bin" / "pulumi"
     if official.exists():
-        return Engine(official)
-    built = directory / "bin" / "pulumi"
+        return official
     if not built.exists():
-        try:
-            download(directory / "release", report)
-            return Engine(official)
-        except NotDownloadable as reason:
-            report(f"no official Pulumi release ({reason}); building the engine from Go modules instead")
-            build(built, report)
+        return None
     write_language_host(built.parent)
-    return Engine(built)
+    return built
+
+
+def _install(directory: Path, report: Report) -> Path:
+    """Downloads or builds the engine in the cache directory, and returns its path."""
+    official, built = directory / "release" / "pulumi", directory / "bin" / "pulumi"
+    try:
+        download(official.parent, report)
+        return official
+    except NotDownloadable as reason:
+        report(f"no official Pulumi release ({reason}); building the engine from Go modules instead")
+    build(built, report)
+    write_language_host(built.parent)
+    return built
+
+
+@contextmanager
+def _alone(directory: Path, report: Report) -> Generator[None]:
+    """Lets one program at a time install the engine in the cache directory, for the duration of a `with` block."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(f"waiting until another program has installed Pulumi {VERSION} in {directory}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def on_path(path: str) -> Path | None:

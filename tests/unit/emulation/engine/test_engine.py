@@ -7,6 +7,8 @@ import os
 import platform
 import socket
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,6 +54,36 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
     prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
     path = prepared["PATH"].split(os.pathsep)
     assert path[0] == str(pulumi.parent)
+
+
+def test_simultaneous_programs_build_the_engine_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls the function twice at the same time on a machine without an engine. The build ends only after the second
+    call has reported that it waits.
+    """
+    waits = threading.Event()
+    builds: list[Path] = []
+
+    def build(target: Path, _: find.Report) -> None:
+        builds.append(target)
+        waits.wait(timeout=5)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("")
+
+    def download(directory: Path, _: find.Report) -> None:
+        raise find.NotDownloadable
+
+    def report(line: str) -> None:
+        if "another program" in line:
+            waits.set()
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(find, "cache_directory", lambda: tmp_path)
+    monkeypatch.setattr(find, "download", download)
+    monkeypatch.setattr(find, "build", build)
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(find.ensure_engine, [report, report])
+    assert first == second
+    assert builds == [first.pulumi]
 
 
 def test_a_download_with_another_checksum_is_refused() -> None:
