@@ -180,6 +180,13 @@ class Sandbox:
         return f"{self.loopback}.4.0/24"
 
     @property
+    def accelerator_network(self) -> str:
+        """The network from which a sandbox takes the static addresses of emulated accelerators of Global
+        Accelerator.
+        """
+        return f"{self.loopback}.6.0/24"
+
+    @property
     def aws_url(self) -> str:
         return f"http://{self.aws_address}:{AWS_PORT}"
 

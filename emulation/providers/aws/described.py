@@ -30,7 +30,8 @@ class Described:
     """Handles one AWS resource type with four functions that call the AWS API.
 
     `make` creates a resource and returns its identifier. `describe` returns the resource's outputs, or None if the
-    resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place.
+    resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place. `only_region` is
+    the region of all requests to a service that has its API in one region.
     """
 
     resource: type[pulumi.CustomResource]
@@ -41,24 +42,28 @@ class Described:
     remove: Callable[[Api, str, Properties], object]
     change: Callable[[Api, str, Properties, Properties], object] = _cannot_change
     replace_on: frozenset[str] = field(default_factory=frozenset[str])
+    only_region: str = ""
 
     def create(self, inputs: Properties) -> Created:
-        api = client(self.service, inputs)
+        api = self._api(inputs)
         id = self.make(api, inputs)
         return Created(id, self._outputs_after(api, id, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        api = client(self.service, state)
+        api = self._api(state)
         found = unless_missing(lambda: self.describe(api, id, state))
         return None if found is None else {**state, **found}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        api = client(self.service, new)
+        api = self._api(new)
         self.change(api, id, old, new)
         return self._outputs_after(api, id, new)
 
     def delete(self, id: str, state: Properties) -> None:
-        unless_missing(lambda: self.remove(client(self.service, state), id, state))
+        unless_missing(lambda: self.remove(self._api(state), id, state))
+
+    def _api(self, properties: Properties) -> Api:
+        return client(self.service, {"region": self.only_region} if self.only_region else properties)
 
     def _outputs_after(self, api: Api, id: str, inputs: Properties) -> Properties:
         found = self.describe(api, id, inputs)

@@ -1,0 +1,66 @@
+"""Checks the parameters of an API request against AWS's own model of the API, which botocore contains.
+
+botocore's client checks names, types and lower limits only, and sends everything else. The service itself also checks
+upper limits, patterns and enumerations (Global Accelerator API Reference, "Request Parameters" of each action).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+# For each type of the model, the Python types of its values in JSON.
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "float": (int, float),
+    "list": list,
+    "structure": dict,
+}
+
+
+def violations(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """Yields a message for each constraint of a botocore shape that a value violates. `path` names the value."""
+    if not _has_type(value, shape.type_name):
+        yield f"{path} is no {shape.type_name}: {value!r}"
+    elif shape.type_name == "structure":
+        yield from _of_structure(value, shape, path)
+    elif shape.type_name == "list":
+        yield from _of_size(len(value), shape, f"the length of {path}")
+        for number, member in enumerate(value):
+            yield from violations(member, shape.member, f"{path}[{number}]")
+    elif shape.type_name == "string":
+        yield from _of_text(value, shape, path)
+    elif shape.type_name in ("integer", "float"):
+        yield from _of_size(value, shape, path)
+
+
+def _has_type(value: Any, name: str) -> bool:
+    # In Python, a boolean is an integer.
+    return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
+
+
+def _of_structure(value: Mapping[str, Any], shape: Any, path: str) -> Iterator[str]:
+    members = cast(Mapping[str, Any], shape.members)
+    yield from (f"{path} has no member {name}" for name in value.keys() - members.keys())
+    yield from (f"{path} lacks {name}" for name in shape.required_members if name not in value)
+    for name in value.keys() & members.keys():
+        yield from violations(value[name], members[name], name if path == "the request" else f"{path}.{name}")
+
+
+def _of_text(value: str, shape: Any, path: str) -> Iterator[str]:
+    if shape.enum and value not in shape.enum:
+        yield f"{path} is {value!r}, and not one of {', '.join(shape.enum)}"
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.search(pattern, value):
+        yield f"{path} is {value!r}, which does not match {pattern}"
+    if not shape.enum:
+        yield from _of_size(len(value), shape, f"the length of {path}")
+
+
+def _of_size(size: float, shape: Any, path: str) -> Iterator[str]:
+    least, most = shape.metadata.get("min", size), shape.metadata.get("max", size)
+    if not least <= size <= most:
+        yield f"{path} is {size}, and not from {least} to {most}"
