@@ -88,8 +88,7 @@ def patch_alarms() -> None:
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `CloudWatchBackend`, each with the name of the method it
-    replaces."""
+    """Yields the name of each method of moto's `CloudWatchBackend` that the emulation replaces, and the new method."""
     signature = inspect.signature(_PUT_ALARM)
 
     def put_metric_alarm(self: Any, *arguments: Any, **named: Any) -> Any:

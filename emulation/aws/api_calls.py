@@ -1,4 +1,4 @@
-"""Reads from an HTTP request which operation of the AWS API it calls, and with which parameters.
+"""Finds the operation of the AWS API that an HTTP request calls, and the parameters of the call.
 
 The module uses the routers and parsers of moto, which find the operation by the URL paths in botocore's service models.
 Requests to S3 are excluded, because botocore changes the URL paths in S3's model.
@@ -20,8 +20,8 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[0-9]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# Maps the name of an AWS service in request signatures to the service's name in botocore. Services whose two names are
-# equal are not listed.
+# For each AWS service whose name in request signatures differs from its name in botocore: the name in signatures, and
+# the name in botocore.
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _STREAMS = "DynamoDBStreams_"
 

@@ -95,8 +95,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# For each EC2 operation, the types of resources that need a permission although the call does not name the resources:
-# resources that the operation creates, and others that the Service Authorization Reference marks as required.
+# For each EC2 operation, the types of resources for which a caller needs a permission, although the call contains no ID
+# of such a resource. The operation creates the resource, or the Service Authorization Reference requires the type.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),
@@ -116,8 +116,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# Parameters that name a resource, although the IAM action of the API operation does not apply to this resource. The key
-# of each entry is the operation.
+# For some API operations, the parameter that IAM does not evaluate. This parameter names a resource, such as a role,
+# but the operation's IAM action does not apply to resources of this type.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",

@@ -1,5 +1,6 @@
-"""Stores the S3 request metrics configurations of buckets. moto 5.2 has no such API and takes these requests for
-requests to create, list or delete a bucket."""
+"""Stores the S3 request metrics configurations of buckets. moto 5.2 lacks the API of these configurations. When a
+client stores, lists or deletes a configuration, moto would create, list or delete the bucket instead.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ _CONFIGURATIONS = "artifact_edge_metrics"
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `S3Response`, each with the name of the method it replaces. The
-    new methods store the metrics configurations of buckets by bucket and name.
+    """Yields the name of each method of moto's `S3Response` that the emulation replaces, and the new method. The new
+    methods store the metrics configurations of each bucket by name.
     """
     for name, answer in _ANSWERS.items():
         yield name, _replace_method(_ORIGINALS[name], answer)

@@ -28,7 +28,7 @@ _TRANSACTION_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-# The DynamoDB actions that a caller needs in the region of a new table replica to create the replica.
+# The DynamoDB actions that a caller needs to create a table replica. The caller needs them in the replica's region.
 _REPLICA_ACTIONS = (
     "CreateTable",
     "CreateTableReplica",

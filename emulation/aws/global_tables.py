@@ -119,8 +119,7 @@ def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: 
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `DynamoHandler`, each with the name of the method it
-    replaces."""
+    """Yields the name of each method of moto's `DynamoHandler` that the emulation replaces, and the new method."""
     yield from (("update_table", _update_table), ("describe_table", _describe_table))
 
 

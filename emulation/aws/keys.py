@@ -38,7 +38,7 @@ _ORIGINAL_RESPONSE: Any = KmsResponse.replicate_key
 
 
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    """Yields the methods that replace moto's methods, each with its class and the name of the method it replaces."""
+    """Yields each method of moto that the emulation replaces: the class, the method's name, and the new method."""
     yield KmsBackend, "replicate_key", replicate
     yield KmsResponse, "replicate_key", replicate_with_tags
 

@@ -17,7 +17,7 @@ _put: Any = cast(Any, IAMBackend).put_role_permissions_boundary
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `IAMBackend`, each with the name of the method it replaces."""
+    """Yields the name of each method of moto's `IAMBackend` that the emulation replaces, and the new method."""
     yield "create_role", create_role
     yield "put_role_permissions_boundary", put_role_permissions_boundary
 

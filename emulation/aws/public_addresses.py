@@ -24,9 +24,7 @@ _ORIGINAL: dict[str, Any] = {
 
 
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto: the class in moto, the name of the method, and the new
-    method.
-    """
+    """Yields each method of moto that the emulation replaces: the class, the method's name, and the new method."""
     yield ElasticAddressBackend, "associate_address", _associate_address
     yield Instance, "start", _keeping_address("start")
     yield Instance, "stop", _keeping_address("stop")

@@ -38,7 +38,7 @@ class _Routed:
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the names of methods of moto's Route 53, and the methods that replace them."""
+    """Yields the name of each method of moto's `Route53Backend` that the emulation replaces, and the new method."""
     yield "change_resource_record_sets", _change_record_sets
 
 

@@ -27,7 +27,7 @@ class S3Address:
 
 class S3Addresses:
     """WSGI middleware over the emulated AWS API that finds the S3 bucket and key of each request. The middleware stores
-    them in the WSGI environ, where the application that it calls reads them.
+    the bucket and the key in the WSGI environ of the request, from which later middleware reads both.
     """
 
     def __init__(self, application: Application) -> None:

@@ -38,9 +38,7 @@ def check_transaction(items: Iterable[Item | None]) -> None:
 
 
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto: the class in moto, the name of the method, and the new
-    method.
-    """
+    """Yields each method of moto that the emulation replaces: the class, the method's name, and the new method."""
     # The method `LimitedSizeDict.__setitem__` of moto refuses items that DynamoDB accepts. The method of `dict` takes
     # its place and has no size limit. The function `check_item` checks the size instead.
     yield LimitedSizeDict, "__setitem__", cast(Any, dict[str, Any].__setitem__)
@@ -68,6 +66,6 @@ def _batch_write_item(handler: DynamoHandler) -> Any:
 def _transact_get_items(handler: DynamoHandler) -> Any:
     gets = [each["Get"] for each in handler.body["TransactItems"]]
     backend = handler.dynamodb_backend
-    if len(gets) <= 100:  # moto's own method refuses a transaction with more than 100 reads
+    if len(gets) <= 100:  # moto's own method, which is called below, refuses a transaction with more than 100 reads.
         check_transaction(backend.get_item(each["TableName"], each["Key"]) for each in gets)
     return _ORIGINAL["transact_get_items"](handler)

@@ -39,8 +39,7 @@ _QUERY = inspect.signature(DynamoDBBackend.query)
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the methods that replace methods of moto's `DynamoDBBackend`, each with the name of the method it
-    replaces."""
+    """Yields the name of each method of moto's `DynamoDBBackend` that the emulation replaces, and the new method."""
     yield from ((name, _locked(_ORIGINAL[name])) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))

@@ -1,5 +1,5 @@
-"""Defines what the emulated Cloudflare API tells its edge network to run, and the operations of the edge network that
-the API calls.
+"""Defines what the PoPs of the emulated Cloudflare run, such as worker scripts, and the operations with which the
+emulated Cloudflare API controls the PoPs.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ def existing_zone(store: StateStore, zone: str) -> Json:
 
 
 def existing(store: StateStore, kind: str, scope: str, id: str, code: int, missing: str) -> Json:
-    """Returns a stored resource of the account or zone whose id is `scope`.
+    """Returns the stored resource of the type `kind` with this id. `scope` is the id of the account or zone that the
+    resource belongs to.
 
     Raises ApiError with Cloudflare's error code `code` and the message `missing` if the store has no such resource.
     """

@@ -24,12 +24,13 @@ CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 # are emulated.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
-# The phases and products that a custom rule can skip (WAF, "Available skip options"). The emulation accepts each of
-# these names, but of the phases and products it emulates only the phase for rate limits.
+# The phases and products of Cloudflare that a custom rule can skip (WAF, "Available skip options"). The emulation
+# accepts all of these names. Only the name of the phase for rate limits has an effect, because the emulation has none
+# of the other phases and products.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
-# The values that a rate limiting rule may have on Cloudflare's Free plan: periods and timeouts in seconds, the
-# characteristics by which requests are counted, and the fields in its expression.
+# The options that a rate limiting rule may have on Cloudflare's Free plan: periods and timeouts in seconds, the
+# characteristics by which requests are counted, and the request fields that the rule's expression may read.
 _PERIODS, _TIMEOUTS, _CHARACTERISTICS = (10,), (10,), ("ip.src",)
 _RATE_FIELDS = ("http.request.uri.path",)
 _RULE_OPTIONS = ("action_parameters", "description", "enabled", "id", "logging", "ratelimit", "ref")

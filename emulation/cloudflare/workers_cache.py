@@ -22,7 +22,7 @@ from emulation.state_store import Entry, StateStore
 CACHE_HEADER = "X-Edge-Cache"
 REQUESTS_PER_MINUTE, REQUESTS_AT_ONCE, TAGS_AT_ONCE = 5, 25, 100
 RATE_LIMITED, INVALID = 1134, 1012
-_MOST_TAGS = 1000  # The maximum number of tags that the cache records for one response.
+_MOST_TAGS = 1000  # The maximum number of tags that Workers Cache records for one response.
 _TAG = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _ALL = 1_000_000
 
@@ -50,7 +50,7 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Removes all responses of an entrypoint that have one of the tags from Workers Cache.
+        """Purges Workers Cache: removes each response of an entrypoint that has at least one of the tags.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

@@ -1,5 +1,6 @@
 """Serves the DNS zones of the emulated Cloudflare. A proxied name resolves to the address of the PoP nearest to the
-client. On Cloudflare, anycast routing leads a client to the nearest PoP, and the sandbox has no anycast.
+client. On the real Cloudflare, anycast routing leads each client to the nearest PoP. The sandbox has no anycast, so its
+DNS server chooses the PoP.
 """
 
 from __future__ import annotations

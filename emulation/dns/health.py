@@ -69,8 +69,8 @@ class Check:
 
 
 def parse(raw: Mapping[str, Any]) -> Check:
-    """Converts a Route 53 health check from an answer of the API's `ListHealthChecks`. Raises ValueError when the type
-    of the health check is not emulated.
+    """Returns the configuration of one Route 53 health check. `raw` is the health check as `ListHealthChecks` of the
+    Route 53 API returns it. Raises ValueError when the type of the health check is not emulated.
     """
     config = raw["HealthCheckConfig"]
     kind: str = config["Type"]

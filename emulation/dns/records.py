@@ -109,8 +109,9 @@ _POLICY_KEYS = {
 
 
 def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
-    """Converts a Route 53 record set from the answer of `ListResourceRecordSets`. Raises RefusedRecord when the record
-    set is not emulated."""
+    """Returns one Route 53 record set. `raw` is the record set as `ListResourceRecordSets` of the Route 53 API returns
+    it. Raises RefusedRecord when the record set is not emulated.
+    """
     title = f"{raw['Name']} {raw['Type']}"
     record_type = dns.rdatatype.from_text(raw["Type"])
     return RecordSet(

@@ -68,8 +68,8 @@ def deliver(
 
 
 def _attempt(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
-    """Invokes a Lambda function with stream records. Returns the records to retry, which are all records from the first
-    failed one on, or None if the function processed all records.
+    """Invokes a Lambda function with stream records. Returns the first failed record and all records after it, which
+    must be retried. Returns None if the function processed all records.
     """
     try:
         answer = invoke(part.records)

@@ -66,10 +66,11 @@ class Instance:
             self._process = None
 
     def _exchange(self, process: subprocess.Popen[str], seconds: float, request: str = "") -> Mapping[str, Any]:
-        """Sends a request to the process of a Lambda function and returns the process's next line of output.
+        """Sends a request to the process of a Lambda function and returns the JSON object in the next line of the
+        process's output.
 
-        If `request` is empty, only waits for the line. Raises FunctionError when the process ends or exceeds the time
-        limit.
+        If `request` is empty, the method sends nothing and only waits for the line. Raises FunctionError when the
+        process ends or exceeds the time limit.
         """
         timer = threading.Timer(seconds, process.kill)
         timer.start()

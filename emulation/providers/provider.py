@@ -21,8 +21,8 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
 from emulation.providers.handler import CloudError, Function, Handler, HoldsSets, Properties, ReplacedBeforeDeletion
 
-# The provider settings that are also defaults for resources. A resource without an input of this name gets the
-# provider's value.
+# Settings of a Pulumi provider that are also defaults for its resources. If a resource has no input `region`, for
+# example, the resource gets the region of the provider.
 INHERITED = ("region", "project")
 
 # The type of gRPC messages is Any, because the classes that are generated for messages have only incomplete types.
@@ -182,8 +182,8 @@ def _restore_secret(before: Any, now: Any) -> Any:
 
 
 def _comparable(handler: Handler, name: str, inputs: Properties) -> Any:
-    """Returns an input of a resource in a form that can be compared. Two inputs that mean the same value become
-    equal, such as two lists with the same elements in different orders, if the cloud ignores the order.
+    """Returns an input of a resource in a form that can be compared. Two inputs with the same meaning become equal. For
+    example, if the cloud ignores the order of a list, two lists with the same elements become equal.
     """
     value = wire.reveal(inputs.get(name))
     if isinstance(handler, HoldsSets) and name in handler.sets and isinstance(value, list):

@@ -1,7 +1,7 @@
 """Handles AWS resource types whose resources the AWS API creates, describes and deletes by one identifier.
 
-The class Described implements what the handlers of all these types have in common. For each resource type, it gets
-functions that call the API.
+The class Described implements what the handlers of all these types have in common. An object of the class handles one
+resource type, with functions that call the AWS API.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ class Ami:
 
 class ManagedPrefixList:
     """Serves the Pulumi data source `aws:ec2/getManagedPrefixList:getManagedPrefixList`, which looks up one of AWS's
-    prefix lists by name. The first query for a list creates it in the emulated EC2."""
+    prefix lists by name. The first query for a prefix list creates the prefix list in the emulated EC2.
+    """
 
     token = "aws:ec2/getManagedPrefixList:getManagedPrefixList"  # noqa: S105  a type token
 
@@ -54,7 +55,9 @@ class ManagedPrefixList:
 
 
 class ElasticIp:
-    """Serves the Pulumi data source `aws:ec2/getElasticIp:getElasticIp`, which tells what instance has an address."""
+    """Serves the Pulumi data source `aws:ec2/getElasticIp:getElasticIp`, which returns the EC2 instance that an Elastic
+    IP address is associated with.
+    """
 
     token = "aws:ec2/getElasticIp:getElasticIp"  # noqa: S105  a type token
 

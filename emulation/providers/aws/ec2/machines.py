@@ -1,8 +1,8 @@
 """Handles EC2 instances and Elastic IP addresses for the emulated AWS provider. An Elastic IP address stays the same
 when its instance is replaced.
 
-To replace an instance or the association of an address, Pulumi creates the new one before it deletes the old one,
-because neither has a name that must be unique (Pulumi, "deleteBeforeReplace").
+Instances and associations of addresses have no names that must be unique. To replace an instance or an association,
+Pulumi therefore creates the new one before it deletes the old one (Pulumi, "deleteBeforeReplace").
 """
 
 from __future__ import annotations
@@ -96,8 +96,9 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
         **tags("instance", inputs),
     }
     if "associatePublicIpAddress" in inputs:
-        # EC2 takes this choice only for a network interface, which then also names the subnet and the security groups
-        # (EC2 API Reference, "InstanceNetworkInterfaceSpecification").
+        # In a request to EC2, only a network interface can have the option `AssociatePublicIpAddress`. The request must
+        # then name the subnet and the security groups in the network interface too, and not in the instance (EC2 API
+        # Reference, "InstanceNetworkInterfaceSpecification").
         request["NetworkInterfaces"] = [
             {
                 "DeviceIndex": 0,
