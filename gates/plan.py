@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-# The text by which the engine marks a value that it learns only during `up` (pulumi/pulumi,
+# A Pulumi plan contains this text in place of a value that is known only during `pulumi up` (pulumi/pulumi,
 # sdk/go/common/resource/plugin).
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
-# Maps the Pulumi engine's names of plan steps to actions. Other steps (`discard`, `remove-pending-replace`) change
-# nothing in the cloud.
+# The action of each kind of plan step, by the Pulumi engine's name of the step. Steps of other kinds (`discard`,
+# `remove-pending-replace`) change nothing in the cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",
     "refresh": "same",
@@ -195,8 +195,9 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two steps of a plan for the same resource into one change. The change has the old and the new state of the
-    first step. A state that this step does not have comes from the other step.
+    """Merges two steps of a plan for the same resource into one change. `one` comes from the resource's earlier steps,
+    and is None if `other` is the first step. The old and the new state are those of `one`. If `one` lacks a state, the
+    function takes this state from `other`.
     """
     if one is None:
         return other

@@ -48,9 +48,9 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the sets of simultaneous losses for which this statement of the resilience file makes a promise.
-        Examples of such a set are the loss of one region and the loss of two clouds. `known` has the names of all
-        losses that can occur in the stack.
+        """Returns the sets of simultaneous losses that this statement is about. Such a set is, for example, the loss of
+        one region, or the simultaneous loss of two clouds. `known` has the names of all losses that can occur in the
+        stack.
         """
         if self.all is not None:
             return [frozenset(self.all)]
@@ -136,8 +136,8 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields a finding for each reason why read paths do not work after the losses, if no resilience statement excepts
-    these paths. The finding names the first of the paths and counts the others.
+    """Yields findings about read paths that do not work after the losses. There is one finding for each reason, which
+    names the first of the paths and counts the others. Paths that a `does_not_survive` statement names are left out.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
@@ -156,8 +156,9 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the findings about a wrong `does_not_survive` statement. Either the resource graph does not contain what
-    the statement calls lost, or all read paths that a pattern of the statement names still work after the losses.
+    """Yields the findings about a `does_not_survive` statement that is wrong. A statement is wrong if it names a loss
+    that cannot occur in the stack. A statement is also wrong if one of its patterns matches only read paths that still
+    work after the losses.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

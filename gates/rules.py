@@ -123,9 +123,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
     only few clients must be affected.
 
-    Some DNS names lead only a part of the clients to their targets. For example, only clients that the weighted records
-    of the clients' hostname send to our own PoPs resolve the name of these PoPs. At such a name, the moved share of the
-    name's clients is multiplied by the share of all clients that resolve the name.
+    Some DNS names are used by only a part of all clients. For example, the weighted records of the clients' hostname
+    send 20 % of the clients to the name of our own PoPs. If a plan moves half of the clients of this name to another
+    target, the plan moves 10 % of all clients. The limit applies to this share of all clients.
     """
     shift = shift_of(plan, limits)
     for name, split in shift.before.items():
@@ -145,9 +145,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes the records of two DNS names which the same clients resolve one after the other. For
-    example, the clients' hostname leads by weight to the name of a network, and that name leads to the network's
-    regions. If the plan changes both and clients then have a fault, nobody knows which change to undo.
+    """Refuses a plan that changes the DNS records of two names that the same clients resolve, one after the other. For
+    example, the records of the clients' hostname name an edge network, and the records of that network name its
+    regions. If both changes are in one apply and clients then have a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):
@@ -172,8 +172,8 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 
 def at_once(share: float, of: int) -> int:
-    """Returns how many of the `of` machines in a group may be replaced at once: the fraction `share` of the group,
-    rounded down, but at least one.
+    """Returns how many machines of a group may be replaced at once: the fraction `share` of the group, rounded down,
+    but at least one. `of` is the number of machines in the group.
     """
     return max(1, int(share * of + 1e-9))
 

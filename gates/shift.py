@@ -14,10 +14,12 @@ from gates.traffic import Split, client_names, moved, splits
 
 @dataclass(frozen=True)
 class Shift:
-    """How a plan changes the targets that clients reach. A root is a DNS name that clients use.
+    """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
+    `packages.example.com`. From a root, DNS records can lead clients to other names.
 
-    `before` and `after` contain the targets of each name before and after the plan. `arrived` and `arriving` contain,
-    for each root, the share of its clients that arrive at each name before and after the plan.
+    `before` and `after` contain the targets of each name, before the plan and after it. `arrived` and `arriving` have
+    an entry for each root: the share of the root's clients that arrive at each name. `arrived` is the state before the
+    plan, and `arriving` the state after it.
     """
 
     before: Mapping[str, Split]
@@ -30,12 +32,12 @@ class Shift:
         return {*self.arrived, *self.arriving}
 
     def passed(self, root: str) -> set[str]:
-        """Returns the names that clients of a root pass before or after the plan."""
+        """Returns the names that clients of a root resolve on the way to a target, before the plan or after it."""
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns the largest share of clients that arrive at a DNS name before or after the plan. A name to which no
-        DNS name of clients leads, such as that of the shields, has the share 1.
+        """Returns the largest share of a root's clients that arrive at a DNS name, before the plan or after it. The
+        share is 1 for a name to which no root leads, such as the name of the shields.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
@@ -62,7 +64,7 @@ def shift_of(plan: Plan, limits: Limits) -> Shift:
 
 
 def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns, for each DNS name that clients pass, how many other names they pass before it."""
+    """Returns, for each DNS name that clients resolve, how many other names the clients resolve before this name."""
     shift = shift_of(plan, limits)
     steps = dict.fromkeys(shift.roots, 0)
     waiting = list(steps)

@@ -94,11 +94,11 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Moves changes to later positions where the dependencies of one change require it. Returns whether any position
-    changed.
+    """Moves a change, or the changes of resources that it depends on, to later positions in the order of applies.
+    Returns whether any position changed.
 
-    The change may not come before the changes of the resources that it depends on after the plan. If it depended on a
-    resource only before the plan, the change of that resource may not come before this change.
+    If the changed resource depends on another resource after the plan, its own change may not come before that of the
+    other resource. If it depended on the other resource only before the plan, the other resource may not change first.
     """
     before = dict(ranks)
     if change.new is not None:
@@ -124,7 +124,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns an apply to each machine that loses its cache, so that each apply empties few caches per region."""
+    """Returns the position of each machine that loses its cache. Each position has only as many machines as the limits
+    for one region and for all regions allow.
+    """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
     for changes in by_group(nodes).values():

@@ -1,9 +1,9 @@
 """Turns Pulumi states of stacks into test fixtures without secrets and without data about the machine that made the
 state.
 
-Each secret is replaced by its name if the name is known, and removed otherwise. A later preview inserts the secret of
-its own sandbox under that name. A secret that differs between sandboxes therefore does not look like a change of the
-program.
+Each secret is replaced by its name if the name is known, and removed otherwise. A later preview replaces each name by
+the secret of the preview's own sandbox. A secret that differs between sandboxes therefore does not look like a change
+of the program.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, cast
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
-# Fields of a resource in the Pulumi state that a comparison of states leaves out. They contain times, or file paths of
-# the machine that ran Pulumi.
+# Fields of a resource in the Pulumi state that are left out of a test fixture. These fields contain times, or file
+# paths of the machine that ran Pulumi.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
 
 REMOVED = "removed"
@@ -31,11 +31,11 @@ class StateError(Exception):
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns an exported Pulumi state without any secret. `secrets` maps names to values, which are replaced wherever
-    they occur.
+    """Returns an exported Pulumi state without any secret. `secrets` maps the name of each known secret to its value.
+    Each occurrence of the value is replaced by a text with the name.
 
-    The export must contain plain secrets (`--show-secrets`) so that their names can be found. Encrypted secrets are
-    removed. Raises StateError if the export has no resources.
+    The export must contain secrets in plain text (`--show-secrets`), because this function finds a secret's name by
+    its value. Encrypted secrets are removed. Raises StateError if the export has no resources.
     """
     names: dict[str, str] = {}
     for name, value in secrets.items():
@@ -59,8 +59,8 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
 
 
 def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Inserts secrets into a Pulumi state in which names replace them, and returns the state in the format of `pulumi
-    stack import`. `secrets` maps the names to the secrets.
+    """Puts secrets back into a Pulumi state that holds a name in place of each secret. Returns the state in the format
+    of `pulumi stack import`. `secrets` maps each name to its secret.
     """
 
     def replace(text: str) -> str:

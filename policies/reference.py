@@ -21,8 +21,8 @@ Written by `python -m policies.reference` from the pack; edit it there.
 
 
 def page(written: str) -> str:
-    """Returns the whole text of docs/policy-list.md: the part of the current text `written` that people wrote, followed
-    by the generated table of policies.
+    """Returns the new text of docs/policy-list.md. `written` is the current text. The first part of the page, which
+    people wrote, stays as it is. The generated table of policies replaces the rest.
     """
     by_hand = written.split(HEADING, 1)[0]
     return by_hand + _INTRODUCTION + "".join(_row(policy) for policy in POLICIES)

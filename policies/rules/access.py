@@ -48,8 +48,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# Maps the end of a role's name to the secrets and the SSM parameter that the role may read (docs/architecture.md,
-# "Between the tiers").
+# The secrets and the SSM parameter that each role may read (docs/architecture.md, "Between the tiers"). The name of the
+# role ends with the key of the entry.
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],
@@ -112,10 +112,10 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals that a bucket's policy allows to write.
+    """Yields the principals, other than those in `writers`, that a bucket's policy allows to write.
 
-    A log bucket may receive access logs from S3's log delivery service and from the role of the shield machines
-    (infra/shield). The result leaves out these two principals for a log bucket.
+    S3's log delivery service and the role of the shield machines (infra/shield) may write access logs. For a bucket
+    with access logs, the result therefore leaves out these two principals.
     """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})

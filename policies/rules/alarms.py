@@ -17,8 +17,8 @@ from policies.framework.relations import all_of, refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# Maps the dimensions of CloudWatch metrics to what they name: a resource type, and the property with the resource's
-# name.
+# For each dimension of a CloudWatch metric that names a resource: the resource's type, and the property that contains
+# the value of the dimension.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),

@@ -158,7 +158,7 @@ def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
     """Returns whether an S3 replication rule for all objects has the bucket as its destination.
 
     The function compares the ARNs of the rules' destinations with the bucket's ARN. If one of the destinations is not
-    known yet, it checks instead whether the property `rules` depends on the bucket.
+    known yet, the function checks instead whether the property `rules` depends on the bucket.
     """
     arns = [known(part(rule, "destination"), "bucket") for rule in _complete_rules(replication)]
     if all(arns):

@@ -1,4 +1,4 @@
-"""The metrics that alarms may watch, and the values of each metric in an outage."""
+"""The metrics that alarms may watch, and the values that each metric can have during an outage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _COUNT = 100_000.0
 
 @dataclass(frozen=True)
 class Metric:
-    """The values of a metric that an alarm watches.
+    """The values of a metric during an outage. The policies check that an alarm on the metric would then go off.
 
-    If `low` is true, the metric is low during an outage. Otherwise it is high, but at most `most`. An alarm must name
-    all `dimensions` of the metric. `silent` is true if an outage can prevent the service from writing the metric.
+    If `low` is true, the metric is low during an outage. Otherwise the metric is high. Its value never exceeds `most`.
+    An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent the service from
+    writing the metric.
     """
 
     most: float
@@ -31,8 +32,8 @@ def _metric(*dimensions: str, most: float = _COUNT, low: bool = False, silent: b
     return Metric(most, low, silent, frozenset(dimensions))
 
 
-# Maps the namespace and the name of each CloudWatch metric that alarms may watch to the metric's values in an outage
-# (each service's documentation, "Metrics and dimensions"). The registry itself writes the metrics in `NAMESPACE`.
+# The CloudWatch metrics that alarms may watch, by namespace and name (each service's documentation, "Metrics and
+# dimensions"). The registry itself writes the metrics in `NAMESPACE`.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
@@ -66,8 +67,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 
-# Maps the type of each Cloud Monitoring metric that alarms may watch to the metric's values in an outage ("Google Cloud
-# metrics"). The registry writes some of these metrics.
+# The Cloud Monitoring metrics that alarms may watch, by metric type ("Google Cloud metrics"). The registry itself
+# writes the metrics in `GOOGLE_TYPES`.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

@@ -30,7 +30,7 @@ _FOLLOW = [
     *_LOGS,
 ]
 _ANSWER = ["dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue", *_LOGS]
-# Maps the end of an IAM role's name to the actions that the role's work needs.
+# The IAM actions that the work of each role needs. The name of the role ends with the key of the entry.
 _ACTIONS: Mapping[str, Sequence[str]] = {
     "shield": [
         "acm:ExportCertificate",

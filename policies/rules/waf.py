@@ -103,7 +103,9 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields the names of the rules, phases and products that a skip rule skips although it must not skip them."""
+    """Yields the names of the phases and products that a skip rule must not skip but does skip. If the rule skips other
+    rules or rulesets, also yields the name of that option.
+    """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)
     yield from sorted(set(texts(parameters.get("products"))) - _SKIPPED_PRODUCTS)
