@@ -30,9 +30,9 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of publishing. `delayed` holds the reasons for which changes could not be delivered to readers yet.
-    The command `registry purges drain` delivers these changes again. `left_out` has the title of an artifact and the
-    reason for each part that was not published.
+    """The result of publishing. `delayed` lists the reasons why some changes could not be delivered to readers yet. The
+    command `registry purges drain` tries to deliver these changes again. `left_out` has one entry for each part of an
+    artifact that was not published: the title of the artifact, and the reason.
     """
 
     published: Sequence[Published]

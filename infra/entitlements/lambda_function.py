@@ -16,7 +16,9 @@ from infra.serverless.lambda_function import function
 
 _SYNC, _API = "entitlements", "metadata-api"
 _SYNC_TIMEOUT = 30  # the function's time limit in seconds, which suffices for two requests to Cloudflare's API
-_BATCH = 100  # changes in one batch: the most tokens that one bulk read of Workers KV accepts
+# The most token changes that Lambda passes to the token sync in one invocation. One bulk read of Workers KV accepts at
+# most this number of tokens.
+_BATCH = 100
 # The token sync retries a change for at most this time before it moves the change to the dead-letter queue.
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100

@@ -15,8 +15,9 @@ from contract.pops import CURRENT_WORKER, programs_key, worker_key
 from infra.blobs import Bucket
 from infra.pop import programs
 
-# The Cache-Control values of the worker's object, which never changes, and of the object that names the current worker.
-# Shields obey these headers, so a new worker reaches all PoP machines within a minute or two.
+# The values of the HTTP header Cache-Control: the first for the object with the code of an edge worker, which never
+# changes, and the second for the object that names the current worker. Shields obey this header, so a new worker
+# reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 

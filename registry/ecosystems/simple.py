@@ -86,7 +86,9 @@ def _requires_python(known: Known, filename: str) -> str:
 
 
 def _upload_time(known: Known, filename: str) -> str:
-    """Returns a file's upload time (PEP 700), at the index that it was imported from or else at this registry."""
+    """Returns a file's upload time (PEP 700). For an imported file, this is the upload time that the other index
+    states. Without such a time, the function returns the time at which this registry stored the file.
+    """
     return known.facts.get(f"upstream#{filename}", {}).get("uploaded", "") or known.written[f"file#{filename}"]
 
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 from registry.catalog.artifact import Fact
 from registry.clock import in_utc
 
-# The name of the metadata record with what another registry states about an npm package. The record about a version is
-# `upstream#<version>`.
+# The name of a metadata record about an imported npm package. This record stores what the other registry states about
+# the whole package. The record `upstream#<version>` stores what the other registry states about one version.
 PACKAGE = "upstream"
 
 

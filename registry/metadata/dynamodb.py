@@ -157,7 +157,9 @@ def _item(attributes: _Attributes) -> Item:
 
 
 def _cancellations(error: ClientError) -> Sequence[str]:
-    """Returns the reason for each write of a refused transaction, or an empty list for any other error."""
+    """Returns DynamoDB's reason for each write of a transaction that DynamoDB has refused, such as
+    `ConditionalCheckFailed`. Returns an empty list for an error that does not state such reasons.
+    """
     if error.response.get("Error", {}).get("Code") == "TransactionInProgressException":
         return ["TransactionConflict"]
     reasons = cast("list[dict[str, Any]]", cast(Any, error.response).get("CancellationReasons", []))

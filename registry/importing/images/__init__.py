@@ -13,9 +13,9 @@ _FORM = re.compile(
     r"oci:(?P<host>localhost|[^/@\s]*[.:][^/@\s]*)/(?P<repository>[^@:\s]+)"
     rf"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>{DIGEST}))?"
 )
-# Three names of Docker Hub: the name that names of images contain, the name under which `docker login` keeps
-# credentials, and the host that answers requests (github.com/distribution/reference; Docker CLI reference, "docker
-# login").
+# Docker Hub has three host names. The first is the one in image references, such as `docker.io/library/debian`. `docker
+# login` stores credentials under the second. The third is the host that answers requests. Sources:
+# github.com/distribution/reference; Docker CLI reference, "docker login".
 DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:registry.example.com/acme/app:1.0"
 

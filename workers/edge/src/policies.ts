@@ -43,8 +43,10 @@ function areDigests(given: unknown): given is string[] {
 }
 
 /**
- * Returns the digests of the latest policies and data sets of advisories. `readEntry` returns the text of their entry
- * in the key-value store, or null. Throws `Unavailable` when neither the feed nor the store has the digests.
+ * Returns the digests of the latest edge policies and of the latest data sets of advisories. `document` is the current
+ * document of the feed of these digests. Without a document, the digests come from the entry in the key-value store.
+ * `readEntry` returns the text of the entry, or null if there is no entry. Throws `Unavailable` when neither the feed
+ * nor the store can be read.
  */
 export async function latestPolicies(
   { document }: Current<Latest>,

@@ -23,9 +23,9 @@ export interface Budget {
 const BURST = 1_000; // how many prefetches may reach a shield after a time with few of them: those of one large install
 const DEPTH = 16; // how far the worker follows dependencies from the document that a client requested
 const QUEUED = 2_000; // the most objects that wait for their prefetch
-// How long an object may wait for its prefetch. After this time, clients no longer need the object. A prefetch that
-// runs for this long counts as ended: 30 s after a response, the runtime ends all work that is left, without a notice
-// to the worker.
+// How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
+// the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
+// request 30 s after the response. The runtime does not tell the worker that it has ended the work.
 const WAIT_MILLISECONDS = 30_000;
 // How long after a prefetch an isolate does not prefetch the same object again. An install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
