@@ -16,8 +16,8 @@ from urllib.parse import parse_qs
 PATH = "/_artifact-edge/requests"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A function that returns the bucket and the key of the object that a request reads, or None for a request that reads no
-# object.
+# A function that takes an HTTP request and returns the bucket and the key of the requested object. For a request to
+# anything else, the function returns None.
 Addressed = Callable[[dict[str, Any]], tuple[str, str] | None]
 
 

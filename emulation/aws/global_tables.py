@@ -113,8 +113,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Takes the place of the function that is notified of writes to a DynamoDB table, and does nothing. It is used for
-    writes that are copied to a replica, because a notification would copy these writes to the other replicas again.
+    """Does nothing. When a write is copied to a replica of a DynamoDB table, this function takes the place of the one
+    that copies writes to the other replicas. Otherwise the replicas would copy each write to each other without end.
     """
 
 

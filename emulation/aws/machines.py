@@ -29,9 +29,9 @@ class NetworkPath:
 def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
     """Returns the network path of a request from `address` to an S3 bucket: through a VPC endpoint or not.
 
-    A machine reaches the S3 of its own region through a VPC endpoint, if the route table of its subnet has one. A
-    request through a VPC endpoint has no source address (S3 User Guide, "Controlling access from VPC endpoints with
-    bucket policies"). All other requests come from a public address.
+    If the route table of a machine's subnet has a VPC endpoint, the machine reaches the S3 of its own region through
+    this endpoint. A request through a VPC endpoint has no source address (S3 User Guide, "Controlling access from VPC
+    endpoints with bucket policies"). All other requests come from a public address.
     """
     for region, instance in _instances():
         if instance.public_ip == address and region == bucket_region:

@@ -1,10 +1,12 @@
 """Corrects how moto 5.2 moves an Elastic IP address between EC2 instances.
 
-An address that moves leaves the instance that had it, and this instance gets a new public address if its subnet or
-launch request assigns one (EC2 API Reference, "AssociateAddress"; EC2 User Guide, "Elastic IP addresses"). moto shows
-the moved address at both instances. The termination of an instance ends the association of its address (EC2 API
-Reference, "TerminateInstances"). moto keeps the association. An instance that stops and starts keeps its Elastic IP
-address (EC2 User Guide, "How EC2 instance stop and start works"). moto gives the instance another address.
+On EC2, an address that moves to a second instance leaves the first instance. The first instance gets a new public
+address if its subnet or its launch request assigns one (EC2 API Reference, "AssociateAddress"; EC2 User Guide, "Elastic
+IP addresses"). moto shows the moved address at both instances.
+
+On EC2, the termination of an instance ends the association of its address (EC2 API Reference, "TerminateInstances").
+moto keeps the association. On EC2, an instance that stops and starts again keeps its Elastic IP address (EC2 User
+Guide, "How EC2 instance stop and start works"). moto gives the instance another address.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def patch_replication_rules() -> None:
 
 
 def missing_permission(source: Any, key: str, rule: Mapping[str, Any], marker: bool) -> str | None:
-    """Returns the first permission that the role of a replication rule lacks to copy an object, or None if the role may
-    copy the object.
+    """Checks whether the role of a replication rule may copy an object. Returns the first permission that the role
+    lacks, or None if the role has all permissions.
 
     The result is a text of the form "s3:ReplicateObject on <ARN>". If `marker` is true, the object is a delete marker.
     """

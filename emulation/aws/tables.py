@@ -132,7 +132,7 @@ def _atomically(
     """Applies a write to DynamoDB items completely or not at all.
 
     `change` runs on copies of the items. If `change` succeeds and no changed copy is too large, the copies replace the
-    items in the tables, and each changed item is reported once to the stream of its table. `updated` states whether the
+    items in the tables. The stream of a table then gets one record for each changed item. `updated` states whether the
     write is an update, because DynamoDB has a separate error message for updates.
     """
     with _LOCK:

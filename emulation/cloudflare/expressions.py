@@ -167,9 +167,8 @@ class Parser:
             self._take(",")
             call.append(self._literal("string"))
         self._take(")")
-        # Cloudflare requires `[*]` after a function call whose argument is each item of an array, as in
-        # `any(lower(names[*])[*] == "a")`. The `[*]` selects each result of the function. The emulation needs no `[*]`
-        # here, so it accepts and ignores it.
+        # In `any(lower(names[*])[*] == "a")`, the function `lower` is called for each item of an array. Cloudflare
+        # requires the second `[*]`, which selects each result of the function. The emulation ignores this `[*]`.
         if self._peek() == "[":
             self._take()
             self._take("*")

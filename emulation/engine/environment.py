@@ -1,7 +1,7 @@
 """Builds the environment variables with which `pulumi` commands work on a sandbox instead of real clouds.
 
-Only shells and child processes of the sandbox may use these variables. The variables attach the emulated providers in
-place of Pulumi's real providers, so no command on a stack in a real cloud may ever run with them.
+Only shells and child processes of the sandbox may use these variables. With these variables, Pulumi uses the emulated
+providers instead of its real providers. No command for a stack in a real cloud may therefore run with these variables.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_API_TOKEN": "local",
         **edge_environment(sandbox),
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        # PostgreSQL holds the emulated Spanner's databases, and clients connect to its address as they connect to
-        # PGAdapter, Google's PostgreSQL proxy for Spanner.
+        # PostgreSQL holds the databases of the emulated Spanner. Clients of the real Spanner connect to PGAdapter,
+        # Google's PostgreSQL proxy for Spanner. In the sandbox, these clients connect to PostgreSQL.
         "PGHOST": sandbox.gcp_address,
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,

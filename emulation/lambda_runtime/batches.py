@@ -1,8 +1,8 @@
 """Delivers a batch of stream records to a Lambda function as Lambda does. Handles partial batch responses, retries,
 batches that are split in two after an error, and records that are discarded.
 
-Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". A batch blocks its
-shard until its records are processed or discarded. A split of a batch does not count as a retry.
+Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". The next batch of a
+shard must wait until all records of a batch are processed or discarded. A split of a batch does not count as a retry.
 """
 
 from __future__ import annotations

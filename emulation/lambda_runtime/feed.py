@@ -21,8 +21,8 @@ from emulation.layout import Sandbox
 
 _POLL_SECONDS = 0.25  # The seconds between two polls of a DynamoDB stream. Lambda polls each shard four times a second.
 
-# A function that invokes a Lambda function. Its arguments are the ARN of the Lambda function and an event, and it
-# returns the result.
+# A Python function that invokes a Lambda function. The arguments are the ARN of the Lambda function and an event. The
+# Python function returns the result of the Lambda function.
 Invoke = Callable[[str, Any], Any]
 
 

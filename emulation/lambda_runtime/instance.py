@@ -105,9 +105,8 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # If the process is killed while it unpacks the code, the next process must not find incomplete code,
-            # because that process would not unpack the code again. The code is therefore unpacked into a temporary
-            # directory, which is then renamed.
+            # The code is unpacked into a temporary directory, which is then renamed. If this process is killed before
+            # the code is complete, the next process therefore finds an empty directory and unpacks the code again.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:
@@ -122,8 +121,8 @@ class Instance:
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),
-            # Python's option `-S` keeps the function's process from processing .pth files, because the .pth file of the
-            # editable install would add the checkout to sys.path. The option also removes the directory of installed
+            # The process runs with Python's option `-S`, so that it ignores .pth files. The .pth file of the editable
+            # install would otherwise add the checkout to sys.path. The option also removes the directory of installed
             # packages from sys.path, so PYTHONPATH names this directory.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
