@@ -1,7 +1,7 @@
 """A fault tree of a client's read path: the parts of the network that can be lost, and what each part needs to work.
 
-A part, such as a bucket or a region's shield machine, works if two things hold: no loss that takes it down has
-occurred, and each of its needs has at least one alternative that works.
+A part is, for example, a bucket or the shield machine of a region. A part works under two conditions. No loss has
+occurred that takes the part down, and each need of the part has at least one alternative that works.
 """
 
 from __future__ import annotations

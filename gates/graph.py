@@ -17,8 +17,8 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The two states of the edge worker's key-value store in the check: it holds the token's entry (`cached`), or the worker
-# must query the metadata API (`cold`).
+# The two cases for which the check follows each read path. Either the key-value store of the edge worker holds the
+# entry of the client's token (`cached`), or the worker must query the metadata API for the token (`cold`).
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}

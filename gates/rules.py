@@ -46,8 +46,8 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses an apply that changes both certificates and the DNS records of client names. If one of the two changes is
-    wrong, the other change makes it harder to undo the wrong one. Clients then have an outage of minutes (Rust
+    """Refuses a plan that changes both certificates and the DNS records of names that clients use. If one of the
+    changes is wrong, it is harder to undo after the other change. Clients then have an outage of minutes (Rust
     infrastructure, 2023-01).
     """
     names = client_names([*plan.before(), *plan.after()], limits)
@@ -76,8 +76,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # A plan that replaces several machines is checked by the rule `rotation`, and not by this rule. A plan that
-            # replaces the only machine of a region is accepted if the limit `sole_nodes` allows it.
+            # The rule `rotation` checks plans that replace several machines of a region. A plan that replaces the only
+            # machine of a region is accepted if the limit `sole_nodes` allows this.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"

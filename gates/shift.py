@@ -79,8 +79,11 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Returns, for each of the names that clients use, the share of its clients that arrive at each DNS name on the way
-    to a target, such as `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}`.
+    """Follows the clients of each name to their targets. Returns, for each name that clients use, the share of its
+    clients that arrive at each DNS name on the way.
+
+    For example, `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}`: a fifth of the
+    clients of `packages.example.com` arrive at `pops.example.com`.
     """
     found: dict[str, dict[str, float]] = {}
     for name in names:

@@ -43,9 +43,9 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns how clients are split over targets, for each DNS record's name and type (`packages.example.com CNAME`)
-    and for each load balancer. Names that only machines use are left out if they have no routing policy, because they
-    carry no client traffic.
+    """Returns how clients are split over targets. The result has an entry for the name and type of each DNS record
+    (such as `packages.example.com CNAME`), and for each load balancer. Names that clients do not use are left out,
+    unless the records of the name have a routing policy.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:

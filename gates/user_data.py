@@ -1,5 +1,5 @@
-"""Reads the user data of machines and the bindings of edge workers, to find which buckets, regions of the metadata
-table and shields these texts name.
+"""Finds the buckets and the regions of the metadata table in the user data of machines, and the shields in the bindings
+of edge workers.
 """
 
 from __future__ import annotations

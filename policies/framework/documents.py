@@ -65,10 +65,10 @@ def title_of(statement: Properties, number: int) -> str:
 
 
 def _permission_statements(props: Properties) -> Iterator[Properties]:
-    """Yields IAM statements that say the same as a permission to invoke a Lambda function.
+    """Converts a permission to invoke a Lambda function to IAM statements with the same meaning.
 
-    If the principal is no AWS service, the first statement has no condition. In a first preview, the condition's value
-    is often unknown while the principal is known, and a policy can check the first statement even then.
+    If the principal is no AWS service, the first statement has no condition. A policy can then check the principal even
+    if the value of the condition is not known yet, as is usual in the first preview of a stack.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

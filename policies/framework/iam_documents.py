@@ -17,8 +17,8 @@ _ANY_BUCKET = re.compile(r"[*?/]+")
 # and `secret:*`.
 _ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
-# Actions by which a principal can gain permissions that it was not given (AWS IAM User Guide, "Permissions boundaries",
-# names most of them).
+# Actions with which a principal can give itself further permissions. "Permissions boundaries" in the AWS IAM User Guide
+# names most of these actions.
 _ESCALATING = [
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
@@ -99,8 +99,8 @@ def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: str) -> bool:
-    """Returns whether IAM statements deny reads of a bucket's objects from all networks and addresses that the
-    statements do not name.
+    """Returns whether IAM statements deny reads of a bucket's objects to all clients, except for clients in networks
+    and at addresses that the statements name.
     """
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(
@@ -153,8 +153,8 @@ def _covers_whole_bucket(statement: Properties) -> bool:
 
 
 def _matches_every_resource(resource: str) -> bool:
-    """Returns whether a resource pattern in an IAM statement matches every resource of a service or of one type: the
-    last part of its ARN, without the type, consists of wildcards.
+    """Returns whether the resource of an IAM statement is a pattern that matches all resources of a service or of one
+    type. In such a pattern, the last part of the ARN consists of wildcards, apart from the resource type.
     """
     fields = resource.split(":", 5)
     if len(fields) < 6 or fields[0] != "arn":

@@ -16,7 +16,9 @@ def all_of(stack: StackValidationArgs, kinds: Collection[str]) -> Iterator[Polic
 
 
 def stack_name(urn: str) -> str:
-    """Returns the name of the stack, which is the name of its environment, from the URN of one of its resources."""
+    """Returns the name of the stack that contains the resource with this URN. The stack has the name of its
+    environment, such as `prod`.
+    """
     return urn.removeprefix("urn:pulumi:").split("::")[0]
 
 
@@ -42,8 +44,8 @@ def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys:
 def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool:
     """Returns whether the Pulumi program set a resource's property, even if the value is not known yet.
 
-    Before `pulumi up`, stack policies also see properties that the provider may fill in. A property that only the
-    provider fills in is unknown and has no dependencies, and it does not count as set.
+    Before `pulumi up`, stack policies also see properties that the provider may fill in. If only the provider fills in
+    a property, the property is unknown and has no dependencies. Such a property does not count as set.
     """
     try:
         return bool(resource.props.get(name))

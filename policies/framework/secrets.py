@@ -30,8 +30,8 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
 # base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# The length that the longest run of characters without -, _ and / must have at least, so that a text counts as a random
-# secret. 99 of 100 random texts of 43 base64 characters have such a run. Long identifiers, such as those of disks, have
+# A text counts as a random secret only if it contains at least this number of characters in a row without -, _ and /.
+# Of 100 random texts of 43 base64 characters, 99 contain such a run. Long identifiers, such as those of disks, contain
 # only shorter runs.
 _UNBROKEN = 12
 
@@ -48,12 +48,10 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the decompressed content of each gzip file that a text contains as base64. Ignores data after the end of a
-    gzip file.
+    """Yields the decompressed content of each gzip file that a text contains as base64.
 
-    The regular expression for base64 allows line breaks within a file. If the base64 of a file ends without padding
-    (`=`), the expression therefore also matches the letters at the start of the next line, which do not belong to the
-    file.
+    Ignores data after the end of a gzip file. The base64 of a file can have line breaks. If the base64 ends without
+    padding (`=`), the regular expression therefore also matches letters of the next line, which are not in the file.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

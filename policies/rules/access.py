@@ -136,7 +136,7 @@ def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writer
 
 
 def _only_ships_logs(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows to add objects below the prefix of the shields' logs, and no more."""
+    """Returns whether an IAM statement allows only one thing: to add objects below the prefix of the shields' logs."""
     resources, actions = texts(statement.get("Resource")), texts(statement.get("Action"))
     below = bool(resources) and all(each.endswith(_SHIPPED_LOGS) for each in resources)
     return below and [action.lower() for action in actions] == ["s3:putobject"]

@@ -1,4 +1,4 @@
-"""Policies for machines: their type, identity and hardening, and no secrets in the data that they boot with."""
+"""Policies for machines: the machine type, the service account or role, hardening, and user data without secrets."""
 
 from __future__ import annotations
 
