@@ -1,7 +1,8 @@
 """The Pulumi program that creates the bucket and the KMS key for Pulumi's state, and the IAM roles that deploy the
 network.
 
-An administrator runs the program with their own credentials, once for each AWS account and again after changes.
+A person runs the program with their own credentials, once for each AWS account and again after changes. The module
+`administrator` has the permissions that the person needs.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from bootstrap.permissions import boundary_name, deploying, reading, state_access, within_boundary
 from infra.iam import assumed_by_web_identity, document
 
-_ISSUER = "token.actions.githubusercontent.com"
+ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
 # The longest session of a role, in seconds. AWS's default is one hour, and a deployment may take longer.
@@ -77,7 +77,7 @@ class Roles(pulumi.ComponentResource):
         # with its own list of certificate authorities.
         self._issuer = aws.iam.OpenIdConnectProvider(
             "github",
-            url=f"https://{_ISSUER}",
+            url=f"https://{ISSUER}",
             client_id_lists=[_AUDIENCE],
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -131,4 +131,4 @@ def _trust(provider: str, subjects: Sequence[str]) -> str:
     Such jobs have passed the protection rules of the GitHub environment (GitHub, "About security hardening with OpenID
     Connect").
     """
-    return document(assumed_by_web_identity(provider, {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subjects}))
+    return document(assumed_by_web_identity(provider, {f"{ISSUER}:aud": _AUDIENCE, f"{ISSUER}:sub": subjects}))

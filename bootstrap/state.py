@@ -15,6 +15,9 @@ from infra.keys.aws import ADMINISTRATION
 # How many days the buckets keep overwritten versions of Pulumi's state, and access logs.
 _NONCURRENT_DAYS = 365
 
+# The alias of the KMS key that encrypts Pulumi's state.
+ALIAS = "alias/artifact-edge-state"
+
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
 
@@ -47,7 +50,7 @@ class State(pulumi.ComponentResource):
             policy=account.apply(_key_policy),
             opts=child,
         )
-        self.alias = "alias/artifact-edge-state"
+        self.alias = ALIAS
         aws.kms.Alias(name, region=args.region, name=self.alias, target_key_id=key.key_id, opts=child)
         bucket = Guarded(
             "state",
@@ -77,7 +80,7 @@ class State(pulumi.ComponentResource):
         S3 encrypts the logs with its own key, because a log target takes no customer managed key (S3 User Guide,
         "Enabling Amazon S3 server access logging").
         """
-        name = f"{args.bucket}-logs"
+        name = logs_of(args.bucket)
         policy = account.apply(lambda known: document(*tls_only(name), log_delivery(name, args.bucket, known)))
         logs = Guarded("logs", name, args.region, removable=False, policy=policy, parent=self)
         logs.encrypt(None)
@@ -100,6 +103,11 @@ class State(pulumi.ComponentResource):
             # as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy]),
         )
+
+
+def logs_of(bucket: str) -> str:
+    """Returns the name of the bucket that receives the access logs of the state bucket."""
+    return f"{bucket}-logs"
 
 
 def _key_policy(account: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+import bootstrap.administrator
 import costs.__main__
 import doctor.__main__
 import drift.__main__
@@ -36,6 +37,7 @@ PROGRAMS: dict[str, typer.Typer] = {
     "gates": gates.__main__.app,
     "costs": costs.__main__.app,
     "doctor": doctor.__main__.app,
+    "bootstrap.administrator": bootstrap.administrator.app,
     "drift": drift.__main__.app,
     "drift.repair": drift.repair.app,
     "probes": probes.__main__.app,

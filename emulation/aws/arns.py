@@ -116,6 +116,12 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
+# For API operations that name a new resource by a parameter that is not in `_PATTERNS`: the parameter, and the pattern
+# of the new resource's ARN.
+_CREATED = {
+    ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
+    ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),
+}
 # For some API operations, the parameter that IAM does not evaluate. This parameter names a resource, such as a role,
 # but the operation's IAM action does not apply to resources of this type.
 _NOT_OF_ACTION = {
@@ -167,6 +173,9 @@ def _of_parameters(call: ApiCall) -> Iterator[str]:
     if call.service == "route53" and "ResourceType" in call.parameters:
         yield f"arn:aws:route53:::{call.parameters['ResourceType']}/{call.parameters['ResourceId']}"
         return
+    if created := _CREATED.get((call.service, call.operation)):
+        parameter, pattern = created
+        yield _arn(call, parameter, pattern, call.parameters[parameter].removeprefix("https://"))
     for parameter, value in call.parameters.items():
         if parameter == _NOT_OF_ACTION.get((call.service, call.operation)):
             continue

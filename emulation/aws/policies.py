@@ -32,6 +32,7 @@ KEYS = frozenset(
         "iam:PermissionsBoundary",
         "lambda:FunctionArn",
         "kms:EncryptionContext:aws:s3:arn",
+        "s3:prefix",
         "kms:ViaService",
     }
 )

@@ -56,6 +56,8 @@ _CONFIGURATIONS = {
 # s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
+# The condition key that limits which objects a caller may list.
+_PREFIX = "s3:prefix"
 _ROLE = re.compile(rb"<Role>([^<]+)</Role>")
 
 
@@ -66,7 +68,9 @@ def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Itera
     yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")
     if method in ("GET", "HEAD") and not _exists(bucket, key):
         # For a missing key, S3 answers 404 to callers with the permission s3:ListBucket, and 403 to all other callers.
-        yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        # In this check, the key is the value of the condition key `s3:prefix` (ceph/ceph, pull request 68577, which
+        # copies the behaviour of AWS).
+        yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}", {_PREFIX: key})
 
 
 def required_for_bucket(environ: dict[str, Any], bucket: str) -> Iterator[RequiredPermission]:
@@ -76,7 +80,7 @@ def required_for_bucket(environ: dict[str, Any], bucket: str) -> Iterator[Requir
         for name in ("DeleteObject", "DeleteObjectVersion", "BypassGovernanceRetention"):
             yield RequiredPermission(f"s3:{name}", f"{arn}/*")
         return
-    yield RequiredPermission(_bucket_action(method, query), arn)
+    yield RequiredPermission(_bucket_action(method, query), arn, _listed(environ))
     if method == "PUT" and "replication" in query:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
@@ -95,6 +99,12 @@ def _bucket_action(method: str, query: set[str]) -> str:
     if method == "GET" and "versions" in query:
         return "s3:ListBucketVersions"
     return _BUCKET_ACTIONS.get(method, _NOT_EMULATED) if query <= _LIST_PARAMETERS else _NOT_EMULATED
+
+
+def _listed(environ: dict[str, Any]) -> dict[str, str]:
+    """Returns the value of the condition key `s3:prefix`. The key has no value if the request contains no prefix."""
+    given = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True).get("prefix")
+    return {_PREFIX: given[0]} if given else {}
 
 
 def _query(environ: dict[str, Any]) -> set[str]:

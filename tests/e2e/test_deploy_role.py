@@ -7,19 +7,16 @@ boundaries for each API call of the provider.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import boto3
 import pytest
 
-from emulation import processes
-from emulation.engine.environment import cloud_environment, provider_ports
-from emulation.layout import IMPORT_ROOT
 from local import operator
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.provider_credentials import aws_of, restart_provider
 
 pytestmark = pytest.mark.plans
 
@@ -32,37 +29,14 @@ def sandbox() -> Iterator[TemporarySandbox]:
     deploy role.
     """
     with temporary_sandbox("127.68", print) as temporary, pytest.MonkeyPatch.context() as environment:
-        for name, value in cloud_environment(temporary.clouds, {}).items():
-            if name.startswith("AWS_"):
-                environment.setenv(name, value)
-        environment.setattr(boto3, "DEFAULT_SESSION", None)
+        aws_of(temporary, environment)
         bootstrap_up()
         stacks = temporary.project / "stacks"
         operator.make_keys(temporary.clouds, "dev", stacks)
         operator.add_edge_zone(temporary.clouds, "dev", stacks)
         temporary.pulumi("stack", "init", "dev")
-        restart_provider(temporary)
+        restart_provider(temporary, ROLE)
         yield temporary
-
-
-def restart_provider(sandbox: TemporarySandbox) -> None:
-    """Restarts the sandbox's AWS provider with the credentials of the deploy role."""
-    arn = f"arn:aws:iam::123456789012:role/{ROLE}"
-    given = aws("sts").assume_role(RoleArn=arn, RoleSessionName="github")["Credentials"]
-    credentials = {
-        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": given["SessionToken"],
-    }
-    processes.stop(sandbox.clouds, "providers")
-    processes.start(
-        sandbox.clouds,
-        "providers",
-        [sys.executable, "-m", "emulation.providers", "--directory", sandbox.clouds.directory],
-        env={**cloud_environment(sandbox.clouds, {}), **credentials},
-        cwd=IMPORT_ROOT,
-        ready=lambda: bool(provider_ports(sandbox.clouds)),
-    )
 
 
 def aws(service: str) -> Any:

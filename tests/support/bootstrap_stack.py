@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.__main__ import compose, settings
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
+from infra.iam import Statement, allow, document
 from tests.support.harness import Deployment, deploy
 
 BUCKET = "artifact-edge-state-test"
@@ -27,6 +29,18 @@ def bootstrap_up(**changes: str) -> Deployment:
     """
     config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
     return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
+
+
+def bootstrapping_role(statements: Sequence[Statement]) -> str:
+    """Gives an IAM role of the current AWS account the given permissions and no others. Creates the role if it does not
+    exist. Returns the role's name.
+    """
+    iam, role = client("iam"), "platform-engineer"
+    trust = allow("sts:AssumeRole", principal={"AWS": "arn:aws:iam::123456789012:root"})
+    if role not in [each["RoleName"] for each in iam.list_roles()["Roles"]]:
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(RoleName=role, PolicyName="bootstrap", PolicyDocument=document(statements))
+    return role
 
 
 def role_statements(role: str) -> list[Any]:

@@ -87,6 +87,8 @@ def test_each_protocol_reports_the_refused_action_and_resource() -> None:
         found = [
             refused(client("ec2").create_vpc, CidrBlock="10.0.0.0/16"),
             refused(client("iam").get_role, RoleName=ROLE),
+            refused(client("iam").create_policy, PolicyName="p", PolicyDocument=document()),
+            refused(client("iam").create_open_id_connect_provider, Url="https://idp.example/tokens"),
             refused(client("kms").create_key),
             refused(client("lambda").get_function, FunctionName="f"),
             refused(client("route53").get_hosted_zone, Id="Z1"),
@@ -97,6 +99,8 @@ def test_each_protocol_reports_the_refused_action_and_resource() -> None:
     assert found == [
         f"ec2:CreateVpc arn:aws:ec2:{account}:vpc/*",
         f"iam:GetRole arn:aws:iam::123456789012:role/{ROLE}",
+        "iam:CreatePolicy arn:aws:iam::123456789012:policy/p",
+        "iam:CreateOpenIDConnectProvider arn:aws:iam::123456789012:oidc-provider/idp.example/tokens",
         "kms:CreateKey *",
         f"lambda:GetFunction arn:aws:lambda:{account}:function:f",
         "route53:GetHostedZone arn:aws:route53:::hostedzone/Z1",
@@ -140,3 +144,19 @@ def test_the_deploy_role_passes_and_creates_only_roles_within_its_limits() -> No
         own = "artifact-edge-bootstrap-dev-deploy"
         more = {"RoleName": own, "PolicyName": "more", "PolicyDocument": nothing}
         assert refused(iam.put_role_policy, **more) == f"iam:PutRolePolicy arn:aws:iam::123456789012:role/{own}"
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_role_lists_only_the_prefix_in_its_policy_and_sees_only_there_that_a_key_is_missing() -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="states")
+    bucket = "arn:aws:s3:::states"
+    role_with(allow("s3:ListBucket", bucket, StringLike={"s3:prefix": "dev/*"}), allow("s3:GetObject", f"{bucket}/*"))
+    with role_credentials(ROLE, set()):
+        s3 = client("s3")
+        assert s3.list_objects_v2(Bucket="states", Prefix="dev/")["KeyCount"] == 0
+        for parameters in ({"Prefix": "prod/"}, {"Prefix": ""}, {}):
+            assert refused(s3.list_objects_v2, Bucket="states", **parameters) == f"s3:ListBucket {bucket}"
+        with pytest.raises(s3.exceptions.NoSuchKey):
+            s3.get_object(Bucket="states", Key="dev/missing")
+        assert refused(s3.get_object, Bucket="states", Key="prod/missing") == f"s3:ListBucket {bucket}"

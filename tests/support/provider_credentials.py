@@ -1,0 +1,46 @@
+"""Restarts a sandbox's provider for AWS with the credentials of an IAM role, whose permissions the emulated AWS
+evaluates.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from emulation import processes
+from emulation.engine.environment import cloud_environment, provider_ports
+from emulation.layout import AWS_ACCOUNT_ID, IMPORT_ROOT
+from previews.temporary_sandbox import TemporarySandbox
+
+
+def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
+    """Makes boto3 call the sandbox's AWS API with the operator's credentials."""
+    for name, value in cloud_environment(sandbox.clouds, {}).items():
+        if name.startswith("AWS_"):
+            environment.setenv(name, value)
+    # boto3's default session would keep the credentials that it found first, so boto3 must create a new session.
+    environment.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+def restart_provider(sandbox: TemporarySandbox, role: str) -> None:
+    """Restarts the sandbox's AWS provider with the credentials of an IAM role."""
+    sts = cast(Any, boto3).client("sts", region_name="us-east-1")
+    arn = f"arn:aws:iam::{AWS_ACCOUNT_ID}:role/{role}"
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    credentials = {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+    processes.stop(sandbox.clouds, "providers")
+    processes.start(
+        sandbox.clouds,
+        "providers",
+        [sys.executable, "-m", "emulation.providers", "--directory", sandbox.clouds.directory],
+        env={**cloud_environment(sandbox.clouds, {}), **credentials},
+        cwd=IMPORT_ROOT,
+        ready=lambda: bool(provider_ports(sandbox.clouds)),
+    )
