@@ -1,5 +1,5 @@
-"""Defines the environment variables with which programs that do not use the sandbox's DNS server send requests to the
-emulated edge.
+"""Defines environment variables for programs that send requests to the emulated edge, but do not use the sandbox's DNS
+server.
 """
 
 from __future__ import annotations

@@ -170,9 +170,12 @@ def write_item(
     new: Item | None,
     notify: _Follower = _notify_followers,
 ) -> None:
-    """Writes an item to a DynamoDB table, or deletes it if `new` is None. If this changes the table, reports the change
-    to the table's stream. Unless the table is a temporary copy, also calls `notify` with the table, the item's
-    partition key and sort key, and `new`."""
+    """Writes the item `new` to a DynamoDB table, or deletes the item with these keys if `new` is None. Does nothing if
+    the table already has this state.
+
+    Otherwise reports the change to the table's stream. Unless the table is a temporary copy, also calls `notify` with
+    the table, the item's partition key and sort key, and `new`.
+    """
     with _LOCK:
         old = table.get_item(partition, name)
         if (new is None and old is None) or (new is not None and old is not None and old == new):

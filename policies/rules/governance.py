@@ -31,7 +31,7 @@ from policies.rules.storage import GCS_BUCKET, S3_BUCKET
 from policies.rules.watch import ALERT_POLICY, LOG_GROUP
 
 _ZONE = "aws:route53/zone:Zone"
-# Most resource types have their tags in the property `tags`. For each other type, the property that contains the tags.
+# The property that contains the tags of a resource. Resource types that are not listed have the property `tags`.
 _LABELS = {
     **dict.fromkeys((GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE), "labels"),
     ALERT_POLICY: "userLabels",

@@ -17,7 +17,7 @@ _COUNT = 100_000.0
 class Metric:
     """The values of a metric during an outage. The policies check that an alarm on the metric would then go off.
 
-    If `low` is true, the metric is low during an outage. Otherwise the metric is high. Its value never exceeds `most`.
+    If `low` is true, the metric is low during an outage. Otherwise the metric is high. The value never exceeds `most`.
     An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent the service from
     writing the metric.
     """

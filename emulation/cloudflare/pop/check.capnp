@@ -18,8 +18,8 @@ const config :Workerd.Config = (
   extensions = [(modules = [(name = "emulation:rate-limit", internal = true, esModule = embed "rate_limit.js")])],
 );
 
-# This worker binds all cached entrypoints that the script's settings name. workerd fails to start if the script lacks
-# one.
+# This worker binds all cached entrypoints that the script's settings name. If the script lacks one of these
+# entrypoints, workerd does not start.
 const origin :Workerd.Worker = (
   modules = [(name = "origin.js", esModule = embed "origin.js")],
   compatibilityDate = "2026-11-01",

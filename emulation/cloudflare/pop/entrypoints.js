@@ -28,8 +28,8 @@ function withCache(ctx, env) {
   return withMembers(ctx, { exports });
 }
 
-// Returns the class of a cached entrypoint. Its calls of cached entrypoints, itself included, go through the cache, and its
-// ctx.cache.purge() purges only the responses of this entrypoint.
+// Returns a class in place of a cached entrypoint's own class. When the entrypoint calls a cached entrypoint, even
+// itself, the call goes through the cache. ctx.cache.purge() purges only the responses of this entrypoint.
 function withPurges(Entrypoint, name) {
   if (Entrypoint === undefined) return undefined;
   return class extends Entrypoint {

@@ -1,5 +1,5 @@
-// Answers the requests of Workers Cache after a miss. It calls the cached entrypoint that the request's path names
-// (entrypoints.js builds this path).
+// Answers the requests that Workers Cache sends after a miss. The module calls the cached entrypoint that the path of
+// the request names (entrypoints.js builds this path).
 
 export default {
   async fetch(request, env) {

@@ -1,5 +1,5 @@
-// Emulates a rate limiting binding of a script: `limit({ key })` counts the calls with a key, and says whether their number
-// in the current period is within the limit. The counters of a PoP are exact, where Cloudflare's are not.
+// Emulates a rate limiting binding of a script: `limit({ key })` counts the calls with a key, and returns whether the
+// number of calls in the current period is within the limit. The counters of a PoP are exact. Cloudflare's are not.
 // Reference: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
 
 export default function (env) {

@@ -6,8 +6,8 @@
 const CUSTOM = "http_request_firewall_custom";
 const RATE_LIMIT = "http_ratelimit";
 
-// Returns the response of the rule that blocks the request, or undefined if no rule does. `counters` keeps the counters
-// of rate limiting rules between requests. `now` is in milliseconds.
+// Returns the response of the rule that blocks the request, or undefined if no rule blocks it. `counters` holds the
+// counters of rate limiting rules, which stay from request to request. `now` is in milliseconds.
 export function blocked(rulesets, request, counters, now) {
   const skipped = new Set();
   for (const rule of rulesets[CUSTOM] ?? []) {
@@ -23,8 +23,8 @@ export function blocked(rulesets, request, counters, now) {
   return undefined;
 }
 
-// Counts the request, and returns whether its counter is over the limit. Once the limit is exceeded, all requests with the
-// same characteristics are refused until the mitigation timeout ends.
+// Counts a request, and returns whether a rate limiting rule refuses the request. Once the number of requests from an
+// address exceeds the rule's limit, the rule refuses all requests from this address until its mitigation timeout ends.
 function isOver(rule, request, counters, now) {
   const key = `${rule.id} ${request["ip.src"]}`;
   let counter = counters.get(key);

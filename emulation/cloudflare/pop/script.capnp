@@ -1,5 +1,5 @@
-# The workerd configuration of one uploaded worker script. Its main module is entrypoints.js, which calls the uploaded
-# code.
+# The workerd configuration of one uploaded worker script. The main module of this worker is entrypoints.js, which calls
+# the uploaded code.
 
 using Workerd = import "/workerd/workerd.capnp";
 

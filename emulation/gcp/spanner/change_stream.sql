@@ -1,6 +1,6 @@
--- Emulates a change stream of Spanner in PostgreSQL: the stream {stream} of the table {table}. The forms of records and the
--- rules are those of Spanner, "Change stream partitions, records, and queries". tests/e2e/test_change_streams.py compares
--- them with Google's emulator.
+-- Emulates a change stream of Spanner in PostgreSQL: the stream {stream} of the table {table}. The source of the rules
+-- and of the format of records is Spanner, "Change stream partitions, records, and queries".
+-- tests/e2e/test_change_streams.py compares this emulation with Google's emulator.
 --
 -- A deferred trigger writes the change records at the end of a transaction. The trigger takes a lock before it reads the
 -- clock, and the transaction holds this lock until its commit is visible. A reader that takes the lock afterwards
