@@ -120,8 +120,8 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def record_network(self) -> None:
-        """Writes the loopback network of a sandbox to a file in the sandbox's directory, from which later commands read
-        it.
+        """Writes the loopback network of a sandbox to a file in the sandbox's directory. Later commands read the
+        network from this file.
         """
         self.path("loopback").write_text(f"{self.loopback}\n")
 

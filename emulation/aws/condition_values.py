@@ -17,8 +17,8 @@ from emulation.aws.conditions import Values
 from emulation.aws.dynamodb_permissions import leading_keys, queried_keys
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The IAM operations on a role for which the condition key `iam:PermissionsBoundary` has a value. The value is the
-# permissions boundary in the request, or the role's boundary if the request contains none.
+# The IAM operations whose requests have a value for the condition key `iam:PermissionsBoundary`. The value is the
+# permissions boundary in the request. If the request contains none, the value is the boundary of the role.
 _OF_BOUNDARY = frozenset(
     {
         "AttachRolePolicy",

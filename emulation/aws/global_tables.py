@@ -36,8 +36,9 @@ _Key = tuple[DynamoType, DynamoType | None]
 
 @dataclass
 class _GlobalTable:
-    """A DynamoDB global table. `regions` lists the regions with a replica. `written` holds, for each region and item,
-    the time at which a client wrote the version that the region holds."""
+    """A DynamoDB global table. `regions` lists the regions with a replica. `written` holds a time for each region and
+    item: when a client wrote the version of the item that the region has now.
+    """
 
     regions: list[str]
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])

@@ -60,10 +60,8 @@ class KvReads:
 
 
 def control(reads: KvReads) -> Blueprint:
-    """Returns the API endpoint with which tests set for how long PoPs use their copies of Workers KV values: PUT
-    {"stale_seconds": 90}.
-
-    The real Cloudflare API has no such endpoint.
+    """Returns an API endpoint for tests, which the real Cloudflare API does not have. For example, PUT of
+    `{"stale_seconds": 90}` lets PoPs use their copies of Workers KV values for 90 seconds.
     """
     blueprint = Blueprint("kv_reads", __name__)
 

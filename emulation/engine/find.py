@@ -27,8 +27,7 @@ import httpx
 
 from emulation.layout import cache_directory
 
-# The version of the Pulumi engine to download or build: the newest version of which the Go module proxy serves all
-# modules.
+# The version of the Pulumi engine to download or build. For newer versions, the Go module proxy lacks some modules.
 VERSION = "3.250.0"
 
 # The oldest version of an installed Pulumi engine that the project uses. The Python SDK in requirements.txt was not
