@@ -17,8 +17,9 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The two cases for which the check follows each read path. Either the key-value store of the edge worker holds the
-# entry of the client's token (`cached`), or the worker must query the metadata API for the token (`cold`).
+# The two cases for which the check follows each read path. With `cached`, the edge worker finds the client's token in
+# its key-value store. A PoP of our own finds the token in a replica of the metadata table. With `cold`, the edge worker
+# or the PoP must query the metadata API for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
@@ -235,7 +236,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the fault tree parts, with only one part of each name. Without this function, an edge network to which
-    many DNS records lead would appear many times.
+    """Returns the fault tree parts, with only one part of each name. The input contains an edge network once for each
+    DNS record that leads to the network.
     """
     return list({part.name: part for part in parts}.values())

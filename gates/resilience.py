@@ -18,9 +18,8 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
-# The requests by which a client reads one package, and whether each ends in a bucket (docs/contracts.md,
-# "Client-facing URLs"). Packuments, simple pages and manifests behind tags are mutable. Tarballs, files and blobs are
-# immutable.
+# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). The second value is true if
+# an object in a bucket answers the request, and false if the edge worker itself does.
 _REQUESTS = (
     ("npm packument", True),
     ("npm tarball", True),

@@ -67,8 +67,8 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that removes or replaces the last machine of a region to which requests are sent. Also refuses a
-    plan that removes the last bucket of a region while machines read from the bucket.
+    """Refuses a plan that removes or replaces the last machine of a region while clients send requests to the region.
+    Also refuses a plan that removes the last bucket of a region while machines read from the bucket.
     """
     before = plan.before()
     for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():

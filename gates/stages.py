@@ -54,7 +54,9 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """Returns a plan in which only the resources in `now` change, and those in `done` have already been changed."""
+    """Returns the part of a plan that one apply makes. Only the resources in `now` change. The resources in `done` are
+    already in their new state, and all other resources stay in their old state.
+    """
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():
         if urn in now or change.action == "same":

@@ -49,8 +49,9 @@ def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> It
 
 
 def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
-    """Yields all statements by which a resource gives access to principals: those of the resource's own policy, of a
-    role's trust policy, or of a permission to invoke a function.
+    """Yields all IAM statements with which a resource gives access to principals. For a role, these are the statements
+    of the trust policy. A permission to invoke a function is converted to statements. For any other resource, these
+    are the statements of the resource's own policy.
     """
     if kind(resource) == ROLE:
         yield from statements(resource.props.get("assumeRolePolicy"))

@@ -27,8 +27,8 @@ _RUN = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 GZIP_IN_BASE64 = "H4sI"
 _PACKED = re.compile(rf"\b{GZIP_IN_BASE64}[A-Za-z0-9+/\s]+={{0,2}}")
 _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this value
-# Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
-# base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
+# A run of 32 or more characters counts as random if it has at least this entropy per character, in bits. 43 random
+# characters of base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
 # A text counts as a random secret only if it contains at least this number of characters in a row without -, _ and /.
 # Of 100 random texts of 43 base64 characters, 99 contain such a run. Long identifiers, such as those of disks, contain

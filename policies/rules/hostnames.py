@@ -94,7 +94,8 @@ def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
-    """Returns whether each record of a DNS name has only addresses of PoPs of our own, or is an alias of such a name.
+    """Returns whether all records of a DNS name lead to PoPs of our own. A record may contain only addresses of these
+    PoPs, or be an alias of a name that leads to them.
 
     An address is not known before `pulumi up`, so the check reads the resources that the record's values come from.
     """

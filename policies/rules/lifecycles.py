@@ -142,7 +142,9 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the number of days after which each S3 lifecycle rule with the action `action` applies this action."""
+    """Returns, for each S3 lifecycle rule with a certain action, after how many days the rule applies the action.
+    `action` is the action's name in Pulumi, and `name` is the setting of the action that contains the number of days.
+    """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 
 
