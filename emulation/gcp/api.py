@@ -28,6 +28,7 @@ from emulation.state_store import StateStore
 INSTANCES_PATH = "/_artifact-edge/instances"
 
 _KIND = "gcp"
+_AS_ALWAYS = {"alt": "json", "projection": "noAcl"}
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
 
 
@@ -58,7 +59,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
 
     def create(**names: str) -> Response:
-        given = {**request.args.to_dict(), **_body()}
+        given = {**_parameters(), **_body()}
         id, body = str(collection.identity(given) or ""), _checked_body(collection, collection.body(given))
         fits = collection.shortest <= len(id) <= collection.longest
         if not fits or not re.fullmatch(r"[a-z]([a-z0-9._-]*[a-z0-9])?", id):
@@ -86,7 +87,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
     def patch(id: str, **names: str) -> Response:
         scope = collection.path.format(**names)
         known, given = _existing(store, scope, id), _body()
-        fixed = sorted(given.keys() - collection.changeable)
+        fixed = sorted(name for name in given.keys() - collection.changeable if given[name] != known.get(name))
         if fixed:
             raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of '{scope}/{id}'")
         document = {**known, **given}
@@ -154,6 +155,15 @@ def _transfer_agent(project: str) -> Response:
     """Returns the service account with which Storage Transfer Service acts in a project."""
     email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
     return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
+
+
+def _parameters() -> dict[str, str]:
+    """Returns the query parameters of a request that say something about the resource. Leaves out those that ask for
+    JSON and for no access control lists, because every response of the emulation is like that (Cloud Storage JSON API,
+    "Standard query parameters"; `buckets.insert`, `projection`).
+    """
+    given = request.args.to_dict()
+    return {name: value for name, value in given.items() if _AS_ALWAYS.get(name) != value}
 
 
 def _body() -> Json:

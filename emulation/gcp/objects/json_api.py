@@ -239,10 +239,14 @@ def _directory(name: str, prefix: str, delimiter: str) -> str:
 
 
 def _arguments(known: frozenset[str] | set[str]) -> Mapping[str, str]:
-    unknown = sorted(request.args.keys() - known - _PLAIN)
+    """Returns the query parameters of a request. Leaves out parameters with the value that they have by default, empty
+    or `false`: Google's library for Go sends every parameter of a method.
+    """
+    given = {name: value for name, value in request.args.items() if value not in ("", "false")}
+    unknown = sorted(given.keys() - known - _PLAIN)
     if unknown:
         raise Refused(501, f"not emulated: {', '.join(unknown)} of {request.method} {request.path}")
-    return request.args
+    return given
 
 
 def _is_true(arguments: Mapping[str, str], name: str) -> bool:

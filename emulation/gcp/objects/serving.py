@@ -17,9 +17,9 @@ from emulation.state_store import StateStore
 
 def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
     """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. At the
-    host names of buckets, the application serves the XML API. `directory` holds the content of the objects.
+    host names and paths of buckets, the application serves the XML API. `directory` holds the content of the objects.
     """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
-    hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))
-    return RequestCounter(hosts, xml_api.addressed_object)
+    addresses = xml_api.BucketAddresses(app.wsgi_app, xml_api.create_app(store, versions, access), store)
+    return RequestCounter(addresses, xml_api.addressed_object)

@@ -1,7 +1,10 @@
-"""Serves objects of the emulated Cloud Storage to regional shields, at the host name of a bucket:
-`https://<bucket>.storage.googleapis.com/<object>`.
+"""Serves objects of the emulated Cloud Storage by the XML API.
 
-Source: Cloud Storage, "XML API". Requests are GET or HEAD with a bearer token. Errors are XML. The response has a
+Regional shields read at the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their requests
+have a bearer token. Google's library for Go, which the Pulumi engine uses, reads at the path of a bucket:
+`/<bucket>/<object>`. As in the JSON API, such a request without a token counts as the operator's.
+
+Sources: Cloud Storage, "XML API" and "Request endpoints". Requests are GET or HEAD. Errors are XML. The response has a
 header `x-goog-meta-…` for each metadata entry of the object.
 """
 
@@ -23,6 +26,7 @@ from emulation.origin_requests import Application
 from emulation.state_store import StateStore
 
 _HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9._-]+)\.storage\.googleapis\.com(:\d+)?$")
+_BUCKETS = "storage/v1/b"
 _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 501: "NotImplemented"}
 
 
@@ -33,42 +37,51 @@ def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
     return (host["bucket"], environ["PATH_INFO"].lstrip("/")) if host else None
 
 
-class VirtualHosts:
-    """WSGI middleware that sends requests to the host names of Cloud Storage buckets to the XML API, and all other
-    requests to the administrative API.
+class BucketAddresses:
+    """WSGI middleware that sends requests to the host names and paths of Cloud Storage buckets to the XML API, and all
+    other requests to the administrative API.
     """
 
-    def __init__(self, api: Application, objects: Application) -> None:
+    def __init__(self, api: Application, objects: Application, store: StateStore) -> None:
         self._api = api
         self._objects = objects
+        self._store = store
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        answering = self._api if addressed_object(environ) is None else self._objects
+        first, separator, _ = environ["PATH_INFO"].lstrip("/").partition("/")
+        at_path = bool(separator) and self._store.get("gcp", _BUCKETS, first) is not None
+        answering = self._objects if addressed_object(environ) or at_path else self._api
         return answering(environ, start_response)
 
 
 def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
-    """Returns the WSGI application that serves Cloud Storage objects at the host names of all buckets."""
+    """Returns the WSGI application that serves Cloud Storage objects at the host names and paths of all buckets."""
     app = Flask(__name__)
 
     def read(_: str = "") -> Response:
         bucket, _path = addressed_object(request.environ) or ("", "")
-        name = unquote(request.environ["REQUEST_URI"].partition("?")[0].lstrip("/"))
-        settings = store.get("gcp", "storage/v1/b", bucket)
+        name = request.environ["REQUEST_URI"].partition("?")[0].lstrip("/")
+        at_path = not bucket
+        if at_path:
+            bucket, _separator, name = name.partition("/")
+        name = unquote(name)
+        settings = store.get("gcp", _BUCKETS, bucket)
         if settings is None:
             raise Refused(404, "The specified bucket does not exist.")
         authorization = request.headers.get("Authorization")
-        if not authorization:
+        if not authorization and not at_path:
             raise Refused(403, "Anonymous caller does not have storage.objects.get access.")
-        caller = access.caller(authorization)
-        access.expect(caller, settings, "storage.objects.get")
+        caller = access.caller(authorization) if authorization else ""
+        if caller:
+            access.expect(caller, settings, "storage.objects.get")
         if request.args or not name:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
             # For a missing object, a caller who may not list the bucket gets the error for a lack of permission.
             # Otherwise the answer would reveal which objects exist.
-            access.expect(caller, settings, "storage.objects.list")
+            if caller:
+                access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")
         response = media(versions.path(found), found)
         for entry, value in found.get("metadata", {}).items():

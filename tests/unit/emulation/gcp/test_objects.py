@@ -242,6 +242,37 @@ def test_a_shield_without_a_valid_token_is_refused(cloud: Cloud) -> None:
     assert answer.status_code == 401
 
 
+def test_the_operator_reads_at_the_path_of_a_bucket_without_a_token_and_a_shield_with_its_permissions(
+    cloud: Cloud,
+) -> None:
+    cloud.upload(b"state").raise_for_status()
+    # Google's library for Go writes a slash in an object's name as %2F.
+    url = f"{API}/objects/{quote(NAME, safe='')}"
+    assert cloud.http.get(url).content == b"state"
+    assert cloud.http.get(url, headers={"Authorization": cloud.token()}).status_code == 403
+    assert cloud.http.get(f"{API}/objects/absent").status_code == 404
+    assert cloud.http.get(f"{API}/no-bucket/absent").status_code == 501
+
+
+def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> None:
+    """Google's library for Go sends all parameters of a method."""
+    cloud.upload(b"1").raise_for_status()
+    defaults = "?alt=json&delimiter=/&endOffset=&includeFoldersAsPrefixes=false&pageToken=&prefix=npm/&versions=false"
+    assert cloud.send("GET", f"/objects/o{defaults}").json()["prefixes"] == ["npm/@acme/"]
+    assert cloud.send("GET", "/objects/o?includeFoldersAsPrefixes=true").status_code == 501
+
+
+def test_a_bucket_is_created_and_changed_as_the_command_line_does(cloud: Cloud) -> None:
+    """`gcloud storage buckets update` also sends the bucket's name, which does not change."""
+    made = cloud.send("POST", "?alt=json&project=unit&projection=noAcl", json={"name": "states", "location": "eu"})
+    assert made.status_code == 200, made.text
+    versioned = {"name": "states", "versioning": {"enabled": True}}
+    changed = cloud.send("PATCH", "/states?alt=json&projection=noAcl", json=versioned)
+    assert changed.json()["versioning"] == {"enabled": True}
+    assert cloud.send("PATCH", "/states", json={"name": "others"}).status_code == 501
+    assert cloud.send("POST", "?projection=full", json={"name": "full", "location": "eu"}).status_code == 501
+
+
 def test_a_shield_gets_parts_conditions_and_metadata(cloud: Cloud) -> None:
     blob = cloud.bucket.blob(NAME)
     blob.metadata, blob.cache_control = {"digest": "sha256:abc"}, "public, max-age=31536000, immutable"
