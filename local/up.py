@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import getpass
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -57,14 +60,22 @@ def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: 
 
 @contextmanager
 def alone(sandbox: Sandbox) -> Generator[None]:
-    """Locks the sandbox for a `with` block. Raises BusyError when another `make up` or `make down` has the lock."""
-    with sandbox.path("run", "lock").open("w") as lock:
+    """Locks the sandbox for a `with` block. Raises BusyError when another `make up` or `make down` has the lock.
+
+    The lock file names the process that has the lock.
+    """
+    with sandbox.path("run", "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.seek(0)
             raise BusyError(
-                f"another `make up` or `make down` is running in {sandbox.directory}; wait until it ends"
+                f"another `make up` or `make down` is running in {sandbox.directory} ({lock.read()}); "
+                "wait until it ends"
             ) from None
+        lock.truncate(0)
+        lock.write(f"started by {getpass.getuser()}, pid {os.getpid()}, at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        lock.flush()
         yield
 
 
