@@ -1,12 +1,11 @@
-"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts, and deletes only the record that a request
-names.
+"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts. Also deletes only the record that a
+request names, while moto deletes every record of the zone with the same set identifier.
 
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53
 Developer Guide, "Supported DNS record types" (a name with a CNAME record has no record of another type). The texts of
 the errors are those that users report: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management,
-issue 513; rust-lang/simpleinfra, pull request 907. moto deletes every record of the zone that has the set identifier of
-the deleted record.
+issue 513; rust-lang/simpleinfra, pull request 907.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Parses and checks filters of Cloud Monitoring. The emulation supports only what this project's alarms use, which are
-restrictions that are joined by AND.
+"""Parses and checks filters of Cloud Monitoring. The emulation supports only filters like those of this project's
+alarms, which join restrictions by AND.
 """
 
 from __future__ import annotations

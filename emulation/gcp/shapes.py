@@ -15,8 +15,8 @@ Check = Callable[[Any, str], None]
 @dataclass(frozen=True)
 class Shape:
     """Checks a JSON object in a request to the emulated Google Cloud. The object may have only the given members, and
-    the members in `needed` are required. A call raises Refused if a value is invalid. `where` is the value's path in
-    the request.
+    the members in `needed` are required. If a value is invalid, a call of the shape raises Refused. `where` is the path
+    of the JSON object in the request.
     """
 
     members: Mapping[str, Check]

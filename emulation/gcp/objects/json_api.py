@@ -221,9 +221,10 @@ class JsonApi:
 
 
 def _names_in_path() -> list[str]:
-    """Returns the decoded names in the path of a Cloud Storage request: one object name, or for a copy the source
-    object, the verb, the target bucket and the target object. The path is split before it is decoded, because object
-    names contain slashes."""
+    """Returns the decoded names in the path of a Cloud Storage request. Most requests name one object. A request for a
+    copy has four names: the source object, the verb, the target bucket and the target object. The path is split before
+    it is decoded, because object names can contain slashes.
+    """
     parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
     chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))
     if chosen is None or (len(chosen) == 4 and chosen[1] not in ("copyTo", "rewriteTo")):
