@@ -96,11 +96,12 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Moves a change, or the changes of resources that it depends on, to later positions in the order of applies.
-    Returns whether any position changed.
+    """Moves the change of one resource, or changes of resources that it uses, to later positions in the order of
+    applies. Returns whether any position changed.
 
-    If the changed resource depends on another resource after the plan, its own change may not come before that of the
-    other resource. If it depended on the other resource only before the plan, the other resource may not change first.
+    A used resource is one that the resource depends on. If the resource uses another resource after the plan, the used
+    resource must change first, or in the same apply. If the resource uses another resource only before the plan, the
+    used resource must change last, or in the same apply.
     """
     before = dict(ranks)
     if change.new is not None:

@@ -21,8 +21,8 @@ class Control:
 
 
 def cis_aws(reference: str) -> Control:
-    """Returns a control of the CIS AWS benchmark. The control's link leads to AWS's list of the controls that Security
-    Hub checks, because only members can read the benchmark.
+    """Returns a control of the CIS AWS benchmark. Only registered users of CIS can read the benchmark itself. The
+    control's link therefore leads to AWS's list of the benchmark's controls that Security Hub checks.
     """
     url = "https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html"
     return Control("CIS AWS Foundations Benchmark", reference, url, "3.0.0")

@@ -48,8 +48,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# The secrets and the SSM parameter that each role may read (docs/architecture.md, "Between the tiers"). The name of the
-# role ends with the key of the entry.
+# The secrets and the SSM parameter that each role may read (docs/architecture.md, "Between the tiers"). Each key is the
+# end of a role's name.
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],
