@@ -60,9 +60,10 @@ test-miniflare: setup  ## run the edge worker in Miniflare, Cloudflare's own sim
 	npm ci --no-audit --no-fund --prefix workers/edge/miniflare
 	npm test --prefix workers/edge/miniflare
 
-test-second-opinions: setup  ## run the contract tests of metadata and objects on dynalite and versitygw (5 min; needs Go)
+test-second-opinions: setup  ## run the contract tests of metadata and objects on servers that others wrote (7 min; needs Go)
 	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/second_opinions
 	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	GOBIN=$(CURDIR)/tests/second_opinions/bin go install github.com/fsouza/fake-gcs-server@v1.56.1
 	$(PYTHON) -m pytest tests/second_opinions
 
 test-scans: setup  ## check the HTTP/2 and TLS of a PoP machine's NGINX with h2spec and sslyze (2 min; needs Go)

@@ -1,4 +1,6 @@
-"""Starts implementations of cloud APIs that others wrote: dynalite for DynamoDB, and versitygw for S3."""
+"""Starts implementations of cloud APIs that others wrote: dynalite for DynamoDB, versitygw for S3, and fake-gcs-server
+for Cloud Storage.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +46,21 @@ def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
     keys = ["--access", _KEY, "--secret", _KEY, "--port", f"127.0.0.1:{port}"]
     with _running([program, *keys, "posix", "--versioning-dir", str(versions), str(objects)], port):
         yield _environment(port)
+
+
+@contextmanager
+def fake_gcs_server() -> Generator[str]:
+    """Runs fake-gcs-server, which keeps objects in memory, and yields the URL of its API."""
+    program = shutil.which("fake-gcs-server", path=str(_HERE / "bin"))
+    if program is None:
+        pytest.skip("fake-gcs-server is not installed; run `make test-second-opinions`")
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    # The server puts the values of `-public-host` and `-external-url` into its links to objects and uploads.
+    links = ["-public-host", f"127.0.0.1:{port}", "-external-url", url]
+    listen = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    with _running([program, "-backend", "memory", *listen, *links], port):
+        yield url
 
 
 def expect_differences(request: pytest.FixtureRequest, reasons: Mapping[str, str]) -> None:
