@@ -2,8 +2,9 @@
 conditions in policies.
 
 A request that is signed with a role's credentials must be allowed by the role's policies and its permissions boundary.
-For S3, the policies of the bucket and of the VPC endpoint count too. All other credentials may do anything: they belong
-to the operator and to the sandbox. Key policies and the policies of topics and queues are not evaluated.
+For S3, the policies of the bucket and of the VPC endpoint count too. Credentials of a role end with their session. All
+other credentials may do anything: they belong to the operator and to the sandbox. Key policies and the policies of
+topics and queues are not evaluated.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+from moto.core.utils import utcnow
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
@@ -60,6 +62,8 @@ class Permissions:
         if token != session.session_token:
             message = "The provided token is malformed or otherwise invalid."
             return refuse(start_response, service, protocol, "InvalidToken", message)
+        if session.expiration <= utcnow():
+            return refuse(start_response, service, protocol, "ExpiredToken", "The provided token has expired.")
         for each in needed:
             if not is_permitted(session, each, addressed_bucket(environ), environ["REMOTE_ADDR"]):
                 message = (

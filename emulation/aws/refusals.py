@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 
 # The error code with which EC2 refuses a caller without permission (EC2 API Reference, "Error codes").
 _EC2_CODE = "UnauthorizedOperation"
+# The error codes that S3 sends with the status 400 instead of 403 (S3 API Reference, "Error responses").
+_BAD_REQUESTS = ("ExpiredToken", "InvalidToken")
 
 
 def refuse(start_response: Callable[..., Any], service: str, protocol: str, code: str, message: str) -> list[bytes]:
@@ -23,7 +25,8 @@ def refuse(start_response: Callable[..., Any], service: str, protocol: str, code
         headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", kind)]
         start_response(status, headers)
         return [json.dumps({"__type": kind, "message": message, "Message": message}).encode()]
-    start_response("403 Forbidden", [("Content-Type", "application/xml")])
+    is_bad = service == "s3" and code in _BAD_REQUESTS
+    start_response("400 Bad Request" if is_bad else "403 Forbidden", [("Content-Type", "application/xml")])
     return [f'<?xml version="1.0" encoding="UTF-8"?>\n{_in_xml(service, protocol, code, message)}'.encode()]
 
 

@@ -21,6 +21,7 @@ PROGRAM = Path(__file__).parents[4] / "infra/shield/machine/files/usr/local/sbin
 SECRET = "artifact-edge/test/shield"
 SERVING = "/artifact-edge/test/serving/eu-west-1-0"
 NEAR, HOME = "eu-west-1", "us-east-1"
+ROLE = "artifact-edge-test-shield"
 
 
 class Machine:
@@ -74,7 +75,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         "SERVING_PARAMETER": SERVING,
         "SERVING_REGION": HOME,
         "CERTIFICATE_PARAMETER": "/artifact-edge/test/shield-certificate",
-        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
+        "AWS_ROLE_ARN": f"arn:aws:iam::123456789012:role/{ROLE}",
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
     }
     for name, value in settings.items():
