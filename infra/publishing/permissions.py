@@ -42,7 +42,7 @@ def metadata(table_arn: str) -> Iterator[Statement]:
         condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*_OWN, *_PACKAGES]}},
     )
     yield allow(
-        ["dynamodb:DeleteItem", "dynamodb:UpdateItem"],
+        ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         table_arn,
         sid="Settle",
         condition={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(_OWN)}},

@@ -55,6 +55,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
         "cloudwatch:PutMetricData",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "kms:Decrypt",

@@ -15,7 +15,7 @@ from typing import Any, cast
 import boto3
 from botocore.exceptions import ClientError
 
-from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Key, Put, Unchanged, Write, checked
+from registry.metadata import Absent, Always, Busy, Condition, Conflict, Delete, Item, Key, Unchanged, Write, checked
 
 # The maximum number of items that one BatchGetItem request reads (Amazon DynamoDB, "BatchGetItem").
 _MOST_READS = 100
@@ -109,24 +109,36 @@ class DynamoDbRepository:
         return item.expires is None or item.expires > self._clock()
 
     def _action(self, write: Write, text: str) -> dict[str, Any]:
+        kind, action = self._unconditional(write, text)
         condition, values = self._condition(write.condition)
-        action: dict[str, Any] = {"TableName": self._table, "Key": _key(write.partition, write.name)}
-        if isinstance(write, Put):
-            values |= {":document": {"S": text}, ":one": {"N": "1"}}
-            values |= {":start": {"N": str(int(self._clock() * 1_000_000))}}
-            expires = "SET #expires = :expires," if write.expires is not None else "REMOVE #expires SET"
-            if write.expires is not None:
-                values |= {":expires": {"N": str(write.expires)}}
-            # UpdateItem can increment the version in one request. PutItem would need a separate read of the item's
-            # version first.
-            action["UpdateExpression"] = (
-                f"{expires} #document = :document, #version = if_not_exists(#version, :start) + :one"
-            )
-        used = {name: attribute for name, attribute in _NAMES.items() if name in f"{action} {condition}"}
+        expressions = f"{action.get('UpdateExpression', '')} {condition}"
+        used = {name: attribute for name, attribute in _NAMES.items() if name in expressions}
+        values = {**action.get("ExpressionAttributeValues", {}), **values}
         action |= {"ConditionExpression": condition} if condition else {}
         action |= {"ExpressionAttributeNames": used} if used else {}
         action |= {"ExpressionAttributeValues": values} if values else {}
-        return {"Delete" if isinstance(write, Delete) else "Update": action}
+        return {kind: {"TableName": self._table, **action}}
+
+    def _unconditional(self, write: Write, text: str) -> tuple[str, dict[str, Any]]:
+        """Returns the kind and the parameters of the DynamoDB action for a write, without the condition of the write.
+
+        If a Put has a condition, the condition determines the item's next version, and PutItem writes the item. Without
+        a condition, UpdateItem increments the version. PutItem would then need a separate read of the version first.
+        """
+        key = _key(write.partition, write.name)
+        if isinstance(write, Delete):
+            return "Delete", {"Key": key}
+        start = int(self._clock() * 1_000_000)
+        document, expires = {"S": text}, {"N": str(write.expires)}
+        if isinstance(write.condition, Always):
+            values = {":document": document, ":one": {"N": "1"}, ":start": {"N": str(start)}}
+            values |= {":expires": expires} if write.expires is not None else {}
+            expiry = "REMOVE #expires SET" if write.expires is None else "SET #expires = :expires,"
+            update = f"{expiry} #document = :document, #version = if_not_exists(#version, :start) + :one"
+            return "Update", {"Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values}
+        seen = write.condition.version if isinstance(write.condition, Unchanged) else start
+        item = {**key, "document": document, "version": {"N": str(seen + 1)}}
+        return "Put", {"Item": item if write.expires is None else {**item, "expires": expires}}
 
     def _condition(self, condition: Condition) -> tuple[str, _Attributes]:
         now = {":now": {"N": str(int(self._clock()))}}

@@ -140,6 +140,19 @@ class MetadataContract:
         assert seen == sorted(set(seen))
         assert seen[1] - seen[0] == seen[2] - seen[1] == 1
 
+    def test_each_put_counts_the_version_up_whatever_its_condition(self, repository: Repository) -> None:
+        repository.transact([Put("p", "a", {"n": 1}, Absent(), expires=1_900_000_000)])
+        first = version_of(repository, "p", "a")
+        repository.transact([Put("p", "a", {"n": 2}, Unchanged(first), expires=1_950_000_000)])
+        item = repository.item("p", "a")
+        assert item is not None
+        assert (item.version, item.document, item.expires) == (first + 1, {"n": 2}, 1_950_000_000)
+        repository.transact([Put("p", "a", {"n": 3})])
+        repository.transact([Put("p", "a", {"n": 4}, Unchanged(first + 2))])
+        item = repository.item("p", "a")
+        assert item is not None
+        assert (item.version, item.document, item.expires) == (first + 3, {"n": 4}, None)
+
     def test_what_has_expired_is_gone_from_that_second_on(self, database: tuple[Repository, Clock]) -> None:
         repository, clock = database
         until = int(clock.now) + 60

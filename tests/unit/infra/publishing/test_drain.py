@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
+from botocore.exceptions import ClientError
 
 from contract import revocations
 from emulation.lambda_runtime.schedules import schedules
@@ -31,7 +32,10 @@ from registry.ecosystems.images import OciRepository
 from registry.ecosystems.npm_keys import NpmKeys
 from registry.ecosystems.packument import NpmPackage
 from registry.ecosystems.simple import PypiIndex, PypiProject
+from registry.metadata import Absent, Always, Delete, Put, Unchanged
+from registry.metadata.dynamodb import DynamoDbRepository
 from tests.support.harness import Deployment, Registered, deploy
+from tests.support.role_credentials import role_credentials
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -104,12 +108,25 @@ def allowed(statement: Any, keys: list[str]) -> list[str]:
     return [key for key in keys if any(fnmatchcase(f"arn:aws:s3:::origin/{key}", each) for each in resources)]
 
 
+def test_its_role_may_write_the_outbox_whatever_the_condition_and_no_package() -> None:
+    up()
+    with role_credentials(NAME, set()):
+        repository = DynamoDbRepository("artifact-edge-test-metadata", "eu-west-1")
+        repository.transact([Put("outbox", "a", {}, Absent()), Put("outbox", "b", {})])
+        item = repository.item("outbox", "a")
+        assert item is not None
+        repository.transact([Put("outbox", "a", {"n": 1}, Unchanged(item.version)), Delete("outbox", "b")])
+        for condition, action in ((Absent(), "PutItem"), (Always(), "UpdateItem")):
+            with pytest.raises(ClientError, match=f"not authorized to perform: dynamodb:{action} "):
+                repository.transact([Put("npm#web", "version#1.0.0", {}, condition)])
+
+
 def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
     up()
     may = statements()
     assert {sid: statement["Action"] for sid, statement in may.items()} == {
         "ReadFacts": ["dynamodb:GetItem", "dynamodb:Query"],
-        "Settle": ["dynamodb:DeleteItem", "dynamodb:UpdateItem"],
+        "Settle": ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         "List": ["s3:ListBucket"],
         "Read": ["s3:GetObject"],
         "Render": ["s3:PutObject"],
