@@ -21,6 +21,7 @@ from registry import RegistryError
 from registry.catalog.artifact import Artifact
 from registry.catalog.audit import By
 from registry.catalog.facts import Facts
+from registry.delivery.deliver import Delivery
 from registry.ecosystems import npm, oci, pypi
 from registry.ecosystems.upstream import Upstream
 from registry.importing import Found, LeftOut, Refused, Wanted, check_digest
@@ -28,6 +29,7 @@ from registry.importing.apis import Api
 from registry.importing.images import RemoteImage
 from registry.importing.images.carry import Carrier, ImageRegistries
 from registry.importing.journal import Journal
+from registry.metadata.grouped_reads import GroupedReads
 from registry.publish import signed
 from registry.target import Target
 
@@ -113,8 +115,9 @@ class Import:
         self._workers = workers
         self._report = report
         self._origin = target.origin
-        self._facts = Facts(target.repository)
-        self._delivery = target.delivery
+        repository = GroupedReads(target.repository)
+        self._facts = Facts(repository)
+        self._delivery = Delivery(repository, self._origin, target.edge, target.url)
         self._api = api
         self._registries = registries
         self.imported = Imported()
