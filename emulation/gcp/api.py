@@ -70,6 +70,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         id = str(computed.get(collection.computed_id, id))
         if store.get(_KIND, scope, id) is not None:
             raise Refused(409, f"The resource '{scope}/{id}' already exists")
+        _expect_free_addresses(store, body)
         _expect_referenced(store, body)
         _expect_parent(store, collection, names)
         document = {**body, **computed, "selfLink": f"{scope}/{id}"}
@@ -181,6 +182,20 @@ def _checked_body(collection: Collection, body: Json) -> Json:
     if missing:
         raise Refused(400, f"Required field {', '.join(repr(name) for name in missing)} not specified")
     return body
+
+
+def _expect_free_addresses(store: StateStore, body: Json) -> None:
+    """Refuses an instance whose external address another instance has, running or not (hashicorp/terraform, issue
+    3841).
+    """
+    held = {address for machine in store.all(_KIND) for address in _external_addresses(machine)}
+    if held & set(_external_addresses(body)):
+        raise Refused(400, "Specified IP address is already allocated to an instance.")
+
+
+def _external_addresses(machine: Json) -> list[str]:
+    interfaces: list[Json] = machine.get("networkInterfaces", [])
+    return [access["natIP"] for interface in interfaces for access in interface.get("accessConfigs", [])]
 
 
 def _existing(store: StateStore, scope: str, id: str) -> Json:

@@ -118,6 +118,16 @@ def test_an_instance_with_the_name_of_a_deleted_one_is_a_new_machine(cloud: Clou
     assert cloud.served == set()
 
 
+def test_an_address_belongs_to_one_instance_at_a_time(cloud: Cloud) -> None:
+    cloud.start("shield-0")
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        cloud.start("shield-1")
+    assert [each.address for each in GceMachines(cloud.sandbox).running()] == ["127.95.3.1"]
+    cloud.end("shield-0")
+    cloud.start("shield-1")
+    assert [each.address for each in GceMachines(cloud.sandbox).running()] == ["127.95.3.1"]
+
+
 def test_an_image_without_cloud_init_ignores_its_user_data(cloud: Cloud) -> None:
     cloud.start("debian", disks=[boot_disk(image="debian-cloud/debian-12")])
     assert GceMachines(cloud.sandbox).running() == []
