@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.change_stream import DDL, Emulated, emulated
+from tests.support.enterable_directory import enterable_directory
 from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from tests.support.spanner import Spanner as Google
 from tests.support.spanner import spanner
@@ -35,12 +36,8 @@ def google(spanner: Google) -> Spanner:
 
 
 @pytest.fixture
-def emulated_spanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    directory = tmp_path_factory.mktemp("spanner")
-    for parent in (directory, *directory.parents):
-        # the system user of PostgreSQL must be able to enter this directory
-        parent.chmod(parent.stat().st_mode | 0o111)
-    with emulated(directory) as running:
+def emulated_spanner() -> Iterator[Emulated]:
+    with enterable_directory() as directory, emulated(directory) as running:
         yield running
 
 

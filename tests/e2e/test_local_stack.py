@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
+from tests.support.enterable_directory import enterable_directory
 from tests.support.sandbox.up import Up, local
 
 # The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain text.
@@ -91,11 +91,9 @@ def test_alarms_rules_and_permissions_that_someone_changes_are_seen_and_repaired
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
-def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up, tmp_path: Path) -> None:
-    other = Sandbox(directory=tmp_path / "other", loopback=up.sandbox.loopback)
-    for parent in other.directory.parents[:3]:
-        parent.chmod(0o755)
-    refused = local(other, "up")
+def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up) -> None:
+    with enterable_directory() as directory:
+        refused = local(Sandbox(directory=directory, loopback=up.sandbox.loopback), "up")
     assert refused.returncode != 0
     assert "in use by another sandbox" in refused.stderr
     assert "Traceback" not in refused.stderr

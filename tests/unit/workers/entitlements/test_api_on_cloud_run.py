@@ -18,6 +18,7 @@ from botocore.credentials import Credentials as AwsCredentials
 
 from contract.revocations import PARTITION, WINDOW_SECONDS, item_name, token_change
 from tests.support.change_stream import Emulated, emulated
+from tests.support.enterable_directory import enterable_directory
 from tests.support.follower import COLUMNS, digest, put
 from workers import foreign_secret
 from workers.entitlements.answer import MetadataApi
@@ -37,12 +38,8 @@ class Secret:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    directory = tmp_path_factory.mktemp("spanner")
-    for parent in (directory, *directory.parents):
-        # The system user of PostgreSQL must be able to enter this directory.
-        parent.chmod(parent.stat().st_mode | 0o111)
-    with emulated(directory) as running:
+def cloud() -> Iterator[Emulated]:
+    with enterable_directory() as directory, emulated(directory) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from registry.cloudflare.api import CloudflareUnavailable
 from tests.support.change_stream import Emulated, emulated
+from tests.support.enterable_directory import enterable_directory
 from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements import follow
 from workers.entitlements.changes import Child, StreamRecords
@@ -22,12 +23,8 @@ from workers.entitlements.spanner import Spanner, SpannerError, rows_of
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    directory = tmp_path_factory.mktemp("spanner")
-    for parent in (directory, *directory.parents):
-        # The system user of PostgreSQL must be able to enter this directory.
-        parent.chmod(parent.stat().st_mode | 0o111)
-    with emulated(directory) as running:
+def cloud() -> Iterator[Emulated]:
+    with enterable_directory() as directory, emulated(directory) as running:
         yield running
 
 

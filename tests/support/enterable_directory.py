@@ -1,0 +1,21 @@
+"""A temporary directory for programs that run as another user, such as PostgreSQL and Traffic Server."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def enterable_directory() -> Generator[Path]:
+    """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block.
+
+    Fixtures such as `tmp_path` do not suit these programs: when another run of pytest starts, pytest closes the parent
+    of these directories to other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="ae-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
