@@ -22,9 +22,9 @@ MOST_SECONDS = 2 * _HOUR
 class Repository:
     """A GitHub repository whose jobs may assume the IAM roles.
 
-    `name` has the form `owner/name`. GitHub never reuses `owner_id` and `repository_id`. `trust_subject_without_ids` is
-    true if the roles also trust the token subject without IDs, which repositories from before 2026-07-15 send. Somebody
-    who later gets the same owner and repository name could send the same subject.
+    `name` has the form `owner/name`. GitHub never reuses `owner_id` and `repository_id`. With
+    `trust_subject_without_ids`, the roles also trust the token subject without IDs. Repositories from before 2026-07-15
+    send this subject. Somebody who later gets the same owner and repository name could send it, too.
     """
 
     name: str

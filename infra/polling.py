@@ -14,9 +14,9 @@ _POLL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limit:
-    """The longest wait in seconds, and the error after it.
+    """How many seconds a wait may last, and the error that ends a longer wait.
 
-    `error` makes the error from what was still missing at the end.
+    `error` returns the error for a text that says what is still missing.
     """
 
     seconds: float
@@ -26,10 +26,10 @@ class Limit:
 async def wait_while_missing(
     missing: Callable[[], Awaitable[str]], announcement: Callable[[str], str], limit: Limit
 ) -> None:
-    """Waits until `missing` returns an empty text. Before that, it returns what is still missing.
+    """Calls `missing` again and again until it returns an empty text. Any other text says what is still missing.
 
-    The first time that something is missing, the function logs the announcement for it, so that the person who runs
-    `pulumi up` knows what they wait for.
+    If something is missing at the first call, the function announces in the log what it waits for. The person who runs
+    `pulumi up` then knows why nothing happens yet.
     """
     deadline = time.monotonic() + limit.seconds
     announced = False

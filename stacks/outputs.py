@@ -44,7 +44,7 @@ def export_outputs(
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
-    """Returns the stack output for one bucket, which contains the object lock only for Cloud Storage.
+    """Returns the stack output for one bucket. Only the output for a bucket on Cloud Storage contains the object lock.
 
     On Cloud Storage the registry sets the lock on each object. On S3 the bucket's default lock applies.
     """

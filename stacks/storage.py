@@ -59,9 +59,9 @@ class Objects:
 def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | None:
     """Creates the KMS key that encrypts data on AWS, or returns None if the stack keeps no data on AWS.
 
-    The primary key is in the home region, and each other region with data has a replica. A primary key cannot move to
-    another region. In a region with data, it would have to move when the config no longer names this region. `readers`
-    are ARNs of roles that decrypt objects.
+    The primary key is in the home region, even if that region keeps no data. Each other region with data has a replica.
+    A primary key cannot move to another region, and the config may later name other regions for data. `readers` are
+    ARNs of roles that decrypt objects.
     """
     data_regions = stack.config.regions_kept_by("aws")
     if not data_regions:

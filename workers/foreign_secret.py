@@ -44,7 +44,8 @@ class Credentials:
 class ForeignSecret:
     """One secret, a JSON object in AWS Secrets Manager, that a service on Google Cloud reads.
 
-    `role` is the ARN of the only role that may read the secret, and the audience of identity tokens that assume it.
+    `role` is the ARN of the only role that may read the secret. Identity tokens that assume the role have this ARN as
+    audience.
     """
 
     secret_id: str

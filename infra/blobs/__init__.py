@@ -15,8 +15,8 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """The object lock, the time during which S3 or Cloud Storage refuses to delete versions of published objects:
-    `days` from publication.
+    """The object lock. For `days` days after the publication of an object, S3 or Cloud Storage refuses to delete
+    the object's versions.
 
     In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
     bypass the lock can. New versions and delete markers can always be added.
@@ -34,8 +34,8 @@ class BlobsArgs:
     in each of `regions`. Publishers write to the bucket in the first region, the primary. `readers` are the only
     principals that may get and list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps each region to
     the encryption key of its data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object can be
-    restored for `noncurrent_days`. `lock` sets how long versions cannot be deleted. Access logs are kept for
-    `log_days`. `removable` allows the deletion of buckets that still hold objects.
+    restored for `noncurrent_days`. `lock` is the object lock of published objects. Access logs are kept for `log_days`.
+    `removable` allows the deletion of buckets that still hold objects.
     """
 
     prefix: str

@@ -15,14 +15,15 @@ from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
-# The shortest soft-delete duration that Cloud Storage accepts. Only zero, which turns soft delete off, is shorter.
+# The shortest soft-delete duration that Cloud Storage accepts, apart from zero. Zero turns soft delete off.
 _SOFT_DELETE_SECONDS = 7 * _DAY
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# Codes of Cloud Storage locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
+# For each continent, the location code of Cloud Storage buckets in two of its regions (Cloud Storage, "Bucket
+# locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 
-# Google's group that writes usage logs (Cloud Storage, "Usage logs & storage logs")
+# Cloud Storage writes usage logs as a member of this Google group (Cloud Storage, "Usage logs & storage logs")
 _LOG_WRITERS = "group:cloud-storage-analytics@google.com"
 
 

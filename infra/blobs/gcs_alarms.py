@@ -12,22 +12,23 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# The patterns of errors match HTTP status codes and also Google's error names, because Google's reference does not say
-# which of the two the label of the request metric holds.
+# The request metric has a label for the error. Google's reference does not say whether the label's value is an HTTP
+# status code or one of Google's error names, so the patterns match both.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes
 # Alarm threshold for the minutes of the last thirty days in which replication was late: a thousandth of all minutes.
 _MISSED_MINUTES = 43
-# The number of seconds after which a missing update of the replication metrics is a fault. Cloud Storage updates these
-# metrics at intervals. Without updates, nothing shows whether Cloud Storage still replicates objects.
+# An alarm goes off when Cloud Storage has not updated the replication metrics for this number of seconds. Without
+# updates, nothing shows whether Cloud Storage still replicates objects.
 _BLIND_SECONDS = 6 * 3600
 
 _RUNBOOK = "docs/operations.md"
 
 
 def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[CloudMonitoringAlarm]:
-    """Yields alarms on a bucket's refused and failed requests, and for a dual-region bucket on replication delay.
+    """Yields alarms on a bucket's refused and failed requests. For a dual-region bucket, also yields alarms on
+    replication.
 
     Alarm names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
     """

@@ -73,7 +73,9 @@ class Guarded:
         )
 
     def encrypt(self, key: pulumi.Input[str] | None) -> None:
-        """Sets an S3 bucket's default encryption: the given KMS key, or for None a key that S3 manages."""
+        """Sets the key with which S3 encrypts the bucket's objects by default: a KMS key, or for None a key that S3
+        manages.
+        """
         aws.s3.BucketServerSideEncryptionConfiguration(
             self._title,
             bucket=self.bucket.bucket,
@@ -85,7 +87,7 @@ class Guarded:
                         "kms_master_key_id": key,
                     },
                     # With a bucket key, S3 encrypts objects without a request to KMS for each object. For a bucket
-                    # without a KMS key, the setting is None, because S3 returns no value of it for such a bucket.
+                    # without a KMS key, S3 returns no value of this setting, so the setting is None.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],

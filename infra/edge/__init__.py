@@ -19,7 +19,7 @@ COMPATIBILITY_DATE = "2026-11-01"
 @dataclass(frozen=True)
 class ShieldNode:
     """A shield machine in the list that the edge worker gets. `host` is a host name with a port. The worker orders the
-    machines by their distance from the client, for which it uses the coordinates of `region`.
+    machines by the distance between the client and the coordinates of `region`.
     """
 
     host: str
@@ -43,10 +43,10 @@ def shields_binding(nodes: Sequence[ShieldNode]) -> str:
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """Secrets of the edge worker, for connections to the shields and for signatures on the sessions of its token
+    """Secrets of the edge worker: its credentials for the shields, and the key that signs sessions of its token
     endpoint.
 
-    The fields have the names that they have in the JSON of the secret.
+    AWS Secrets Manager holds the secrets as one JSON object, whose fields have the same names.
     """
 
     client_certificate: pulumi.Input[str]
@@ -57,8 +57,8 @@ class EdgeSecrets:
 
 @dataclass(frozen=True)
 class MetadataApiBinding:
-    """The metadata API, which the edge worker queries for tokens that its key-value store lacks: its URL and the key
-    that signs queries.
+    """The URL of the metadata API, and the key that signs queries. The edge worker queries the API for tokens that the
+    worker's key-value store lacks.
     """
 
     url: pulumi.Input[str]
@@ -67,7 +67,7 @@ class MetadataApiBinding:
 
 @dataclass(frozen=True)
 class PredictionArgs:
-    """The limits of prefetches, by which the edge worker fetches objects before a client requests them.
+    """The limits of prefetches. With a prefetch, the edge worker fetches an object before a client requests it.
 
     `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` limits how many
     prefetches an isolate runs at the same time. `object_bytes` is the largest object that is prefetched. `share` is the

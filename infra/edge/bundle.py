@@ -9,8 +9,8 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
-# The runtime of Cloudflare Workers provides these modules, so the bundle does not contain them. It provides node:crypto
-# for each compatibility date from 2026-08-04 on, from which the flag nodejs_compat is the default
+# The runtime of Cloudflare Workers provides these modules, so the bundle does not contain them. The runtime provides
+# node:crypto if the flag nodejs_compat is on, as it is by default for compatibility dates from 2026-08-04 on
 # (developers.cloudflare.com/workers/configuration/compatibility-flags).
 RUNTIME_MODULES = ("cloudflare:workers", "node:crypto")
 

@@ -1,4 +1,6 @@
-"""The IAM role of PoP machines, which may read their secrets and entitlements, and nothing else."""
+"""The IAM role of PoP machines. The role may read the machines' secrets and the clients' entitlements, and nothing
+else.
+"""
 
 from __future__ import annotations
 

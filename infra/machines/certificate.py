@@ -1,7 +1,8 @@
 """A public certificate that machines export, issued and renewed by AWS Certificate Manager.
 
 Each machine exports the certificate with the permissions of its IAM role. The machine reads the certificate's ARN from
-a parameter: the ARN is not known before the first deployment, and a new certificate must not replace the machines.
+a parameter and not from its user data, for two reasons. The ARN is not known before the first deployment, and a new
+certificate must not replace the machines.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class MachineCertificateArgs:
 
 
 class MachineCertificate(pulumi.ComponentResource):
-    """A TLS certificate for machines, its validation record in Route 53, the parameter with its ARN, and the machines'
-    permission to export it.
+    """A TLS certificate for machines, with its validation record in Route 53 and the parameter that holds the
+    certificate's ARN. The component also lets the machines' role export the certificate.
     """
 
     arn: pulumi.Output[str]

@@ -78,15 +78,15 @@ def health_checkers(region: str, port: int, parent: pulumi.Resource) -> aws.ec2.
 
 
 def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws.ec2.Instance:
-    """Creates a machine that is reachable from the internet, as far as its security group allows it."""
+    """Creates a machine with a public address. The security group of the machine decides who can connect."""
     return aws.ec2.Instance(
         name,
         region=args.region,
         ami=args.image,
         instance_type=args.machine_type,
         subnet_id=args.network.subnet_ids[args.number % len(args.network.subnet_ids)],
-        # The machine gets a temporary public address, because it needs internet access at its first boot. It gets its
-        # fixed address later: a machine that it replaces keeps the address until then.
+        # The machine gets a temporary public address, because it needs internet access at its first boot. The machine
+        # gets its fixed address later, because the machine that it replaces still has this address.
         associate_public_ip_address=True,
         vpc_security_group_ids=[args.group.id],
         iam_instance_profile=args.identity,

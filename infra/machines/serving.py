@@ -1,7 +1,8 @@
-"""Waits until a new machine serves clients, before `pulumi up` takes away what it replaces.
+"""Lets `pulumi up` wait until a new machine serves clients. Only then may the machine take over the fixed address of
+the old machine, and only then is the next machine replaced.
 
-Once its health check has passed, each machine writes its instance ID to its own parameter in Parameter Store. The
-health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
+When the health check of a machine has passed, the machine writes its instance ID to its own parameter in Parameter
+Store. The health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pulumi_aws as aws
 
 from infra.polling import Limit, wait_while_missing
 
-# A machine needs two to four minutes. A slow mirror of packages makes it some minutes more.
+# A machine needs two to four minutes from its creation until it serves, and some minutes more with a slow mirror of
+# Debian packages.
 _LIMIT_SECONDS = 20 * 60.0
 
 
@@ -38,7 +40,7 @@ class ServingReports:
         return f"{self.path}/{machine}"
 
     async def read(self) -> Mapping[str, str]:
-        """Returns the instance ID that each machine reported last, by the machine's name."""
+        """Returns a mapping of the machines' names to the instance IDs that the machines reported last."""
         found = await aws.ssm.get_parameters_by_path_output(
             path=self.path, region=self.region, with_decryption=False
         ).future()
@@ -47,7 +49,8 @@ class ServingReports:
         return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
 
     async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
-        """Waits until the machine with the given instance ID reports. `meanwhile` says what stays as it is until then.
+        """Waits until the machine with the given instance ID reports. `meanwhile` is the part of the messages that says
+        what `pulumi up` leaves unchanged until then.
 
         Raises NotServingError after 20 minutes.
         """
@@ -96,8 +99,8 @@ def before_the_next_is_replaced(
 ) -> pulumi.Output[bool]:
     """Returns True once the next machine of a region may be replaced, because this machine serves.
 
-    If the next machine never served, the region is new, and all its machines may be created at once. A preview does not
-    wait.
+    The function does not wait if the next machine has never reported that it serves. The region is new in this case, so
+    its machines may be created at once. A preview does not wait either.
     """
 
     async def wait(known: str) -> bool:

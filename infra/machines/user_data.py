@@ -1,5 +1,5 @@
-"""Renders cloud-init user data from a file with the document's first part, and a tree that mirrors a machine's file
-system.
+"""Renders cloud-init user data: a file has the first part of the user data, and a tree of files mirrors the machine's
+file system.
 
 Each file in the tree becomes one `write_files` entry with the same content. In files whose names end in `.in`, values
 of the deployment replace the placeholders of the form `@NAME@`.
@@ -92,7 +92,7 @@ def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
 
 
 def user_data_size(rendered: str, cloud: Cloud) -> int:
-    """Returns the size of user data in bytes, as the cloud counts them for its limit: compressed on EC2."""
+    """Returns the size of user data in bytes, for the cloud's limit. EC2 counts the bytes of compressed user data."""
     return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
 
 

@@ -81,8 +81,8 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes that both metadata databases, DynamoDB and Spanner, offer to the registry and to tiers that follow
-    their changes.
+    """The attributes that both metadata databases, DynamoDB and Spanner, offer to the registry and to other tiers. Some
+    of these tiers follow the database's changes.
 
     `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
     """

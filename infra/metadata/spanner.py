@@ -31,7 +31,8 @@ _OPERATOR = "roles/spanner.databaseUser"
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
 # The DDL scripts of the Spanner database, in the order in which they run. The first script has statements that
 # PostgreSQL also accepts, and the second has statements that only Spanner accepts. The third creates the table for
-# positions of the change stream's reader. A changed or inserted statement replaces the database.
+# positions of the change stream's reader. Add statements only at the end: Pulumi replaces the whole database if an
+# earlier statement is changed or a statement is inserted before it.
 POSITIONS = Path(__file__).with_name("positions.sql")
 
 # The name of the change stream that spanner-only.sql creates. The stream's reader keeps its position in the table of

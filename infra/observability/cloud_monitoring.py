@@ -14,7 +14,8 @@ from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabili
 from infra.observability.cloud_monitoring_dashboard import body
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# How many seconds an incident stays open after its data ends: the shortest time that Cloud Monitoring accepts.
+# If a metric has no more data, Cloud Monitoring closes the alarm's incident after this time. Cloud Monitoring accepts
+# no shorter time.
 _AUTO_CLOSE = "1800s"
 _MISSING = {
     "bad": "EVALUATION_MISSING_DATA_ACTIVE",

@@ -101,6 +101,8 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 
 
 def _servers(settings: PopSettings, socket: str) -> str:
-    """Returns the lines of an NGINX upstream that name one socket of each workerd process."""
+    """Returns the lines of an NGINX upstream, one for each workerd process. A line names the process's socket for
+    `socket`.
+    """
     run = settings.directories.run
     return "\n    ".join(f"server unix:{run}/sockets/{socket}-{number}.sock;" for number in range(settings.processes))

@@ -15,9 +15,9 @@ from contract.pops import CURRENT_WORKER, programs_key, worker_key
 from infra.blobs import Bucket
 from infra.pop import programs
 
-# The values of the HTTP header Cache-Control: the first for the object with the code of an edge worker, which never
-# changes, and the second for the object that names the current worker. Shields obey this header, so a new worker
-# reaches all PoP machines within a minute or two.
+# The values of the HTTP header Cache-Control. The first is for the object with the code of an edge worker, because such
+# an object never changes. The second is for the object that names the current worker. Shields obey this header, so a
+# new worker reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 
@@ -33,8 +33,9 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """The objects of the edge worker at the origin: the worker, whose key contains its digest, and an object that names
-    the digest of the current worker. A third object has the programs of PoP machines, whose user data names its digest.
+    """Three objects at the origin, which PoP machines fetch. One is the edge worker, and its key contains the worker's
+    digest. One names the digest of the current worker. One has the programs of PoP machines, whose user data names the
+    object's digest.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

@@ -29,7 +29,7 @@ class Binary:
 
 
 def binary(architecture: Architecture) -> Binary:
-    """Returns the build of workerd for a processor, which `architecture` names."""
+    """Returns the build of workerd for processors of the given architecture."""
     package = _PACKAGES[architecture]
     url = f"https://registry.npmjs.org/@cloudflare/{package}/-/{package}-{VERSION}.tgz"
     return Binary(url, _DIGESTS[architecture])

@@ -32,8 +32,8 @@ _WITHDRAWABLE = ("npm/*", "oci/*", "pypi/*")
 def metadata(table_arn: str) -> Iterator[Statement]:
     """Yields the outbox relay's permissions on the metadata table, limited to single partitions.
 
-    Sources: DynamoDB Developer Guide, "Using conditions" for LeadingKeys, and "Amazon DynamoDB Transactions", by which
-    a transaction needs only the permissions for its operations.
+    A transaction needs only the permissions for the operations in it. Sources: DynamoDB Developer Guide, "Using
+    conditions" for LeadingKeys, and "Amazon DynamoDB Transactions".
     """
     yield allow(
         ["dynamodb:GetItem", "dynamodb:Query"],

@@ -39,11 +39,12 @@ class FunctionArgs:
 class ServiceArgs:
     """Arguments of a Cloud Run service.
 
-    `python3 -m` runs `code.module`, which serves HTTP at PORT, with /healthz. `account` is a short name that ends the
-    names of the service's identities on both clouds. `variables` are environment variables without secrets. The service
-    reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
-    minimum and the maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between
-    requests. With `open` anyone may call the service; otherwise only internal traffic reaches it.
+    The service runs the module `code.module` with `python3 -m`. The module serves HTTP on the port in the variable
+    PORT, and answers health checks at /healthz. `account` is a short name that ends the names of the service's
+    identities on both clouds. `variables` are environment variables without secrets. The service reads the secret
+    `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the minimum and the
+    maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between requests. With `open`
+    anyone may call the service; otherwise only internal traffic reaches it.
     """
 
     prefix: str

@@ -55,8 +55,8 @@ PATH_ATTACKS = (
 
 @dataclass(frozen=True)
 class Sources:
-    """A set of clients, given by where their requests come from: networks in CIDR notation, numbers of autonomous
-    systems, and countries (ISO 3166-1 alpha-2).
+    """Clients that the firewall recognizes by the source of their requests: networks in CIDR notation, numbers of
+    autonomous systems, and countries (ISO 3166-1 alpha-2).
     """
 
     addresses: Sequence[str] = ()

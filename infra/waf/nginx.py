@@ -25,7 +25,7 @@ _CONNECTIONS_OF_CLIENT = 15
 
 
 def values(args: WafArgs) -> Mapping[str, str]:
-    """Returns the values of the placeholders in NGINX's configuration that the firewall's arguments decide."""
+    """Returns the values that the firewall's arguments give to placeholders in NGINX's configuration."""
     return {
         "ALLOWED_NETWORKS": _networks(args.allow.addresses),
         "DENIED_NETWORKS": _networks(args.deny.addresses),

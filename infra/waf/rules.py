@@ -4,8 +4,8 @@ Clients use a custom hostname of the zone. The rules of the zone also apply to t
 for SaaS"), and run before the worker.
 
 The free plan permits five custom rules, so the rule `malformed` combines unrelated checks. Rules of the free plan can
-neither use regular expressions nor read the size of a body. The rule therefore refuses only a Content-Length with too
-many digits, and the worker checks the exact size of bodies.
+neither use regular expressions nor read the size of a body. Of large bodies, `malformed` therefore refuses only those
+whose Content-Length has too many digits. The worker checks the exact size of bodies.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def _any_of(sources: Sources) -> str:
 
 
 def _path_attacks() -> list[str]:
-    # The rules match the path as the client sent it, in the field `raw.http.request.uri.path`. The field without `raw.`
-    # contains the path after Cloudflare has normalized it, without the parts that the rules search for (Rules, "URL
+    # The field `raw.http.request.uri.path` contains the path as the client sent it. For the field without `raw.`,
+    # Cloudflare normalizes the path, and so removes parts that this rule searches for, such as `..` (Rules, "URL
     # normalization").
     path = "lower(raw.http.request.uri.path)"
     return [f"{path} contains {_literal(part)}" for part in PATH_ATTACKS]

@@ -63,8 +63,8 @@ class Stack:
     @property
     def common_secret_regions(self) -> list[str]:
         """The AWS regions from which the shields of every region can read their secret: the home region, and the
-        regions that hold objects or metadata. The list has no regions with only shields. If it had them, each shield in
-        a new region would change the list, and a change of the list replaces all shields.
+        regions that hold objects or metadata. The list leaves out regions with only shields. Otherwise each shield in a
+        new region would change the list, and a change of the list replaces all shields.
         """
         return list(dict.fromkeys([self.home_region, *self.config.regions_kept_by("aws")]))
 

@@ -14,8 +14,9 @@ import botocore.session
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
 # Machine types of Compute Engine to which local SSDs can be added, or that include them ("About Local SSD disks", and
-# "General-purpose machine family"). Each key is the beginning of some types' names. The value has the numbers of
-# virtual processors that follow the key, and the names' suffix. Google's SDKs have no list of machine types.
+# "General-purpose machine family"). The name of a type is a key, a number of virtual processors and a suffix
+# (`c3-standard-8-lssd`). Each key is mapped to the numbers and to the suffix. Google's SDKs have no list of machine
+# types.
 _N1 = "2 4 8 16 32 64 96"
 _N2 = "2 4 8 16 32 48 64 80 96"
 _C3, _C3D = "4 8 22 44 88 176", "8 16 30 60 90 180 360"

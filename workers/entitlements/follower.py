@@ -135,11 +135,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns the child partition `child` of the change stream. The follower need not wait any longer for the end of
-    its parent partition `ended`.
+    """Returns the child partition `child` of the change stream, without `ended` among the parents that the follower
+    waits for.
 
     Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
-    the child with the parents that it still waits for after the earlier reports, or None at the first report.
+    the child after the earlier reports, with the parents that have not ended yet. It is None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

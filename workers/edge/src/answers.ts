@@ -67,7 +67,7 @@ function tokenChallenge(hostname: string, { scope, error }: Challenge): string {
 
 /**
  * Returns the challenges of a 401 response for npm and pip. The challenges for npm offer both Basic and Bearer, because
- * npm sends either kind of credential. npm reads from the challenges which credential it reports as wrong.
+ * npm sends either kind of credential. The error message of npm depends on the schemes in the challenges.
  */
 function plainChallenges(ecosystem: Ecosystem, hostname: string, { error }: Challenge): string {
   const basic = `Basic realm="${hostname}"`;

@@ -116,7 +116,10 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
   return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 
-/** Answers an authorized request with the object, or with a part of it. `l1` notes in `found` what comes from memory. */
+/**
+ * Answers an authorized request with the object, or with a part of it. If an answer comes from memory, `l1` puts the
+ * answer into `found`.
+ */
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();
   // If the client requests a part that the worker cuts out of a stored document, the request's range and validators

@@ -28,7 +28,8 @@ const RETURNED_HEADERS = [
 ];
 const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
 const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includes(name));
-const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
+// The entries of an object's metadata that clients get as headers (docs/publish-to-visible.md).
+const DOCUMENT_METADATA = ["revision", "published"];
 const KEPT = 2_000; // the most objects whose finished headers an isolate keeps, which take some 2 MB
 
 // An object without finished headers has been requested once.
@@ -52,7 +53,7 @@ export function headersOf(route: ObjectRoute, answer: Answer, milliseconds: numb
   return headers;
 }
 
-/** Returns the finished headers, after it has set those that differ from the previous response with these headers. */
+/** Sets the age and the duration in the finished headers to the values for this response, and returns the headers. */
 function updated(finished: Finished, age: string | null, milliseconds: number): Headers {
   const { headers } = finished;
   if (age !== finished.age) {
@@ -85,7 +86,8 @@ export function isImmutable({ headers }: Pick<Response, "headers">): boolean {
 function built(route: ObjectRoute, answer: Answer, verdict: string, milliseconds: number): Record<string, string> {
   const headers = clientHeaders(route, answer);
   headers["x-cache"] = verdict;
-  // A copy in L1 has the Server-Timing of the request that brought it there, in which this request had no part.
+  // A copy in L1 has the Server-Timing of the request that stored the copy. That duration says nothing about this
+  // request.
   const below = verdict.startsWith("edge; ") ? null : answer.headers.get("server-timing");
   headers["server-timing"] = below === null ? timing(milliseconds) : `${below}, ${timing(milliseconds)}`;
   return headers;

@@ -63,7 +63,7 @@ export const PRINCIPAL = /^[A-Za-z0-9._@/+-]{1,128}$/;
 
 const EXPERIMENTS_MAX = 20;
 const VARIANTS_MAX = 10;
-const POOL_PATTERNS_MAX = 20; // a call of L1 carries the patterns in a header
+const POOL_PATTERNS_MAX = 20; // a header of each call of L1 contains the patterns, so they must be few
 const WEIGHT_MAX = 10_000;
 const EXPERIMENT_FIELDS = ["name", "layer", "salt", "unit", "percent", "variants"];
 const VARIANT_FIELDS = ["name", "weight", "shield_pool", "hedging", "prediction", "policy"];

@@ -38,8 +38,8 @@ export const systemClock: Clock = {
 
 /**
  * Returns the answer of one request, or undefined when it fails or has no answer within the limit in milliseconds. A
- * later answer is discarded. The request is not aborted, because a signal for each request would cost each answer in time
- * more processor time than this function does without it.
+ * later answer is discarded. The function does not abort a late request. For that, each request would need an
+ * AbortSignal, which takes much processor time even if the answer is not late.
  */
 export function answerWithin<T>(
   limit: number,

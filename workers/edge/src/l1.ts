@@ -1,6 +1,6 @@
 // Requests objects from L1, the cache at the edge. The default entrypoint calls the cached entrypoint
-// (cached_objects.ts), and Workers Cache between the two answers from its copies. All clients share these copies, so a
-// call contains nothing that belongs to one client.
+// (cached_objects.ts). Workers Cache is between the two entrypoints, and answers calls from its copies of objects. All
+// clients share these copies, so a call contains nothing that belongs to one client.
 // Source: developers.cloudflare.com/workers/cache, "Cache keys" and "Limitations".
 
 import { DEFAULT_FLAGS, type ShieldFlags } from "./experiments";

@@ -15,13 +15,16 @@ export interface MemoryLimits {
 }
 
 /**
- * An object in memory. `headers` are those of the next response, and `age` is the object's age when L1 sent it. `stored`
- * is the time at which L1 sent the object, and `until` the time after which the isolate does not use it.
+ * An object in memory. `headers` are the headers of responses with the object. `age` is the age of the object in
+ * seconds when L1 sent it. `stored` is the time at which L1 sent the object, and `until` the time after which the
+ * isolate does not use it.
  */
 interface Kept {
   headers: Headers;
   age: number;
-  /** How long the isolate has had the object, in whole seconds. `headers` has the age after this time. */
+  /**
+   * The whole seconds that the isolate had kept the object at the last response. The age in `headers` includes them.
+   */
   seconds: number;
   body: ArrayBuffer;
   stored: number;
@@ -46,7 +49,7 @@ export const memoryLimitsIn = settingOf(
   ({ bytes, object_bytes: objectBytes }) => ({ bytes, objectBytes }) as MemoryLimits,
 );
 
-/** The objects in the memory of an isolate. The object that was kept first is removed first. */
+/** The objects in the memory of an isolate. When the memory is full, the oldest objects are removed. */
 export class Memory {
   readonly #objects = new Map<string, Kept>();
   readonly #seen = new Map<string, number>();
@@ -69,7 +72,7 @@ export class Memory {
       return undefined;
     }
     const seconds = Math.floor((now - kept.stored) / 1000);
-    // A response gets a copy of the headers. The runtime makes a copy in less time than it sets a header.
+    // Only a new age is set. The runtime copies all headers to the response in less time than it sets one header.
     if (seconds !== kept.seconds) {
       kept.seconds = seconds;
       kept.headers.set("age", String(kept.age + seconds));
@@ -86,7 +89,7 @@ export class Memory {
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 
-  /** Keeps an object. `given` are the headers for clients that do not depend on the tier. */
+  /** Keeps an object. `given` are the headers for clients, without those that depend on the tier that answers. */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
     const age = Number(given["age"] ?? 0);

@@ -73,7 +73,8 @@ export class NodeHealth {
    * answered.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    if (milliseconds < this.hedgeAfter(node)) return; // the node had no more time than it usually needs
+    // the node is not slow: it had no more time to answer than it usually needs
+    if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;
     if (health.failures > 0 || health.losses >= LOSSES_OF_A_FAILURE) this.failed(node, milliseconds, now);

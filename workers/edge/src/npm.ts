@@ -7,7 +7,9 @@ import maxSatisfying from "semver/ranges/max-satisfying";
 import { searchQuery } from "./npm_search";
 import { type ObjectRoute, preferred, type Queried, type Route } from "./routes";
 
-/** A part of an npm packument: its dist-tags, or a single version, which a number, a range or a dist-tag names. */
+/**
+ * A part of an npm packument: the dist-tags, or a single version. `named` is a version number, a range or a dist-tag.
+ */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 
 interface Packument {
@@ -19,13 +21,14 @@ const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
 const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*][0-9A-Za-z._+^~<>=*|-]*)$`);
-// Artifactory repeats the scope before the name of the file, and lockfiles that were written with it have such URLs.
+// Artifactory repeats the scope before the name of the file. Lockfiles of projects that used Artifactory have such
+// URLs.
 const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
-const NAME_MAX = 214; // npm docs, package.json, "name"
-const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
+const NAME_MAX = 214; // source: npm docs, package.json, "name"
+const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // the form of a version at semver.org, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
-const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
-const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
+const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests this path (pacote, lib/registry.js)
+const KEYS = "-/npm/v1/keys"; // source: npm docs, "About registry signatures"
 const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
 // The features of npm's API that this registry does not offer. For each feature, NOT_OFFERED has a pattern of the paths
@@ -115,8 +118,9 @@ export async function packumentPart(whole: Response, part: PackumentPart, method
 }
 
 /**
- * Returns the version of a packument that a dist-tag, a version number or a range such as `^1.0.0` names. For a range,
- * the version is the one tagged `latest` if it is in the range, and else the highest in the range, as for `npm install`.
+ * Returns the version of a packument for a dist-tag, a version number or a range such as `^1.0.0`. For a range, the
+ * function selects as `npm install` does: the version tagged `latest` if the range includes it, or else the highest
+ * version in the range.
  */
 function versionIn(packument: Packument, named: string): unknown {
   const tags = new Map(Object.entries(packument["dist-tags"]));

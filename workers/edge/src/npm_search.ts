@@ -11,7 +11,10 @@ export interface SearchQuery {
   size: number;
 }
 
-/** A part of a search such as `keywords:cli,test`. One of the values must match, or none when `isExcluded`. */
+/**
+ * A part of a search, such as `keywords:cli,test`. A package must match one of the values. If `isExcluded` is true, the
+ * package must match none of them.
+ */
 interface Qualifier {
   field: "keywords" | "author" | "maintainer" | "scope" | "unstable";
   values: readonly string[];
@@ -33,7 +36,7 @@ interface Package {
   [field: string]: unknown;
 }
 
-const SIZE = 20; // the results of a search that states no number, as at npm's registry
+const SIZE = 20; // how many results a search gets that states no number, as in npm's own registry
 const SIZE_MAX = 250;
 const NAMED = /^(keywords|author|maintainer|scope):(.+)$/;
 const STABILITY = /^(is|not):unstable$/;

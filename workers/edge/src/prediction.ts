@@ -20,7 +20,9 @@ export interface Budget {
   share: number;
 }
 
-const BURST = 1_000; // how many prefetches may reach a shield after a time with few of them: those of one large install
+// The most prefetches that may reach shields at once, after a time with few prefetches. One large install needs so
+// many.
+const BURST = 1_000;
 const DEPTH = 16; // how far the worker follows dependencies from the document that a client requested
 const QUEUED = 2_000; // the most objects that wait for their prefetch
 // How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
@@ -30,9 +32,10 @@ const WAIT_MILLISECONDS = 30_000;
 // How long after a prefetch an isolate does not prefetch the same object again. An install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
-// How long an isolate knows the list of a document. Within this time, it does not read the document for another range.
+// How long an isolate remembers which objects clients request after a document. Within this time, a prefetch for
+// another range of versions does not read the document again.
 const LIST_MILLISECONDS = 30_000;
-const LISTS = 1_000; // the most lists that an isolate remembers, which take less than 4 MB
+const LISTS = 1_000; // the most documents whose list of such objects an isolate remembers, in less than 4 MB
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
 
 /**
@@ -73,8 +76,8 @@ export class Predictions {
 
   /**
    * Returns whether the worker prefetches what clients request after this document. Returns false if the isolate has
-   * recently followed or prefetched the document, for whatever range of versions. The client's request does not say
-   * which range the client needs.
+   * recently followed or prefetched the document. The range of versions does not matter, because the client's request
+   * does not say which range the client needs.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
@@ -125,14 +128,20 @@ export class Predictions {
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
   }
 
-  /** Remembers the list in the metadata of the document with this key. */
+  /**
+   * Remembers which objects clients request after the document with this key. `list` comes from the document's
+   * metadata.
+   */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
     if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");
     this.#lists.set(key, { list, until: now + LIST_MILLISECONDS });
   }
 
-  /** Returns the list in the metadata of the document with this key, or undefined if the isolate does not know it. */
+  /**
+   * Returns the list that `know` remembered for the document with this key, or undefined if the list is missing or too
+   * old.
+   */
   known(key: string, now: number): string | undefined {
     const found = this.#lists.get(key);
     return found !== undefined && found.until > now ? found.list : undefined;

@@ -56,7 +56,8 @@ export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil:
 
 /**
  * Returns the text of an image manifest, which names the objects that clients request next. Returns an empty text for
- * other documents and for manifests that are too large. The answer keeps its body for the client.
+ * other documents and for manifests that are too large. The function reads a copy of the body, so the client still gets
+ * the body.
  */
 function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
   if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");

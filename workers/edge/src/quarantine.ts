@@ -8,7 +8,8 @@ import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
 const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again
-// One request reads a list of this age again, after its response. All others use the list, as with tokens (tokens.ts).
+// When the list has this age, one request causes a new read of the list after its response. The other requests use the
+// old list until then.
 const RENEWAL_MILLISECONDS = 1_500;
 
 interface CachedList {

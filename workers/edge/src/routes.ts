@@ -50,7 +50,7 @@ export type Route =
    */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 
-const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
+const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // the form of a name in PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 const PATH_MAX = 1024;
 // The media types of pages of the simple index (PEP 691). `latest` means the newest version of the API that there is.
@@ -64,7 +64,7 @@ const SIMPLE_TYPES = [
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  const { pathname } = url; // the runtime makes a new text each time that the worker reads it
+  const { pathname } = url; // read only once, because the runtime makes a new text at each read
   if (pathname.length > PATH_MAX) return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (pathname === "/healthz") return { kind: "health" };
   if (pathname === "/token") return { kind: "token" };
@@ -97,9 +97,10 @@ export function canonicalPypiName(name: string): string {
 }
 
 /**
- * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Of several
- * with the same quality, a type that the header names precedes one that only a wildcard matches, so that a client which
- * names a type and appends the wildcard for all types gets the type that it names. Else returns the first type.
+ * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). If several
+ * types have this quality, a type that the header names precedes a type that only a wildcard matches. A client that
+ * names a type and appends the wildcard for all types therefore gets the named type. If the header accepts none of the
+ * types, returns the first type.
  */
 export function preferred(accept: string, offered: readonly [string, ...string[]]): string {
   let best = { type: offered[0], quality: 0, specificity: 0 };

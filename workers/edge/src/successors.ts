@@ -35,16 +35,19 @@ interface Descriptor {
 }
 
 const DOCUMENT = /^(?:npm\/.+\/packument(?:\.abbreviated)?\.json|pypi\/simple\/[^/]+\/index\.(?:html|json)|oci\/(?:tags|manifests)\/.+)$/;
-const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // in the User-Agent of pip and uv
+const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // pip and uv send this in the User-Agent
 const CPU = /"cpu":"(\w+)"/;
-const ARCHITECTURE = /\barch\/(\w+)\b/; // in the User-Agent of Docker
+const ARCHITECTURE = /\barch\/(\w+)\b/; // Docker sends this in the User-Agent
 
 /** Returns whether clients request other objects after they have read this object. */
 export function isFollowed({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key);
 }
 
-/** Returns whether the object names other objects that clients then request, so that clients need this object first. */
+/**
+ * Returns whether the object names other objects that clients request afterwards. Clients need such an object before
+ * files.
+ */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");
 }

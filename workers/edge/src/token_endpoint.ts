@@ -23,7 +23,7 @@ interface SessionRequest {
   refreshToken?: string;
 }
 
-const BODY_MAX = 16_384; // bytes: enough for a form with a token and a hundred scopes
+const BODY_MAX = 16_384; // the most bytes of a form; a form with a token and a hundred scopes is smaller
 
 /**
  * Returns the token endpoint's response: a session for the token that the request presents. The endpoint does not
@@ -56,7 +56,7 @@ async function queried(request: Request, { key, service }: Issuer): Promise<Sess
 }
 
 /**
- * Reads the form of a POST request. As the refresh token, a client sends its registry token, which an operator can
+ * Reads the form of a POST request. The refresh token in the form is the client's registry token, which an operator can
  * revoke.
  */
 async function posted(request: Request): Promise<SessionRequest | Response> {

@@ -29,8 +29,8 @@ export interface Sources {
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
-// One request reads an entry of this age again, after its response. All others use the entry, so that the end of its time
-// does not make each of them read the entry.
+// When an entry has this age, one request causes a new read of the entry after its response. The other requests use the
+// old entry until then. Without this read, all requests after the end of the entry's lifetime would read the entry.
 const RENEWAL_MILLISECONDS = 1_500;
 const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128 MB of memory
 
@@ -66,12 +66,12 @@ export async function entitlementOf(digest: string, sources: Sources, now: numbe
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
-/** Reads a token's entry again. Without an answer, the isolate uses the entry that it has until its time is over. */
+/** Reads a token's entry again. If no source answers, the isolate uses the old entry until the end of its lifetime. */
 async function renewed(digest: string, sources: Sources, now: number): Promise<void> {
   const before = memory.get(digest);
   try {
     const text = await entryOf(digest, sources);
-    if (memory.get(digest) === before) remember(digest, text, now); // else another request has read a newer entry
+    if (memory.get(digest) === before) remember(digest, text, now); // otherwise another request has read a newer entry
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
   }

@@ -15,7 +15,7 @@ export interface Named<T> {
   value: T;
 }
 
-const KEPT = 8; // the most valid documents, and the most invalid ones, that an isolate keeps in memory
+const KEPT = 8; // an isolate remembers at most this number of valid documents, and as many digests of invalid ones
 
 /**
  * The versions of one kind of document. `kind` names the kind in the log, and `what` is the message to clients when a

@@ -122,7 +122,7 @@ test("a prefetch reads a document from L1 once, whatever ranges of versions othe
   stub.l1 = async (incoming, response) => {
     const key = keyOf(incoming.url!.slice(incoming.url!.indexOf("/objects/")));
     reads.push(key);
-    // The second range is known only after the worker has followed the first one.
+    // range-late names a second range of range-shared. The worker gets it only after it has followed the first range.
     if (key === document("range-late")) await awaitKeys(tarball("range-shared", "1.0.0"));
     l1(incoming, response);
   };
