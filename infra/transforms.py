@@ -23,8 +23,8 @@ _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "gcp": {"user_labels": "userLabels", "labels": "labels"},
 }
 
-# Pulumi resource types that hold published data, the keys that decrypt it, or the zone that clients' resolvers use.
-# With protection on, no `up` or `destroy` deletes a resource of these types.
+# Pulumi resource types that hold published data or the keys for this data, and the type of the clients' DNS zone. With
+# protection on, no `up` or `destroy` deletes a resource of these types.
 IRREPLACEABLE = frozenset(
     {
         "aws:s3/bucket:Bucket",

@@ -54,8 +54,9 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of the proxy that `python -m local serve` offers to other machines. It must differ from the port of the
-# proxies at the client locations: with `--address 0.0.0.0`, the proxy listens also on the addresses of these proxies.
+# The port of the proxy that `python -m local serve` offers to other machines. This port must differ from the port of
+# the proxies at the client locations. With `--address 0.0.0.0`, this proxy also listens on the addresses of those
+# proxies.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

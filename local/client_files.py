@@ -1,8 +1,8 @@
 """Creates the files that configure package managers on another machine for the sandbox's registry:
 `python -m local client-files reader ~/reader | tar -x`.
 
-The sandbox may run in a container. Programs outside of a container cannot use its paths and its loopback addresses, so
-the files contain the paths and the proxy's address that the user gives.
+The sandbox may run in a container. Programs outside of the container cannot use the container's paths and loopback
+addresses. The user therefore states the paths and the proxy's address, and the files contain these values.
 """
 
 from __future__ import annotations

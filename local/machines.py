@@ -1,7 +1,7 @@
 """Finds and starts machines of the stack that a user has stopped.
 
-`pulumi up` does not start such a machine: the machine still exists with its disk and its address, so Pulumi's
-state and the cloud do not differ.
+`pulumi up` does not start a stopped machine. The machine still exists with its disk and its address, so Pulumi sees no
+difference between its state and the cloud.
 """
 
 from __future__ import annotations

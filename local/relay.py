@@ -55,8 +55,8 @@ async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Se
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies the bytes that arrive on one connection to another connection. When the sender closes its side, closes the
-    sending side of the other connection.
+    """Copies the bytes that arrive on one connection to another connection. When the sender closes its side, the
+    function closes the sending side of the other connection.
 
     Bytes in the opposite direction can still follow, because each direction of a TCP connection ends separately.
     """

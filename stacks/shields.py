@@ -34,8 +34,8 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
     """Creates the shield machines of every region. Shields admit requests from Cloudflare's networks and from PoP
     machines of our own.
 
-    If the objects are on S3, the function also limits the shields' AWS role: the role can read objects only in requests
-    that come from the shields' networks and addresses.
+    If the objects are on S3, the function also limits the shields' AWS role. The role can then read objects only from
+    the shields' networks and addresses.
     """
     edge_addresses = _edge_addresses(pops)
     boot = BootSettings(

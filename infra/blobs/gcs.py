@@ -47,10 +47,10 @@ def gcs_location(regions: Sequence[str]) -> str:
 class GcsBlobs(pulumi.ComponentResource):
     """A private, versioned bucket with uniform access, soft delete and access logs, in one region or two.
 
-    Two regions make a dual-region bucket with turbo replication, which copies objects to the other region within 15
-    minutes. If the stack locks objects, the publisher sets the retention on each immutable object. A retention policy
-    of the bucket would also prevent the replacement of documents that change, such as package indexes. Replaced or
-    deleted documents are kept for the time that soft delete allows.
+    A bucket in two regions is a dual-region bucket with turbo replication, which copies each object to the second
+    region within 15 minutes. If the stack locks objects, the publisher sets the retention on each immutable object. A
+    retention policy of the bucket would also prevent the replacement of documents that change, such as package indexes.
+    Replaced or deleted documents are kept for the time that soft delete allows.
     """
 
     buckets: Sequence[Bucket]

@@ -11,7 +11,8 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """The host names in one stack's DNS zone, and the edge and the shield machines that they lead to.
+    """Arguments of the component that creates one stack's DNS zone: the host names, and the edge and the shield
+    machines to which the names lead.
 
     Clients use `hostname`, whose CNAME record leads to the edge's name. `weight` is the weight of this record, from 0
     to 100. With `second_network`, `hostname` has another record, which leads to PoPs of our own. With `removable` the

@@ -23,8 +23,8 @@ _AT_ONCE = 40
 
 
 class CloudRunTokenSync(pulumi.ComponentResource):
-    """A Cloud Run service that sends each token change in Spanner's change stream to Workers KV. Changes that it cannot
-    decode go to a Pub/Sub topic.
+    """A Cloud Run service that sends each token change in Spanner's change stream to Workers KV. The service sends
+    changes that it cannot decode to a Pub/Sub topic.
 
     The service has exactly one instance. Operators read the undecodable changes from the topic's subscription.
     """

@@ -15,8 +15,8 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """The shield machines' IAM role and instance profile. The role's own policies allow it to read one secret and to
-    report that a machine serves, and bucket policies allow it to read objects.
+    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret and
+    to report that a machine serves. The policies of the buckets allow the role to read objects.
     """
 
     instance_profile: pulumi.Output[str]

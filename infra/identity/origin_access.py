@@ -1,5 +1,5 @@
-"""Denies S3 reads by the shields' role unless they come through a shield network's VPC endpoint or from a shield's
-fixed address.
+"""Lets the shields' role read from S3 only through the VPC endpoint of a shield network, or from the fixed address of a
+shield.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class OriginAccess(pulumi.ComponentResource):
 
 
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
-    """Returns the statement that denies reads of a bucket unless they come from the shields.
+    """Returns the statement that denies all reads of a bucket except those by the shields.
 
     A read is denied only if both conditions of the statement match. A request through an endpoint has no source
     address, and other requests have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket

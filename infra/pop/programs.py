@@ -1,4 +1,4 @@
-"""The programs of PoP machines that are too large for user data. One object at the origin has all of them, and user
+"""The programs of PoP machines that are too large for user data. One object at the origin has all these programs. User
 data has only the SHA-256 digest of the object.
 """
 

@@ -1,4 +1,4 @@
-"""Creates Lambda functions, each with its own role and log group, and with access to its secrets."""
+"""Creates Lambda functions. Each function has its own role and log group, and may read its own secrets."""
 
 from __future__ import annotations
 

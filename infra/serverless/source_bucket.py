@@ -20,8 +20,8 @@ def code_prefix(prefix: str) -> str:
 
 
 class Sources(pulumi.ComponentResource):
-    """A bucket for the code of Cloud Run services, protected like published objects, because its writers decide which
-    code runs.
+    """A bucket for the code of Cloud Run services. The bucket has the same protection as the buckets of published
+    objects, because whoever writes to it decides which code runs.
     """
 
     bucket: pulumi.Output[str]

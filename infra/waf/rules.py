@@ -34,8 +34,8 @@ class Skip:
     products: Sequence[str] = ()
 
 
-# Products of Cloudflare that answer a request with a challenge. No client of a registry can solve a challenge. No rule
-# can skip Bot Fight Mode, which also sends challenges, so it must be off in the zone.
+# Products of Cloudflare that answer a request with a challenge. No client of a registry can solve a challenge. Bot
+# Fight Mode also sends challenges, and no rule can skip it. Bot Fight Mode must therefore be off in the zone.
 _CHALLENGES = Skip(["http_request_sbfm"], ["bic", "hot", "securityLevel", "uaBlock"])
 
 

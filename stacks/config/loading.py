@@ -197,7 +197,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """Yields an error message if a shield would have to read from more origins than it supports.
+    """Yields an error message if shields would have to read from more origins than they support.
 
     Each S3 bucket is one origin of every shield. A standby on Google Cloud is one more origin of the shields there.
     """

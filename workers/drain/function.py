@@ -39,8 +39,10 @@ _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the time limit,
-    and returns how many were delivered and how many are left. The content of the event is not used."""
+    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the time limit.
+    Returns the number of delivered changes and the number of changes that are left. The content of the event is not
+    used.
+    """
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)
     _metrics().edge_certificate(_days_until(setting("EDGE_CERTIFICATE_EXPIRES")))

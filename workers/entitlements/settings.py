@@ -14,8 +14,9 @@ def setting(name: str) -> str:
 
 
 def api(name: str) -> str:
-    """Returns the address that the environment sets for a Google API, or an empty string, which means the public
-    address. gcloud reads the same variable (`gcloud topic configurations`, api_endpoint_overrides)."""
+    """Returns the address that the environment sets for a Google API. An empty string means the public address. gcloud
+    reads the same variable (`gcloud topic configurations`, api_endpoint_overrides).
+    """
     return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}", "")
 
 

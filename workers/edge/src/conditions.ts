@@ -17,9 +17,9 @@ export interface Conditions {
 export type Range = { first: number; last?: number } | { suffix: number };
 
 /**
- * What the worker does with an answer of the cache or the origin. "pass": it passes the answer on. "not modified": it
- * reports that the client's copy is current (304). "failed": it reports a failed condition (412). "whole": it requests
- * the whole object again without a range.
+ * What the worker does with an answer of the cache or the origin. "pass": the worker passes the answer on. "not
+ * modified": it tells the client that the client's copy is current (304). "failed": it reports a failed condition
+ * (412). "whole": it requests the object again without a range.
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 
@@ -63,8 +63,8 @@ function canMatch(ifRange: string): boolean {
 
 /**
  * Returns the conditional header fields for the request to the cache or the origin; `whole` leaves out the range. The
- * worker evaluates If-Range itself: Traffic Server ignores If-Range on a miss, and never answers when the range is also
- * beyond the object's end.
+ * worker evaluates If-Range itself, because Traffic Server ignores If-Range on a miss. If the range is also beyond the
+ * object's end, Traffic Server never answers such a request.
  */
 export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
   const { ifNoneMatch, ifModifiedSince, range } = conditions;

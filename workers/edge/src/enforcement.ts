@@ -12,8 +12,8 @@ import type { Read } from "./versioned_documents";
 /**
  * The edge policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the
  * worker must remove refused artifacts from the document. `refused`: the client must not get the object, for the reason
- * in `message`. `unlisted`: the package's index does not list the artifact, so that the rules cannot decide. `unknown`:
- * no shield answers, so that the worker cannot decide.
+ * in `message`. `unlisted`: the rules cannot decide, because the package's index does not list the artifact. `unknown`:
+ * the worker cannot decide, because no shield answers.
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 

@@ -37,7 +37,7 @@ export interface Experiment {
   salt: string;
   unit: "principal" | "token";
   /**
-   * The part of the layer's clients that take part in the experiment, as a range of percentages. `[0, 10]` selects a
+   * The share of the layer's clients that takes part in the experiment, as a range of percentages. `[0, 10]` selects a
    * tenth of the clients, and `[10, 20]` selects another tenth.
    */
   percent: readonly [number, number];

@@ -11,8 +11,8 @@ const REFRESH_AGE_MILLISECONDS = 2_000;
 // metadata API does not answer.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
-// The time after a failed fetch in which no request waits for a document, so that an outage of the metadata API delays
-// few requests.
+// For this time after a failed fetch, no request waits for a document. An outage of the metadata API therefore delays
+// only few requests.
 const PAUSE_MILLISECONDS = 2_000;
 // The least time between two fetches of a feed document in the background. A fetch soon after another one would get the
 // same document from Workers Cache.

@@ -19,8 +19,8 @@ export function groupOf(policy: Policy, principal: string): Group {
 }
 
 /**
- * Returns an edge policy with only the rules that concern a group: the rules for all principals, and those that name
- * the group's principals.
+ * Returns an edge policy with only the rules that concern a group. These are the rules for all principals, and the
+ * rules that name the group's principals.
  */
 export function policyOf(policy: Policy, group: Group): Policy {
   const named = naming(policy);

@@ -1,6 +1,6 @@
 // Sends a request to one server, and the same request to further servers until one answers. The next request starts
-// when the previous one fails or takes longer than usual (a hedged request). The first answer is used, and the other
-// requests are aborted.
+// when the previous one fails or takes longer than usual (a hedged request). The function returns the first answer and
+// aborts the other requests.
 //
 // Source: Dean and Barroso, "The Tail at Scale", Communications of the ACM 56 (2), "Hedged requests".
 

@@ -1,6 +1,6 @@
 // Limits the requests with each token, and the requests with invalid tokens from each client address. Each limit is a
-// rate limiting binding, which counts the requests at one Cloudflare location and is not exact. Without a binding there
-// is no limit.
+// rate limiting binding. A binding counts the requests at one Cloudflare location, and not exactly. Without a binding
+// there is no limit.
 // Source: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
 
 import { failure } from "./answers";

@@ -1,6 +1,6 @@
 // The edge policy: parses and validates the document that `python -m registry edge policy put` stores
-// (docs/edge-policy.md). The worker validates the document again, because an invalid document must not change its
-// decisions. registry/edge_policy accepts and refuses the same documents.
+// (docs/edge-policy.md). The worker validates the document again, because an invalid document must not change the
+// worker's decisions. registry/edge_policy accepts and refuses the same documents.
 
 import Range from "semver/classes/range";
 
@@ -73,8 +73,8 @@ export interface Policy {
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 
 /**
- * Returns the text that identifies a rule of the edge policy in the JSON object that maps the artifacts of a package to
- * the rules that refuse them. The text is empty if there is no rule.
+ * Returns the text that identifies a rule of the edge policy in a package's list of refusals (enforcement.ts). The text
+ * is empty if there is no rule.
  */
 export function idOf(rule: Rule | undefined): string {
   return rule?.id ?? rule?.name ?? "";

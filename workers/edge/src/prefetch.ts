@@ -17,8 +17,8 @@ export interface Cause {
   rules: RuleSet | undefined;
   userAgent: string;
   /**
-   * Returns, for a package's cache tag, a function that takes a view of objects (l1.ts) and returns the function that
-   * fetches objects in this view from L1.
+   * The worker calls this function with the cache tag of a package, and the result with a view of objects (l1.ts). The
+   * last result fetches the package's objects in this view from L1.
    */
   l1: (tag: string) => (view?: View) => L1;
 }
@@ -155,15 +155,18 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
   return !isHit;
 }
 
-/** Returns the name of a document's list in memory. Each rule set has its own lists, because it may refuse the document. */
+/**
+ * Returns the name of a document's list in memory. Each rule set has its own lists, because a rule set may refuse the
+ * document that another rule set allows.
+ */
 function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
   return rules === undefined ? key : `${rules.id} ${key}`;
 }
 
 /**
- * Returns the function that fetches an object from L1 in the form in which the client may get it: as stored, or
- * filtered by the client's edge policy. Returns undefined in place of a function if the policy does not allow the
- * object, or if the worker cannot decide.
+ * Returns the function that fetches from L1 what the client may get: the object as stored, or the object filtered by
+ * the client's edge policy. Returns undefined in place of a function if the policy does not allow the object, or if the
+ * worker cannot decide.
  */
 async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
   const l1 = l1Of(packageTag(route.ecosystem, route.name));

@@ -20,7 +20,7 @@ export interface SignedSession {
 }
 
 export const SESSION_SECONDS = 300;
-const SCOPES_MAX = 100; // clients send the JWT in a header, which servers limit to some KB
+const SCOPES_MAX = 100; // clients send the JWT in a header, and servers accept only headers of some KB
 
 /**
  * Returns the repositories in the requested scopes that the grants allow to pull. A scope that the grants do not allow

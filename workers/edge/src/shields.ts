@@ -1,5 +1,5 @@
-// Orders the shield nodes for an object's key. The first nodes are those of the region nearest to the client, in the
-// order of rendezvous hashing. The nodes of the other regions follow, ordered by the distance of their region.
+// Orders the shield nodes for an object's key. The nodes of the region nearest to the client come first, and the nodes
+// of the farthest region last. Rendezvous hashing decides the order of the nodes within a region.
 
 import { matches } from "./grants";
 import { hashOf } from "./hash";

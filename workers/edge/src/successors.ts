@@ -1,6 +1,6 @@
-// Finds out what clients request after they have read a document. For packages, the metadata of the document has a list
-// of these objects (contract/predictions.py). For images, the manifest itself names them. All functions are pure, and
-// never throw an error for a text that a publisher or a client wrote.
+// Finds out what clients request after they have read a document. The metadata of a package's document has a list of
+// these objects (contract/predictions.py). The manifest of an image names the image's objects itself. All functions are
+// pure, and never throw an error for a text that a publisher or a client wrote.
 
 import compare from "semver/functions/rcompare";
 import satisfies from "semver/functions/satisfies";

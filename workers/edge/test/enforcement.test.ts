@@ -1,5 +1,5 @@
-// Unit tests of when an isolate reads the list of a package's artifacts that the edge policy refuses, and how long it
-// uses its copy of the list. The tests set the clock.
+// Unit tests: when an isolate reads the list of a package's refused artifacts, and how long the isolate uses its copy
+// of the list. The tests set the clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -104,8 +104,8 @@ async function send(target: string, headers: Record<string, string>): Promise<[n
 }
 
 /**
- * Returns whether one of the grants allows to pull the object with this key. The function parses the key with other
- * patterns than the worker, because it could not find a mistake in the worker's patterns otherwise.
+ * Returns whether one of the grants allows to pull the object with this key. The function does not use the worker's
+ * patterns to parse the key. With the same patterns, the test could not find a mistake in them.
  */
 function isGranted(key: string, given: readonly string[]): boolean {
   if (key.startsWith("npm/-/")) return true; // each client with a token may read these documents

@@ -1,5 +1,6 @@
-// Tests with the deployed bundle of the edge worker that it refuses what the feed of recent revocations names, although
-// the key-value store does not show the change yet. An outage of the feed must not end any grant.
+// Tests of the deployed bundle of the edge worker. The worker must refuse the tokens and objects that the feed of
+// recent revocations names, even if the key-value store does not show the change yet. An outage of the feed must not
+// end any grant.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";

@@ -1,5 +1,5 @@
 // Tests the deployed bundle of the edge worker: what a client's variant of an experiment changes, which clients get the
-// variant's name in a header, and what is logged.
+// variant's name in a header, and what the worker logs.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
