@@ -12,7 +12,7 @@ from infra.blobs.s3_store import Guarded
 from infra.iam import account_root, allow, document
 from infra.keys.aws import ADMINISTRATION
 
-# How many days the buckets keep overwritten versions of Pulumi's state, and access logs.
+# How many days the buckets keep access logs and overwritten versions of Pulumi's state.
 _NONCURRENT_DAYS = 365
 
 # The alias of the KMS key that encrypts Pulumi's state.

@@ -176,8 +176,8 @@ def _apt(arguments: Iterable[str], by_hand: str) -> None:
 
 
 def main() -> None:
-    """Checks and installs the prerequisites for `make test`. The tests run the daemons and clients that `make up`
-    needs, too.
+    """Checks and installs the prerequisites for `make test`. The tests also run all daemons and clients that `make up`
+    needs.
     """
     try:
         ensure(print)

@@ -29,10 +29,10 @@ class Code:
 def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
     """Packs a module beneath `root` (such as `workers.drain.function`) with all modules that it imports.
 
-    Imports come from `root` or from `distributions`. These are installed, pure-Python distributions, listed by the
-    names of their top-level packages. The archive holds the sources as text. If the archive held file paths instead,
-    Pulumi's state would contain directories of this machine. Raises pulumi.RunError when an import would be missing at
-    run time.
+    Imports come from `root` or from `distributions`. The argument `distributions` lists installed, pure-Python
+    distributions by the names of their top-level packages. The archive holds the sources as text. If the archive held
+    file paths instead, Pulumi's state would contain directories of this machine. Raises pulumi.RunError when an import
+    would be missing at run time.
     """
     places = {name: _directory_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]

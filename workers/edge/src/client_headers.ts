@@ -7,7 +7,7 @@ import type { ObjectRoute } from "./routes";
 
 type Answer = Pick<Response, "headers" | "status">;
 
-/** The finished headers of one version of an object, which `version` identifies. */
+/** The finished headers of an object. `version` identifies the version of the object. */
 interface Finished {
   version: string;
   age: string | null;

@@ -23,8 +23,9 @@ const PASSED_HEADERS = [
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Answers a request for the filtered document with this key, or for the list of refusals of the index with this key:
- * 200, 304 or 404. Returns undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
+ * Answers with the filtered document that has this key, or with the list of refusals for the index that has this key.
+ * The status is 200, 304 or 404. Returns undefined when a shield or the policy cannot be read. `l1` fetches stored
+ * objects.
  */
 export async function filteredObject(
   key: string,

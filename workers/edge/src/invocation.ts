@@ -34,8 +34,9 @@ export function placeOf({ cf }: Request): Place | undefined {
 }
 
 /**
- * Returns a function that takes a view of objects (l1.ts) and returns the function that fetches objects in this view
- * from L1. Without a view, objects come as the origin stores them. `tag` is the cache tag of the objects' package.
+ * Connects the default entrypoint to L1. The result takes a view of objects (l1.ts), and returns the function that
+ * fetches objects in this view. Without a view, that function fetches objects as the origin stores them. `tag` is the
+ * cache tag of the objects' package.
  */
 export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

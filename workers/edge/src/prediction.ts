@@ -23,13 +23,13 @@ export interface Budget {
 // The most prefetches that may reach shields at once, after a time with few prefetches. One large install needs so
 // many.
 const BURST = 1_000;
-const DEPTH = 16; // how far the worker follows dependencies from the document that a client requested
+const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 const QUEUED = 2_000; // the most objects that wait for their prefetch
 // How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
 // the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
 // request 30 s after the response. The runtime does not tell the worker that it has ended the work.
 const WAIT_MILLISECONDS = 30_000;
-// How long after a prefetch an isolate does not prefetch the same object again. An install rarely takes longer.
+// For this time after a prefetch, an isolate does not prefetch the same object again. An install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
 // How long an isolate remembers which objects clients request after a document. Within this time, a prefetch for

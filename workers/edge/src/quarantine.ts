@@ -16,7 +16,7 @@ interface CachedList {
   text: string;
   keys: ReadonlySet<string>;
   until: number;
-  /** The time from which the next request reads the list again. */
+  /** From this time on, the next request causes a new read of the list. */
   renewal: number;
 }
 

@@ -39,7 +39,7 @@ const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // pip
 const CPU = /"cpu":"(\w+)"/;
 const ARCHITECTURE = /\barch\/(\w+)\b/; // Docker sends this in the User-Agent
 
-/** Returns whether clients request other objects after they have read this object. */
+/** Returns whether clients usually request other objects after they have read this object. */
 export function isFollowed({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key);
 }

@@ -37,7 +37,7 @@ const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128 MB of memory
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** The time from which the next request reads the entry again. */
+  /** From this time on, the next request causes a new read of the entry. */
   renewal: number;
 }
 
