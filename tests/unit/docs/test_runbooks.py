@@ -19,9 +19,9 @@ NOT_RUN = {
     ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
     ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
     ("docs/state.md", "Backends"): "needs gcloud, which cannot reach the emulated Google Cloud",
-    ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
     ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",
     ("docs/deploying.md", "Stacks whose shields present private certificates"): "is for stacks that no test can make",
+    ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
 }
 # Commands that a runbook mentions and that its test does not run, each with the reason.
 MENTIONED = {
@@ -91,3 +91,10 @@ def test_each_exception_is_needed() -> None:
 def test_each_runbook_that_a_test_runs_exists() -> None:
     known = {(page, heading) for page in PAGES for heading in sections(page)}
     assert sorted(set(SOURCES) - known) == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/rotation.md"])
+def test_a_page_of_runbooks_says_which_shell_its_commands_need(page: str) -> None:
+    """A new shell lacks the packages of the project: `No module named 'typer'`."""
+    assert "(going-live.md#prepare-a-shell)" in (CHECKOUT / page).read_text()
+    assert ". .venv/bin/activate" in blocks_of(sections("docs/going-live.md")["Prepare a shell"])[0]

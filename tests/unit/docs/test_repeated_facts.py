@@ -1,0 +1,26 @@
+"""Tests facts of the program that pages repeat, or must not repeat because the facts change with each release."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.bootstrap_stack import bootstrap_up
+from tests.unit.docs import CHECKOUT
+
+# Records of decisions have a date, so that their figures are of that day.
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_counts_the_resources_of_a_stack_or_the_policies(page: Path) -> None:
+    assert re.findall(r"\b\d{2,}\*{0,2} (?:resources|policies)\b", page.read_text()) == []
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_pages_name_the_key_for_states_that_bootstrap_creates() -> None:
+    key = bootstrap_up().outputs["secrets_provider"]
+    named = {url for page in PAGES for url in re.findall(r"awskms://[^`' ]+", page.read_text())}
+    assert named == {key}
