@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import boto3
+import httpx
 import pytest
 
 from emulation import services
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
-from emulation.layout import Sandbox
+from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 from tests.support.runbooks import Runbook, runbook
-from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
+from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies, gcloud_environment
 
 PAGE = "docs/state.md"
-LOOPBACK = "127.99"
+# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.99")
 PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 BUCKET = "artifact-edge-state-example"
 STACK = {"<stack>": "bootstrap"}
@@ -199,18 +201,58 @@ def test_an_older_state_is_put_back(shell: OperatorShell) -> None:
     shell.run(NO_CHANGES)
 
 
-def test_a_state_with_an_empty_attribute_file_is_read_again(shell: OperatorShell, tmp_path: Path) -> None:
-    unreadable = runbook(PAGE, "A state that cannot be read")
-    backend = f"PULUMI_BACKEND_URL=file://{tmp_path} PULUMI_CONFIG_PASSPHRASE=any"
-    read = f"{backend} pulumi stack export --stack probe"
-    shell.run(
-        f"(cd {tmp_path} && printf 'name: probe\nruntime: python\n' > Pulumi.yaml && {backend} pulumi stack init probe)"
+@pytest.fixture
+def probe(tmp_path: Path) -> Path:
+    """Makes the directory of a Pulumi project without resources."""
+    (tmp_path / "Pulumi.yaml").write_text("name: probe\nruntime: python\n")
+    return tmp_path
+
+
+@pytest.fixture
+def google_shell(shell: OperatorShell, probe: Path) -> OperatorShell:
+    """Provides the shell of an operator whose `gcloud` and Pulumi engine reach the emulated Cloud Storage."""
+    google = {
+        **gcloud_environment(f"http://{LOOPBACK}.0.3:5002", probe),
+        # The engine's library for Cloud Storage expects an address without a scheme.
+        "STORAGE_EMULATOR_HOST": f"{LOOPBACK}.0.3:5002",
+    }
+    return OperatorShell(probe, {**shell.environment, **google}, probe / "commands")
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="the Google Cloud CLI is not installed")
+def test_a_state_is_kept_in_a_bucket_on_cloud_storage(google_shell: OperatorShell, probe: Path) -> None:
+    backends = runbook(PAGE, "Backends")
+    (create,) = backends.blocks({"<bucket>": "artifact-edge-state-example"})
+    google_shell.run(create)
+    bucket = httpx.get(f"http://{LOOPBACK}.0.3:5002/storage/v1/b/artifact-edge-state-example").json()
+    assert bucket["versioning"] == {"enabled": True}
+    assert bucket["iamConfiguration"] == {
+        "publicAccessPrevention": "enforced",
+        "uniformBucketLevelAccess": {"enabled": True},
+    }
+
+    url = backends.command(
+        "gs://<bucket>/<environment>", {"<bucket>": "artifact-edge-state-example", "<environment>": "probe"}
     )
-    in_project = f"(cd {tmp_path} && {read})"
-    (attributes,) = tmp_path.rglob("probe.json.attrs")
+    login = backends.command("pulumi login")
+    google_shell.run("unset PULUMI_BACKEND_URL; export PULUMI_CONFIG_PASSPHRASE=any")
+    google_shell.run(f"{login} {url}; pulumi stack init probe")
+    first = (probe / "Pulumi.probe.yaml").read_text()
+    google_shell.run(backends.command("pulumi stack change-secrets-provider") + " passphrase --stack probe")
+    assert (probe / "Pulumi.probe.yaml").read_text() != first
+    assert json.loads(google_shell.run("pulumi stack export --stack probe"))["version"] == 3
+
+
+def test_a_state_with_an_empty_attribute_file_is_read_again(shell: OperatorShell, probe: Path) -> None:
+    unreadable = runbook(PAGE, "A state that cannot be read")
+    backend = f"PULUMI_BACKEND_URL=file://{probe} PULUMI_CONFIG_PASSPHRASE=any"
+    export = f"(cd {probe} && {backend} pulumi stack export --stack probe)"
+    shell.run(f"(cd {probe} && {backend} pulumi stack init probe)")
+    (attributes,) = probe.rglob("probe.json.attrs")
     attributes.write_bytes(b"")
-    assert "error: failed to load checkpoint: EOF" in shell.run(in_project, status=1)
+    assert "error: failed to load checkpoint: EOF" in shell.run(export, status=1)
     unreadable.command("error: failed to load checkpoint: EOF")
-    (remove,) = unreadable.blocks({"<directory of states>": str(tmp_path)})
+    (remove,) = unreadable.blocks({"<directory of states>": str(probe)})
     shell.run(f"({remove}\n)")
-    shell.run(in_project)
+    shell.run(export)

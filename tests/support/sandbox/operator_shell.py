@@ -29,6 +29,22 @@ def checkout_with_copies(directory: Path, *copied: str) -> Path:
     return checkout
 
 
+def gcloud_environment(google_url: str, directory: Path, project: str = "example") -> dict[str, str]:
+    """Returns the environment variables with which Google's command line `gcloud` reaches the emulated Google Cloud.
+
+    `gcloud` writes its own files into `directory`.
+    """
+    return {
+        "CLOUDSDK_CONFIG": str(directory / "gcloud"),
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_PROJECT": project,
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{google_url}/storage/v1/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_TRANSFER": f"{google_url}/storagetransfer/",
+    }
+
+
 class OperatorShell:
     """Runs shell scripts in one directory. Each script starts with the variables and the working directory with which
     the previous script ended.

@@ -18,7 +18,6 @@ NOT_RUN = {
     ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
     ("docs/operations.md", "The standby is not copied"): "needs gcloud, which cannot reach the emulated Google Cloud",
     ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
-    ("docs/state.md", "Backends"): "needs gcloud, which cannot reach the emulated Google Cloud",
     ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",
     ("docs/deploying.md", "Stacks whose shields present private certificates"): "is for stacks that no test can make",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
