@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -163,9 +163,12 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def deployed() -> Generator[Stack]:
+def deployed(*, small_disk: bool = False) -> Generator[Stack]:
     """Starts emulated clouds, and yields an empty stack in them. Sets the clouds' environment variables until the end
     of the `with` block.
+
+    With `small_disk`, the Pulumi state is on a file system of its own, which a test can fill. Each Pulumi operation
+    adds about 1 MB to the state's history, so only tests with few operations fit on that file system.
     """
     with tempfile.TemporaryDirectory(prefix="ae-") as directory:
         Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
@@ -174,7 +177,8 @@ def deployed() -> Generator[Stack]:
             services.start(sandbox, services.CLOUDS)
             operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")
             operator.add_edge_zone(sandbox, STACK, CHECKOUT / "stacks")
-            with _own_file_system(sandbox.path("pulumi", "state")), pytest.MonkeyPatch.context() as patch:
+            state = sandbox.path("pulumi", "state")
+            with _small_file_system(state) if small_disk else nullcontext(), pytest.MonkeyPatch.context() as patch:
                 stack = Stack(sandbox)
                 stack.run("pulumi", "stack", "select", "--create", STACK, "--non-interactive")
                 for name, value in cloud_environment(sandbox, {}).items():
@@ -185,15 +189,9 @@ def deployed() -> Generator[Stack]:
 
 
 @contextmanager
-def _own_file_system(directory: Path) -> Generator[None]:
-    """Mounts a small file system at the directory of the Pulumi state, so that a test can fill it.
-
-    Only root may mount a file system. Other users get a plain directory.
-    """
+def _small_file_system(directory: Path) -> Generator[None]:
+    """Mounts a small file system at the directory of the Pulumi state. Only root may do this."""
     directory.mkdir(parents=True)
-    if os.geteuid() != 0:
-        yield
-        return
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", directory], check=True)
     try:
         yield

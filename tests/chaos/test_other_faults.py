@@ -5,19 +5,26 @@ repairs the state as docs/state.md describes.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from drift.aws import compare
 from drift.state import State
 from local.stack import STACK
-from tests.chaos.faults import Stack
+from tests.chaos.faults import Stack, deployed
 from tests.support.runbooks import runbook
 
 PAGE = "docs/state.md"
 # The fault comes after this number of writes of the Pulumi state. At that time, both `pulumi up` and `pulumi destroy`
 # create or delete several resources at once.
 WRITES = 60
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with deployed(small_disk=os.geteuid() == 0) as stack:
+        yield stack
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small file system that the test fills")
