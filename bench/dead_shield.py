@@ -1,9 +1,10 @@
 """Measures how much longer an install of packages takes while one of the two shields near the client never answers.
 
 `python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
-installs with two working shields and installs during which one shield is frozen. An install sends 136 requests over 15
-connections, as `npm install express` does: for 68 documents, then for 68 tarballs. No cache has these documents and
-tarballs. Before each install, the program waits until both shields have answered requests of the edge.
+installs with two working shields and installs during which one shield is frozen. Like `npm install express`, an install
+sends 136 requests over 15 connections: first 68 requests for documents, and then 68 requests for tarballs. No cache
+holds these documents and tarballs. Before each install, the program waits until both shields have answered requests of
+the edge.
 """
 
 from __future__ import annotations

@@ -71,10 +71,10 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures the duration of `pulumi preview` for both stacks. Each round measures each stack once for each of
-    `modes`, where True means with the policy pack.
+    """Measures the duration of `pulumi preview` for both stacks. Each round previews each stack once for each value in
+    `modes`. True means with the policy pack, and False means without the pack.
 
-    The first round is marked as `cold`, because it is slower: the operating system has not cached the files yet.
+    The first round is marked as `cold`. It is slower, because the operating system has not cached the files yet.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"
@@ -93,9 +93,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Returns settings of the policy pack with which both measured stacks can be previewed, made from the settings of
-    the stack prod. In the policy `multi-function-callers-named`, the list `open` also gets the functions of the stack
-    prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
+    """Returns settings of the policy pack that allow a preview of both measured stacks. The settings are those of the
+    stack prod with two changes. In the policy `multi-function-callers-named`, the list `open` also contains the
+    functions of the stack prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
     """
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]

@@ -14,7 +14,7 @@ def check_installed() -> None:
 
 
 def command(connections: int, seconds: int) -> Sequence[str]:
-    """Returns the first words of a command line of wrk. Further options and the address follow them."""
+    """Returns the beginning of a command line of wrk. The caller appends further options and the address."""
     return ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s"]
 
 

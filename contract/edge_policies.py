@@ -5,7 +5,7 @@
 | item `current` of the metadata database | `registry/edge_policy/versions.py` | the metadata API |
 | item `data-sets` of the metadata database (contract/advisories.py) | `registry/advisories` | the metadata API |
 | feed document of the metadata API | `feed_document` | `workers/edge/src/policies.ts` |
-| entry in Workers KV, for isolates without a feed document | `encode_entry` | `workers/edge/src/policies.ts` |
+| entry in Workers KV, for a worker without a feed document | `encode_entry` | `workers/edge/src/policies.ts` |
 | object at the origin: a policy's text | `registry/edge_policy/versions.py` | `workers/edge/src/policies.ts` |
 
 The SHA-256 digest of a policy's text identifies the policy. The SHA-256 digest of a data set's index identifies the

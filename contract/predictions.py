@@ -32,7 +32,8 @@ CHARACTERS = 1500
 # The maximum number of releases in the list of what clients request after a document.
 RELEASES = 16
 
-# The edge does not prefetch larger files (size in bytes), which would displace many small objects from its cache.
+# The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from
+# the edge's cache.
 FILE_BYTES = 8 << 20
 
 # Characters of names and ranges that need no percent-encoding in the list of what clients request next. `;`, `!`, `%`

@@ -1,5 +1,5 @@
-"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names, and
-the names of the SSM parameters with the ARN of the machines' certificate and with the machines that serve.
+"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names. The
+module also names SSM parameters: one with the ARN of the machines' certificate, and one for each machine that serves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def certificate_parameter(environment: str) -> str:
 
 
 def serving_parameters(environment: str) -> str:
-    """Returns the path of the SSM parameters in which shield machines report that they serve, one for each machine."""
+    """Returns the path of the SSM parameters by which shield machines report that they serve. Each machine has one
+    parameter below this path.
+    """
     return f"/artifact-edge/{environment}/serving"
 
 

@@ -20,9 +20,9 @@ _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
 # The machine series whose processors count for the quota CPUS (Compute Engine, "Allocation quotas": CPU quota).
 _FIRST_SERIES = "n1"
-# Machine series to which a stack adds one local SSD for each machine. The machine types of other series include local
-# disks. The check of quotas leaves included disks out, because Compute Engine counts them for a quota that its API does
-# not list.
+# The machine series for which a stack adds one local SSD to each machine. The machine types of other series include
+# local disks. The check of quotas ignores included disks, because Compute Engine counts included disks for a quota that
+# the Compute Engine API does not list.
 _ADDED_DISKS = ("n1", "n2", "n2d", "g2")
 _LOCAL_SSD_GB = 375
 

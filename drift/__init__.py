@@ -9,6 +9,6 @@ from __future__ import annotations
 
 
 class DriftError(Exception):
-    """Raised when the accounts cannot be compared with the state. The message says what is missing and how to get
-    it.
+    """Raised when the cloud accounts cannot be compared with the Pulumi state, or when a `pulumi` command fails. The
+    message names the cause, such as an API token that is not set.
     """

@@ -27,9 +27,9 @@ def compare(
 ) -> None:
     """Compare the resources in the cloud accounts with a stack's state. Exits with status 1 if they differ.
 
-    The command finds resources with the stack's tags in all regions of the AWS account, and resources with the stack's
-    labels in the Google Cloud projects of the state. On Cloudflare, it finds worker scripts and key-value namespaces
-    whose names begin with the stack's prefix.
+    In all regions of the AWS account, the command finds resources with the stack's tags. In the Google Cloud projects
+    of the state, the command finds resources with the stack's labels. On Cloudflare, the command finds worker scripts
+    and key-value namespaces whose names begin with the stack's prefix.
     """
     try:
         state = read(json.loads(export.read_text()))

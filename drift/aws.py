@@ -23,9 +23,9 @@ _GLOBAL = "us-east-1"
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# The AWS resource types of which this module lists all existing resources with the stack's tags. Each type is mapped to
-# the AWS service in the ARNs of its resources. Only resources of these types are reported as missing. `pulumi preview
-# --refresh` finds missing resources of all other types.
+# The AWS resource types of which this module lists all existing resources with the stack's tags. The value for a type
+# is the name of the AWS service in the ARNs of such resources. Only resources of these types are reported as missing.
+# `pulumi preview --refresh` finds missing resources of all other types.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",

@@ -103,8 +103,8 @@ def _resources(kind: _Kind, project: str, location: str) -> Iterator[Mapping[str
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Returns the region or zone, and the last part, of a resource's name. Names in the Pulumi state have forms other
-    than those of Google's APIs, but the same last part.
+    """Returns two parts of a resource's name: the region or zone, and the last part. A name in the Pulumi state has
+    another form than the name in Google's API, but these two parts are the same.
     """
     location = re.search(r"/(?:regions|zones|locations)/([^/]+)/", name)
     return location[1] if location else "", name.rpartition("/")[2]

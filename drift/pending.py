@@ -52,15 +52,17 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _key(resource: Json, id: str) -> tuple[str, str]:
-    """Returns what distinguishes a resource from all others in a Pulumi state. An ID that the cloud chooses is unique
-    within its type. An ID that depends on inputs is not: log groups in two regions may have the same name.
+    """Returns a key that no other resource in the Pulumi state has. If the cloud chooses the ID, the ID is unique
+    within the resource type. If the ID depends on inputs, two resources can have the same ID, such as log groups in two
+    regions. The key then contains the resource's URN.
     """
     return (resource["urn"] if has_identifier(resource["type"]) else resource["type"], id)
 
 
 def _outputs(resource: Json, id: str) -> Json:
-    """Returns the first outputs of a found resource, which `pulumi refresh` then completes. The provider reads a
-    resource of Cloud Monitoring by the output `name`.
+    """Returns the outputs with which a found resource is added to the Pulumi state: the resource's inputs. `pulumi
+    refresh` later adds the other outputs. A resource of Cloud Monitoring also gets the output `name`, because the
+    provider reads the resource by this output.
     """
     outputs: Json = resource.get("inputs", {})
     return {**outputs, "name": id} if resource["type"].startswith("gcp:monitoring/") else outputs

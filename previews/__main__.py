@@ -29,8 +29,9 @@ def plan(
     context: typer.Context,
     plans: Annotated[Path | None, typer.Option("--directory", help="folder to write the plans to, as JSON")] = None,
 ) -> None:
-    """Preview every stack as a new deployment and as an upgrade. Fail when a preview ends with an error, a stack breaks
-    a policy or a resilience statement, or an upgrade replaces or deletes a store or a resource that clients reach.
+    """Preview every stack as a new deployment and as an upgrade. Fail when a preview ends with an error, or when a
+    stack breaks a policy or a resilience statement. Also fail when an upgrade replaces or deletes a store, or a
+    resource that clients reach.
     """
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)

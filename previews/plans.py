@@ -88,8 +88,8 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _mandatory_findings(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields each mandatory finding of the policy pack with its policy and resource, without the first line of its
-    message, which describes the policy.
+    """Yields a text for each mandatory finding of the policy pack: the policy, the resource, and the message. The text
+    leaves out the first line of the message, because this line only describes the policy.
     """
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]

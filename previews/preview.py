@@ -62,10 +62,11 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
-    """Checks the stack's resilience statements (gates/resilience_limits). A statement says which read paths of clients
-    the loss of some resources, such as those of a region, may break.
+    """Checks the stack's resilience statements (gates/resilience_limits). A statement names resources that are lost
+    together, such as those of a region. The statement says whether all read paths of clients survive the loss, and if
+    not, which paths may break.
 
-    Reports each difference between the plan and the statements. Returns whether there is no difference.
+    Reports each difference between the plan and the statements. Returns True if there are no differences.
     """
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:

@@ -1,5 +1,5 @@
-"""Probe of Cloudflare's mTLS bindings, which checks the HTTP status of a worker's failed fetches, and that Cloudflare
-does not cache the responses to fetches from port 8443.
+"""Probe of Cloudflare's mTLS bindings. The probe checks the HTTP status that a worker gets when a fetch fails. The
+probe also checks that Cloudflare does not cache what a worker fetches from port 8443.
 """
 
 from __future__ import annotations

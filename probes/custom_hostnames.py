@@ -1,5 +1,5 @@
-"""Probe of custom hostnames and zones on Cloudflare, which checks which of them are pending without DNS records, and
-which of them Cloudflare refuses.
+"""Probe of custom hostnames and zones on Cloudflare. The probe checks which hostnames and zones Cloudflare refuses. The
+probe also checks that an accepted hostname or zone stays pending as long as public DNS has no records for it.
 
 The probe names hosts below a domain that has no zone in the account, and publishes no DNS record.
 """

@@ -1,4 +1,4 @@
-"""The types of a probe, which checks documented facts of a cloud, and of its results."""
+"""The types for probes. A probe checks documented facts of a cloud, and yields a result for each fact."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Fact:
 class Probe(Generic[Cloud]):
     """A check of documented facts of one cloud. `source` names the document that states the facts.
 
-    `check` creates the resources that it needs in the account that is its argument, and yields a result for each fact.
-    The account deletes the resources afterwards.
+    The argument of `check` is a cloud account. `check` creates resources in this account, and yields a result for each
+    fact. The account deletes the resources afterwards.
     """
 
     name: str

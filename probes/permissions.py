@@ -9,7 +9,7 @@ from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
-# The conditions in the Pulumi program's IAM policies test only this tag of resources.
+# The only tag of resources that the conditions in the Pulumi program's IAM policies test.
 _TAG = "environment"
 # The role that AWS KMS creates in an account with the account's first multi-Region key.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"

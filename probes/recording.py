@@ -25,7 +25,8 @@ _REPLACED = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
 )
-# Fields of responses with a different value in each response, and fields that may have a secret.
+# The names of fields that a recording leaves out: fields with a different value in each response, and fields that may
+# contain a secret.
 _DROPPED = re.compile(
     r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"
 )

@@ -57,9 +57,9 @@ def _lifetimes(zone: Zone) -> Iterator[Fact]:
     yield _fact("it is fetched again after its lifetime", True, second)
     path = "/stale?cache-control=max-age%3D1,stale-if-error%3D600"
     before = zone.send(path)
-    # While a cached copy is fresh, the cache answers without a call of the entrypoint, which fails for the header
-    # `x-fail`. The probe therefore waits until the copy is stale, so that the cache calls the entrypoint and gets the
-    # error.
+    # The entrypoint fails for a request with the header `x-fail`. While a cached copy is fresh, the cache answers
+    # without a call of the entrypoint. The probe therefore waits until the copy is stale, so that the cache calls the
+    # entrypoint and gets the error.
     zone.until(
         lambda: (zone.send(path, headers={"x-fail": "1"})).headers.get("cf-cache-status") != "HIT", "no copy expires"
     )

@@ -23,8 +23,8 @@ class Zone:
     """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
     The names of all resources contain `run`, so that the names of simultaneous runs differ. `http` sends requests to
-    the deployed workers. `origin` is the host of the user's server on port 8443, and `domain` is a domain without a
-    zone in the account. Each is empty if the user names none.
+    the deployed workers. `origin` is the host of the user's server on port 8443, or empty if the user names no host.
+    `domain` is a domain without a zone in the account, or empty if the user names no domain.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Zone:
         self.later(self.api.dns.records.delete, record.id, zone_id=self.id)
 
     def purge(self, path: str) -> None:
-        """Purges the URL of a path from the cache of the Cloudflare zone, which is not Workers Cache."""
+        """Purges the URL of a path from the cache of the Cloudflare zone. Workers Cache is another cache."""
         self.api.cache.purge(zone_id=self.id, files=[f"https://{self._host}{path}"])
 
     def deploy(

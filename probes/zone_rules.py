@@ -1,5 +1,5 @@
-"""Probe of the firewall rules of a Cloudflare zone, which checks their limits, which requests they refuse, and which
-form of a URL's path they read.
+"""Probe of the firewall rules of a Cloudflare zone. The probe checks the limits of the rules, and the requests that the
+rules refuse. The probe also checks which fields of a rule see a URL's path as sent, and which see the normalized path.
 
 The zone must not have custom rules or rate limiting rules of its own, because each phase of a zone has one ruleset.
 """

@@ -95,7 +95,8 @@ def yanked(target: Target, reference: Reference, reason: str, *, back: bool = Fa
 
 
 def releases(known: Known, reference: Reference) -> list[str]:
-    """Returns the names of a version's metadata records: its npm version, its Python files, or its image digest.
+    """Returns what identifies a version in the names of its metadata records: the version (npm), the filenames (PyPI),
+    or the digest of the manifest (image).
 
     Raises RegistryError when the version is not published or was unpublished.
     """

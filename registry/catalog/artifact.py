@@ -104,8 +104,9 @@ class Artifact:
     artifact.
 
     `blobs` are the objects to upload before the commit. `changes` are the metadata records to write. `marks` are
-    database items that the registry writes even over existing items. After the registry has delivered the change to
-    the edge, clients can no longer fetch the objects in `withdrawn`.
+    database items that the registry writes without a condition, such as an entry in the list of packages that depend on
+    another package. After the registry has delivered the change to the edge, clients can no longer fetch the objects in
+    `withdrawn`.
     """
 
     # The artifact's name in messages, such as `npm @acme/web 1.0.0`.
@@ -114,7 +115,7 @@ class Artifact:
     changes: Sequence[Change]
     marks: Sequence[Put] = ()
     withdrawn: Sequence[str] = ()
-    # A reason for each part of the artifact that is not published, such as a manifest that an image's layout lacks.
+    # The reasons why parts of the artifact are not published. For example, an OCI image layout may lack a manifest.
     left_out: Sequence[str] = ()
 
 

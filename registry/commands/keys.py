@@ -33,8 +33,8 @@ def init(
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
-    The secret of the shields gets a replica in each region of --replica, so that the shields of this region start and
-    renew their secrets while the primary region fails.
+    The secret of the shields gets a replica in each region of --replica. The shields in a region with a replica can
+    start and renew their secrets while the primary region fails.
 
     CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The token is stored with the
     keys.

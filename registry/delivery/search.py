@@ -17,8 +17,8 @@ from registry.origin import Origin
 _TRIES = 5
 # The number of search records that one transaction writes. A database transaction takes at most 100 writes.
 _AT_ONCE = 90
-# Maps the name of each npm package to the package's revision, and to the entry in the list of npm packages that was
-# made from this revision. The entry is None for a package without published versions.
+# For each npm package by name: the package's revision, and the package's entry for the list of npm packages. The entry
+# was made from this revision, and is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 

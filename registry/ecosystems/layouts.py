@@ -34,7 +34,7 @@ def tags_of(layout: Path) -> list[str]:
 def tag_of(descriptor: Descriptor) -> str:
     """Returns the tag of a manifest in the index of an OCI image layout, or an empty string without a tag.
 
-    The annotation with the tag may also have the whole name of an image, such as `docker.io/library/alpine:3.20`:
+    The annotation with the tag may instead contain the whole name of an image, such as `docker.io/library/alpine:3.20`.
     podman and skopeo write the name that the operator gives.
     """
     name = _ref_name(descriptor)
@@ -88,8 +88,8 @@ def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -
 
 
 def absent_manifests(layout: Path, top: Descriptor, depth: int = 0) -> dict[str, str]:
-    """Maps the digest of each manifest that an image index lists and that the OCI image layout lacks to a message for
-    the operator.
+    """Finds the manifests that an image index lists and that the OCI image layout lacks. In the result, each key is the
+    digest of such a manifest, and the value is a message for the operator.
 
     Clients that save only one platform of an image write layouts without the other platforms' manifests. Raises
     RegistryError if the layout lacks the index itself.
@@ -115,7 +115,8 @@ def _subject(layout: Path, descriptor: Descriptor) -> str:
 def content_of(layout: Path, descriptor: Descriptor) -> Path | bytes | None:
     """Returns the content of an image's config or layer from an OCI image layout.
 
-    Returns None for a layer that the layout does not hold because clients fetch it from the URLs in its descriptor.
+    A layout need not hold a layer whose descriptor contains URLs, because clients fetch the layer from these URLs. The
+    function returns None if the layout lacks such a layer.
     """
     if (layout / "blobs" / descriptor.digest.replace(":", "/")).is_file():
         return checked(layout, descriptor)

@@ -164,8 +164,9 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 def media_type_of(body: bytes, sent: str) -> str:
     """Returns the media type of a manifest that another registry sent with the Content-Type `sent`.
 
-    Some registries send a wrong Content-Type. If the manifest has the field `mediaType`, this field decides. Otherwise
-    the function recognizes an image index or a manifest by the fields that only one of the two has.
+    If `sent` is the media type of a manifest, it decides. Some registries send a wrong Content-Type, such as
+    application/json. The manifest's field `mediaType` then decides. Without this field, the function recognizes an
+    image index by the field `manifests`, and an image manifest by the field `config`.
     """
     if sent in (*INDEXES, *MANIFESTS) or sent.startswith(_EARLIER_MANIFESTS):
         return sent
@@ -191,8 +192,8 @@ def digest_of(source: Path | bytes, like: str) -> str:
 def referrers_tag(digest: str) -> str:
     """Returns the tag under which registries without the referrers API list the referrers of a manifest.
 
-    A tag has at most 128 characters, so the tag has only the first 64 characters that follow the algorithm in the
-    digest (Distribution Specification 1.1, "Referrers Tag Schema").
+    The tag contains the algorithm and the first 64 characters of the digest, because a tag has at most 128 characters
+    (Distribution Specification 1.1, "Referrers Tag Schema").
     """
     algorithm, _, encoded = digest.partition(":")
     return f"{algorithm[:32]}-{encoded[:64]}"

@@ -71,12 +71,14 @@ def read(
     """Returns the artifact to publish for a tarball from `npm pack`.
 
     `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is by default the highest stable
-    version that was not published under another tag. `provenance` is a Sigstore bundle to publish with the version. For
-    a version that is imported from another registry, `upstream` is what that registry states about the version, and
-    `spec` is the name and version under which that registry lists it. Clients install by `spec`, so it takes precedence
-    over the name and version in package.json. Unless the package is `imported`, the fields `private` and
-    `publishConfig.tag` of package.json have the same effect as for `npm publish`. Raises RegistryError for an invalid
-    tarball, name, version, tag or bundle, and for a private package.
+    version that was not published under another tag. `provenance` is a Sigstore bundle to publish with the version.
+
+    For a version that is imported from another registry, `upstream` is what the other registry states about the
+    version. `spec` is the name and version under which the other registry lists the version. Clients install by `spec`,
+    so `spec` takes precedence over the name and version in package.json.
+
+    If `imported` is false, the fields `private` and `publishConfig.tag` of package.json have the same effect as for
+    `npm publish`. Raises RegistryError for an invalid tarball, name, version, tag or bundle, and for a private package.
     """
     tarball = _opened(file, _named(spec))
     if not imported:
@@ -123,9 +125,11 @@ def depends_on(manifest: Mapping[str, Any]) -> set[str]:
 
 
 def dependents_of(name: str) -> str:
-    """Returns the database partition that lists the packages of which some version depends on the package `name`.
+    """Returns the database partition that lists the packages that depend on the package `name`. A package is listed if
+    one of its versions depends on `name`.
 
-    The entries are never removed. A listed package may therefore no longer depend on `name`.
+    An entry is never removed, even if such a version is unpublished. A listed package may therefore no longer depend on
+    `name`.
     """
     return f"npm-dependents#{name}"
 

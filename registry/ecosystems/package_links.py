@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-# Hosts on which npm derives the addresses of web pages from a repository's name, by the prefix of the short form.
+# The hosts on which npm derives the addresses of a repository's web pages from the repository's name. Each key is the
+# prefix of the host in a short form, such as `gitlab` in `gitlab:acme/web`.
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
 # The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
 # host, as in `acme/web`, the repository is on GitHub.
 _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~][\w.~/-]*)(?:#(?P<revision>.*))?")
-# The form that scp uses, such as `git@github.com:acme/web.git`.
+# The form of a repository's address that the program scp uses, such as `git@github.com:acme/web.git`.
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
 _SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
 # The scheme that npm writes for each scheme in a package.json.
@@ -31,8 +32,9 @@ _SCHEMES = {
 
 @dataclass(frozen=True)
 class _Hosted:
-    """A repository on a host, such as github.com, on which npm can derive the addresses of web pages from the
-    repository's name. `path` has the owner and the name, and `revision` is a branch, a tag or a commit, or empty.
+    """A repository on a host that npm knows, such as github.com. npm derives the addresses of the repository's web
+    pages from the repository's name. `path` has the owner and the name, and `revision` is a branch, a tag or a commit,
+    or empty.
     """
 
     host: str

@@ -80,8 +80,9 @@ class NpmPackage:
                 version: {name: value for name, value in manifest.items() if name in _ABBREVIATED}
                 for version, manifest in versions.items()
             },
-            # npm's registry leaves out the times here. With `registrySupportsTimeField`, pnpm reads them here, and need
-            # not fetch the full packument for `minimumReleaseAge` (pnpm/rfcs#2, pnpm/pnpm#13936).
+            # The abbreviated packuments of npm's registry contain no publication times. With the setting
+            # `registrySupportsTimeField`, pnpm reads the times here. For `minimumReleaseAge`, pnpm then need not fetch
+            # the full packument (pnpm/rfcs#2, pnpm/pnpm#13936).
             "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
@@ -171,9 +172,11 @@ def listed_versions(known: Known) -> list[str]:
 def dist_tags(known: Known) -> Mapping[str, str]:
     """Returns the version that each dist-tag of an npm package points to.
 
-    Tags that operators set take precedence over tags that were imported from another registry. If nothing set `latest`,
-    it is the highest stable version that was not published under another tag. Without such a version, it is the highest
-    stable version, or else the highest pre-release. Tags of unpublished versions are left out.
+    Tags that operators set take precedence over tags that were imported from another registry. Tags of unpublished
+    versions are left out.
+
+    If nothing set `latest`, it is the highest stable version, or the highest pre-release if there is no stable version.
+    A version that was published under another tag becomes `latest` only if there is no other version to choose.
     """
     listed = listed_versions(known)
     if not listed:

@@ -34,9 +34,9 @@ from registry.ecosystems.simple import Listing, PypiIndex, PypiProject
 def read(file: Path, project: str = "", *, listing: Listing | None = None, strict: bool = False) -> Artifact:
     """Returns the artifact to publish for a wheel or an sdist.
 
-    For a file that is imported from another index, `project` is the normalized name of the project that lists the file,
-    and `listing` is what the index states about it. Raises RegistryError for a file that installers would not accept
-    and, with `strict`, for a file that PyPI would not accept.
+    For a file that is imported from another index, `project` is the normalized name of the project that lists the file.
+    `listing` is what the other index states about the file. Raises RegistryError for a file that installers would not
+    accept and, with `strict`, for a file that PyPI would not accept.
     """
     try:
         wheel = is_wheel(file.name)

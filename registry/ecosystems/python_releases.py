@@ -1,4 +1,5 @@
-"""Selects the files of a Python project that clients are most likely to install, with the projects that they require.
+"""Selects the files of a Python project that clients are most likely to install, and the projects that these files
+require.
 
 Sources: pip's finder and uv's resolver (the highest stable version, wheels before sdists); PEP 425 (tags of wheels);
 PEP 508 (requirements).
@@ -37,9 +38,10 @@ _ENVIRONMENT: Mapping[str, str] = {
 
 
 def requirements(texts: Sequence[str]) -> list[str]:
-    """Returns the sorted names of the projects in the Requires-Dist fields `texts` that a client on Linux installs.
+    """Returns the sorted names of the projects that a client on Linux installs because of the requirements in `texts`.
+    The texts are values of the field Requires-Dist.
 
-    Requirements of extras and from URLs are left out.
+    Requirements of extras and requirements with a URL are left out.
     """
     return sorted({name for text in texts for name in _required(text)})
 
@@ -57,8 +59,8 @@ def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequ
     """Returns the files of the highest stable version of a Python project that clients are most likely to install: a
     wheel for all platforms, or else wheels for Linux on x86-64 and ARM, or else an sdist.
 
-    `files` maps the names of files to their metadata records, without yanked files. `required` maps the names of files
-    to the names of the projects that they require.
+    `files` maps the names of files to their metadata records, without yanked files. `required` maps the name of each
+    file to the names of the projects that the file requires.
     """
     versions = {name: Version(fact["version"]) for name, fact in files.items()}
     stable = {name: version for name, version in versions.items() if not version.is_prerelease} or versions

@@ -183,7 +183,9 @@ class PypiIndex:
 
 
 def _escaped(text: str) -> str:
-    """Returns a text as the value of an HTML attribute, on one line: the edge removes links line by line."""
+    """Returns a text as the value of an HTML attribute, without line breaks. The edge removes links from a page line by
+    line, so each link must be on one line.
+    """
     return html.escape(text).replace("\r", "&#13;").replace("\n", "&#10;")
 
 

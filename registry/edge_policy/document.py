@@ -69,8 +69,8 @@ class Policy(BaseModel):
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
-        """Yields each rule that can never decide, together with an earlier rule that matches all versions that the
-        later rule can match.
+        """Yields each rule that can never decide, and the earlier rule that is the reason. The earlier rule matches all
+        versions that the later rule can match.
         """
         for number, rule in enumerate(self.rules):
             earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
@@ -89,8 +89,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# Maps each list in the document of an edge policy to the word for one of its entries in error messages, and to the
-# model that validates such an entry. The entries of these lists have names.
+# For each list in the document of an edge policy: the word for an entry in error messages, and the model that validates
+# an entry. The entries of these lists have names.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),

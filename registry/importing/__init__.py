@@ -30,10 +30,10 @@ class Wanted:
     `digest` is `<algorithm>:<hex>` as stated by the source. A local file needs no digest. Only images have a
     `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
 
-    For an npm package, `upstream` is what the npm registry from which the package comes states about the version. If
-    `upstream` is missing, the import reads it from the URL `registry`. For a Python file, `project` is the project that
-    lists the file, and `listing` is what the source's simple index states about the file. `left_out` holds a reason for
-    each part of the package that the import leaves out.
+    For an npm package, `upstream` is what the source registry states about the version. If `upstream` is missing, the
+    import asks the npm registry at the URL `registry`. For a Python file, `project` is the project that lists the file,
+    and `listing` is what the source's simple index states about the file. `left_out` holds a reason for each part of
+    the package that the import leaves out.
     """
 
     ecosystem: Ecosystem

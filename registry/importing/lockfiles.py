@@ -13,8 +13,8 @@ from typing import Any, cast
 from registry import RegistryError
 from registry.importing import Refused, Wanted, digest_of_integrity
 
-# npm takes URLs of this registry in a lockfile for URLs of the registry in its configuration (npm docs,
-# `replace-registry-host`).
+# npm's public registry. If a URL in a lockfile names this registry, npm fetches the package from the registry in npm's
+# configuration instead (npm docs, `replace-registry-host`).
 _PUBLIC = "https://registry.npmjs.org/"
 # Files of other programs, which an import cannot read. Each file name maps to the command that writes a
 # requirements.txt or a package-lock.json with the same versions.
@@ -35,8 +35,8 @@ _OTHER_LOCKFILES = {
 
 
 def refuse_other_lockfile(file: Path) -> None:
-    """Raises RegistryError for a lockfile that an import cannot read. The message has the command that writes a
-    lockfile which an import can read.
+    """Raises RegistryError for a lockfile of another program, because an import cannot read the file. The message names
+    the command that writes the same versions to a file that an import can read.
     """
     if file.name in _OTHER_LOCKFILES:
         raise RegistryError(

@@ -1,4 +1,4 @@
-"""Reads packuments from npm's cache, so that an import does not fetch a packument again that npm has just fetched.
+"""Reads packuments from npm's cache. If npm has just fetched a packument, the import need not fetch it again.
 
 Source: cacache, "lib/entry-index.js" and "lib/content/path.js" (index-v5, content-v2); make-fetch-happen, "lib/cache".
 """

@@ -35,8 +35,8 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# An import delivers committed items to readers when at least this number of items is undelivered, and when the
-# undelivered items are at least a quarter of all items so far. Each delivery renders the list of all projects, so a
+# An import delivers committed items to readers when two conditions hold: at least this number of items is undelivered,
+# and at least a quarter of all items so far is undelivered. Each delivery renders the list of all projects, so a
 # delivery after each batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
@@ -220,7 +220,8 @@ class Import:
         """Returns what the source registry states about a version of an npm package. Returns None for an item that is
         no npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read, and for each of its statements that is not imported.
+        Adds a reason to `left_out` if the registry cannot be read, and for each statement of the registry that is not
+        imported.
         """
         found = wanted.upstream
         if found is None and wanted.registry:

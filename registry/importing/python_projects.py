@@ -34,11 +34,12 @@ def files_to_import(
 ) -> Iterator[Found]:
     """Yields the files to import of one version or of all versions of a Python project.
 
-    `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects the highest local
-    version, such as 1.0+cpu, if the index has no file of 1.0 itself (PEP 440, "Version matching"). Without `version`,
-    the function selects the highest release that is not yanked, or the highest pre-release if there is no release.
-    With `hashes`, only files with one of these digests (`sha256:…`) are yielded. For a file that cannot be imported, an
-    item is yielded that counts as failed. Raises RegistryError when the project does not have the version.
+    `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects exactly this
+    version. If the index has no file of this version, the highest local version is selected, such as 1.0+cpu (PEP 440,
+    "Version matching"). Without `version`, the function selects the highest release that is not yanked, or the highest
+    pre-release if there is no release. With `hashes`, only files with one of these digests (`sha256:…`) are yielded.
+    For a file that cannot be imported, an item is yielded that counts as failed. Raises RegistryError when the project
+    does not have the version.
     """
     found = _Project()
     for entry in entries:

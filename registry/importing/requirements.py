@@ -73,9 +73,9 @@ def requirements(file: Path, environment: Mapping[str, str] | None = None) -> It
     """Yields each requirement of a requirements file and of the files that it includes with `-r`.
 
     A requirement that allows several versions gets the version that a constraints file (`-c`) pins. Without such a
-    version, the line is yielded as an item that counts as failed, as is a file to include that cannot be read. Options
-    that name an index are yielded as left out, and other options are ignored. Raises RegistryError if `file` cannot be
-    read.
+    version, the line is yielded as an item that counts as failed. If a file to include cannot be read, an item that
+    counts as failed is yielded, too. Options that name an index are yielded as left out, and other options are ignored.
+    Raises RegistryError if `file` cannot be read.
     """
     reader = _Reader(os.environ if environment is None else environment)
     for entry in list(reader.entries(file, _read(file), (file.resolve(),))):
@@ -143,7 +143,8 @@ class _Reader:
 
     def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
         """Yields the requirements in the text of a requirements file, and keeps the versions that constraints files
-        pin. `including` is the chain of files of which each includes the next, down to `file`.
+        pin. The first file in `including` is the file that the operator names, and the last is `file`. Each file in
+        `including` includes the next one.
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
@@ -162,7 +163,9 @@ class _Reader:
                 yield _requirement(title, line)
 
     def constrained(self, line: _Line) -> list[Pinned]:
-        """Returns the versions that constraints files pin for the project of a requirement that pins none."""
+        """Returns the pinned versions for a requirement that pins no version itself. The versions come from constraints
+        files.
+        """
         name = line.requirement.name
         pins = [] if line.requirement.url else self.constraints.get(canonicalize_name(name), [])
         return list(dict.fromkeys(Pinned(name, each.version, line.hashes | each.hashes) for each in pins))

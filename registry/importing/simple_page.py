@@ -30,7 +30,7 @@ _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA
 class ListedFile:
     """A file that another simple index lists. `hashes` maps algorithms to hex digests.
 
-    `left_out` names the data of the index about the file that an import leaves out, such as attestations.
+    `left_out` names the statements of the index about the file that an import leaves out, such as attestations.
     """
 
     filename: str
@@ -140,7 +140,7 @@ def _digests_in(file: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _digests(fragment: str) -> dict[str, str]:
-    """Returns the digests in the fragment of a file's URL. pip uses such digests of a page in JSON, too."""
+    """Returns the digests in the fragment of a file's URL. pip also uses these digests if the page is in JSON."""
     return {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)}
 
 
@@ -194,8 +194,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns a text for each statement about a file that an import leaves out. `time` is the upload time in the index
-    if it is invalid, or else an empty text.
+    """Returns a text for each statement about a file that an import leaves out. `time` is an invalid upload time that
+    the index states, or an empty text.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

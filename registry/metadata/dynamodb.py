@@ -122,8 +122,9 @@ class DynamoDbRepository:
     def _unconditional(self, write: Write, text: str) -> tuple[str, dict[str, Any]]:
         """Returns the kind and the parameters of the DynamoDB action for a write, without the condition of the write.
 
-        If a Put has a condition, the condition determines the item's next version, and PutItem writes the item. Without
-        a condition, UpdateItem increments the version. PutItem would then need a separate read of the version first.
+        A Put with a condition becomes a PutItem, because the condition determines the item's next version. A Put
+        without a condition becomes an UpdateItem, which increments the version. A PutItem would need to read the
+        version first.
         """
         key = _key(write.partition, write.name)
         if isinstance(write, Delete):

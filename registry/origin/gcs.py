@@ -1,8 +1,8 @@
 """The origin on Cloud Storage, with conditional writes (Cloud Storage, "Request preconditions").
 
-The module uses Google's client library, which has no type annotations. The library retries transient errors of requests
-whose precondition makes a retry safe, and checks transfers by CRC32C. Cloud Storage computes no SHA-256 digests, so the
-registry stores the digest as metadata of the object, as on S3.
+The module uses Google's client library, which has no type annotations. After a transient error, the library repeats a
+request if the request's precondition makes the repetition safe. The library checks transfers by CRC32C. Cloud Storage
+computes no SHA-256 digests, so the registry stores the digest as metadata of the object, as on S3.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Issues, lists, rotates and revokes tokens. A token's text is shown once, and only its SHA-256 digest is stored.
 
-The token's record in the metadata database is authoritative. A change is first committed to the database, and then
-written to the edge twice: by the operator's command at once, and by the consumer of the database's stream, which
-retries. Entries at the edge have the version of the record, so the order of the two writes does not matter.
+The token's record in the metadata database is authoritative. A change is first committed to the database. Two programs
+then write the change to the edge: the operator's command writes it at once, and the consumer of the database's stream
+writes it with retries. Entries at the edge have the version of the record, so the order of the two writes does not
+matter.
 
 An entry may reach the edge a minute late. The commit therefore also records the change for the feed of the metadata
 API. The record of a revoked token stays until the token would have expired.
@@ -172,8 +173,8 @@ def _find(target: Target, identity: str) -> tuple[Token, int]:
 
 
 def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
-    """Yields each token with the version of its record. The function skips malformed records, which the command that
-    repairs the entries at the edge reports.
+    """Yields each token with the version of its record. The function skips malformed records. The command that repairs
+    the entries at the edge reports malformed records.
     """
     for item in target.repository.items(PARTITION):
         try:

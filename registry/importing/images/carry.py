@@ -75,9 +75,11 @@ class Carrier:
 
         Here, the referrers include signatures, attestations and SBOMs that refer to the image by their tag. The image
         comes first, then its referrers, then the referrers of these referrers, and so on. Each artifact comes with the
-        configs and layers to copy with `carry`. Adds a message to `left_out` for each manifest that an index lists and
-        the source registry does not have. Raises RegistryError if the source registry refuses a request or does not
-        answer.
+        configs and layers to copy with `carry`.
+
+        An image index may list manifests that the source registry does not have. The method adds a message to
+        `left_out` for each of these manifests. Raises RegistryError if the source registry refuses a request or does
+        not answer.
         """
         source = self._registries.repository(image)
         seen = set[str]()
@@ -149,7 +151,8 @@ class Carrier:
 class Saved:
     """The manifests of one image, saved as files of an OCI image layout.
 
-    `absent` maps the digest of each manifest that the source registry does not have to a message for the operator.
+    `absent` has a message for the operator for each manifest that the source registry does not have. The key of a
+    message is the manifest's digest.
     """
 
     def __init__(self, source: SourceRepository, layout: Path) -> None:

@@ -26,8 +26,8 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>.*))?
 class Challenged(httpx.Auth):
     """Authenticates requests to one repository of one registry.
 
-    After the client has answered the registry's first challenge with an Authorization header, it sends this header with
-    all later requests to the registry, but not to other hosts. Registries redirect requests for blobs to storage hosts,
+    The client answers the registry's first challenge with an Authorization header. All later requests to the registry
+    contain this header, but requests to other hosts do not. Registries redirect requests for blobs to storage hosts,
     which often refuse an Authorization header. Raises RegistryError when the registry grants no access.
     """
 
@@ -94,9 +94,9 @@ class Challenged(httpx.Auth):
         return f"Bearer {token}"
 
     def _scope(self, challenge: Mapping[str, str]) -> str:
-        """Returns the scope that the challenge asks for. A registry behind a proxy may state a scope with another name
-        of the repository than the name that clients use. Some registries state no scope, or a scope that names no
-        repository. The function then returns the scope for a pull from the client's repository.
+        """Returns the scope to ask a token for. If the challenge states a scope that names a repository, the result is
+        this scope, because a registry behind a proxy may use another name for the repository than clients do.
+        Otherwise, the result is the scope for a pull from the client's repository.
         """
         stated = challenge.get("scope", "")
         return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"

@@ -127,8 +127,8 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # GitLab's registry answers the tag with the manifest that has the digest in the tag, which is the manifest
-            # itself and no list of its referrers (oras-project/oras-go#1396).
+            # For a tag that contains a manifest's digest, GitLab's registry answers with the manifest itself. This
+            # answer is no list of referrers (oras-project/oras-go#1396).
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 
@@ -191,7 +191,7 @@ class SourceRepository:
             raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
 
     def _pages(self, url: str, *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()) -> Iterator[httpx.Response]:
-        """Yields the pages of a list, the first of which has the given URL. An empty URL yields no page.
+        """Yields the pages of a list. `url` is the URL of the first page. An empty URL yields no page.
 
         Raises RegistryError for a page that links to an earlier page, because the list would never end.
         """
@@ -237,8 +237,8 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """Returns the list with the given name in an image registry's JSON answer. The result is an empty list if the
-    answer has null instead, which some registries send.
+    """Returns the list with the given name in an image registry's JSON answer. Some registries send null in place of an
+    empty list. For null, the function returns an empty list.
 
     Raises RegistryError when the answer is not a JSON object, or when the items are not all of type `kind`.
     """
@@ -275,9 +275,9 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns whether the client can use an answer to a request for the bytes of a blob from position `have` on. The
-    answer may be the part from this position on, the whole blob, or an error after which a repeated request may
-    succeed.
+    """Returns whether the client can use the answer to a request that continues a download. The request asks for the
+    bytes of a blob from position `have` on. The client can use an answer with these bytes or with the whole blob, and
+    an error after which a repeated request may succeed.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION
