@@ -1,8 +1,8 @@
 """Selects the token records that must be written to the edge worker's key-value store, Workers KV.
 
 Each record has a version that only grows (registry/metadata). Workers KV stores the version with the entry, and an
-earlier version never replaces a later one. Records may therefore arrive late, twice or in any order: in the end, each
-entry in Workers KV has the latest version of its record.
+earlier version never replaces a later one. Records may therefore arrive late, twice or in any order. After all records
+have arrived, each entry in Workers KV has the latest version of its token record.
 """
 
 from __future__ import annotations

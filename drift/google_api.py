@@ -65,5 +65,5 @@ def _credentials() -> object:
 
 
 def _is_disabled(response: Response | None) -> bool:
-    """Returns whether the project does not use the API that gave this response (google.rpc.ErrorInfo, `reason`)."""
+    """Returns True if the API that gave this response is disabled in the project (google.rpc.ErrorInfo, `reason`)."""
     return response is not None and response.status_code == 403 and '"SERVICE_DISABLED"' in response.text

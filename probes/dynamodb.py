@@ -1,5 +1,5 @@
-"""Probes of Amazon DynamoDB, which check the maximum sizes of items, batches and transactions, and from which keys a
-query may start.
+"""Probes of Amazon DynamoDB. The probes check the maximum sizes of items, batches and transactions, and the keys from
+which a query may start.
 """
 
 from __future__ import annotations

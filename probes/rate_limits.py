@@ -1,4 +1,6 @@
-"""Probe of the rate limiting bindings of workers, which checks their settings and that each key is counted alone."""
+"""Probe of the rate limiting bindings of workers. The probe checks which settings Cloudflare accepts for a binding, and
+that a binding counts each key separately.
+"""
 
 from __future__ import annotations
 

@@ -156,7 +156,8 @@ def _bundle(found: dict[str, Any]) -> None:
     other = found.pop("bundledDependencies", None)
     given = found.pop("bundleDependencies", other)
     dependencies: dict[str, str] = found.get("dependencies", {})
-    # npm bundles nothing for a text, such as `"bundleDependencies": "a"`, and publishes the package without the field.
+    # If the field is a text, as in `"bundleDependencies": "a"`, npm bundles nothing, and publishes the package without
+    # the field.
     listing = list(dependencies) if given is True else list(given) if _object(given) else given
     names = _strings(listing) if isinstance(listing, list) else None
     if not names:

@@ -87,7 +87,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 def _license(classifiers: Sequence[str]) -> str:
     """Returns the licence expression that corresponds to a Python project's classifiers. The expression joins several
-    licences by AND, because no classifier says that users may choose. An abbreviation in parentheses is left out.
+    licences by AND, because no classifier says that users may choose. Abbreviations in parentheses, such as `(GPLv3)`,
+    are left out.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
     known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]

@@ -96,8 +96,8 @@ def _first_version(dependencies: dict[str, Any], above: str = "") -> Iterator[tu
 
 
 def _is_absent(entry: dict[str, Any]) -> bool:
-    """Returns whether npm has not installed the package of an entry. npm writes such an entry, without a version, for
-    an optional peer dependency (npm/cli#4796).
+    """Returns True for the entry of a package that npm has not installed. npm writes such an entry, without a version,
+    for an optional peer dependency (npm/cli#4796).
     """
     is_optional = bool(entry.get("optional") or entry.get("peer"))
     return is_optional and not any(_text(entry, field) for field in ("version", "resolved", "integrity"))

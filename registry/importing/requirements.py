@@ -194,7 +194,7 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Keeps the versions that the lines of a constraints file pin, and yields all else that is in the file.
+        """Keeps the versions that the lines of a constraints file pin, and yields all other entries of the file.
 
         A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
         """

@@ -105,7 +105,9 @@ class DynamoDbRepository:
         raise Busy(f"{writes[0].partition}: other processes kept writing the same metadata; try again")
 
     def _is_live(self, item: Item) -> bool:
-        """Returns whether an item has not expired. DynamoDB may keep expired items for a few days ("Time to Live")."""
+        """Returns True for an item that is still valid, and False for an expired item. DynamoDB may keep expired items
+        for a few days ("Time to Live").
+        """
         return item.expires is None or item.expires > self._clock()
 
     def _action(self, write: Write, text: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Returns the valid token records by the key of their entry, and the errors of malformed records by the token's
-    digest.
+    """Returns two mappings: from the key of each token's entry to the valid token record, and from the digest of each
+    token with a malformed record to the error.
     """
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}
