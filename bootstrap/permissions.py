@@ -17,6 +17,7 @@ _READS_WITHOUT_RESOURCE = (
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "ec2:Describe*",
+    "globalaccelerator:ListAccelerators",
     "iam:ListRoles",
     "kms:ListAliases",
     "logs:DescribeLogGroups",
@@ -33,12 +34,14 @@ _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates the role of KMS when the deploy
 # role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"). AWS
-# creates the other two roles with the first global table (DynamoDB, "DynamoDB global tables security") and the first
-# scaling policy of a table (Application Auto Scaling, "Service-linked roles").
+# creates the next two roles with the first global table (DynamoDB, "DynamoDB global tables security") and the first
+# scaling policy of a table (Application Auto Scaling, "Service-linked roles"). It creates the role of Global
+# Accelerator with the first accelerator (Global Accelerator, "Service-linked role for Global Accelerator").
 _LINKED_SERVICES = (
     "mrk.kms.amazonaws.com",
     "replication.dynamodb.amazonaws.com",
     "dynamodb.application-autoscaling.amazonaws.com",
+    "globalaccelerator.amazonaws.com",
 )
 
 
@@ -76,6 +79,7 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
         allow(["acm:DescribeCertificate", "acm:GetCertificate", "acm:ListTagsForCertificate"], _certificates(account)),
         allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], _parameters(account, environment)),
         allow(["route53:Get*", "route53:List*"], ["arn:aws:route53:::*"]),
+        allow(["globalaccelerator:Describe*", "globalaccelerator:List*"], _accelerators(account)),
         allow(["kms:Describe*", "kms:Get*", "kms:List*"], [f"arn:aws:kms:*:{account}:*"]),
         allow(
             ["cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*"],
@@ -109,6 +113,12 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(["s3:*"], [f"arn:aws:s3:::{prefix}-*"]),
         allow(["dynamodb:*"], _tables(account, prefix)),
         allow(["route53:*"], ["arn:aws:route53:::*"]),
+        # AWS chooses the IDs of accelerators. Their tag `environment` says to which environment they belong.
+        allow(
+            ["globalaccelerator:*"],
+            _accelerators(account),
+            condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
+        ),
         allow(["sns:*"], [f"arn:aws:sns:*:{account}:{prefix}-*"]),
         allow(["sqs:*"], [f"arn:aws:sqs:*:{account}:{prefix}-*"]),
         allow(
@@ -145,13 +155,12 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
-        # The deploy role needs `acm:AddTagsToCertificate` and `kms:TagResource` to create certificates and keys with
-        # tags. New certificates and keys have no tags yet, so StringEqualsIfExists also allows resources without the
-        # tag `environment`. The condition denies the actions on certificates and keys with the tag of another
-        # environment.
+        # The deploy role needs these actions to create certificates, accelerators and keys with tags. New resources
+        # have no tags yet, so StringEqualsIfExists also allows resources without the tag `environment`. The condition
+        # denies the actions on resources with the tag of another environment.
         allow(
-            ["acm:AddTagsToCertificate", "kms:TagResource"],
-            [*_certificates(account), f"arn:aws:kms:*:{account}:key/*"],
+            ["acm:AddTagsToCertificate", "globalaccelerator:TagResource", "kms:TagResource"],
+            [*_certificates(account), *_accelerators(account), f"arn:aws:kms:*:{account}:key/*"],
             condition={
                 "StringEquals": {"aws:RequestTag/environment": environment},
                 "StringEqualsIfExists": {"aws:ResourceTag/environment": environment},
@@ -269,7 +278,7 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
     return [
         allow(["route53:CreateHealthCheck", "route53:CreateHostedZone", "sns:Unsubscribe"], ["*"]),
         allow(
-            ["acm:RequestCertificate", "kms:CreateKey"],
+            ["acm:RequestCertificate", "globalaccelerator:CreateAccelerator", "kms:CreateKey"],
             ["*"],
             condition={"StringEquals": {"aws:RequestTag/environment": environment}},
         ),
@@ -304,6 +313,13 @@ def _tables(account: str, prefix: str) -> list[str]:
 
 def _certificates(account: str) -> list[str]:
     return [f"arn:aws:acm:*:{account}:certificate/*"]
+
+
+def _accelerators(account: str) -> list[str]:
+    """Returns the ARNs of accelerators, and of the listeners and endpoint groups, whose ARNs begin like those of their
+    accelerators.
+    """
+    return [f"arn:aws:globalaccelerator::{account}:accelerator/*"]
 
 
 def _parameters(account: str, environment: str) -> list[str]:

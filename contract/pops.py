@@ -34,6 +34,11 @@ def pops_hostname(zone_name: str) -> str:
     return f"pops.{zone_name}"
 
 
+def anycast_hostname(zone_name: str) -> str:
+    """Returns the name in a DNS zone that resolves to the addresses of the accelerator in front of our own PoPs."""
+    return f"anycast.{pops_hostname(zone_name)}"
+
+
 def pop_hostname(zone_name: str, region: str) -> str:
     """Returns the name in a DNS zone that resolves to the healthy machines of the PoP in one region."""
     return f"{region}.{pops_hostname(zone_name)}"

@@ -120,6 +120,44 @@ def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 
 
+# The regions of AWS in which EC2 instances can be endpoints of Global Accelerator (Global Accelerator Developer Guide,
+# "AWS Region availability for AWS Global Accelerator").
+ACCELERATED_REGIONS = frozenset(
+    {
+        "af-south-1",
+        "ap-east-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ca-central-1",
+        "ca-west-1",
+        "eu-central-1",
+        "eu-central-2",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "il-central-1",
+        "me-central-1",
+        "me-south-1",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+
+
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
     """Returns the AWS region under which Route 53's latency records list each of the given regions.
 

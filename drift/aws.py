@@ -1,8 +1,8 @@
 """Lists the AWS resources of a stack in all regions of the account, and compares them with the Pulumi state.
 
 The AWS Resource Groups Tagging API lists the tagged resources of most services, but no IAM roles (User Guide, "Resource
-types you can use with AWS Resource Groups and Tag Editor"). Resources of EC2, IAM and Route 53 come from the APIs of
-these services, which do not list deleted resources.
+types you can use with AWS Resource Groups and Tag Editor"). Resources of EC2, IAM, Route 53 and Global Accelerator come
+from the APIs of these services, which do not list deleted resources.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from drift.state import Resource, State
 # The region of requests to global services. IAM and Route 53 have one API endpoint for all regions, and the tagging API
 # lists global resources in this region.
 _GLOBAL = "us-east-1"
+# The only region of the API of Global Accelerator.
+_ACCELERATORS = "us-west-2"
 # The most health checks or hosted zones whose tags one request may read (Route 53 API Reference,
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
@@ -38,6 +40,7 @@ _LISTED = {
     "aws:ec2/subnet:Subnet": "ec2",
     "aws:ec2/vpc:Vpc": "ec2",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2",
+    "aws:globalaccelerator/accelerator:Accelerator": "globalaccelerator",
     "aws:iam/role:Role": "iam",
     "aws:kms/key:Key": "kms",
     "aws:kms/replicaKey:ReplicaKey": "kms",
@@ -66,6 +69,8 @@ _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
 # For resources of these AWS services, the module compares the last part of the ARN with the ID in the Pulumi state. The
 # module does not compare the whole ARN, because a copy of a resource in another region has the same ID and another ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
+# The services whose own APIs list the stack's resources, so that the tagging API need not.
+_OWN_LISTS = ("ec2", "globalaccelerator", "iam", "route53")
 
 
 def compare(state: State) -> Comparison:
@@ -101,6 +106,7 @@ def _listed(state: State) -> Iterator[str]:
         yield from _of_ec2(region["RegionName"], account, tags)
     yield from _roles(state.prefix, tags)
     yield from _route53(tags)
+    yield from _accelerators(tags)
 
 
 def _tagged(region: str, tags: Mapping[str, str]) -> Iterator[str]:
@@ -108,7 +114,7 @@ def _tagged(region: str, tags: Mapping[str, str]) -> Iterator[str]:
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     for page in pages.paginate(TagFilters=filters):
         arns = (each["ResourceARN"] for each in page["ResourceTagMappingList"])
-        yield from (arn for arn in arns if _service(arn) not in ("ec2", "iam", "route53"))
+        yield from (arn for arn in arns if _service(arn) not in _OWN_LISTS)
 
 
 def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]:
@@ -158,6 +164,15 @@ def _route53(tags: Mapping[str, str]) -> Iterator[str]:
             for each in sets:
                 if tags.items() <= {tag["Key"]: tag["Value"] for tag in each["Tags"]}.items():
                     yield f"arn:aws:route53:::{kind}/{each['ResourceId']}"
+
+
+def _accelerators(tags: Mapping[str, str]) -> Iterator[str]:
+    api = _client("globalaccelerator", _ACCELERATORS)
+    for page in api.get_paginator("list_accelerators").paginate():
+        for each in page["Accelerators"]:
+            has = api.list_tags_for_resource(ResourceArn=each["AcceleratorArn"])["Tags"]
+            if tags.items() <= {tag["Key"]: tag["Value"] for tag in has}.items():
+                yield each["AcceleratorArn"]
 
 
 def _is_ending(arn: str) -> bool:

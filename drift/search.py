@@ -19,6 +19,9 @@ from drift.identifiers import Inputs
 
 Found = Iterator[str]
 
+# The only region of the API of Global Accelerator.
+_ACCELERATORS = "us-west-2"
+
 
 def found(type_token: str, inputs: Inputs) -> Found | None:
     """Returns an iterator over the IDs of existing cloud resources with the given type and inputs, or None if this
@@ -170,6 +173,32 @@ def _client(service: str, inputs: Inputs) -> Any:
     return cast(Any, boto3).client(service, region_name=inputs.get("region", "us-east-1"))
 
 
+def _accelerator(inputs: Inputs) -> Found:
+    api = _client("globalaccelerator", {"region": _ACCELERATORS})
+    for page in api.get_paginator("list_accelerators").paginate():
+        for each in page["Accelerators"]:
+            tags = api.list_tags_for_resource(ResourceArn=each["AcceleratorArn"])["Tags"]
+            if each["Name"] == inputs["name"] and _has_tags(inputs, tags):
+                yield each["AcceleratorArn"]
+
+
+def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
+    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. `of` is
+    the input with the ARN of the parent, and `arn` the field with the ARN of a found resource. `fields` maps names of
+    inputs to names of fields in the API's response.
+    """
+
+    def search(inputs: Inputs) -> Found:
+        api = _client("globalaccelerator", {"region": _ACCELERATORS})
+        parent = f"{of[0].upper()}{of[1:]}"
+        for page in api.get_paginator(operation).paginate(**{parent: inputs[of]}):
+            for each in page[members]:
+                if all(each[called] == inputs[name] for name, called in fields.items()):
+                    yield each[arn]
+
+    return search
+
+
 _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
     "aws:acm/certificate:Certificate": _certificate,
     "aws:ec2/eip:Eip": _ec2("describe_addresses", "Addresses", "AllocationId", instance="InstanceId"),
@@ -186,6 +215,17 @@ _SEARCHES: Mapping[str, Callable[[Inputs], Found]] = {
     "aws:ec2/subnet:Subnet": _ec2("describe_subnets", "Subnets", "SubnetId", cidrBlock="CidrBlock", vpcId="VpcId"),
     "aws:ec2/vpc:Vpc": _ec2("describe_vpcs", "Vpcs", "VpcId", cidrBlock="CidrBlock"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _ec2("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", vpcId="VpcId"),
+    "aws:globalaccelerator/accelerator:Accelerator": _accelerator,
+    "aws:globalaccelerator/endpointGroup:EndpointGroup": _accelerator_part(
+        "list_endpoint_groups",
+        "EndpointGroups",
+        "listenerArn",
+        "EndpointGroupArn",
+        endpointGroupRegion="EndpointGroupRegion",
+    ),
+    "aws:globalaccelerator/listener:Listener": _accelerator_part(
+        "list_listeners", "Listeners", "acceleratorArn", "ListenerArn", protocol="Protocol"
+    ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _oidc_provider,
     "aws:iam/policy:Policy": _policy,
     "aws:kms/key:Key": _key,

@@ -24,6 +24,8 @@ Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
+# The outages that take Global Accelerator down.
+_ACCELERATOR = frozenset({"edge:global-accelerator", "cloud:aws"})
 
 
 class Graph:
@@ -83,12 +85,29 @@ class Graph:
         each machine of our own PoPs as a network of its own, because one healthy machine is enough to serve clients.
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
+        yield from self._behind_accelerator(record, token, objects)
         for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
             if known(target) and str(target).rstrip(".") in self._proxied:
                 yield self._cloudflare(token, objects)
             elif known(target):
                 for further in self._records(str(target).rstrip(".")):
                     yield from self._networks_of(further, token, objects)
+
+    def _behind_accelerator(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
+        """Yields each machine that clients reach through the accelerator to which a DNS record leads. Clients reach
+        such a machine only while Global Accelerator works.
+        """
+        accelerators = [one for one in self._of_type("/accelerator:Accelerator") if one.urn in record.uses()]
+        listeners = self._using(accelerators, "globalaccelerator/listener:Listener")
+        groups = self._using(listeners, ":EndpointGroup")
+        for machine in self._machines:
+            if any(machine.urn in group.uses() for group in groups):
+                behind = Need("machine", [self._pop(machine, token, objects)])
+                yield Part(f"{machine.label} through Global Accelerator", _ACCELERATOR, [behind])
+
+    def _using(self, resources: Sequence[Resource], end: str) -> list[Resource]:
+        """Returns the resources of one type that refer to at least one of the given resources."""
+        return [one for one in self._of_type(end) if any(each.urn in one.uses() for each in resources)]
 
     def _cloudflare(self, token: Token, objects: bool) -> Part:
         needs = [

@@ -77,6 +77,10 @@ def _weight(record: Resource, limits: Limits) -> float:
     weighted = record.inputs.get("weightedRoutingPolicies")
     if weighted:
         return float(weighted[0]["weight"])
+    failover = record.inputs.get("failoverRoutingPolicies")
+    if failover:
+        # Clients get the secondary record only while the primary record is unhealthy.
+        return float(failover[0].get("type") != "SECONDARY")
     return limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
 
 

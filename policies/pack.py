@@ -11,6 +11,7 @@ from pathlib import Path
 from pulumi_policy import Policy
 
 from policies.rules import (
+    accelerator,
     access,
     alarm_delivery,
     alarms,
@@ -46,6 +47,7 @@ from policies.rules import (
 
 _RULES: list[Policy] = [
     *dns.POLICIES,
+    *accelerator.POLICIES,
     *edge.POLICIES,
     *waf.POLICIES,
     *hostnames.POLICIES,

@@ -28,6 +28,7 @@ from probes import (
     custom_hostnames,
     dynamodb,
     github,
+    global_accelerator,
     permissions,
     rate_limits,
     route53,
@@ -52,6 +53,7 @@ _AWS = (
     *accounts.PROBES,
     *permissions.PROBES,
     *route53.PROBES,
+    *global_accelerator.PROBES,
 )
 _CLOUDFLARE = (
     *workers_cache.PROBES,

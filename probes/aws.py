@@ -42,7 +42,7 @@ class AwsAccount:
         """Returns the 12-digit ID of the AWS account."""
         return self.client("sts").get_caller_identity()["Account"]
 
-    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+    def client(self, service: str, credentials: Mapping[str, str] | None = None, region: str = REGION) -> Any:
         """Returns a boto3 client. With `--record`, the probe stores every response that the client receives.
 
         `credentials` are those of a role; by default, the client uses the default credentials.
@@ -50,7 +50,7 @@ class AwsAccount:
         # Requests contain the bucket's name in the path instead of the host name. The probe of bucket names sends
         # invalid names, which would make an invalid host name.
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        made = cast(Any, boto3).client(service, region_name=REGION, config=config, **(credentials or {}))
+        made = cast(Any, boto3).client(service, region_name=region, config=config, **(credentials or {}))
         made.meta.events.register("after-call", self._record)
         return made
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from contract.pops import pops_hostname
+from contract.pops import anycast_hostname, pops_hostname
 from infra.blobs import Bucket
 from infra.dns.route53 import Dns
 from infra.edge.cloudflare import Edge
 from infra.metadata import Metadata
-from infra.pop import PopNode
+from infra.pop import AcceleratorEntry, PopNode
 from infra.shield import Node, host
 from stacks.config import Blobs, Stack
 
@@ -24,9 +24,11 @@ def export_outputs(
     dns: Dns,
     nodes: Sequence[Node],
     pops: Sequence[PopNode],
+    accelerator: AcceleratorEntry | None,
 ) -> None:
     """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. A stack
-    without PoPs on machines of our own has no output `pops`.
+    without PoPs on machines of our own has no output `pops`, and a stack without an accelerator no output
+    `accelerator`.
     """
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
@@ -39,6 +41,8 @@ def export_outputs(
     pulumi.export("worker_version", edge.version)
     pulumi.export("networks", _networks(stack, edge))
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
+    if accelerator is not None:
+        pulumi.export("accelerator", {"addresses": accelerator.addresses, "dns_name": accelerator.dns_name})
     if pops:
         pulumi.export("pops", [{"name": node.name, "region": node.region, "address": node.address} for node in pops])
 
@@ -66,7 +70,8 @@ def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
         {"name": "cloudflare", "weight": 100 - config.pops_percent, "target": edge.target}
     ]
     if config.pops:
-        found.append({"name": "own", "weight": config.pops_percent, "target": pops_hostname(config.domain)})
+        name = anycast_hostname if config.pops_reached_by == "global-accelerator" else pops_hostname
+        found.append({"name": "own", "weight": config.pops_percent, "target": name(config.domain)})
     return found
 
 

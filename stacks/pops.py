@@ -20,7 +20,18 @@ from infra.machines.user_data import compressed
 from infra.metadata import Metadata
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
-from infra.pop import Place, PopAddressesArgs, PopArgs, PopNode, PopSettings, Sources
+from infra.pop import (
+    AcceleratedPop,
+    AcceleratorArgs,
+    AcceleratorEntry,
+    Place,
+    PopAddressesArgs,
+    PopArgs,
+    PopNode,
+    PopSettings,
+    Sources,
+)
+from infra.pop.accelerator import Accelerator
 from infra.pop.certificate import PopCertificate
 from infra.pop.ec2 import Ec2Pop, PopAddresses
 from infra.pop.release import EdgeRelease, EdgeReleaseArgs
@@ -66,6 +77,7 @@ def create_pops(
         EdgeReleaseArgs(bundle, objects.primary),
         pulumi.ResourceOptions(depends_on=[objects.blobs]),
     )
+    accelerated: list[AcceleratedPop] = []
     for pop in stack.config.pops:
         render_user_data(_settings(stack, pop, shields, _EXAMPLE_URL.format(region=stack.home_region)), pop.region)
         args = PopArgs(
@@ -79,7 +91,8 @@ def create_pops(
             shield_addresses=[node.address for node in shields],
             boots_after=[identity, release],
         )
-        Ec2Pop(f"pop-{pop.region}", args)
+        machines = Ec2Pop(f"pop-{pop.region}", args)
+        accelerated.append(AcceleratedPop(pop.region, machines.instances, pop.traffic_dial))
     names = PopDnsArgs(
         zone_id=dns.zone_id,
         zone_name=stack.config.domain,
@@ -87,8 +100,16 @@ def create_pops(
         nodes=nodes,
         weight=stack.config.pops_percent,
         after=[dns],
+        accelerator=_create_accelerator(stack, accelerated),
     )
     return PopDns("dns-pops", names)
+
+
+def _create_accelerator(stack: Stack, pops: Sequence[AcceleratedPop]) -> AcceleratorEntry | None:
+    """Creates the accelerator in front of the PoPs, if the config says that clients reach the PoPs through it."""
+    if stack.config.pops_reached_by == "addresses":
+        return None
+    return Accelerator("accelerator", AcceleratorArgs(stack.prefix, pops)).entry
 
 
 def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:

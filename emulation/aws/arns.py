@@ -38,6 +38,12 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
         "Rule": "arn:aws:events:{region}:{account}:rule/{}",
         "ResourceARN": "{}",
     },
+    "globalaccelerator": {
+        "AcceleratorArn": "{}",
+        "EndpointGroupArn": "{}",
+        "ListenerArn": "{}",
+        "ResourceArn": "{}",
+    },
     "iam": {
         "RoleName": "arn:aws:iam::{account}:role/{}",
         "InstanceProfileName": "arn:aws:iam::{account}:instance-profile/{}",

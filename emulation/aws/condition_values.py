@@ -15,6 +15,7 @@ from moto.kms.models import kms_backends
 from emulation.aws.api_calls import ApiCall
 from emulation.aws.conditions import Values
 from emulation.aws.dynamodb_permissions import leading_keys, queried_keys
+from emulation.aws.global_accelerator.models import accelerator_arn, backend_of
 from emulation.layout import AWS_ACCOUNT_ID
 
 # The IAM operations whose requests have a value for the condition key `iam:PermissionsBoundary`. The value is the
@@ -68,9 +69,9 @@ def _pairs(tags: Any) -> Mapping[str, str]:
 
 
 def _resource_tags(resource: str) -> Mapping[str, str]:
-    """Returns the tags of a KMS key or a certificate, as values of the IAM condition keys `aws:ResourceTag/…`. The
-    function returns no tags for other types of resources, because no policy of this project has a condition on such
-    tags.
+    """Returns the tags of a KMS key, a certificate or an accelerator, as values of the IAM condition keys
+    `aws:ResourceTag/…`. A listener and an endpoint group have the tags of their accelerator. The function returns no
+    tags for other types of resources, because no policy of this project has a condition on such tags.
     """
     service, region = (resource.split(":") + [""] * 4)[2:4]
     tags: Any = []
@@ -81,6 +82,8 @@ def _resource_tags(resource: str) -> Mapping[str, str]:
     elif service == "acm":
         acm: Any = acm_backends[AWS_ACCOUNT_ID][region]
         tags = acm._certificates[resource].tags if resource in acm._certificates else []
+    elif service == "globalaccelerator":
+        tags = backend_of().tags.get(accelerator_arn(resource), {})
     return {f"aws:ResourceTag/{key}": value for key, value in _pairs(tags).items()}
 
 

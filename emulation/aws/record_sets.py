@@ -17,7 +17,12 @@ from typing import Any
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import FakeZone, RecordSet, Route53Backend
 
+from emulation.aws.global_accelerator.models import backend_of
+
 _CHANGE = Route53Backend.change_resource_record_sets
+
+# The hosted zone of all accelerators in aliases (Route 53 API Reference, "AliasTarget": HostedZoneId).
+_ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
 # For each routing policy, the field of a record set in the Route 53 API.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer")
@@ -29,11 +34,12 @@ _Key = tuple[str, str, str]
 @dataclass(frozen=True)
 class _Routed:
     """The routing policies of one record set. `alias` is the name of the alias target if the record set is an alias of
-    a name in the zone, and otherwise None.
+    a name in the zone, and otherwise None. `accelerator` is the same for aliases of accelerators of Global Accelerator.
     """
 
     policies: tuple[str, ...]
     alias: str | None
+    accelerator: str | None
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -89,11 +95,11 @@ def _absolute(name: str) -> str:
 
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
-    in_zone = target.get("HostedZoneId") == zone.resource_id
+    name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
     # A record set with the weight 0 has the weighted routing policy. The comparison uses `is`, because 0 equals False
     # in Python.
     policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
-    return _Routed(policies, _absolute(target["DNSName"]) if in_zone else None)
+    return _Routed(policies, name if of == zone.resource_id else None, name if of == _ACCELERATORS_ZONE else None)
 
 
 def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
@@ -117,4 +123,16 @@ def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str 
     if alias and not any(other[:2] == (alias, kind) for other in records):
         where = f"type {kind} in zone {zone.resource_id}"
         return f"Tried to create an alias that targets {alias}, {where}, but that target was not found"
-    return None
+    accelerator = records[key].accelerator
+    return _problem_of_accelerator(accelerator, kind) if accelerator else None
+
+
+def _problem_of_accelerator(target: str, kind: str) -> str | None:
+    """Returns the text of Route 53's error for an alias of an accelerator that does not exist, or that has no addresses
+    of the alias's type. An accelerator with IPv4 addresses has only A records.
+    """
+    title = f"Tried to create an alias that targets {target}, type {kind} in zone {_ACCELERATORS_ZONE}"
+    if not target.endswith(".awsglobalaccelerator.com."):
+        return f"{title}, but the alias target name does not lie within the target zone"
+    existing = {_absolute(each["DnsName"]) for each in backend_of().accelerators.values()}
+    return None if kind == "A" and target in existing else f"{title}, but that target was not found"

@@ -31,6 +31,7 @@ _TAGGING = {
     "dynamodb": "dynamodb:TagResource",
     "ec2": "ec2:CreateTags",
     "events": "events:TagResource",
+    "globalaccelerator": "globalaccelerator:TagResource",
     "kms": "kms:TagResource",
     "lambda": "lambda:TagResource",
     "logs": "logs:TagResource",
@@ -49,7 +50,20 @@ _IAM_TAGGING = {
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
 # For each AWS service, the end of an ARN pattern that matches all new resources. AWS chooses the ID of such a resource
 # when it creates the resource, so a policy cannot contain the resource's own ARN beforehand.
-_NEW = {"acm": "certificate/*", "kms": "key/*", "lambda": "event-source-mapping:*"}
+_NEW = {
+    "acm": "certificate/*",
+    "globalaccelerator": "accelerator/*",
+    "kms": "key/*",
+    "lambda": "event-source-mapping:*",
+}
+# The operations that create such resources.
+_CREATES = (
+    "CreateAccelerator",
+    "CreateEventSourceMapping",
+    "CreateKey",
+    "ReplicateKey",
+    "RequestCertificate",
+)
 
 
 @dataclass(frozen=True)
@@ -108,8 +122,10 @@ def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
     if call.service == "ec2":
         created = {each["ResourceType"] for each in call.parameters["TagSpecifications"]}
         found = [f"arn:aws:ec2:{call.region}:{AWS_ACCOUNT_ID}:{kind}/*" for kind in sorted(created)]
-    elif call.operation in ("CreateKey", "ReplicateKey", "RequestCertificate", "CreateEventSourceMapping"):
-        region = call.parameters.get("ReplicaRegion", call.region)
+    elif call.operation in _CREATES:
+        # The ARNs of global resources have no region.
+        of_call = "" if call.service == "globalaccelerator" else call.region
+        region = call.parameters.get("ReplicaRegion", of_call)
         found = [f"arn:aws:{call.service}:{region}:{AWS_ACCOUNT_ID}:{_NEW[call.service]}"]
     for resource in found:
         yield RequiredPermission(action, resource, tags)
@@ -151,6 +167,11 @@ def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
             call.parameters.get("ServiceNamespace") == "dynamodb",
             "dynamodb.application-autoscaling",
             "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+        ),
+        ("globalaccelerator", "CreateAccelerator"): (
+            True,
+            "globalaccelerator",
+            "AWSServiceRoleForGlobalAccelerator",
         ),
     }
     needed, service, name = created.get((call.service, call.operation), (None, "", ""))

@@ -14,10 +14,11 @@ from emulation.dns.route53 import Route53
 
 class PublicDns:
     """Returns the values of the records that a name has in public DNS, for one record type. Returns an empty list if
-    the name has no such records, or if the emulated Route 53 does not answer.
+    the name has no such records, or if the emulated Route 53 does not answer. Without an `aws_url`, the emulated Route
+    53 is the one that runs in the process.
     """
 
-    def __init__(self, aws_url: str) -> None:
+    def __init__(self, aws_url: str | None = None) -> None:
         self._route53 = Route53(aws_url)
 
     def __call__(self, name: str, type: str) -> Sequence[str]:

@@ -16,6 +16,10 @@ from dns.exception import DNSException
 
 from contract.regions import REGIONS
 
+# The hosted zone of all accelerators of Global Accelerator in aliases (Route 53 API Reference, "AliasTarget":
+# HostedZoneId).
+ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
+
 
 class RefusedRecord(Exception):
     """Raised for a Route 53 record set that the emulation does not support. The error's message names the record set
@@ -76,10 +80,14 @@ Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
 class Alias:
     """A Route 53 alias to another name in the zone. A DNS answer for the alias contains the records that the name
     `target` has, of the alias's own type.
+
+    If `is_accelerator` is true, the target is the name of an accelerator of Global Accelerator, and not a name in the
+    zone.
     """
 
     target: dns.name.Name
     evaluate_target_health: bool
+    is_accelerator: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,11 @@ def _value(text: str, record_type: dns.rdatatype.RdataType, title: str) -> dns.r
 
 
 def _alias(raw: Mapping[str, Any], zone_id: str, title: str) -> Alias:
+    if raw["HostedZoneId"] == ACCELERATORS_ZONE:
+        if raw["EvaluateTargetHealth"]:
+            reason = "Route 53's documents do not say how it evaluates the health of an accelerator"
+            raise RefusedRecord(f"{title}: alias not emulated: {reason}")
+        return Alias(dns.name.from_text(raw["DNSName"]), evaluate_target_health=False, is_accelerator=True)
     if raw["HostedZoneId"] != zone_id:
         raise RefusedRecord(f"{title}: alias not emulated: {raw['DNSName']} is in another zone ({raw['HostedZoneId']})")
     return Alias(dns.name.from_text(raw["DNSName"]), bool(raw["EvaluateTargetHealth"]))

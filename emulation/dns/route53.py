@@ -14,22 +14,27 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All public zones, records and health checks of the emulated Route 53, as the API lists them. The DNS server
-    builds its zones again only when these lists change.
+    """All public zones, records and health checks of the emulated Route 53, as the API lists them, and the DNS name and
+    the addresses of each accelerator. The DNS server builds its zones again only when these lists change.
     """
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
+    accelerators: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Route53:
-    """Reads the zones, records and health checks of the emulated Route 53 through its API. The AWS credentials in the
-    environment are not used. A read blocks the calling thread.
+    """Reads the zones, records and health checks of the emulated Route 53, and the accelerators of the emulated Global
+    Accelerator, through their APIs. The AWS credentials in the environment are not used. A read blocks the calling
+    thread. Without a `url`, the APIs are those that run in the process.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | None = None) -> None:
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106
         self._client: Any = cast(Any, session).client("route53", endpoint_url=url)
+        self._accelerator_client: Any = cast(Any, session).client(
+            "globalaccelerator", region_name="us-west-2", endpoint_url=url
+        )
 
     def read(self) -> Snapshot:
         """Returns the current zones, records and health checks of the emulated Route 53. Raises botocore's errors when
@@ -39,6 +44,15 @@ class Route53:
         return Snapshot(
             tuple((zone, self._records(zone["Id"])) for zone in public),
             tuple(check for page in self._pages("list_health_checks") for check in page["HealthChecks"]),
+            self._accelerators(),
+        )
+
+    def _accelerators(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        pages = self._accelerator_client.get_paginator("list_accelerators").paginate()
+        return tuple(
+            (each["DnsName"], tuple(address for part in each["IpSets"] for address in part["IpAddresses"]))
+            for page in pages
+            for each in page["Accelerators"]
         )
 
     def _records(self, zone_id: str) -> tuple[Mapping[str, Any], ...]:
@@ -70,7 +84,8 @@ def serve(snapshot: Snapshot, healthy: Callable[[str], bool], random: Random) ->
         except ValueError as error:
             refused_checks[raw["Id"]] = str(error)
     hosted = tuple(
-        zones.hosted_zone(zone, records, refused_checks, healthy, random) for zone, records in snapshot.zones
+        zones.hosted_zone(zone, records, refused_checks, healthy, random, dict(snapshot.accelerators))
+        for zone, records in snapshot.zones
     )
     refused = (*refused_checks.values(), *(reason for zone in hosted for reason in zone.refused.values()))
     return Served(hosted, tuple(checks), refused)

@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-from dns.rdatatype import CNAME, NS, SOA
+from dns.rdatatype import CNAME, NS, SOA, A
 
 from emulation.dns import routing
 from emulation.dns.records import Alias, RecordSet, RefusedRecord, parse
@@ -27,6 +27,11 @@ _log = logging.getLogger(__name__)
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
+# The TTL of an alias of an accelerator. AWS documents no value, so this is the value of an alias of a load balancer.
+_ACCELERATOR_TTL = 60
+
+# The addresses of accelerators of Global Accelerator, by their DNS names without the dot at the end.
+Accelerators = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class HostedZone:
     """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
     `healthy` returns whether the health check with an id is healthy. The zone calls `healthy` for each DNS answer,
-    because the state of a health check can change.
+    because the state of a health check can change. `accelerators` has the addresses of each accelerator of Global
+    Accelerator by its DNS name.
     """
 
     origin: dns.name.Name
@@ -77,6 +83,7 @@ class HostedZone:
     random: Random
     groups: Mapping[_Key, Sequence[RecordSet]]
     refused: Mapping[_Key, str]
+    accelerators: Accelerators = field(default_factory=dict[str, Sequence[str]])
     soa: dns.rrset.RRset = field(init=False)
     _names: set[dns.name.Name] = field(init=False)
 
@@ -119,10 +126,20 @@ class HostedZone:
             return Found()
         by_place = routing.depends_on_place(group)
         chosen = routing.choose(group, client, self._is_healthy, self.random)
+        if chosen and (alias := chosen[0].alias) and alias.is_accelerator:
+            return self._accelerator(name, key[1], alias, by_place)
         if chosen and (alias := chosen[0].alias):
             found = self._resolve(name, (alias.target, key[1]), client, (*via, key))
             return Found(found.rrset, found.rcode, by_place=by_place or found.by_place)
         return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
+
+    def _accelerator(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, alias: Alias, by_place: bool) -> Found:
+        """Returns both addresses of an accelerator. All clients get the same addresses, which are anycast addresses."""
+        addresses = self.accelerators.get(alias.target.to_text(omit_final_dot=True).lower())
+        if rdtype != A or not addresses:
+            return Found(by_place=by_place)
+        rrset = dns.rrset.from_text_list(name, _ACCELERATOR_TTL, dns.rdataclass.IN, A, list(addresses))
+        return Found(rrset, by_place=by_place)
 
     def _is_healthy(self, record: RecordSet, via: tuple[Alias, ...] = ()) -> bool:
         """Returns whether a DNS record is healthy.
@@ -145,6 +162,7 @@ def hosted_zone(
     refused_checks: Mapping[str, str],
     healthy: Callable[[str], bool],
     random: Random,
+    accelerators: Accelerators,
 ) -> HostedZone:
     """Returns a DNS zone that is built from the API listings of Route 53.
 
@@ -164,7 +182,7 @@ def hosted_zone(
             _log.error("%s; the name is answered with SERVFAIL", error)
             refused[key] = str(error)
     kept = {key: group for key, group in groups.items() if group and key not in refused}
-    return HostedZone(dns.name.from_text(raw["Name"]), healthy, random, kept, refused)
+    return HostedZone(dns.name.from_text(raw["Name"]), healthy, random, kept, refused, accelerators)
 
 
 def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mapping[str, str]) -> None:

@@ -129,6 +129,12 @@ def pop_region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
     return _unhealthy_alarm(f"pop-{place}-lost", "pop", check, fault, "a-pop-machine-is-down")
 
 
+def accelerator_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
+    """Returns the alarm that goes off when neither address of the accelerator in front of our own PoPs answers."""
+    fault = "The accelerator does not answer; DNS leads clients to the addresses of the PoP machines"
+    return _unhealthy_alarm("accelerator-down", "pop", check, fault, "the-accelerator-is-down")
+
+
 def _unhealthy_alarm(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
     """Returns an alarm that goes off when a health check is unhealthy or reports no data."""
     return CloudWatchAlarm(

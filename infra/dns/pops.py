@@ -10,13 +10,22 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from contract.pops import pop_hostname, pops_hostname
+from contract.pops import anycast_hostname, pop_hostname, pops_hostname
 from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH
-from infra.dns.alarms import network_alarm, pop_machine_alarms, pop_region_alarm
-from infra.dns.records import LatencyAlias, WeightedRecord, any_of, https_check, latency_alias, weighted_record
+from infra.dns.alarms import accelerator_alarm, network_alarm, pop_machine_alarms, pop_region_alarm
+from infra.dns.records import (
+    FailoverAlias,
+    LatencyAlias,
+    WeightedRecord,
+    any_of,
+    failover_alias,
+    https_check,
+    latency_alias,
+    weighted_record,
+)
 from infra.observability import CloudWatchAlarm
-from infra.pop import PopNode
+from infra.pop import AcceleratorEntry, PopNode
 
 # The weight of each machine's record among the records of its region. Equal weights give each machine equally many
 # clients.
@@ -31,6 +40,9 @@ class PopDnsArgs:
     is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. This record is created after the
     resources in `after`, which must contain the record that leads `hostname` to Cloudflare. While a name has only one
     record, Route 53 answers with this record even if its weight is 0.
+
+    With an `accelerator`, clients reach the PoPs through its addresses, and through the PoPs' own addresses while the
+    accelerator does not answer.
     """
 
     zone_id: pulumi.Input[str]
@@ -39,6 +51,7 @@ class PopDnsArgs:
     nodes: Sequence[PopNode]
     weight: int
     after: Sequence[pulumi.Resource]
+    accelerator: AcceleratorEntry | None = None
 
 
 class PopDns(pulumi.ComponentResource):
@@ -47,9 +60,13 @@ class PopDns(pulumi.ComponentResource):
     The clients' hostname leads to `pops.<zone>`. This name has an alias for each region, and Route 53 answers with the
     alias of the region that has the lowest latency for the client. Each alias leads to the name of its region, which
     has a record for each machine.
+
+    With an accelerator, the clients' hostname leads to `anycast.pops.<zone>`. This name is an alias of the accelerator,
+    and an alias of `pops.<zone>` while the accelerator does not answer.
     """
 
     alarms: Sequence[CloudWatchAlarm]
+    accelerator: AcceleratorEntry | None
 
     def __init__(self, name: str, args: PopDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:dns:PopDns", name, None, opts)
@@ -73,13 +90,50 @@ class PopDns(pulumi.ComponentResource):
             alias = LatencyAlias(hostname, "A", target, place, region)
             aliases.append(latency_alias(f"pops-{place}", args.zone_id, alias, machines))
         network = any_of("edge-own", hostname, list(checks.values()), self._child)
+        if args.accelerator is not None:
+            check = self._accelerator_check(args.accelerator)
+            alarms.append(accelerator_alarm(check.id))
+            hostname, aliases = self._accelerator_records(args.accelerator, check, hostname, aliases)
         self._network_record(hostname, network, aliases)
         self.alarms = [*alarms, network_alarm("own", network.id)]
+        self.accelerator = args.accelerator
         self.register_outputs({"hostname": hostname})
 
     def _machine_record(self, name: str, node: PopNode, check: aws.route53.HealthCheck) -> aws.route53.Record:
         record = WeightedRecord(name, "A", node.address, node.name, _MACHINE_WEIGHT, check)
         return weighted_record(node.name, self._args.zone_id, record, self._child)
+
+    def _accelerator_check(self, entry: AcceleratorEntry) -> aws.route53.HealthCheck:
+        """Creates a health check that passes while at least one of the accelerator's addresses answers. Clients connect
+        to the other address when one does not answer, because DNS answers contain both.
+        """
+        checks = [
+            https_check(f"accelerator-{number}", self._args.hostname, HEALTH_PATH, self._child, address)
+            for number, address in enumerate(entry.addresses)
+        ]
+        return any_of("accelerator", anycast_hostname(self._args.zone_name), checks, self._child)
+
+    def _accelerator_records(
+        self,
+        entry: AcceleratorEntry,
+        check: aws.route53.HealthCheck,
+        fallback: str,
+        fallback_records: Sequence[pulumi.Resource],
+    ) -> tuple[str, list[pulumi.Resource]]:
+        """Creates the name that leads to the accelerator, and to `fallback` while the accelerator does not answer.
+        Returns the name and its records.
+
+        The health check decides about the alias of the accelerator, because Route 53's documents do not say what
+        `evaluate_target_health` means for accelerators.
+        """
+        name = anycast_hostname(self._args.zone_name)
+        primary = FailoverAlias(name, entry.dns_name, entry.zone_id, "PRIMARY", check)
+        secondary = FailoverAlias(name, fallback, self._args.zone_id, "SECONDARY")
+        after = pulumi.ResourceOptions(parent=self, depends_on=fallback_records)
+        return name, [
+            failover_alias("anycast-primary", self._args.zone_id, primary, self._child),
+            failover_alias("anycast-secondary", self._args.zone_id, secondary, after),
+        ]
 
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -44,6 +45,22 @@ class LatencyAlias:
     target: str
     place: str
     region: str
+
+
+@dataclass(frozen=True)
+class FailoverAlias:
+    """One of the two alias records of a name. Clients get the addresses of the primary record's target while the
+    primary record is healthy, and otherwise those of the secondary record's target.
+
+    `target` is a DNS name in the hosted zone `target_zone_id`. With a `check`, this health check decides whether the
+    record is healthy. Without a `check`, the health of the target's own records decides.
+    """
+
+    name: str
+    target: pulumi.Input[str]
+    target_zone_id: pulumi.Input[str]
+    role: Literal["PRIMARY", "SECONDARY"]
+    check: aws.route53.HealthCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +163,29 @@ def latency_alias(
         aliases=[{"name": alias.target, "zone_id": zone_id, "evaluate_target_health": True}],
         set_identifier=alias.place,
         latency_routing_policies=[{"region": alias.region}],
+        opts=opts,
+    )
+
+
+def failover_alias(
+    name: str, zone_id: pulumi.Input[str], alias: FailoverAlias, opts: pulumi.ResourceOptions
+) -> aws.route53.Record:
+    """Creates an alias record of the type A with failover routing."""
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=alias.name,
+        type="A",
+        aliases=[
+            {
+                "name": alias.target,
+                "zone_id": alias.target_zone_id,
+                "evaluate_target_health": alias.check is None,
+            }
+        ],
+        set_identifier=alias.role.lower(),
+        failover_routing_policies=[{"type": alias.role}],
+        health_check_id=alias.check.id if alias.check else None,
         opts=opts,
     )
 

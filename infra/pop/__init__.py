@@ -121,6 +121,36 @@ class PopAddressesArgs:
 
 
 @dataclass(frozen=True)
+class AcceleratedPop:
+    """A PoP that clients reach through Global Accelerator. `instances` are the IDs of its machines on EC2.
+    `traffic_dial` is the percentage, from 0 to 100, of the clients nearest to the region that the PoP gets.
+    """
+
+    region: str
+    instances: Sequence[pulumi.Input[str]]
+    traffic_dial: int
+
+
+@dataclass(frozen=True)
+class AcceleratorArgs:
+    """Arguments of the component that creates the accelerator in front of the PoPs."""
+
+    prefix: str
+    pops: Sequence[AcceleratedPop]
+
+
+@dataclass(frozen=True)
+class AcceleratorEntry:
+    """Where clients reach an accelerator: two addresses, and a DNS name. `zone_id` is the hosted zone that an alias
+    record on Route 53 names together with the DNS name.
+    """
+
+    addresses: Sequence[pulumi.Output[str]]
+    dns_name: pulumi.Output[str]
+    zone_id: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
 class PopArgs:
     """Arguments of the component that creates the machines of one PoP.
 

@@ -40,15 +40,19 @@ class PopAddresses(pulumi.ComponentResource):
 
 
 class Ec2Pop(pulumi.ComponentResource):
-    """PoP machines with Debian on EC2. Everyone can connect to their HTTPS port, and no one to any other port."""
+    """PoP machines with Debian on EC2. Everyone can connect to their HTTPS port, and no one to any other port.
+
+    `instances` are the IDs of the machines.
+    """
+
+    instances: Sequence[pulumi.Output[str]]
 
     def __init__(self, name: str, args: PopArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:pop:Ec2Pop", name, None, opts)
         self._args = args
         group = self._security_group(name)
         image = debian_image(args.region, args.machine_type, self)
-        for number, node in enumerate(args.nodes):
-            self._machine(node, number, group, image)
+        self.instances = [self._machine(node, number, group, image).id for number, node in enumerate(args.nodes)]
         self.register_outputs({})
 
     def _security_group(self, name: str) -> aws.ec2.SecurityGroup:
@@ -84,7 +88,9 @@ class Ec2Pop(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _machine(self, node: PopNode, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]) -> None:
+    def _machine(
+        self, node: PopNode, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]
+    ) -> aws.ec2.Instance:
         args = self._args
         machine = MachineArgs(
             prefix=args.prefix,
@@ -106,3 +112,4 @@ class Ec2Pop(pulumi.ComponentResource):
             instance_id=instance.id,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        return instance

@@ -64,6 +64,7 @@ def settings_of(
 
 def _known_texts(resource: PolicyResource, name: str) -> list[str]:
     try:
-        return texts(resource.props.get(name))
+        value = resource.props.get(name)
     except UnknownValueError:
         return []
+    return [] if isinstance(value, int | float) else texts(value)

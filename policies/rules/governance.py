@@ -22,6 +22,7 @@ from policies.framework.declare import (
     parts,
     setting,
 )
+from policies.rules.accelerator import ACCELERATOR
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.rules.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
 from policies.rules.keys import GOOGLE_KEY, KEY, REPLICA_KEY
@@ -46,6 +47,7 @@ _TAGGED = {
     "aws:ec2/eip:Eip",
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:route53/healthCheck:HealthCheck",
+    ACCELERATOR,
     "aws:iam/role:Role",
     KEY,
     REPLICA_KEY,

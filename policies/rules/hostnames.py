@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.framework.controls import our_design, well_architected
-from policies.framework.declare import kind, parts, setting, texts, whole_stack
+from policies.framework.declare import kind, known, parts, setting, texts, whole_stack
 from policies.framework.relations import all_of, of_tier
+from policies.rules.accelerator import ACCELERATOR
 from policies.rules.dns import HEALTH_CHECK, RECORD
 from policies.rules.edge import CUSTOM_HOSTNAME, DNS_RECORD, ROUTE, fallback_origins
 
@@ -95,7 +96,7 @@ def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
 
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
     """Returns whether all records of a DNS name lead to PoPs of our own. A record may contain only addresses of these
-    PoPs, or be an alias of a name that leads to them.
+    PoPs, or be an alias of a name that leads to them or of an accelerator in front of them.
 
     An address is not known before `pulumi up`, so the check reads the resources that the record's values come from.
     """
@@ -104,11 +105,17 @@ def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...]
         return False
     records = [each for each in all_of(stack, {RECORD}) if str(each.props.get("name")).removesuffix(".") == name]
     return bool(records) and all(
-        all(_leads_to_pops(str(alias.get("name")), stack, (*via, name)) for alias in aliases)
+        _is_alias_of_accelerator(record)
+        or all(_leads_to_pops(str(known(alias, "name")), stack, (*via, name)) for alias in aliases)
         if (aliases := list(parts(record.props, "aliases")))
         else _has_addresses_of_pops(record)
         for record in records
     )
+
+
+def _is_alias_of_accelerator(record: PolicyResource) -> bool:
+    sources = record.property_dependencies.get("aliases", [])
+    return bool(sources) and all(kind(each) == ACCELERATOR and of_tier(each, "pop") for each in sources)
 
 
 def _has_addresses_of_pops(record: PolicyResource) -> bool:

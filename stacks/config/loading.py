@@ -13,6 +13,7 @@ import pulumi.runtime.config as runtime_config
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from contract.regions import ACCELERATED_REGIONS
 from contract.secrets import PROJECT, SecretName, secret_id
 from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.bucket_names import bucket_prefix, problems_of_buckets
@@ -230,6 +231,37 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
             f"{NAMESPACE}:pops_percent: {config.pops_percent} percent of the clients cannot be led to own PoPs, because"
             f" {NAMESPACE}:pops is empty; use 0, or add PoPs first"
         )
+    yield from _problems_of_accelerator(config)
+
+
+def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
+    """Yields an error message for each setting that Global Accelerator does not support, or that has no effect without
+    it.
+    """
+    if config.pops_reached_by == "addresses":
+        yield from (
+            f"{NAMESPACE}:pops[{number}].traffic_dial: {pop.traffic_dial} has no effect on DNS; use 100, or"
+            f" {NAMESPACE}:pops_reached_by 'global-accelerator'"
+            for number, pop in enumerate(config.pops)
+            if pop.traffic_dial != 100
+        )
+        return
+    if not config.pops:
+        yield (
+            f"{NAMESPACE}:pops_reached_by: 'global-accelerator' cannot lead clients to own PoPs, because"
+            f" {NAMESPACE}:pops is empty; use 'addresses', or add PoPs first"
+        )
+    elif not any(pop.traffic_dial for pop in config.pops):
+        yield (
+            f"{NAMESPACE}:pops[].traffic_dial: 0 at all PoPs leaves no PoP for the clients; to drain the own PoPs, set"
+            f" {NAMESPACE}:pops_percent to 0"
+        )
+    for number, pop in enumerate(config.pops):
+        if pop.region not in ACCELERATED_REGIONS:
+            yield (
+                f"{NAMESPACE}:pops[{number}].region: Global Accelerator has no endpoints in {pop.region!r}; use another"
+                f" region, or {NAMESPACE}:pops_reached_by 'addresses'"
+            )
 
 
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:

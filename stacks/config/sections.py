@@ -224,6 +224,13 @@ class Pop(Section):
         json_schema_extra={"pattern": f"^{NVME_OF_EC2.pattern}$"},
     )
     nodes: int = Field(ge=1, le=10, description="number of machines in the region")
+    traffic_dial: int = Field(
+        100,
+        ge=0,
+        le=100,
+        description="with `pops_reached_by: global-accelerator`, percent of the clients nearest to the region that its"
+        " PoP gets; other PoPs get the others. 0 drains the PoP",
+    )
 
     @field_validator("region")
     @classmethod
@@ -381,6 +388,12 @@ class StackConfig(Section):
         le=100,
         description="percent of the clients that DNS leads to `pops` while both networks are healthy; Cloudflare gets"
         " the others. 0 drains the own PoPs, 100 drains Cloudflare",
+    )
+    pops_reached_by: Literal["addresses", "global-accelerator"] = Field(
+        "addresses",
+        description="how clients reach `pops`: `addresses` by the machines' own addresses, of which DNS answers with"
+        " the nearest healthy one; `global-accelerator` by two anycast addresses of AWS Global Accelerator, and by the"
+        " machines' own addresses while the accelerator does not answer",
     )
     waf: Waf = Waf()
     alerts: Alerts = Alerts()

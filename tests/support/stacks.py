@@ -41,6 +41,8 @@ WITH_POPS: Mapping[str, Any] = {
         {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
     ]
 }
+# The same stack, whose PoPs clients reach through Global Accelerator.
+WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
@@ -58,6 +60,14 @@ def stack_config(environment: str) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
 
+def as_config(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Returns settings of the namespace `artifact-edge` as Pulumi passes them to the program."""
+    return {
+        f"artifact-edge:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in settings.items()
+    }
+
+
 def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
     """Returns the result of a first `pulumi up` with an environment's config. `changes` replaces values of this config.
 
@@ -69,9 +79,9 @@ def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stac
 
 @cache
 def _first_up(environment: str, changes: str, stack: str) -> Deployment:
-    changed = {f"artifact-edge:{key}": json.dumps(value) for key, value in json.loads(changes).items()}
     with aws_account(), tempfile.TemporaryDirectory() as directory:
-        return brought_up(stack, stack_config(environment) | changed, Path(directory))[0]
+        config = stack_config(environment) | as_config(json.loads(changes))
+        return brought_up(stack, config, Path(directory))[0]
 
 
 def brought_up(
@@ -86,7 +96,7 @@ def brought_up(
     Returns the deployment and a client of the stack's Google Cloud project.
     """
     patch_certificates(lambda: pki.Authority(directory))
-    account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))
+    account = in_process.client(directory, resolve=PublicDns())
     edge = json.loads(config["artifact-edge:edge"])
     active_zone(account, edge["account_id"], edge["zone"])
     project = google.client(directory)

@@ -30,7 +30,7 @@ def create(backend: GlobalAcceleratorBackend, given: Fields) -> Fields:
         message = f"{given['ListenerArn']} has an endpoint group in {region}"
         raise Refused("EndpointGroupAlreadyExistsException", message)
     limit(others, _MOST_ENDPOINT_GROUPS, "endpoint groups of a listener")
-    check_region(region, backend.account_id)
+    check_region(region)
     arn = f"{given['ListenerArn']}/endpoint-group/{uuid.uuid4().hex[:12]}"
     group: Fields = {
         "EndpointGroupArn": arn,

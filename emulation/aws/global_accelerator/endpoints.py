@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from moto.ec2.models import ec2_backends
 
+from contract.regions import ACCELERATED_REGIONS
 from emulation.aws.global_accelerator.refusals import invalid, not_emulated
 
 # The families of instances that cannot be endpoints.
@@ -20,8 +21,8 @@ _USUAL_WEIGHT = 128
 _ENDED = ("shutting-down", "terminated")
 
 
-def check_region(region: str, account: str) -> None:
-    if region not in cast(Any, ec2_backends)[account].regions:
+def check_region(region: str) -> None:
+    if region not in ACCELERATED_REGIONS:
         raise invalid(f"EndpointGroupRegion {region!r} is not a region of Global Accelerator")
 
 

@@ -31,8 +31,8 @@ class GlobalAcceleratorBackend(BaseBackend):
         self.listeners: dict[str, Fields] = {}
         self.groups: dict[str, Fields] = {}
         self.tags: dict[str, dict[str, str]] = {}
-        # For each idempotency token, the answer to the request that had the token.
-        self.answers: dict[str, Fields] = {}
+        # For each operation and idempotency token, the answer to the request that had the token.
+        self.answers: dict[tuple[str, str], Fields] = {}
 
     def accelerator(self, arn: str) -> Fields:
         return _existing(arn, self.accelerators, "Accelerator")

@@ -41,10 +41,10 @@ def carry_out(operation: str, backend: GlobalAcceleratorBackend, given: Fields) 
     """Returns the answer to a request. A repeated request with the same idempotency token gets the same answer, and
     creates nothing.
     """
-    token = given.get("IdempotencyToken")
-    if token in backend.answers:
-        return backend.answers[token]
+    repeated = (operation, given.get("IdempotencyToken", ""))
+    if repeated in backend.answers:
+        return backend.answers[repeated]
     answer = _OPERATIONS[operation](backend, given) or {}
-    if token:
-        backend.answers[token] = answer
+    if "IdempotencyToken" in given:
+        backend.answers[repeated] = answer
     return answer

@@ -167,6 +167,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
                 **({"healthCheckId": record["HealthCheckId"]} if record.get("HealthCheckId") else {}),
                 **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
                 **({"weightedRoutingPolicies": [{"weight": record["Weight"]}]} if "Weight" in record else {}),
+                **({"failoverRoutingPolicies": [{"type": record["Failover"]}]} if record.get("Failover") else {}),
             }
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.policies.cases import (
+    accelerator,
     access,
     alarms,
     certificates,
@@ -33,6 +34,7 @@ from tests.policies.cases import (
 
 CASES = [
     *dns.CASES,
+    *accelerator.CASES,
     *edge.CASES,
     *waf.CASES,
     *certificates.CASES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from tests.policies.cases.parts import GCE, INSTANCE, RECORD, SCRIPT, TABLE, Case
 from tests.policies.resources import resource
@@ -46,6 +47,13 @@ def own_pops(component: str) -> list[PolicyResource]:
         resource(RECORD, {"name": "pops.x.io", "type": "A", "aliases": [{"name": "eu.pops.x.io"}]}, "alias"),
         resource(RECORD, {**target, "records": ["198.51.100.1"]}, "machine", on={"records": [address]}),
     ]
+
+
+def behind_accelerator(component: str) -> list[PolicyResource]:
+    """Returns an alias of an accelerator in a component of the given type. The name of the accelerator is not known."""
+    accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)
+    props = {"name": "anycast.x.io", "type": "A", "aliases": [{"name": UNKNOWN_STRING_VALUE}]}
+    return [resource(RECORD, props, on={"aliases": [accelerator]})]
 
 
 def script(**binding: Any) -> PolicyResource:
@@ -99,6 +107,17 @@ CASES = [
         [alias("pops.x.io"), *own_pops("artifact-edge:shield:Ec2Shield")],
         f"{HOST} leads to pops.x.io",
     ),
+    *[
+        Case(
+            "aws-route53-client-hostname-leads-to-edge",
+            [alias("anycast.x.io"), *behind_accelerator(component)],
+            says,
+        )
+        for component, says in (
+            ("artifact-edge:pop:Accelerator", ""),
+            ("artifact-edge:shield:Ec2Shield", f"{HOST} leads to anycast.x.io"),
+        )
+    ],
     Case(
         "aws-route53-client-hostname-leads-to-edge",
         [alias("pops.x.io"), resource(RECORD, {"name": "pops.x.io", "type": "A", "records": ["198.51.100.1"]})],

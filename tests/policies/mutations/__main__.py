@@ -44,7 +44,7 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
     policy accepts.
     """
     caught = sum(bool(each.reported) for each in found)
-    named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
+    named = ", ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"
     yield f"mutations of the resources of {named}."
     yield ""

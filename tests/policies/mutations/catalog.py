@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.policies.mutations import (
     Mutation,
     StackMutation,
+    accelerator,
     access,
     alarms,
     certificates,
@@ -34,6 +35,7 @@ from tests.policies.mutations import (
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *dns.MUTATIONS,
+    *accelerator.MUTATIONS,
     *edge.MUTATIONS,
     *waf.MUTATIONS,
     *certificates.MUTATIONS,

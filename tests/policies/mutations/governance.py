@@ -21,6 +21,7 @@ QUEUE = "aws:sqs/queue:Queue"
 _TAGGED = [
     "aws:dynamodb/table:Table",
     "aws:ec2/eip:Eip",
+    "aws:globalaccelerator/accelerator:Accelerator",
     "aws:ec2/instance:Instance",
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:ec2/vpc:Vpc",

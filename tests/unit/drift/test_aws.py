@@ -72,6 +72,18 @@ def test_a_machine_is_found_until_it_is_terminated(state: State) -> None:
     assert compare(state).lines() == []
 
 
+def test_an_accelerator_is_found(state: State) -> None:
+    api = cast(Any, boto3).client("globalaccelerator", region_name="us-west-2")
+    left = api.create_accelerator(Name="left", IdempotencyToken="left", Tags=TAGS)["Accelerator"]["AcceleratorArn"]
+    other = api.create_accelerator(Name="other", IdempotencyToken="other")["Accelerator"]["AcceleratorArn"]
+    try:
+        assert compare(state).orphans == [left]
+    finally:
+        for arn in (left, other):
+            api.update_accelerator(AcceleratorArn=arn, Enabled=False)
+            api.delete_accelerator(AcceleratorArn=arn)
+
+
 def test_a_role_and_a_health_check_are_found(state: State) -> None:
     iam, route53 = (cast(Any, boto3).client(service, region_name="us-east-1") for service in ("iam", "route53"))
     role = iam.create_role(RoleName="artifact-edge-prod-left", AssumeRolePolicyDocument="{}", Tags=TAGS)["Role"]["Arn"]

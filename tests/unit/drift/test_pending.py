@@ -20,7 +20,7 @@ from emulation.cloudflare import in_process
 from emulation.providers.aws.clients import client
 from tests.support.google_session import connect
 from tests.support.harness import Registered, aws_account
-from tests.support.stacks import ON_GOOGLE, brought_up, stack_config
+from tests.support.stacks import ON_GOOGLE, as_config, brought_up, stack_config
 
 BUCKET = "aws:s3/bucket:Bucket"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -34,12 +34,13 @@ WITH_OPTIONS = {
     "metadata": {**json.loads(PROD["metadata"]), "capacity": "provisioned"},
     "blobs": {**json.loads(PROD["blobs"]), "standby": ["us-east1", "us-east4"]},
     "pops": [{"region": "us-west-2", "machine_type": "i4i.large", "nodes": 1}],
+    "pops_reached_by": "global-accelerator",
 }
 
 
 def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
     """Deploys the stack `prod` with changed settings, and yields its resources while they exist."""
-    config = stack_config("prod") | {f"artifact-edge:{name}": json.dumps(value) for name, value in changes.items()}
+    config = stack_config("prod") | as_config(changes)
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         deployment, project = brought_up("prod", config, Path(directory))
         patch.setattr(search, "Cloudflare", lambda: in_process.client(Path(directory)))

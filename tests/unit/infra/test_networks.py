@@ -26,7 +26,8 @@ from emulation.providers.aws.clients import client
 from infra.dns import DnsArgs
 from infra.dns.pops import PopDns, PopDnsArgs
 from infra.dns.route53 import Dns
-from infra.pop import PopNode
+from infra.pop import AcceleratorArgs, PopNode
+from infra.pop.accelerator import Accelerator
 from infra.shield import Node
 from tests.support.edge_name import HOSTNAME, EdgeOnCloudflare
 from tests.support.harness import deploy
@@ -42,10 +43,11 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 class Network:
     """The DNS records of a stack with two networks: Cloudflare and PoPs of our own. `percent` is the share of the
-    clients that the records lead to the PoPs of our own.
+    clients that the records lead to the PoPs of our own. With `accelerated`, these clients reach the PoPs through an
+    accelerator.
     """
 
-    def __init__(self, percent: int) -> None:
+    def __init__(self, percent: int, *, accelerated: bool = False) -> None:
         def program() -> None:
             shield = Node("us-east-1-0", "us-east-1", "aws", pulumi.Output.from_input("192.0.2.1"))
             args = DnsArgs(
@@ -67,7 +69,8 @@ class Network:
                 )
                 for name, address in OWN_POPS.items()
             ]
-            PopDns("pops", PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns]))
+            entry = Accelerator("accelerator", AcceleratorArgs("test", [])).entry if accelerated else None
+            PopDns("pops", PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns], entry))
 
         deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
         self._checks: Mapping[str, Any] = {
@@ -75,7 +78,9 @@ class Network:
         }
         # The addresses and the host names of the endpoints that no health checker reaches.
         self.down: set[str] = set()
-        served = serve(Route53("https://route53.amazonaws.com").read(), self._healthy, Random(1))  # noqa: S311
+        snapshot = Route53().read()
+        self.static_addresses = [address for _, addresses in snapshot.accelerators for address in addresses]
+        served = serve(snapshot, self._healthy, Random(1))  # noqa: S311
         assert served.refused == ()
         edge = cloudflare_zone(SANDBOX, Listed("zone.test", (CLOUDFLARE,)), lambda pop: True)
         self._authority = Authority([edge, *served.zones])
@@ -87,12 +92,16 @@ class Network:
         return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
 
     def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
-        """Returns how many queries of clients at a client location lead to each PoP machine of our own, and to
-        Cloudflare.
+        """Returns how many queries of clients at a client location lead to each PoP machine of our own, to the
+        accelerator, and to Cloudflare.
         """
         edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
         names = edge | {address: name for name, address in OWN_POPS.items()}
-        return Counter(names[self._authority.addresses(HOSTNAME, place)[0]] for _ in range(queries))
+        names |= dict.fromkeys(self.static_addresses, "accelerator")
+        return Counter(names[self.addresses(place)[0]] for _ in range(queries))
+
+    def addresses(self, place: ClientLocation) -> list[str]:
+        return self._authority.addresses(HOSTNAME, place)
 
 
 def test_the_weights_are_the_shares_of_the_clients() -> None:
@@ -114,6 +123,39 @@ def test_clients_of_the_own_network_get_the_nearest_healthy_pop() -> None:
     assert set(found.answers(US)) == {"pop-us-east-1-1"}
     found.down = {OWN_POPS["pop-us-east-1-0"], OWN_POPS["pop-us-east-1-1"]}
     assert set(found.answers(US)) == {"pop-eu-west-1-0"}
+
+
+def test_clients_of_the_own_network_get_both_addresses_of_the_accelerator() -> None:
+    found = Network(100, accelerated=True)
+    assert len(found.static_addresses) == 2
+    for place in CLIENT_LOCATIONS:
+        assert sorted(found.addresses(place)) == sorted(found.static_addresses)
+
+
+def test_the_weights_are_the_shares_of_the_clients_with_an_accelerator_too() -> None:
+    answers = Network(25, accelerated=True).answers(EU, 800)
+    assert set(answers) == {"cloudflare", "accelerator"}
+    assert 140 < answers["accelerator"] < 260
+
+
+def test_clients_reach_the_machines_themselves_while_the_accelerator_does_not_answer() -> None:
+    found = Network(100, accelerated=True)
+    one, other = found.static_addresses
+    found.down = {one}
+    assert set(found.answers(EU)) == {"accelerator"}
+    found.down = {one, other}
+    assert set(found.answers(EU)) == {"pop-eu-west-1-0"}
+    found.down = {one, other, OWN_POPS["pop-eu-west-1-0"]}
+    assert set(found.answers(EU)) == {"pop-us-east-1-0", "pop-us-east-1-1"}
+    found.down = {one, other, CLOUDFLARE}
+    assert set(found.answers(EU)) == {"pop-eu-west-1-0"}
+
+
+@pytest.mark.parametrize("percent", [75, 100])
+def test_clients_leave_the_own_network_when_neither_accelerator_nor_machines_answer(percent: int) -> None:
+    found = Network(percent, accelerated=True)
+    found.down = {*found.static_addresses, *OWN_POPS.values()}
+    assert set(found.answers(EU)) == {"cloudflare"}
 
 
 @pytest.mark.parametrize("percent", [0, 25])

@@ -18,11 +18,12 @@ from tests.support.bootstrap_stack import bootstrap_up
 from tests.support.harness import Deployment, Registered
 from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import is_evaluated
-from tests.support.stacks import ON_GOOGLE, WITH_POPS, brought_up, stack_config
+from tests.support.stacks import ON_GOOGLE, WITH_ACCELERATOR, WITH_POPS, as_config, brought_up, stack_config
 
 STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev": ("dev", {}),
     "dev with PoPs": ("dev", WITH_POPS),
+    "dev with an accelerator": ("dev", WITH_ACCELERATOR),
     "staging": ("staging", {}),
     "prod on Google Cloud": ("prod", ON_GOOGLE),
 }
@@ -36,7 +37,7 @@ def deployed_by_its_role(
     Returns the deployment, and the permissions that its API calls needed.
     """
     bootstrap_up(environments=json.dumps(["dev", "prod", "staging"]))
-    config = stack_config(environment) | {f"artifact-edge:{name}": json.dumps(value) for name, value in changes.items()}
+    config = stack_config(environment) | as_config(changes)
     needed = set[RequiredPermission]()
     deployment, _ = brought_up(environment, config, directory, role_credentials(deploy_role(environment), needed))
     return deployment, needed

@@ -106,6 +106,8 @@ NEEDS_ANY_RESOURCE = (
     "route53:CreateHostedZone",
     "route53:CreateHealthCheck",
     "route53:ListHostedZones",
+    "globalaccelerator:CreateAccelerator",
+    "globalaccelerator:ListAccelerators",
     "lambda:CreateEventSourceMapping",
     "sns:GetSubscriptionAttributes",
     "sns:Unsubscribe",
@@ -115,8 +117,9 @@ NEEDS_ANY_RESOURCE = (
 
 # The services whose service-linked roles a deployment needs. AWS creates the roles with the account's first
 # multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"), global table (DynamoDB, "DynamoDB
-# global tables security") and scaling policy of a table (Application Auto Scaling, "Service-linked roles").
-LINKED = ("mrk.kms", "replication.dynamodb", "dynamodb.application-autoscaling")
+# global tables security"), scaling policy of a table (Application Auto Scaling, "Service-linked roles") and accelerator
+# (Global Accelerator, "Service-linked role for Global Accelerator").
+LINKED = ("mrk.kms", "replication.dynamodb", "dynamodb.application-autoscaling", "globalaccelerator")
 
 
 @pytest.mark.usefixtures("aws_cloud")
@@ -131,7 +134,7 @@ def test_the_deploy_role_may_do_what_has_no_resource_type(action: str) -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_the_deploy_role_may_create_the_service_linked_roles_of_three_services_and_no_other() -> None:
+def test_the_deploy_role_may_create_the_service_linked_roles_of_four_services_and_no_other() -> None:
     bootstrap_up()
     (statement,) = [
         each

@@ -71,6 +71,34 @@ def test_clients_are_led_to_pops_only_where_there_are_pops() -> None:
     assert problems(pops=pop(), pops_percent=101)[0].startswith("artifact-edge:pops_percent: ")
 
 
+def test_an_accelerator_needs_pops_that_it_can_lead_clients_to() -> None:
+    accelerated = {"pops_reached_by": "global-accelerator"}
+    assert problems(**accelerated) == [
+        "artifact-edge:pops_reached_by: 'global-accelerator' cannot lead clients to own PoPs, because"
+        " artifact-edge:pops is empty; use 'addresses', or add PoPs first"
+    ]
+    assert problems(**accelerated, pops=pop(traffic_dial=0)) == [
+        "artifact-edge:pops[].traffic_dial: 0 at all PoPs leaves no PoP for the clients; to drain the own PoPs, set"
+        " artifact-edge:pops_percent to 0"
+    ]
+    assert problems(**accelerated, pops=pop(region="ap-southeast-7")) == [
+        "artifact-edge:pops[0].region: Global Accelerator has no endpoints in 'ap-southeast-7'; use another region, or"
+        " artifact-edge:pops_reached_by 'addresses'"
+    ]
+    drained = json.dumps(pop() + pop(region="eu-west-1", traffic_dial=0))
+    given = {"artifact-edge:pops": drained, "artifact-edge:pops_reached_by": "global-accelerator"}
+    assert [each.traffic_dial for each in load("local", stack_config("local") | given).config.pops] == [100, 0]
+
+
+def test_a_traffic_dial_needs_an_accelerator() -> None:
+    assert problems(pops=pop() + pop(region="eu-west-1", traffic_dial=50)) == [
+        "artifact-edge:pops[1].traffic_dial: 50 has no effect on DNS; use 100, or artifact-edge:pops_reached_by"
+        " 'global-accelerator'"
+    ]
+    assert problems(pops=pop(traffic_dial=101))[0].startswith("artifact-edge:pops[0].traffic_dial: ")
+    assert problems(pops=pop(), pops_reached_by="anycast")[0].startswith("artifact-edge:pops_reached_by: ")
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_config_is_accepted(environment: str) -> None:
     stack = load(environment, stack_config(environment))

@@ -18,7 +18,7 @@ from gates.resilience import NotSurvived, Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
 from tests.support.harness import Deployment
-from tests.support.stacks import WITH_POPS, first_up
+from tests.support.stacks import WITH_ACCELERATOR, WITH_POPS, first_up
 
 NODES = ["pop-eu-west-1-0", "pop-us-west-2-0", "pop-us-west-2-1"]
 
@@ -169,8 +169,75 @@ def test_the_output_names_the_networks_with_their_weights() -> None:
     assert first_up("local").outputs["networks"] == [cloudflare]
 
 
-def resources_of_gates() -> list[plan.Resource]:
-    """Returns the resources of the stack in the form in which the gates read them from a plan."""
+def accelerated() -> Deployment:
+    return first_up("local", WITH_ACCELERATOR)
+
+
+def test_an_accelerator_leads_to_the_machines_of_each_region_over_https() -> None:
+    (accelerator,) = accelerated().of(aws.globalaccelerator.Accelerator).values()
+    (listener,) = accelerated().of(aws.globalaccelerator.Listener).values()
+    groups = {
+        each.inputs["endpointGroupRegion"]: each
+        for each in accelerated().of(aws.globalaccelerator.EndpointGroup).values()
+    }
+    assert (accelerator.inputs["name"], accelerator.inputs["enabled"]) == ("artifact-edge-local-pops", True)
+    assert accelerator.inputs["tags"]["environment"] == "local"
+    assert listener.inputs["acceleratorArn"] == accelerator.id
+    assert (listener.inputs["protocol"], listener.inputs["portRanges"]) == ("TCP", [{"fromPort": 443, "toPort": 443}])
+    assert sorted(groups) == ["eu-west-1", "us-west-2"]
+    instances = accelerated().of(aws.ec2.Instance)
+    oregon = groups["us-west-2"].inputs
+    assert [each["endpointId"] for each in oregon["endpointConfigurations"]] == [
+        instances[name].id for name in ("pop-us-west-2-0", "pop-us-west-2-1")
+    ]
+    assert all(each["clientIpPreservationEnabled"] is True for each in oregon["endpointConfigurations"])
+    checks = ("healthCheckProtocol", "healthCheckPort", "healthCheckPath", "healthCheckIntervalSeconds")
+    assert [oregon[each] for each in checks] == ["HTTPS", 443, "/healthz", 10]
+    assert oregon["trafficDialPercentage"] == 100
+
+
+def test_a_traffic_dial_of_the_config_is_that_of_the_regions_endpoint_group() -> None:
+    oregon, ireland = WITH_ACCELERATOR["pops"]
+    dialled = first_up("local", {**WITH_ACCELERATOR, "pops": [oregon, {**ireland, "traffic_dial": 0}]})
+    groups = dialled.of(aws.globalaccelerator.EndpointGroup)
+    dials = {name: each.inputs["trafficDialPercentage"] for name, each in groups.items()}
+    assert dials == {"accelerator-us-west-2": 100, "accelerator-eu-west-1": 0}
+
+
+def test_the_clients_hostname_leads_to_the_accelerator_and_without_it_to_the_machines() -> None:
+    records, checks = accelerated().of(aws.route53.Record), accelerated().of(aws.route53.HealthCheck)
+    (accelerator,) = accelerated().of(aws.globalaccelerator.Accelerator).values()
+    assert records["edge-own"].inputs["records"] == ["anycast.pops.artifact-edge.test"]
+    primary, secondary = records["anycast-primary"].inputs, records["anycast-secondary"].inputs
+    assert primary["aliases"] == [
+        {"name": accelerator.outputs["dnsName"], "zoneId": "Z2BJ6XQ5FK7U4H", "evaluateTargetHealth": False}
+    ]
+    assert primary["healthCheckId"] == checks["accelerator"].id
+    assert [(each["name"], each["evaluateTargetHealth"]) for each in secondary["aliases"]] == [
+        ("pops.artifact-edge.test", True)
+    ]
+    addresses = accelerator.outputs["ipSets"][0]["ipAddresses"]
+    assert [checks[name].inputs["ipAddress"] for name in ("accelerator-0", "accelerator-1")] == addresses
+    assert accelerated().outputs["networks"][1]["target"] == "anycast.pops.artifact-edge.test"
+    assert accelerated().outputs["accelerator"] == {"addresses": addresses, "dns_name": accelerator.outputs["dnsName"]}
+    assert "accelerator" not in deployment().outputs
+
+
+def test_a_stack_with_an_accelerator_meets_the_policies_and_costs_more() -> None:
+    registered = as_policies_see_it(accelerated())
+    given = settings("local")
+    found = {name: findings(name, registered, given.get(name)) for name in NAMES}
+    assert {name: each for name, each in found.items() if each} == {}
+    prices = [
+        estimate([Resource(each.type, each.name, each.outputs) for each in stack.resources]).total
+        for stack in (deployment(), accelerated())
+    ]
+    # An accelerator costs 18 dollars a month, and its two health checks cost 6 to 8 dollars.
+    assert 18 < prices[1] - prices[0] < 30
+
+
+def resources_of_gates(of: Deployment | None = None) -> list[plan.Resource]:
+    """Returns the resources of a stack in the form in which the gates read them from a plan."""
     return [
         plan.Resource(
             each.urn,
@@ -181,8 +248,31 @@ def resources_of_gates() -> list[plan.Resource]:
             {name: tuple(urns) for name, urns in each.dependencies.items()},
             parent=each.parent,
         )
-        for each in deployment().resources
+        for each in (of or deployment()).resources
     ]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ["edge:global-accelerator"],
+        ["edge:cloudflare", "edge:global-accelerator"],
+        ["edge:global-accelerator", "region:eu-west-1"],
+    ],
+)
+def test_clients_read_packages_without_global_accelerator(lost: list[str]) -> None:
+    graph = resources_of_gates(accelerated())
+    findings = prove(graph, Statements(survives=[Survived(all=lost)])).findings
+    title = f"loss of {' and '.join(lost)}: "
+    unsaid = f"{title}nothing is said of it"
+    assert [each for each in findings if each.startswith(title) and not each.startswith(unsaid)] == []
+
+
+def test_without_the_way_by_addresses_clients_need_cloudflare_or_global_accelerator() -> None:
+    graph = [each for each in resources_of_gates(accelerated()) if each.name != "anycast-secondary"]
+    lost = ["edge:cloudflare", "edge:global-accelerator"]
+    findings = prove(graph, Statements(survives=[Survived(all=lost)])).findings
+    assert any("through Global Accelerator is lost with edge:global-accelerator" in each for each in findings), findings
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,19 @@ def test_a_deleted_record_leaves_those_of_other_names_with_its_identifier() -> N
     assert zone.change(*(("CREATE", each) for each in both)) == ""
     assert zone.change(("DELETE", both[1])) == ""
     assert (zone.identifiers("shield"), zone.identifiers("pops")) == (["eu-west-1"], [])
+
+
+def test_an_alias_of_an_accelerator_needs_an_accelerator_with_addresses_of_its_type() -> None:
+    zone = Zone()
+    made = client("globalaccelerator", {"region": "us-west-2"}).create_accelerator(Name="edge", IdempotencyToken="t")
+    known = made["Accelerator"]["DnsName"]
+
+    def alias(target: str, kind: str = "A") -> str:
+        wanted = {"HostedZoneId": "Z2BJ6XQ5FK7U4H", "DNSName": target, "EvaluateTargetHealth": False}
+        return zone.change(("UPSERT", {"Name": "www.example.test", "Type": kind, "AliasTarget": wanted}))
+
+    assert alias(known) == ""
+    assert "but that target was not found" in alias("a0123456789abcdef.awsglobalaccelerator.com")
+    assert "does not lie within the target zone" in alias("edge.example.test")
+    # An accelerator with IPv4 addresses only has no AAAA records.
+    assert "but that target was not found" in alias(known, "AAAA")

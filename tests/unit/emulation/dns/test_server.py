@@ -57,6 +57,16 @@ class Place:
         batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
         self._client.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch=batch)
 
+    def accelerator(self, name: str, *, evaluate: bool = False) -> list[str]:
+        """Creates an accelerator, and an alias of it. Returns the addresses of the accelerator."""
+        api: Any = cast(Any, boto3).client("globalaccelerator", region_name="us-west-2")
+        made = api.create_accelerator(Name=name, IdempotencyToken=name)["Accelerator"]
+        wanted = {"HostedZoneId": "Z2BJ6XQ5FK7U4H", "DNSName": made["DnsName"], "EvaluateTargetHealth": evaluate}
+        batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": name, "Type": "A"}}]}
+        batch["Changes"][0]["ResourceRecordSet"]["AliasTarget"] = wanted
+        self._client.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch=batch)
+        return made["IpSets"][0]["IpAddresses"]
+
     def check(self) -> str:
         config: Any = {"Type": "HTTP", "IPAddress": "127.0.0.1", "Port": 8080, "FailureThreshold": 3}
         reference = str(len(self._client.list_health_checks()["HealthChecks"]))
@@ -65,7 +75,7 @@ class Place:
         ]
 
     def server(self) -> DnsServer:
-        snapshot = Route53("https://route53.amazonaws.com").read()
+        snapshot = Route53().read()
         served = serve(snapshot, lambda check: check not in self.unhealthy, Random(1))  # noqa: S311
         edge = cloudflare_zone(SANDBOX, Listed("zone.test", ("edge.zone.test",)), self._listening)
         authority = Authority([*stand_ins(SANDBOX), edge, *served.zones])
@@ -288,3 +298,16 @@ def test_no_message_stops_the_server(noise: bytes) -> None:
     if response is not None:
         assert response[:2] == noise[:2]
         assert dns.message.from_wire(response).flags & dns.flags.QR
+
+
+def test_alias_of_an_accelerator_has_both_its_addresses_at_every_place(place: Place) -> None:
+    addresses = place.accelerator("anycast.example.test")
+    for seen_from in (US, EU, ASIA):
+        answer = place.send_query("anycast.example.test", seen_from=seen_from)
+        assert sorted(texts(answer)) == [f"anycast.example.test. {each}" for each in sorted(addresses)]
+    assert texts(place.send_query("anycast.example.test", "AAAA", seen_from=US)) == []
+
+
+def test_alias_of_an_accelerator_that_evaluates_its_health_is_not_emulated(place: Place) -> None:
+    place.accelerator("anycast.example.test", evaluate=True)
+    assert place.send_query("anycast.example.test", seen_from=US).rcode() == dns.rcode.SERVFAIL

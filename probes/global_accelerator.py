@@ -1,0 +1,60 @@
+"""A probe of Global Accelerator, which checks what its API accepts and in which order resources are deleted.
+
+AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from probes.aws import AwsAccount, refusal
+from probes.fact import Fact, Probe
+
+_OREGON = "us-west-2"
+_HTTPS = [{"FromPort": 443, "ToPort": 443}]
+
+
+class _Accelerator:
+    """A disabled accelerator of the account."""
+
+    def __init__(self, account: AwsAccount) -> None:
+        self.api = account.client("globalaccelerator", region=_OREGON)
+        name = account.name("accelerator")
+        made = self.api.create_accelerator(Name=name, IdempotencyToken=name, Enabled=False)["Accelerator"]
+        self.arn, self.addresses = made["AcceleratorArn"], made["IpSets"][0]["IpAddresses"]
+        self.token = name
+        account.later(self.api.delete_accelerator, AcceleratorArn=self.arn)
+
+    def listener(self, account: AwsAccount) -> str:
+        made = self.api.create_listener(
+            AcceleratorArn=self.arn, Protocol="TCP", PortRanges=_HTTPS, IdempotencyToken=self.token
+        )
+        account.later(self.api.delete_listener, ListenerArn=made["Listener"]["ListenerArn"])
+        return made["Listener"]["ListenerArn"]
+
+
+def _accelerator(account: AwsAccount) -> Iterator[Fact]:
+    found = _Accelerator(account)
+    api, listener = found.api, found.listener(account)
+    yield Fact("An accelerator has two addresses", len(found.addresses) == 2, f"{len(found.addresses)} addresses")
+    again: dict[str, Any] = {"AcceleratorArn": found.arn, "PortRanges": _HTTPS, "IdempotencyToken": f"{found.token}-2"}
+    code = refusal(api.create_listener, Protocol="TCP", **again)
+    yield Fact("A second listener for a port is refused", code == "InvalidPortRangeException", code)
+    code = refusal(api.delete_accelerator, AcceleratorArn=found.arn)
+    expected = "AssociatedListenerFoundException"
+    yield Fact("An accelerator with a listener is not deleted", code == expected, code)
+    group = {"ListenerArn": listener, "EndpointGroupRegion": "us-west-2", "IdempotencyToken": found.token}
+    code = refusal(api.create_endpoint_group, HealthCheckIntervalSeconds=20, **group)
+    yield Fact("Health checks come every 10 or 30 seconds", code == "InvalidArgumentException", code)
+    made = api.create_endpoint_group(**group)["EndpointGroup"]
+    account.later(api.delete_endpoint_group, EndpointGroupArn=made["EndpointGroupArn"])
+    code = refusal(api.create_endpoint_group, **{**group, "IdempotencyToken": f"{found.token}-2"})
+    expected = "EndpointGroupAlreadyExistsException"
+    yield Fact("A region has one endpoint group of a listener", code == expected, code)
+    code = refusal(api.delete_listener, ListenerArn=listener)
+    expected = "AssociatedEndpointGroupFoundException"
+    yield Fact("A listener with an endpoint group is not deleted", code == expected, code)
+
+
+PROBES = (Probe("global-accelerator", "Global Accelerator API Reference", _accelerator),)
