@@ -51,6 +51,11 @@ BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )
 
+# Types of AWS Global Accelerator. An accelerator spreads clients over the endpoint groups of its listeners by their
+# traffic dials.
+ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
+ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
+
 # Types of certificates that a tier presents to clients or other tiers, and of trust stores that a tier checks
 # certificates against.
 CERTIFICATES = frozenset(
@@ -71,7 +76,7 @@ ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",
         "aws:ec2/eip:Eip",
-        "aws:globalaccelerator/accelerator:Accelerator",
+        ACCELERATOR,
         "aws:lb/loadBalancer:LoadBalancer",
         "cloudflare:index/workersCustomDomain:WorkersCustomDomain",
         "cloudflare:index/workersRoute:WorkersRoute",

@@ -13,9 +13,9 @@ from gates import user_data
 from gates.limits import Limits
 from gates.places import led_to, region_of, users_of
 from gates.plan import Change, Plan, Resource
-from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
+from gates.resource_types import BUCKETS, CERTIFICATES, ENDPOINT_GROUP, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.shift import shift_of
-from gates.traffic import ROUNDING, client_names, host_of, moved
+from gates.traffic import DIALS, ROUNDING, client_names, host_of, moved
 
 # Inputs of a DNS record that decide which target the record sends clients to.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name", "weightedRoutingPolicies"})
@@ -190,6 +190,8 @@ def _rotation_refusal(where: str, replaced: Sequence[Change], of: int, share: fl
 
 def _is_named(change: Change, name: str) -> bool:
     states = [state for state in (change.old, change.new) if state is not None]
+    if name.endswith(DIALS):
+        return change.resource.type == ENDPOINT_GROUP
     return change.label == name or any(
         f"{state.inputs.get('name', '')} {state.inputs.get('type', '')}" == name for state in states
     )

@@ -9,10 +9,15 @@ from typing import Any
 
 from gates.limits import Limits
 from gates.plan import Resource, known
-from gates.resource_types import BALANCERS, RECORDS
+from gates.resource_types import ACCELERATOR, BALANCERS, ENDPOINT_GROUP, RECORDS
 
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
+
+# The end of the key of an accelerator's split. The key starts with the DNS name that leads to the accelerator.
+DIALS = " traffic dials"
+
+_LISTENER = "aws:globalaccelerator/listener:Listener"
 
 # Shares of clients that differ by less than this number count as equal, because the difference comes from the rounding
 # of numbers.
@@ -53,7 +58,26 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
             grouped[f"{host_of(resource)} {resource.inputs.get('type', '')}"].append(resource)
     found = {name: _shares([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
     balancers = (resource for resource in resources if resource.type in BALANCERS)
-    return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers}
+    dials = dict(_dials(resources))
+    return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers} | dials
+
+
+def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
+    """Yields how an accelerator splits its clients over regions, for each DNS name with an alias of an accelerator.
+
+    Clients are assumed to be as many near each region. A traffic dial of 50 then sends half of a region's share to the
+    other regions.
+    """
+    accelerators = [one for one in resources if one.type == ACCELERATOR]
+    for record in resources:
+        if record.type in RECORDS and any(one.urn in record.uses() for one in accelerators):
+            listeners = {one.urn for one in resources if record.uses() & one.uses() and one.type == _LISTENER}
+            groups = [one for one in resources if one.type == ENDPOINT_GROUP and listeners & one.uses()]
+            regions = [
+                (float(one.inputs.get("trafficDialPercentage", 100)), [str(one.inputs.get("endpointGroupRegion"))])
+                for one in groups
+            ]
+            yield f"{host_of(record)}{DIALS}", _shares(regions)
 
 
 def moved(before: Split, after: Split) -> float:

@@ -5,6 +5,7 @@ network.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from gates.limits import Limits
 from gates.plan import Plan
 from gates.rules import judge
 from gates.stages import split
-from tests.unit.gates.plans import plan, step
+from tests.unit.gates.plans import plan, step, urn
 
 TODAY = datetime.date(2026, 11, 27)
 RECORD, ROUTE = "aws:route53/record:Record", "cloudflare:index/workersRoute:WorkersRoute"
@@ -112,3 +113,78 @@ def test_the_places_change_before_the_weights() -> None:
     names = [{urn.split("::")[-1] for urn in stage.urns} for stage in stages]
     assert names == [{"pop-us-west-2-0"}, {"pops-us-west-2"}, {"edge-cloudflare", "edge-own"}]
     assert not any(stage.refusals for stage in stages)
+
+
+ACCELERATOR, LISTENER, GROUP = (
+    f"aws:globalaccelerator/{kind}"
+    for kind in ("accelerator:Accelerator", "listener:Listener", "endpointGroup:EndpointGroup")
+)
+
+
+def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) -> Steps:
+    """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` have the traffic dials of
+    its regions.
+    """
+    name = {"name": "anycast.pops.example.com", "type": "A"}
+    front = {**name, "setIdentifier": "primary", "failoverRoutingPolicies": [{"type": "PRIMARY"}]}
+    behind = {**name, "setIdentifier": "secondary", "failoverRoutingPolicies": [{"type": "SECONDARY"}]}
+    aliases = [{"name": "a1.awsglobalaccelerator.com", "evaluateTargetHealth": False}]
+    uses = {"aliases": [urn(ACCELERATOR, "accelerator")]}
+    steps = [
+        *step(op, ACCELERATOR, "accelerator", new={"name": "pops"}),
+        *step(op, LISTENER, "accelerator", new={}, depends={"acceleratorArn": [urn(ACCELERATOR, "accelerator")]}),
+        *step(op, RECORD, "anycast-primary", new={**front, "aliases": aliases}, depends=uses),
+        *step(op, RECORD, "anycast-secondary", new={**behind, "aliases": [{"name": "pops.example.com"}]}),
+    ]
+    for place in sorted({*before, *after}):
+        was, is_to_be = (
+            {"endpointGroupRegion": place, "trafficDialPercentage": dials.get(place, 100)} for dials in (before, after)
+        )
+        change = "create" if op == "create" or place not in before else "same" if was == is_to_be else "update"
+        on = {"listenerArn": [urn(LISTENER, "accelerator")]}
+        steps += step(change, GROUP, place, old=was, new=is_to_be, depends=on, keys=["trafficDialPercentage"])
+    return steps
+
+
+def to_accelerator(percent: int) -> Steps:
+    """Returns a plan's steps in which the own record leads to the accelerator in place of the machines' addresses."""
+    own = [part for part in weights(percent, percent) if "own" in part["urn"]]
+    others = [part for part in weights(percent, percent) if "own" not in part["urn"]]
+    (before,) = (part["oldState"] for part in own)
+    after = {**before, "inputs": {**before["inputs"], "records": ["anycast.pops.example.com"]}}
+    return [*others, *({**part, "op": "update", "newState": after} for part in own)]
+
+
+def behind_accelerator(percent: int) -> Steps:
+    """Returns a plan's steps in which the own record leads to the accelerator before and after."""
+    return [{**part, "op": "same", "oldState": part["newState"]} for part in to_accelerator(percent)]
+
+
+BOTH = {"eu-west-1": 100, "us-west-2": 100}
+
+
+@pytest.mark.parametrize(("percent", "refused"), [(0, []), (20, []), (21, ["traffic"]), (100, ["traffic"])])
+def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int, refused: list[str]) -> None:
+    assert rules(plan(SERVED, to_accelerator(percent), accelerator("create", {}, BOTH), EUROPE)) == refused
+
+
+@pytest.mark.parametrize(
+    ("percent", "refused"),
+    # One of two regions is drained, so that half of the accelerator's clients move.
+    [(0, []), (40, []), (50, ["traffic"])],
+)
+def test_a_traffic_dial_counts_by_the_clients_of_the_accelerator(percent: int, refused: list[str]) -> None:
+    dials = accelerator("same", BOTH, {**BOTH, "us-west-2": 0})
+    assert rules(plan(SERVED, behind_accelerator(percent), dials, EUROPE)) == refused
+
+
+def test_a_traffic_dial_and_the_weights_do_not_change_together() -> None:
+    was, is_to_be = behind_accelerator(20), behind_accelerator(40)
+    moved = [{**new, "op": "update", "oldState": old["oldState"]} for old, new in zip(was, is_to_be, strict=True)]
+    dials = accelerator("same", BOTH, {**BOTH, "us-west-2": 75})
+    assert rules(plan(SERVED, moved, dials, EUROPE)) == ["one-change"]
+
+
+def test_no_client_resolves_the_machines_addresses_while_the_accelerator_answers() -> None:
+    standing = [*behind_accelerator(100), *accelerator("same", BOTH, BOTH)]
+    assert rules(plan(SERVED, standing, EUROPE, region("create", "us-west-2"))) == []
