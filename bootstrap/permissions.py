@@ -115,7 +115,18 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(["route53:*"], ["arn:aws:route53:::*"]),
         # AWS chooses the IDs of accelerators. Their tag `environment` says to which environment they belong.
         allow(
-            ["globalaccelerator:*"],
+            [
+                "globalaccelerator:CreateEndpointGroup",
+                "globalaccelerator:CreateListener",
+                "globalaccelerator:DeleteAccelerator",
+                "globalaccelerator:DeleteEndpointGroup",
+                "globalaccelerator:DeleteListener",
+                "globalaccelerator:UntagResource",
+                "globalaccelerator:UpdateAccelerator",
+                "globalaccelerator:UpdateAcceleratorAttributes",
+                "globalaccelerator:UpdateEndpointGroup",
+                "globalaccelerator:UpdateListener",
+            ],
             _accelerators(account),
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),

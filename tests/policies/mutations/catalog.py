@@ -69,6 +69,7 @@ UNREAD: Mapping[str, str] = {
     "aws:iam/instanceProfile:InstanceProfile": "gives a role to machines; policies check the role",
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "names a role's policies; policies check these themselves",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "switches off retries of scheduled calls",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "an object with the code of PoP machines; policies check its bucket",
     "aws:s3/bucketMetric:BucketMetric": "switches on request metrics; the tests of alarms notice missing metrics",
     "cloudflare:index/mtlsCertificate:MtlsCertificate": "the SDK keeps its key secret; policies check its binding",
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting except its title",
