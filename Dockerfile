@@ -13,8 +13,8 @@ RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin
         docker-registry \
         git \
         golang-github-containers-common \
-        libnginx-mod-http-js \
         libnginx-mod-http-modsecurity \
+        libnginx-mod-http-set-misc \
         make \
         modsecurity-crs \
         postgresql \

@@ -34,7 +34,7 @@ PACKAGES = {
     "skopeo": "skopeo",
     "postgres": "postgresql",
     "docker-registry": "docker-registry",
-    "/usr/lib/nginx/modules/ngx_http_js_module.so": "libnginx-mod-http-js",
+    "/usr/lib/nginx/modules/ngx_http_set_misc_module.so": "libnginx-mod-http-set-misc",
     "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so": "libnginx-mod-http-modsecurity",
     "/usr/share/modsecurity-crs/rules/REQUEST-901-INITIALIZATION.conf": "modsecurity-crs",
 }

@@ -18,10 +18,7 @@ from infra.pop.machine_files import render
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
 # Patterns of empty lines and of lines with only a comment, by the suffix of the file. The first line of a script, `#!`,
 # is not a comment.
-_COMMENTS = {
-    ".js": re.compile(r"^[ \t]*(?://.*)?\n", re.MULTILINE),
-    ".lua": re.compile(r"^[ \t]*(?:--.*)?\n", re.MULTILINE),
-}
+_COMMENTS = {".lua": re.compile(r"^[ \t]*(?:--.*)?\n", re.MULTILINE)}
 _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import os
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from infra.waf import Bound, WafArgs
-from tests.support.own_pop import OwnPop, running_pop, sign
+from tests.support.own_pop import Answer, OwnPop, running_pop, sign
 from tests.support.waiting import eventually
 
 MEGABYTE = 1 << 20
@@ -41,6 +43,14 @@ def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
 def fetches(pop: OwnPop, path: str) -> int:
     """Returns how many requests for a path have reached the emulated shield."""
     return pop.shield.requests.count(f"/objects{path}")
+
+
+def logged(pop: OwnPop, path: str, token: str | None = None, **request: Any) -> tuple[Answer, dict[str, Any]]:
+    """Sends a request, and returns the response with its line in the access log, which NGINX writes after it."""
+    before = len(pop.log())
+    answer = pop.request(path, token, **request)
+    assert eventually(lambda: len(pop.log()) > before)
+    return answer, pop.log()[-1]
 
 
 def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
@@ -72,6 +82,80 @@ def test_second_request_is_answered_by_l1_and_the_body_does_not_pass_through_the
     assert [line["bytes"] for line in sent] == [len(body), len(body)]
     assert all("worker-" not in line["upstream"] for line in sent)
     assert 0 < int(sent[0]["decision_bytes"]) < 1_000
+
+
+def test_nginx_answers_with_a_small_object_itself_and_still_refuses_clients_without_a_grant(pop: OwnPop) -> None:
+    path, body = publish(pop, "small")
+    pop.entitlements.grant("reader-of-small", "pypi:small:pull")
+    pop.entitlements.grant("reader-of-other-small", "pypi:other-small:pull")
+
+    def is_in_memory() -> bool:
+        answer, line = logged(pop, path, "reader-of-small")
+        assert (answer.status, answer.body) == (200, body)
+        return line["upstream"] == ""
+
+    assert eventually(is_in_memory)
+    answer = pop.request(path, "reader-of-small")
+    assert answer.headers["x-cache"] == "edge; hit"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert pop.request(path, "reader-of-other-small").status == 403
+    assert pop.request(path, "unknown").status == 401
+    assert pop.request(path).status == 401
+    head = pop.request(path, "reader-of-small", "HEAD")
+    assert (head.status, head.headers["content-length"], head.body) == (200, str(len(body)), b"")
+    assert pop.request(path, "reader-of-small", range="bytes=5-9").body == body[5:10]
+    assert pop.request(path, "reader-of-small", if_none_match=answer.headers["etag"]).status == 304
+    assert pop.request(path, "reader-of-small", if_none_match='"another"').body == body
+    stored = [file.read_bytes() for file in (Path(pop.directories.run) / "objects").rglob("*") if file.is_file()]
+    assert not [file for file in stored if b"reader-of-small" in file]
+
+
+def test_nginx_keeps_no_document_that_may_change_and_no_large_object(
+    pop: OwnPop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, _ = publish(pop, "large-and-popular", MEGABYTE)
+    pop.entitlements.grant("reader-of-popular", "pypi:*:pull")
+    sent = [logged(pop, large, "reader-of-popular") for _ in range(6)]
+    monkeypatch.setattr(pop.shield, "headers", {"cache-control": "public, max-age=5"})
+    document, _ = publish(pop, "document")
+    sent += [logged(pop, document, "reader-of-popular") for _ in range(6)]
+    assert [answer.status for answer, _ in sent] == [200] * 12
+    assert all(line["upstream"].startswith("127.0.0.1:") for _, line in sent)
+
+
+def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_object(pop: OwnPop) -> None:
+    path, body = publish(pop, "bounded")
+    pop.entitlements.grant("reader-of-bounded", "pypi:bounded:pull")
+
+    def is_remembered() -> bool:
+        _, line = logged(pop, path, "reader-of-bounded")
+        return (line["decision"], line["upstream"]) == ("HIT", "")
+
+    # NGINX counts whole seconds. Requests at the start of a second get the longest lifetimes.
+    for _ in range(3):
+        time.sleep(1 - time.time() % 1)
+        assert eventually(is_remembered)
+        time.sleep(2)
+        answer, line = logged(pop, path, "reader-of-bounded")
+        assert answer.body == body
+        assert line["decision"] != "HIT"
+        assert line["upstream"].startswith("127.0.0.1:")
+
+
+def test_the_worker_is_asked_once_for_requests_that_only_it_answers(pop: OwnPop) -> None:
+    path, body = publish(pop, "asked-once")
+    pop.entitlements.grant("reader-of-asked-once", "pypi:asked-once:pull")
+    etag = pop.request(path, "reader-of-asked-once").headers["etag"]
+    sent = [
+        logged(pop, path),
+        logged(pop, path, "reader-of-asked-once", method="POST", body=b""),
+        logged(pop, path, "reader-of-asked-once", if_match=etag),
+        logged(pop, "/healthz"),
+    ]
+    assert [answer.status for answer, _ in sent] == [401, 405, 200, 200]
+    assert sent[2][0].body == body
+    assert [line["decision"] for _, line in sent] == [""] * 4
+    assert all(line["upstream"].startswith("unix:") and "," not in line["upstream"] for _, line in sent)
 
 
 def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
@@ -142,7 +226,7 @@ def test_purge_by_key_and_by_package_removes_objects_from_l1(pop: OwnPop) -> Non
         assert pop.request(path, "reader-of-purged").headers["x-cache"] == "edge; hit"
         signed = {"x_artifact_edge_signature": sign(request.encode())}
         assert pop.request("/-/purge", method="POST", body=request.encode(), **signed).status == 200
-        assert pop.request(path, "reader-of-purged").body == changed
+        assert eventually(lambda body=changed: pop.request(path, "reader-of-purged").body == body)
         assert fetches(pop, path) == number + 2
 
 
@@ -150,11 +234,13 @@ def test_decision_is_remembered_for_one_credential_and_one_path_only(pop: OwnPop
     path, _ = publish(pop, "remembered")
     other, _ = publish(pop, "unremembered")
     pop.entitlements.grant("reader-of-remembered", "pypi:remembered:pull")
-    answers = [pop.request(path, "reader-of-remembered").status for _ in range(3)]
-    assert answers == [200, 200, 200]
-    # NGINX keeps an authorization decision for 2 s. Three requests can take longer on a slow machine, so the test
-    # requires only one request for which NGINX used the decision that it kept.
-    assert "HIT" in [line["decision"] for line in pop.log() if line["path"] == path]
+
+    def is_remembered() -> bool:
+        answer, line = logged(pop, path, "reader-of-remembered")
+        assert answer.status == 200
+        return line["decision"] == "HIT"
+
+    assert eventually(is_remembered)
     assert pop.request(other, "reader-of-remembered").status == 403
     assert pop.request(path, "another-token").status == 401
     assert pop.request(path).status == 401
@@ -181,7 +267,7 @@ def test_memory_of_decisions_contains_no_credential(pop: OwnPop) -> None:
         files = [file for file in (Path(pop.directories.run) / "decisions").rglob("*") if file.is_file()]
         return b"".join(file.read_bytes() for file in files)
 
-    digest = hashlib.sha256(b"Bearer a-secret-token").hexdigest().encode()
+    digest = hmac.new(b"artifact-edge", b"Bearer a-secret-token", "sha256").hexdigest().encode()
     assert eventually(lambda: digest in remembered())
     assert b"a-secret-token" not in remembered()
 

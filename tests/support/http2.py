@@ -7,6 +7,8 @@ import ssl
 import struct
 
 RESET_STREAMS = 2_000
+_RST_STREAM, _GOAWAY = 3, 7  # types of frames (RFC 9113, section 6)
+_REFUSED_STREAM = 7  # an error code (RFC 9113, section 7)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -24,19 +26,22 @@ def reset_streams(attacker: ssl.SSLSocket) -> int:
     cancel = struct.pack(">I", 8)
     streams = range(1, 2 * RESET_STREAMS + 1, 2)
     attacker.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
-    attacker.sendall(b"".join(frame(1, 5, each, headers) + frame(3, 0, each, cancel) for each in streams))
-    return (_last_stream(attacker) + 1) // 2
+    attacker.sendall(b"".join(frame(1, 5, each, headers) + frame(_RST_STREAM, 0, each, cancel) for each in streams))
+    return _accepted(attacker)
 
 
-def _last_stream(attacker: socket.socket) -> int:
-    """Returns the last stream that the server accepted, from its GOAWAY frame (RFC 9113, section 6.8)."""
-    received = b""
+def _accepted(attacker: socket.socket) -> int:
+    """Returns how many streams the server accepted: those up to the last one that its GOAWAY frame names, without those
+    that it refused because too many were open (RFC 9113, sections 6.8 and 8.7).
+    """
+    received, refused = b"", 0
     while part := attacker.recv(1 << 16):
         received += part
-        rest = received
-        while len(rest) >= 9 and len(rest) >= 9 + int.from_bytes(rest[:3], "big"):
-            length, kind = int.from_bytes(rest[:3], "big"), rest[3]
-            if kind == 7:
-                return int.from_bytes(rest[9:13], "big")
-            rest = rest[9 + length :]
+        while len(received) >= 9 and len(received) >= 9 + int.from_bytes(received[:3], "big"):
+            end, kind = 9 + int.from_bytes(received[:3], "big"), received[3]
+            payload, received = received[9:end], received[end:]
+            if kind == _RST_STREAM and int.from_bytes(payload, "big") == _REFUSED_STREAM:
+                refused += 1
+            elif kind == _GOAWAY:
+                return (int.from_bytes(payload[:4], "big") + 1) // 2 - refused
     raise AssertionError("the connection ended without a GOAWAY frame")

@@ -328,13 +328,17 @@ def _listens(port: int) -> bool:
     return False
 
 
+class _StubServer(socketserver.ThreadingUnixStreamServer):
+    request_queue_size = 1024  # NGINX answers 502 when a socket has more waiting connections than this
+    daemon_threads = True
+
+
 @contextlib.contextmanager
 def _serving_worker(path: Path, status: int) -> Generator[None]:
     """Runs a stub of the edge worker on the Unix socket `path`. The stub answers all requests with the HTTP status
     `status`. The body of a 200 response is the path and the query of the request's URL, and other bodies are empty.
     """
-    with socketserver.ThreadingUnixStreamServer(str(path), _stub_worker_handler(status)) as server:
-        server.daemon_threads = True
+    with _StubServer(str(path), _stub_worker_handler(status)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()

