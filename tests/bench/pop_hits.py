@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
+# A PoP machine has NGINX's memory of decisions and objects below /run, which is in memory as this directory is.
+_IN_MEMORY = "/dev/shm"  # noqa: S108
 
 # wrk runs this script for each request. NGINX remembers a decision by the value of Accept too, so each request of the
 # PoP needs a new decision.
@@ -203,7 +205,7 @@ def main() -> None:
     options.add_argument("--connections", type=int, default=32)
     given = options.parse_args()
     wrk.check_installed()
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-", dir=_IN_MEMORY) as name:
         root = Path(name)
         root.chmod(0o755)  # Traffic Server and NGINX run as other users, who must enter this directory
         script = root / "cold.lua"
