@@ -117,6 +117,7 @@ bench: setup  ## measure previews, imports, hits at the edge, own PoPs, and inst
 	$(PYTHON) -m bench.edge_hits
 	$(PYTHON) -m tests.bench.pop_hits
 	$(PYTHON) -m tests.bench.pop_floods
+	$(PYTHON) -m tests.bench.pop_streams
 	$(PYTHON) -m tests.bench.pop_connections
 	$(PYTHON) -m tests.bench.predicted_installs
 
