@@ -3,6 +3,8 @@ profiles, identity providers, and the identity of the caller."""
 
 from __future__ import annotations
 
+import json
+
 import pulumi_aws as aws
 
 from emulation.providers.aws.clients import client, removed_tags, tag_list, tags_of
@@ -112,20 +114,29 @@ def _boundary(inputs: Properties) -> Properties:
 
 
 def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
-    iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])
-    iam.update_role(
-        RoleName=id,
-        Description=new.get("description", ""),
-        MaxSessionDuration=int(new.get("maxSessionDuration", _SESSION_SECONDS)),
-    )
-    if _boundary(new):
-        iam.put_role_permissions_boundary(RoleName=id, **_boundary(new))
-    elif _boundary(old):
-        iam.delete_role_permissions_boundary(RoleName=id)
+    """Changes a role as the real provider does: with a call for each setting that differs, and in this order
+    (terraform-provider-aws, `resourceRoleUpdate`). Each call needs a permission of its own.
+    """
+    if json.loads(old["assumeRolePolicy"]) != json.loads(new["assumeRolePolicy"]):
+        iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])
+    if _described_settings(old) != _described_settings(new):
+        iam.update_role(RoleName=id, **_described_settings(new))
+    if _boundary(old) != _boundary(new):
+        if _boundary(new):
+            iam.put_role_permissions_boundary(RoleName=id, **_boundary(new))
+        else:
+            iam.delete_role_permissions_boundary(RoleName=id)
     if gone := removed_tags(old, new):
         iam.untag_role(RoleName=id, TagKeys=gone)
     if new.get("tags"):
         iam.tag_role(RoleName=id, Tags=tag_list(new["tags"]))
+
+
+def _described_settings(inputs: Properties) -> Properties:
+    return {
+        "Description": inputs.get("description", ""),
+        "MaxSessionDuration": int(inputs.get("maxSessionDuration", _SESSION_SECONDS)),
+    }
 
 
 def _make_issuer(iam: Api, inputs: Properties) -> str:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
 from emulation.providers import wire
 from emulation.providers.aws.clients import client
-from emulation.providers.handler import Properties
+from emulation.providers.handler import CloudError, Properties
 
 
 class SecretVersion:
     """Serves the Pulumi data source `aws:secretsmanager/getSecretVersion:getSecretVersion`. The returned value is
-    marked as secret."""
+    marked as secret. An error names the secret, as that of the real provider does (terraform-provider-aws,
+    `dataSourceSecretVersionRead`).
+    """
 
     token = "aws:secretsmanager/getSecretVersion:getSecretVersion"  # noqa: S105  a type token
 
     def invoke(self, arguments: Properties) -> Properties:
-        found = client("secretsmanager", arguments).get_secret_value(SecretId=arguments["secretId"])
+        secret = arguments["secretId"]
+        try:
+            found = client("secretsmanager", arguments).get_secret_value(SecretId=secret)
+        except ClientError as error:
+            raise CloudError(f"reading Secrets Manager Secret Version ({secret}|AWSCURRENT): {error}") from error
         return {
             **arguments,
             "id": f"{found['ARN']}|{found['VersionId']}",

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
+from moto.iam.models import IAMBackend
 
 from emulation.aws.policies import AuthorizationRequest, Policy, is_allowed
 from emulation.providers.aws.clients import client
@@ -64,6 +65,25 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
         assert outputs["permissionsBoundary"] == boundary
         found = client("iam").get_role(RoleName="reader")["Role"].get("PermissionsBoundary", {})
         assert found.get("PermissionsBoundaryArn") == boundary
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deploy role may change who may assume a role only after the role has its boundary."""
+    boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
+    role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    for method in ("update_assume_role_policy", "update_role"):
+        monkeypatch.setattr(IAMBackend, method, refuse)
+    inputs = {"name": "reader", "assumeRolePolicy": json.dumps(json.loads(TRUST), indent=1)}
+    outputs = handler(aws.iam.Role).update(role.id, role.outputs, {**inputs, "permissionsBoundary": boundary})
+    assert outputs["permissionsBoundary"] == boundary
+    for change in ({"assumeRolePolicy": TRUST.replace("ec2", "lambda")}, {"description": "reads"}):
+        with pytest.raises(PermissionError):
+            handler(aws.iam.Role).update(role.id, outputs, {**inputs, "permissionsBoundary": boundary, **change})
 
 
 @pytest.mark.usefixtures("aws_cloud")

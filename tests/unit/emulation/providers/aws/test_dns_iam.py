@@ -181,3 +181,9 @@ def test_a_secret_is_read_as_a_secret() -> None:
     answer = function.invoke({"secretId": "artifact-edge/local/edge"})
     assert wire.is_secret(answer["secretString"])
     assert wire.reveal(answer["secretString"]) == "s3cret"
+
+
+def test_a_missing_secret_is_named() -> None:
+    function = next(function for function in functions() if "getSecretVersion" in function.token)
+    with pytest.raises(CloudError, match=r"Secret Version \(artifact-edge/local/purge-signing\|AWSCURRENT\)"):
+        function.invoke({"secretId": "artifact-edge/local/purge-signing"})
