@@ -35,7 +35,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
     app = create_app(store, sandbox.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})
     data_api.add_to(app, store, databases)
     MetadataServers(store, sandbox.metadata_network).add_to(app)
-    whole = with_objects(app, store, sandbox.path("gcp", "x").parent)
+    whole = with_objects(app, store, sandbox.path("gcp", "x").parent, sandbox.aws_url)
     threading.Thread(target=_replace_partitions, args=(databases,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:

@@ -22,6 +22,7 @@ from emulation.gcp.cloud_run import effects as run_effects
 from emulation.gcp.cloud_run import pubsub
 from emulation.gcp.effects import Effect, NoEffect
 from emulation.gcp.monitoring import Monitoring
+from emulation.gcp.transfers import transfer_agent
 from emulation.state_store import StateStore
 
 # The path at which the emulated hypervisor reads all running Compute Engine instances of all projects.
@@ -154,8 +155,8 @@ def _storage_agent(project: str) -> Response:
 
 def _transfer_agent(project: str) -> Response:
     """Returns the service account with which Storage Transfer Service acts in a project."""
-    email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
-    return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
+    agent = transfer_agent(project)
+    return jsonify({"accountEmail": agent.email, "subjectId": agent.unique_id})
 
 
 def _parameters() -> dict[str, str]:

@@ -10,14 +10,15 @@ _READ = frozenset({"storage.objects.get", "storage.objects.list"})
 _WRITE = frozenset({"storage.objects.create", "storage.objects.delete", "storage.objects.update"})
 _RETAIN = frozenset({"storage.objects.setRetention", "storage.objects.overrideUnlockedRetention"})
 
-# The permissions on objects that each Cloud Storage role grants. Source: Cloud Storage, "IAM roles for Cloud Storage".
+# The permissions that each Cloud Storage role grants, of those that the emulation checks. Source: Cloud Storage, "IAM
+# roles for Cloud Storage".
 _OF_ROLE = {
     "roles/storage.objectViewer": _READ,
     "roles/storage.objectCreator": frozenset({"storage.objects.create"}),
     "roles/storage.objectUser": _READ | _WRITE,
     "roles/storage.objectAdmin": _READ | _WRITE | _RETAIN,
-    "roles/storage.admin": _READ | _WRITE | _RETAIN,
-    "roles/storage.legacyBucketReader": frozenset({"storage.objects.list"}),
+    "roles/storage.admin": _READ | _WRITE | _RETAIN | {"storage.buckets.get"},
+    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get", "storage.objects.list"}),
 }
 
 

@@ -11,15 +11,18 @@ from emulation.gcp.objects.access import Access
 from emulation.gcp.objects.json_api import JsonApi
 from emulation.gcp.objects.versions import Versions
 from emulation.gcp.tokens import Tokens
+from emulation.gcp.transfers import Transfers
 from emulation.origin_requests import Application, RequestCounter
 from emulation.state_store import StateStore
 
 
-def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
+def with_objects(app: Flask, store: StateStore, directory: Path, aws_url: str | None = None) -> Application:
     """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. At the
-    host names and paths of buckets, the application serves the XML API. `directory` holds the content of the objects.
+    host names and paths of buckets, the application serves the XML API. `directory` holds the content of the objects,
+    and transfer jobs read S3 at `aws_url`.
     """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
+    Transfers(store, versions, access, aws_url).add_to(app)
     addresses = xml_api.BucketAddresses(app.wsgi_app, xml_api.create_app(store, versions, access), store)
     return RequestCounter(addresses, xml_api.addressed_object)
