@@ -13,6 +13,7 @@ import signal
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from registry.cloudflare.api import CloudflareUnavailable
 from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import tokens
+from tests.support.runbooks import runbook
 from tests.support.sandbox.stale_kv import stale_kv
 
 LOOPBACK = "127.83"
@@ -243,6 +245,23 @@ def erase(network: Network, digest: str) -> None:
     Cloudflare().kv.namespaces.values.delete(
         f"token:{digest}", account_id=place.account_id, namespace_id=place.namespace_id
     )
+
+
+@pytest.mark.nightly
+def test_more_capacity_for_spanner_interrupts_nothing(network: Network) -> None:
+    busy = runbook("docs/operations.md", "Spanner is busy or full")
+    setting = busy.command("artifact-edge:metadata.processing_units")
+    network.scratch.pulumi("config", "set", "--path", setting, "2000")
+    instance = f"{network.scratch.clouds.gcp_url}/spanner/v1/projects/{PROJECT}/instances/{NAME}"
+    assert httpx.get(instance).json()["processingUnits"] == 100
+    _, *update = busy.command("pulumi up").split()
+    with ThreadPoolExecutor() as threads:
+        updated = threads.submit(network.scratch.pulumi, *update, "--yes", "--skip-preview")
+        while not updated.done():
+            text, _ = create(network, "npm:@acme/*:pull")
+            seconds_until(network, text, 200)
+    assert updated.result().returncode == 0, updated.result().stdout
+    assert httpx.get(instance).json()["processingUnits"] == 2000
 
 
 def test_a_refresh_finds_no_drift(network: Network) -> None:

@@ -15,7 +15,6 @@ NOT_RUN = {
     ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
-    ("docs/operations.md", "Spanner is busy or full"): "changes a setting of Spanner, which has no load in a test",
     ("docs/operations.md", "The standby is not copied"): "tests/unit/emulation/gcp/test_transfers.py runs transfers",
     ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
     ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",
