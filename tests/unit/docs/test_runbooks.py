@@ -12,12 +12,10 @@ from tests.unit.docs import CHECKOUT
 
 # Runbooks whose commands no test runs as a runbook, each with the reason.
 NOT_RUN = {
-    ("docs/deploying.md", "Stacks without a name"): "tests/unit/stacks/test_config.py reads both settings",
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "The standby is not copied"): "tests/unit/emulation/gcp/test_transfers.py runs transfers",
     ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
-    ("docs/deploying.md", "Stacks without a permissions boundary"): "tests/e2e/test_deploy_role.py deploys with one",
     ("docs/deploying.md", "Stacks whose shields present private certificates"): "is for stacks that no test can make",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
 }
