@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
+import boto3
 import pytest
 
 from emulation import services
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
-from emulation.layout import Sandbox
+from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 from local import operator
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
@@ -25,29 +28,37 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-LOOPBACK = "127.69"
+# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.69")
 ROLE = "artifact-edge-local-shield"
 
 
 @pytest.fixture(scope="module")
-def shell() -> Iterator[OperatorShell]:
-    """Provides the shell of an operator of the stack `local`."""
+def sandbox() -> Iterator[Sandbox]:
+    """Provides a sandbox whose clouds run, and run no machines."""
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)
     try:
         services.start(sandbox, services.CLOUDS)
-        operator.make_keys(sandbox, "local", CHECKOUT / "stacks")
-        operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")
-        environment = shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)
-        shell = OperatorShell(checkout_with_copies(directory, "stacks"), environment, directory / "commands")
-        shell.run("pulumi stack select --create local")
-        shell.run("pulumi up --skip-preview")
-        with machines_report(sandbox.aws_url, "local", ("us-east-1", "eu-west-1")):
-            yield shell
+        yield sandbox
     finally:
         services.stop_all(sandbox)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
+    """Provides the shell of an operator of the stack `local`."""
+    directory = sandbox.directory.parent
+    operator.make_keys(sandbox, "local", CHECKOUT / "stacks")
+    operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")
+    environment = shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)
+    shell = OperatorShell(checkout_with_copies(directory, "stacks"), environment, directory / "commands")
+    shell.run("pulumi stack select --create local")
+    shell.run("pulumi up --skip-preview")
+    with machines_report(sandbox.aws_url, "local", ("us-east-1", "eu-west-1")):
+        yield shell
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
@@ -88,3 +99,38 @@ def test_a_plan_that_the_gate_refuses_is_applied_in_the_printed_parts(shell: Ope
         targets = " ".join(re.findall(r"--target '[^']+'", part))
         shell.run(f"pulumi up --stack local {targets}")
     shell.run(plan)
+
+
+def secrets_of(up: Sandbox) -> dict[str, str]:
+    """Returns the content of each secret of the stack by the secret's name."""
+    manager: Any = cast(Any, boto3).client(
+        "secretsmanager",
+        "us-east-1",
+        endpoint_url=up.aws_url,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+    names = [each["Name"] for each in manager.list_secrets()["SecretList"]]
+    return {name: manager.get_secret_value(SecretId=name)["SecretString"] for name in names}
+
+
+def test_a_stack_without_a_key_for_purges_gets_one_before_its_update(shell: OperatorShell, sandbox: Sandbox) -> None:
+    """A stack of the release in which shields present private certificates has the secret `edge-purge`, and no secret
+    `purge-signing`.
+    """
+    before = runbook(PAGE, "Stacks whose shields present private certificates")
+    old = before.command("artifact-edge/<environment>/edge-purge", {"<environment>": "local"})
+    delete = "aws secretsmanager delete-secret --force-delete-without-recovery --secret-id"
+    shell.run(f"{delete} artifact-edge/local/purge-signing")
+    shell.run(f"aws secretsmanager create-secret --name {old} --secret-string old")
+    kept = secrets_of(sandbox)
+    assert "artifact-edge/local/purge-signing" in shell.run("pulumi up --skip-preview", status=1)
+
+    initialize = before.command("registry keys init")
+    shell.run(f"python -m {initialize} --environment local --domain artifact-edge.test --region us-east-1")
+    now = secrets_of(sandbox)
+    assert now.keys() - kept.keys() == {"artifact-edge/local/purge-signing"}
+    assert {name: now[name] for name in kept} == kept
+    shell.run(before.command("pulumi up"))
+    shell.run(f"{delete} {old}")
+    shell.run("pulumi preview --expect-no-changes")

@@ -16,7 +16,6 @@ NOT_RUN = {
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "The standby is not copied"): "tests/unit/emulation/gcp/test_transfers.py runs transfers",
     ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
-    ("docs/deploying.md", "Stacks whose shields present private certificates"): "is for stacks that no test can make",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
 }
 # Commands that a runbook mentions and that its test does not run, each with the reason.
