@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import platform
+import re
+import signal
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
 
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
@@ -13,6 +21,7 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.enterable_directory import enterable_directory
 from tests.support.sandbox.up import Up, local
+from tests.support.waiting import eventually
 
 # The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain text.
 PUBLIC = {"client_ca", "client_certificate"}
@@ -30,6 +39,28 @@ def pulumi(up: Up, *arguments: str) -> str:
         text=True,
         check=True,
     ).stdout
+
+
+@contextmanager
+def stopped_update(up: Up) -> Generator[subprocess.Popen[bytes]]:
+    """Starts `pulumi up`, and stops the engine with SIGSTOP as soon as it has locked the stack. After the `with` block,
+    the engine goes on until its end.
+    """
+    locks = up.sandbox.path("pulumi", "state") / ".pulumi" / "locks"
+    engine = subprocess.Popen(
+        ["pulumi", "up", "--yes", "--skip-preview", "--stack", "local", "--non-interactive"],
+        cwd=CHECKOUT,
+        env={**os.environ, **shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert eventually(lambda: any(locks.rglob("*.json")))
+        engine.send_signal(signal.SIGSTOP)
+        yield engine
+    finally:
+        engine.send_signal(signal.SIGCONT)
+        assert engine.wait(timeout=300) == 0
 
 
 def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
@@ -89,6 +120,17 @@ def test_alarms_rules_and_permissions_that_someone_changes_are_seen_and_repaired
     assert cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["ActionsEnabled"] is True
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == policies
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+
+
+@pytest.mark.nightly
+def test_the_process_that_has_locked_the_stack_is_named(up: Up) -> None:
+    with stopped_update(up) as engine:
+        refused = local(up.sandbox, "up")
+    assert refused.returncode == 1
+    first, *_, holder = refused.stderr.splitlines()
+    assert first.startswith("error: the stack is currently locked by 1 lock(s)")
+    named = rf"created by {getpass.getuser()}@{platform.node()} \(pid {engine.pid}\) at \d{{4}}-\d\d-\d\dT\S+$"
+    assert re.search(named, holder), refused.stderr
 
 
 def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up) -> None:
