@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -22,7 +22,9 @@ from local import operator
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE, STACK
 from tests.chaos.deletions import delete
+from tests.support.runbooks import Runbook, runbook
 
+PAGE = "docs/state.md"
 # The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
 LOOPBACK = "127.96"
 # The output of `drift.repair` has this text before the ARN of each AWS resource that the Pulumi state lacks.
@@ -54,14 +56,17 @@ class Stack:
         return self.run("pulumi", *arguments, "--stack", STACK, "--non-interactive")
 
     def repair(self) -> str:
-        return self.run(sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock")
+        """Runs the first command of the runbook "An update that was cut off"."""
+        repair, *_ = runbook(PAGE, "An update that was cut off").blocks({"<stack>": STACK, "<urn>": "any"})
+        return self.run(*shlex.split(repair))
 
-    def repair_by_hand(self) -> None:
-        """Runs `drift.repair`, deletes each resource that its output names, and runs `drift.repair` again.
-        docs/state.md asks the operator for these steps.
+    def repair_by_hand(self, told: Runbook) -> None:
+        """Runs the command of the runbook `told`, deletes each resource that its output names, and runs the command
+        again, as the runbook tells the operator.
         """
+        (repair,) = told.blocks({"<stack>": STACK})
         done = subprocess.run(
-            [sys.executable, "-m", "drift.repair", "--stack", STACK, "--unlock"],
+            shlex.split(repair),
             cwd=CHECKOUT,
             env=self._environment,
             capture_output=True,
@@ -69,7 +74,7 @@ class Stack:
             check=False,
         )
         delete([line.removeprefix(_ORPHAN) for line in done.stdout.splitlines() if line.startswith(_ORPHAN)])
-        assert "have the same resources" in self.repair(), done.stdout + done.stderr
+        assert "have the same resources" in self.run(*shlex.split(repair)), done.stdout + done.stderr
 
     def kill(self, operation: str, writes: int) -> None:
         """Starts a Pulumi operation. After `writes` writes of the Pulumi state, kills the engine and its child

@@ -29,20 +29,22 @@ def stack() -> Iterator[Stack]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small file system that the test fills")
 def test_the_state_is_repaired_after_a_full_disk(stack: Stack) -> None:
-    message = runbook(PAGE, "A full disk, or a provider that ended").command("no space left on device")
+    told = runbook(PAGE, "A full disk, or a provider that ended")
+    message = told.command("no space left on device")
     for operation in ("up", "destroy"):
         with stack.full_disk() as fill:
             assert message in stack.fails(operation, WRITES, fill)
-        stack.repair_by_hand()
+        stack.repair_by_hand(told)
         stack.pulumi(operation, "--yes", "--skip-preview")
     assert compare(State("artifact-edge", STACK, [])).lines() == []
 
 
 def test_the_state_is_repaired_after_a_provider_ended(stack: Stack) -> None:
-    message = runbook(PAGE, "A full disk, or a provider that ended").command("error reading from server")
+    told = runbook(PAGE, "A full disk, or a provider that ended")
+    message = told.command("error reading from server")
     for operation in ("up", "destroy"):
         assert message in stack.fails(operation, WRITES, stack.kill_providers)
         stack.start_providers()
-        stack.repair_by_hand()
+        stack.repair_by_hand(told)
         stack.pulumi(operation, "--yes", "--skip-preview")
     assert compare(State("artifact-edge", STACK, [])).lines() == []

@@ -1,4 +1,4 @@
-"""Tests that tests/e2e runs the commands of each runbook, or that this file says why no test runs them."""
+"""Tests that a test runs the commands of each runbook, or that this file says why no test runs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ NOT_RUN = {
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/operations.md", "The standby is not copied"): "tests/unit/emulation/gcp/test_transfers.py runs transfers",
-    ("docs/state.md", "A full disk, or a provider that ended"): "tests/chaos/test_other_faults.py makes both faults",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
 }
 # Commands that a runbook mentions and that its test does not run, each with the reason.
@@ -34,6 +33,7 @@ MENTIONED = {
     ("A state that cannot be read", "make up"): "says which backend it uses",
     ("A state that is wrong", "pulumi state delete <urn>"): "the test makes the fault with it",
 }
+FOLDERS = ("e2e", "chaos")  # of the tests that run runbooks
 PROGRAMS = ("pulumi ", "python ", "aws ", "gcloud ", "gh ", "dig ", "make ", "registry ", "journalctl ")
 
 
@@ -47,7 +47,7 @@ def typed(text: str) -> list[str]:
 def sources() -> dict[tuple[str, str], str]:
     """Returns the source of the test file that runs a runbook, by the runbook's page and heading."""
     found: dict[tuple[str, str], str] = {}
-    for file in sorted((CHECKOUT / "tests/e2e").glob("test_*.py")):
+    for file in sorted(each for folder in FOLDERS for each in (CHECKOUT / "tests" / folder).glob("test_*.py")):
         source = file.read_text()
         own_page = "".join(re.findall(r'(?m)^PAGE = "(.+)"$', source))
         for page, heading in re.findall(r'\brunbook\((?:PAGE|"([^"]+)"), "([^"]+)"\)', source):
@@ -70,7 +70,7 @@ def test_a_test_runs_the_commands_of_a_runbook(page: str, heading: str, text: st
     if (page, heading) in NOT_RUN:
         assert (page, heading) not in SOURCES
         return
-    assert (page, heading) in SOURCES, "no test in tests/e2e runs this runbook"
+    assert (page, heading) in SOURCES, "no test runs this runbook"
     source = SOURCES[page, heading]
     left = [each for each in typed(text) if f'.command("{each}"' not in source and (heading, each) not in MENTIONED]
     assert left == []
