@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.support.sandbox.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
+from emulation.engine.environment import shell_environment
+from local.stack import PASSPHRASE
+from tests.support.runbooks import runbook
+from tests.support.sandbox.cloud_storage import CONFIG, PROJECT, OnCloudStorage, on_cloud_storage
 from tests.support.sandbox.edge import US_EAST, access
+from tests.support.sandbox.operator_shell import OperatorShell, gcloud_environment
 from tests.support.sandbox.origin import control
 from tests.support.waiting import eventually
 
 LOOPBACK = "127.85"
 STACK = "standby"
+JOB = f"artifact-edge-{STACK}-standby"
 REGIONS = ["us-east-1", "us-west-2"]
 pytestmark = pytest.mark.nightly
 BLOBS = {"store": "s3", "regions": REGIONS, "standby": ["us-east1", "us-central1"]}
@@ -34,16 +41,21 @@ def standby(up: OnCloudStorage) -> str:
     return f"artifact-edge-{STACK}-example-standby-us-east1"
 
 
-def copy(up: OnCloudStorage, key: str) -> bytes:
-    """Copies an object with its metadata to the standby bucket. On Google Cloud, Storage Transfer Service makes the
-    copies.
+def copy(up: OnCloudStorage) -> None:
+    """Starts the transfer job that copies the objects of S3 to the standby bucket, and waits until it has ended. On
+    Google Cloud, the job runs once an hour.
     """
-    found: Any = up.aws("s3").get_object(Bucket=up.bucket, Key=key)
-    body, name = found["Body"].read(), quote(key, safe="")
-    up.api("POST", f"/upload/storage/v1/b/{standby(up)}/o?uploadType=media&name={name}", content=body)
-    fields = {"cacheControl": found["CacheControl"], "contentType": found["ContentType"], "metadata": found["Metadata"]}
-    up.api("PATCH", f"/storage/v1/b/{standby(up)}/o/{name}", json=fields)
-    return body
+    run = up.api("POST", f"/storagetransfer/v1/transferJobs/{JOB}:run", json={"projectId": PROJECT}).json()
+    assert run["metadata"]["status"] == "SUCCESS", run
+
+
+def content(up: OnCloudStorage, key: str) -> bytes:
+    return up.aws("s3").get_object(Bucket=up.bucket, Key=key)["Body"].read()
+
+
+def copied(up: OnCloudStorage, key: str) -> bytes:
+    """Returns the content of an object in the standby bucket. Raises httpx.HTTPStatusError if it is not there."""
+    return up.api("GET", f"/storage/v1/b/{standby(up)}/o/{quote(key, safe='')}?alt=media").content
 
 
 def standby_requests(up: OnCloudStorage, key: str) -> int:
@@ -57,7 +69,8 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
         up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
-    body, document = copy(up, file), copy(up, page)
+    body, document = (content(up, key) for key in (file, page))
+    copy(up)
     control(up, "outages", {"s3": dict.fromkeys(REGIONS, how)})
     try:
         with httpx.Client(**access(up, US_EAST)) as client:
@@ -76,7 +89,7 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
     """
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")
-    copy(up, withdrawn)
+    copy(up)
     s3.delete_object(Bucket=up.bucket, Key=withdrawn)
     assert eventually(lambda: control(up, "replication")["pending"] == 0)
     with httpx.Client(**access(up, US_EAST)) as client:
@@ -90,3 +103,37 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
         assert eventually(lambda: standby_requests_after_read(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404
     assert standby_requests(up, withdrawn) == 0
+
+
+@pytest.fixture
+def shell(up: OnCloudStorage, tmp_path: Path) -> OperatorShell:
+    """Provides the shell of an operator whose `gcloud` reaches the emulated Google Cloud."""
+    engine = shell_environment(up.project.engine, up.sandbox, passphrase=PASSPHRASE)
+    google = gcloud_environment(up.sandbox.gcp_url, tmp_path, PROJECT)
+    return OperatorShell(up.project.project, {**engine, **google}, tmp_path / "commands")
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="the Google Cloud CLI is not installed")
+def test_an_object_that_could_not_be_copied_is_named_and_the_next_run_copies_it(
+    up: OnCloudStorage, shell: OperatorShell
+) -> None:
+    not_copied = runbook("docs/operations.md", "The standby is not copied")
+    errors, run = not_copied.blocks({"artifact-edge-prod-standby": JOB})
+    copy(up)
+    key, iam = FILE.replace("1.0.0", "1.0.2"), up.aws("iam")
+    up.aws("s3").put_object(Bucket=up.bucket, Key=key, Body=b"new")
+    role = not_copied.command("artifact-edge-<environment>-standby", {"<environment>": STACK})
+    policy = iam.get_role_policy(RoleName=role, PolicyName="read-objects")["PolicyDocument"]
+    lists = {**policy, "Statement": [each for each in policy["Statement"] if each["Action"] != "s3:GetObject"]}
+    assert len(lists["Statement"]) == len(policy["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName="read-objects", PolicyDocument=json.dumps(lists))
+    shell.run(run)
+    (denied,) = json.loads(shell.run(errors))[0]["metadata"]["errorBreakdowns"]
+    assert denied["errorCode"] == "PERMISSION_DENIED"
+    assert [each["url"] for each in denied["errorLogEntries"]] == [f"s3://{up.bucket}/{key}"]
+
+    refresh = not_copied.command("pulumi up --refresh")
+    shell.run(f"{refresh} --stack {STACK}")
+    shell.run(run)
+    assert "errorBreakdowns" not in json.loads(shell.run(errors))[0]["metadata"]
+    assert copied(up, key) == b"new"
