@@ -9,6 +9,7 @@ Traffic Server before the downloads, and the most in the first and in the second
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -35,22 +36,25 @@ class Sample:
 
 
 def descendants(pid: int | str) -> Iterator[int]:
-    """Yields the process ids of all processes below a process."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            yield child
-            yield from descendants(child)
+    """Yields the process ids of all processes below a process, without those that have ended meanwhile."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                for child in map(int, (task / "children").read_text().split()):
+                    yield child
+                    yield from descendants(child)
 
 
 def memory() -> dict[str, float]:
     """Returns the memory of each program of the PoP in MB, without the pages that processes share counted twice."""
     found = dict.fromkeys(_PROGRAMS.values(), 0.0)
     for pid in descendants("self"):
-        name = _PROGRAMS.get(Path(f"/proc/{pid}/comm").read_text().strip())
-        if name is not None:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            (kilobytes,) = [line.split()[1] for line in lines if line.startswith("Pss:")]
-            found[name] += int(kilobytes) / 1000
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a client has ended
+            name = _PROGRAMS.get(Path(f"/proc/{pid}/comm").read_text().strip())
+            if name is not None:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                (kilobytes,) = [line.split()[1] for line in lines if line.startswith("Pss:")]
+                found[name] += int(kilobytes) / 1000
     return found
 
 
