@@ -18,7 +18,7 @@ _PACE_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class PacedClient:
-    """A client with the loopback address `client`, which may read the object at `path`."""
+    """A client that connects from the loopback address `client`. The client's token may read the object at `path`."""
 
     port: int
     authority: Path
@@ -31,7 +31,7 @@ class PacedClient:
         return ssl.create_default_context(cafile=str(self.authority))
 
     def connect(self, address: str | None = None) -> ssl.SSLSocket:
-        """Connects from `address`, or from the address of the client."""
+        """Connects from `address`, or from the client's own address if `address` is None."""
         plain = socket.create_connection(
             ("127.0.0.1", self.port), timeout=60, source_address=(address or self.client, 0)
         )
@@ -67,7 +67,7 @@ class PacedClient:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Returns the smallest value that at least `percent` of a hundred values do not exceed."""
+    """Returns a percentile: the smallest of the values that at least `percent` % of all values do not exceed."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 

@@ -1,9 +1,9 @@
-"""Measures what idle TLS connections cost a PoP of our own: memory, and time of the clients that are active.
+"""Measures what idle TLS connections cost a PoP of our own: memory, and response time of the active clients.
 
-`python -m tests.bench.pop_connections` starts the programs of two PoP machines on loopback. Processes of this program
-open connections to the first machine from several loopback addresses, get one object on each, and leave the connections
-open. The program prints the memory of NGINX for each connection. It also measures an active client of each machine in
-turn, and prints the ratio of the 99th percentiles.
+`python -m tests.bench.pop_connections` starts the programs of two PoP machines on loopback. Client processes open
+connections to the first machine from several loopback addresses, get one object on each connection, and leave the
+connections open. The program prints the memory of NGINX for each connection. The program also measures an active client
+of each machine in turn. It prints the ratio of the two clients' 99th percentiles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _TOKEN = "bench"
-# A client process has fewer connections than the usual limits of open files and of ports of an address.
+# The number of connections of one client process. It is below the usual limits on a process's open files and on an
+# address's ports.
 _OF_PROCESS = 2_500
 _OF_WORKER = 10_000
 _ROUNDS = 5
@@ -43,9 +44,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured at one number of idle connections: memory, the processor time in seconds that NGINX's processes
-    had spent before, and the 99th percentiles in milliseconds of an active client of the machine and of an active
-    client of a machine without idle connections.
+    """What the program measured at one number of idle connections.
+
+    `spent` is the processor time in seconds that NGINX's processes had used before this measurement. `p99` has the 99th
+    percentiles in milliseconds of an active client of the machine with idle connections. `p99_without` has those of an
+    active client of the other machine.
     """
 
     connections: int
@@ -84,8 +87,8 @@ def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> Non
 
 @contextlib.contextmanager
 def held(client: PacedClient, first: int, count: int) -> Generator[None]:
-    """Holds `count` idle connections in processes of their own during the `with` block. `first` is the number of
-    connections that are open already, which decides the addresses.
+    """Holds `count` idle connections in separate processes during the `with` block. `first` is the number of
+    connections that are open already. The loopback addresses of the new processes follow from this number.
     """
     processes = math.ceil(count / _OF_PROCESS)
     pipes: list[Connection] = []
@@ -126,7 +129,9 @@ def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: i
 def measured_at(
     pop: OwnPop, client: PacedClient, other: PacedClient, steps: Sequence[int], seconds: float
 ) -> Iterator[Measured]:
-    """Yields a measurement without idle connections, and one at each of the steps."""
+    """Yields a measurement without idle connections, and one measurement for each number of idle connections in
+    `steps`.
+    """
     yield measure(pop, client, other, 0, seconds)
     with contextlib.ExitStack() as stack:
         open_ = 0
@@ -144,8 +149,8 @@ def report(results: Sequence[Measured]) -> None:
         line = f"{each.connections} idle connections: "
         if each.connections:
             nginx = (each.memory.nginx - before.memory.nginx) / each.connections
-            kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2  # the clients have half of it
-            # The requests of the active client are a small part of the time.
+            kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2  # clients have the other half
+            # The time also contains the requests of the active client, which are a small part of it.
             opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)
             line += f"NGINX {nginx:.1f} KB each (goal: at most 30), kernel {kernel:.1f}, {opening:.1f} ms to open; "
         latency = statistics.median(each.p99)

@@ -25,10 +25,11 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # in which the flood uses up what the limits let through at once
+_STARTING_SECONDS = 1.0  # seconds in which the flood uses up the burst that the limits allow
 _CLIENT = "127.71.0.2"
-# For each flood, options of wrk and the limits of the PoP. The other client sends up to 200 requests a second, and has
-# no limit by address. That limit is low enough that the worker can refuse all requests without a token which pass it.
+# For each flood, the options of wrk and the limits of the PoP. The other client sends up to 200 requests a second. The
+# limit by address does not apply to the other client. This limit is low, so that the worker can refuse all requests
+# without a token that NGINX lets through.
 _FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
     "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
     "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),
@@ -67,7 +68,7 @@ def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) ->
             without = client.p99(seconds)
             with flood(pop, kind, seconds, script):
                 pairs.append((client.p99(seconds), without))
-            time.sleep(2)  # so that the limit has room again
+            time.sleep(2)  # the limit then admits requests again
     return [one for one, _ in pairs], [one for _, one in pairs]
 
 

@@ -84,7 +84,9 @@ http {
 
 @dataclass(frozen=True)
 class Way:
-    """A way of requests that the program measures. `is_cold` says that each request needs a new decision."""
+    """One kind of request that the program measures, such as requests to the bare NGINX. With `is_cold`, each request
+    needs a new decision.
+    """
 
     name: str
     size: str
@@ -95,13 +97,16 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of wrk: answers a second, and the 99th percentile of their durations in milliseconds."""
+    """The result of one run of wrk: the number of answers a second, and the 99th percentile of the durations in
+    milliseconds.
+    """
 
     rate: float
     p99: float
 
 
-# The ratios to print: the measured way, the way to compare it with, the size of the object, and the goal.
+# The ratios to print. Each has the measured kind of request, the kind to compare with, the size of the object, and the
+# goal.
 RATIOS = (
     ("pop", "bare", "10 KB", 0.75),
     ("pop", "bare", "1 MB", 0.9),
@@ -159,7 +164,7 @@ def fill(root: Path, pop: OwnPop) -> None:
 
 
 def measure(way: Way, connections: int, seconds: int, script: Path) -> Measured:
-    """Runs wrk, which sends the requests of a way over all connections."""
+    """Runs wrk, which sends requests of one kind over all connections."""
     command = [
         *wrk.command(connections, seconds),
         "--timeout=30s",

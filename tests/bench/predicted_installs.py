@@ -93,7 +93,9 @@ class Trees:
         return (self._directory / "npm" / "package-lock.json").exists()
 
     def programs(self, client: Client, name: str) -> Mapping[str, Callable[[], Finished]]:
-        """Returns the program for each ecosystem. `name` is the name of a new directory for their results."""
+        """Returns, for each ecosystem, a function that runs its client program (npm, pip or skopeo). The programs
+        install packages and images into a new directory with the name `name`.
+        """
         target = self._directory / name
         (target / "npm").mkdir(parents=True)
         for file in (self._directory / "npm").glob("package*.json"):

@@ -67,7 +67,7 @@ def imported(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Imported:
 
 
 def _below(images: Images, descriptor: dict[str, Any]) -> Iterator[str]:
-    """Yields the digest of a manifest, and those of all manifests and blobs that it needs."""
+    """Yields the digest of a manifest, and the digests of all manifests and blobs that this manifest needs."""
     yield descriptor["digest"]
     content = json.loads((images.directory / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes())
     for child in content.get("manifests", []):

@@ -62,8 +62,8 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """The test removes from the state the two resources that forbid other policies of a role. A stack of an older
-    release does not have these resources.
+    """The test removes two resources from the Pulumi state, as in a stack of an older release, which does not have
+    them. Through these resources, Pulumi removes every policy that somebody adds to the role by hand.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))

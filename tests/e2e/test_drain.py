@@ -57,7 +57,7 @@ def outbox(up: Up, monkeypatch: pytest.MonkeyPatch) -> Outbox:
 
 @pytest.fixture
 def readers(up: Up) -> Iterator[list[httpx.Client]]:
-    """Yields one HTTP client at each client location, whose token may pull all npm packages."""
+    """Yields one HTTP client at each client location. The token of these clients may pull all npm packages."""
     Client(up.sandbox, "drained", up.outputs()["url"]).configure(
         operator.issue_token(up.sandbox, up.outputs(), "drained", ["npm:*:pull"])
     )

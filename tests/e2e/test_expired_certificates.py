@@ -137,8 +137,10 @@ def accepts(shield: dict[str, Any], client: Pair, directory: Path) -> bool:
 
 
 def restart_shields(up: Up) -> None:
-    """Restarts Traffic Server on each shield. It reads the secrets, and knows no connection and TLS session any more,
-    for which it would not check the certificate again.
+    """Restarts Traffic Server on each shield.
+
+    Traffic Server then reads the secrets. Traffic Server keeps no connection and no TLS session from before the
+    restart, so it checks the certificate of each client again.
     """
     for name in processes.names(up.sandbox):
         if name.startswith("machine-") and name.endswith("-artifact-edge-shield"):

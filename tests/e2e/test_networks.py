@@ -96,7 +96,7 @@ class Networks:
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
         """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
-        regions that `us`, `eu` and `asia` name. Returns whether DNS does.
+        regions that `us`, `eu` and `asia` name. Returns False if DNS leads clients elsewhere after this time.
         """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 

@@ -1,5 +1,5 @@
-"""Tests the plan gate with plans of the real Pulumi engine: which plans the gate refuses, and that the stages into
-which it splits a refused plan can be applied.
+"""Tests the plan gate with plans of the real Pulumi engine. The gate refuses some plans, and splits a refused plan into
+stages that can be applied.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests that the policy pack finds each violation that is added to the stack prod, by a policy whose finding names the
-fault.
+"""Tests that the policy pack finds each violation that is added to the stack prod. A policy must name the fault in its
+finding.
 """
 
 from __future__ import annotations

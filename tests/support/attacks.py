@@ -1,7 +1,7 @@
 """Attacks on an edge, as bytes that libraries for HTTP do not send. The same attacks run against each network.
 
-The edge has refused an attack if it answered with an error of the 4xx or 5xx range or ended the connection, and if it
-gave no answer to a request that is hidden in the attack.
+An edge refuses an attack in one of two ways: it gives a single answer with a 4xx or 5xx status, or it ends the
+connection without an answer. A second answer would be the answer to a request that is hidden in the attack.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tests.support.http2 import reset_streams
 from tests.support.registry_requests import REFUSED, SERVED
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
-_FIRST_SECONDS = 30  # within which an edge must answer or end the connection
-_NEXT_SECONDS = 2  # for which a client waits for the answer to a hidden request, where the connection stays open
+_FIRST_SECONDS = 30  # seconds within which an edge must answer or end the connection
+_NEXT_SECONDS = 2  # seconds that a client then waits for an answer to a hidden request
 
 
 @dataclass
@@ -56,7 +56,9 @@ class Edge:
             yield connection
 
     def send(self, sent: bytes, requests: int = 1) -> Exchange:
-        """Sends the bytes, which contain so many requests, on a new connection. Returns what the edge does."""
+        """Sends bytes that contain the given number of requests on a new connection. Returns the edge's answers, and
+        whether the edge ended the connection.
+        """
         received, made = b"", Exchange()
         with self.connected() as connection:
             try:
@@ -75,31 +77,36 @@ class Edge:
         return made
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
-        """Returns the bytes of a request whose path is not changed in any way. The names of `headers` are in lower
-        case.
+        """Returns the bytes of a request with exactly this path, without any normalization of the path. The names in
+        `headers` are in lower case.
         """
         fields = {"host": self.hostname, "connection": "close", **(headers or {})}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def get(self, path: str, token: str | None = None) -> Sequence[int]:
-        """Returns the statuses of the answers to a plain request, which are one status."""
+        """Returns the statuses of all answers to a plain GET request, normally one status."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         return self.send(self.request("GET", path, headers)).statuses
 
 
 def verdicts(edge: Edge) -> Mapping[str, str]:
-    """Returns for each attack what the edge does, by the name of the attack."""
+    """Returns what the edge does with each attack, by the name of the attack. The text is "refused" if the edge refuses
+    it.
+    """
     return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
 
 
 def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
-    """Returns the requests of real clients to which the edge gives an answer that the worker does not give to a client
-    without a token.
+    """Returns the requests of real clients that the edge refuses before they reach the worker.
+
+    A refused request gets no answer, several answers, or a status that the worker gives to no client without a token
+    (such as 413 or 503).
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # A purge without a signature is 403. Cloudflare has no route for the host of a health check by address.
+        # The worker itself answers 403 to a purge without a signature. Cloudflare has no route for the IP address that
+        # is the host of some health checks.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))
@@ -136,19 +143,19 @@ def _is_disconnected(connection: ssl.SSLSocket) -> bool:
 
 
 def accepted_resets(edge: Edge) -> int:
-    """Returns how many streams of a client that resets each stream at once the edge accepts. An edge without HTTP/2
-    accepts none.
+    """Opens HTTP/2 streams, and resets each stream at once. Returns how many of the streams the edge accepts, which is
+    0 for an edge without HTTP/2.
     """
-    own = replace(edge)  # with TLS settings of its own
+    own = replace(edge)  # a copy of `edge` with separate TLS settings
     own.context.set_alpn_protocols(["h2", "http/1.1"])
     with own.connected() as connection:
         return reset_streams(connection) if connection.selected_alpn_protocol() == "h2" else 0
 
 
 def guesses_until_slowed(edge: Edge, path: str, most: int) -> tuple[int, bytes]:
-    """Sends requests with different invalid tokens from the client's address, one after the other. The client claims a
-    different address in each. Returns the number of 401 answers before the first 429 answer, and the header fields of
-    the 429 answer.
+    """Sends requests with different invalid tokens from the client's address, one after the other. Each request claims
+    a different client address in its headers. Returns the number of 401 answers before the first 429 answer, and the
+    header fields of the 429 answer. Returns `most` and no header fields if there is no 429 answer.
     """
     for number in range(most):
         claimed = f"198.51.100.{number % 250}"
@@ -182,8 +189,8 @@ def _attacks(edge: Edge) -> Iterator[tuple[str, bytes]]:
 
 
 def _smuggling(edge: Edge) -> Iterator[tuple[str, bytes]]:
-    """Yields requests whose end two servers could see at different places (RFC 9112, section 11.2). After the end that
-    one server sees, another request is hidden.
+    """Yields requests whose end two servers could see at different places (RFC 9112, section 11.2). Another request is
+    hidden after the earlier of these two places.
     """
     hidden = edge.request("GET", "/healthz")
     chunked = b"0\r\n\r\n" + hidden

@@ -1,4 +1,4 @@
-"""Runs Google's Spanner emulator where the machine has it (docs/decisions/spanner-on-postgresql.md)."""
+"""Runs Google's Spanner emulator on machines that have it installed (docs/decisions/spanner-on-postgresql.md)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
-# Settings of a stack that also has PoPs of its own, as no stack file has.
+# Settings of a stack that also has PoPs on machines of our own. No stack file of the repository has such PoPs.
 WITH_POPS: Mapping[str, Any] = {
     "pops": [
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},

@@ -80,8 +80,8 @@ def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "ar
 
 
 def packed(text: str, padding: int | None = None) -> str:
-    """Returns the text as gzip in base64, as cloud-init accepts it. If `padding` is given, first appends spaces to the
-    text, as many as are needed so that the base64 text ends with `padding` signs `=`.
+    """Returns the text compressed with gzip and encoded in base64, as cloud-init accepts it. If `padding` is given, the
+    function appends spaces to the text until the base64 text ends with this number of signs `=`.
     """
     encoded = base64.b64encode(gzip.compress(text.encode())).decode()
     return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)

@@ -65,8 +65,8 @@ def run(
     mutations: Iterable[Mutation | StackMutation],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Outcome]:
-    """Applies each mutation to each resource that it selects, always in the original stack, and yields the policies'
-    findings.
+    """Applies each mutation to each resource that the mutation selects, and yields the policies' findings. Each
+    mutation starts from the original stack.
     """
     whole = {each.urn: each for each in graph(registered)}
     for mutation in mutations:
@@ -81,8 +81,8 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns each pair of a policy and a resource type of the stack that the policy governs, if no mutation tests this
-    pair.
+    """Returns the pairs of a policy and a resource type that no mutation tests. A pair counts only if the policy
+    governs the type, and if the stack has a resource of this type.
     """
     has = {kind_of(each) for each in registered}
     broken = {

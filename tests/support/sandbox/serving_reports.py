@@ -1,4 +1,6 @@
-"""Reports in the place of shield machines that they serve, in emulated clouds that run no machines."""
+"""Reports that shield machines serve, in place of the machines themselves. The emulated clouds of these tests run no
+machines.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _PAUSE_SECONDS = 0.5
 
 @contextmanager
 def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) -> Generator[None]:
-    """Reports each running EC2 instance of an environment, in a thread of its own, until the `with` block ends.
+    """Reports during the `with` block, in a separate thread, that each running EC2 instance of an environment serves.
 
     `pulumi up` waits for these reports before it moves addresses to new machines.
     """

@@ -1,4 +1,6 @@
-"""Tests facts of the program that pages repeat, or must not repeat because the facts change with each release."""
+"""Tests facts of the program in the pages of the documentation. Some facts must be the same as in the program. Others
+(such as the number of resources) must not be on a page, because they change with each release.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import pytest
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.unit.docs import CHECKOUT
 
-# Records of decisions have a date, so that their figures are of that day.
+# The records of decisions in docs/decisions are left out. Each record has a date, and its figures are of that day.
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 

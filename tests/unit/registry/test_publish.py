@@ -297,8 +297,8 @@ def test_a_first_publish_looks_for_none_of_its_documents(
 
     monkeypatch.setattr(Origin, "_revision_of", recorded)
     publish(network.target, [version(tmp_path, "1.0.0")])
-    # The first publish of a package does not read a stored revision of the package's packuments, because no packument
-    # exists yet. It reads the stored revision of the list of packages for searches, because other packages may have
+    # The first publish of a package reads no stored revision of the package's packuments, because no packument exists
+    # yet. The publish reads the stored revision of the list of packages for searches, because other packages may have
     # changed this list before.
     assert looked == ["npm/-/search.json"]
     looked.clear()

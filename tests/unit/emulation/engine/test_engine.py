@@ -144,8 +144,8 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
-    """Checks that the language host ends after its Pulumi engine was killed, which the language host detects by the
-    closed port of the engine.
+    """Checks that the language host ends after its Pulumi engine was killed. The language host notices this because the
+    port of the engine is closed.
     """
     launcher = find.write_language_host(tmp_path)
     engine = find.Engine(tmp_path / "pulumi")

@@ -1,6 +1,6 @@
-"""Tests when `pulumi up` moves an address to a new machine, or replaces the next machine of a region.
+"""Tests when `pulumi up` moves an address to a new machine, and when it replaces the next machine of a region.
 
-A fake clock advances with each pause. After the given time, the new machine reports to the emulated Parameter Store.
+A fake clock advances with each pause. At a time that the test sets, a machine reports to the emulated Parameter Store.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ REPORTS = ServingReports("/artifact-edge/test/serving", "us-east-1")
 
 
 class Clock:
-    """A clock that a pause advances. `at` maps a time in seconds to what happens then."""
+    """A clock that advances only when the program pauses. `at` maps a time in seconds to the function that the clock
+    calls then.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -57,7 +59,7 @@ def start_machine() -> str:
 
 
 def address_of(instance_id: str | None) -> str:
-    """Allocates an address that the given instance has, and returns its allocation ID."""
+    """Allocates an address and returns its allocation ID. The address belongs to the given instance, or to none."""
     ec2 = client("ec2", {"region": REGION})
     allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
     if instance_id:
@@ -105,7 +107,9 @@ def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds:
 
 
 def next_is_replaced(first: str) -> None:
-    """Runs `pulumi up` of a program that replaces the next machine of a region after the machine `first`."""
+    """Runs `pulumi up` of a program that replaces a region's second machine after its first one. `first` is the ID of
+    the instance that runs as the first machine.
+    """
 
     def program() -> None:
         pulumi.ComponentResource("test:index:Machine", "machine")

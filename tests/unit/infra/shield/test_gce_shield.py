@@ -43,7 +43,9 @@ def test_the_next_machine_is_replaced_when_the_last_one_serves_again(
     waited: list[bool] = []
 
     async def pause(seconds: float) -> None:
-        """Lets the first machine report, after it has been seen that the second one does not exist."""
+        """Takes the place of a pause. Records whether the second machine does not exist yet, and then lets the first
+        machine report.
+        """
         waited.append(project.get(machines.format("c", 1)).status_code == 404)
         report(f"{REGION}-0", project.get(machines.format("b", 0)).json()["id"])
         await asyncio.sleep(0)

@@ -35,15 +35,15 @@ __all__ = ["machine"]
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 BUCKET = "origin"
-# The services without which the home region is left, and those that have the machine's certificate.
+# The AWS services that are down in the home region. The machine gets its certificate from ACM and SSM.
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
-# The machine's timer runs the program each minute. A longer time between two runs keeps the test short, and is harder
-# to survive.
+# The machine's timer runs the program each minute. This test runs the program less often, which shortens the test and
+# makes the outage harder to survive.
 EVERY = timedelta(minutes=30)
 
 
 class Clock:
-    """The time of the machine and of the emulated AWS. It does not pass by itself."""
+    """The time of the machine and of the emulated AWS. Only the test and botocore's pauses advance the time."""
 
     def __init__(self) -> None:
         self.now = utcnow()
@@ -53,7 +53,7 @@ class Clock:
         return (self.now - datetime(1970, 1, 1)).total_seconds()
 
     def skip(self, seconds: float) -> None:
-        """Replaces `time.sleep`: the time passes, and nobody waits."""
+        """Takes the place of `time.sleep`: advances the clock, and returns at once."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -62,7 +62,7 @@ def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(moto.sts.models, "utcnow", lambda: made.now)
     monkeypatch.setattr(permissions, "utcnow", lambda: made.now)
-    # botocore waits before it asks a region again that does not answer.
+    # botocore pauses before it repeats a request to a region that does not answer.
     monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(time=made.time, sleep=made.skip))
     machine.program.time = types.SimpleNamespace(time=made.time)
     os.utime(machine.run / "server_key.pem", (made.time(), made.time()))

@@ -1,8 +1,8 @@
-"""Tests that the version ranges which the registry compiles from advisories contain the same versions as the algorithm
-in the OSV schema finds.
+"""Tests the version ranges that the registry compiles from advisories. The ranges must contain the same versions that
+the algorithm in the OSV schema finds.
 
-The tests evaluate this algorithm with `packaging` for Python versions, and with `nodesemver`, a port of npm's own
-library, for npm versions.
+The tests evaluate this algorithm with `packaging` for Python versions. For npm versions, the tests use `nodesemver`, a
+port of npm's own library.
 """
 
 from __future__ import annotations
@@ -151,8 +151,10 @@ def test_an_invalid_range_is_refused(events: Sequence[Event], reason: str) -> No
 
 
 def test_the_workers_cases_are_what_the_registry_writes() -> None:
-    """Checks the recorded cases by which workers/edge/test/advisories.test.ts tests that the edge worker finds the same
-    versions as the registry.
+    """Checks that the registry still writes the recorded data in workers/edge/test/advisories.json.
+
+    By this data, workers/edge/test/advisories.test.ts tests that the edge worker finds the same versions as the
+    registry.
     """
     written = json.loads((ROOT / "workers/edge/test/advisories.json").read_text())
     known = PackageFilter(len(written["keys"]))

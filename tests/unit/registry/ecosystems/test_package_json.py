@@ -49,7 +49,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
     ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundledDependencies": False}, {"bundleDependencies": None}),
-    # npm bundles nothing for a text, so clients have to install the dependency that it names.
+    # npm bundles nothing if this field is a text. Clients therefore have to install the dependency that the text names.
     ({"bundleDependencies": "a", "dependencies": {"a": "1"}},
      {"bundleDependencies": None, "dependencies": {"a": "1"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),

@@ -103,8 +103,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Takes the place of the property `Target.origin`, which the registry reads before it writes Carol's change.
-        Changes the policy as Dave at the first read.
+        """Takes the place of the property `Target.origin`, which the registry reads before it writes Carol's change. At
+        the first read, stores another policy as Dave.
         """
         if not raced:
             raced.append(True)

@@ -335,8 +335,8 @@ def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None
 
 
 def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_import_from(tmp_path: Path) -> None:
-    """npm takes URLs of registry.npmjs.org in a lockfile for URLs of the registry in its configuration (npm docs,
-    `replace-registry-host`), so that a lockfile serves where only a mirror can be reached.
+    """In a lockfile, npm replaces the host registry.npmjs.org by the registry of npm's configuration (npm docs,
+    `replace-registry-host`). The lockfile therefore also works on a machine that reaches only a mirror.
     """
     file = tmp_path / "package-lock.json"
     npmjs = "https://registry.npmjs.org/@x/a/-/a-1.0.0.tgz"

@@ -49,7 +49,9 @@ class Database:
 
 
 def reads_during_a_read(database: Database, pool: ThreadPoolExecutor) -> list[Future[Mapping[Key, Item]]]:
-    """Starts a read of the item `first`, and while the database reads it, three further reads. Returns all four."""
+    """Starts a read of the item `first`. While the database handles this read, starts three further reads. Returns the
+    futures of all four reads.
+    """
     reads = GroupedReads(database)
     first = pool.submit(reads.items_at, [("p", "first")])
     assert database.reading.wait(_LONGEST_WAIT)
