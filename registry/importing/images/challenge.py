@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
-from urllib.request import parse_http_list, parse_keqv_list
+from urllib.request import parse_http_list
 
 import httpx
 
@@ -19,8 +19,9 @@ from registry.importing.images.credentials import Credentials
 
 # The name of this program at token endpoints, which is mandatory in a request with an identity token.
 _CLIENT = "artifact-edge"
-# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3).
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>.*))?", re.DOTALL)
+# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A name
+# before an equals sign is no scheme, but that of a parameter: spaces may surround the sign.
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>(?! *=).*))?", re.DOTALL)
 
 
 class Challenged(httpx.Auth):
@@ -112,17 +113,18 @@ class Challenged(httpx.Auth):
 def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields each authentication scheme that the registry offers, in lower case, with the scheme's parameters."""
     for header in response.headers.get_list("www-authenticate"):
-        scheme, parameters = "", list[str]()
+        scheme, parameters = "", dict[str, str]()
         for item in parse_http_list(header):
             # One header field may contain several challenges. An item in its comma-separated list is a parameter, or
             # begins the next challenge with the name of a scheme.
             begins = _SCHEME.fullmatch(item)
             if begins:
                 if scheme:
-                    yield scheme, parse_keqv_list(parameters)
-                scheme, parameters = begins["scheme"].lower(), list[str]()
+                    yield scheme, parameters
+                scheme, parameters = begins["scheme"].lower(), dict[str, str]()
                 item = begins["parameter"] or ""
-            if "=" in item:
-                parameters.append(item)
+            name, equals, value = (part.strip() for part in item.partition("="))
+            if equals:
+                parameters[name.lower()] = value[1:-1] if value.startswith('"') else value
         if scheme:
-            yield scheme, parse_keqv_list(parameters)
+            yield scheme, parameters

@@ -162,3 +162,65 @@ def test_a_token_endpoint_that_is_overloaded_is_asked_again(importing: Any, imag
 def test_a_token_endpoint_that_stays_overloaded_is_named_by_its_status(importing: Any, images: Images) -> None:
     imported = importing(WithTokens(Faulty(images, {}), "", [429] * 99))
     assert imported.failed[0][1].endswith("cannot be fetched: 429")
+
+
+@pytest.mark.parametrize("link", ["http://up.test", "https://elsewhere.test", ""])
+def test_the_next_page_of_a_list_is_read_from_the_registry_itself(importing: Any, images: Images, link: str) -> None:
+    """Checks that an import keeps to the registry's own scheme and host, whatever the link to the next page names."""
+    asked: list[str] = []
+
+    def first_page(request: httpx.Request) -> httpx.Response:
+        following = {"link": f'<{link}/v2/team/app/tags/list?last=0.9&n=1000>; rel="next"'}
+        return httpx.Response(200, headers=following, json={"tags": []})
+
+    source = Faulty(images, {r"tags/list\?n=1000$": [first_page] * 9})
+
+    def recorded(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return source(request)
+
+    imported = importing(recorded, all_versions=True)
+    assert (imported.failed, imported.new) == ([], 1)
+    assert {url.split("/v2/")[0] for url in asked} == {"https://up.test"}
+    assert "https://up.test/v2/team/app/tags/list?last=0.9&n=1000" in asked
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        'Bearer realm="https://tokens.test/get",error=,service="up.test"',
+        'Bearer realm="https://tokens.test/get",error="",service="up.test"',
+        'Bearer realm = "https://tokens.test/get" , service = "up.test"',
+        'Bearer Realm="https://tokens.test/get",Service="up.test"',
+        "Bearer realm=https://tokens.test/get,service=up.test",
+    ],
+)
+def test_a_challenge_may_have_empty_values_spaces_and_capital_letters(
+    importing: Any, images: Images, challenge: str
+) -> None:
+    services: list[str] = []
+    source = Faulty(images, {})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "tokens.test":
+            services.append(request.url.params["service"])
+            return httpx.Response(200, json={"token": "t"})
+        if request.headers.get("authorization") != "Bearer t":
+            return httpx.Response(401, headers={"www-authenticate": challenge})
+        return source(request)
+
+    assert importing(answer).failed == []
+    assert set(services) == {"up.test"}
+
+
+@pytest.mark.parametrize("stripped", ["docker-content-digest", "content-type", "content-length"])
+def test_headers_that_a_proxy_strips_are_not_needed(importing: Any, images: Images, stripped: str) -> None:
+    source = Faulty(images, {})
+
+    def without(request: httpx.Request) -> httpx.Response:
+        answer = source(request)
+        answer.headers.pop(stripped, None)
+        return answer
+
+    imported = importing(without, all_versions=True)
+    assert (imported.failed, imported.new) == ([], 1)
