@@ -27,6 +27,8 @@ class Access(httpx.Auth):
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, str]] = {}
+        # the hosts of registries and indexes that the import reads over HTTPS
+        self._over_https = set[str]()
 
     def learned(self, url: str) -> str:
         """Returns the URL of an index without its user name and password. After this call, requests to the URL's host
@@ -35,7 +37,20 @@ class Access(httpx.Auth):
         parsed = httpx.URL(url)
         if parsed.userinfo:
             self._known[parsed.netloc.decode()] = (parsed.username, parsed.password)
+        if parsed.scheme == "https":
+            self._over_https.add(parsed.netloc.decode())
         return str(parsed.copy_with(userinfo=b""))
+
+    def secured(self, url: str) -> str:
+        """Returns the URL of a file with the scheme of the registry or index that lists the file, if both have the same
+        host.
+
+        Registries behind a proxy often list URLs with `http` (verdaccio/verdaccio#234), over which the credentials and
+        the file would be sent in the clear.
+        """
+        parsed = httpx.URL(url)
+        is_downgraded = parsed.scheme == "http" and parsed.netloc.decode() in self._over_https
+        return str(parsed.copy_with(scheme="https")) if is_downgraded else url
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         found = self._known.get(request.url.netloc.decode()) or self._of_netrc(request.url.host)

@@ -118,7 +118,8 @@ class Api:
         """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
 
         def attempt() -> None:
-            with self._http.stream("GET", url, headers=_AS_IT_IS) as answer, file.open("wb") as target:
+            address = self._access.secured(url)
+            with self._http.stream("GET", address, headers=_AS_IT_IS) as answer, file.open("wb") as target:
                 answer.raise_for_status()
                 answer.headers.pop("Content-Encoding", None)
                 for chunk in answer.iter_bytes(_CHUNK):

@@ -234,6 +234,67 @@ def test_packages_are_imported_from_registries_that_fail_at_times(
     assert file["filename"] == "p-1.0-py3-none-any.whl"  # version 2.0 is yanked, so 1.0 is imported
 
 
+def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(
+    network: Network, tmp_path: Path, upstream: dict[str, Any]
+) -> None:
+    for manifest in upstream["/npm/@acme/web"]["versions"].values():
+        manifest["dist"]["tarball"] = manifest["dist"]["tarball"].replace("https:", "http:")
+    for file in upstream["/simple/p/"]["files"]:
+        file["url"] = file["url"].replace("../../", "http://up.test/")
+    asked: list[tuple[str, str]] = []
+    serve = source(upstream)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((str(request.url.copy_with(path="/")), request.headers.get("authorization", "")[:5]))
+        return serve(request)
+
+    client = api(answer)
+    wanted = [
+        *client.npm("https://ada:secret@up.test/npm/", "@acme/web", "", all_versions=True),
+        *client.pypi(["https://ada:secret@up.test/simple"], "P", ""),
+    ]
+    by, kept = By("importer", "", "import"), Journal(tmp_path / "journal")
+    registries = ImageRegistries(httpx.MockTransport(answer))
+    imported = Import(network.target, by, kept, client, registries, workers=2, report=lambda _: None).run(wanted)
+    kept.close()
+    assert (imported.new, imported.failed) == (3, [])
+    assert set(asked) == {("https://up.test/", "Basic")}
+
+
+def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index_has_it(
+    upstream: dict[str, Any],
+) -> None:
+    """Checks that no file comes from another index while the index that should have the project refuses it."""
+    serve = source(upstream)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403) if request.url.host == "private.test" else serve(request)
+
+    with pytest.raises(RegistryError, match=r"https://private\.test/simple/p/: cannot be fetched: 403"):
+        list(api(answer).pypi(["https://up.test/simple", "https://private.test/simple"], "P", ""))
+
+
+def test_the_page_of_a_project_may_be_at_another_index(
+    network: Network, tmp_path: Path, upstream: dict[str, Any]
+) -> None:
+    """Checks that the URLs of a page are relative to the index that serves the page, and that the credentials of the
+    first index are not sent there.
+    """
+    serve, authorized = source(upstream), set[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "authorization" in request.headers:
+            authorized.add(request.url.host)
+        if request.url.host == "group.test":
+            return httpx.Response(302, headers={"location": f"https://up.test/simple/{request.url.path[-2:]}"})
+        return serve(request)
+
+    (file,) = api(answer).pypi(["https://ada:secret@group.test/group/simple"], "P", "")
+    assert isinstance(file, Wanted)
+    assert file.location == "https://up.test/files/p-1.0-py3-none-any.whl"
+    assert authorized == {"group.test"}
+
+
 def test_a_file_with_another_digest_is_not_imported(network: Network, tmp_path: Path, upstream: dict[str, Any]) -> None:
     wanted = list(api(source(upstream)).npm("https://up.test/npm", "@acme/web", "", all_versions=True))
     upstream["/npm/@acme/web/-/web-2.0.0.tgz"] = tarball(
