@@ -7,6 +7,7 @@ import itertools
 import threading
 from typing import Any, cast
 
+import moto.backends as moto_backends
 import moto.ec2.models.elastic_ip_addresses as elastic_ips
 import moto.ec2.models.elastic_network_interfaces as interfaces
 from moto.server import (
@@ -41,12 +42,14 @@ from emulation.aws.table_limits import patch_table_limits
 from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
 from emulation.layout import AWS_PORT, Sandbox
+from emulation.log import NoRequestLog
 from emulation.origin_requests import RequestCounter
 from emulation.pki import Authority
 
 
 def serve(sandbox: Sandbox) -> None:
     """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
+    patch_service_names()
     patch_public_addresses(sandbox.machine_network)
     patch_address_associations()
     patch_bucket_names()
@@ -73,7 +76,17 @@ def serve(sandbox: Sandbox) -> None:
     s3 = RequestCounter(outcomes, addressed_object)
     watched = Alarms(s3, ServiceMetrics(outcomes, replication.waiting))
     application = S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched))))
-    make_server(sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
+    make_server(
+        sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True, request_handler=NoRequestLog
+    ).serve_forever()
+
+
+def patch_service_names() -> None:
+    """Makes moto list its services once. Without the patch, moto lists a directory for each request, and all other
+    requests wait meanwhile.
+    """
+    names = frozenset(moto_backends.list_of_moto_modules())
+    cast(Any, moto_backends).list_of_moto_modules = lambda: names
 
 
 def patch_public_addresses(network: str) -> None:
