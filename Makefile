@@ -115,6 +115,7 @@ bench: setup  ## measure previews, imports, hits at the edge, own PoPs, and inst
 	$(PYTHON) -m bench.import_packages
 	$(PYTHON) -m bench.dead_shield
 	$(PYTHON) -m bench.edge_hits
+	$(PYTHON) -m bench.edge_path
 	$(PYTHON) -m tests.bench.pop_hits
 	$(PYTHON) -m tests.bench.pop_floods
 	$(PYTHON) -m tests.bench.pop_streams
