@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 
 from doctor import aws, cloudflare, domain, google
-from doctor.stack_file import StackFileError, read_stack
 from stacks.config import ConfigError
+from stacks.stack_file import StackFileError, read_stack
 
 _STACKS = Path(__file__).resolve().parents[1] / "stacks"
 

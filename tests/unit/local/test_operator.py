@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from doctor.stack_file import read_stack
 from emulation.layout import Sandbox
 from local import operator
 from local.checkout import CHECKOUT
+from stacks.stack_file import read_stack
 
 
 @pytest.mark.parametrize("shields", [1, 6])

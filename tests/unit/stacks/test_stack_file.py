@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from doctor.stack_file import StackFileError, read_stack
 from local.checkout import CHECKOUT
 from stacks.config import ConfigError
+from stacks.stack_file import StackFileError, read_stack
 
 
 def test_the_settings_of_a_stack_are_read_without_pulumi() -> None:
