@@ -134,9 +134,9 @@ class Zone:
         """Waits until `condition` returns true. Raises ProbeError with the text `problem` after two minutes."""
         until(condition, problem, _TIMEOUT_SECONDS)
 
-    def refusal(self, call: Callable[..., Any], *values: str, **arguments: Any) -> str:
-        """Calls a method of the Cloudflare API. Returns the first error code if Cloudflare refuses the request, and
-        `accepted` otherwise.
+    def refusal(self, call: Callable[..., Any], *values: Any, **arguments: Any) -> str:
+        """Calls a function that sends a request to the Cloudflare API. Returns the first error code if Cloudflare
+        refuses the request, and `accepted` otherwise.
         """
         try:
             call(*values, **arguments)

@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from emulation.cloudflare import kv_reads, kv_service, origin_failures, workers_cache
+from emulation.cloudflare import kv_reads, kv_service, observability, origin_failures, workers_cache
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.l1 import CONNECT_SECONDS
@@ -68,13 +68,15 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
         public_authorities(sandbox.path("pki", "public.pem").parent),
         secret,
     )
-    api = create_app(store, pops, PublicDns(sandbox.aws_url))
+    invocations = observability.Invocations()
+    api = create_app(store, pops, PublicDns(sandbox.aws_url), invocations)
     api.register_blueprint(kv_reads.control(reads))
     application = _by_header(
         api,
         {
             kv_service.NAMESPACE_HEADER: kv_service.create_service(store, reads, secret),
             origin_failures.HEADER: failures,
+            observability.HEADER: observability.create_service(invocations, secret),
             workers_cache.CACHE_HEADER: workers_cache.create_service(cache, secret),
         },
     )

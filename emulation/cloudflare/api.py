@@ -10,7 +10,16 @@ import threading
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from emulation.cloudflare import certificates, custom_hostnames, kv, rulesets, scripts, zone_settings, zones
+from emulation.cloudflare import (
+    certificates,
+    custom_hostnames,
+    kv,
+    observability,
+    rulesets,
+    scripts,
+    zone_settings,
+    zones,
+)
 from emulation.cloudflare.deployment import Edge, EdgeError, NoPops, deployment
 from emulation.cloudflare.envelope import ApiError, failure, new_id, success
 from emulation.state_store import StateStore
@@ -48,12 +57,16 @@ IPV6 = [
 
 
 def create_app(
-    store: StateStore, edge: Edge | None = None, resolve: custom_hostnames.Resolver = custom_hostnames.no_dns
+    store: StateStore,
+    edge: Edge | None = None,
+    resolve: custom_hostnames.Resolver = custom_hostnames.no_dns,
+    invocations: observability.Invocations | None = None,
 ) -> Flask:
     """Returns the WSGI application of the emulated Cloudflare API.
 
     `edge` is the edge network that runs deployed worker scripts; if it is None, the scripts are only stored. `resolve`
-    looks names up in public DNS, to validate custom hostnames.
+    looks names up in public DNS, to validate custom hostnames. `invocations` has what PoPs report to Workers
+    Observability.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
@@ -78,7 +91,9 @@ def create_app(
     api.register_blueprint(custom_hostnames.blueprint(store, resolve, converge))
     api.register_blueprint(zone_settings.blueprint(store, converge))
     api.register_blueprint(rulesets.blueprint(store, converge))
-    api.register_blueprint(scripts.blueprint(store, pops, converge))
+    for blueprint in scripts.blueprints(store, pops, converge):
+        api.register_blueprint(blueprint)
+    api.register_blueprint(observability.blueprint(invocations or observability.Invocations()))
     app.register_blueprint(api)
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(ApiError, failure)

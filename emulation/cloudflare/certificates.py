@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from flask import Blueprint, Response
 
+from emulation.cloudflare.deployment import Script, deployed
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
@@ -45,7 +46,7 @@ def blueprint(store: StateStore) -> Blueprint:
     @certificates.delete("/accounts/<account>/mtls_certificates/<id>")
     def delete(account: str, id: str) -> Response:
         certificate = _known(store, account, id)
-        users = [script["id"] for script in store.all("script") if _uses(script, id)]
+        users = [script.name for script in deployed(store) if _uses(script, id)]
         if users:
             raise ApiError(409, 1411, f"mTLS certificate {id} is bound by the script {', '.join(users)}")
         store.remove("certificate", account, id)
@@ -58,8 +59,8 @@ def _known(store: StateStore, account: str, id: str) -> Json:
     return existing(store, "certificate", account, id, 1407, f"mTLS certificate not found: {id}")
 
 
-def _uses(script: Json, id: str) -> bool:
-    return any(binding.get("certificate_id") == id for binding in script["bindings"])
+def _uses(script: Script, id: str) -> bool:
+    return any(binding.get("certificate_id") == id for binding in script.bindings)
 
 
 def _public(certificate: Json) -> Json:

@@ -4,11 +4,12 @@ emulated Cloudflare API controls the PoPs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from emulation.cloudflare import custom_hostnames, rulesets
+from emulation.cloudflare.existing import existing
 from emulation.cloudflare.zone_settings import values_of
 from emulation.state_store import StateStore
 
@@ -30,20 +31,25 @@ class Module:
 
 @dataclass(frozen=True)
 class Script:
-    """A worker script as a client uploaded it: its modules (the main one first), its bindings and its compatibility
-    settings.
+    """One version of a worker script as a client uploaded it: its modules (the main one first), its bindings and its
+    compatibility settings.
 
-    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key: the id
-    of the uploaded version, or `shared` if the versions of the script share the cache.
+    `id` is the id of the version, and `percentage` its share of the script's requests. `cached` lists the entrypoints
+    whose responses Workers Cache stores. `cache_version` is a part of each cache key: the id of the version, or
+    `shared` if the versions of the script share the cache.
     """
 
     name: str
+    id: str
+    percentage: float
+    # The share of the invocations that Workers Observability keeps.
+    sampling: float
     modules: Sequence[Module]
     bindings: Sequence[Mapping[str, Any]]
     compatibility_date: str
     compatibility_flags: Sequence[str]
     cached: Sequence[str] = ()
-    version: str = "shared"
+    cache_version: str = "shared"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Deployment:
     `rules` lists, for each active zone, the names that the zone serves and the zone's rules by phase.
     """
 
+    # The deployed versions of all worker scripts. Versions of one script are in the order of the script's deployment.
     scripts: Sequence[Script]
     # Worker routes as pairs of a URL pattern and a script's name. With None in place of the name, no script receives
     # the requests that match the pattern.
@@ -79,7 +86,9 @@ class Deployment:
 
     @property
     def routed(self) -> list[Script]:
-        """Returns the worker scripts that at least one route names. Other scripts are stored and do not run."""
+        """Returns the deployed versions of the scripts that at least one worker route names. Other scripts are stored
+        and do not run.
+        """
         wanted = {script for _, script in self.routes}
         return [script for script in self.scripts if script.name in wanted]
 
@@ -116,7 +125,7 @@ def deployment(store: StateStore) -> Deployment:
     active = [zone for zone in store.all("zone") if zone["status"] == "active"]
     settings = [values_of(store, zone["id"]) for zone in active]
     return Deployment(
-        scripts=[script(document) for document in store.all("script")],
+        scripts=list(deployed(store)),
         routes=[(route["pattern"], route["script"]) for zone in active for route in store.all("route", zone["id"])],
         hostnames=[name for zone in active for name in _served(store, zone)],
         certificates={
@@ -145,12 +154,30 @@ def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
     return {record["name"]: record["proxied"] for record in sorted(records, key=lambda record: record["name"])}
 
 
-def script(document: Mapping[str, Any]) -> Script:
-    """Converts the stored JSON document of a worker script into the form that the PoPs run."""
+def versions_of(account: str, name: str) -> str:
+    """Returns the scope in which the state store has the versions and deployments of a worker script."""
+    return f"{account}/{name}"
+
+
+def deployed(store: StateStore) -> Iterator[Script]:
+    """Yields the deployed versions of all worker scripts. Those of one script are in the order of its deployment."""
+    for document in store.all("script"):
+        for part in document["deployed"]:
+            versions = versions_of(document["account"], document["id"])
+            version = existing(store, "version", versions, part["version_id"], 10007, "a deployed version is missing")
+            yield script(version, part["percentage"])
+
+
+def script(document: Mapping[str, Any], percentage: float = 100) -> Script:
+    """Converts the stored JSON document of a script's version into the form that the PoPs run."""
     caching: Mapping[str, Any] = document["cache_options"] or {}
+    logs: Mapping[str, Any] = document["observability"] or {}
     exports: Mapping[str, Mapping[str, Any]] = document["exports"] or {}
     return Script(
         name=document["id"],
+        id=document["version"],
+        percentage=percentage,
+        sampling=logs.get("head_sampling_rate") or 1 if logs.get("enabled") else 0,
         modules=[
             Module(module["name"], module["kind"], bytes.fromhex(module["content"])) for module in document["modules"]
         ],
@@ -158,7 +185,7 @@ def script(document: Mapping[str, Any]) -> Script:
         compatibility_date=document["compatibility_date"],
         compatibility_flags=document["compatibility_flags"],
         cached=[name for name, export in exports.items() if _is_cached(export, caching)],
-        version="shared" if caching.get("cross_version_cache") else document["version"],
+        cache_version="shared" if caching.get("cross_version_cache") else document["version"],
     )
 
 

@@ -10,15 +10,23 @@ from cloudflare import Cloudflare
 
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.cloudflare.custom_hostnames import Resolver, no_dns
+from emulation.cloudflare.observability import Invocations
 from emulation.state_store import StateStore
 
 
-def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -> Cloudflare:  # noqa: S107  any token is let in
+def client(
+    directory: Path,
+    *,
+    token: str = "any",  # noqa: S107  any token is let in
+    resolve: Resolver = no_dns,
+    invocations: Invocations | None = None,
+) -> Cloudflare:
     """Returns a client of Cloudflare's official SDK for a new emulated account, whose state is in `directory`.
 
-    `resolve` looks names up in public DNS, to validate custom hostnames of the account.
+    `resolve` looks names up in public DNS, to validate custom hostnames of the account. `invocations` has what Workers
+    Observability knows.
     """
-    app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve)
+    app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve, invocations=invocations)
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(
         api_token=token,

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
 from emulation.cloudflare import deployment as network
+from emulation.cloudflare import versions
 from emulation.cloudflare.deployment import Edge, EdgeError
-from emulation.cloudflare.envelope import ApiError, Json, new_id, now, page, success, take
+from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
@@ -53,26 +54,35 @@ OPTIONS = (
     "logpush",
     "observability",
 )
+# The options that an uploaded version may have. Other options belong to the script (API reference, "Upload Version").
+VERSION_OPTIONS = tuple(option for option in OPTIONS if option not in ("logpush", "observability"))
 
 
-def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
-    """Returns the Cloudflare API endpoints for worker scripts, below /accounts/<account>/workers/scripts."""
+def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> tuple[Blueprint, Blueprint]:
+    """Returns the Cloudflare API endpoints for worker scripts, and those for the versions and deployments of scripts.
+    All are below /accounts/<account>/workers/scripts.
+    """
     scripts = Blueprint("scripts", __name__, url_prefix="/accounts/<account>/workers/scripts")
 
     @scripts.get("")
     def list_scripts(account: str) -> Response:
         return page([_public(script) for script in store.all("script", account)])
 
-    @scripts.put("/<name>")
-    def upload(account: str, name: str) -> Response:
-        script = _uploaded(store, account, name)
+    def checked(account: str, name: str, options: Sequence[str]) -> Json:
+        script = _uploaded(store, account, name, options)
         try:
             edge.check(network.script(script))
         except EdgeError as error:
             raise ApiError(400, 10021, str(error)) from error
-        store.put("script", account, name, script)
+        return script
+
+    @scripts.put("/<name>")
+    def upload(account: str, name: str) -> Response:
+        # The new version answers all requests at once ("Deployment management"), also if two versions served before.
+        version = versions.add(store, account, checked(account, name, OPTIONS))
+        versions.deploy(store, account, name, [{"version_id": version["version"], "percentage": 100}])
         converge()
-        return success(_public(script))
+        return success(_public(version))
 
     @scripts.get("/<name>")
     @scripts.get("/<name>/content/v2")
@@ -93,31 +103,36 @@ def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Bl
         if patterns:
             raise ApiError(409, 10064, f"the script {name} still answers the route {', '.join(patterns)}")
         store.remove("script", account, name)
+        versions.remove(store, account, name)
         converge()
         return success(None)
 
-    return scripts
+    uploads = versions.blueprint(
+        store, lambda account, name: checked(account, name, VERSION_OPTIONS), converge, _without_secret
+    )
+    return scripts, uploads
 
 
 def _script(store: StateStore, account: str, name: str) -> Json:
     return existing(store, "script", account, name, 10007, f"This Worker does not exist on your account: {name}")
 
 
-def _uploaded(store: StateStore, account: str, name: str) -> Json:
+def _uploaded(store: StateStore, account: str, name: str, options: Sequence[str]) -> Json:
     """Reads a worker script from the request's multipart form and returns the JSON document that the emulation stores.
 
-    Raises ApiError when the form or the script is invalid.
+    `options` are the members that the part `metadata` may have. Raises ApiError when the form or the script is invalid.
     """
     if not SCRIPT_NAME.fullmatch(name):
         raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")
-    metadata = take(_metadata(), required=["main_module", "compatibility_date"], optional=OPTIONS)
+    metadata = take(_metadata(), required=["main_module", "compatibility_date"], optional=options)
     modules = [_module(part) for part in request.files.values() if part.name != "metadata" and not _is_map(part)]
     main = metadata["main_module"]
     if not any(module["name"] == main for module in modules):
         raise ApiError(400, 10021, f"No such module {main!r}: main_module names none of the uploaded parts")
     modules.sort(key=lambda module: module["name"] != main)
-    bindings = [_binding(store, account, binding) for binding in metadata.get("bindings", [])]
+    bindings = [_binding(store, account, name, binding) for binding in metadata.get("bindings", [])]
     before = store.get("script", account, name) or {}
+    own = before if options is VERSION_OPTIONS else metadata
     return {
         "id": name,
         "main_module": main,
@@ -126,14 +141,15 @@ def _uploaded(store: StateStore, account: str, name: str) -> Json:
         "annotations": metadata.get("annotations"),
         "cache_options": _cache_options(metadata),
         "exports": _exports(metadata),
-        "version": new_id(),
+        "version": versions.new_version_id(),
         "compatibility_date": metadata["compatibility_date"],
         "compatibility_flags": metadata.get("compatibility_flags") or [],
-        "logpush": metadata.get("logpush", False),
-        "observability": metadata.get("observability"),
+        "logpush": own.get("logpush", False),
+        "observability": own.get("observability"),
         "etag": hashlib.sha256(json.dumps(modules).encode()).hexdigest(),
         "created_on": before.get("created_on", now()),
         "modified_on": now(),
+        "uploaded_on": now(),
     }
 
 
@@ -201,8 +217,30 @@ def _module(part: FileStorage) -> Json:
     }
 
 
-def _binding(store: StateStore, account: str, binding: Mapping[str, Any]) -> Json:
+def _inherited(store: StateStore, account: str, script: str, binding: Mapping[str, Any]) -> Json:
+    """Returns the binding that a new version of a script takes over from another version (API reference, "Upload
+    Version", binding of type `inherit`).
+
+    Raises ApiError if the other version has no such binding.
+    """
+    if request.args.get("bindings_inherit") != "strict":
+        raise ApiError(501, 10405, "not emulated: inherited bindings without bindings_inherit=strict")
+    given = take(dict(binding), required=["name", "type"], optional=["version_id"])
+    wanted = given.get("version_id", "latest")
+    if wanted == "latest":
+        source = versions.latest(store, account, script)
+    else:
+        source = versions.version_of(store, account, script, wanted)
+    found = [each for each in source["bindings"] if each["name"] == given["name"]]
+    if not found:
+        raise ApiError(400, 10021, f"binding {given['name']} cannot be inherited: version {wanted} has none")
+    return found[0]
+
+
+def _binding(store: StateStore, account: str, script: str, binding: Mapping[str, Any]) -> Json:
     kind, name = binding.get("type", ""), binding.get("name", "")
+    if kind == "inherit" and request.method == "POST":
+        return _inherited(store, account, script, binding)
     if kind not in BINDINGS:
         raise ApiError(501, 10405, f"not emulated: binding {name} of type {kind} (only {', '.join(BINDINGS)})")
     if not BINDING_NAME.fullmatch(name):

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emulation.cloudflare import kv_service, origin_failures, workers_cache
+from emulation.cloudflare import kv_service, observability, origin_failures, workers_cache
 from emulation.cloudflare.deployment import Deployment, EdgeError, Module, Script
 from emulation.layout import IMPORT_ROOT, Pop
 from emulation.pki import Issued, write_private
@@ -75,21 +75,24 @@ def configuration(
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
+        PurePosixPath("invocations.js"): (TEMPLATES / "invocations.js").read_bytes(),
         PurePosixPath("rules.js"): (TEMPLATES / "rules.js").read_bytes(),
+        PurePosixPath("versions.js"): (TEMPLATES / "versions.js").read_bytes(),
         PurePosixPath("rate_limit.js"): (TEMPLATES / "rate_limit.js").read_bytes(),
         PurePosixPath("origin.js"): (TEMPLATES / "origin.js").read_bytes(),
         PurePosixPath("shields.js"): (TEMPLATES / "shields.js").read_bytes(),
         PurePosixPath("zones.json"): _json(deployment.zones),
         PurePosixPath("pop.json"): _json(_as_cf(pop)),
         PurePosixPath("routes.json"): _json([_route(pattern, name) for pattern, name in deployment.routes]),
+        PurePosixPath("versions.json"): _json(_versions(scripts)),
         PurePosixPath("rules.json"): _json([{"hosts": hosts, "rules": rules} for hosts, rules in deployment.rules]),
         PurePosixPath("edge.pem"): served.chain,
         PurePosixPath("edge.key"): served.key,
     }
     for script in scripts:
-        files |= _script_files(PurePosixPath("scripts", script.name), script)
+        files |= _script_files(PurePosixPath("scripts", script.name, script.id), script)
     services = [
-        f'(name = "script:{script.name}", worker = import "scripts/{script.name}/script.capnp".worker),'
+        f'(name = "{_named(script)}", worker = import "scripts/{script.name}/{script.id}/script.capnp".worker),'
         for script in scripts
     ]
     return files | _with_services(
@@ -102,8 +105,8 @@ def configuration(
         L1=l1,
         INTERNET=internet,
         OLDEST_TLS="tls" + deployment.oldest_tls.replace(".", "Dot"),
-        FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
-        ORIGIN_BINDINGS=_lines(line for s in scripts for line in _entrypoint_lines(s, f"script:{s.name}")),
+        FRONT_BINDINGS=_lines(f'(name = "{_named(s)}", service = "{_named(s)}"),' for s in scripts),
+        ORIGIN_BINDINGS=_lines(line for s in scripts for line in _entrypoint_lines(s, _named(s))),
     )
 
 
@@ -158,7 +161,8 @@ def _script_files(directory: PurePosixPath, script: Script) -> Files:
         "entrypoints.js",
         MAIN=script.modules[0].name,
         SCRIPT=script.name,
-        VERSION=script.version,
+        CACHE_VERSION=script.cache_version,
+        ID=script.id,
         CACHED=json.dumps(list(script.cached)),
         EXPORTS="\n".join(f'export const {name} = withPurges(uploaded.{name}, "{name}");' for name in script.cached),
     )
@@ -193,8 +197,9 @@ def _entrypoint_lines(script: Script, service: str) -> list[str]:
     """Returns the lines of workerd's configuration that let pop/origin.js call the cached entrypoints of a worker
     script. Workers Cache requests a response from pop/origin.js after a miss.
     """
+    prefix = f"{script.name}/{script.id}"
     return [
-        f'(name = "{script.name}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
+        f'(name = "{prefix}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
         for entrypoint in script.cached
     ]
 
@@ -204,17 +209,18 @@ def _with_services(
 ) -> Files:
     """Returns a file of workerd's configuration, filled in from a template, and the file with the secret of Workers KV.
     The configuration has the given services, a service for cache purges, a service that explains failures of origins,
-    and a service for each Workers KV namespace that the scripts bind.
+    a service that counts invocations, and a service for each Workers KV namespace that the scripts bind.
     """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})
+    invocations = _service("invocations", kv, {observability.HEADER: "invocations"})
     failures = _service("failures", kv, {origin_failures.HEADER: "failures"})
     stores = [_service(f"kv:{each}", kv, {kv_service.NAMESPACE_HEADER: each}) for each in sorted(namespaces)]
     return {
         PurePosixPath("kv-secret"): kv.secret.encode(),
         PurePosixPath(template): _filled(
             template,
-            SERVICES=_lines([*services, purges, failures, *stores]),
+            SERVICES=_lines([*services, purges, failures, invocations, *stores]),
             **placeholders,
         ),
     }
@@ -241,8 +247,24 @@ def _filled(template: str, **placeholders: str) -> bytes:
     return text.encode()
 
 
+def _named(script: Script) -> str:
+    """Returns the name of the workerd service that runs one version of a worker script."""
+    return f"script:{script.name}:{script.id}"
+
+
+def _versions(scripts: Sequence[Script]) -> dict[str, list[dict[str, Any]]]:
+    """Returns for each worker script its deployed versions with their percentages, for front.js."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for script in scripts:
+        version = {"script": script.name, "id": script.id, "sampling": script.sampling}
+        found.setdefault(script.name, []).append(
+            {**version, "service": _named(script), "percentage": script.percentage}
+        )
+    return found
+
+
 def _route(pattern: str, script: str | None) -> dict[str, str | None]:
-    return {"pattern": pattern, "script": script and f"script:{script}"}
+    return {"pattern": pattern, "script": script}
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -46,6 +46,7 @@ SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1"
 PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
 UNREACHABLE = "us-west-2-0"  # the name of a shield that neither accepts nor refuses connections
 CONNECT_SECONDS = 2  # seconds that PoPs wait for a connection to a shield; Cloudflare waits 19 seconds
+VERSION_KEY = "Cloudflare-Workers-Version-Key"
 SECRET = "the-origin-key-that-nobody-may-see"
 BODY = bytes(range(256)) * 400
 
@@ -81,6 +82,7 @@ export class Objects extends WorkerEntrypoint {
     const headers = new Headers(answer.headers);
     headers.set("x-seen", [...request.headers.keys()].filter((name) => name !== "host").sort().join());
     headers.set("cache-tag", "some,tags");
+    headers.set("x-version", this.env.VERSION);
     for (const [name, value] of searchParams) value === "" ? headers.delete(name) : headers.set(name, value);
     const status = Number(searchParams.get("status") ?? answer.status);
     return new Response(status === 204 ? null : answer.body, { status, headers });
@@ -170,6 +172,42 @@ class Network:
             metadata=metadata,
             files=[("index.js", source.encode(), "application/javascript+module")],
         )
+
+    def upload(self, version: str) -> str:
+        """Uploads a version of the deployed script without deploying it. Returns the version's id."""
+        names = ("ENTITLEMENTS", "SHIELD", "LIMIT", "ORIGIN_KEY")
+        bindings: list[dict[str, Any]] = [{"name": name, "type": "inherit"} for name in names]
+        metadata: Any = {
+            "main_module": "index.js",
+            "compatibility_date": "2026-11-01",
+            "bindings": [*bindings, {"name": "VERSION", "type": "plain_text", "text": version}],
+            "cache_options": {"enabled": True, "cross_version_cache": True},
+            "exports": {
+                "default": {"type": "worker", "cache": {"enabled": False}},
+                "Objects": {"type": "worker", "cache": {"enabled": True}},
+            },
+        }
+        # The SDK has no valid model of a version, so the method reads the raw response.
+        created = self.api.workers.scripts.versions.with_raw_response.create(
+            "edge",
+            account_id=ACCOUNT,
+            bindings_inherit="strict",
+            metadata=metadata,
+            files=[("index.js", SCRIPT.encode(), "application/javascript+module")],
+        )
+        answer: Any = created.json()
+        return answer["result"]["id"]
+
+    def split(self, *versions: tuple[str, float]) -> None:
+        """Lets two versions of the script answer requests by percentage."""
+        parts: Any = [{"version_id": id, "percentage": percentage} for id, percentage in versions]
+        self.api.workers.scripts.deployments.create("edge", account_id=ACCOUNT, strategy="percentage", versions=parts)
+
+    def serving(self) -> str:
+        """Returns the id of the version that answers most requests."""
+        path = f"/accounts/{ACCOUNT}/workers/scripts/edge/deployments"
+        answer: Any = self.api.get(path, cast_to=object)
+        return answer["result"]["deployments"][0]["versions"][0]["version_id"]
 
     def add_name(self, name: str, *, proxied: bool) -> None:
         """Adds a DNS record to the zone. Only the record's name matters, because the stub DNS server chooses the
@@ -579,6 +617,31 @@ def test_a_redeployed_script_keeps_the_cache_only_where_versions_share_it(networ
     assert network.get("/npm/kept").headers["cf-cache-status"] == "HIT"
 
 
+def test_two_versions_answer_by_percentage_and_share_the_cache(network: Network) -> None:
+    network.deploy("old")
+    old = network.serving()
+    new = network.upload("new")
+    assert {network.get("/version", pop=pop).text for pop in range(len(POPS))} == {"old"}
+    network.split((old, 70), (new, 30))
+    for pop in range(len(POPS)):
+        answers = Counter(network.get("/version", pop=pop).text for _ in range(100))
+        assert set(answers) == {"old", "new"}
+        assert answers["old"] > answers["new"]
+    keys = {str(number): network.get("/version", headers={VERSION_KEY: str(number)}).text for number in range(20)}
+    assert set(keys.values()) == {"old", "new"}
+    assert all(network.get("/version", headers={VERSION_KEY: key}).text == said for key, said in keys.items())
+    assert network.get("/version", headers={"Cloudflare-Workers-Version-Overrides": f'edge="{new}"'}).status_code == 501
+    # After a miss, the entrypoint of the version that asked answers, and the other version gets its response.
+    key = {said: key for key, said in keys.items()}
+    for asks, reads in (("old", "new"), ("new", "old")):
+        first = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[asks]})
+        second = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[reads]})
+        assert [each.headers["cf-cache-status"] for each in (first, second)] == ["MISS", "HIT"]
+        assert [each.headers["x-version"] for each in (first, second)] == [asks, asks]
+    network.split((old, 100))
+    assert {network.get("/version", headers={VERSION_KEY: key["new"]}).text} == {"old"}
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -802,6 +865,10 @@ def test_the_probe_of_copies_of_workers_kv_passes(network: Network) -> None:
 
 def test_the_probe_of_rate_limiting_bindings_passes(network: Network) -> None:
     assert_passes(network, "workers-rate-limits", facts=4)
+
+
+def test_the_probe_of_versions_of_workers_passes(network: Network) -> None:
+    assert_passes(network, "workers-versions", facts=11)
 
 
 def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:

@@ -10,7 +10,8 @@ import * as uploaded from "@MAIN@";
 export * from "@MAIN@";
 
 const SCRIPT = "@SCRIPT@";
-const VERSION = "@VERSION@"; // a part of each cache key; `shared` if all versions of the script share the cache
+const ID = "@ID@"; // of the version that runs
+const VERSION = "@CACHE_VERSION@"; // a part of each cache key; `shared` if all versions of the script share the cache
 const CACHED = new Set(@CACHED@);
 const CACHE = "emulation:workers-cache"; // scripts cannot have a binding of this name, because names contain no colon
 const PURGES = "emulation:purges";
@@ -70,6 +71,7 @@ async function throughCache(request, stub, name, env, ctx) {
   const { host, pathname, search } = new URL(request.url);
   const headers = new Headers(request.headers);
   headers.set("X-Emulation-Host", host);
+  headers.set("X-Emulation-Version", ID);
   const answer = await env[CACHE].fetch(`http://l1.invalid/${SCRIPT}/${VERSION}/${name}${pathname}${search}`, {
     headers,
     redirect: "manual",

@@ -1,8 +1,10 @@
 // Emulates what Cloudflare does with a request before a worker script runs: applies the rules of the zone, chooses the
-// script by route, removes headers that clients may not set, and adds the location of the PoP and the client's address.
+// script by route and its version by percentage, removes headers that clients may not set, and adds the location of the PoP and the client's address.
 // Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
 
+import { report } from "invocations.js";
 import { blocked, fieldsOf } from "rules.js";
+import { OVERRIDES_HEADER, versionFor } from "versions.js";
 
 const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-forwarded-proto)$/;
 // Clients of the sandbox connect over loopback. A client that chooses no source address has this one (RFC 5737,
@@ -17,7 +19,7 @@ const MOST_HEADER_BYTES = 128 * 1024;
 const counters = new Map();
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     if (bytesOf(request.headers) > MOST_HEADER_BYTES) return new Response("too large\n", { status: 431 });
     const url = new URL(request.url);
     const client = clientOf(request);
@@ -28,10 +30,15 @@ export default {
     if (script === undefined) {
       return new Response("error code: 1016\n", { status: 530 });
     }
+    if (request.headers.has(OVERRIDES_HEADER)) return new Response(`not emulated: ${OVERRIDES_HEADER}\n`, { status: 501 });
+    const version = await versionFor(env.VERSIONS[script], request.headers);
     const headers = presented(request.headers, env.POP, client);
     try {
-      return await env[script].fetch(new Request(request, { headers }), { cf: origin(env.POP) });
+      const answer = await env[version.service].fetch(new Request(request, { headers }), { cf: origin(env.POP) });
+      report(version, answer.status, env, ctx);
+      return answer;
     } catch (error) {
+      report(version, undefined, env, ctx);
       console.error(error);
       return new Response("error code: 1101\n", { status: 500 });
     }

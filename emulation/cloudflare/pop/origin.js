@@ -7,12 +7,14 @@ export default {
     const [, script, version, entrypoint, ...rest] = url.pathname.split("/");
     const headers = new Headers(request.headers);
     const host = headers.get("X-Emulation-Host");
+    // Versions of a script can share a cache. After a miss, the entrypoint of the version that asked answers.
+    const id = headers.get("X-Emulation-Version");
     // The cache stores whole responses and answers range requests itself (workers/cache/configuration, "Range
     // requests").
-    for (const name of ["X-Emulation-Host", "Range", "Host"]) headers.delete(name);
+    for (const name of ["X-Emulation-Host", "X-Emulation-Version", "Range", "Host"]) headers.delete(name);
     const path = `/${rest.join("/")}${url.search}`;
     try {
-      const answer = await env[`${script}/${entrypoint}`].fetch(`https://${host}${path}`, { headers, redirect: "manual" });
+      const answer = await env[`${script}/${id}/${entrypoint}`].fetch(`https://${host}${path}`, { headers, redirect: "manual" });
       const tags = answer.headers.get("cache-tag");
       if (tags !== null) await addTags(env, `/${script}/${version}/${entrypoint}`, path, tags.split(","));
       return answer;

@@ -45,7 +45,9 @@ const config :Workerd.Config = (
 const front :Workerd.Worker = (
   modules = [
     (name = "front.js", esModule = embed "front.js"),
+    (name = "invocations.js", esModule = embed "invocations.js"),
     (name = "rules.js", esModule = embed "rules.js"),
+    (name = "versions.js", esModule = embed "versions.js"),
   ],
   compatibilityDate = "2026-11-01",
   globalOutbound = "nowhere",
@@ -53,6 +55,8 @@ const front :Workerd.Worker = (
     (name = "POP", json = embed "pop.json"),
     (name = "ROUTES", json = embed "routes.json"),
     (name = "RULES", json = embed "rules.json"),
+    (name = "VERSIONS", json = embed "versions.json"),
+    (name = "INVOCATIONS", service = "invocations"),
     @FRONT_BINDINGS@
   ],
 );
