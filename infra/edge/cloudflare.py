@@ -17,9 +17,10 @@ import pulumi_cloudflare as cloudflare
 from contract.shields import HEALTH_PATH
 from infra.edge import COMPATIBILITY_DATE, EdgeArgs, ValidationRecord, shields_binding
 from infra.edge.activation import wait_until_active
+from infra.edge.release_guard import release_guard
 from infra.waf import Bound
 
-_MODULE = "worker.js"
+MODULE = "worker.js"
 # Settings of the Cloudflare zone, by setting id. With the TLS mode `strict`, Cloudflare verifies the certificate of
 # each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). The names of shields are outside of
 # the zone, and Cloudflare verifies the certificates of such names in every mode, so the mode is a second safeguard.
@@ -27,11 +28,14 @@ _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
 # For each entrypoint of the worker, whether Workers Cache stores its responses. The default entrypoint authenticates
 # each client, so it must run for each request (Cloudflare Workers, "Workers Cache", "Per-entrypoint caching").
-_ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
+ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
     "Objects": {"type": "worker", "cache": {"enabled": True}},
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
+
+# All versions of the worker share Workers Cache, so that a release does not begin with an empty cache.
+CACHE_OPTIONS: cloudflare.WorkersScriptCacheOptionsArgsDict = {"enabled": True, "cross_version_cache": True}
 
 # The length of the worker's version, which is the beginning of the bundle's SHA-256 digest in hexadecimal.
 _VERSION_DIGITS = 16
@@ -47,6 +51,16 @@ _CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
     "method": "txt",
     "settings": {"min_tls_version": "1.2"},
 }
+
+
+def worker_script(prefix: str) -> str:
+    """Returns the name of the edge worker's script on Cloudflare, for the stack with this prefix."""
+    return f"{prefix}-edge"
+
+
+def worker_version(bundle: str) -> str:
+    """Returns the version of the edge worker that a bundle has."""
+    return hashlib.sha256(bundle.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 class EdgeZoneError(pulumi.RunError):
@@ -72,7 +86,7 @@ class Edge(pulumi.ComponentResource):
         super().__init__("artifact-edge:edge:Edge", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.zone_id = _active_zone(args.account_id, args.zone_name)
-        self.version = hashlib.sha256(args.bundle.encode()).hexdigest()[:_VERSION_DIGITS]
+        self.version = worker_version(args.bundle)
         entitlements = cloudflare.WorkersKvNamespace(
             "entitlements", account_id=args.account_id, title=f"{args.prefix}-entitlements", opts=child
         )
@@ -90,18 +104,20 @@ class Edge(pulumi.ComponentResource):
             cloudflare.ZoneSetting(setting, zone_id=self.zone_id, setting_id=setting, value=value, opts=child)
             for setting, value in _TLS.items()
         ]
+        script_name = worker_script(args.prefix)
+        guard = release_guard(args.account_id, script_name, self.version)
         script = cloudflare.WorkersScript(
             name,
             account_id=args.account_id,
-            script_name=f"{args.prefix}-edge",
-            main_module=_MODULE,
+            script_name=script_name,
+            main_module=MODULE,
             content=args.bundle,
             compatibility_date=COMPATIBILITY_DATE,
             bindings=_bindings(args, self.version, entitlements.id, certificate.id),
             observability={"enabled": True, "head_sampling_rate": args.log_sampling},
-            cache_options={"enabled": True, "cross_version_cache": True},
-            exports=_ENTRYPOINTS,
-            opts=child,
+            cache_options=CACHE_OPTIONS,
+            exports=ENTRYPOINTS,
+            opts=pulumi.ResourceOptions(parent=self, hooks=pulumi.ResourceHookBinding(before_update=[guard])),
         )
         self.target = f"{args.prefix}.{args.zone_name}"
         self._hostname = args.hostname
