@@ -24,6 +24,7 @@ import local.__main__
 import previews.__main__
 import probes.__main__
 import registry.__main__
+import rollout.__main__
 import wording.__main__
 from registry.edge_policy.document import schema
 
@@ -38,6 +39,7 @@ PROGRAMS: dict[str, typer.Typer] = {
     "costs": costs.__main__.app,
     "doctor": doctor.__main__.app,
     "bootstrap.administrator": bootstrap.administrator.app,
+    "rollout": rollout.__main__.app,
     "drift": drift.__main__.app,
     "drift.repair": drift.repair.app,
     "probes": probes.__main__.app,

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
+import httpx
 import pytest
 
+from contract.shields import HEALTH_PATH
 from emulation import services
 from emulation.engine.environment import shell_environment
-from emulation.engine.find import ensure_engine
-from emulation.layout import LOOPBACK_VARIABLE, Sandbox
+from emulation.engine.find import PYTHONPATH_VARIABLE, ensure_engine
+from emulation.layout import LOOPBACK_VARIABLE, POP_HTTPS_PORT, POPS, Pop, Sandbox
 from local import operator
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.runbooks import runbook
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
 from tests.support.sandbox.serving_reports import machines_report
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
 # The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.69")
+HOST = "packages.artifact-edge.test"
 ROLE = "artifact-edge-local-shield"
 
 
@@ -54,7 +61,10 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
     operator.make_keys(sandbox, "local", CHECKOUT / "stacks")
     operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")
     environment = shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)
-    shell = OperatorShell(checkout_with_copies(directory, "stacks"), environment, directory / "commands")
+    checkout = checkout_with_copies(directory, "stacks", "workers")
+    # Pulumi's language host imports the program from the copy, whose edge worker a test changes.
+    environment[PYTHONPATH_VARIABLE] = str(checkout)
+    shell = OperatorShell(checkout, environment, directory / "commands")
     shell.run("pulumi stack select --create local")
     shell.run("pulumi up --skip-preview")
     with machines_report(sandbox.aws_url, "local", ("us-east-1", "eu-west-1")):
@@ -85,6 +95,60 @@ def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: Operator
     assert "by-hand" in shell.run(lists)
     shell.run(by_hand.command("pulumi up"))
     assert "by-hand" not in shell.run(lists)
+
+
+def test_a_worker_is_released_by_percentage_and_pulumi_does_not_interfere(
+    shell: OperatorShell, sandbox: Sandbox
+) -> None:
+    release = runbook(PAGE, "Release the worker by percentage")
+    by_itself, by_hand = release.blocks({"--stack prod": "--stack local"})
+    status, advance, rollback = by_hand.splitlines()
+    start, _ = by_itself.splitlines()
+    up = release.command("pulumi up") + " --stack local"
+    preview = release.command("pulumi preview") + " --stack local"
+    index = shell.directory / "workers/edge/src/index.ts"
+    index.write_text(index.read_text().replace('"ok\\n"', '"still ok\\n"'))
+    assert "answers 10 % of the requests" in shell.run(start)
+    for command in (preview, up):
+        assert "under way (90 % and 10 %)" in shell.run(f"{command} 2>&1 && exit 1 || true")
+    with requests_to_the_edge(sandbox) as bodies:
+        assert eventually(lambda: {"ok\n", "still ok\n"} <= set(bodies))
+        assert "errors" in shell.run(status)
+        assert "answers 50 % of the requests" in shell.run(advance)
+        assert "rolled back" in shell.run(rollback)
+        assert "was rolled back" in shell.run(f"{up} 2>&1 && exit 1 || true")
+        said = shell.run(by_itself)
+        assert "at 50 %: good" in said
+        bodies.clear()
+        assert eventually(lambda: len(bodies) > 100)
+    assert set(bodies) == {"still ok\n"}
+    shell.run(up)
+    assert "answers all requests" in shell.run(status)
+
+
+@contextmanager
+def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
+    """Sends health checks to the PoPs during the `with` block, and yields the bodies of the responses so far."""
+    bodies, ended = list[str](), threading.Event()
+
+    def send(pop: Pop) -> None:
+        url = f"https://{sandbox.pop_address(pop)}:{POP_HTTPS_PORT}{HEALTH_PATH}"
+        headers, extensions = {"Host": HOST}, {"sni_hostname": HOST}
+        with httpx.Client(verify=False) as client:  # noqa: S501  the names of the test are in no certificate store
+            while not ended.is_set():
+                # A PoP restarts after each deployment.
+                with contextlib.suppress(httpx.TransportError):
+                    bodies.append(client.get(url, headers=headers, extensions=extensions).text)
+
+    threads = [threading.Thread(target=send, args=(pop,)) for pop in POPS]
+    for thread in threads:
+        thread.start()
+    try:
+        yield bodies
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_plan_that_the_gate_refuses_is_applied_in_the_printed_parts(shell: OperatorShell) -> None:

@@ -149,6 +149,9 @@ def test_a_bad_release_of_the_worker_is_taken_back(up: Up, shell: OperatorShell)
     noted = back.command("pulumi stack output worker_version --stack prod", STACK)
     version = shell.run(noted).strip()
 
+    shell.run(back.command("python -m rollout rollback --stack prod", STACK))
+    assert eventually(lambda: edge_answers(up))
+
     assert "update" in shell.run(down.command("pulumi stack history"))
     routes.write_text(good)
     shell.run(down.command("pulumi up"))

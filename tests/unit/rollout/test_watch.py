@@ -1,0 +1,205 @@
+"""Tests releases of the edge worker by percentage, and their automatic rollback, on the emulated Cloudflare API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudflare import Cloudflare
+
+from contract.worker_releases import objection
+from emulation.cloudflare.in_process import client
+from emulation.cloudflare.observability import Invocations
+from infra.edge.cloudflare import CACHE_OPTIONS, ENTRYPOINTS, MODULE, worker_version
+from rollout import RolloutError
+from rollout.error_rates import ErrorRates
+from rollout.verdict import Rule, Verdict
+from rollout.watch import Waiting, watch
+from rollout.worker import Worker
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+SCRIPT = "example-test-edge"
+OLD, NEW = "export default 'old';", "export default 'new';"
+
+
+@pytest.fixture
+def invocations() -> Invocations:
+    return Invocations()
+
+
+@pytest.fixture
+def api(tmp_path: Path, invocations: Invocations) -> Cloudflare:
+    return client(tmp_path, invocations=invocations)
+
+
+@pytest.fixture
+def worker(api: Cloudflare) -> Worker:
+    """Returns the worker of a stack, whose version OLD was deployed by `pulumi up`."""
+    deploy(api, OLD)
+    return Worker(api, ACCOUNT, SCRIPT)
+
+
+def deploy(api: Cloudflare, bundle: str, key: str = "secret") -> None:
+    """Uploads a bundle as `pulumi up` does."""
+    bindings = [
+        {"name": "TOKEN_SIGNING_KEY", "type": "secret_text", "text": key},
+        {"name": "VERSION", "type": "plain_text", "text": worker_version(bundle)},
+    ]
+    metadata: Any = {
+        "main_module": MODULE,
+        "compatibility_date": "2026-11-01",
+        "bindings": bindings,
+        "cache_options": CACHE_OPTIONS,
+        "exports": ENTRYPOINTS,
+    }
+    file = (MODULE, bundle.encode(), "application/javascript+module")
+    api.workers.scripts.update(SCRIPT, account_id=ACCOUNT, metadata=metadata, files=[file])
+
+
+def shares(worker: Worker) -> dict[str, float]:
+    """Returns the percentage of each version by the name of the version."""
+    now = worker.serving()
+    return {now.old.name: 100 - now.percentage} | ({now.new.name: now.percentage} if now.new else {})
+
+
+def objections(api: Cloudflare, bundle: str) -> str:
+    """Returns why `pulumi up` would refuse to upload a bundle now."""
+    path = f"/accounts/{ACCOUNT}/workers/scripts/{SCRIPT}/deployments"
+    answer: Any = api.get(path, cast_to=object)
+    return objection(answer["result"]["deployments"], worker_version(bundle))
+
+
+def test_a_release_grows_to_all_requests(api: Cloudflare, worker: Worker) -> None:
+    old, new = worker_version(OLD), worker_version(NEW)
+    assert shares(worker) == {old: 100}
+    worker.start(NEW, 10)
+    assert shares(worker) == {old: 90, new: 10}
+    worker.advance(50)
+    assert shares(worker) == {old: 50, new: 50}
+    worker.advance(100)
+    assert shares(worker) == {new: 100}
+    assert objections(api, NEW) == ""
+
+
+def test_the_new_version_has_the_bindings_of_the_old_one(api: Cloudflare, worker: Worker) -> None:
+    worker.start(NEW, 10)
+    now = worker.serving()
+    assert now.new
+    assert sorted(now.new.bindings) == sorted(now.old.bindings) == ["TOKEN_SIGNING_KEY", "VERSION"]
+    # The secret is the same, so Cloudflare lets the release end and go back without `force`.
+    worker.advance(100)
+    worker.roll_back()
+
+
+def test_a_release_is_not_started_twice_nor_with_what_answers_already(worker: Worker) -> None:
+    with pytest.raises(RolloutError, match="answers all requests already"):
+        worker.start(OLD, 10)
+    worker.start(NEW, 10)
+    with pytest.raises(RolloutError, match="is under way, at 10 %"):
+        worker.start("export default 'third';", 10)
+    with pytest.raises(RolloutError, match="name a larger percentage"):
+        worker.advance(10)
+    assert worker.serving().percentage == 10
+
+
+def test_a_rollback_goes_back_during_and_after_a_release_and_never_forward(worker: Worker) -> None:
+    old, new = worker_version(OLD), worker_version(NEW)
+    worker.start(NEW, 10)
+    worker.roll_back()
+    assert shares(worker) == {old: 100}
+    worker.start(NEW, 60)  # the larger share does not make a version the old one
+    assert shares(worker) == {old: 40, new: 60}
+    worker.advance(100)
+    left, kept = worker.roll_back()
+    assert (left.name, kept.name, shares(worker)) == (new, old, {old: 100})
+    with pytest.raises(RolloutError, match="has never had an earlier version"):
+        worker.roll_back()
+
+
+def test_pulumi_up_neither_ends_a_release_nor_brings_a_rolled_back_version_back(
+    api: Cloudflare, worker: Worker
+) -> None:
+    assert objections(api, NEW) == ""
+    worker.start(NEW, 10)
+    for bundle in (OLD, NEW):
+        assert "under way (90 % and 10 %)" in objections(api, bundle)
+    worker.roll_back()
+    assert "was rolled back" in objections(api, NEW)
+    assert objections(api, OLD) == objections(api, "export default 'fixed';") == ""
+    assert objection([], "any") == ""
+
+
+class Clients:
+    """The clients of the edge, which send requests while a watch waits. `failing` is the share of the requests to the
+    new version that fail. `clock` is the time of the watch.
+    """
+
+    def __init__(self, worker: Worker, invocations: Invocations, failing: float, requests: int = 2000) -> None:
+        self.said: list[str] = []
+        self.seen: list[float] = []
+        self.now = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
+        self._worker, self._invocations = worker, invocations
+        self._failing, self._requests = failing, requests
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
+        serving = self._worker.serving()
+        assert serving.new
+        self.seen.append(serving.percentage)
+        to_new = round(self._requests * serving.percentage / 100)
+        failed = round(to_new * self._failing)
+        for version, status, number in (
+            (serving.old.id, 200, self._requests - to_new),
+            (serving.new.id, 200, to_new - failed),
+            (serving.new.id, 503, failed),
+        ):
+            event = {"script": SCRIPT, "version": version, "status": status, "outcome": "ok", "sampling": 1}
+            self._invocations.add([{**event, "number": number}] if number else [])
+
+    def watch(self, steps: Sequence[int] = (), rule: Rule | None = None) -> Verdict:
+        waiting = Waiting(every=1, longest=60, clock=lambda: self.now, sleep=self.sleep)
+        rates = ErrorRates(self._worker._api, ACCOUNT, SCRIPT)  # pyright: ignore[reportPrivateUsage]
+        return watch(self._worker, rates, rule or Rule(), steps, waiting, self.said.append)
+
+
+def test_a_good_version_advances_by_itself_to_all_requests(worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 10)
+    clients = Clients(worker, invocations, failing=0)
+    assert clients.watch([50, 100]) is Verdict.GOOD
+    assert shares(worker) == {worker_version(NEW): 100}
+    assert set(clients.seen) == {10, 50}
+
+
+def test_a_worse_version_is_rolled_back_by_itself(api: Cloudflare, worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 10)
+    clients = Clients(worker, invocations, failing=0.3)
+    assert clients.watch([50, 100]) is Verdict.WORSE
+    assert shares(worker) == {worker_version(OLD): 100}
+    assert set(clients.seen) == {10}
+    assert "rolled back" in clients.said[-1]
+    assert "was rolled back" in objections(api, NEW)
+
+
+def test_the_split_stays_when_there_are_too_few_requests(worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 10)
+    assert Clients(worker, invocations, failing=1, requests=10).watch([50]) is Verdict.UNDECIDED
+    assert worker.serving().percentage == 10
+
+
+def test_a_watch_ends_when_somebody_else_changes_the_deployment(worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 10)
+    clients = Clients(worker, invocations, failing=0, requests=10)
+    clients.meanwhile = lambda: worker.advance(20) if worker.serving().percentage == 10 else None
+    with pytest.raises(RolloutError, match="somebody else changed the deployment"):
+        clients.watch()
+    assert worker.serving().percentage == 20
+
+
+def test_the_percentages_of_a_watch_grow(worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 10)
+    with pytest.raises(RolloutError, match="must grow: 50, 20"):
+        Clients(worker, invocations, failing=0).watch([50, 20])
