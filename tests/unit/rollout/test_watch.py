@@ -118,6 +118,19 @@ def test_a_rollback_goes_back_during_and_after_a_release_and_never_forward(worke
         worker.roll_back()
 
 
+def test_the_newer_version_is_the_new_one_in_whatever_order_a_deployment_names_them(
+    api: Cloudflare, worker: Worker
+) -> None:
+    worker.start(NEW, 30)
+    now = worker.serving()
+    assert now.new
+    parts: Any = [{"version_id": id, "percentage": share} for id, share in ((now.new.id, 30), (now.old.id, 70))]
+    api.workers.scripts.deployments.create(SCRIPT, account_id=ACCOUNT, strategy="percentage", versions=parts)
+    assert shares(worker) == {worker_version(OLD): 70, worker_version(NEW): 30}
+    worker.roll_back()
+    assert shares(worker) == {worker_version(OLD): 100}
+
+
 def test_pulumi_up_neither_ends_a_release_nor_brings_a_rolled_back_version_back(
     api: Cloudflare, worker: Worker
 ) -> None:
