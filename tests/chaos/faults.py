@@ -172,8 +172,8 @@ def deployed(*, small_disk: bool = False) -> Generator[Stack]:
     """Starts emulated clouds, and yields an empty stack in them. Sets the clouds' environment variables until the end
     of the `with` block.
 
-    With `small_disk`, the Pulumi state is on a file system of its own, which a test can fill. Each Pulumi operation
-    adds about 1 MB to the state's history, so only tests with few operations fit on that file system.
+    With `small_disk`, the Pulumi state is on a separate file system, which a test can fill. Each Pulumi operation adds
+    about 1 MB to the state's history, so only tests with few operations fit on this file system.
     """
     with tempfile.TemporaryDirectory(prefix="ae-") as directory:
         Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory

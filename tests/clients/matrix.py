@@ -1,7 +1,7 @@
 """The table of clients and actions in docs/clients.md, whose cells are the verdicts of tests.
 
-A test names its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes, "no: <reason>" if
-it skips with that reason, or if the test calls the fixture `refused` to say why the client cannot do the action.
+A test names its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes. The verdict is
+"no: <reason>" if the test skips with this reason, or passes this reason to the fixture `refused`.
 `python -m pytest tests/clients --write-matrix` writes docs/clients.md.
 """
 

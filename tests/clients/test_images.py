@@ -49,7 +49,9 @@ def images(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 @pytest.fixture
 def client(name: str) -> ImageClient:
-    """Provides an image client, or skips the test if its program is missing or has another version."""
+    """Provides an image client. Skips the test if the client's program is missing, or is not of the version in the
+    client's name.
+    """
     found = IMAGE_CLIENTS[name]
     for each in found.programs:
         if program(each) is None:

@@ -94,8 +94,8 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
-    # The emulation's hypervisor keeps the user data of running machines. It is restarted, so that the machines boot
-    # with the new user data.
+    # The emulation's hypervisor keeps the user data of running machines. The test therefore restarts the hypervisor, so
+    # that the machines boot with the new user data.
     processes.stop(up.sandbox, "machines")
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))

@@ -178,7 +178,7 @@ def test_nothing_stops_when_certificates_and_their_authority_expire(up: Up, tmp_
 
     first = keys.authority()
     deploy_after(UNTIL_AUTHORITY_IS_RENEWED)
-    # The shields already accept the next authority. It issues no certificate yet.
+    # The shields already trust the next authority, but the first authority still issues the certificates.
     assert keys.authority().key_pem == first.key_pem
     upcoming = keys.read("authority")
     following = load(upcoming["next_client_ca"], upcoming["next_client_ca_key"])

@@ -58,7 +58,7 @@ pytestmark = pytest.mark.skipif(
 # A worker script that fetches objects from a shield through its own entrypoint `Objects`. The PoP's cache (L1) stores
 # the responses of this entrypoint. For paths below `/uncached/` the script fetches objects without the entrypoint. One
 # path returns the request that the script received and the values of its bindings. The query of the client's URL sets
-# headers of the response. It also sets the host in the URL with which the script calls the entrypoint: tests use
+# headers of the response. The query also sets the host in the URL with which the script calls the entrypoint. Tests use
 # several hosts to show that the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
@@ -876,8 +876,8 @@ def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:
     assert list(network.api.rulesets.list(zone_id=network.zone)) == []
 
 
-# This test must be the last one of the file. Its probe uses up the account's rate limit of purges, so the account
-# cannot purge again for some minutes.
+# This test must be the last one of the file. The test's probe uses up the account's rate limit of purges, so the
+# account cannot purge again for some minutes.
 def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> None:
     assert_passes(network, "workers-cache-limits", facts=5)
 

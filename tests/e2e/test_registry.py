@@ -1,4 +1,6 @@
-"""Tests the registry's commands on a sandbox: imports, withdrawals, and the report on which caches show a change."""
+"""Tests the registry's commands on a sandbox: imports, withdrawals, and the report that says which caches show a
+change.
+"""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# Policies that the test of unknown property values leaves out. They read only a resource's type, a resource's options,
-# or exemptions, which a preview always knows.
+# Policies that the test of unknown property values leaves out. These policies read only a resource's type, a resource's
+# options, or exemptions. A preview always knows these.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

@@ -20,8 +20,8 @@ def reset_streams(attacker: ssl.SSLSocket) -> int:
     """Opens and resets RESET_STREAMS streams on a new connection, each with a request for `/reset`. Returns how many of
     the streams the server accepted before it refused more.
     """
-    # The request headers in HPACK (RFC 7541): two indexes of its static table for the method GET and the scheme https,
-    # then the path and the host as literal values.
+    # The request headers in HPACK (RFC 7541). Two indexes of HPACK's static table stand for the method GET and the
+    # scheme https. The path and the host follow as literal values.
     headers = b"\x82\x87" + b"\x04\x06/reset" + b"\x41\x09localhost"
     cancel = struct.pack(">I", 8)
     streams = range(1, 2 * RESET_STREAMS + 1, 2)

@@ -1,5 +1,5 @@
-"""Restarts a sandbox's provider for AWS with the credentials of an IAM role, whose permissions the emulated AWS
-evaluates.
+"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS evaluates the permissions of
+this role.
 """
 
 from __future__ import annotations

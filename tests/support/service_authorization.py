@@ -39,8 +39,8 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_evaluated(action: str, resource: str) -> bool:
-    """Returns whether IAM evaluates the action for the resource: the resource is an ARN of one of the action's resource
-    types, or `*` for an action without resource types.
+    """Returns whether IAM evaluates the action for the resource. IAM does so if the resource is an ARN of one of the
+    action's resource types. For an action without resource types, the resource must be `*`.
     """
     if not _matching(action):
         return False

@@ -1,8 +1,8 @@
 """Runs each job of .github/workflows/check.yml in a new user account that is not root, from a fresh clone.
 
 `make test-workflow` runs all jobs, which takes about an hour; `-k style` selects one. The account exists only during
-the run. It has what GitHub's runner gets from other actions: Python, Node.js, and the Pulumi engine, which is copied
-from the cache of root. Steps that use such actions are skipped, and commands after `sudo` run as root.
+the run. The account has what other actions install on GitHub's runner: Python, Node.js, and the Pulumi engine, which is
+copied from root's cache. Steps that use such actions are skipped, and commands after `sudo` run as root.
 """
 
 from __future__ import annotations

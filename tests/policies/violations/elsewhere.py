@@ -1,5 +1,5 @@
-"""Harmful changes to a stack that use keys or code of other accounts, weaken the WAF's rules or the health checks, or
-open new ways to machines, data and alarms. Tests make each change, and a policy must report it.
+"""Harmful changes to a stack. Some use keys or code of other accounts, or weaken the WAF's rules or the health checks.
+Others open new ways to machines, data and alarms. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

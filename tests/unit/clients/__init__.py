@@ -1,1 +1,1 @@
-"""Tests the code behind docs/clients.md, the table of package clients and of what each can do."""
+"""Tests the code behind docs/clients.md, the table that shows what each package client can do."""

@@ -1,4 +1,6 @@
-"""Tests that resources which a killed Pulumi engine was creating are added to the Pulumi state if they exist."""
+"""Tests the repair of a Pulumi state after the Pulumi engine was killed while it created resources. The repair adds
+each of these resources to the state if the resource exists.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tests the Pulumi states that gates/state.py records as test fixtures. A recorded state contains the names of secrets,
 but no value of a secret.
 
-A later preview replaces these names by the secrets of its own sandbox.
+A preview that reads a recorded state replaces these names by the secrets of the preview's sandbox.
 """
 
 from __future__ import annotations

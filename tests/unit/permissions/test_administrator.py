@@ -1,4 +1,6 @@
-"""Tests that the policy of the person who runs the bootstrap program allows what the program does, and no more."""
+"""Tests the IAM policy of the person who runs the bootstrap program. The policy must allow what the program does, and
+nothing else.
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 def leftovers() -> list[str]:
     """Returns the names of all buckets, roles, tables, topics, certificates and hosted zones in the emulated AWS
-    account, and the ids of the KMS keys that are not scheduled for deletion.
+    account. Also returns the ids of the KMS keys, except those that are scheduled for deletion.
     """
     buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]

@@ -1,5 +1,5 @@
-"""Tests changes to published packages, such as dist-tags, yanks and unpublishing: their effects on the documents at the
-origin, on the edge's quarantine list and on the audit log.
+"""Tests changes to published packages, such as dist-tags, yanks and unpublishing. The tests read the documents at the
+origin, the edge's quarantine list and the audit log after each change.
 """
 
 from __future__ import annotations

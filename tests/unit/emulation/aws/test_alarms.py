@@ -168,8 +168,8 @@ BAD, GOOD, NONE = 300.0, 0.0, None
 @pytest.mark.parametrize(
     ("oldest_first", "breaching", "not_breaching", "ignore", "missing"),
     [
-        # The cases are rows of the guide's table for an alarm with 3 evaluation periods and 3 datapoints to alarm
-        # (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data").
+        # Each case is a row of a table in the CloudWatch User Guide ("Configuring how CloudWatch alarms treat missing
+        # data"). The table is for an alarm with 3 evaluation periods and 3 datapoints to alarm.
         ([GOOD, NONE, BAD, NONE, BAD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, GOOD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, NONE], "ALARM", "OK", "before", "INSUFFICIENT_DATA"),

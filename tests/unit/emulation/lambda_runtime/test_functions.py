@@ -39,7 +39,7 @@ class Shard:
     """Delivers stream records to an emulated Lambda function. Records the batches that the function received, and the
     batches that Lambda discarded after failures.
 
-    `fails` is the test's code of the function. It gets the numbers of a batch's records, and returns the function's
+    `fails` is the code of the function. This code gets the numbers of a batch's records, and returns the function's
     result or raises an error.
     """
 

@@ -194,8 +194,8 @@ def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, pac
 
 
 def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
-    """Reads a tarball with two package.json files. npm ignores the first directory of a path in a tarball, so it writes
-    both files to the same place, and the last file remains.
+    """Reads a tarball with two package.json files. npm ignores the first directory of a path in a tarball. npm
+    therefore writes both files to the same place, and the last file remains.
     """
     first, last = ({"name": "p", "version": "1.0.0", "description": text} for text in ("first", "last"))
     file = tarball(tmp_path / "p.tgz", first, member="other/package.json", files={"package.json": json.dumps(last)})
@@ -208,8 +208,8 @@ def test_package_json_with_bytes_that_are_not_utf_8_is_read_as_npm_reads_it(tmp_
 
 
 def test_numbers_that_json_cannot_represent_are_null_and_others_stay(tmp_path: Path) -> None:
-    """Python's JSON parser reads 1e999 as infinity. Its serializer would write `Infinity`, which is not JSON, so that
-    no client could parse the packument.
+    """Python's JSON parser reads 1e999 as infinity, and Python's JSON serializer writes infinity as `Infinity`. This
+    text is not JSON, so no client could parse a packument that contains it.
     """
     numbers = f'"a": 1e999, "b": -{"9" * 5000}, "c": 1.5, "d": -7, "e": 12345678901234567890'
     file = tarball(tmp_path / "p.tgz", f'{{"name": "p", "version": "1.0.0", "config": {{{numbers}}}}}'.encode())

@@ -1,4 +1,4 @@
-"""Tests imports from image registries that answer otherwise than the specification says: lists that never end, broken
+"""Tests imports from image registries whose answers differ from the specification: lists that never end, broken
 downloads, content codings, and challenges.
 """
 

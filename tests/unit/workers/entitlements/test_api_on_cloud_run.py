@@ -1,4 +1,4 @@
-"""Tests the metadata API on Spanner, and how a service on Google Cloud reads its secret on AWS."""
+"""Tests the metadata API with its database on Spanner, and how a service on Google Cloud reads its secret from AWS."""
 
 from __future__ import annotations
 

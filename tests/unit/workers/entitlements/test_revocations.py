@@ -1,5 +1,5 @@
-"""Tests the metadata API's feed of revocations: which changed tokens and withdrawn objects the feed's document lists,
-and how often the metadata API reads the database for the document.
+"""Tests the metadata API's feed of revocations. The tests check which changed tokens and withdrawn objects the feed's
+document lists, and how often the metadata API reads the database for the document.
 """
 
 from __future__ import annotations
