@@ -98,10 +98,10 @@ def verdicts(edge: Edge) -> Mapping[str, str]:
 
 
 def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
-    """Returns the requests of real clients that the edge refuses before they reach the worker.
+    """Returns the requests of real clients that the edge refuses although the worker would not.
 
-    A refused request gets no answer, several answers, or a status that the worker gives to no client without a token
-    (such as 413 or 503).
+    A refused request gets no answer, several answers, or a status that the worker never gives to a client without a
+    token (such as 413 or 503).
     """
     refused: list[str] = []
     for method, path, headers in SERVED:

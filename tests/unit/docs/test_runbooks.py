@@ -10,7 +10,7 @@ from tests.support.printed_commands import blocks_of
 from tests.support.runbooks import PAGES, sections
 from tests.unit.docs import CHECKOUT
 
-# Runbooks that have no test in tests/e2e, each with the reason. Another test may run some of their commands.
+# Runbooks that no test reads and runs, each with the reason. Another test may run some of their commands.
 NOT_RUN = {
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
     ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
