@@ -6,6 +6,7 @@ The operator works in a copy of the checkout, so that a runbook may change the s
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.metrics import NAMESPACE, OBJECTIVE_SECONDS, PUBLISH_TO_VISIBLE
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from emulation.aws.clock import MINUTE_SECONDS, PATH
 from emulation.engine.environment import shell_environment
@@ -348,3 +350,39 @@ def test_changes_that_were_given_up_are_delivered(
     assert "changes to deliver again: 1" in shell.run(retry)
     set_minute(up, 5.0)
     assert eventually(lambda: outbox.pending() == [] and outbox.dead() == [])
+
+
+@pytest.fixture
+def replication(up: Up) -> Iterator[Callable[[bool], object]]:
+    """Provides a function that pauses the replication between buckets, or continues it."""
+
+    def pause(paused: bool) -> object:
+        return control(up, "replication", {"paused": paused})
+
+    yield pause
+    pause(False)
+
+
+def test_a_bucket_that_shows_a_change_late_is_named(
+    up: Up, shell: OperatorShell, replication: Callable[[bool], object], tmp_path: Path
+) -> None:
+    slow = runbook(PAGE, "Publishing is slow to be seen")
+    follow = slow.command("python -m registry visible") + " npm:late --stack-outputs outputs.json"
+    alarm, cloudwatch = "artifact-edge-local-publish-to-visible", up.aws("cloudwatch")
+    replication(True)
+    publish(up, tmp_path, "late")
+    said = shell.run(f"{follow} --timeout {OBJECTIVE_SECONDS + 5}", status=1)
+    assert re.findall(r"(?m)^(\w+) +(\S+) +not yet", said) == [("origin", "eu-west-1")], said
+
+    def goes_off() -> bool:
+        (found,) = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+        return found["StateValue"] == "ALARM"
+
+    set_minute(up, 5.0)
+    assert eventually(goes_off)
+    set_minute(up, MINUTE_SECONDS)
+    metrics = cloudwatch.list_metrics(Namespace=NAMESPACE, MetricName=PUBLISH_TO_VISIBLE)["Metrics"]
+    named = [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in metrics]
+    assert {(each.get("Tier"), each.get("Place")) for each in named} >= {("origin", "eu-west-1")}
+    replication(False)
+    assert "not yet" not in shell.run(follow)

@@ -13,7 +13,6 @@ from tests.unit.docs import CHECKOUT
 # Runbooks that no test reads and runs, each with the reason. Another test may run some of their commands.
 NOT_RUN = {
     ("docs/operations.md", "S3 refuses"): "reads the log of a machine",
-    ("docs/operations.md", "Publishing is slow to be seen"): "tests/e2e/test_docs.py runs the command",
     ("docs/deploying.md", "Upgrade a stack"): "tests/e2e/test_preview.py runs `make preview`",
 }
 # Commands that a runbook mentions and that its test does not run, each with the reason.
