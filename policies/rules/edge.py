@@ -13,7 +13,18 @@ from pulumi_policy.proxy import UnknownValueError
 
 from contract.shields import HEALTH_PATH
 from policies.framework.controls import nist, our_design, well_architected
-from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
+from policies.framework.declare import (
+    Properties,
+    each_resource,
+    given,
+    kind,
+    known,
+    part,
+    parts,
+    setting,
+    texts,
+    whole_stack,
+)
 from policies.framework.relations import all_of, is_set
 from policies.framework.secrets import secrets_in
 from policies.rules.functions import FUNCTION, SERVICE, environment_of
@@ -155,6 +166,22 @@ def compatibility_date_current(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"the compatibility date {found} is before {earliest}"
 
 
+@each_resource(
+    "cloudflare-workers-compatibility-flags-reviewed",
+    "The worker has no compatibility flag that nobody has reviewed. A flag can bring back a corrected error.",
+    of={SCRIPT},
+    severity=Severity.MEDIUM,
+    control=nist("SI-2"),
+    fix="Leave the flag out of compatibility_flags, or add it to the setting `flags` after a review",
+    config={"flags": {"type": "array", "items": {"type": "string"}, "default": []}},
+)
+def compatibility_flags_reviewed(args: ResourceValidationArgs) -> Iterator[str]:
+    reviewed = texts(setting(args, "flags", []))
+    for flag in texts(args.props.get("compatibilityFlags")):
+        if flag not in reviewed:
+            yield f"the compatibility flag {flag} is not reviewed"
+
+
 def _is_date(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
@@ -244,6 +271,7 @@ POLICIES: list[Policy] = [
     proxied_record_has_worker,
     zone_tls_strict,
     compatibility_date_current,
+    compatibility_flags_reviewed,
     revocations_bound,
     logs_enabled,
 ]

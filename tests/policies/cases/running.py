@@ -137,6 +137,18 @@ CASES = [
         [resource(SCRIPT, {"compatibilityDate": "2025-11-01"})],
         config={"earliest": "2025-01-01"},
     ),
+    Case(
+        "cloudflare-workers-compatibility-flags-reviewed",
+        [resource(SCRIPT, {"compatibilityFlags": ["nodejs_compat", "unsafe_module"]})],
+        "the compatibility flag unsafe_module is not reviewed",
+        config={"flags": ["nodejs_compat"]},
+    ),
+    Case("cloudflare-workers-compatibility-flags-reviewed", [resource(SCRIPT, {"compatibilityFlags": []})]),
+    Case(
+        "cloudflare-workers-compatibility-flags-reviewed",
+        [resource(SCRIPT, {"compatibilityFlags": ["nodejs_compat"]})],
+        config={"flags": ["nodejs_compat"]},
+    ),
     Case("cloudflare-workers-revocations-bound", [script(name="OTHER")], "no KV namespace is bound as ENTITLEMENTS"),
     Case("cloudflare-workers-revocations-bound", [script(type="json")], "no KV namespace is bound as ENTITLEMENTS"),
     Case(

@@ -50,6 +50,12 @@ MUTATIONS = [
         without("compatibilityDate"),
     ),
     Mutation(
+        "cloudflare-workers-compatibility-flags-reviewed",
+        [SCRIPT],
+        "the edge worker has a compatibility flag",
+        put("compatibilityFlags", ["no_cots_on_external_fetch"]),
+    ),
+    Mutation(
         "cloudflare-workers-revocations-bound",
         [SCRIPT],
         "the edge worker has no binding of its key-value store",

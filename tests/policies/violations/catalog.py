@@ -16,6 +16,7 @@ from tests.policies.violations import (
     rights,
     roles,
     running,
+    unseen,
     watching,
     worker,
     writers,
@@ -36,6 +37,7 @@ _ALL: list[Violation] = [
     *delivery.VIOLATIONS,
     *watching.VIOLATIONS,
     *elsewhere.VIOLATIONS,
+    *unseen.VIOLATIONS,
 ]
 
 VIOLATIONS = [each for each in _ALL if each.policy != MISSED]
