@@ -40,8 +40,8 @@ _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
 class Alarms:
     """WSGI middleware over the emulated AWS API that evaluates the CloudWatch alarms in a separate thread.
 
-    The middleware also answers requests to the URL path of emulation/aws/clock.py. These requests read and set how many
-    real seconds a minute of the emulated AWS lasts.
+    The middleware also answers requests to the URL path that emulation/aws/clock.py defines. These requests read and
+    set how many real seconds a minute of the emulated AWS lasts.
     """
 
     def __init__(self, application: Application, observed: ServiceMetrics) -> None:

@@ -15,9 +15,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from emulation.aws.api_calls import ApiCall
 from emulation.layout import AWS_ACCOUNT_ID
 
-# For each AWS service, the API parameters that name resources, and the patterns of the resources' ARNs. In a pattern,
-# `{}` stands for the parameter's value, `{region}` for the region of the call and `{account}` for the account. If a
-# parameter's value already is an ARN, this ARN is used and not the pattern.
+# Maps each AWS service to the API parameters that name resources. Each parameter is mapped to the ARN pattern of the
+# resources that it names. In a pattern, `{}` stands for the parameter's value, `{region}` for the region of the call
+# and `{account}` for the account. If a parameter's value already is an ARN, this ARN is used and not the pattern.
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "acm": {"CertificateArn": "{}"},
     "application-autoscaling": {},
@@ -87,7 +87,7 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "sts": {"RoleArn": "{}"},
 }
 
-# For each parameter of the EC2 API, the type of the resource whose ID is the parameter's value.
+# Maps each parameter of the EC2 API that contains the ID of a resource to the type of this resource.
 _EC2_PARAMETERS = {
     "AllocationId": "elastic-ip",
     "GroupId": "security-group",
@@ -101,8 +101,9 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# For each EC2 operation, the types of resources for which a caller needs a permission, although the call contains no ID
-# of such a resource. The operation creates the resource, or the Service Authorization Reference requires the type.
+# Maps an EC2 operation to types of resources. A caller of the operation needs a permission for a resource of each type,
+# but the call contains no ID of such a resource. Either the operation creates the resource, or the Service
+# Authorization Reference requires the type.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),
@@ -115,21 +116,21 @@ _EC2_WITHOUT_ID = {
     "DisassociateRouteTable": ("route-table", "subnet"),
     "RunInstances": ("instance", "network-interface", "volume"),
 }
-# API operations that IAM evaluates only against the resource "*", although each has a parameter that names a resource
-# (Service Authorization Reference, column "Resource types").
+# API operations that IAM evaluates only against the resource "*", although each operation has a parameter that names a
+# resource (Service Authorization Reference, column "Resource types").
 _WITHOUT_RESOURCE_TYPE = {
     ("lambda", "CreateEventSourceMapping"),
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# For API operations that name a new resource by a parameter that is not in `_PATTERNS`: the parameter, and the pattern
-# of the new resource's ARN.
+# Maps an API operation that creates a resource to the parameter with the resource's name and to the pattern of the
+# resource's ARN. These parameters are not in `_PATTERNS`.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),
 }
-# For some API operations, the parameter that IAM does not evaluate. This parameter names a resource, such as a role,
-# but the operation's IAM action does not apply to resources of this type.
+# Maps an API operation to the parameter that IAM ignores. The parameter names a resource, such as a role, but the
+# operation's IAM action does not apply to resources of this type.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",
@@ -171,7 +172,7 @@ def key_arn(key: str, region: str) -> str:
 def _of_parameters(call: ApiCall) -> Iterator[str]:
     if call.service == "application-autoscaling" and not call.operation.startswith("Describe"):
         # The last part of a scalable target's ARN is an ID, which AWS chooses and which the API call does not contain.
-        # The pattern therefore stands for all scalable targets of the region.
+        # The ARN therefore ends in `*`, which stands for all scalable targets of the region.
         yield f"arn:aws:application-autoscaling:{call.region}:{AWS_ACCOUNT_ID}:scalable-target/*"
     if (call.service, call.operation) == ("cloudwatch", "DescribeAlarms"):
         yield f"arn:aws:cloudwatch:{call.region}:{AWS_ACCOUNT_ID}:alarm:*"

@@ -19,7 +19,8 @@ from emulation.aws.global_accelerator.models import accelerator_arn, backend_of
 from emulation.layout import AWS_ACCOUNT_ID
 
 # The IAM operations whose requests have a value for the condition key `iam:PermissionsBoundary`. The value is the
-# permissions boundary in the request. If the request contains none, the value is the boundary of the role.
+# permissions boundary in the request. If the request contains none, the value is the present boundary of the role that
+# the request changes.
 _OF_BOUNDARY = frozenset(
     {
         "AttachRolePolicy",

@@ -21,7 +21,8 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# A CloudWatch metric with its values in a period: region, namespace, name, dimensions and sum of values.
+# One value of a CloudWatch metric: the region, the namespace, the metric's name, the dimensions, and the total of a
+# period.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
 
 

@@ -21,10 +21,11 @@ from emulation.aws.global_accelerator.models import backend_of
 
 _CHANGE = Route53Backend.change_resource_record_sets
 
-# The hosted zone of all accelerators in aliases (Route 53 API Reference, "AliasTarget": HostedZoneId).
+# The ID of the hosted zone that Route 53 requires in an alias of any accelerator (Route 53 API Reference,
+# "AliasTarget": HostedZoneId).
 _ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
-# For each routing policy, the field of a record set in the Route 53 API.
+# The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer")
 
 # The name, the type and the set identifier of a record set, which together identify the record set in a zone.
@@ -33,8 +34,10 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Routed:
-    """The routing policies of one record set. `alias` is the name of the alias target if the record set is an alias of
-    a name in the zone, and otherwise None. `accelerator` is the same for aliases of accelerators of Global Accelerator.
+    """What matters of one record set for its conflicts with other record sets. `policies` names the record set's
+    routing policies. `alias` is the name of the alias target if the record set is an alias of a name in the zone, and
+    otherwise None. `accelerator` is the name of the alias target if the record set is an alias of an accelerator, and
+    otherwise None.
     """
 
     policies: tuple[str, ...]
@@ -96,15 +99,15 @@ def _absolute(name: str) -> str:
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
     name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
-    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is`, because 0 equals False
-    # in Python.
+    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is not False`, because 0
+    # equals False in Python.
     policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
     return _Routed(policies, name if of == zone.resource_id else None, name if of == _ACCELERATORS_ZONE else None)
 
 
 def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
-    """Returns the text of Route 53's error for a record set that cannot exist beside the zone's other record sets.
-    Returns None for any other record set.
+    """Returns the text of Route 53's error for a record set that conflicts with other record sets of the zone, or whose
+    alias target does not exist. Returns None for any other record set.
     """
     name, kind, _ = key
     alike = [other for other in records if other[:2] == (name, kind)]

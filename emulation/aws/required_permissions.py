@@ -17,14 +17,14 @@ from emulation.aws.conditions import Values
 from emulation.aws.dynamodb_permissions import created_replicas, of_items, of_keys, of_replicas
 from emulation.layout import AWS_ACCOUNT_ID
 
-# The prefixes of IAM actions, by botocore's names of services. Services whose prefix is their botocore name are not
-# listed.
+# Maps botocore's name of an AWS service to the prefix of the service's IAM actions. Services whose prefix is their
+# botocore name are not listed.
 _PREFIXES = {"dynamodbstreams": "dynamodb", "resourcegroupstaggingapi": "tag"}
 
 # API operations that need no permission (API Reference of AWS STS).
 _FREE = {("sts", "GetCallerIdentity")}
 
-# For each AWS service, the action that a call needs in addition if the call creates a resource with tags.
+# Maps an AWS service to the IAM action that a call needs in addition if the call creates a resource with tags.
 _TAGGING = {
     "acm": "acm:AddTagsToCertificate",
     "cloudwatch": "cloudwatch:TagResource",
@@ -39,8 +39,8 @@ _TAGGING = {
     "sqs": "sqs:TagQueue",
     "ssm": "ssm:AddTagsToResource",
 }
-# The actions that IAM calls need in addition if they create a resource with tags. IAM has a separate tagging action for
-# each type of resource.
+# Maps an operation of the IAM API to the IAM action that a call needs in addition if the call creates a resource with
+# tags. IAM has a separate tagging action for each type of resource.
 _IAM_TAGGING = {
     "CreateInstanceProfile": "iam:TagInstanceProfile",
     "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
@@ -48,15 +48,16 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# For each AWS service, the end of an ARN pattern that matches all new resources. AWS chooses the ID of such a resource
-# when it creates the resource, so a policy cannot contain the resource's own ARN beforehand.
+# Maps an AWS service to the end of an ARN pattern that matches all resources of one type, such as all KMS keys. A call
+# that creates a resource needs a permission for this pattern. AWS chooses the ID of the resource when it creates the
+# resource, so a policy cannot contain the resource's own ARN beforehand.
 _NEW = {
     "acm": "certificate/*",
     "globalaccelerator": "accelerator/*",
     "kms": "key/*",
     "lambda": "event-source-mapping:*",
 }
-# The operations that create such resources.
+# The operations that create a resource of one of the types in `_NEW`.
 _CREATES = (
     "CreateAccelerator",
     "CreateEventSourceMapping",

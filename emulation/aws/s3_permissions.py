@@ -36,8 +36,8 @@ _LIST_PARAMETERS = {
     "continuation-token",
     "encoding-type",
 }
-# The parts of a bucket's configuration: for each query parameter of the S3 API, the part's name in IAM actions. The
-# query parameter `versioning` stands for the actions s3:GetBucketVersioning and s3:PutBucketVersioning.
+# Maps a query parameter of the S3 API to the name that IAM actions have for this part of a bucket's configuration. For
+# example, the query parameter `versioning` stands for the actions s3:GetBucketVersioning and s3:PutBucketVersioning.
 _CONFIGURATIONS = {
     "encryption": "EncryptionConfiguration",
     "lifecycle": "LifecycleConfiguration",
@@ -51,9 +51,9 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# The verbs in the names of IAM actions on a bucket's configuration, by HTTP method. The deletion of a configuration
-# needs the action that a change of this configuration needs. An exception is the bucket policy, whose deletion needs
-# s3:DeleteBucketPolicy.
+# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. The deletion of a
+# configuration needs the action that a change of this configuration needs. An exception is the bucket policy, whose
+# deletion needs s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 # The condition key that limits which objects a caller may list.

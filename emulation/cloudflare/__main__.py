@@ -29,7 +29,8 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class _Handler(WSGIRequestHandler):
     """Handles HTTP requests to the emulated Cloudflare. Connections stay open, because workers send many requests.
 
-    Requests are not logged, because they contain keys and names that do not belong in a log.
+    Requests are not logged, because their URLs contain data that does not belong in a log, such as the keys of Workers
+    KV entries.
     """
 
     protocol_version = "HTTP/1.1"

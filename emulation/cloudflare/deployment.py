@@ -42,7 +42,7 @@ class Script:
     name: str
     id: str
     percentage: float
-    # The share of the invocations that Workers Observability keeps.
+    # The share of this version's invocations that Workers Observability keeps, from 0 to 1.
     sampling: float
     modules: Sequence[Module]
     bindings: Sequence[Mapping[str, Any]]
@@ -69,11 +69,13 @@ class Deployment:
 
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` lists the names in the PoPs'
     server certificates: the name of each active zone, a wildcard for the names one level below, and active custom
-    hostnames. `zones` lists, for each active zone, the names with an address, and whether Cloudflare proxies each name.
-    `rules` lists, for each active zone, the names that the zone serves and the zone's rules by phase.
+    hostnames. `certificates` maps the id of each client certificate to the certificate. `zones` maps the name of each
+    active zone to the DNS names with an address or CNAME record, and each DNS name to whether Cloudflare proxies it.
+    `rules` has a pair for each active zone: the names that the zone serves, and the zone's rules by phase.
     """
 
-    # The deployed versions of all worker scripts. Versions of one script are in the order of the script's deployment.
+    # The deployed versions of all worker scripts. The versions of a script are in the order in which the script's
+    # current deployment lists them.
     scripts: Sequence[Script]
     # Worker routes as pairs of a URL pattern and a script's name. With None in place of the name, no script receives
     # the requests that match the pattern.
@@ -155,12 +157,14 @@ def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
 
 
 def versions_of(account: str, name: str) -> str:
-    """Returns the scope in which the state store has the versions and deployments of a worker script."""
+    """Returns the scope under which the state store keeps the versions and deployments of a worker script."""
     return f"{account}/{name}"
 
 
 def deployed(store: StateStore) -> Iterator[Script]:
-    """Yields the deployed versions of all worker scripts. Those of one script are in the order of its deployment."""
+    """Yields the deployed versions of all worker scripts. The versions of a script are in the order in which the
+    script's current deployment lists them.
+    """
     for document in store.all("script"):
         for part in document["deployed"]:
             versions = versions_of(document["account"], document["id"])
@@ -169,7 +173,7 @@ def deployed(store: StateStore) -> Iterator[Script]:
 
 
 def script(document: Mapping[str, Any], percentage: float = 100) -> Script:
-    """Converts the stored JSON document of a script's version into the form that the PoPs run."""
+    """Converts the stored JSON document of one version of a worker script to a `Script`, which the PoPs run."""
     caching: Mapping[str, Any] = document["cache_options"] or {}
     logs: Mapping[str, Any] = document["observability"] or {}
     exports: Mapping[str, Mapping[str, Any]] = document["exports"] or {}
@@ -192,7 +196,7 @@ def script(document: Mapping[str, Any], percentage: float = 100) -> Script:
 def _is_cached(export: Mapping[str, Any], caching: Mapping[str, Any]) -> bool:
     """Returns whether Workers Cache stores the responses of an entrypoint.
 
-    The setting of the entrypoint decides. If the entrypoint has no such setting, the setting of the whole script
+    The entrypoint's own cache setting decides. If the entrypoint has none, the cache setting of the whole script
     decides.
     """
     own: Mapping[str, Any] = export.get("cache") or caching

@@ -218,8 +218,8 @@ def parse(expression: str) -> Json:
 
 
 def fields_of(expression: str) -> Sequence[str]:
-    """Returns the names of the request fields that a Rules expression reads, in order. Raises ApiError if the
-    expression is invalid or not emulated.
+    """Returns the names of the request fields that a Rules expression reads, in the order of the expression. Raises
+    ApiError if the expression is invalid or not emulated.
     """
     parser = Parser(expression)
     parser.parse()

@@ -23,8 +23,8 @@ def client(
 ) -> Cloudflare:
     """Returns a client of Cloudflare's official SDK for a new emulated account, whose state is in `directory`.
 
-    `resolve` looks names up in public DNS, to validate custom hostnames of the account. `invocations` has what Workers
-    Observability knows.
+    `resolve` looks names up in public DNS, to validate custom hostnames of the account. `invocations` holds the
+    invocations of worker scripts that Workers Observability counts.
     """
     app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve, invocations=invocations)
     transport = httpx.WSGITransport(app=app)

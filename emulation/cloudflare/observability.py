@@ -22,7 +22,7 @@ from emulation.cloudflare.envelope import ApiError, Json, body, new_id, success,
 from emulation.cloudflare.kv_service import SECRET_HEADER
 
 HEADER = "X-Edge-Telemetry"
-# The time in seconds for which events are kept.
+# The number of seconds for which the emulated Workers Observability keeps reported invocations.
 KEPT_SECONDS = 3600
 
 Event = Mapping[str, Any]
@@ -46,7 +46,9 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Invocations:
-    """The invocations of worker scripts that PoPs have reported: times, events, and how many were alike."""
+    """The invocations of worker scripts that PoPs have reported. Each entry has a time, an event, and the number of
+    invocations that this event stands for.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -54,8 +56,9 @@ class Invocations:
         self._events: list[tuple[float, Event, int]] = []
 
     def add(self, reported: Sequence[Json]) -> None:
-        """Stores invocations of the last moments. Those that are alike are reported with their number. They have a
-        script, a version, an outcome, a sampling rate, and the status of the response if there was one.
+        """Stores reported invocations with the present time. Each report stands for several invocations that have the
+        same script, version, outcome, sampling rate and response status, and `number` is how many. The status is
+        missing if there was no response.
         """
         now = self._clock()
         with self._lock:
@@ -64,7 +67,9 @@ class Invocations:
             self._events += [(now, _event(each), each["number"]) for each in reported]
 
     def between(self, start: float, end: float) -> Iterator[tuple[Event, int]]:
-        """Yields the invocations from `start` to `end`, in milliseconds since 1970, with their numbers."""
+        """Yields the events from `start` to `end`, in milliseconds since 1970. Each event comes with the number of
+        invocations that it stands for.
+        """
         with self._lock:
             found = list(self._events)
         for at, event, number in found:
@@ -123,9 +128,10 @@ def _event(reported: Json) -> Event:
 
 
 def _counted(events: Iterator[tuple[Event, int]], parameters: Json) -> list[Json]:
-    """Returns the number of events in each group, estimated from the events that were kept.
+    """Returns the number of invocations in each group, estimated from the invocations that sampling kept.
 
-    An event without a value in a field of the groups belongs to no group. No document says so.
+    An event belongs to no group if one of the fields in `groupBys` has no value in the event. This is a guess, because
+    Cloudflare does not document the case.
     """
     options = ["datasets", "filterCombination", "groupBys"]
     given = take(parameters, required=["filters", "calculations"], optional=options)

@@ -23,13 +23,13 @@ from emulation.cloudflare.kv_service import SECRET_HEADER
 HEADER = "X-Edge-Failures"
 _TIMEOUT_SECONDS = 5.0
 
-# A function that returns an address of a host name, or None for a name without an address.
+# A function that takes a host name and returns one of its IP addresses, or None if the name has no address.
 Resolver = Callable[[str], str | None]
 
 
 def create_service(resolve: Resolver, authorities: bytes, secret: str) -> Flask:
-    """Returns the WSGI application that PoPs ask about an origin. Requests must contain `secret` in the header
-    X-Edge-Secret. `authorities` are the certificate authorities, as PEM, that Cloudflare trusts.
+    """Returns the WSGI application that PoPs ask why an origin has not answered. Requests must contain `secret` in the
+    header X-Edge-Secret. `authorities` has the certificates of the authorities that Cloudflare trusts, as PEM.
     """
     service = Flask(__name__)
 
@@ -47,7 +47,9 @@ def create_service(resolve: Resolver, authorities: bytes, secret: str) -> Flask:
 
 
 def status_of(address: str, port: int, name: str, authorities: bytes) -> int:
-    """Returns the status of Cloudflare's answer for an origin that has not answered a request."""
+    """Returns the HTTP status with which Cloudflare answers a request to an origin that does not respond. To find the
+    reason, the function connects to the origin at `address` and `port`. `name` is the origin's host name.
+    """
     context = ssl.create_default_context(cadata=authorities.decode())
     try:
         connection = socket.create_connection((address, port), _TIMEOUT_SECONDS)
@@ -66,7 +68,7 @@ def status_of(address: str, port: int, name: str, authorities: bytes) -> int:
 
 
 def resolver(server: str, port: int) -> Resolver:
-    """Returns a function that resolves names at a DNS server."""
+    """Returns a function that looks up the IPv4 address of a host name at the given DNS server."""
 
     def resolve(name: str) -> str | None:
         query = dns.message.make_query(name, dns.rdatatype.A)

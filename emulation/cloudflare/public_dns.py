@@ -13,9 +13,9 @@ from emulation.dns.route53 import Route53
 
 
 class PublicDns:
-    """Returns the values of the records that a name has in public DNS, for one record type. Returns an empty list if
-    the name has no such records, or if the emulated Route 53 does not answer. Without an `aws_url`, the emulated Route
-    53 is the one that runs in the process.
+    """Looks names up in public DNS. A call returns the values of the records that a name has for one record type. It
+    returns an empty list if the name has no such records, or if the emulated Route 53 does not answer. Without an
+    `aws_url`, look-ups use the emulated Route 53 in this process.
     """
 
     def __init__(self, aws_url: str | None = None) -> None:

@@ -20,16 +20,16 @@ from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
-# For each emulated phase of a zone's rules, the maximum number of rules on Cloudflare's Free plan and the actions that
-# are emulated.
+# `_MOST_RULES` maps each emulated phase of a zone's rules to the maximum number of rules on Cloudflare's Free plan.
+# `_ACTIONS` maps the phase to the actions that the emulation supports.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
 # The phases and products of Cloudflare that a custom rule can skip (WAF, "Available skip options"). The emulation
-# accepts all of these names. Only the name of the phase for rate limits has an effect, because the emulation has none
-# of the other phases and products.
+# accepts all of these names. Only the name of the phase for rate limits has an effect, because the other phases and
+# products are not emulated.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
-# The options that a rate limiting rule may have on Cloudflare's Free plan: periods and timeouts in seconds, the
+# What a rate limiting rule on Cloudflare's Free plan may contain: the periods and timeouts in seconds, the
 # characteristics by which requests are counted, and the request fields that the rule's expression may read.
 _PERIODS, _TIMEOUTS, _CHARACTERISTICS = (10,), (10,), ("ip.src",)
 _RATE_FIELDS = ("http.request.uri.path",)

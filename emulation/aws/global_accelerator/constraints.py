@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-# For each type of the model, the Python types of its values in JSON.
+# Maps each type name of botocore's API models to the Python types that JSON values of this type have.
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
     "boolean": bool,
@@ -22,7 +22,9 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 def violations(value: Any, shape: Any, path: str) -> Iterator[str]:
-    """Yields a message for each constraint of a botocore shape that a value violates. `path` names the value."""
+    """Yields a message for each constraint of a botocore shape that a value violates. The message calls the value
+    `path`.
+    """
     if not _has_type(value, shape.type_name):
         yield f"{path} is no {shape.type_name}: {value!r}"
     elif shape.type_name == "structure":
@@ -38,7 +40,7 @@ def violations(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 def _has_type(value: Any, name: str) -> bool:
-    # In Python, a boolean is an integer.
+    # In Python, `bool` is a subclass of `int`. The second condition therefore refuses a boolean in place of a number.
     return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
 
 

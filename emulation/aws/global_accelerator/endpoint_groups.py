@@ -72,8 +72,8 @@ def delete(backend: GlobalAcceleratorBackend, given: Fields) -> None:
 
 
 def _changes(backend: GlobalAcceleratorBackend, given: Fields, region: str) -> Fields:
-    """Returns the members of an endpoint group that a request sets. The endpoints in a request replace all endpoints of
-    the group.
+    """Returns the fields of an endpoint group that a request sets, with the new values. The endpoints in a request
+    replace all endpoints of the group.
     """
     if given.get("PortOverrides"):
         raise not_emulated("port overrides")
@@ -84,7 +84,9 @@ def _changes(backend: GlobalAcceleratorBackend, given: Fields, region: str) -> F
 
 
 def _check_health(group: Fields, given: Fields) -> None:
-    """Checks the settings of health checks, and adds the usual path of HTTP and HTTPS."""
+    """Checks the health check settings of an endpoint group. For health checks over HTTP and HTTPS, adds the path `/`
+    if the endpoint group has no path yet.
+    """
     if group["HealthCheckIntervalSeconds"] not in (10, 30):
         raise invalid(f"HealthCheckIntervalSeconds is {group['HealthCheckIntervalSeconds']}, and must be 10 or 30")
     if group["HealthCheckProtocol"] != "TCP":

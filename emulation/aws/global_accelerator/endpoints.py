@@ -14,10 +14,10 @@ from moto.ec2.models import ec2_backends
 from contract.regions import ACCELERATED_REGIONS
 from emulation.aws.global_accelerator.refusals import invalid, not_emulated
 
-# The families of instances that cannot be endpoints.
+# The families of EC2 instance types, such as `m3`, whose instances cannot be endpoints of an accelerator.
 _TOO_OLD = {"c1", "cc1", "cc2", "cg1", "cg2", "cr1", "cs1", "g1", "g2", "hi1", "hs1", "m1", "m2", "m3", "t1"}
 _USUAL_WEIGHT = 128
-# The states in which an instance cannot be added as an endpoint.
+# The states in which an EC2 instance cannot be added to an endpoint group.
 _ENDED = ("shutting-down", "terminated")
 
 
@@ -40,7 +40,7 @@ def described(configurations: Sequence[Mapping[str, Any]], region: str, account:
             {
                 "EndpointId": endpoint,
                 "Weight": given.get("Weight", _USUAL_WEIGHT),
-                # No health checker has reported yet.
+                # The endpoint is new, so no health checker has checked it yet.
                 "HealthState": "INITIAL",
                 "ClientIPPreservationEnabled": _preserves_address(endpoint, given, ec2, region),
             }
@@ -49,7 +49,9 @@ def described(configurations: Sequence[Mapping[str, Any]], region: str, account:
 
 
 def _preserves_address(endpoint: str, given: Mapping[str, Any], ec2: Any, region: str) -> bool:
-    """Returns whether an endpoint sees the addresses of clients. Instances always do, and addresses never."""
+    """Returns whether an endpoint sees the IP addresses of clients. An EC2 instance always does, and an Elastic IP
+    address never does.
+    """
     wanted = given.get("ClientIPPreservationEnabled")
     if endpoint.startswith("i-"):
         _check_instance(endpoint, ec2, region)
@@ -66,7 +68,9 @@ def _preserves_address(endpoint: str, given: Mapping[str, Any], ec2: Any, region
 
 
 def _check_instance(id: str, ec2: Any, region: str) -> None:
-    """Refuses an instance that is missing, that is too old, or whose network has no internet gateway."""
+    """Refuses an EC2 instance as an endpoint if the instance does not exist, if its type is too old, or if its VPC has
+    no internet gateway.
+    """
     instances = {each.id: each for each in cast("list[Any]", ec2.all_instances())}
     instance = instances.get(id)
     if instance is None or instance.state in _ENDED:

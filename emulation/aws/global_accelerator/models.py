@@ -1,4 +1,4 @@
-"""Keeps the accelerators, listeners and endpoint groups of an account, in the form of the Global Accelerator API."""
+"""Keeps the accelerators, listeners and endpoint groups of an account as JSON objects of the Global Accelerator API."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from emulation.aws.global_accelerator.refusals import Refused, invalid
 from emulation.layout import AWS_ACCOUNT_ID
 
-# A resource or the parameters of a request, with the member names of the API.
+# A resource, or the parameters of a request. The keys are the field names of the Global Accelerator API.
 Fields = dict[str, Any]
 
-# The addresses that accelerators get, one after the other. RFC 5737 reserves this network for documentation.
+# The static IP addresses that new accelerators get, one after the other. RFC 5737 reserves this network for
+# documentation.
 static_addresses: Iterator[str] = itertools.cycle([f"198.51.100.{host}" for host in range(1, 255)])
 
 
 class GlobalAcceleratorBackend(BaseBackend):
-    """The standard accelerators of one account. Each mapping has the resources of one type by their ARNs.
+    """The standard accelerators of one account, with their listeners, endpoint groups and tags. Each mapping has an ARN
+    as the key.
 
     The ARN of a listener starts with the ARN of its accelerator, and the ARN of an endpoint group with the ARN of its
     listener.
@@ -31,7 +33,7 @@ class GlobalAcceleratorBackend(BaseBackend):
         self.listeners: dict[str, Fields] = {}
         self.groups: dict[str, Fields] = {}
         self.tags: dict[str, dict[str, str]] = {}
-        # For each operation and idempotency token, the answer to the request that had the token.
+        # Maps an operation and an idempotency token to the answer that the first request with this token got.
         self.answers: dict[tuple[str, str], Fields] = {}
 
     def accelerator(self, arn: str) -> Fields:
@@ -44,7 +46,7 @@ class GlobalAcceleratorBackend(BaseBackend):
         return _existing(arn, self.groups, "EndpointGroup")
 
 
-# moto keeps the only backend of a global service under the name `aws`.
+# Global Accelerator is a global service. moto keeps the backend of a global service under the region name `aws`.
 globalaccelerator_backends = BackendDict(
     GlobalAcceleratorBackend, "globalaccelerator", use_boto3_regions=False, additional_regions=["aws"]
 )
@@ -70,7 +72,7 @@ def limit(existing: Iterable[object], most: int, what: str) -> None:
 
 
 def page(name: str, found: Iterable[Fields], given: Fields) -> Fields:
-    """Returns one page of a list. A page has ten resources unless the request has MaxResults."""
+    """Returns one page of a list. A page has ten resources unless the request sets MaxResults."""
     listed, most, token = list(found), int(given.get("MaxResults", 10)), str(given.get("NextToken", "0"))
     if not token.isdigit():
         raise Refused("InvalidNextTokenException", f"{token!r} is no token of this list")
@@ -79,8 +81,8 @@ def page(name: str, found: Iterable[Fields], given: Fields) -> Fields:
 
 
 def only_one_region(region: str) -> None:
-    """Refuses requests that are signed for a region without an endpoint of the API (Global Accelerator API Reference,
-    "Welcome").
+    """Refuses a request whose signature names a region in which the Global Accelerator API is not served (Global
+    Accelerator API Reference, "Welcome").
     """
     if region != "us-west-2":
         raise invalid(f"the request is for {region}, and Global Accelerator is served in us-west-2 only")

@@ -38,8 +38,8 @@ def is_emulated(operation: str) -> bool:
 
 
 def carry_out(operation: str, backend: GlobalAcceleratorBackend, given: Fields) -> Fields:
-    """Returns the answer to a request. A repeated request with the same idempotency token gets the same answer, and
-    creates nothing.
+    """Carries out an operation of the Global Accelerator API, and returns the answer. A repeated request with the same
+    idempotency token creates nothing and gets the same answer.
     """
     repeated = (operation, given.get("IdempotencyToken", ""))
     if repeated in backend.answers:

@@ -1,4 +1,4 @@
-"""Answers HTTP requests to the emulated Global Accelerator, in the protocol `json` of AWS."""
+"""Answers HTTP requests to the emulated Global Accelerator, in AWS's JSON protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulation.aws.global_accelerator.refusals import Refused
 
 
 class GlobalAcceleratorResponse(BaseResponse):
-    """Answers one request."""
+    """Answers one HTTP request to the emulated Global Accelerator."""
 
     def __init__(self) -> None:
         super().__init__(service_name="globalaccelerator")

@@ -1,4 +1,4 @@
-"""The URLs of Global Accelerator, in the form that moto reads."""
+"""Lists the URLs of Global Accelerator. moto reads `url_bases` and `url_paths` from this module."""
 
 from __future__ import annotations
 
