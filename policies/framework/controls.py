@@ -41,8 +41,8 @@ def foundational(reference: str) -> Control:
 
 
 def well_architected(reference: str) -> Control:
-    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The link leads to
-    the page of the framework's question that contains the practice, such as SEC08.
+    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The framework
+    groups best practices under questions. The link leads to the page of the question, here SEC08.
     """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"

@@ -44,8 +44,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# The JSON schema of a policy's setting `required`. An environment that may be destroyed at any time sets `required` to
-# false, which switches the policy off.
+# The JSON schema of the setting `required`, which several policies have. The configuration of an environment that may
+# be destroyed at any time sets `required` to false. Such a policy is then off in this environment.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 
@@ -62,8 +62,9 @@ def each_resource(
     """Declares a policy that checks resources of the given types, one at a time. `fix` tells users how to correct a
     finding.
 
-    `config` has the JSON schema of each setting in the pack's configuration, with its default. Raises PolicyNameError
-    if the policy's name does not begin with the prefix of these resource types, such as `aws`.
+    `config` maps the name of each setting of the policy to a JSON schema with the setting's default. Users set the
+    values in the policy pack's configuration. Raises PolicyNameError if the policy's name does not begin with the
+    prefix of these resource types, such as `aws`.
     """
 
     check_name(name, prefix_of(of))

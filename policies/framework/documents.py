@@ -1,5 +1,5 @@
-"""Finds the IAM policy documents in Pulumi resources: in a separate property, in a list, or in the fields of a Lambda
-permission.
+"""Finds the IAM policy documents in Pulumi resources. A document is the value of a property, or an entry in a role's
+list of inline policies. The fields of a Lambda permission are converted to statements of such a document.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> It
 
 def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
     """Yields all IAM statements with which a resource gives access to principals. For a role, these are the statements
-    of the trust policy. A permission to invoke a function is converted to statements. For any other resource, these
-    are the statements of the resource's own policy.
+    of the trust policy. For a permission to invoke a Lambda function, they are statements with the same meaning as the
+    permission. For any other resource, they are the statements of the resource's own policy.
     """
     if kind(resource) == ROLE:
         yield from statements(resource.props.get("assumeRolePolicy"))
@@ -68,8 +68,9 @@ def title_of(statement: Properties, number: int) -> str:
 def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Converts a permission to invoke a Lambda function to IAM statements with the same meaning.
 
-    If the principal is no AWS service, the first statement has no condition. A policy can then check the principal even
-    if the value of the condition is not known yet, as is usual in the first preview of a stack.
+    A principal that is no AWS service gets two statements, and the first of them has no condition. A policy can then
+    check the principal even if the value of the condition is not known yet, as is usual in the first preview of a
+    stack.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

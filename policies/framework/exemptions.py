@@ -1,4 +1,5 @@
-"""Reads the exemptions of a stack from policies. Each exemption has a reason, an owner and an expiry date.
+"""Reads the file that exempts resources of a stack from policies. Each exemption has a reason, an owner and an expiry
+date.
 
 The file `policies/exemptions/<stack>.yaml` lists the exemptions. An exemption covers a finding only if the exemption is
 valid and has not expired. An unreadable file and an expired exemption are findings themselves. A covered finding is
@@ -47,11 +48,11 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack from policies. `covered` has the findings that the exemptions have covered since the
-    last report of the policy stack-exemptions-reported.
+    """The exemptions of one stack from policies. `covered` maps each exemption to the findings that it has covered
+    since the last report of the policy stack-exemptions-reported.
 
-    `undecided` are policies that read a value which is not known yet. Exemptions from these policies may still be
-    needed, so they are not reported as unused.
+    `undecided` has the names of the policies that could not run, because they read a value which is not known yet.
+    Exemptions from these policies may still be needed, so they are not reported as unused.
     """
 
     stack: str
@@ -79,10 +80,11 @@ def today() -> date:
 
 @cache
 def exemptions(stack: str) -> Exemptions:
-    """Returns the stack's exemptions from policies, read from `<stack>.yaml`. If the file does not exist, the result
-    has no exemptions.
+    """Reads `<stack>.yaml`, and returns the exemptions of the stack from policies. If the file does not exist, the
+    result has no exemptions.
 
-    An invalid entry of the file adds an error message to `problems`, and covers no finding.
+    For an invalid entry of the file, the result's list `problems` has an error message. An invalid entry covers no
+    finding.
     """
     file = DIRECTORY / f"{stack}.yaml"
     found = Exemptions(stack)

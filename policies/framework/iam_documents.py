@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# A pattern for the last part of an ARN that matches every S3 bucket or object. This part of a bucket's ARN is the
-# bucket's name, without a resource type.
+# Matches the last part of an ARN if this part is a pattern for all S3 buckets or objects. The last part of a bucket's
+# ARN is the bucket's name, without a resource type.
 _ANY_BUCKET = re.compile(r"[*?/]+")
-# A pattern for the last part of an ARN that matches every resource, or every resource of a type, such as `*`, `table/*`
-# and `secret:*`.
+# Matches the last part of an ARN if this part is a pattern for all resources, or for all resources of a type. Examples
+# are `*`, `table/*` and `secret:*`.
 _ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
 # Actions with which a principal can give itself further permissions. "Permissions boundaries" in the AWS IAM User Guide

@@ -39,8 +39,8 @@ def prefix_of(types: Collection[str]) -> str:
 
 
 def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[str, str]) -> Iterator[str]:
-    """Yields an error message for each configured policy name that no policy has. `renamed` maps former names to
-    current names.
+    """Yields an error message for each policy name in the pack's configuration that no policy has. `renamed` maps
+    former names of policies to their current names.
     """
     for name in used:
         if name in renamed:
@@ -50,8 +50,8 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
 
 
 def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
-    """Yields an error message for each configured setting that a policy does not have. The message suggests the most
-    similar setting.
+    """Yields an error message for each name in `used` that is no setting of the policy. `used` has the names that the
+    pack's configuration sets for the policy. The message suggests the most similar setting.
     """
     for name in used:
         if name in names:

@@ -12,8 +12,8 @@ _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _NETWORK = re.compile(r"vpce?-[0-9a-z]+")
 
-# A condition on one of these IAM condition keys restricts a statement for all principals to some principals (S3 User
-# Guide, "The meaning of 'public'"). The keys are grouped by the form of their values.
+# If a statement allows all principals, a condition on one of these IAM condition keys restricts it to some principals
+# (S3 User Guide, "The meaning of 'public'"). The keys are grouped by the form of their values.
 _ACCOUNT_KEYS = {"aws:principalaccount", "aws:sourceaccount", "kms:calleraccount", "s3:dataaccesspointaccount"}
 _ARN_KEYS = {"aws:principalarn", "aws:sourcearn"}
 _ORGANIZATION_KEYS = {"aws:principalorgid", "aws:sourceorgid"}

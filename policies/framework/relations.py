@@ -23,17 +23,18 @@ def stack_name(urn: str) -> str:
 
 
 def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> bool:
-    """Returns whether a resource is part of a component of the tier. The resource's URN contains the types of all its
-    parents.
+    """Returns whether a resource belongs to the tier, such as `shield`. Such a resource is a component of the tier or a
+    descendant of one. The function reads the resource's URN, which contains the types of all parents of the resource.
     """
     return f"artifact-edge:{tier}:" in resource.urn
 
 
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
-    """Returns whether a resource's property, or one element of it, refers to the target resource.
+    """Returns whether the property `name` of a resource, or one element of the property's list, refers to the target
+    resource.
 
     Before `pulumi up` the target may not have a name yet. The function therefore checks the property's dependencies
-    first, and then compares the property with the target's properties in `keys`, such as its name.
+    first. It then compares the property with those properties of the target that `keys` lists, such as the target's id.
     """
     if any(dependency.urn == target.urn for dependency in resource.property_dependencies.get(name, [])):
         return True

@@ -31,7 +31,8 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
-# The roles that may write shields' access logs to a log bucket, and the end of the ARNs of these logs (infra/blobs).
+# _LOG_SHIPPERS has name patterns of the roles that may write the shields' access logs to a log bucket. _SHIPPED_LOGS is
+# the end of the ARNs of these logs (infra/blobs).
 _LOG_SHIPPERS = ["*-shield"]
 _SHIPPED_LOGS = "/shields/*"
 # S3 actions that can end an object's lock early (S3 User Guide, "Managing Object Lock").
@@ -48,8 +49,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# The secrets and the SSM parameter that each role may read (docs/architecture.md, "Between the tiers"). Each key is the
-# end of a role's name.
+# Maps the end of a role's name to the secrets that the role may read, and to the SSM parameter, if the role may read
+# one (docs/architecture.md, "Between the tiers").
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],
@@ -136,7 +137,9 @@ def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writer
 
 
 def _only_ships_logs(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows only one thing: to add objects below the prefix of the shields' logs."""
+    """Returns whether an IAM statement allows only one thing: to add objects below the prefix of the shields' access
+    logs.
+    """
     resources, actions = texts(statement.get("Resource")), texts(statement.get("Action"))
     below = bool(resources) and all(each.endswith(_SHIPPED_LOGS) for each in resources)
     return below and [action.lower() for action in actions] == ["s3:putobject"]

@@ -1,5 +1,5 @@
-"""Policies for alarms: each alarm can go off, watches a metric that exists, and also goes off when the metric's data
-ends.
+"""Policies for alarms: each alarm can go off, watches a metric that exists, and also goes off when the metric has no
+more data.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from policies.framework.relations import all_of, refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# For each dimension of a CloudWatch metric that names a resource: the resource's type, and the property that contains
-# the value of the dimension.
+# Some dimensions of CloudWatch metrics name a resource. Maps the name of each such dimension to the resource's Pulumi
+# type, and to the property of the resource that contains the dimension's value.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),

@@ -15,11 +15,11 @@ _COUNT = 100_000.0
 
 @dataclass(frozen=True)
 class Metric:
-    """The values of a metric during an outage. The policies check that an alarm on the metric would then go off.
+    """How a metric changes during an outage. The policies check that an alarm on the metric would then go off.
 
-    If `low` is true, the metric is low during an outage. Otherwise the metric is high. The value never exceeds `most`.
-    An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent the service from
-    writing the metric.
+    If `low` is true, the metric is low during an outage. Otherwise the metric is high. `most` is the highest value that
+    the metric can have. An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent
+    the service from writing the metric.
     """
 
     most: float
@@ -32,8 +32,9 @@ def _metric(*dimensions: str, most: float = _COUNT, low: bool = False, silent: b
     return Metric(most, low, silent, frozenset(dimensions))
 
 
-# The CloudWatch metrics that alarms may watch, by namespace and name (each service's documentation, "Metrics and
-# dimensions"). The registry itself writes the metrics in `NAMESPACE`.
+# Maps the namespace and the name of each CloudWatch metric that alarms may watch to the values of the metric (each
+# service's documentation, "Metrics and dimensions"). The registry itself writes the metrics in the namespace
+# `NAMESPACE`.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
@@ -67,8 +68,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 
-# The Cloud Monitoring metrics that alarms may watch, by metric type ("Google Cloud metrics"). The registry itself
-# writes the metrics in `GOOGLE_TYPES`.
+# Maps the type of each Cloud Monitoring metric that alarms may watch to the values of the metric ("Google Cloud
+# metrics"). The registry itself writes the metrics in `GOOGLE_TYPES`.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

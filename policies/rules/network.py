@@ -37,7 +37,8 @@ class AllowedTraffic:
     """Networks that a firewall or security group rule allows, for incoming or outgoing traffic. `ports` is one port
     (`8443`), a range (`1-1024`), or empty for all ports.
 
-    `others` are the rule's properties that name a peer by something other than a network, such as a security group.
+    `others` lists properties of the rule. Each of them names the other end of the traffic by something other than a
+    network, such as a security group.
     """
 
     protocol: str

@@ -99,8 +99,8 @@ def ingress_from_edge_only(resource: PolicyResource, stack: StackValidationArgs)
 
 
 def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """Yields the sources that a security group or firewall rule of the shields admits besides the edge and the health
-    checkers.
+    """Yields a finding for each source that a security group or firewall rule of the shields admits, unless the source
+    is the edge or a health checker.
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))

@@ -20,8 +20,8 @@ _REFUSES = "block"
 # skip other rules of the WAF.
 _SKIPPED_PHASES = frozenset({"http_request_sbfm"})
 _SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
-# The highest limit that a rate limiting rule may set, in requests of one address per second and data center. Even a
-# large company behind one address stays below this limit.
+# The highest limit that a rate limiting rule may set: requests per second that one data center accepts from one client
+# address. Even a large company behind one address stays below this limit.
 _MOST_REQUESTS = 60_000
 _CONSTANT = frozenset({"true", "false"})
 
@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields the names of the phases and products that a skip rule must not skip but does skip. If the rule skips other
-    rules or rulesets, also yields the name of that option.
+    """Yields what a skip rule of the WAF must not skip but does skip. These are the names of phases and products, and
+    the names of the options with which the rule skips other rules or rulesets.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

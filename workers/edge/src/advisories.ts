@@ -22,8 +22,8 @@ export interface Advisory {
   level: Level;
   aliases: readonly string[];
   /**
-   * The affected versions, as pairs of a first and a last position among the package's sorted `bounds`. A pair without
-   * a last position includes all later versions.
+   * The affected versions, as pairs of a first and a last position. A position is the place of a version in the sorted
+   * list `bounds` of the package (`positionOf`). A pair without a last position includes all later versions.
    */
   spans: readonly (readonly [number, number?])[];
 }
@@ -49,7 +49,9 @@ export interface DataSet {
 
 const FORMAT = 1;
 const SHARDS = 256;
-const WORDS = 8; // the words of 32 bits in a SHA-256 digest, each of which names one bit of the filter
+// A SHA-256 digest has this number of words of 32 bits. For each package, the Bloom filter has one bit for each word of
+// the digest.
+const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
 const REMEMBERED_PACKAGES = 2_000; // the most packages whose advisories an isolate keeps in memory for each data set
 
@@ -57,7 +59,7 @@ const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `
 const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();
 const positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
 
-/** Parses the JSON text of a data set's index. Throws `InvalidDocument` for a text in another form. */
+/** Parses the JSON text of a data set's index. Throws `InvalidDocument` if the text is no valid index. */
 export function parseIndex(text: string): DataSet {
   try {
     const { version, shards, filter } = JSON.parse(text) as { version: unknown; shards: string[]; filter: string };

@@ -40,7 +40,7 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
 
 /**
  * Returns the properties of an artifact that the package's index does not list. The artifact's id contains only the
- * version, the tag or the digest, so all other properties are unknown.
+ * version, the tag or the digest. All other properties that such an artifact can have are unknown.
  */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };

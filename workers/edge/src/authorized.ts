@@ -58,7 +58,8 @@ interface Found {
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
   const tag = packageTag(wanted.ecosystem, wanted.name);
-  // Most requests do not call `read`, because the isolate has the policies and the data set of advisories in memory.
+  // `read` fetches a policy or a data set of advisories. Most requests do not call it, because the isolate has these
+  // documents in memory.
   const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);
@@ -82,8 +83,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const { tag, rules, flags } = terms;
   const l1 = l1Of(tag, authorized, flags);
   const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
-  // `l1` reads the cached entrypoint, for which the runtime makes a new stub each time. An answer from memory needs no
-  // stub, so this function calls `l1` only when an object is not in memory.
+  // `l1` asks the runtime for the cached entrypoint, and the runtime makes a new stub each time. An answer from memory
+  // needs no stub, so this function calls `l1` only when an object is not in memory.
   const stored: L1 = (key, method, headers) => l1()(key, method, headers);
   const found: Found = {};
   const remember = (answer: Response): void => void (found.inMemory = answer);

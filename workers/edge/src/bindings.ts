@@ -17,9 +17,11 @@ export interface Bindings {
   PREDICTION?: string;
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;
-  /** The rate limit of the requests with each valid token. The limit's key is the digest of the token. */
+  /**
+   * Limits the rate of the requests with each valid token. The key for which the binding counts is the token's digest.
+   */
   TOKEN_REQUESTS?: RateLimit;
-  /** The rate limit of the requests with invalid tokens from each client address. */
+  /** Limits the rate of the requests with invalid tokens from each client address. */
   FAILED_TOKENS?: RateLimit;
   /**
    * Set when NGINX on a PoP machine of our own calls the worker. NGINX then sends objects from L1 itself

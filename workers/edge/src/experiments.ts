@@ -50,7 +50,10 @@ export interface Subject {
   token: string;
 }
 
-/** The variants that a client is assigned to, by the names of the experiments, and the resulting flags. */
+/**
+ * The names of the variants that a client is assigned to, with the names of the experiments as keys. `flags` are the
+ * flags that result from these variants.
+ */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
   /** For each experiment, a number of 24 bits that identifies the client in log events. */
@@ -63,7 +66,8 @@ export const PRINCIPAL = /^[A-Za-z0-9._@/+-]{1,128}$/;
 
 const EXPERIMENTS_MAX = 20;
 const VARIANTS_MAX = 10;
-const POOL_PATTERNS_MAX = 20; // a header of each call of L1 contains the patterns, so they must be few
+// The most patterns of shield names in a variant. Requests to L1 carry all patterns of the client's variant in a header.
+const POOL_PATTERNS_MAX = 20;
 const WEIGHT_MAX = 10_000;
 const EXPERIMENT_FIELDS = ["name", "layer", "salt", "unit", "percent", "variants"];
 const VARIANT_FIELDS = ["name", "weight", "shield_pool", "hedging", "prediction", "policy"];

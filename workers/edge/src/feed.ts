@@ -10,7 +10,7 @@ const REFRESH_AGE_MILLISECONDS = 2_000;
 // The age of the isolate's feed document above which a request waits for a new document. Requests do not wait while the
 // metadata API does not answer.
 const MAX_AGE_MILLISECONDS = 4_000;
-const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
+const WAIT_MILLISECONDS = 2_000; // how long a request waits for a new feed document
 // For this time after a failed fetch, no request waits for a document. An outage of the metadata API therefore delays
 // only few requests.
 const PAUSE_MILLISECONDS = 2_000;
@@ -36,7 +36,7 @@ export interface FeedAccess {
 
 export class Feed<T> {
   #last: { document: T; read: number } | undefined;
-  #attempt = -Infinity; // the time of the last attempt
+  #attempt = -Infinity; // the time at which the isolate last started to fetch the document
   #failing = false;
 
   /** `parse` returns a feed document from the fields of its JSON text, and throws an error for invalid fields. */

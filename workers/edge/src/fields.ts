@@ -1,6 +1,9 @@
 // Checks the fields of the edge policy's document.
 
-/** Thrown for a document that is not valid. The message names the part of the document and the field. */
+/**
+ * Thrown for a document that is not valid. The message names the invalid field, and the rule, experiment or other part
+ * of the document that contains the field.
+ */
 export class InvalidDocument extends Error {}
 
 export type Fields = Record<string, unknown>;
@@ -30,7 +33,10 @@ export function isInteger(given: unknown, least: number, most: number): given is
   return typeof given === "number" && Number.isInteger(given) && given >= least && given <= most;
 }
 
-/** Throws `InvalidDocument` unless the condition holds. The message names the part of the document and the field. */
+/**
+ * Throws `InvalidDocument` unless the condition holds. The message names the field, and `what`, the part of the
+ * document that contains the field.
+ */
 export function check(holds: boolean, what: string, field: string): asserts holds {
   if (!holds) throw new InvalidDocument(`${what}: ${field}`);
 }

@@ -24,12 +24,12 @@ interface Page {
   files: { filename: string }[];
 }
 
-// The fields that a packument repeats from the version tagged `latest` (registry/ecosystems/packument.py).
+// A packument repeats these fields of the version tagged `latest` at its top level (registry/ecosystems/packument.py).
 const OF_LATEST = [
   ...["author", "bugs", "contributors", "description", "homepage", "keywords"],
   ...["license", "maintainers", "readme", "readmeFilename", "repository"],
 ];
-const NAMED_VERSIONS = 5; // the most refused versions of one rule that a message lists
+const NAMED_VERSIONS = 5; // an error message lists at most this number of the versions that one rule refuses
 const LINK = /^<a href="[^"#]*\/([^"#\/]+)[#"]/;
 
 /** Returns a document without the artifacts that a rule of the edge policy refuses. */

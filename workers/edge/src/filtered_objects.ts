@@ -13,7 +13,8 @@ import { idOf, type Rule } from "./policy";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
-const LIFETIME = "public, max-age=5"; // the lifetime of the list of refused artifacts of a package without an index
+// The lifetime in the cache of the list of refused artifacts, for a package without an index.
+const LIFETIME = "public, max-age=5";
 const PASSED_HEADERS = [
   ...["cache-control", "content-type", "server-timing"],
   ...["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"],

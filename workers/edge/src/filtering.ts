@@ -16,11 +16,17 @@ import type { Ecosystem } from "./routes";
  */
 export type Property<T> = T | undefined | null;
 
-/** The known properties of an artifact: a version of a package, a file, a tag of an image, a manifest or a layer. */
+/**
+ * The known properties of an artifact. An artifact is a version of a package, a file, a tag of an image, a manifest or
+ * a layer.
+ */
 export interface Artifact {
   version: Property<string>;
   tag: Property<string>;
-  /** The digests of the artifact's content, in the form that the ecosystem's rules use. */
+  /**
+   * The digests of the artifact's content. Rules of the edge policy name the digests in the same notation
+   * (docs/edge-policy.md).
+   */
   digests: Property<readonly string[]>;
   /** When the artifact was published, in milliseconds since 1970. */
   published: Property<number>;

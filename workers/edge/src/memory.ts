@@ -23,7 +23,8 @@ interface Kept {
   headers: Headers;
   age: number;
   /**
-   * The whole seconds that the isolate had kept the object at the last response. The age in `headers` includes them.
+   * How long, in whole seconds, the isolate had kept the object when it last sent the object to a client. The Age
+   * header in `headers` includes these seconds.
    */
   seconds: number;
   body: ArrayBuffer;
@@ -31,8 +32,8 @@ interface Kept {
   until: number;
 }
 
-// How long the isolate uses an object. A purge removes objects from L1 and from the isolate that handles the purge
-// request. All other isolates stop using a purged object after this time.
+// How long the isolate uses an object that it keeps. A purge removes objects from L1 and from the isolate that handles
+// the purge request. All other isolates stop using a purged object after this time.
 const FRESH_MILLISECONDS = 4_000;
 // The isolate keeps an object that clients have requested twice within this time. Without this condition, the objects
 // of one large install would displace the objects that many clients request.
@@ -72,7 +73,8 @@ export class Memory {
       return undefined;
     }
     const seconds = Math.floor((now - kept.stored) / 1000);
-    // Only a new age is set. The runtime copies all headers to the response in less time than it sets one header.
+    // Sets the Age header only if the age has changed. The runtime copies all headers to the response in less time than
+    // it sets one header.
     if (seconds !== kept.seconds) {
       kept.seconds = seconds;
       kept.headers.set("age", String(kept.age + seconds));
@@ -89,7 +91,7 @@ export class Memory {
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 
-  /** Keeps an object. `given` are the headers for clients, without those that depend on the tier that answers. */
+  /** Keeps an object. `given` are the headers for clients, without the headers that depend on the tier that answers. */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
     const age = Number(given["age"] ?? 0);
@@ -144,7 +146,8 @@ export function fromMemory(
     const answer = await l1(key, method, headers);
     if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
     const body = await answer.arrayBuffer().catch(() => undefined);
-    if (body === undefined) return l1(key, method, headers); // the answer broke off
+    // L1 broke off its answer, so the object is requested again.
+    if (body === undefined) return l1(key, method, headers);
     memory.keep(key, headersOf(answer), body, limits, Date.now());
     return new Response(body, { headers: answer.headers });
   };

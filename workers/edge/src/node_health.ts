@@ -8,7 +8,7 @@ export const HEDGE_FLOOR = 300;
 // recorded response times.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
-const KEPT_SAMPLES = 128; // the number of response times for each node, which take 1 KB
+const KEPT_SAMPLES = 128; // An isolate keeps this number of response times for each node. They take 1 KB.
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
 // The number of lost hedged requests in a row after which a node counts as failed. A node loses a hedged request when
@@ -73,7 +73,7 @@ export class NodeHealth {
    * answered.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // the node is not slow: it had no more time to answer than it usually needs
+    // The loss does not show that the node is slow. The other node answered before this node had had its usual time.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

@@ -27,12 +27,12 @@ const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
 const NAME_MAX = 214; // source: npm docs, package.json, "name"
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // the form of a version at semver.org, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
-const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests this path (pacote, lib/registry.js)
+const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations under this path (pacote, lib/registry.js)
 const KEYS = "-/npm/v1/keys"; // source: npm docs, "About registry signatures"
 const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
 // The features of npm's API that this registry does not offer. For each feature, NOT_OFFERED has a pattern of the paths
-// that clients request, and the reason, which clients print.
+// that clients request, and the reason why the registry does not offer the feature. Clients print the reason.
 const NO_LOGIN = "this registry has no login; put a token that your platform team issued into .npmrc as _authToken";
 const NO_ACCOUNTS = "this registry has no accounts, teams or hooks; your platform team issues tokens and their grants";
 const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
@@ -43,8 +43,8 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// The changes for which npm's API has separate paths, and the registry command for each of these changes. The worker
-// refuses such a request with 405, because `npm unpublish` takes 404 for success.
+// Each entry has a pattern of paths with which npm's API changes something, and the registry command that makes this
+// change. The worker refuses requests to these paths with 405, because `npm unpublish` takes 404 for success.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
   [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],

@@ -36,7 +36,8 @@ interface Package {
   [field: string]: unknown;
 }
 
-const SIZE = 20; // how many results a search gets that states no number, as in npm's own registry
+// The number of results for a search that does not state a number; npm's own registry has the same default.
+const SIZE = 20;
 const SIZE_MAX = 250;
 const NAMED = /^(keywords|author|maintainer|scope):(.+)$/;
 const STABILITY = /^(is|not):unstable$/;

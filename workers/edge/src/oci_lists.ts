@@ -6,7 +6,8 @@ import { sha256 } from "./digest";
 import type { ListQuery } from "./oci";
 
 const INDEX = "application/vnd.oci.image.index.v1+json";
-const INDEX_BYTES = 4 << 20; // 4 MiB: clients should accept manifests of at least this size ("Pushing Manifests")
+// The largest list of referrers, 4 MiB. Clients should accept manifests of at least this size ("Pushing Manifests").
+const INDEX_BYTES = 4 << 20;
 
 interface Descriptor {
   digest: string;
@@ -88,7 +89,7 @@ function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: u
 }
 
 function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  let left = INDEX_BYTES - 1024; // 1 KiB for the index's other fields
+  let left = INDEX_BYTES - 1024; // the other fields of the list's image index may take 1 KiB
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));
