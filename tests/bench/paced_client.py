@@ -1,4 +1,6 @@
-"""A client that sends one request after the other over one connection at a fixed pace, and measures the answers."""
+"""A client that sends one request after the other over one connection at a fixed pace, and measures how long each
+answer takes.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ class PacedClient:
         return ssl.create_default_context(cafile=str(self.authority))
 
     def connect(self, address: str | None = None) -> ssl.SSLSocket:
-        """Connects from `address`, or from the client's own address if `address` is None."""
+        """Opens a TLS connection to the PoP from `address`, or from the address `client` if `address` is None."""
         plain = socket.create_connection(
             ("127.0.0.1", self.port), timeout=60, source_address=(address or self.client, 0)
         )

@@ -36,7 +36,9 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Memory:
-    """The memory of NGINX's processes, and of the kernel's objects of the whole machine, in KB."""
+    """The memory in KB of NGINX's processes, and of all kernel objects (the line `Slab` of /proc/meminfo). The kernel's
+    value is that of the whole machine.
+    """
 
     nginx: int
     kernel: int
@@ -75,7 +77,7 @@ def _field(file: Path, name: str) -> int:
 
 
 def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> None:
-    """Opens connections from a loopback address, and keeps them open until the parent process says otherwise."""
+    """Opens connections from a loopback address, and keeps them open until the parent process ends this process."""
     held: list[ssl.SSLSocket] = []
     for _ in range(count):
         connection = client.connect(address)
@@ -119,7 +121,9 @@ def active_client(pop: OwnPop) -> PacedClient:
 
 
 def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: int, seconds: float) -> Measured:
-    """Measures the two active clients in turn, as the speed of a machine changes between rounds."""
+    """Measures the memory and the processor time of NGINX, and then the durations of the two clients' requests. The
+    clients take turns in short rounds, because the speed of the machine changes with time.
+    """
     processes = nginx_processes(pop)
     found, spent = memory(processes), sum(map(processor_seconds, processes))
     rounds = [(client.p99(seconds), other.p99(seconds)) for _ in range(_ROUNDS)]
@@ -149,8 +153,9 @@ def report(results: Sequence[Measured]) -> None:
         line = f"{each.connections} idle connections: "
         if each.connections:
             nginx = (each.memory.nginx - before.memory.nginx) / each.connections
-            kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2  # clients have the other half
-            # The time also contains the requests of the active client, which are a small part of it.
+            # The other half of the kernel's memory belongs to the clients, which run on the same machine.
+            kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2
+            # The processor time also covers the requests of the active client, which are a small part of it.
             opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)
             line += f"NGINX {nginx:.1f} KB each (goal: at most 30), kernel {kernel:.1f}, {opening:.1f} ms to open; "
         latency = statistics.median(each.p99)

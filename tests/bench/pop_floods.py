@@ -27,11 +27,11 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # seconds in which the flood uses up the burst that the limits allow
+_STARTING_SECONDS = 1.0  # seconds in which the flood uses up the burst of requests that the PoP's limits allow
 _CLIENT = "127.71.0.2"
-# For each flood, the options of wrk and the limits of the PoP. The other client sends up to 200 requests a second. The
-# limit by address does not apply to the other client. This limit is low, so that the worker can refuse all requests
-# without a token that NGINX lets through.
+# For each flood, the additional options of wrk and the limits of the PoP. The other client sends up to 200 requests a
+# second, and its address is exempt from the limit by address. This limit is low, because the worker must refuse each
+# request without a token that NGINX lets through.
 _FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
     "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
     "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),
@@ -58,7 +58,9 @@ def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[Non
 
 
 def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
-    """Returns the 99th percentiles of the other client with and without a flood, one of each for each round."""
+    """Measures the other client without and with a flood in each round. Returns the client's 99th percentiles with a
+    flood, and those without a flood. Each list has one percentile for each round.
+    """
     pairs: list[tuple[float, float]] = []
     with running_pop(root / kind, _FLOODS[kind][1]) as pop:
         pop.shield.objects[f"/objects{_PATH}"] = b"x" * 10_000
@@ -70,7 +72,7 @@ def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) ->
             without = client.p99(seconds)
             with flood(pop, kind, seconds, script):
                 pairs.append((client.p99(seconds), without))
-            time.sleep(2)  # the limit then admits requests again
+            time.sleep(2)  # after this pause, the PoP's limit admits requests again
     return [one for one, _ in pairs], [one for _, one in pairs]
 
 

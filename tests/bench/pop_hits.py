@@ -1,8 +1,9 @@
-"""Measures how many requests a second a PoP of our own answers, beside a bare NGINX.
+"""Measures how many requests a second a PoP of our own answers, compared with a bare NGINX.
 
 `python -m tests.bench.pop_hits` starts the programs of a PoP machine on loopback, and a second NGINX, which serves
 files of the same size from its own cache. The program sends requests to both in turn with wrk, over TLS and HTTP/1.1,
-and prints the ratios of their speeds. A cold decision is one that NGINX does not remember, so that the worker decides.
+and prints the ratios of their speeds. The worker decides whether a client may read a path, and the PoP's NGINX
+remembers the decision. A cold decision is one that NGINX does not remember, so that the worker decides.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
-# A PoP machine has NGINX's memory of decisions and objects below /run, which is in memory as this directory is.
+# The files of the measured machine are in this directory, because it is in memory. On a real PoP machine, NGINX keeps
+# its remembered decisions and its cached objects below /run, which is in memory too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
-# wrk runs this script for each request. NGINX remembers a decision by the value of Accept too, so each request of the
-# PoP needs a new decision.
+# wrk runs this script before each request. The script sends another value of the header Accept each time. NGINX
+# remembers a decision only for one value of Accept, so the worker has to decide on each request.
 _COLD = """
 local number = 0
 request = function()
@@ -84,8 +86,8 @@ http {
 
 @dataclass(frozen=True)
 class Way:
-    """One kind of request that the program measures, such as requests to the bare NGINX. With `is_cold`, each request
-    needs a new decision.
+    """One kind of request that the program measures, such as requests to the bare NGINX. With `is_cold`, NGINX
+    remembers no decision for any of the requests.
     """
 
     name: str
@@ -105,8 +107,8 @@ class Measured:
     p99: float
 
 
-# The ratios to print. Each has the measured kind of request, the kind to compare with, the size of the object, and the
-# goal.
+# The ratios to print. Each line has the measured kind of request, the kind to compare it with, the size of the object,
+# and the ratio that the project wants to reach.
 RATIOS = (
     ("pop", "bare", "10 KB", 0.75),
     ("pop", "bare", "1 MB", 0.9),
@@ -150,7 +152,9 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 
 def fill(root: Path, pop: OwnPop) -> None:
-    """Stores the objects on the emulated shield and as files, and brings them into L1 and the memory of decisions."""
+    """Stores the objects on the emulated shield, and as files for the second NGINX. Then requests each object from the
+    PoP until L1 has the object and NGINX remembers the decision.
+    """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():
         body = b"x" * size

@@ -49,7 +49,7 @@ def memory() -> dict[str, float]:
     """Returns the memory of each program of the PoP in MB, without the pages that processes share counted twice."""
     found = dict.fromkeys(_PROGRAMS.values(), 0.0)
     for pid in descendants("self"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a client has ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process such as a client has ended
             name = _PROGRAMS.get(Path(f"/proc/{pid}/comm").read_text().strip())
             if name is not None:
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

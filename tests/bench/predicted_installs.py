@@ -42,10 +42,11 @@ from tests.support.sandbox.shields import machines, requests_at
 
 _LOOPBACK = "127.73"
 _GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
-# The client that fills the shield has prediction off too, because its principal is that of the variant `off`.
+# The location of the client that fills the shield's cache. This client has prediction off, because it uses the
+# principal whose variant is `off`.
 _FILLING = AP_SOUTHEAST
 _LOCATIONS: Mapping[str, ClientLocation] = {"off": US_EAST, "on": EU_WEST}
-_SETTLE_SECONDS = 5  # prefetches may still run when the client has finished
+_SETTLE_SECONDS = 5  # the edge may still prefetch objects when the client has finished
 _ECOSYSTEMS = {"npm": "npm", "pypi": "pip install", "oci": "skopeo copy"}
 _IMAGE = "prediction/app:1"
 
@@ -70,7 +71,9 @@ def delay_shields(up: OwnStack, milliseconds: int) -> None:
 
 
 class Trees:
-    """The imported trees of packages, in a directory with the files that the client programs need."""
+    """The trees of packages that were imported into the stack, and a directory with the files from which npm, pip and
+    skopeo install them.
+    """
 
     def __init__(self, up: OwnStack, directory: Path) -> None:
         self._directory = directory

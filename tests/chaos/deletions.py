@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import boto3
 
-# How each kind of resource is deleted. A resource can be deleted only after those that use it, so the kinds are in the
-# order of the deletions. The keys are the service and the kind of resource in the ARN.
+# Maps each kind of AWS resource to the call that deletes a resource of this kind. A resource can be deleted only after
+# those that use it, so the kinds are in the order of the deletions. A key is the service and the kind of resource, as
+# the ARN names them.
 _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
     ("cloudwatch", "alarm"): lambda api, id, _: api.delete_alarms(AlarmNames=[id]),
     ("route53", "healthcheck"): lambda api, id, _: api.delete_health_check(HealthCheckId=id),
@@ -40,7 +41,7 @@ _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
 
 
 def delete(arns: Sequence[str]) -> None:
-    """Deletes the resources with these ARNs."""
+    """Deletes the AWS resources with these ARNs, and first those that use others."""
     kinds = list(_DELETIONS)
     for arn in sorted(arns, key=lambda arn: kinds.index(_kind(arn))):
         _, _, service, region, *_ = arn.split(":", 5)
@@ -49,7 +50,9 @@ def delete(arns: Sequence[str]) -> None:
 
 
 def _kind(arn: str) -> tuple[str, str]:
-    """Returns the service and the kind in an ARN. The kind is empty in ARNs of services with a single kind."""
+    """Returns the service and the kind of resource that an ARN names. The kind is empty for a service with a single
+    kind.
+    """
     _, _, service, _, _, resource = arn.split(":", 5)
     kind = re.match(r"([a-z-]+)[:/]", resource)
     return service, kind[1] if kind else ""

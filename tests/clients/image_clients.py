@@ -19,8 +19,8 @@ Finished = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Setting:
-    """The setting in which a test runs an image client: an empty directory, credentials, the edge's CA certificate, and
-    the proxy of a client location.
+    """What a test gives an image client: an empty directory, credentials, the edge's CA certificate, and the proxy of a
+    client location.
     """
 
     client: Client
@@ -78,16 +78,17 @@ class Setting:
 class ImageClient:
     """An image client, which is one row of docs/clients.md.
 
-    Each function runs the client's command for one action. The command's output contains what the test expects.
+    Each function runs the client's command for one action. The tests search the command's output for the expected text,
+    such as a digest or the content of a file.
     """
 
     name: str
     programs: tuple[str, ...]  # the programs that the client needs; the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README from the image
+    content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README of an image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file in an OCI artifact that is no image
+    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file of an OCI artifact
     login: tuple[str, ...] = ()  # the arguments of the log-in command up to the user's name
     version_option: str = "--version"
 

@@ -16,7 +16,8 @@ from emulation.layout import cache_directory
 from local.prerequisites import PrerequisiteError, install
 from tests.clients import package_programs
 
-# Maps each client program to its Debian package. Debian's program is preferred to other programs of this name on PATH.
+# Maps each client program to the Debian package that contains it. The tests run Debian's program even if PATH also has
+# another program of this name.
 DEBIAN = {
     "dockerd": "docker.io",
     "docker": "docker.io",

@@ -26,7 +26,9 @@ ARM_TEXT = "the same for another platform"
 
 @dataclass(frozen=True)
 class Published:
-    """The OCI descriptors of the published images by tag, and of the SBOM that refers to the amd64 image."""
+    """The OCI descriptors of what the tests published: each image by its tag, the image for amd64, and an SBOM that
+    refers to the image for amd64.
+    """
 
     tags: dict[str, dict[str, Any]]
     amd64: dict[str, Any]
@@ -82,7 +84,9 @@ def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str
 
 
 def _named(file: str) -> dict[str, Any]:
-    """Returns the annotation that names a layer's file. The client oras reads it from the layer's descriptor."""
+    """Returns the annotation that names the file in a layer, for the layer's descriptor. The client oras reads the
+    file's name from this annotation.
+    """
     return {"annotations": {"org.opencontainers.image.title": file}}
 
 

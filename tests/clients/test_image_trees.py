@@ -67,7 +67,9 @@ def imported(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Imported:
 
 
 def _below(images: Images, descriptor: dict[str, Any]) -> Iterator[str]:
-    """Yields the digest of a manifest, and the digests of all manifests and blobs that this manifest needs."""
+    """Yields the digest of the manifest that `descriptor` names, and the digests of all manifests and blobs that this
+    manifest needs.
+    """
     yield descriptor["digest"]
     content = json.loads((images.directory / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes())
     for child in content.get("manifests", []):
@@ -77,7 +79,7 @@ def _below(images: Images, descriptor: dict[str, Any]) -> Iterator[str]:
 
 
 def _in(directory: Path) -> set[str]:
-    """Returns the digests of all files that a client wrote, computed from their bytes."""
+    """Returns the digests of all files that a client wrote into a directory, computed from the files' bytes."""
     files = (file for file in directory.rglob("*") if file.is_file())
     return {f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files}
 

@@ -214,7 +214,7 @@ def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
 
 
 def _row(test: Mapping[str, Any], result: Any) -> tuple[str, str]:
-    """Returns a test's verdict and its reason. The verdict is "Setup" if the suite could not start the test."""
+    """Returns a test's verdict and the reason. The verdict is "not tried" if the suite could not set up the test."""
     if result is True:
         return "yes", ""
     name, message = result

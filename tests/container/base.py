@@ -49,7 +49,9 @@ def _found(name: str) -> Path:
 
 
 def _add(source: Path, target: Path, programs: dict[str, str]) -> None:
-    """Copies a directory of this machine into the base image, and creates links to its programs in /usr/local/bin."""
+    """Copies the directory `source` of this machine into the base image, and creates links in /usr/local/bin to the
+    programs in this directory.
+    """
     shutil.copytree(source, target, symlinks=True)
     local = next(parent for parent in target.parents if parent.name == "local")
     for name, file in programs.items():

@@ -35,7 +35,7 @@ def log_bucket(up: Up) -> str:
 
 
 def served(up: Up, path: str) -> bool:
-    """Returns whether the access log of a shield has the edge's request for `path`."""
+    """Returns whether the access log on one of the shield machines contains a request of the edge for `path`."""
     for root in machines(up):
         lines = (root / "var/log/artifact-edge/access.log").read_text().splitlines()
         if any(line["path"] == path and line["port"] == EDGE_PORT for line in map(json.loads, lines)):
@@ -44,7 +44,9 @@ def served(up: Up, path: str) -> bool:
 
 
 def ship(up: Up, root: Path) -> None:
-    """Runs the program that copies the access log, as the machine's timer does every few minutes."""
+    """Runs the program that copies a shield's access log to the log bucket. On a real machine, a timer runs this
+    program every few minutes.
+    """
     settings = parse_environment((root / "etc/artifact-edge/shield.env").read_text())
     environment = {**settings, "AWS_ENDPOINT_URL": up.sandbox.aws_url}
     done = subprocess.run(

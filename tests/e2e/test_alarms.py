@@ -63,7 +63,7 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass
 class OnCall:
-    """A subscriber to the alarm topics of all regions, which keeps the messages that it received."""
+    """A subscriber to the alarm topics of all regions. It keeps each message that it receives."""
 
     sandbox: Sandbox
     target: Target
@@ -168,7 +168,7 @@ def aws(service: str, region: str = HOME) -> Any:
 
 
 def answering(sandbox: Sandbox) -> AbstractContextManager[str]:
-    """Runs a server at the address that the health checks of the shields request."""
+    """Runs an HTTP server that answers the health checks of the shields in place of the shields."""
     return http_server.serving(http_server.Healthy, (f"{sandbox.loopback}.0.99", 8099))
 
 

@@ -55,7 +55,7 @@ def on_own_pop(pop: OwnPop, client: int) -> Edge:
 
 
 def reader(up: Up) -> str:
-    """Returns the token of the sandbox's client that may read PACKUMENT."""
+    """Returns the token of the client `reader` of the sandbox. This client may read PACKUMENT."""
     return Client(up.sandbox, "reader", up.outputs()["url"]).token() or ""
 
 
@@ -76,7 +76,9 @@ def assert_slows_guesses(edge: Edge, path: str, token: str) -> None:
 
 
 def assert_serves_a_fleet(edge: Edge, path: str, token: str) -> None:
-    """Requests a file 15 times on each of FLEET_RUNNERS connections from one address with one token."""
+    """Opens FLEET_RUNNERS connections from one address with one token, and requests the file at `path` 15 times on
+    each. Asserts that all answers have status 200.
+    """
     headers = {"authorization": f"Bearer {token}"}
     one = edge.request("GET", path, {**headers, "connection": "keep-alive"})
     sent = one * 14 + edge.request("GET", path, headers)

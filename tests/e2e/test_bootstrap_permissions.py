@@ -49,7 +49,9 @@ def bootstrap(sandbox: TemporarySandbox, *arguments: str) -> tuple[int, str]:
 
 
 def printed_statements() -> list[Statement]:
-    """Returns the statements of the IAM policy that the page's command prints."""
+    """Returns the statements of the IAM policy that a command of docs/state.md prints. A person with this policy can
+    deploy the bootstrap stack.
+    """
     page = runbook(PAGE, "Bootstrap")
     command = page.command("python -m bootstrap.administrator --account <account>", {"<account>": "123456789012"})
     python, *arguments = shlex.split(command)
@@ -59,7 +61,9 @@ def printed_statements() -> list[Statement]:
 
 
 def without(action: str, statements: list[Statement]) -> list[Statement]:
-    """Returns the statements without one action. At least one statement must allow the action."""
+    """Returns copies of IAM policy statements that no longer allow `action`. At least one of the statements must have
+    allowed it.
+    """
     kept: list[Statement] = [
         {**each, "Action": [name for name in each["Action"] if name != action]} for each in statements
     ]
@@ -75,7 +79,7 @@ def test_bootstrap_runs_without_an_administrator_and_a_missing_permission_is_nam
     status, output = bootstrap(sandbox, *up)
     assert status != 0
     # The engine starts no further operation after the first error. The order of the operations decides which role the
-    # error names, so the test compares only the beginning of the name.
+    # error message names, so the test compares only the beginning of the role's name.
     assert f"is not authorized to perform: iam:PutRolePolicy on resource: {ROLES}" in output, output
     bootstrapping_role(statements)
     status, output = bootstrap(sandbox, *up)

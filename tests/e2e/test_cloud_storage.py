@@ -35,7 +35,8 @@ def up() -> Iterator[OnCloudStorage]:
     with on_cloud_storage(LOOPBACK, STACK, CONFIG) as stack:
         yield stack
         gone = stack.project.pulumi("destroy", "--yes", "--skip-preview")
-        # A bucket with locked objects cannot be deleted, as on Google Cloud. All other resources must be removed.
+        # A bucket with locked objects cannot be deleted, as on Google Cloud. `pulumi destroy` must therefore fail at
+        # the bucket.
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 
 
@@ -103,7 +104,7 @@ def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
         # The test writes the invalid token again before each request, because the shield's timer may have written a
         # valid token.
         file.write_text(token)
-        time.sleep(1.5)  # the shield reads the file again after a second
+        time.sleep(1.5)  # the shield reads the token's file again when more than a second has passed
         return client.get(f"/{key}")
 
     with httpx.Client(**access(up, US_EAST)) as client:

@@ -42,7 +42,7 @@ ROLE = "artifact-edge-local-shield"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """Provides a sandbox whose clouds run, and run no machines."""
+    """Provides a sandbox. Its emulated clouds run no machines."""
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)
@@ -62,7 +62,8 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
     operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")
     environment = shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)
     checkout = checkout_with_copies(directory, "stacks", "workers")
-    # Pulumi's language host imports the program from the copy, whose edge worker a test changes.
+    # Pulumi's language host imports the program from the copy of the checkout, so that `pulumi up` deploys an edge
+    # worker that a test has changed in the copy.
     environment[PYTHONPATH_VARIABLE] = str(checkout)
     shell = OperatorShell(checkout, environment, directory / "commands")
     shell.run("pulumi stack select --create local")
@@ -72,8 +73,8 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """The test removes two resources from the Pulumi state, as in a stack of an older release, which does not have
-    them. Through these resources, Pulumi removes every policy that somebody adds to the role by hand.
+    """The test removes two resources from the Pulumi state, because a stack of an older release does not have them.
+    These two resources make Pulumi remove every policy that somebody adds to the shield's role by hand.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))
@@ -128,7 +129,7 @@ def test_a_worker_is_released_by_percentage_and_pulumi_does_not_interfere(
 
 @contextmanager
 def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
-    """Sends health checks to the PoPs during the `with` block, and yields the bodies of the responses so far."""
+    """Sends health checks to the PoPs during the `with` block. Yields a list that gets the body of each response."""
     bodies, ended = list[str](), threading.Event()
 
     def send(pop: Pop) -> None:
@@ -136,7 +137,7 @@ def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
         headers, extensions = {"Host": HOST}, {"sni_hostname": HOST}
         with httpx.Client(verify=False) as client:  # noqa: S501  the names of the test are in no certificate store
             while not ended.is_set():
-                # A PoP restarts after each deployment.
+                # A PoP restarts after each deployment and then accepts no connections for a moment.
                 with contextlib.suppress(httpx.TransportError):
                     bodies.append(client.get(url, headers=headers, extensions=extensions).text)
 

@@ -124,7 +124,9 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the quarantine list at the edge was not updated" in taken.stderr
-    for reader in readers:  # the edge reads the withdrawal from the feed while the quarantine list still lacks it
+    # The quarantine list still lacks the object. The edge refuses the object, because the feed of recent withdrawals
+    # names it.
+    for reader in readers:
         assert in_time(lambda reader=reader: reader.get(path).status_code == 410)
     (left,) = of("leaked", outbox.pending())
     assert left.tries == 1

@@ -141,9 +141,10 @@ def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> No
 
 
 def test_a_killed_engine_leaves_no_file_that_blocks_later_commands(sandbox: Sandbox, pulumi: Pulumi) -> None:
-    """By default, Pulumi's file backend writes an attribute file beside the state at each checkpoint.
+    """By default, Pulumi's file backend writes a file with the suffix .attrs beside the state file each time it writes
+    the state.
 
-    If the engine is killed during this write, the attribute file is empty, and no later command can read the state.
+    If the engine is killed during this write, the .attrs file is empty, and no later command can read the state.
     """
     assert pulumi("up", "--yes", "--skip-preview").returncode == 0
     for file in (sandbox.directory / "pulumi" / "state").rglob("*.attrs"):

@@ -39,25 +39,28 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
-# An authority is renewed when less than two years of its life are left, and a certificate 90 days before its end.
+# An authority is renewed when less than two years of its life are left. A client certificate is renewed 90 days before
+# it expires.
 UNTIL_AUTHORITY_IS_RENEWED = timedelta(days=AUTHORITY_DAYS - 2 * 365 + 1)
 UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 
 
 class Keys:
-    """Reads and changes the three secrets with the edge's certificates, and runs the command that renews them."""
+    """Reads and changes the three secrets that contain the edge's client certificate and its authorities. Also runs the
+    command that renews the certificates.
+    """
 
     def __init__(self, up: Up) -> None:
         self._up = up
         self._manager = up.aws("secretsmanager")
-        # The keys of all authorities, also of those that the secrets no longer have.
+        # The keys of all authorities, including authorities that were removed from the stack's secrets.
         self._authorities: list[ec.EllipticCurvePrivateKey] = []
 
     def read(self, name: SecretName) -> dict[str, str]:
         return json.loads(self._manager.get_secret_value(SecretId=secret_id(STACK, name))["SecretString"])
 
     def authority(self) -> Pair:
-        """Returns the authority that issues the next certificate."""
+        """Returns the authority that issues the edge's next client certificate."""
         secret = self.read("authority")
         return load(secret["client_ca"], secret["client_ca_key"])
 
@@ -66,7 +69,7 @@ class Keys:
         return load(secret["client_certificate"], secret["client_key"])
 
     def advance(self, time: timedelta) -> None:
-        """Moves the dates of all certificates in the secrets back by `time`."""
+        """Replaces each certificate in the secrets by a copy whose validity dates are earlier by `time`."""
         authority = self.read("authority")
         for name in ("client_ca", "next_client_ca"):
             if name in authority:
@@ -83,7 +86,9 @@ class Keys:
             self._manager.put_secret_value(SecretId=secret_id(STACK, name), SecretString=json.dumps(content))
 
     def moved(self, chain: str, time: timedelta) -> str:
-        """Returns the certificates of a PEM text with dates that are earlier by `time`, signed by the same keys."""
+        """Returns copies of the certificates in a PEM text. The validity dates of each copy are earlier by `time`. The
+        key that signed the original also signs the copy.
+        """
         return "".join(self._moved(each, time) for each in x509.load_pem_x509_certificates(chain.encode()))
 
     def _moved(self, certificate: x509.Certificate, time: timedelta) -> str:
@@ -123,7 +128,7 @@ class Keys:
 
 
 def accepts(shield: dict[str, Any], client: Pair, directory: Path) -> bool:
-    """Returns whether a shield answers a client that presents this certificate."""
+    """Returns whether a shield answers a client that presents the certificate `client`."""
     file = directory / "client.pem"
     file.write_text(client.certificate_pem + client.key_pem)
     context = ssl.create_default_context()
@@ -178,7 +183,7 @@ def test_nothing_stops_when_certificates_and_their_authority_expire(up: Up, tmp_
 
     first = keys.authority()
     deploy_after(UNTIL_AUTHORITY_IS_RENEWED)
-    # The shields already trust the next authority, but the first authority still issues the certificates.
+    # The shields already trust the next authority, but the first authority still issues the edge's client certificates.
     assert keys.authority().key_pem == first.key_pem
     upcoming = keys.read("authority")
     following = load(upcoming["next_client_ca"], upcoming["next_client_ca_key"])

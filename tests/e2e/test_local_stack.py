@@ -23,7 +23,8 @@ from tests.support.enterable_directory import enterable_directory
 from tests.support.sandbox.up import Up, local
 from tests.support.waiting import eventually
 
-# The names of certificate fields in the secrets that tiers share. A certificate is public, so it may be in plain text.
+# The secrets that tiers share have fields with certificates. A certificate is public, so these fields may be in plain
+# text.
 PUBLIC = {"client_ca", "client_certificate"}
 
 

@@ -58,13 +58,17 @@ class Networks:
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
     def lead(self, percent: int) -> None:
-        """Runs the commands of the runbook so that DNS leads the given percentage of the clients to our own PoPs."""
+        """Runs the commands of the runbook "A network is down". Afterwards, DNS leads the given percentage of the
+        clients to our own PoPs.
+        """
         (shift,) = runbook(PAGE, "A network is down").blocks(VALUES | {"pops_percent 20": f"pops_percent {percent}"})
         said = self.shell.run(shift)
         assert '"cloudflare"' in said and '"own"' in said
 
     def start(self, region: str) -> None:
-        """Starts a server that answers the health check of a region's PoP machine."""
+        """Starts a server at the address of a region's PoP machine, which answers the health check in place of the
+        machine.
+        """
         server = ThreadingHTTPServer((self.machines[region], POP_HTTPS_PORT), Healthy)
         server.socket = self.certificate.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -135,7 +139,9 @@ def _tls(directory: Path) -> ssl.SSLContext:
 
 @pytest.mark.nightly
 def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks) -> None:
-    """Terminates a PoP machine, and replaces it with the commands for a shield machine, as its runbook says."""
+    """Terminates a PoP machine, and replaces it. The runbook for PoP machines tells the operator to use the commands
+    for a shield machine.
+    """
     shell, machine = networks.shell, runbook(PAGE, "A shield machine is down")
     assert "as [a shield machine](#a-shield-machine-is-down): its address stays" in " ".join(
         runbook(PAGE, "A PoP machine is down").text.split()

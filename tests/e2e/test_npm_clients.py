@@ -83,7 +83,7 @@ def program(name: str) -> str:
 
 
 def installed(directory: Path) -> dict[str, str]:
-    """Returns the versions that a client installed, by path below node_modules."""
+    """Maps the path of each installed package below node_modules to the package's version."""
     modules = directory / "node_modules"
     return {
         str(file.parent.relative_to(modules)): json.loads(file.read_text())["version"]
@@ -156,8 +156,8 @@ def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, re
 
 @pytest.fixture
 def other_registry(tmp_path: Path) -> Iterator[str]:
-    """Serves another npm registry. The registry's package has two versions of earlier years; the tag `latest` names the
-    older version.
+    """Serves an npm registry other than the project's. Its only package has versions of 2019 and 2020. The tag `latest`
+    names the older version.
     """
     answers: dict[str, bytes] = {}
     times = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z"}

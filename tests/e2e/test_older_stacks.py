@@ -36,7 +36,9 @@ def sandbox() -> Iterator[TemporarySandbox]:
 
 
 def make_stack(sandbox: TemporarySandbox, name: str, *settings: tuple[str, str]) -> None:
-    """Deploys a stack with the config of `dev`, without a permissions boundary and with the given settings."""
+    """Deploys the stack `name` with the config of the stack `dev`, but without a permissions boundary. `settings` adds
+    to this config or replaces its values.
+    """
     stacks = sandbox.project / "stacks"
     config = yaml.safe_load((stacks / "Pulumi.dev.yaml").read_text())["config"]
     config = {key: value for key, value in config.items() if key != BOUNDARY}
@@ -70,7 +72,7 @@ def test_the_deploy_role_adds_the_boundary_to_the_roles_in_place(sandbox: Tempor
     bootstrap_up()
     before = roles()
     assert before and not any("PermissionsBoundary" in each for each in before.values())
-    # The update has to put this policy back, so that it changes a role.
+    # The test deletes a policy of a role, so that the next `pulumi up` has to change this role.
     iam: Any = cast(Any, boto3).client("iam", region_name="us-east-1")
     (policy,) = iam.list_role_policies(RoleName="artifact-edge-dev-drain")["PolicyNames"]
     iam.delete_role_policy(RoleName="artifact-edge-dev-drain", PolicyName=policy)
@@ -89,8 +91,8 @@ def test_the_deploy_role_adds_the_boundary_to_the_roles_in_place(sandbox: Tempor
 
 
 def test_a_stack_whose_buckets_lack_the_name_of_the_stack_keeps_its_buckets(sandbox: TemporarySandbox) -> None:
-    """The stack's own name has a hyphen, because in the emulated S3 somebody else has the buckets of `dev` without the
-    name.
+    """The test names its stack `dev-old`, because the bucket names of a stack `dev` without the setting `name` are
+    already taken in the emulated S3.
     """
     without_name = runbook(PAGE, "Stacks without a name")
     make_stack(sandbox, "dev-old", ("artifact-edge:name_in_buckets", "false"), ("artifact-edge:protect", "true"))

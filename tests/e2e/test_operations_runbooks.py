@@ -100,7 +100,7 @@ def healthy(address: str) -> bool:
 
 
 def holder_of(up: Up, region: str, address: str) -> str:
-    """Returns the ID of the instance that has a fixed address."""
+    """Returns the ID of the EC2 instance with the Elastic IP address `address`."""
     return up.aws("ec2", region).describe_addresses(PublicIps=[address])["Addresses"][0]["InstanceId"]
 
 
@@ -110,7 +110,9 @@ def edge_answers(up: Up) -> bool:
 
 
 def tier_of(up: Up, key: str) -> str:
-    """Returns the name of the tier that answers a client in Virginia."""
+    """Returns the header X-Cache of the edge's response to a client in Virginia. The header names the tier that
+    answered.
+    """
     with httpx.Client(**access(up, US_EAST)) as client:
         return client.get(f"/{key}").headers["x-cache"]
 

@@ -46,7 +46,9 @@ def fetches(pop: OwnPop, path: str) -> int:
 
 
 def logged(pop: OwnPop, path: str, token: str | None = None, **request: Any) -> tuple[Answer, dict[str, Any]]:
-    """Sends a request, and returns the response with its line in the access log, which NGINX writes after it."""
+    """Sends a request. Returns the response and the request's line in the access log, which NGINX writes after the
+    response.
+    """
     before = len(pop.log())
     answer = pop.request(path, token, **request)
     assert eventually(lambda: len(pop.log()) > before)
@@ -131,7 +133,8 @@ def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_obj
         _, line = logged(pop, path, "reader-of-bounded")
         return (line["decision"], line["upstream"]) == ("HIT", "")
 
-    # NGINX counts whole seconds. Requests at the start of a second get the longest lifetimes.
+    # NGINX measures the age of a remembered decision in whole seconds. A decision from the start of a second is
+    # therefore used longest, so the test sends its requests at the start of a second.
     for _ in range(3):
         time.sleep(1 - time.time() % 1)
         assert eventually(is_remembered)
@@ -319,8 +322,8 @@ def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
 
 def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
     context = ssl.create_default_context(cafile=str(pop.authority))
-    # The client does not use TLS 1.3, because it would then get a session ticket only after it has read from the
-    # connection.
+    # With TLS 1.3, the client would get a session ticket only when it reads from the connection, and this test reads
+    # nothing.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         socket.create_connection(("127.0.0.1", pop.port)) as raw,

@@ -631,7 +631,8 @@ def test_two_versions_answer_by_percentage_and_share_the_cache(network: Network)
     assert set(keys.values()) == {"old", "new"}
     assert all(network.get("/version", headers={VERSION_KEY: key}).text == said for key, said in keys.items())
     assert network.get("/version", headers={"Cloudflare-Workers-Version-Overrides": f'edge="{new}"'}).status_code == 501
-    # After a miss, the entrypoint of the version that asked answers, and the other version gets its response.
+    # After a miss, the entrypoint of the version that the client called answers. L1 then gives this response to
+    # requests of the other version too.
     key = {said: key for key, said in keys.items()}
     for asks, reads in (("old", "new"), ("new", "old")):
         first = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[asks]})
@@ -743,7 +744,7 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, pki.Issued]]:
     """Runs the stub shield, a TLS server that requires a client certificate of a private authority.
 
-    Yields the received requests and a client's key pair.
+    Yields the stub's state, which contains the received requests, and a certificate and key for its client.
     """
     private = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
     public = pki.Authority(sandbox.path("pki", "edge-ca.pem").parent)
@@ -792,7 +793,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # all concurrent requests of the test arrive before the shield answers the first one
+                time.sleep(1)  # all simultaneous requests of a test reach L1 before the shield answers the first one
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""

@@ -87,7 +87,7 @@ def test_expired_origin_credentials_are_unhealthy_until_the_machine_gets_new_one
 
 
 def test_a_healthy_machine_reports_its_instance_id(shield: Shield) -> None:
-    # After the crash, the machine fetches its secrets before it starts Traffic Server. The machine then reports if its
-    # health check has passed.
+    # The machine is healthy, and then Traffic Server crashes. Before Traffic Server starts again, the machine runs
+    # fetch-secrets, which reports the instance ID of a healthy machine.
     shield.crash()
     assert shield.cloud.parameters == {"/artifact-edge/test/serving/us-east-1-0": "i-0001"}

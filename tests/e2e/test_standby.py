@@ -65,7 +65,9 @@ def standby_requests(up: OnCloudStorage, key: str) -> int:
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> None:
-    """Clients read uncached objects from the standby bucket: a mutable document and an immutable file."""
+    """While S3 is down, clients can read objects that no cache has. One is a mutable document, and one is an immutable
+    file. The shield reads both from the standby bucket.
+    """
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
         up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
@@ -98,7 +100,8 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
             client.get(f"/{key}")
             return standby_requests(up, key)
 
-        # The shield skips a failed origin for two seconds. During that time, the shield reads only the standby bucket.
+        # The shield skips a failed origin for two seconds, and reads only the standby bucket meanwhile. The test waits
+        # until the shield asks S3 again.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
         assert eventually(lambda: standby_requests_after_read(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404

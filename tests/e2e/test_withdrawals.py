@@ -49,7 +49,7 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Makes every PoP keep the values that it has read from Workers KV, so that no PoP sees a later change of a
+    """Makes every PoP keep each value that it has read from Workers KV. The PoP then does not see a later change of the
     value.
     """
     with stale_kv(up.sandbox):

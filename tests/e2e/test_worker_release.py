@@ -30,7 +30,8 @@ pytestmark = pytest.mark.nightly
 
 WORKER = CHECKOUT / "workers" / "edge"
 FILE = "/npm/@acme/greeting/-/greeting-1.0.0.tgz"
-# The worker answers requests to objects only after this line. The planted fault makes a third of them fail.
+# The edge worker executes this line before it answers a request for an object. The test inserts a fault before the
+# line, which makes a third of these requests fail.
 LINE = '    try {\n      if (wanted.kind === "token")'
 FAULT = '    if (Math.random() < 1 / 3) return new Response("planted\\n", { status: 503 });\n'
 HARMLESS = '    if (wanted.kind === "object" && wanted.key === "planted") return new Response("planted\\n");\n'
@@ -49,7 +50,7 @@ def rollout(up: Up, command: str, *arguments: str) -> subprocess.CompletedProces
 
 
 def bundle(directory: Path, planted: str) -> Path:
-    """Compiles the edge worker with a planted line, and returns the file with the bundle."""
+    """Compiles the edge worker with the code `planted` inserted before LINE. Returns the file with the bundle."""
     sources = directory / "workers" / "edge"
     sources.mkdir(parents=True)
     (sources / "node_modules").symlink_to(WORKER / "node_modules")
@@ -68,15 +69,15 @@ def bundle(directory: Path, planted: str) -> Path:
 
 @contextmanager
 def clients(up: Up) -> Generator[list[int]]:
-    """Sends requests for an object from each client location during the `with` block, and yields the statuses of the
-    responses so far.
+    """Sends requests for an object from each client location during the `with` block. Yields a list that gets the
+    status of each response.
     """
     statuses, ended = list[int](), threading.Event()
 
     def send(location: ClientLocation) -> None:
         with httpx.Client(**access(up, location)) as client:
             while not ended.is_set():
-                # A PoP restarts after each deployment.
+                # A PoP restarts after each deployment and then accepts no connections for a moment.
                 with contextlib.suppress(httpx.TransportError):
                     statuses.append(client.get(FILE).status_code)
 
@@ -93,8 +94,8 @@ def clients(up: Up) -> Generator[list[int]]:
 
 @contextmanager
 def installs(up: Up, directory: Path) -> Generator[list[int]]:
-    """Installs a package with npm again and again during the `with` block, each time with an empty cache. Yields the
-    exit codes so far.
+    """Installs a package with npm again and again during the `with` block, each time with an empty cache. Yields a list
+    that gets npm's exit code after each installation.
     """
     reader, codes, ended = Client(up.sandbox, "reader", up.outputs()["url"]), list[int](), threading.Event()
     retries = {"npm_config_fetch_retries": "5", "npm_config_fetch_retry_mintimeout": "200"}
@@ -116,7 +117,9 @@ def installs(up: Up, directory: Path) -> Generator[list[int]]:
 
 @pytest.fixture
 def restored(up: Up) -> Generator[str]:
-    """Yields the version of the worker that the stack has, and lets it answer all requests again after the test."""
+    """Yields the version of the edge worker that the stack's outputs name. After the test, lets this version answer all
+    requests again.
+    """
     yield up.outputs()["worker_version"]
     rollout(up, "rollback")
     assert f"{up.outputs()['worker_version']} answers all requests" in rollout(up, "status").stdout

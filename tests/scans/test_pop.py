@@ -20,8 +20,9 @@ from tests.support.own_pop import Front, running_front
 
 _PROGRAMS = Path(__file__).parent / "bin"
 
-# The cases of h2spec 2.2.1 that NGINX 1.22 of Debian 12 fails. NGINX answers 400 to most of these requests, where
-# RFC 9113 demands that the server resets the stream. NGINX answers the other cases as if they were well-formed.
+# The test cases of h2spec 2.2.1 that NGINX 1.22 of Debian 12 fails. In most of these cases, NGINX answers 400 where RFC
+# 9113 demands that the server resets the stream. In the others, NGINX answers a malformed request as if it were
+# well-formed.
 _KNOWN = (Path(__file__).parent / "known-h2spec-failures.txt").read_text().splitlines()
 
 
@@ -61,9 +62,9 @@ def test_tls_is_mozillas_intermediate_configuration(front: Front) -> None:
     assert re.search(r"TLS_FALLBACK_SCSV: +OK", said)
     _, compliance = said.split("COMPLIANCE AGAINST TLS CONFIGURATION")
     found = re.findall(r"^ +\* (\w+): (.*)$", compliance, re.MULTILINE)
-    # sslyze may report two differences from Mozilla's configuration. NGINX also offers the curves secp521r1 and X448,
-    # which are stronger than Mozilla's. No public authority has signed the test's certificate, so sslyze cannot verify
-    # it.
+    # The test accepts two differences from Mozilla's TLS configuration. First, NGINX also offers the curves secp521r1
+    # and X448, which are stronger than those that Mozilla lists. Second, sslyze cannot verify the test's certificate,
+    # because no public authority has signed it.
     assert {name for name, _ in found} <= {"tls_curves", "certificate_path_validation"}, found
     curves = re.findall(r"'(\w+)'", dict(found).get("tls_curves", ""))
     assert {*curves} <= {"secp521r1", "X448"}

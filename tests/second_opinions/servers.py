@@ -64,8 +64,8 @@ def fake_gcs_server() -> Generator[str]:
 
 
 def expect_differences(request: pytest.FixtureRequest, reasons: Mapping[str, str]) -> None:
-    """Marks the current test as one that must fail if `reasons` contains the test's name. A marked test that passes
-    counts as a failure.
+    """Marks the current test as expected to fail if `reasons` contains the test's name. If a test with this mark
+    passes, pytest reports a failure.
     """
     reason = reasons.get(cast(pytest.Function, request.node).originalname)
     if reason is not None:

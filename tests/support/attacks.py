@@ -91,8 +91,8 @@ class Edge:
 
 
 def verdicts(edge: Edge) -> Mapping[str, str]:
-    """Returns what the edge does with each attack, by the name of the attack. The text is "refused" if the edge refuses
-    it.
+    """Sends each attack to the edge. Maps the name of the attack to "refused", or to a text that says what the edge
+    did.
     """
     return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
 
@@ -105,8 +105,8 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # The worker itself answers 403 to a purge without a signature. Cloudflare has no route for the IP address that
-        # is the host of some health checks.
+        # The function skips purges without a signature, because the worker itself answers 403 to them. It also skips
+        # health checks whose Host is an IP address, because Cloudflare has no route for this host.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))

@@ -32,8 +32,8 @@ def bootstrap_up(**changes: str) -> Deployment:
 
 
 def bootstrapping_role(statements: Sequence[Statement]) -> str:
-    """Gives an IAM role of the current AWS account the given permissions and no others. Creates the role if it does not
-    exist. Returns the role's name.
+    """Gives the IAM role `platform-engineer` of the current AWS account the permissions in `statements` and no others.
+    Creates the role if it does not exist. Returns the role's name.
     """
     iam, role = client("iam"), "platform-engineer"
     trust = allow("sts:AssumeRole", principal={"AWS": "arn:aws:iam::123456789012:root"})

@@ -10,7 +10,7 @@ import pytest
 
 from drift import google_api
 
-# The path of each API in the emulated Google Cloud, by the environment variable that overrides the API's URL.
+# Maps the environment variable that overrides the URL of a Google API to the API's path in the emulated Google Cloud.
 _PATHS = {
     "GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT": "run/v2/",
     "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": "compute/v1/",

@@ -104,7 +104,7 @@ class ObjectStoreContract:
 
 
 def _at_once(calls: Iterable[Callable[[], bool]]) -> list[bool]:
-    """Makes all calls at the same time, and returns their results in order."""
+    """Makes all calls at the same time. Returns their results in the order of `calls`."""
     made = list(calls)
     results: list[bool | None] = [None] * len(made)
     barrier = threading.Barrier(len(made))

@@ -128,7 +128,7 @@ SOURCES = Sources(
     table_regions=["us-east-1", "eu-west-1"],
 )
 
-# Settings for tests that read the files of a PoP machine and do not start the machine.
+# Settings of a PoP machine, for tests that read the machine's files and start none of its programs.
 SETTINGS = PopSettings(
     hostname="packages.example.com",
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
@@ -195,7 +195,9 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
 
 
 def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
-    """Replaces texts of NGINX's configuration, and returns the configuration file."""
+    """Replaces parts of the PoP's NGINX configuration. `changes` maps each part to its replacement. Returns the
+    configuration file.
+    """
     file = Path(pop.directories.etc) / "nginx.conf"
     for before, after in changes.items():
         assert before in file.read_text()
@@ -236,7 +238,7 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
 def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str] | None = None) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`.
 
-    `nginx` maps texts of NGINX's configuration to the texts that replace them.
+    `nginx` maps parts of NGINX's configuration to their replacements.
     """
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
@@ -329,7 +331,7 @@ def _listens(port: int) -> bool:
 
 
 class _StubServer(socketserver.ThreadingUnixStreamServer):
-    request_queue_size = 1024  # NGINX answers 502 when a socket has more waiting connections than this
+    request_queue_size = 1024  # NGINX answers 502 if more connections than this wait for the stub to accept them
     daemon_threads = True
 
 

@@ -118,7 +118,7 @@ def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
 
 
 def slim(document: Any) -> Any:
-    """Returns the parts of a Pulumi plan that the plan gates read, without stack traces, source code and keys."""
+    """Returns the parts of a Pulumi plan that the plan gates read. Stack traces, source code and keys are left out."""
 
     def resource(state: Mapping[str, Any] | None) -> Any:
         return state and _shortened({key: state[key] for key in _RECORDED_FIELDS if key in state})

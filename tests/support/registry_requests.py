@@ -82,8 +82,8 @@ REFUSED: Sequence[Sent] = (
     ("POST", "/token", {"content-length": "1000000"}),
 )
 
-# Files of the OWASP Core Rule Set for web application firewalls. Each line is a word that the rules look for in
-# requests. Many of these words are legal names of packages.
+# Word lists of the OWASP Core Rule Set for web application firewalls. Each line of such a file is a word that the rules
+# look for in requests. Many of these words are legal names of packages.
 _WORDS = ("lfi-os-files", "restricted-files", "php-function-names-933150", "unix-shell", "sql-errors")
 
 

@@ -65,5 +65,7 @@ def sections(page: str) -> dict[str, str]:
 
 
 def _without_comments(page: str) -> str:
-    """Indents comments of shell blocks that begin a line, because they look like headings."""
+    """Indents each comment at the start of a line in the page's code blocks, because such a comment looks like a
+    Markdown heading.
+    """
     return re.sub(r"(?ms)^```.*?^```$", lambda block: re.sub(r"(?m)^#", " #", block[0]), page)

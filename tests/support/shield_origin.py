@@ -64,8 +64,8 @@ class Stored:
 class Cloud:
     """Holds the emulated S3's objects by bucket host and key.
 
-    `requests` lists the host, key and headers of each request that reached a bucket. A test that needs other answers
-    than those of S3 sets `answer`, which gets the method, the key and the headers.
+    `requests` lists the host, key and headers of each request that reached a bucket. A test that needs answers that S3
+    would not give sets the function `answer`, which gets the method, the key and the headers of each request.
     """
 
     address: str

@@ -20,7 +20,8 @@ _PARTS = (
 )
 _TYPES = frozenset(["bool", "bytea", "date", "float8", "int8", "jsonb", "numeric", "text", "timestamptz", "varchar"])
 _CONSTRAINTS = frozenset({ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_NULL})
-# Parts of a parsed SQL statement that Spanner does not support, or interprets differently from PostgreSQL.
+# Maps each kind of SQL syntax node to the fields of the node that Spanner does not support, or interprets differently
+# from PostgreSQL.
 _WITHOUT = {
     "SelectStmt": ("lockingClause", "intoClause", "distinctClause", "windowClause"),
     "InsertStmt": ("onConflictClause",),
@@ -36,9 +37,9 @@ _PERMANENT = "p"
 
 
 def refusals(sql: str) -> list[str]:
-    """Returns the parts of the statements that Spanner's dialect lacks.
+    """Returns the parts of the SQL statements in `sql` that Spanner's dialect lacks.
 
-    The statements have `%s` or `%b` for their parameters.
+    `%s` and `%b` stand for the parameters of the statements.
     """
     numbers = iter(range(1, 100))
     parsed: tuple[Any, ...] = cast(Any, parse_sql)(re.sub("%[sb]", lambda _: f"${next(numbers)}", sql))

@@ -34,14 +34,15 @@ from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
-# Settings of a stack that also has PoPs on machines of our own. No stack file of the repository has such PoPs.
+# Settings of a stack with PoPs on machines of our own. Tests use them because none of the repository's stack files has
+# such PoPs.
 WITH_POPS: Mapping[str, Any] = {
     "pops": [
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},
         {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
     ]
 }
-# The same stack, whose PoPs clients reach through Global Accelerator.
+# Settings of a stack with the same PoPs, which clients reach through AWS Global Accelerator.
 WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},

@@ -91,7 +91,8 @@ class Message:
     arguments: str = "as=sent"
     port: int = 0
     status: int = 0
-    is_storable: bool = True  # whether Traffic Server's cache may store this response, if the origin sent it
+    # For a response of the origin: whether a script allows Traffic Server's cache to store it.
+    is_storable: bool = True
 
 
 @dataclass

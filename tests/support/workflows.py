@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-# How GitHub runs a script, by the `shell` of the step or of the workflow's defaults (GitHub Docs, "Workflow syntax for
-# GitHub Actions", `jobs.<job_id>.steps[*].shell`).
+# Maps the field `shell` of a workflow step to the command with which GitHub runs the step's script (GitHub Docs,
+# "Workflow syntax for GitHub Actions", `jobs.<job_id>.steps[*].shell`).
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 _ROOT = Path(__file__).parents[2]
 WORKFLOWS = {file.name: yaml.safe_load(file.read_text()) for file in (_ROOT / ".github/workflows").glob("*.yml")}

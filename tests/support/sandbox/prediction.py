@@ -31,7 +31,8 @@ CONFIG = {
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "s3", "regions": [REGION]},
     "artifact-edge:metadata": {"store": "dynamodb", "regions": [REGION]},
-    # A stack with one shield has no hedged requests, so the number of requests to shields does not depend on times.
+    # The stack has only one shield, so that no PoP sends hedged requests to a second one. The number of requests to
+    # shields therefore does not depend on how long the answers take.
     "artifact-edge:shields": [{"cloud": "aws", "region": REGION, "machine_type": "i4i.large", "nodes": 1}],
     "artifact-edge:edge": {
         "account_id": "0123456789abcdef0123456789abcdef",
@@ -47,13 +48,13 @@ VARIANTS = [{"name": "on", "weight": 50}, {"name": "off", "weight": 50, "predict
 EXPERIMENT = {"name": "prediction", "layer": "prediction", "unit": "principal", "variants": VARIANTS}
 POLICY = {"format": 1, "rules": [], "experiments": [EXPERIMENT], "operators": ["predicted", "unpredicted"]}
 PRINCIPALS = {"on": "predicted", "off": "unpredicted"}
-LAYERS = 20  # the number of layers of the image
+LAYERS = 20  # the number of layers of the image that the clients install
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What one install caused. `verdicts` counts the client's responses by the value of their header X-Cache.
-    `shield_requests` is the number of requests at the shield, and `seconds` is the duration of the install.
+    """The results of one install. `verdicts` counts the client's responses by the value of their header X-Cache.
+    `shield_requests` is the number of requests that reached the shield. `seconds` is the duration of the install.
     """
 
     verdicts: Counter[str]
@@ -78,7 +79,9 @@ def put_experiment(up: OwnStack, directory: Path) -> None:
 
 
 def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> None:
-    """Waits until the edge assigns each client to its variant. `locations` has the client location of each variant."""
+    """Waits until the edge assigns each client to its variant. `locations` maps a variant to the location of its
+    client.
+    """
     for variant, location in locations.items():
         with httpx.Client(**access(up, location, PRINCIPALS[variant])) as client:
             # The log event of a 404 response has no tier. The requests in this loop therefore do not count as misses.
@@ -127,7 +130,7 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Returns how many requests of a variant's clients each tier has answered."""
+    """Counts the requests of a variant's client for packages of an ecosystem, by the tier that answered."""
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 
 

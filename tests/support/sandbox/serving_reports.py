@@ -1,5 +1,5 @@
-"""Reports that shield machines serve, in place of the machines themselves. The emulated clouds of these tests run no
-machines.
+"""Reports to Parameter Store that shield machines serve. The machines would report this themselves, but the emulated
+clouds of these tests run no machines.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) ->
 
 
 def report_machines(aws_url: str | None, environment: str, region: str) -> None:
-    """Writes the ID of the newest running instance of each machine in a region to the machine's parameter."""
+    """Writes the ID of each machine's newest running instance to the parameter in which a real machine reports that it
+    serves.
+    """
     running = [{"Name": "instance-state-name", "Values": ["running"]}]
     reservations = _client(aws_url, "ec2", region).describe_instances(Filters=running)["Reservations"]
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
