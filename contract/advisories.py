@@ -28,7 +28,8 @@ KNOWN = 3
 
 SHARDS = 256
 _FORMAT = 1
-_HASHES = 8  # A SHA-256 digest has 8 words of 32 bits. Each word sets one bit of the Bloom filter.
+# The number of bits that a package key sets in the Bloom filter: one for each word of 32 bits in the key's SHA-256.
+_HASHES = 8
 _BITS_MIN, _BITS_MAX = 1 << 10, 1 << 23
 
 

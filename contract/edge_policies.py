@@ -29,7 +29,7 @@ BEFORE = "!"
 # The name of the edge policy's feed in a request to the metadata API.
 FEED = "edge-policy"
 
-# The key of the entry in Workers KV that names the edge policies and the data sets of advisories.
+# The key of the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
 ENTRY = "edge-policy"
 
 # The number of edge policies whose digests the edge worker gets. If the worker does not accept the newest policy, the

@@ -35,7 +35,9 @@ def deleted(last: Record) -> Record:
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns a mapping from the key of each token in Workers KV to the token's latest record."""
+    """Returns the latest of the given records of each token. The result maps the key of the token's entry in Workers KV
+    to this record.
+    """
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:

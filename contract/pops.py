@@ -30,15 +30,19 @@ def certificate_parameter(environment: str) -> str:
 
 
 def pops_hostname(zone_name: str) -> str:
-    """Returns the name in a DNS zone that resolves to the nearest healthy PoP of our own."""
+    """Returns the host name that resolves to the nearest healthy PoP of our own. `zone_name` is the name's DNS zone."""
     return f"pops.{zone_name}"
 
 
 def anycast_hostname(zone_name: str) -> str:
-    """Returns the name in a DNS zone that resolves to the addresses of the accelerator in front of our own PoPs."""
+    """Returns the host name that resolves to the addresses of the accelerator in front of our own PoPs. `zone_name` is
+    the name's DNS zone.
+    """
     return f"anycast.{pops_hostname(zone_name)}"
 
 
 def pop_hostname(zone_name: str, region: str) -> str:
-    """Returns the name in a DNS zone that resolves to the healthy machines of the PoP in one region."""
+    """Returns the host name that resolves to the healthy machines of the PoP in `region`. `zone_name` is the name's DNS
+    zone.
+    """
     return f"{region}.{pops_hostname(zone_name)}"

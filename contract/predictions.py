@@ -43,8 +43,8 @@ _PLAIN = "@/^~<>=|*+.,-_()"
 
 @dataclass(frozen=True)
 class Release:
-    """One version or file of a package that clients are likely to request next. `dependencies` maps names to ranges. An
-    empty range allows every version.
+    """One version or file of a package that clients are likely to request next. `dependencies` maps the name of each
+    package that the release requires to the range of allowed versions. An empty range allows every version.
     """
 
     name: str
@@ -75,8 +75,8 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Adds the dependencies of a release that fit into `left` characters. Returns the number of characters that are
-    left.
+    """Adds to `tokens` the encoded dependencies of a release, as long as they fit into `left` characters of the list.
+    Returns how many of these characters are still free.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

@@ -85,8 +85,8 @@ _GCP = (
     ("us-west1", 45.6, -121.2, "NA"),
 )
 
-# Maps the name of each region that a stack may use to the region. No region of AWS has the same name as one of Google
-# Cloud.
+# Maps the name of each region that a stack may use to the region's cloud, coordinates and continent. No region of AWS
+# has the same name as a region of Google Cloud.
 REGIONS: dict[str, Region] = {
     **{name: Region(name, "aws", latitude, longitude, continent) for name, latitude, longitude, continent in _AWS},
     **{name: Region(name, "gcp", latitude, longitude, continent) for name, latitude, longitude, continent in _GCP},

@@ -23,13 +23,13 @@ PARTITION = "revocations"
 # The name of the feed of revocations in a request to the metadata API.
 FEED = "revocations"
 
-# The number of seconds for which the feed of revocations and withdrawals contains a change. A change in Workers KV is
-# visible in all PoPs "up to 60 seconds or more" after the write (developers.cloudflare.com/kv/concepts/how-kv-works,
-# "Consistency"). The time of a change comes from the clock of the process that makes the change. AWS allows such a
-# clock to be wrong by 5 minutes (IAM User Guide, "AWS Signature Version 4 for API requests"), so the feed contains each
-# change for at least 10 minutes. The outbox relay retries a failed withdrawal after at most 10 minutes
-# (registry/catalog/outbox.py), and each attempt adds the withdrawal to the feed again. The feed therefore contains a
-# withdrawal until an attempt succeeds.
+# The number of seconds for which the feed of revocations and withdrawals contains a change: 15 minutes. A change in
+# Workers KV is visible in all PoPs "up to 60 seconds or more" after the write
+# (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the clock of the
+# process that makes the change. AWS allows such a clock to be wrong by 5 minutes (IAM User Guide, "AWS Signature
+# Version 4 for API requests"). The feed therefore contains each change for at least 15 - 5 = 10 minutes. The outbox
+# relay retries a failed withdrawal after at most 10 minutes (registry/catalog/outbox.py), and each attempt adds the
+# withdrawal to the feed again. The feed therefore contains a withdrawal until an attempt succeeds.
 WINDOW_SECONDS = 900
 
 # How many seconds the edge's cache may use a copy of the feed document of revocations.

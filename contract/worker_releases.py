@@ -1,7 +1,8 @@
-"""What `python -m rollout`, which releases the edge worker by percentage, and `pulumi up` agree on.
+"""The messages through which `python -m rollout` tells `pulumi up` about releases of the edge worker by percentage.
 
-Both read the deployments of the worker on Cloudflare, and the messages that `python -m rollout` writes into them. A
-version is named as in the worker's binding VERSION and the stack output `worker_version`.
+`python -m rollout` writes a message into each deployment of the worker that it creates on Cloudflare. `pulumi up` reads
+the newest deployment before it uploads another version of the worker. The name of a version is the value of its binding
+VERSION, which the stack output `worker_version` also shows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _ROLLED_BACK = "artifact-edge: rolled back from "
 
 
 def rolled_back_message(version: str) -> str:
-    """Returns the message of a deployment that takes all requests away from a version."""
+    """Returns the message of the deployment that rolls back a version, so that the version answers no more requests."""
     return f"{_ROLLED_BACK}{version}"
 
 
@@ -23,10 +24,11 @@ def release_message(version: str, percentage: int) -> str:
 
 
 def objection(deployments: Sequence[Mapping[str, Any]], version: str) -> str:
-    """Returns why `pulumi up` must not upload the worker's bundle with the name `version` now, or an empty text.
+    """Returns why `pulumi up` must not upload the version `version` of the edge worker now, or an empty text.
 
-    `deployments` are those of Cloudflare's API, the newest first. An upload by `pulumi up` answers all requests at
-    once, so it would end a release by percentage, and bring back a version that was rolled back.
+    `deployments` are the worker's deployments as Cloudflare's API returns them, the newest first. A version that
+    `pulumi up` uploads answers all requests at once. The upload would therefore end a release by percentage, or bring
+    back a version that was rolled back.
     """
     if not deployments:
         return ""

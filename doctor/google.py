@@ -88,7 +88,9 @@ def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
 
 
 def _used(machine_type: str, nodes: int) -> dict[str, int]:
-    """Returns how much of each quota the machines of a region use, by the quota's metric in the Compute Engine API."""
+    """Returns a mapping from each quota to the amount that the machines of a region use. A quota is named by its metric
+    in the Compute Engine API, such as STATIC_ADDRESSES.
+    """
     series, _, processors = machine_type.split("-")[:3]
     used = {"STATIC_ADDRESSES": nodes}
     used["CPUS" if series == _FIRST_SERIES else f"{series.upper()}_CPUS"] = nodes * int(processors)

@@ -50,7 +50,9 @@ def differences(state: State) -> list[str]:
 
 
 def main(program: typer.Typer = app) -> None:
-    """Runs a command line program. An error that a user can correct ends the program with one line of text."""
+    """Runs `python -m drift` or the given program, such as `python -m drift.repair`. An error that a user can correct
+    ends the program with one line of text.
+    """
     try:
         program()
     except _ERRORS as error:

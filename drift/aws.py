@@ -19,15 +19,15 @@ from drift.state import Resource, State
 # The region of requests to global services. IAM and Route 53 have one API endpoint for all regions, and the tagging API
 # lists global resources in this region.
 _GLOBAL = "us-east-1"
-# The only region of the API of Global Accelerator.
+# The only region in which the API of AWS Global Accelerator answers requests.
 _ACCELERATORS = "us-west-2"
-# The most health checks or hosted zones whose tags one request may read (Route 53 API Reference,
+# The maximum number of health checks or hosted zones whose tags one request can read (Route 53 API Reference,
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# The AWS resource types of which this module lists all existing resources with the stack's tags. The value for a type
-# is the name of the AWS service in the ARNs of such resources. Only resources of these types are reported as missing.
-# `pulumi preview --refresh` finds missing resources of all other types.
+# Maps a Pulumi resource type to the name of its AWS service in ARNs. For these types, the module lists all existing
+# resources with the stack's tags, and reports resources of the state that do not exist. For all other types,
+# `pulumi preview --refresh` finds resources that do not exist.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",
@@ -51,8 +51,8 @@ _LISTED = {
     "aws:sns/topic:Topic": "sns",
     "aws:sqs/queue:Queue": "sqs",
 }
-# For each kind of EC2 resource in the stack: the kind's name in ARNs, the API operation that lists these resources, and
-# the fields of the response that contain the resources and the ID of each.
+# The kinds of EC2 resources in a stack. Each kind has four texts: its name in ARNs, the API operation that lists its
+# resources, the field of the response that contains the resources, and the field of a resource that contains its ID.
 _EC2 = (
     ("elastic-ip", "describe_addresses", "Addresses", "AllocationId"),
     ("instance", "describe_instances", "Instances", "InstanceId"),
@@ -69,7 +69,8 @@ _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
 # For resources of these AWS services, the module compares the last part of the ARN with the ID in the Pulumi state. The
 # module does not compare the whole ARN, because a copy of a resource in another region has the same ID and another ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
-# The services whose own APIs list the stack's resources, so that the tagging API need not.
+# The AWS services whose own APIs list the stack's resources. Resources of these services are ignored in the lists of
+# the tagging API.
 _OWN_LISTS = ("ec2", "globalaccelerator", "iam", "route53")
 
 
@@ -139,8 +140,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # The name of an IAM role does not show the role's environment, because the name of one environment may
-            # begin with the name of another. The role's tags therefore decide.
+            # A role whose name begins with the stack's prefix can belong to another stack, because the name of one
+            # environment can begin with the name of another environment. The role's tags therefore decide.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():

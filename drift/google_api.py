@@ -14,8 +14,8 @@ from requests import HTTPError, RequestException, Response
 
 from drift import DriftError
 
-# For each Google Cloud API: its name in error messages, the environment variable that overrides its URL, and its URL.
-# Pulumi's Google Cloud provider reads the same variables.
+# Maps each Google Cloud API to three texts: its name in error messages, the environment variable that overrides its
+# URL, and its URL. Pulumi's Google Cloud provider reads the same environment variables.
 _APIS = {
     "compute": ("Compute Engine", "GOOGLE_COMPUTE_CUSTOM_ENDPOINT", "https://compute.googleapis.com/compute/v1/"),
     "monitoring": ("Cloud Monitoring", "GOOGLE_MONITORING_CUSTOM_ENDPOINT", "https://monitoring.googleapis.com/"),

@@ -79,7 +79,7 @@ def compare(state: State) -> Comparison:
 
 
 def _names(kind: _Kind, project: str, state: State, here: list[Resource]) -> Iterator[str]:
-    """Yields the name of each resource of this kind in the project that has the stack's labels."""
+    """Yields the names of the project's resources that are of this kind and have the stack's labels."""
     labels = {"project": _label(state.project), "environment": _label(state.environment)}
     locations = sorted({str(each.outputs["location"]) for each in here}) if kind.type == _SERVICE else [""]
     for location in locations:
@@ -103,13 +103,15 @@ def _resources(kind: _Kind, project: str, location: str) -> Iterator[Mapping[str
 
 
 def _place(name: str) -> tuple[str, str]:
-    """Returns two parts of a resource's name: the region or zone, and the last part. A name in the Pulumi state has
-    another form than the name in Google's API, but these two parts are the same.
+    """Returns two parts of a resource's name: the region or zone, and the text after the last slash. The Pulumi state
+    and Google's API write a resource's name in different forms, but both forms contain these two parts.
     """
     location = re.search(r"/(?:regions|zones|locations)/([^/]+)/", name)
     return location[1] if location else "", name.rpartition("/")[2]
 
 
 def _label(text: str) -> str:
-    """Returns a text in the form of a Google Cloud label, as `infra/transforms.py` writes the labels."""
+    """Converts a text to the value of a Google Cloud label, in which only some characters are allowed. When the stack
+    creates a resource, `infra/transforms.py` converts the values of labels in the same way.
+    """
     return re.sub(r"[^a-z0-9_-]", "-", text.lower())[:63]

@@ -31,8 +31,8 @@ _BY_BUCKET = (
     "aws:s3/bucketVersioning:BucketVersioning",
 )
 _DATABASE = "{project}/instances/{instance}/databases/{database}"
-# For each resource type, the form of a resource's ID. A name in braces stands for the value of the input with this
-# name.
+# Maps each resource type to the form of the IDs of its resources. A name in braces stands for the value of the
+# resource's input with this name.
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(_BY_NAME, "{name}"),
     **dict.fromkeys(_BY_BUCKET, "{bucket}"),

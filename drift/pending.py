@@ -60,16 +60,18 @@ def _key(resource: Json, id: str) -> tuple[str, str]:
 
 
 def _outputs(resource: Json, id: str) -> Json:
-    """Returns the outputs with which a found resource is added to the Pulumi state: the resource's inputs. `pulumi
-    refresh` later adds the other outputs. A resource of Cloud Monitoring also gets the output `name`, because the
-    provider reads the resource by this output.
+    """Returns the outputs of a resource that is added to the Pulumi state. The outputs are a copy of the resource's
+    inputs, and `pulumi refresh` later adds the other outputs. A resource of Cloud Monitoring also gets the output
+    `name`, because Pulumi's provider reads the resource by this output.
     """
     outputs: Json = resource.get("inputs", {})
     return {**outputs, "name": id} if resource["type"].startswith("gcp:monitoring/") else outputs
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks the old resource with this URN in the Pulumi state for deletion, because a new resource replaces it."""
+    """Marks the resources with this URN in the Pulumi state for deletion. The update was replacing them by a new
+    resource with the same URN.
+    """
     for each in resources:
         if each["urn"] == urn:
             each["delete"] = True

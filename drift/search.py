@@ -19,7 +19,7 @@ from drift.identifiers import Inputs
 
 Found = Iterator[str]
 
-# The only region of the API of Global Accelerator.
+# The only region in which the API of AWS Global Accelerator answers requests.
 _ACCELERATORS = "us-west-2"
 
 
@@ -183,9 +183,9 @@ def _accelerator(inputs: Inputs) -> Found:
 
 
 def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. `of` is
-    the input with the ARN of the parent, and `arn` the field with the ARN of a found resource. `fields` maps names of
-    inputs to names of fields in the API's response.
+    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. The
+    input `of` contains the ARN of the parent, which is the accelerator or the listener. The field `arn` of the API's
+    response contains the ARN of a found resource. `fields` maps names of inputs to names of fields in the response.
     """
 
     def search(inputs: Inputs) -> Found:

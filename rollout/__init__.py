@@ -2,4 +2,6 @@
 
 
 class RolloutError(Exception):
-    """Raised when a release cannot go on. The message says what to do."""
+    """Raised when a command of `python -m rollout` cannot continue, for example because another release is under way.
+    The message says what the operator can do.
+    """

@@ -1,7 +1,8 @@
-"""Counts the requests and errors of each version of the edge worker, in what Workers Logs has stored.
+"""Counts the requests and errors of each version of the edge worker, from the events in Cloudflare's Workers Logs.
 
-Cloudflare writes an event for each invocation of a worker, with its version, outcome and the status of its response,
-and keeps the share of events that the setting `edge.log_sampling` names.
+For each invocation of a worker, Cloudflare creates an event with the worker's version, the outcome of the invocation,
+and the status of the response. Workers Logs stores a sample of these events. The setting `edge.log_sampling` is the
+share of the events that is stored.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from cloudflare import Cloudflare
 from rollout.verdict import Counts
 
 _VERSION = "$workers.scriptVersion.id"
-# The outcomes of invocations that failed without a response. Clients that go away make other outcomes than `ok` too.
+# The outcomes of invocations of the worker that failed without a response. Other outcomes do not count as errors, such as the
+# outcome of an invocation whose client closed the connection.
 _FAILED = "exception,exceededCpu,exceededMemory"
 
 
 class ErrorRates:
-    """Reads the counts for the script `script`. `api` is a client with an API token that may query Workers
-    Observability.
+    """Counts the requests and errors of the worker script `script`. The API token of the client `api` must have the
+    permission to query Workers Observability.
     """
 
     def __init__(self, api: Cloudflare, account_id: str, script: str) -> None:
@@ -30,10 +32,12 @@ class ErrorRates:
         self._script = script
 
     def since(self, start: datetime) -> dict[str, Counts]:
-        """Returns the counts of each version by its id, from the time `start` until now.
+        """Returns the numbers of requests and errors of each version, from the time `start` until now. The keys of the
+        result are the versions' ids.
 
-        Cloudflare keeps a sample of all events. The counts are those of the stored events, because a statistical test
-        of extrapolated numbers would claim too much.
+        Workers Logs stores a sample of the events, and Cloudflare's API extrapolates from this sample. The method
+        counts only the stored events, because a statistical test of extrapolated numbers would be too sure of its
+        result.
         """
         timeframe = {"from": int(start.timestamp() * 1000), "to": int(time.time() * 1000)}
         failed = {
@@ -44,13 +48,14 @@ class ErrorRates:
                 {"key": "$workers.outcome", "operation": "in", "type": "string", "value": _FAILED},
             ],
         }
-        # Events arrive while the queries run. Errors are counted first, so they are never more than the requests.
+        # New events arrive between the two queries. The query for errors comes first, so that it does not count
+        # an event that the query for requests misses.
         errors = self._counted(timeframe, [failed])
         requests = self._counted(timeframe, [])
         return {id: Counts(number, min(number, errors.get(id, 0))) for id, number in requests.items()}
 
     def _counted(self, timeframe: dict[str, int], filters: list[dict[str, Any]]) -> dict[str, int]:
-        """Returns the number of stored invocations of each version that meet the filters."""
+        """Returns a mapping from the id of each version to the number of its stored events that match the filters."""
         of_script = [
             {"key": "$metadata.service", "operation": "eq", "type": "string", "value": self._script},
             {"key": "$metadata.type", "operation": "eq", "type": "string", "value": "cf-worker-event"},

@@ -11,7 +11,9 @@ from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
 @dataclass(frozen=True)
 class Counts:
-    """The requests that a version answered since the deployment, and how many of them failed."""
+    """The number of requests that a version of the edge worker answered since its deployment, and the number of these
+    requests that failed.
+    """
 
     requests: int
     errors: int
@@ -23,12 +25,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Rule:
-    """When a version is good or worse.
+    """The limits by which a new version of the edge worker is judged good or worse than the old version.
 
-    `minimum` is the number of requests to each version before the first test. `enough` is the number of requests to the
-    new version after which it is good, unless it is worse. `risk` is the probability of a rollback of a version that
-    fails as often as the old one, over all tests of a deployment. `tolerance` is the difference of error rates that
-    never leads to a rollback.
+    `minimum` is the number of requests that each version must have answered before the first test. The new version is
+    good if it has answered `enough` requests and no test has found it worse. `risk` is the greatest probability that
+    the tests of a deployment roll back a new version that fails as often as the old one. If the difference of the error
+    rates is at most `tolerance`, the new version is not worse.
     """
 
     minimum: int = 100
@@ -44,10 +46,12 @@ class Verdict(Enum):
 
 
 def verdict(new: Counts, old: Counts, rule: Rule, test: int) -> Verdict:
-    """Compares the error rates of two versions by a one-sided Fisher's exact test.
+    """Compares the error rates of two versions of the edge worker by a one-sided Fisher's exact test.
 
-    `test` is the number of this test, from 1 on. Each test gets the part 1 / (n * (n + 1)) of the risk. The parts of
-    all tests add up to the risk, so that repeated tests of a growing number of requests do not exceed it.
+    `test` is the number of this test among the tests of the deployment: 1, 2 and so on. A test is repeated while the
+    number of requests grows, and each repetition is another chance of a wrong rollback. The test with the number n
+    therefore gets only the part 1 / (n * (n + 1)) of `rule.risk`. The parts of all tests together are at most
+    `rule.risk`.
     """
     if new.requests < rule.minimum or old.requests < rule.minimum:
         return Verdict.UNDECIDED

@@ -15,8 +15,9 @@ _NONE = Counts(0, 0)
 
 @dataclass(frozen=True)
 class Waiting:
-    """How a watch waits: the seconds between two queries, and the longest time for one step in seconds. The functions
-    are those of the module `time`.
+    """The times of a watch. `every` is the number of seconds between two queries for requests and errors. `longest` is
+    the maximum number of seconds for which the release is watched at one percentage. `clock` and `sleep` are functions
+    such as `monotonic` and `sleep` of the module `time`.
     """
 
     every: float
@@ -26,7 +27,9 @@ class Waiting:
 
 
 def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
-    """Returns the counts of the new and the old version since the deployment."""
+    """Returns the requests and errors since the deployment: those of the new version, and those of the old
+    version.
+    """
     found = rates.since(serving.since)
     new, _ = serving.under_way()
     return found.get(new.id, _NONE), found.get(serving.old.id, _NONE)
@@ -35,10 +38,12 @@ def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
 def watch(
     worker: Worker, rates: ErrorRates, rule: Rule, steps: Sequence[int], waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Watches the release that is under way. Advances it to the next of `steps` each time that the new version is good,
-    and rolls it back once it is worse.
+    """Watches the release that is under way. `steps` are percentages. When the new version is good at one percentage,
+    the function lets it answer the next percentage of the requests. When the new version is worse than the old one, the
+    function rolls it back.
 
-    Returns WORSE after a rollback, and UNDECIDED if there were too few requests in time. The split then stays.
+    Returns WORSE after a rollback. Returns UNDECIDED if there are too few requests before the watch times out. Both
+    versions then keep their percentages.
     """
     if list(steps) != sorted(set(steps)):
         raise RolloutError(f"the percentages must grow: {', '.join(map(str, steps))}")
@@ -61,7 +66,9 @@ def watch(
 def _decided(
     worker: Worker, serving: Serving, rates: ErrorRates, rule: Rule, waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Returns the verdict on the new version of a deployment, once there is one."""
+    """Repeats the test of the new version until the version is good or worse, and returns this verdict. Returns
+    UNDECIDED if there is no verdict in time.
+    """
     new, percentage = serving.under_way()
     deadline = waiting.clock() + waiting.longest
     tests, last, found = 0, None, Verdict.UNDECIDED
@@ -82,7 +89,9 @@ def _decided(
 
 
 def described(new: Version, percentage: float, old: Version, current: tuple[Counts, Counts]) -> Iterator[str]:
-    """Yields for each version of a deployment a text with its percentage, its requests and its errors."""
+    """Yields a text for the new version and a text for the old version of a deployment. A text states the version's
+    percentage, requests and errors. `current` has the counts of the new version, and then those of the old version.
+    """
     for version, share, found in ((new, percentage, current[0]), (old, 100 - percentage, current[1])):
         rate = f"{found.rate * 100:.2f} %"
         yield f"{version.name} at {share:g} %: {found.requests} requests, {found.errors} errors ({rate})"

@@ -19,8 +19,9 @@ _VERSION_BINDING = "VERSION"
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the edge worker. `name` is the value of its binding VERSION, which names the bundle. Cloudflare
-    counts the versions of a script with `number`.
+    """A version of the edge worker. `name` is the value of the version's binding VERSION, which identifies the code. A
+    version without this binding has its `id` as its name. Cloudflare numbers the versions of a script: a later version
+    has a higher `number`. `bindings` are the names of the version's bindings.
     """
 
     id: str
@@ -33,7 +34,8 @@ class Version:
 class Serving:
     """The deployment of the edge worker that answers requests now.
 
-    `old` answers the requests that `new` does not answer. Without a release by percentage, `new` is None.
+    During a release by percentage, `new` answers `percentage` percent of the requests, and `old` answers the other
+    requests. At other times, `old` answers all requests, and `new` is None.
     """
 
     id: str
@@ -54,7 +56,9 @@ class Serving:
 
 
 class Worker:
-    """The edge worker of a stack. `api` is a client with an API token that may edit the account's workers."""
+    """The edge worker of a stack. The API token of the client `api` must have the permission to edit the workers of the
+    Cloudflare account.
+    """
 
     def __init__(self, api: Cloudflare, account_id: str, script: str) -> None:
         self._api = cast(Any, api)
@@ -64,7 +68,8 @@ class Worker:
     def serving(self) -> Serving:
         """Returns the deployment that answers requests now."""
         newest = self._deployments()[0]
-        # The newer of two versions is the one that is released, whoever made the deployment.
+        # If the deployment has two versions, the newer version is the one that is being released. This also holds for a
+        # deployment that another program made.
         versions = sorted((self._version(part["version_id"]) for part in newest["versions"]), key=lambda it: it.number)
         shares = {part["version_id"]: float(part["percentage"]) for part in newest["versions"]}
         annotations: Mapping[str, str] = newest.get("annotations") or {}
@@ -77,7 +82,7 @@ class Worker:
     def start(self, bundle: str, percentage: int) -> None:
         """Uploads a bundle as a new version, and lets it answer a percentage of the requests.
 
-        The new version takes over all bindings of the version that answers now, except its name.
+        The new version takes over all bindings of the version that answers now, except the binding VERSION.
         """
         now = self.serving()
         if now.new is not None:
@@ -102,10 +107,10 @@ class Worker:
         self._deploy([part for part in parts if part[1]], release_message(new.name, percentage))
 
     def roll_back(self) -> tuple[Version, Version]:
-        """Lets the version that answered before the release answer all requests again.
+        """Lets the version that answered before the release answer all requests again. If no release is under way, the
+        method goes back from the current version to an earlier version, which answered before it.
 
-        Returns the version that answers no more, and the version that answers now. Without a release by percentage,
-        goes back to the version that answered before the current one.
+        Returns the version that answers no more requests, and the version that answers all requests now.
         """
         now = self.serving()
         left, kept = (now.new, now.old) if now.new else (now.old, self._before(now.old))
@@ -152,7 +157,8 @@ class Worker:
             annotations={"workers/message": message},
         )
 
-    # The SDK has no valid models of versions and of the list of deployments, so these methods read the API's JSON.
+    # The models of versions and of the list of deployments in Cloudflare's SDK do not match the API's responses. The
+    # following methods therefore read the JSON of the responses.
 
     def _deployments(self) -> list[dict[str, Any]]:
         answer = self._api.workers.scripts.deployments.with_raw_response.list(self.script, account_id=self.account_id)
