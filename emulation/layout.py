@@ -175,7 +175,7 @@ class Sandbox:
     @property
     def metadata_network(self) -> str:
         """The network from which a sandbox takes the addresses of emulated Google metadata servers. Each client of the
-        metadata server reaches the server at another address.
+        metadata server, such as a machine, has a server with its own address.
         """
         return f"{self.loopback}.4.0/24"
 

@@ -48,7 +48,9 @@ class AuthorizationRequest:
     """An AWS API request that is checked against policies: a role session requests one action on a resource. `context`
     holds the request's values for condition keys, such as its source address."""
 
-    role: str  # `role`, `session` and `resource` are ARNs.
+    # `role`, `session` and `resource` are the ARNs of the caller's IAM role, of the role session and of the requested
+    # resource.
+    role: str
     session: str
     resource: str
     action: str

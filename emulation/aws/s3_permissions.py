@@ -67,9 +67,9 @@ def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Itera
     action = _NOT_EMULATED if _query(environ) else _OBJECT_ACTIONS.get(method, _NOT_EMULATED)
     yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")
     if method in ("GET", "HEAD") and not _exists(bucket, key):
-        # For a missing key, S3 answers 404 to callers with the permission s3:ListBucket, and 403 to all other callers.
-        # In this check, the key is the value of the condition key `s3:prefix` (ceph/ceph, pull request 68577, which
-        # copies the behaviour of AWS).
+        # For a missing object, S3 answers 404 to callers with the permission s3:ListBucket, and 403 to all other
+        # callers. In the check of this permission, the object's key is the value of the condition key `s3:prefix`
+        # (ceph/ceph, pull request 68577, which copies the behaviour of AWS).
         yield RequiredPermission("s3:ListBucket", f"arn:aws:s3:::{bucket}", {_PREFIX: key})
 
 

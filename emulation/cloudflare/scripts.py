@@ -22,7 +22,7 @@ from emulation.cloudflare.envelope import ApiError, Json, now, page, success, ta
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
-# For each content type of an uploaded module, the name of the module's type in workerd's configuration.
+# Maps the content type of an uploaded module to the name of the module's type in workerd's configuration.
 MODULE_KINDS = {
     "application/javascript+module": "esModule",
     "text/javascript+module": "esModule",
@@ -32,7 +32,7 @@ MODULE_KINDS = {
 }
 SOURCE_MAP = "application/source-map"
 
-# For each type of a worker's binding, the fields that the binding requires besides `name` and `type`.
+# Maps each type of a worker's bindings to the fields that such a binding requires besides `name` and `type`.
 BINDINGS = {
     "kv_namespace": ("namespace_id",),
     "plain_text": ("text",),
@@ -54,7 +54,8 @@ OPTIONS = (
     "logpush",
     "observability",
 )
-# The options that an uploaded version may have. Other options belong to the script (API reference, "Upload Version").
+# The options that the upload of a version may contain. All other options apply to the script with all its versions (API
+# reference, "Upload Version").
 VERSION_OPTIONS = tuple(option for option in OPTIONS if option not in ("logpush", "observability"))
 
 
@@ -78,7 +79,8 @@ def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> t
 
     @scripts.put("/<name>")
     def upload(account: str, name: str) -> Response:
-        # The new version answers all requests at once ("Deployment management"), also if two versions served before.
+        # The new version answers all requests at once, even if two versions answered requests before ("Deployment
+        # management").
         version = versions.add(store, account, checked(account, name, OPTIONS))
         versions.deploy(store, account, name, [{"version_id": version["version"], "percentage": 100}])
         converge()

@@ -19,16 +19,17 @@ from emulation.cloudflare.envelope import ApiError, Json, body, now, success, ta
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
-# The number of the newest versions of a script that a deployment may have ("Deployment management", "Deployments
-# limit").
+# A deployment may contain only the newest versions of a script, up to this number ("Deployment management",
+# "Deployments limit").
 DEPLOYABLE = 100
-# The numbers of versions that a deployment may have, and the bounds of a percentage (API reference, "Create
-# Deployment").
+# The maximum number of versions in a deployment, and the lowest and highest percentage of a version (API reference,
+# "Create Deployment").
 _MOST_VERSIONS = 2
 _LEAST_PERCENT, _ALL = 0.01, 100
 _LONGEST_MESSAGE = 1000
-# The code for a deployment whose versions have other secrets than those that serve (cloudflare/workers-sdk, the same
-# file). No document lists the codes of the other refusals, so they all have this one.
+# The first error code is for a deployment whose versions have other secrets than the versions that answer requests now
+# (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). Cloudflare documents no code for other invalid
+# deployments, so all of them get the second code.
 _CHANGED_SECRET, _INVALID = 10220, 10001
 
 
@@ -88,7 +89,9 @@ def add(store: StateStore, account: str, script: Json) -> Json:
 
 
 def deploy(store: StateStore, account: str, name: str, parts: Sequence[Json], message: str | None = None) -> Json:
-    """Lets the given versions answer the requests for a script, with their percentages. Returns the deployment."""
+    """Creates a deployment of a script, in which each given version answers its percentage of the requests. Returns the
+    deployment.
+    """
     scope = versions_of(account, name)
     id = str(uuid.uuid4())
     created: Json = {
@@ -104,8 +107,8 @@ def deploy(store: StateStore, account: str, name: str, parts: Sequence[Json], me
         "author_email": "operator@artifact-edge.test",
     }
     store.put("deployment", scope, id, created)
-    # The endpoints for the script's settings and content show the version with the largest share. No document says
-    # which version they show.
+    # The endpoints for the script's settings and content return the version with the largest percentage. Cloudflare
+    # does not document which version they return.
     largest = max(parts, key=lambda part: part["percentage"])
     version = version_of(store, account, name, largest["version_id"])
     store.put("script", account, name, {**version, "account": account, "deployed": created["versions"]})
@@ -160,8 +163,8 @@ def _parts(store: StateStore, account: str, name: str, given: Json) -> list[Json
 
 
 def _refuse_changed_secrets(store: StateStore, account: str, name: str, parts: Sequence[Json]) -> None:
-    """Raises ApiError if a version of the new deployment has another secret than the versions that serve (API
-    reference, "Create Deployment", `force`).
+    """Raises ApiError if a version in the new deployment has a different value for a secret than a version that answers
+    requests now (API reference, "Create Deployment", `force`).
     """
     serving = [part["version_id"] for part in _known(store, account, name)["deployed"]]
     current = [_secrets(version_of(store, account, name, id)) for id in serving]

@@ -21,8 +21,8 @@ from emulation.pki import Issued, write_private
 TEMPLATES = Path(__file__).parent / "pop"
 # The directory where npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# For each CPU architecture, the suffix of the npm package with the workerd binary. The npm package `workerd` has these
-# packages as optional dependencies.
+# Maps a CPU architecture to the suffix of the npm package that contains the workerd binary for it. The npm package
+# `workerd` has these packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
 # The number of seconds that a worker script may take to start. A script that takes longer is refused.
 CHECK_TIMEOUT_SECONDS = 30.0
@@ -194,8 +194,8 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns the lines of workerd's configuration that let pop/origin.js call the cached entrypoints of a worker
-    script. Workers Cache requests a response from pop/origin.js after a miss.
+    """Returns the lines of workerd's configuration that let pop/origin.js call those entrypoints of a worker script
+    whose responses are cached. After a miss, Workers Cache requests the response from pop/origin.js.
     """
     prefix = f"{script.name}/{script.id}"
     return [
@@ -253,7 +253,9 @@ def _named(script: Script) -> str:
 
 
 def _versions(scripts: Sequence[Script]) -> dict[str, list[dict[str, Any]]]:
-    """Returns for each worker script its deployed versions with their percentages, for front.js."""
+    """Returns a mapping from the name of each worker script to its deployed versions with their percentages. front.js
+    reads the mapping.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     for script in scripts:
         version = {"script": script.name, "id": script.id, "sampling": script.sampling}

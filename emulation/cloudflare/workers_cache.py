@@ -50,7 +50,8 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Purges Workers Cache: removes each response of an entrypoint that has at least one of the tags.
+        """Purges Workers Cache: removes each cached response of an entrypoint if the response has at least one of
+        `tags`. `cache` is the part of the responses' paths that names the script, the version and the entrypoint.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

@@ -18,9 +18,9 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port at which the sandbox's servers listen in place of `port`, the port of real servers.
+    """Returns the port at which a server of the sandbox listens if the real server listens at `port`.
 
-    Only port 443 is replaced, because only root may listen on port 443.
+    Only 443 becomes another port, because only root may listen at port 443.
     """
     return POP_HTTPS_PORT if port == 443 else port
 

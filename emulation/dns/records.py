@@ -16,8 +16,8 @@ from dns.exception import DNSException
 
 from contract.regions import REGIONS
 
-# The hosted zone of all accelerators of Global Accelerator in aliases (Route 53 API Reference, "AliasTarget":
-# HostedZoneId).
+# The ID of the hosted zone that Route 53 requires in an alias of any accelerator of Global Accelerator (Route 53 API
+# Reference, "AliasTarget": HostedZoneId).
 ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
 
@@ -135,8 +135,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is`, because 0 equals False
-    # in Python.
+    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is not False`, because 0
+    # equals False in Python.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

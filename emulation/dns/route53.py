@@ -26,7 +26,7 @@ class Snapshot:
 class Route53:
     """Reads the zones, records and health checks of the emulated Route 53, and the accelerators of the emulated Global
     Accelerator, through their APIs. The AWS credentials in the environment are not used. A read blocks the calling
-    thread. Without a `url`, the APIs are those that run in the process.
+    thread. Without a `url`, the calls go to the emulated APIs in this process.
     """
 
     def __init__(self, url: str | None = None) -> None:

@@ -27,10 +27,11 @@ _log = logging.getLogger(__name__)
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
-# The TTL of an alias of an accelerator. AWS documents no value, so this is the value of an alias of a load balancer.
+# The TTL of DNS answers for an alias of an accelerator, in seconds. AWS documents no value, so this is the value for an
+# alias of a load balancer.
 _ACCELERATOR_TTL = 60
 
-# The addresses of accelerators of Global Accelerator, by their DNS names without the dot at the end.
+# Maps the DNS name of an accelerator of Global Accelerator, without the final dot, to the accelerator's IP addresses.
 Accelerators = Mapping[str, Sequence[str]]
 
 

@@ -34,8 +34,8 @@ VERSION = "3.250.0"
 # tested with older engines.
 OLDEST = (3, 220)
 
-# The CPU architectures for which Pulumi publishes releases: for each name from Python's `platform.machine()`, the name
-# in the release's file name. On other architectures, this module compiles the engine.
+# The CPU architectures for which Pulumi publishes releases. Maps the name from Python's `platform.machine()` to the
+# name in the file name of the release. On other architectures, this module compiles the engine.
 _PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 RELEASES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"

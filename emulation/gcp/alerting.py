@@ -15,7 +15,7 @@ from emulation.gcp.shapes import each, flag, number, one_of, seconds, shape, tex
 _DAY = 86_400
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
-_MOST_SUBJECT = 255  # The maximum length of the subject of an alerting policy's notification, in bytes.
+_MOST_SUBJECT = 255  # The maximum length, in bytes, of the subject of notifications from an alerting policy.
 
 _AGGREGATION = shape(
     {"alignmentPeriod": seconds(60, 104 * 7 * _DAY), "perSeriesAligner": text},

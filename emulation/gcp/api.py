@@ -130,8 +130,8 @@ def _listed(document: Json) -> Json:
 
 
 def _aggregated(store: StateStore, project: str, kind: str) -> Response:
-    """Returns the resources of Compute Engine in all regions and zones (Compute Engine API v1,
-    `addresses.aggregatedList`).
+    """Returns the Compute Engine resources of one type, such as `addresses`, in all regions and zones of a project
+    (Compute Engine API v1, `addresses.aggregatedList`).
     """
     parts: dict[str, dict[str, list[Json]]] = {}
     for document in store.all(_KIND):
@@ -160,9 +160,9 @@ def _transfer_agent(project: str) -> Response:
 
 
 def _parameters() -> dict[str, str]:
-    """Returns the query parameters of a request that say something about the resource. Leaves out those that ask for
-    JSON and for no access control lists, because every response of the emulation is like that (Cloud Storage JSON API,
-    "Standard query parameters"; `buckets.insert`, `projection`).
+    """Returns the query parameters of a request that describe the requested resource. Leaves out `alt=json` and
+    `projection=noAcl`, because the emulation always answers in JSON and without access control lists (Cloud Storage
+    JSON API, "Standard query parameters"; `buckets.insert`, `projection`).
     """
     given = request.args.to_dict()
     return {name: value for name, value in given.items() if _AS_ALWAYS.get(name) != value}
@@ -186,8 +186,8 @@ def _checked_body(collection: Collection, body: Json) -> Json:
 
 
 def _expect_free_addresses(store: StateStore, body: Json) -> None:
-    """Refuses an instance whose external address another instance has, running or not (hashicorp/terraform, issue
-    3841).
+    """Refuses a new Compute Engine instance if another instance has the same external address, whether that instance
+    runs or not (hashicorp/terraform, issue 3841).
     """
     held = {address for machine in store.all(_KIND) for address in _external_addresses(machine)}
     if held & set(_external_addresses(body)):

@@ -12,8 +12,8 @@ _WITH_CLOUD_INIT = "ubuntu-os-cloud"
 _DEFAULT_TYPE = "pd-standard"
 _PERSISTENT = frozenset({"pd-balanced", "pd-ssd"})
 _HYPERDISK = frozenset({"hyperdisk-balanced"})
-# The types of boot disks that a machine series supports (Compute Engine, "Choose a disk type": Machine type support). A
-# series that is not listed supports all types.
+# Maps a machine series to the types of boot disks that it supports (Compute Engine, "Choose a disk type": Machine type
+# support). A series that is not listed supports all types.
 _TYPES: Mapping[str, frozenset[str]] = {
     "c3": _PERSISTENT | _HYPERDISK,
     "c3d": _PERSISTENT | _HYPERDISK,
@@ -26,8 +26,9 @@ _TYPES: Mapping[str, frozenset[str]] = {
 
 
 def problem_of(machine: Mapping[str, Any]) -> str | None:
-    """Checks whether a new machine can boot from a disk of the requested type, which depends on the machine's series.
-    Returns the error message of Compute Engine if the machine cannot boot, and otherwise None.
+    """Checks whether a new machine can boot from a disk of the type in the request. The possible types depend on the
+    machine's series. Returns the error message of Compute Engine if the machine cannot boot from the disk, and
+    otherwise None.
     """
     series = str(machine.get("machineType", "")).split("-")[0]
     kind = _boot_parameters(machine).get("diskType", _DEFAULT_TYPE)

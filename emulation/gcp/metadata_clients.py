@@ -9,10 +9,11 @@ from emulation.layout import Sandbox
 
 
 def register(sandbox: Sandbox, name: str, email: str) -> str:
-    """Registers a client with the service account `email` at the emulated metadata server.
+    """Registers a client, such as a machine, at the emulated metadata server. `email` names the client's service
+    account.
 
-    Returns the `<address>:<port>` of the client's own metadata server. Calls with equal `name` return the same address.
-    Raises httpx.HTTPError if the request fails.
+    Returns the `<address>:<port>` of the client's own metadata server. Calls with the same `name` return the same
+    address. Raises httpx.HTTPError if the request fails.
     """
     answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
     return answer.raise_for_status().json()["host"]

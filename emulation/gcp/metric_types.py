@@ -27,7 +27,7 @@ def _metric(kind: str, value: str, resource: str, labels: str = "", flags: str =
     return MetricType(kind, value, frozenset({resource}), frozenset(labels.split()), frozenset(flags.split()))
 
 
-# The labels of each monitored resource type of Cloud Monitoring.
+# Maps each monitored resource type of Cloud Monitoring to its labels.
 RESOURCES: Mapping[str, frozenset[str]] = {
     "cloud_run_revision": frozenset({"project_id", "service_name", "revision_name", "location", "configuration_name"}),
     "gcs_bucket": frozenset({"project_id", "bucket_name", "location"}),
@@ -67,8 +67,8 @@ METRICS: Mapping[str, MetricType] = {
     "storagetransfer.googleapis.com/transferjob/error_count": _metric("DELTA", "INT64", _TRANSFER, "code"),
 }
 
-# The metric kinds and value types that each aligner accepts. An aligner combines the values of one time series in a
-# period (Cloud Monitoring API, "Aligner").
+# Maps an aligner to the metric kinds and to the value types that it accepts. An aligner combines the values of one time
+# series in a period (Cloud Monitoring API, "Aligner").
 ALIGNERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "ALIGN_DELTA": (frozenset({"DELTA", "CUMULATIVE"}), frozenset({"INT64", "DOUBLE", "DISTRIBUTION"})),
     "ALIGN_FRACTION_TRUE": (frozenset({"GAUGE"}), frozenset({"BOOL"})),

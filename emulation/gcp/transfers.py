@@ -33,11 +33,13 @@ from emulation.state_store import StateStore
 _JOBS = "storagetransfer/v1/transferJobs"
 _OPERATIONS = "transfer-operation"
 _OPTIONS = {"deleteObjectsUniqueInSink": True, "overwriteWhen": "DIFFERENT"}
-# Permissions that the agent needs on the destination (Storage Transfer Service, "Agentless transfer permissions").
+# The permissions that Google's service account for transfers needs on the destination bucket (Storage Transfer Service,
+# "Agentless transfer permissions").
 _NEEDED = ("storage.buckets.get", "storage.objects.create", "storage.objects.delete", "storage.objects.list")
-# The most examples of errors with the same code in a transfer operation (`ErrorSummary.errorLogEntries`).
+# The maximum number of errors with the same code that a transfer operation lists as examples
+# (`ErrorSummary.errorLogEntries`).
 _MOST_EXAMPLES = 5
-# The gRPC codes of errors by their HTTP status (google.rpc.Code).
+# Maps the HTTP status of an error to its gRPC code (google.rpc.Code).
 _CODES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 
 
@@ -121,7 +123,7 @@ class Transfers:
                 counters["objectsDeletedFromSink"] += 1
 
     def _copy(self, found: Any, bucket: Json, key: str) -> None:
-        """Writes an object of S3 to the Cloud Storage bucket, with the metadata that a transfer preserves."""
+        """Writes a copy of an S3 object to the Cloud Storage bucket, with the metadata that a transfer preserves."""
         fields = {
             "contentType": found["ContentType"],
             "cacheControl": found.get("CacheControl"),
@@ -132,7 +134,7 @@ class Transfers:
         self._versions.write(bucket, key, fields, draft, Conditions())
 
     def _assumed(self, role: str, agent: Account) -> Mapping[str, str]:
-        """Returns the credentials of the AWS role that the agent assumes."""
+        """Returns credentials of the AWS role that Google's service account for transfers assumes."""
         token = self._tokens.identity(agent, role)
         sts = self._client("sts", {}, config=Config(signature_version=UNSIGNED))
         return sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="transfer", WebIdentityToken=token)[
@@ -152,14 +154,18 @@ class Transfers:
 
 
 class _Errors:
-    """Collects the errors of a run by their codes, as the field `errorBreakdowns` of a transfer operation has them."""
+    """Collects the errors of one run of a transfer job. `breakdowns` maps each error code to an item of the field
+    `errorBreakdowns` of a transfer operation.
+    """
 
     def __init__(self) -> None:
         self.breakdowns: dict[str, Json] = {}
 
     @contextmanager
     def of(self, url: str) -> Generator[None]:
-        """Collects an error of S3, STS or Cloud Storage in a `with` block. `url` names the object or bucket."""
+        """Catches an error of S3, STS or Cloud Storage in a `with` block, and adds the error to `breakdowns`. `url`
+        names the object or bucket.
+        """
         try:
             yield
         except ClientError as error:
@@ -178,7 +184,7 @@ class _Errors:
 
 
 def _etags(s3: Any, bucket: str) -> dict[str, str]:
-    """Returns the ETags of all objects in a bucket of S3 by the objects' keys."""
+    """Returns a mapping from the key of each object in an S3 bucket to the object's ETag."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return {each["Key"]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", [])}
 
@@ -189,7 +195,9 @@ def _etag_of(document: Json) -> str:
 
 
 def _operation(document: Json) -> Json:
-    """Returns a run as a long-running operation, with the run itself in its metadata."""
+    """Returns a stored run of a transfer job as a finished long-running operation of the API. The operation's metadata
+    contains the run.
+    """
     metadata = {"@type": "type.googleapis.com/google.storagetransfer.v1.TransferOperation", **document}
     return {"name": document["name"], "metadata": metadata, "done": True}
 

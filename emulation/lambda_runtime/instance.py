@@ -105,8 +105,9 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # The code is unpacked into a temporary directory, which is then renamed. If this process is killed before
-            # the code is complete, the next process therefore finds an empty directory and unpacks the code again.
+            # The code is unpacked into a temporary directory, which is then renamed to the function's directory. If
+            # this process is killed before the code is complete, the function's directory is therefore empty, and the
+            # next process unpacks the code again.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # User data that begins with these bytes is compressed with gzip. cloud-init decompresses such user data (cloud-init,
 # "User-data formats").
 _GZIP = b"\x1f\x8b"
-# Besides the regions with known machines, each poll checks this number of other regions. AWS has about thirty regions,
-# so five polls check all of them.
+# The number of regions that each poll checks besides the regions with known machines. AWS has about thirty regions, so
+# five polls of six regions check all of them.
 _REGIONS_PER_POLL = 6
 
 

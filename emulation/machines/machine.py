@@ -284,8 +284,8 @@ class _Supervisor:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # Scripts run as the sandbox's user, because the service's user may not be allowed to run the sandbox's Python.
-        # Afterwards, the files that the scripts wrote are given to the service's user.
+        # The scripts of a service run as the sandbox's user, because the service's user may lack the permission to run
+        # the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts wrote.
         for path in _paths_below(self._place.root / "run"):
             _change_owner(path, self._user)
         if done.returncode != 0:

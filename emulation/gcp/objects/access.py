@@ -10,8 +10,8 @@ _READ = frozenset({"storage.objects.get", "storage.objects.list"})
 _WRITE = frozenset({"storage.objects.create", "storage.objects.delete", "storage.objects.update"})
 _RETAIN = frozenset({"storage.objects.setRetention", "storage.objects.overrideUnlockedRetention"})
 
-# The permissions that each Cloud Storage role grants, of those that the emulation checks. Source: Cloud Storage, "IAM
-# roles for Cloud Storage".
+# Maps each Cloud Storage role to the permissions that it grants. Permissions that the emulation never checks are not
+# listed. Source: Cloud Storage, "IAM roles for Cloud Storage".
 _OF_ROLE = {
     "roles/storage.objectViewer": _READ,
     "roles/storage.objectCreator": frozenset({"storage.objects.create"}),

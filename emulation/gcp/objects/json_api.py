@@ -30,7 +30,7 @@ _FIELDS = frozenset(
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
 # Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud, these parameters
-# select the form of the answer. The emulation answers in one form only.
+# select how much the answer contains and how it is formatted. The emulation always answers in the same way.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})

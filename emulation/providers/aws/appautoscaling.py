@@ -10,8 +10,8 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of scalable targets and scaling policies. The settings of a scaling policy can change in
-    place, but its target cannot.
+    """Returns the handlers of scalable targets and scaling policies. If the scaled resource in the inputs changes,
+    Pulumi replaces the scalable target or the policy. The settings of a policy can change in place.
     """
     place = frozenset({"region", "resourceId", "scalableDimension", "serviceNamespace"})
     return [

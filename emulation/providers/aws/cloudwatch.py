@@ -10,7 +10,7 @@ from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tag
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
-# For each Pulumi property of an alarm, the name of the parameter in the CloudWatch API.
+# Maps each Pulumi property of a CloudWatch alarm to the name of the parameter in the CloudWatch API.
 _ALARM = {
     "name": "AlarmName",
     "alarmDescription": "AlarmDescription",

@@ -15,13 +15,13 @@ from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, HoldsSets, Properties
 
-_REGION = "us-west-2"  # the only region of the API
+_REGION = "us-west-2"  # the only region in which the Global Accelerator API is served
 
-# The hosted zone in which Route 53 looks up accelerators that are targets of aliases (Route 53 API Reference,
+# The ID of the hosted zone that Route 53 requires in an alias of any accelerator (Route 53 API Reference,
 # "AliasTarget").
 _HOSTED_ZONE = "Z2BJ6XQ5FK7U4H"
 
-# For each Pulumi property, the name of the field in the API.
+# For each type of resource: a mapping from each Pulumi property to the name of the field in the Global Accelerator API.
 _ACCELERATOR = {"name": "Name", "ipAddressType": "IpAddressType", "enabled": "Enabled"}
 _LISTENER = {"protocol": "Protocol", "clientAffinity": "ClientAffinity"}
 _GROUP = {
@@ -89,7 +89,9 @@ def _fields(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
 
 
 def _seen(names: dict[str, str], found: dict[str, Any], state: Properties) -> Properties:
-    """Returns the fields that the state has, in the form of Pulumi."""
+    """Returns those Pulumi properties that are in the Pulumi state, with their values in the answer `found` of the API.
+    `names` maps each Pulumi property to the name of the API's field.
+    """
     return {ours: found[theirs] for ours, theirs in names.items() if ours in state and theirs in found}
 
 

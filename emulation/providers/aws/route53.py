@@ -200,8 +200,8 @@ def _records(route53: Api, zone_id: str) -> list[dict[str, Any]]:
     return [record for page in pages for record in page["ResourceRecordSets"]]
 
 
-# For each Pulumi property of a health check, the name of the field in the API (HealthCheckConfig, Route 53 API
-# reference).
+# Maps each Pulumi property of a health check to the name of the field in the Route 53 API (HealthCheckConfig, Route 53
+# API reference).
 _CHECK = {
     "type": "Type",
     "ipAddress": "IPAddress",

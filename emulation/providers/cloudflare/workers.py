@@ -113,8 +113,8 @@ def _main_module(answer: Any) -> str:
 
 
 def _in_order(given: list[Properties], current: list[Properties]) -> list[Properties]:
-    """Returns the current bindings of a worker script in the order of the Pulumi inputs. The values of secret texts
-    come from the inputs, because the API does not return them.
+    """Returns the current bindings of a worker script in the order of the Pulumi inputs. The values of bindings of the
+    type `secret_text` come from the Pulumi inputs, because the API does not return them.
     """
     before = {binding["name"]: binding for binding in given}
     order = {name: place for place, name in enumerate(before)}

@@ -20,8 +20,8 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# The names of a container's list properties: for each name in Pulumi, the name in the Cloud Run API. Properties whose
-# names in Pulumi and in the API are equal are not listed.
+# Maps the Pulumi name of a container's list property to the name in the Cloud Run API. Properties whose names in Pulumi
+# and in the API are equal are not listed.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
@@ -79,7 +79,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 class InProject(IamMember):
     """Handles the grant of an IAM role to one member, on a resource of a Google Cloud project. `place` is a template of
-    the resource's path in the API, such as `{project}/locations/{location}/services/{name}`.
+    the resource's path in the API below `root`, such as `{project}/locations/{location}/services/{name}`.
     """
 
     def __init__(

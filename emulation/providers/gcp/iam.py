@@ -17,8 +17,9 @@ _CHANGING = threading.Lock()
 
 
 class IamMember:
-    """Handles the grant of an IAM role to one member. `owner` is the name of the Pulumi input that contains the
-    resource, such as `bucket`. `root` is the API path below which the resource lies. Pulumi ids begin with `prefix`.
+    """Handles the grant of an IAM role to one member, on a Google Cloud resource. `owner` is the name of the Pulumi
+    input that names this resource, such as `bucket`. The path of the resource in the API begins with `root`. The Pulumi
+    id of the grant begins with `prefix`.
     """
 
     def __init__(

@@ -100,7 +100,7 @@ class Rest:
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
-    """Returns the members of a JSON document whose name is in `names` and whose value is not None."""
+    """Returns a JSON document without members that are None, and without members whose names are not in `names`."""
     return without_none({name: document.get(name) for name in names})
 
 
