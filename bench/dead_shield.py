@@ -1,10 +1,10 @@
 """Measures how much longer an install of packages takes while one of the two shields near the client never answers.
 
 `python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
-installs with two working shields and installs during which one shield is frozen. Like `npm install express`, an install
-sends 136 requests over 15 connections: first 68 requests for documents, and then 68 requests for tarballs. No cache
-holds these documents and tarballs. Before each install, the program waits until both shields have answered requests of
-the edge.
+installs with two working shields and installs during which one shield is frozen. `npm install express` requests 68
+documents and then 68 tarballs over 15 connections. An install of this benchmark sends as many requests over as many
+connections, but all of them for tarballs. No cache holds these tarballs. After each measured install, the program waits
+until the shield that it freezes has answered a request of the edge.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class Bench:
 
 
 def summary(installs: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Returns the median and the longest duration of an install, and the 99th percentile of all requests' durations."""
+    """Returns the median and the longest duration of an install, and the 99th percentile of all requests' durations, in
+    seconds. Each item of `installs` is a result of `Bench.install`.
+    """
     whole = [seconds[-1] for seconds in installs]
     single = sorted(each for seconds in installs for each in seconds[:-1])
     p99 = single[-(-99 * len(single) // 100) - 1]

@@ -70,8 +70,9 @@ export default { fetch: (request) => new Response(bodies.get(new URL(request.url
 
 @dataclass(frozen=True)
 class Copy:
-    """A workerd process with the configuration of a PoP and with a script of its own. `verdict` is the value of the
-    header X-Cache in the script's answers, or None if the script does not set this header.
+    """One of the measured copies of a PoP's workerd process. The copy has the configuration of the PoP and a worker
+    script of its own. The benchmark checks that the script answers with the header X-Cache: `verdict`. With the verdict
+    None, the benchmark does not check this header.
     """
 
     name: str
@@ -237,8 +238,8 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns how many times faster one copy of workerd answers than another. The program computes this ratio for each
-    round of the benchmark, and the function returns the median.
+    """Returns the median of the ratios between the speeds of two copies of workerd. `above` and `below` have one speed
+    for each round of the benchmark, in answers per second.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 

@@ -26,13 +26,14 @@ from infra.edge import COMPATIBILITY_DATE
 from infra.edge.bundle import compile_worker
 from local.checkout import CHECKOUT
 
-# The calls of the worker in one request of the program, and those before the first measurement, in which V8 compiles
-# the code that runs often.
+# For one measurement, the driver module calls the worker _CALLS times. Before the first measurement, it calls the
+# worker _WARMING_CALLS times, so that V8 compiles the code that runs often.
 _CALLS = 2_500
 _WARMING_CALLS = 5_000
 _START_SECONDS = 30
 
-# The stub of L1 returns the same answer to each call. Its headers are those of a hit in the L1 of the local network.
+# The source of the driver module. Its stub of L1 returns the same answer to each call, with the headers of a hit in the
+# L1 of the local network.
 _DRIVER = """
 import worker from "index.js";
 export { Feeds, Objects } from "index.js";
@@ -81,7 +82,9 @@ class Running:
     client: httpx.Client
 
     def microseconds(self, calls: int) -> float:
-        """Calls the worker some times. Returns the processor time of workerd for each call in microseconds."""
+        """Lets the driver module call the worker `calls` times. Returns the processor time of workerd for each call in
+        microseconds.
+        """
         before = processor_nanoseconds(self.pid)
         answer = self.client.get(f"http://driver/{calls}").text
         if answer != "200 edge; hit":

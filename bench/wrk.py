@@ -19,7 +19,7 @@ def command(connections: int, seconds: int) -> Sequence[str]:
 
 
 def answers(printed: str) -> int:
-    """Returns the number of answered requests that wrk has printed, whatever their status."""
+    """Reads the number of answered requests from the output of wrk. Answers with an error status count, too."""
     found = re.search(r"(\d+) requests in", printed)
     if found is None:
         raise SystemExit(f"wrk printed no figures:\n{printed}")
@@ -27,8 +27,8 @@ def answers(printed: str) -> int:
 
 
 def successes(printed: str) -> tuple[int, float]:
-    """Returns the number of answers and the answers per second that wrk has printed. Ends the program if an answer was
-    an error, because servers answer errors faster than objects.
+    """Reads the number of answers and the answers per second from the output of wrk. Ends the program if an answer was
+    an error, because servers send error messages faster than objects.
     """
     rate = re.search(r"Requests/sec: +([\d.]+)", printed)
     if rate is None or "Non-2xx" in printed or "Socket errors" in printed:

@@ -34,9 +34,10 @@ _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates the role of KMS when the deploy
 # role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"). AWS
-# creates the next two roles with the first global table (DynamoDB, "DynamoDB global tables security") and the first
-# scaling policy of a table (Application Auto Scaling, "Service-linked roles"). It creates the role of Global
-# Accelerator with the first accelerator (Global Accelerator, "Service-linked role for Global Accelerator").
+# creates the role for DynamoDB replication with the first global table (DynamoDB, "DynamoDB global tables security").
+# AWS creates the role for auto scaling of DynamoDB with the first scaling policy of a table (Application Auto Scaling,
+# "Service-linked roles"). AWS creates the role of Global Accelerator with the first accelerator (Global Accelerator,
+# "Service-linked role for Global Accelerator").
 _LINKED_SERVICES = (
     "mrk.kms.amazonaws.com",
     "replication.dynamodb.amazonaws.com",
@@ -152,8 +153,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # These actions on certificates do not include `acm:ExportCertificate`, because only the shield machines need
-        # the private keys.
+        # These actions on certificates do not include `acm:ExportCertificate`, because only shield machines and PoP
+        # machines need the private keys.
         allow(
             [
                 "acm:AddTagsToCertificate",
@@ -327,8 +328,8 @@ def _certificates(account: str) -> list[str]:
 
 
 def _accelerators(account: str) -> list[str]:
-    """Returns the ARNs of accelerators, and of the listeners and endpoint groups, whose ARNs begin like those of their
-    accelerators.
+    """Returns an ARN pattern that matches all accelerators in the account, and the listeners and endpoint groups of
+    these accelerators. The ARN of a listener or an endpoint group begins with the ARN of its accelerator.
     """
     return [f"arn:aws:globalaccelerator::{account}:accelerator/*"]
 

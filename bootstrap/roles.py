@@ -60,9 +60,10 @@ class RolesArgs:
 class Roles(pulumi.ComponentResource):
     """Two IAM roles for each environment of the network: one for deployments and one for drift detection.
 
-    Only jobs of one GitHub environment in one repository can assume a role. `deploy` and `drift` map environments to
-    the ARNs of the roles. `boundaries` maps environments to the ARNs of the permissions boundaries for the roles that
-    the deploy roles create.
+    Only jobs of one GitHub repository can assume a role. The jobs must run in the GitHub environment `<environment>`
+    for deployments, and in `<environment>-drift` for drift detection. `deploy` maps each environment to the ARN of its
+    role for deployments, and `drift` to the ARN of its role for drift detection. The role for deployments creates
+    further roles. `boundaries` maps each environment to the ARN of the permissions boundary of these further roles.
     """
 
     deploy: Mapping[str, pulumi.Output[str]]

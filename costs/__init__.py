@@ -48,8 +48,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost estimate of a stack. `metered` and `free` map resource types to numbers of resources. `metered` has the
-    types that the cloud charges by use, and `total` does not include these charges.
+    """The cost estimate of a stack. `metered` and `free` map a Pulumi resource type to the number of resources of this
+    type. `metered` has the types that the cloud charges by use, and `free` the types that cost nothing. `total` does
+    not include charges by use.
     """
 
     lines: list[Line]

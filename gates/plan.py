@@ -1,5 +1,5 @@
-"""Reads the plans that `pulumi preview --json` prints, with one change per resource, and the resources of a Pulumi
-state.
+"""Reads the plans that `pulumi preview --json` prints, with one change per resource. Also reads the resources of a
+Pulumi state.
 
 The engine lists a replacement as several steps of one resource. This module merges these steps into one change.
 """
@@ -18,8 +18,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
-# The action of each kind of plan step, by the Pulumi engine's name of the step. Steps of other kinds (`discard`,
-# `remove-pending-replace`) change nothing in the cloud.
+# Maps the Pulumi engine's name for a kind of plan step to one of the five actions above. Steps of other kinds
+# (`discard`, `remove-pending-replace`) change nothing in the cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",
     "refresh": "same",
@@ -46,7 +46,9 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource in a Pulumi plan or state. `depends` maps inputs to the URNs that their values come from."""
+    """A resource in a Pulumi plan or state. `depends` maps the name of an input to the URNs of the resources that the
+    input's value comes from. `after` has the URNs of all resources that this resource depends on.
+    """
 
     urn: str
     type: str

@@ -50,7 +50,9 @@ class Shift:
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
 
     def moved_at(self, name: str) -> float:
-        """Returns the share of the clients of a name that the plan sends to another target."""
+        """Returns the largest share of the clients of a DNS name that the plan sends to another target. A name with
+        records of several types, such as A and AAAA, has one share for each type.
+        """
         keys = {key for key in (*self.before, *self.after) if _host(key) == name}
         return max(moved(self.before.get(key, {}), self.after.get(key, {})) for key in keys)
 
@@ -80,7 +82,7 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
     """Follows the clients of each name to their targets. Returns, for each name that clients use, the share of its
-    clients that arrive at each DNS name on the way.
+    clients that arrive at each DNS name on the way to a target.
 
     For example, `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}`: a fifth of the
     clients of `packages.example.com` arrive at `pops.example.com`.
@@ -96,7 +98,9 @@ def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, d
 def _arrive(
     host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
 ) -> None:
-    """Adds the share of clients that arrive at a DNS name to `found`, and the shares that go on to other names."""
+    """Adds the share of clients that arrive at the DNS name `host` to `found`. Then does the same for each further name
+    that the records of `host` lead to.
+    """
     found[host] = found.get(host, 0.0) + share
     onwards: dict[str, float] = {}
     for split in _of_host(host, splits):

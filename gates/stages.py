@@ -31,7 +31,9 @@ _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the applies that a refused plan is split into: its purpose, its targets, and the refusals that remain."""
+    """One of the applies that a refused plan is split into: its purpose, and the URNs of the resources that it changes.
+    `refusals` has the reasons why the plan gate refuses even this part of the plan.
+    """
 
     purpose: str
     urns: tuple[str, ...]
@@ -67,8 +69,8 @@ def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
 
 
 def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the position of each planned change in the order of applies. Unchanged resources and components that
-    exist before and after the plan have no position.
+    """Returns the position of each planned change in the order of applies. Two kinds of resources have no position:
+    unchanged resources, and components that exist before and after the plan.
     """
     changed = {
         urn: one

@@ -14,7 +14,8 @@ from gates.resource_types import ACCELERATOR, BALANCERS, ENDPOINT_GROUP, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# The end of the key of an accelerator's split. The key starts with the DNS name that leads to the accelerator.
+# In the result of `splits`, the key of each accelerator ends with this text. The key begins with the DNS name that
+# leads to the accelerator.
 DIALS = " traffic dials"
 
 _LISTENER = "aws:globalaccelerator/listener:Listener"
@@ -65,8 +66,8 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
     """Yields how an accelerator splits its clients over regions, for each DNS name with an alias of an accelerator.
 
-    Clients are assumed to be as many near each region. A traffic dial of 50 then sends half of a region's share to the
-    other regions.
+    The function assumes that each region is the nearest to equally many clients. With a traffic dial of 50, an
+    accelerator sends half of these clients to the other regions.
     """
     accelerators = [one for one in resources if one.type == ACCELERATOR]
     for record in resources:
@@ -82,7 +83,8 @@ def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
 
 def moved(before: Split, after: Split) -> float:
     """Returns the share of clients that a change sends to another target: half the sum of the differences between the
-    targets' shares (total variation distance).
+    targets' shares (total variation distance). If there are no targets before or after the change, all clients count as
+    sent elsewhere.
     """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
@@ -119,8 +121,9 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """Returns the target of a DNS record as text. A value that is not known before the apply differs from all
-    known targets."""
+    """Returns the target of a DNS record, or of a pool of a load balancer, as text. If the target is not known before
+    the apply, the text differs from those of all known targets.
+    """
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 
 

@@ -117,8 +117,8 @@ def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statem
 
 
 def secret_arn(region: str, account: str, secret_id: str) -> str:
-    """Returns a pattern for a secret's ARN, because Secrets Manager appends six random characters to each name (IAM
-    reference of Secrets Manager).
+    """Returns a pattern that matches the ARN of the secret with the given name. The exact ARN is not known, because
+    Secrets Manager appends six random characters to each name (IAM reference of Secrets Manager).
     """
     return f"arn:aws:secretsmanager:{region}:{account}:secret:{secret_id}-??????"
 

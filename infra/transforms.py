@@ -1,4 +1,5 @@
-"""Resource transforms that apply to all resources of a stack: tags, and protection of irreplaceable resources.
+"""Resource transforms that apply to all resources of a stack. They add tags, set the permissions boundary of IAM roles,
+and protect irreplaceable resources from deletion.
 
 Register each transform with `pulumi.runtime.register_resource_transform` before the first resource.
 """
@@ -81,10 +82,10 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """Returns the property of a Pulumi resource type that contains tags as a mapping, or None if it has no such
-    property.
+    """Returns the name of the property in which a Pulumi resource type keeps its tags as a mapping. Returns None if the
+    type has no such property.
 
-    The result is read from the signatures of the provider's SDK.
+    The function finds the property in the signatures of the provider's SDK.
     """
     arguments = _TAG_ARGUMENTS.get(type_token.split(":")[0])
     if arguments is None:

@@ -93,7 +93,8 @@ class Client:
         self._write("url", self.url)
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
-        """Returns the text of each configuration file by its path in the client's directory.
+        """Returns the client's configuration files. Maps the path of each file in the client's directory to the file's
+        text.
 
         `authority` is the certificate authority in PEM form.
         """

@@ -78,7 +78,8 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     """Builds and publishes the sandbox's sample packages.
 
-    Returns one line for each package, whether it was published by this call or earlier.
+    Returns one line for each package. The line says whether this call has published the package, or whether it was
+    published already.
     """
     samples = build(sandbox.path("samples", "x").parent)
     said = _run(sandbox, ["publish", *samples.files], outputs)

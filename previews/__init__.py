@@ -1,3 +1,3 @@
-"""Previews the changes to each stack, with policy checks, on emulated clouds. Records the releases that upgrades start
-from.
+"""Previews the changes to each stack, with policy checks, on emulated clouds. Also records the state of each stack at a
+release, from which later previews of upgrades start.
 """

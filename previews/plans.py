@@ -28,7 +28,7 @@ class Planned:
 
     `document` is the output of `pulumi preview --json`. `refusals` lists the errors and the violated policies that
     forbid the changes, one per line. `later` names the policies that only `up` can check, because values are still
-    unknown. `exemptions` lists the findings that exemptions cover, and the exemptions that cover none.
+    unknown. `exemptions` lists the findings that an exemption covers, and the exemptions that cover no finding.
     """
 
     document: Mapping[str, Any]

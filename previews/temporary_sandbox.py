@@ -1,7 +1,7 @@
 """A temporary sandbox: the emulated clouds and a copy of the stacks' config, for previews and tests.
 
-Running sandboxes are not affected. The copy keeps the checkout unchanged, because `pulumi stack init` writes a salt
-into a stack's config.
+Other sandboxes that run at the same time are not affected. `pulumi stack init` writes a salt into a stack's config. It
+writes the salt to the copy, so the checkout stays unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", 
 
 @dataclass(frozen=True)
 class TemporarySandbox:
-    """The emulated clouds of one preview or test. `project` is a copy of the stacks' config in which `pulumi` runs."""
+    """The emulated clouds of one preview or test. `project` is the directory in which `pulumi` runs. It holds a copy of
+    `stacks/`, and links to the other directories of the program.
+    """
 
     clouds: Sandbox
     engine: Engine

@@ -112,7 +112,7 @@ class AwsAccount:
         return lambda service: self.client(service, credentials)
 
     def until(self, condition: Callable[[], bool], problem: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
-        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after some time."""
+        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after `timeout_seconds`."""
         until(condition, problem, timeout_seconds)
 
     def _record(self, http_response: Any, parsed: Any, model: Any, **more: Any) -> None:

@@ -68,8 +68,8 @@ def _refusals(zone: Zone, old: str, new: str) -> Iterator[Fact]:
 
 
 def _counts(zone: Zone, old: str, new: str) -> Iterator[Fact]:
-    """Yields whether Workers Observability counts the invocations of each version, and those with a status from 500 on
-    alone.
+    """Yields two facts: whether Workers Observability counts the invocations of each version, and whether it can count
+    only the invocations with a status of 500 or higher.
     """
     for _ in range(10):
         zone.send("/failure")

@@ -17,7 +17,8 @@ ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 # The longest cache tag that Workers Cache keeps, in characters. It drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
-# how long the cached entrypoint waits before it answers; the simultaneous misses arrive during this time
+# The value of `x-delay` in the URL of the simultaneous requests: how long the entrypoint `Cached` waits before it
+# answers. All of these requests arrive during this time.
 _DELAY_MILLISECONDS = 500
 
 
@@ -112,8 +113,8 @@ def _purges(zone: Zone) -> Iterator[Fact]:
 
 
 def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
-    """Returns whether both responses come from the same call of the cached entrypoint, which means that the second
-    response comes from the cache.
+    """Returns whether both responses come from the same call of the entrypoint whose responses are cached. In this
+    case, the second response comes from the cache.
     """
     return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
 

@@ -122,7 +122,7 @@ class Zone:
 
     def read(self, path: str) -> str:
         """Reads a response of the deployed worker script to its end, without keeping its bytes. Returns its header
-        `x-call`, which names the call of the cached entrypoint that made the response.
+        `x-call`. The header names the call that made the response: a call of the entrypoint whose responses are cached.
         """
         with self._http.stream("GET", f"https://{self._host}{path}") as answer:
             for _ in answer.iter_raw():

@@ -123,8 +123,9 @@ class PopDns(pulumi.ComponentResource):
         """Creates the name that leads to the accelerator, and to `fallback` while the accelerator does not answer.
         Returns the name and its records.
 
-        The health check decides about the alias of the accelerator, because Route 53's documents do not say what
-        `evaluate_target_health` means for accelerators.
+        The health check `check` decides whether clients get the alias of the accelerator or the alias of `fallback`.
+        Route 53 could also decide this by `evaluate_target_health`, but its documents do not say what that setting
+        means for accelerators.
         """
         name = anycast_hostname(self._args.zone_name)
         primary = FailoverAlias(name, entry.dns_name, entry.zone_id, "PRIMARY", check)

@@ -57,8 +57,8 @@ class EdgeSecrets:
 
 @dataclass(frozen=True)
 class MetadataApiBinding:
-    """The URL of the metadata API, and the key that signs queries. The edge worker queries the API for tokens that the
-    worker's key-value store lacks.
+    """The URL of the metadata API, and the key with which the edge worker signs its queries to the API. The worker
+    queries the API for tokens that its key-value store lacks.
     """
 
     url: pulumi.Input[str]
@@ -90,7 +90,7 @@ class PredictionArgs:
 class MemoryArgs:
     """The limits of the small immutable objects that the edge worker keeps in the memory of an isolate.
 
-    `bytes` limits all objects of an isolate together. `object_bytes` is the size of the largest object.
+    `bytes` limits the total size of the objects that an isolate keeps. Larger objects than `object_bytes` are not kept.
     """
 
     bytes: int
@@ -98,7 +98,7 @@ class MemoryArgs:
 
     @property
     def binding(self) -> str:
-        """Returns the limits as JSON, which is the value of the edge worker's binding MEMORY."""
+        """Returns these limits as JSON, which is the value of the edge worker's binding MEMORY."""
         return json.dumps(asdict(self))
 
 
@@ -157,10 +157,10 @@ class EdgeName(Protocol):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns the validation records once the edge serves the clients' hostname. DNS records for clients depend on
-        the returned records.
+        """Returns an output that resolves to `records`, the validation records, once the edge serves the clients'
+        hostname. DNS records for clients depend on this output.
 
-        `name_servers` are the name servers of the zone that holds the records. If the domain is not delegated to these
-        servers yet, the error message lists them.
+        `name_servers` are the name servers of the zone that holds the records. If the domain of the clients' hostname
+        is not delegated to these servers yet, the error message lists them.
         """
         ...

@@ -37,7 +37,8 @@ def compile_worker(directory: Path) -> str:
             "--format=esm",
             f"--target={_TARGET}",
             *(f"--external:{module}" for module in RUNTIME_MODULES),
-            # These options shorten the code, but keep the names of functions, because the names appear in stack traces.
+            # These options of the compiler shorten the code, but keep the names of functions, because the names appear
+            # in stack traces.
             "--minify-whitespace",
             "--minify-syntax",
             "--log-level=error",

@@ -26,8 +26,9 @@ MODULE = "worker.js"
 # the zone, and Cloudflare verifies the certificates of such names in every mode, so the mode is a second safeguard.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# For each entrypoint of the worker, whether Workers Cache stores its responses. The default entrypoint authenticates
-# each client, so it must run for each request (Cloudflare Workers, "Workers Cache", "Per-entrypoint caching").
+# Maps each entrypoint of the edge worker to whether Workers Cache stores the entrypoint's responses. The default
+# entrypoint authenticates each client, so it must run for each request (Cloudflare Workers, "Workers Cache",
+# "Per-entrypoint caching").
 ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
     "Objects": {"type": "worker", "cache": {"enabled": True}},
@@ -37,7 +38,8 @@ ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
 # All versions of the worker share Workers Cache, so that a release does not begin with an empty cache.
 CACHE_OPTIONS: cloudflare.WorkersScriptCacheOptionsArgsDict = {"enabled": True, "cross_version_cache": True}
 
-# The length of the worker's version, which is the beginning of the bundle's SHA-256 digest in hexadecimal.
+# The number of hexadecimal digits in the version of the worker. The version is the beginning of the SHA-256 digest of
+# the worker's bundle.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
@@ -59,7 +61,7 @@ def worker_script(prefix: str) -> str:
 
 
 def worker_version(bundle: str) -> str:
-    """Returns the version of the edge worker that a bundle has."""
+    """Returns the version of the edge worker with the given bundle. The same bundle always has the same version."""
     return hashlib.sha256(bundle.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
@@ -186,8 +188,8 @@ class Edge(pulumi.ComponentResource):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns the validation records once Cloudflare serves the clients' hostname and sends its requests to the
-        worker.
+        """Returns an output that resolves to `records`, the validation records, once Cloudflare serves the clients'
+        hostname and sends its requests to the worker.
         """
 
         async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:
@@ -199,7 +201,9 @@ class Edge(pulumi.ComponentResource):
 
 
 def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
-    """Returns the id of the account's Cloudflare zone. Fails with EdgeZoneError when the zone is not active."""
+    """Returns the id of the Cloudflare zone `name` in the account. Fails with EdgeZoneError when the zone is not
+    active.
+    """
     found = cloudflare.get_zone_output(filter={"name": name, "account": {"id": account_id}, "match": "all"})
 
     def checked(zone: cloudflare.GetZoneResult) -> str:
@@ -254,8 +258,9 @@ def _bindings(
 def _limit(prefix: str, name: str, limit: Bound | None) -> list[cloudflare.WorkersScriptBindingArgs]:
     """Returns a list with the edge worker's rate limiting binding for `limit`. Without a limit, the list is empty.
 
-    All bindings of a Cloudflare account with the same namespace id share their counters. The id is therefore computed
-    from the stack's prefix and the binding's name.
+    All bindings of a Cloudflare account with the same namespace id share their counters. The function therefore
+    computes the namespace id from the stack's prefix and the binding's name, so that each binding has counters of its
+    own.
     """
     if limit is None:
         return []

@@ -1,5 +1,5 @@
-"""Keeps `pulumi up` from sending all requests to its own version of the worker while a release by percentage is under
-way.
+"""Keeps `pulumi up` from replacing the worker while a release by percentage is under way. Otherwise all requests would
+go to the version of the worker that `pulumi up` uploads.
 
 Cloudflare deploys a script that Pulumi uploads to all requests at once (Cloudflare Workers, "Deployment management").
 """

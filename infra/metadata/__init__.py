@@ -56,7 +56,8 @@ class MetadataArgs:
 class ChangeSource:
     """A DynamoDB table in its home region, and the stream of its changes.
 
-    All writes go to the home region, so reads in that region see every write, and the region's stream has every change.
+    All writes of the project go to the table in the home region. Reads in that region therefore see every write, and
+    the region's stream has every change.
     """
 
     region: str

@@ -33,8 +33,8 @@ class BootSettings:
     The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager. Each of
     `secret_regions` has a copy of the secret, and so has each AWS region with machines. `certificate_parameter` is the
     Parameter Store parameter that holds the ARN of the machines' TLS certificate. The parameter and the certificate are
-    in the AWS region `certificate_region`. Machines report that they serve to the parameters `serving` in Parameter
-    Store.
+    in the AWS region `certificate_region`. `serving` names the parameters in Parameter Store to which the machines
+    write once they serve requests.
 
     `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
     bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the

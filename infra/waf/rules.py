@@ -26,8 +26,8 @@ from infra.waf import (
 
 @dataclass(frozen=True)
 class Skip:
-    """The checks of Cloudflare that do not apply to a request, as phases and products (Cloudflare WAF, "Available skip
-    options").
+    """The checks that Cloudflare skips for the requests that match a rule. Each check is the name of a phase or of a
+    product (Cloudflare WAF, "Available skip options").
     """
 
     phases: Sequence[str]

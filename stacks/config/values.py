@@ -101,8 +101,8 @@ StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"
 
 
 def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
-    """Returns a pydantic validator that refuses texts which do not match the pattern. The error message is the text in
-    quotes, followed by `fault`.
+    """Returns a pydantic validator that refuses texts which do not match the pattern. The error message is the refused
+    text in quotes, followed by `fault`.
     """
 
     def check(text: str) -> str:
