@@ -1,5 +1,6 @@
-"""Tests with random texts that the registry either accepts or refuses each edge policy, token entry and grant, and
-never fails in another way. The edge worker must accept the same edge policies as the registry.
+"""Passes random edge policies, token entries and grants to the registry's parsers. A parser must accept each text or
+refuse it with the error for invalid input, and may raise no other error. The edge worker must accept the same edge
+policies as the registry.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 SHA512, SHA256 = f"sha512-{'A' * 86}==", f"sha256:{'ab' * 32}"
-# Values that are valid in a rule of an edge policy. At least one field of a rule accepts each value.
+# Values for the fields of a rule of an edge policy. Each value is valid for at least one field.
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "allow",
@@ -131,7 +132,9 @@ POLICIES: st.SearchStrategy[str] = st.builds(
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bundles the edge worker's code that validates policies, with a program that reads texts (verdicts.ts)."""
+    """Bundles the program verdicts.ts, which reads texts and prints for each whether the edge worker's code accepts it
+    as an edge policy. Returns the path of the bundle.
+    """
     bundle = tmp_path_factory.mktemp("worker") / "verdicts.mjs"
     options = ["--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}", "--log-level=warning"]
     subprocess.run([WORKER / "node_modules/.bin/esbuild", WORKER / "test/verdicts.ts", *options], check=True)

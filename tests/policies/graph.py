@@ -21,8 +21,8 @@ def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Links Pulumi resources by URN to each other and to the resources in `around`. Dependencies on other URNs are
-    ignored.
+    """Returns the Pulumi resources `registered` as policies receive them. Their parents and dependencies are found by
+    URN among the resources of `registered` and of `around`. Dependencies on other URNs are left out.
     """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # Each report covers the time since the previous report. No policy has read an unknown value since the first report,
-    # so the second report calls the exemption unused.
+    # A report of unused exemptions covers the time since the previous report. No policy has read an unknown value since
+    # the first report, so the second report lists the exemption as unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 
@@ -72,8 +72,8 @@ def test_only_the_report_of_exemptions_is_advisory() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
-    """The test fails on the day that a policy exemption expires. Then comply with the policy, or ask the exemption's
-    owner.
+    """This test fails from the day on which an exemption from a policy expires. Then make the stack comply with the
+    policy, or ask the exemption's owner to extend it.
     """
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"

@@ -1,4 +1,6 @@
-"""Tests the names of policies: which names a declaration may use, and how the policy pack handles a renamed policy."""
+"""Tests the names of policies: which names the policy pack accepts for a policy, and how it handles the former name of
+a renamed policy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Test cases with resources that violate or meet each policy, one module for each subject."""
+"""Test cases for each policy of the Pulumi policy pack. A case has resources that violate the policy or meet it. Each
+module has the cases of one subject, such as buckets.
+"""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ CASES = [
             ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
             ({"protocol": "tcp", "fromPort": 0, "toPort": 65535}, " is let in", 2),
             ({"protocol": "-1", "fromPort": 0, "toPort": 0}, " is let in", 2),
-            # AWS ignores the ports of a rule for all protocols (-1).
+            # The protocol -1 means all protocols. For such a rule, AWS ignores the ports and lets in all traffic.
             ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),
         )
     ],

@@ -41,7 +41,9 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
 
 
 def origin_access(**changes: Any) -> PolicyResource:
-    """Returns the role policy that denies the shields' role access from outside the shields' networks."""
+    """Returns the policy of the shields' IAM role that denies requests for the primary bucket and its objects, unless a
+    request comes from the shields' networks.
+    """
     statement = {
         "Effect": "Deny",
         "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -111,7 +113,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # the policy has no finding, because the firewall's tags are unknown until the apply and might be empty
+    ),  # no finding: the firewall's source tags are unknown until the apply and might be empty
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

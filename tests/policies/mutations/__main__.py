@@ -67,8 +67,8 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
 
 
 def rule_functions() -> Mapping[str, str]:
-    """Returns the function in `policies/rules` that declares each policy, such as `storage.versioned`, by the policy's
-    name.
+    """Maps the name of each policy to the function in `policies/rules` that declares the policy, such as
+    `storage.versioned`.
     """
     return {
         value.name: f"{module.name}.{function}"
@@ -86,8 +86,8 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 
 def page(written: str, lines: Sequence[str]) -> str:
-    """Returns the page docs/policy-list.md with its previous report replaced by the new one, above the list of
-    policies.
+    """Returns the text of the page docs/policy-list.md with a new mutation report. The new report takes the place of
+    the previous one. It stands above the page's list of policies.
     """
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]

@@ -172,8 +172,8 @@ def lifecycles() -> list[Violation]:
 
 
 def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
-    """Makes a lifecycle delete published objects after 30 days. Another bucket writes its access logs to the same
-    bucket, so that the bucket looks like a log bucket.
+    """Adds a rule to a bucket's lifecycle that deletes published objects after 30 days. Also makes another bucket write
+    its access logs to this bucket, so that this bucket looks like a log bucket.
     """
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])

@@ -1,6 +1,7 @@
 """Harmful changes of many kinds, whose author had read the findings of a security review and none of the policies.
 
-Tests make each change, and a policy must report it. At first, no policy reported the worker's compatibility flags.
+Tests make each change, and a policy must report it. When the changes were first tried, the policies reported all except
+one: new compatibility flags of the edge worker.
 """
 
 from __future__ import annotations

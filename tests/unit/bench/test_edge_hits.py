@@ -1,4 +1,6 @@
-"""Tests how the benchmark of hits at the edge compares speeds."""
+"""Tests how the benchmark of cache hits at the edge computes from its rounds how many times faster one worker answers
+than another.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the forms of recent revocations and withdrawals, in the metadata database and in the feed document."""
+"""Tests how recent revocations of tokens and withdrawals of objects are encoded: in the metadata database, and in the
+feed that the edge reads.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MENTIONED = {
     ("A state that cannot be read", "make up"): "says which backend it uses",
     ("A state that is wrong", "pulumi state delete <urn>"): "the test makes the fault with it",
 }
-FOLDERS = ("e2e", "chaos")  # of the tests that run runbooks
+FOLDERS = ("e2e", "chaos")  # the folders of tests/ whose tests run runbooks
 PROGRAMS = ("pulumi ", "python ", "aws ", "gcloud ", "gh ", "dig ", "make ", "registry ", "journalctl ")
 
 
@@ -88,6 +88,8 @@ def test_each_runbook_that_a_test_runs_exists() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/rotation.md"])
 def test_a_page_of_runbooks_says_which_shell_its_commands_need(page: str) -> None:
-    """A new shell lacks the packages of the project: `No module named 'typer'`."""
+    """Checks that each page with runbooks tells the operator to activate the virtual environment. In a new shell, the
+    commands would fail with `No module named 'typer'`.
+    """
     assert "(going-live.md#prepare-a-shell)" in (CHECKOUT / page).read_text()
     assert ". .venv/bin/activate" in blocks_of(sections("docs/going-live.md")["Prepare a shell"])[0]

@@ -60,9 +60,9 @@ def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
     yield from deployed(request.param)
 
 
-# The stack `prod` with machines in both clouds.
+# A test with this mark gets the resources of the stack `prod` with machines on AWS and on Google Cloud.
 on_both = pytest.mark.parametrize("resources", [WITH_OPTIONS], indirect=True, ids=["both"])
-# The stack `prod` with objects, metadata and machines on Google Cloud.
+# A test with this mark gets the resources of the stack `prod` with objects, metadata and machines on Google Cloud.
 on_google = pytest.mark.parametrize("resources", [ON_GOOGLE], indirect=True, ids=["google"])
 
 

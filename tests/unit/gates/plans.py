@@ -28,8 +28,9 @@ def step(
 ) -> list[dict[str, Any]]:
     """Returns the steps of a Pulumi plan for one resource.
 
-    `old` and `new` are the resource's inputs before and after the change. If only one of the two is given, it is used
-    for both. The old state is None for a new resource, and the new state is None for a deleted resource.
+    `old` and `new` are the resource's inputs before and after the change. If only one of them is given, the inputs are
+    the same before and after. A step that creates the resource has no old state, and a step that deletes the resource
+    has no new state.
     """
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:

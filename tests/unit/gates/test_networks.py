@@ -147,7 +147,9 @@ def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) ->
 
 
 def to_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps in which the own record leads to the accelerator in place of the machines' addresses."""
+    """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes the record of our own
+    PoPs: it leads to the machines' addresses before, and to the accelerator after.
+    """
     own = [part for part in weights(percent, percent) if "own" in part["urn"]]
     others = [part for part in weights(percent, percent) if "own" not in part["urn"]]
     (before,) = (part["oldState"] for part in own)
@@ -156,7 +158,9 @@ def to_accelerator(percent: int) -> Steps:
 
 
 def behind_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps in which the own record leads to the accelerator before and after."""
+    """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes neither of them, and
+    the record of our own PoPs leads to the accelerator.
+    """
     return [{**part, "op": "same", "oldState": part["newState"]} for part in to_accelerator(percent)]
 
 

@@ -20,7 +20,9 @@ WHOLE = [{"versions": [{"percentage": 100}], "annotations": {"workers/message": 
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers the list of deployments with a status and a body that a test sets, and keeps the requests."""
+    """Takes the place of Cloudflare's API. Answers each request with the status and the list of deployments that a test
+    sets, and keeps the requests.
+    """
 
     status = 200
     deployments: ClassVar[Any] = []
@@ -39,7 +41,7 @@ class Api(BaseHTTPRequestHandler):
 
 
 class _NoResources(mocks.Mocks):
-    """Answers nothing, because the hook needs no resource."""
+    """Raises an error if the program creates a resource or calls a function of a provider. The hook does neither."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         raise NotImplementedError
@@ -49,7 +51,7 @@ class _NoResources(mocks.Mocks):
 
 
 def run_hook(version: str = "good") -> pulumi.ResourceHook:
-    """Runs the hook as the engine does before it updates the worker script."""
+    """Runs the hook as the Pulumi engine does before it updates the worker script."""
 
     async def run() -> pulumi.ResourceHook:
         mocks.set_mocks(_NoResources())
@@ -63,7 +65,7 @@ def run_hook(version: str = "good") -> pulumi.ResourceHook:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Serves the deployments of a script to the hook."""
+    """Runs a server that answers the hook's requests for the deployments of a worker script."""
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "the-token")
     monkeypatch.setattr(Api, "requests", [])
     with serving(Api) as url:

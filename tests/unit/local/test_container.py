@@ -33,7 +33,8 @@ def option(command: str, name: str) -> Any:
 def test_the_image_has_every_required_program() -> None:
     packages = installed()
     assert packages == sorted(packages)
-    # The image signature policy is in a separate package, which skopeo recommends but does not require.
+    # skopeo needs a policy file that says which image signatures it checks. The file is in the package
+    # golang-github-containers-common, which the package of skopeo recommends but does not require.
     assert {*PACKAGES.values(), "golang-github-containers-common", "make", "python3-venv"} <= set(packages)
 
 

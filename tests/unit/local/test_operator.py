@@ -22,7 +22,8 @@ def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expect
     """Compares the regions to which `make up` replicates the shields' secret with the regions that the Pulumi program
     expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
 
-    In the first case, only one region has shields. The secret must then also be in the other regions that hold objects.
+    In the case `shields=1`, only one region has shields. The secret must then also be in the other regions that hold
+    objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]

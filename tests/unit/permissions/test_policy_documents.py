@@ -1,4 +1,6 @@
-"""Tests that the actions in every IAM policy document support the statement's resources and condition keys."""
+"""Tests each statement of every IAM policy document: its actions must support the resources and condition keys that the
+statement names.
+"""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Serves the emulated AWS with permissions of roles and with replication, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     patch_certificates(lambda: Authority(tmp_path))
-    # On the real S3, the probe waits 15 minutes for the replication status of an object before the fact fails. The test
-    # waits only 10 seconds.
+    # On the real S3, the probe waits up to 15 minutes until an object has a replication status, and then reports that
+    # the fact does not hold. This test waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     with serving(S3Addresses(Replication(outages, outages.is_down))) as url:
@@ -88,7 +88,7 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    # The recording has the responses of the real AWS to this probe. The emulated AWS must give the same responses.
+    # The file has the responses that the real AWS gave to this probe. The emulated AWS must give the same responses.
     if recorded.exists():
         assert differences(read(recorded), recording.answers) == []
 
@@ -97,8 +97,9 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # The probe checks three facts. One of them holds even without the emulation's checks, because moto itself refuses a
-    # rule if the source bucket has no versioning.
+    # The probe checks three facts about replication rules that S3 refuses. This test disables the emulation's own
+    # checks of these rules. One fact still holds, because moto itself refuses a rule if the source bucket has no
+    # versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []
 

@@ -23,7 +23,8 @@ __all__ = ["network"]
 BY = By("tester", "", "publish")
 TARBALL, PACKUMENT = "npm/web/-/web-1.0.0.tgz", "npm/web/packument.json"
 
-# The tests need no bucket on S3, because S3 locks objects by the bucket's default retention and not by the registry.
+# The tests run only on Cloud Storage. On S3, the registry sets no retention: S3 locks each object by the bucket's
+# default retention.
 pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)
 
 

@@ -22,7 +22,8 @@ __all__ = ["network"]
 REPLICA = "origin-eu-west-1"
 
 
-# Only S3 replicates objects to other buckets. A stack on Cloud Storage has one bucket and no replicas.
+# This test runs only on S3, where a stack's objects are replicated to other buckets. A stack on Cloud Storage has one
+# bucket and no replicas.
 @pytest.mark.parametrize("network", ["s3"], indirect=True)
 def test_a_lagging_replica_is_distinguished_from_a_current_one(network: Network, tmp_path: Path) -> None:
     s3: Any = cast(Any, boto3).client("s3", region_name="eu-west-1")

@@ -40,13 +40,13 @@ def test_fewer_errors_never_make_a_version_worse(old: Counts, more: int, new: Co
 @pytest.mark.parametrize(
     ("new", "old", "expected"),
     [
-        (Counts(99, 99), Counts(900, 0), Verdict.UNDECIDED),  # too few requests to the new version
+        (Counts(99, 99), Counts(900, 0), Verdict.UNDECIDED),  # the new version has had too few requests
         (Counts(100, 50), Counts(900, 0), Verdict.WORSE),
-        (Counts(100, 50), Counts(99, 0), Verdict.UNDECIDED),  # too few requests to the old version
-        (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # a single error may be chance
-        (Counts(1000, 500), Counts(9000, 4500), Verdict.GOOD),  # the origin fails, for both versions alike
+        (Counts(100, 50), Counts(99, 0), Verdict.UNDECIDED),  # the old version has had too few requests
+        (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # the new version's only error can be chance
+        (Counts(1000, 500), Counts(9000, 4500), Verdict.GOOD),  # both versions have the same error rate
         (Counts(1000, 0), Counts(9000, 90), Verdict.GOOD),
-        (Counts(1_000_000, 1900), Counts(9_000_000, 9900), Verdict.GOOD),  # worse by less than the tolerance
+        (Counts(1_000_000, 1900), Counts(9_000_000, 9900), Verdict.GOOD),  # the rates differ within the tolerance
         (Counts(1_000_000, 2200), Counts(9_000_000, 9900), Verdict.WORSE),
     ],
 )

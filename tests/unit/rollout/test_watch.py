@@ -65,7 +65,7 @@ def shares(worker: Worker) -> dict[str, float]:
 
 
 def objections(api: Cloudflare, bundle: str) -> str:
-    """Returns why `pulumi up` would refuse to upload a bundle now."""
+    """Returns why `pulumi up` would refuse to upload a bundle now, or an empty text if it would not refuse."""
     path = f"/accounts/{ACCOUNT}/workers/scripts/{SCRIPT}/deployments"
     answer: Any = api.get(path, cast_to=object)
     return objection(answer["result"]["deployments"], worker_version(bundle))
@@ -88,7 +88,8 @@ def test_the_new_version_has_the_bindings_of_the_old_one(api: Cloudflare, worker
     now = worker.serving()
     assert now.new
     assert sorted(now.new.bindings) == sorted(now.old.bindings) == ["TOKEN_SIGNING_KEY", "VERSION"]
-    # The secret is the same, so Cloudflare lets the release end and go back without `force`.
+    # Cloudflare deploys a version with another secret only if the request has the parameter `force`. Both versions have
+    # the same secret, so the release can be completed and rolled back without `force`.
     worker.advance(100)
     worker.roll_back()
 
@@ -109,7 +110,7 @@ def test_a_rollback_goes_back_during_and_after_a_release_and_never_forward(worke
     worker.start(NEW, 10)
     worker.roll_back()
     assert shares(worker) == {old: 100}
-    worker.start(NEW, 60)  # the larger share does not make a version the old one
+    worker.start(NEW, 60)  # NEW is still the new version, although it gets more requests than OLD
     assert shares(worker) == {old: 40, new: 60}
     worker.advance(100)
     left, kept = worker.roll_back()
@@ -145,8 +146,8 @@ def test_pulumi_up_neither_ends_a_release_nor_brings_a_rolled_back_version_back(
 
 
 class Clients:
-    """The clients of the edge, which send requests while a watch waits. `failing` is the share of the requests to the
-    new version that fail. `clock` is the time of the watch.
+    """Runs the watch of a release. In each pause of the watch, clients send requests to the edge. `failing` is the
+    share of the requests to the new version that fail.
     """
 
     def __init__(self, worker: Worker, invocations: Invocations, failing: float, requests: int = 2000) -> None:

@@ -87,7 +87,8 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     [
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
-        # The request has no VPC endpoint, and a negated condition holds if the request lacks its key.
+        # The request did not come through a VPC endpoint, so it lacks the condition key aws:SourceVpce. A negated
+        # condition such as StringNotEquals holds if the request lacks the condition key.
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),
@@ -195,18 +196,19 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
-    # The policies of the role allow reads from any network until `deny_reads_if` adds a condition.
+    # At first, the role may read from any network. Then `deny_reads_if` adds a policy to the role that denies reads
+    # under the given conditions.
     assert cloud.read("near/k", ELSEWHERE) == "body"
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
-    # In its own region, the machine reaches S3 through the VPC endpoint. The policy's exception for the machine's
-    # public address therefore does not apply.
+    # In its own region, the machine reaches S3 through the VPC endpoint, so its request lacks the key aws:SourceIp. The
+    # condition NotIpAddress therefore holds, and the second statement denies the read.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
-    # A gateway endpoint routes only requests to S3 in its own region.
+    # A request to S3 in another region does not pass the VPC endpoint, because the endpoint is of the type Gateway.
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
     cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"

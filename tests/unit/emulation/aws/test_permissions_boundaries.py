@@ -69,7 +69,10 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deploy role may change who may assume a role only after the role has its boundary."""
+    """Checks that an update which gives a role a permissions boundary makes no other API call, if the trust policy
+    differs only in its white space. A deploy role is permitted to change a role's trust policy only after that role has
+    its boundary.
+    """
     boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
     role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)
 

@@ -1,4 +1,4 @@
-"""Tests that an Elastic IP address of the emulated EC2 is at one instance only, and at none that was terminated."""
+"""Tests that an Elastic IP address of the emulated EC2 belongs to one instance at most, and to no terminated one."""
 
 from __future__ import annotations
 

@@ -107,5 +107,5 @@ def test_an_alias_of_an_accelerator_needs_an_accelerator_with_addresses_of_its_t
     assert alias(known) == ""
     assert "but that target was not found" in alias("a0123456789abcdef.awsglobalaccelerator.com")
     assert "does not lie within the target zone" in alias("edge.example.test")
-    # An accelerator with IPv4 addresses only has no AAAA records.
+    # This accelerator has only IPv4 addresses. Its DNS name therefore has no AAAA record that an alias could name.
     assert "but that target was not found" in alias(known, "AAAA")

@@ -1,4 +1,6 @@
-"""Tests that moto finds the service of a request without listing its directory for each request."""
+"""Tests that the patched moto finds the AWS service that a request is for, and does not list the directory of moto's
+modules for each request.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ def reported(version: str, status: int | None = 200, number: int = 1, sampling: 
 
 
 def counted(api: Cloudflare, *filters: Mapping[str, Any], to: int = 2_000_000, **parameters: Any) -> dict[Any, Any]:
-    """Returns for each group of a query its first value, with the estimated count and the sample interval."""
+    """Sends a query to the emulated Workers Observability that counts invocations in groups, by default one for each
+    version. Maps the value that identifies a group to the group's estimated count and sample interval.
+    """
     whole: Any = {
         "filters": filters,
         "calculations": [{"operator": "count"}],

@@ -1,4 +1,6 @@
-"""Tests the Lua script that marks responses of the emulated PoPs whose origin has not answered."""
+"""Tests the Lua script of the emulated PoPs that marks a response with a header if the origin has not answered the
+PoP's request.
+"""
 
 from __future__ import annotations
 

@@ -255,7 +255,9 @@ def test_the_operator_reads_at_the_path_of_a_bucket_without_a_token_and_a_shield
 
 
 def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> None:
-    """Google's library for Go sends all parameters of a method."""
+    """Checks that the emulated Cloud Storage accepts parameters with their default values. Google's library for Go
+    sends all parameters of an API method, also those that the caller has not set.
+    """
     cloud.upload(b"1").raise_for_status()
     defaults = "?alt=json&delimiter=/&endOffset=&includeFoldersAsPrefixes=false&pageToken=&prefix=npm/&versions=false"
     assert cloud.send("GET", f"/objects/o{defaults}").json()["prefixes"] == ["npm/@acme/"]
@@ -263,7 +265,9 @@ def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> No
 
 
 def test_a_bucket_is_created_and_changed_as_the_command_line_does(cloud: Cloud) -> None:
-    """`gcloud storage buckets update` also sends the bucket's name, which does not change."""
+    """Checks that the emulated Cloud Storage accepts a change of a bucket with the bucket's present name. The command
+    `gcloud storage buckets update` sends this name, too.
+    """
     made = cloud.send("POST", "?alt=json&project=unit&projection=noAcl", json={"name": "states", "location": "eu"})
     assert made.status_code == 200, made.text
     versioned = {"name": "states", "versioning": {"enabled": True}}

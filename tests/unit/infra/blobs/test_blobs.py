@@ -177,8 +177,8 @@ def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> Non
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    # The role is in a policy of each bucket with objects, of each encryption key, and of the bucket with the shields'
-    # access logs.
+    # The shields' role is named in the policy of each bucket with published objects, of each encryption key, and of the
+    # bucket with the shields' access logs.
     assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 
@@ -402,7 +402,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         }
         readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
         assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # the bucket grants only the three roles above
+        assert len(bucket["iam"]["bindings"]) == 3  # no grants except the three that the lines above check
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

@@ -37,8 +37,8 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 BUCKET = "origin"
 # The AWS services that are down in the home region. The machine gets its certificate from ACM and SSM.
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
-# The machine's timer runs the program each minute. This test runs the program less often, which shortens the test and
-# makes the outage harder to survive.
+# How often this test runs the program fetch-secrets. On a real machine, a timer runs the program each minute. The
+# longer period shortens the test and makes the outage harder to survive.
 EVERY = timedelta(minutes=30)
 
 
@@ -111,7 +111,7 @@ def test_a_machine_reads_for_a_day_without_the_home_region(
         machine.program.main()
         files = machine.files()
         expiries.add(int(files["origin_credentials_expiry"]))
-        # check-health compares these seconds with the clock.
+        # The program check-health compares this time, at which the credentials expire, with the clock.
         assert int(files["origin_credentials_expiry"]) > clock.time()
         assert (files["origin_key"], files["server_key.pem"]) == ("the key", "of today")
         assert read(machine, origin) == b"body"

@@ -1,5 +1,5 @@
-"""Tests the conversion of the firewall's arguments into values for NGINX's configuration, and which arguments NGINX
-cannot apply. tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
+"""Tests how the arguments of the WAF component become values in NGINX's configuration, and which arguments NGINX cannot
+apply. tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
 """
 
 from __future__ import annotations

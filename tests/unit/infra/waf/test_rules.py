@@ -45,7 +45,7 @@ def test_every_plan_has_what_the_rules_need(args: WafArgs) -> None:
     for rule in rate_limiting_rules(args):
         assert {*parse_expression(rule.expression)["fields"]} <= FIELDS_OF_RATE_LIMITING_RULES
     for rule in custom_rules(args):
-        # Only larger Cloudflare plans allow regular expressions.
+        # Cloudflare allows regular expressions in a rule only on its larger plans.
         assert parse_expression(rule.expression)["regex_literals"] == []
 
 

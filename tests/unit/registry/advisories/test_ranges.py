@@ -151,10 +151,10 @@ def test_an_invalid_range_is_refused(events: Sequence[Event], reason: str) -> No
 
 
 def test_the_workers_cases_are_what_the_registry_writes() -> None:
-    """Checks that the registry still writes the recorded data in workers/edge/test/advisories.json.
+    """Checks that the registry still writes the data that is recorded in workers/edge/test/advisories.json.
 
-    By this data, workers/edge/test/advisories.test.ts tests that the edge worker finds the same versions as the
-    registry.
+    The test workers/edge/test/advisories.test.ts reads the same file. It checks that the edge worker finds the same
+    affected versions in this data as the registry.
     """
     written = json.loads((ROOT / "workers/edge/test/advisories.json").read_text())
     known = PackageFilter(len(written["keys"]))
@@ -167,7 +167,7 @@ def test_the_workers_cases_are_what_the_registry_writes() -> None:
         advisories = [each[0] for each in found if not isinstance(each, osv.LeftOut)]
         assert compiled(advisories) == case["package"]
         for version, expected in case["affected"].items():
-            # The edge compares Python versions without their local part.
+            # The edge compares Python versions without their local part, such as `+cpu` in `1.0+cpu`.
             public = Version(version).public if ecosystem == "pypi" else version
             affecting = [each.id for each in advisories if is_affected(public, each.affected, ORDERS[ecosystem])]
             assert affecting == expected, version

@@ -19,7 +19,7 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # the fixture `network` replaces this method of the class, so the tests keep it here
+real_client = Target.cloudflare  # the fixture `network` replaces `Target.cloudflare`
 
 
 class Cloudflare:

@@ -1,4 +1,6 @@
-"""Tests that the outbox respects the rate limit of purges at the edge, and later purges the remaining objects."""
+"""Tests that the outbox relay respects Cloudflare's rate limit for cache purges, and later purges the objects that
+remain.
+"""
 
 from __future__ import annotations
 

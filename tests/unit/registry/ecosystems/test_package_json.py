@@ -49,7 +49,8 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
     ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundledDependencies": False}, {"bundleDependencies": None}),
-    # npm bundles nothing if this field is a text. Clients therefore have to install the dependency that the text names.
+    # npm bundles nothing if `bundleDependencies` is a string. Clients therefore have to install the dependency that the
+    # string names.
     ({"bundleDependencies": "a", "dependencies": {"a": "1"}},
      {"bundleDependencies": None, "dependencies": {"a": "1"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
@@ -252,7 +253,8 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
         assert manifest["bundleDependencies"] == ["a"]
         assert manifest["hasInstallScript"] is True
-        # if a packument lacks this field, npm must read the tarball to learn whether it has a shrinkwrap
+        # If a packument lacks `_hasShrinkwrap`, npm reads the tarball to learn whether the package has a shrinkwrap
+        # file.
         assert "_hasShrinkwrap" not in manifest
 
 

@@ -26,7 +26,9 @@ __all__ = ["network"]
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Returns the seconds that an import would wait before it repeats a request. The import does not wait."""
+    """Makes imports repeat a failed request at once. Returns a list to which an import adds the seconds that it would
+    wait before each repetition.
+    """
     waits: list[float] = []
     monkeypatch.setattr(retries, "sleep", waits.append)
     return waits
@@ -34,7 +36,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Provides a directory for images, without this machine's registry credentials."""
+    """Provides a directory in which a test makes images. Also hides this machine's credentials for image registries
+    from the test.
+    """
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
     return Images(tmp_path / "images")
 

@@ -264,7 +264,9 @@ def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(
 def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index_has_it(
     upstream: dict[str, Any],
 ) -> None:
-    """Checks that no file comes from another index while the index that should have the project refuses it."""
+    """Checks an import from two Python indexes that both have a project. If one of them refuses the request for the
+    project, the import fails. It does not take the files from the other index.
+    """
     serve = source(upstream)
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -277,8 +279,8 @@ def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index
 def test_the_page_of_a_project_may_be_at_another_index(
     network: Network, tmp_path: Path, upstream: dict[str, Any]
 ) -> None:
-    """Checks that the URLs of a page are relative to the index that serves the page, and that the credentials of the
-    first index are not sent there.
+    """Imports from a Python index that redirects the request for a project's page to a second index. The URLs on the
+    page are relative to the second index. The import must not send the credentials of the first index to the second.
     """
     serve, authorized = source(upstream), set[str]()
 
