@@ -79,7 +79,7 @@ _RULES: list[Policy] = [
     *governance.POLICIES,
 ]
 
-# Former names of policies, and the name that each policy has today.
+# Maps each former name of a policy to the name that the policy has today.
 RENAMED: Mapping[str, str] = json.loads(Path(__file__).with_name("renamed.json").read_text())
 
 POLICIES: list[Policy] = [*_RULES, *exemption_rules.policies({policy.name for policy in _RULES}, RENAMED)]

@@ -10,8 +10,8 @@ import boto3
 
 
 def setting(name: str) -> str:
-    """Returns an environment variable of the Lambda function. The component that creates the function sets all
-    variables. Raises KeyError if the variable is missing.
+    """Returns the value of an environment variable of the Lambda function. The component that creates the function sets
+    all variables. Raises KeyError if the variable is missing.
     """
     return os.environ[name]
 

@@ -32,7 +32,8 @@ from policies.rules.storage import GCS_BUCKET, S3_BUCKET
 from policies.rules.watch import ALERT_POLICY, LOG_GROUP
 
 _ZONE = "aws:route53/zone:Zone"
-# The property that contains the tags of a resource. Resource types that are not listed have the property `tags`.
+# Maps a resource type to the property that contains the tags of its resources. For all other types, the property is
+# `tags`.
 _LABELS = {
     **dict.fromkeys((GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE), "labels"),
     ALERT_POLICY: "userLabels",

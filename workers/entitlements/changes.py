@@ -25,7 +25,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One written row of the database, and the change's position in the change stream."""
+    """One change of a row of the database, and the position of the change in the change stream."""
 
     commit: str  # the time of the commit (RFC 3339)
     transaction: str
@@ -111,7 +111,7 @@ def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """Returns the object in a JSON string, or the value if it is an object already. None results in an empty object."""
+    """Returns `value` if it is an object already, or the object in a JSON string. Returns an empty object for None."""
     return json.loads(value) if isinstance(value, str) else (value or {})
 
 

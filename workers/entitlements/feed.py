@@ -24,9 +24,9 @@ class Feed:
     """Answers requests for one feed in one instance of the metadata API. Several threads may call `answer` at once, but
     only one of them reads the database.
 
-    `render` reads the database and returns the document. The second argument of `render` is the time before the read,
-    so that the document never looks newer to the edge than its content is. If the API fails, the edge's cache may serve
-    a stale document for `usable` seconds.
+    `render` reads the database and returns the document. Its second argument is the time before the read, which the
+    document states as its own time. The document therefore never looks newer to the edge than its content is. If the
+    API fails, the edge's cache may serve a stale document for `usable` seconds.
     """
 
     def __init__(self, render: Callable[[Database, float], str], usable: int) -> None:

@@ -28,13 +28,15 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-# The pause between two polls of the change stream. A token change waits at most this long before a poll reads it.
+# The pause between two polls of the change stream. A change of a token waits for the end of the running poll, and then
+# for this pause, before the next poll reads it.
 POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails if no poll has ended for 180 seconds. The sum of the timeouts of all requests of one poll is
-# shorter, so that a slow poll does not fail the health check.
+# The health check fails if no poll has ended for 180 seconds. The timeouts of one request add up to at most 23 seconds,
+# and a poll ends with the first request that fails. A poll with a few slow requests therefore does not fail the health
+# check.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)

@@ -1,8 +1,8 @@
 """Look-ups of client tokens by the edge, for any cloud and database. The module does no I/O except through its
 arguments.
 
-The HTTP status is 200 with the token's entry in the form of Workers KV, or 404 if there is no such token. The status is
-429 above the rate limit.
+The HTTP status is 200 with the token's entry in the form that the edge's Workers KV namespace stores, or 404 if there
+is no such token. The status is 429 above the rate limit.
 """
 
 from __future__ import annotations

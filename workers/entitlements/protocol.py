@@ -32,17 +32,19 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(Protocol):
-    """The operations of the metadata database that the metadata API uses. Each read sees all earlier commits. The
-    methods raise DatabaseUnavailable.
+    """The operations of the metadata database that the metadata API uses. Each read sees all earlier commits. All
+    methods raise DatabaseUnavailable if the database does not answer.
     """
 
     def token(self, digest: str) -> Record | None:
-        """Returns the record of the token with this digest, or None if there is none. Raises MalformedRecord."""
+        """Returns the record of the token with this digest, or None if there is none. Raises MalformedRecord for an
+        invalid record.
+        """
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns the documents of a partition's items, as JSON texts, for items whose names sort after the
-        given name.
+        """Returns the items of a partition of the database table as JSON texts. Leaves out items whose names do not
+        sort after `after`.
         """
         ...
 

@@ -23,7 +23,9 @@ Parameter = tuple[str, str | None]
 
 
 class SpannerError(Exception):
-    """Raised when Spanner did not complete a request. A retry may succeed. The message contains no data."""
+    """Raised when Spanner did not complete a request. A retry may succeed. The message contains no values from the
+    database, so it may be logged.
+    """
 
 
 class SpannerInvalidRequest(SpannerError):
@@ -82,8 +84,9 @@ class Spanner:
 
 
 def rows_of(answer: str) -> list[Row]:
-    """Returns the rows of an answer that consists of parts: a JSON array, or concatenated objects from gRPC gateways.
-    If a part ends in the middle of a value, the next part continues the value (`PartialResultSet`).
+    """Returns the rows of a response to a query. Spanner sends the response in parts: as a JSON array, or as
+    concatenated objects from gRPC gateways. If a part ends in the middle of a value, the next part continues the value
+    (`PartialResultSet`).
     """
     width, values, goes_on = 0, list[Any](), False
     for part in _parts(answer):

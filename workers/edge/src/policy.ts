@@ -18,7 +18,7 @@ export interface Rule {
   packages: readonly string[];
   /** Patterns of the names of principals. Absent when the rule concerns all principals. */
   principals?: readonly string[];
-  /** The affected versions of a rule: an npm range, or a specifier of PEP 440. */
+  /** The versions that the rule matches: an npm range, or a specifier of PEP 440. */
   versions?: Range | string;
   tags?: readonly string[];
   digests?: ReadonlySet<string>;
@@ -33,8 +33,8 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * Applies to deny rules with a condition about a property that is unknown for an artifact. Such a rule matches the
-   * artifact if this field is false, and does not match it if the field is true.
+   * Only deny rules use this field. If a condition of such a rule is about a property that is unknown for an artifact,
+   * the rule matches the artifact if this field is false, and does not match it if the field is true.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
@@ -48,8 +48,8 @@ export interface Rule {
 }
 
 /**
- * An exemption: the worker ignores an advisory for the packages that the patterns match, or for all packages if there
- * are no patterns.
+ * An exemption: the worker ignores the advisory `advisory` for the packages that the patterns in `packages` match, or
+ * for all packages if there are no patterns.
  */
 export interface Exemption {
   advisory: string;
@@ -62,7 +62,7 @@ export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
-  /** The principals whose responses have a header with the names of the experiments' variants. */
+  /** The principals that are operators. The responses to them have a header that names the client's variants. */
   operators: readonly string[];
 }
 

@@ -24,18 +24,21 @@ export interface Budget {
 // many.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
-const QUEUED = 2_000; // the most objects that wait for their prefetch
+// The longest queue of objects that wait for their prefetch. Documents and files have a queue each.
+const QUEUED = 2_000;
 // How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
 // the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
 // request 30 s after the response. The runtime does not tell the worker that it has ended the work.
 const WAIT_MILLISECONDS = 30_000;
-// For this time after a prefetch, an isolate does not prefetch the same object again. An install rarely takes longer.
+// For this time after it has queued a prefetch, an isolate does not prefetch the same document or file again. An
+// install rarely takes longer.
 const DOCUMENT_MILLISECONDS = 30_000;
 const FILE_MILLISECONDS = 600_000;
-// How long an isolate remembers which objects clients request after a document. Within this time, a prefetch for
-// another range of versions does not read the document again.
+// How long an isolate remembers the list of the objects that clients request after a document. Within this time, a
+// prefetch for another range of versions does not read the document again.
 const LIST_MILLISECONDS = 30_000;
-const LISTS = 1_000; // the most documents whose list of such objects an isolate remembers, in less than 4 MB
+// The most documents for which an isolate remembers what clients request next. The lists take less than 4 MB.
+const LISTS = 1_000;
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
 
 /**
@@ -55,8 +58,8 @@ export const budgetIn = settingOf(
 );
 
 /**
- * The objects that an isolate expects clients to request, and the number of prefetches that it may still send to
- * shields.
+ * The objects that an isolate expects clients to request, and the number of prefetches that the isolate may still send
+ * to shields.
  */
 export class Predictions {
   readonly #urgent: Waiting[] = [];
@@ -139,8 +142,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the list that `know` remembered for the document with this key, or undefined if the list is missing or too
-   * old.
+   * Returns the list of objects that `know` remembered for the document with this key, or undefined if the isolate has
+   * no such list or the list is too old.
    */
   known(key: string, now: number): string | undefined {
     const found = this.#lists.get(key);

@@ -10,30 +10,28 @@ import type { ObjectRoute } from "./routes";
 import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
-/** The data that decide about the prefetches after a client's request, such as the limits and the client's grants. */
+/** The data that decides about the prefetches after a client's request, such as the limits and the client's grants. */
 export interface Cause {
   budget: Budget;
   grants: readonly string[];
   rules: RuleSet | undefined;
   userAgent: string;
   /**
-   * The worker calls this function with the cache tag of a package, and the result with a view of objects (l1.ts). The
-   * last result fetches the package's objects in this view from L1.
+   * Connects a prefetch to L1. `l1(tag)(view)` returns a function that fetches objects from L1 in this view (l1.ts).
+   * `tag` is the cache tag of the objects' package.
    */
   l1: (tag: string) => (view?: View) => L1;
 }
 
-/**
- * The number of prefetches and the bytes that are still allowed after one client request, and the prefetches that have
- * been started.
- */
+/** What one client request may still cause, in prefetches and in bytes, and the prefetches that have been started. */
 interface Progress {
   requests: number;
   bytes: number;
   running: Promise<void>[];
 }
 
-const MANIFEST_BYTES = 1 << 20; // the largest image manifest that the worker reads to predict
+// The size in bytes of the largest image manifest that the worker reads to find out what clients request next.
+const MANIFEST_BYTES = 1 << 20;
 
 const predictions = new Predictions();
 
@@ -72,7 +70,7 @@ async function prefetchAll(
 ): Promise<void> {
   const { requests, bytes } = cause.budget;
   const progress: Progress = { requests, bytes, running: [] };
-  await new Promise((done) => setTimeout(done)); // the response to the client goes first
+  await new Promise((done) => setTimeout(done)); // the worker first returns the response to the client
   try {
     if (body !== undefined) expect(document, headers?.get(NEXT_HEADER) ?? "", await body, 1, cause);
     start(progress, cause);
@@ -156,8 +154,8 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
 }
 
 /**
- * Returns the name of a document's list in memory. Each rule set has its own lists, because a rule set may refuse the
- * document that another rule set allows.
+ * Returns the name under which an isolate remembers what clients request after a document. The name contains the id of
+ * the rule set, because a rule set may refuse the document that another rule set allows.
  */
 function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
   return rules === undefined ? key : `${rules.id} ${key}`;

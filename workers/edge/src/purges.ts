@@ -13,15 +13,16 @@ export const PURGE_PATH = "/-/purge";
 const BODY_BYTES_MAX = 256 * 1024;
 const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
-const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
+// Workers Cache accepts 25 purges at once, and afterwards 5 a minute, which is one in 12 seconds.
+const RETRY_SECONDS = 12;
 
 /** The RPC method with which a worker's entrypoint purges its cached responses from Workers Cache, by cache tags. */
 export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-// The fields that the body of a purge request may have. Each field has a list of values, and the function returns the
-// cache tag of a value. A package has the form `npm:@acme/web`.
+// Maps each field that the body of a purge request may have to a function. The field contains a list of values, and the
+// function returns the cache tag for one value. The value for a package has the form `npm:@acme/web`.
 const TAGS: Record<string, (value: string) => string> = {
   keys: keyTag,
   packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),

@@ -37,7 +37,8 @@ function isMatch(candidate: Version, part: string): boolean {
 }
 
 /**
- * Returns whether the candidate's release number begins with `release`. A shorter release number is padded with zeros.
+ * Returns whether `candidate` has the epoch of `wanted` and a release number that begins with `release`. If the
+ * candidate's release number is shorter than `release`, zeros are added to it.
  */
 function startsWith(candidate: Version, wanted: Version, release: readonly number[]): boolean {
   return candidate.epoch === wanted.epoch && release.every((number, at) => (candidate.release[at] ?? 0) === number);

@@ -7,25 +7,26 @@ import type { Sources } from "./tokens";
 import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
-const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again
-// When the list has this age, one request causes a new read of the list after its response. The other requests use the
-// old list until then.
+// How long an isolate may serve a withdrawn object before it reads the quarantine list again.
+const FRESH_MILLISECONDS = 2_000;
+// When the isolate's copy of the quarantine list has this age, one request starts a new read of the list and does not
+// wait for it. The other requests use the old copy until then.
 const RENEWAL_MILLISECONDS = 1_500;
 
 interface CachedList {
   text: string;
   keys: ReadonlySet<string>;
   until: number;
-  /** From this time on, the next request causes a new read of the list. */
+  /** The first request after this time starts a new read of the quarantine list. */
   renewal: number;
 }
 
 let cached: CachedList | undefined;
 
 /**
- * Returns whether the feed of recent withdrawals or the list in the key-value store contains the object's key. If the
- * list cannot be read again, the isolate uses the list that it read last. Throws `Unavailable` when the isolate has
- * never read a list, because that list might contain the key.
+ * Returns whether the feed of recent withdrawals or the quarantine list in the key-value store contains the object's
+ * key. If the list cannot be read again, the isolate uses the copy that it read last. Throws `Unavailable` when the
+ * isolate has never read the list, because the list might contain the key.
  */
 export async function isQuarantined(
   key: string,
@@ -42,7 +43,9 @@ export async function isQuarantined(
   return cached.keys.has(key);
 }
 
-/** Reads the list again, unless another request has read a newer one by then. */
+/**
+ * Reads the quarantine list again. If another request has replaced the isolate's copy in the meantime, that copy stays.
+ */
 async function renew(store: KVNamespace, now: number): Promise<void> {
   const before = cached;
   const list = await refreshed(store, now);

@@ -6,7 +6,7 @@ import type { Ecosystem } from "./routes";
 
 const VARIANT_HEADER = "x-artifact-edge-variant";
 
-/** The log event of one client request that takes part in experiments. */
+/** The log event of one request from a client that takes part in experiments. */
 export interface RequestEvent {
   event: "request";
   /** The names of the variants that the client is assigned to, with the names of the experiments as keys. */
@@ -22,11 +22,17 @@ export interface RequestEvent {
   tier: string | null;
   /** The length of the body that the client gets. Null when the length is unknown. */
   bytes: number | null;
-  /** The time in milliseconds from the arrival of the request until the response's headers. */
+  /**
+   * The time in milliseconds between the arrival of the request and the moment when the worker has the response's
+   * headers.
+   */
   first_byte_ms: number;
 }
 
-/** Returns the log event for a response. `milliseconds` is the time from the request until the response's headers. */
+/**
+ * Returns the log event for a response. `milliseconds` is the time between the arrival of the request and the moment
+ * when the worker has the response's headers.
+ */
 export function requestEvent(
   { variants, subjects }: Assignment,
   ecosystem: Ecosystem,

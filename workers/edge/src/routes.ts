@@ -53,7 +53,8 @@ export type Route =
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // the form of a name in PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 const PATH_MAX = 1024;
-// The media types of pages of the simple index (PEP 691). `latest` means the newest version of the API that there is.
+// The media types of pages of the simple index (PEP 691). In a media type, `latest` stands for the newest version of
+// the simple index API.
 const SIMPLE_TYPES = [
   "text/html",
   "application/vnd.pypi.simple.v1+html",
@@ -64,7 +65,7 @@ const SIMPLE_TYPES = [
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  const { pathname } = url; // read only once, because the runtime makes a new text at each read
+  const { pathname } = url; // read only once, because the runtime builds the path anew at each read of `url.pathname`
   if (pathname.length > PATH_MAX) return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (pathname === "/healthz") return { kind: "health" };
   if (pathname === "/token") return { kind: "token" };

@@ -16,11 +16,12 @@ export interface Session {
 
 export interface SignedSession {
   jwt: string;
-  issuedAt: number; // Unix time in seconds
+  issuedAt: number; // when the session was issued, as Unix time in seconds
 }
 
 export const SESSION_SECONDS = 300;
-const SCOPES_MAX = 100; // clients send the JWT in a header, and servers accept only headers of some KB
+// The most scopes that a session covers. Clients send the JWT in a header, and servers accept only headers of some KB.
+const SCOPES_MAX = 100;
 
 /**
  * Returns the repositories in the requested scopes that the grants allow to pull. A scope that the grants do not allow

@@ -5,7 +5,7 @@ import { matches } from "./grants";
 import { hashOf } from "./hash";
 
 export interface Shield {
-  host: string; // host and port
+  host: string; // the node's host name and port
   region: string;
   latitude: number;
   longitude: number;
@@ -36,8 +36,8 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the nodes that receive a request for an object: at most three of `order`, in the same order. Nodes that have
- * failed come last. The third node is in another region than the first, so that a client gets the object while a whole
+ * Returns the nodes that receive a request for an object: at most three of `order`. Nodes that have failed come last.
+ * If possible, the third node is in another region than the first, so that a client gets the object while a whole
  * region fails.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {

@@ -13,15 +13,15 @@ import { type ObjectRoute, route } from "./routes";
 export const NEXT_HEADER = "x-amz-meta-next";
 
 /**
- * An object that a client is expected to request. If the object is an npm packument, `range` is the range of versions
- * from which the client selects one.
+ * An object that a client is expected to request. If the object is an npm packument, the client selects one version
+ * from it, and `range` is the range of versions that the client accepts.
  */
 export interface Expected {
   route: ObjectRoute;
   range: string;
 }
 
-/** A version of an npm package, or a file of a Python project. */
+/** An entry of the list in a document's metadata: a version of an npm package, or a file of a Python project. */
 interface Release {
   name: string;
   isPrefetched: boolean;
@@ -35,9 +35,10 @@ interface Descriptor {
 }
 
 const DOCUMENT = /^(?:npm\/.+\/packument(?:\.abbreviated)?\.json|pypi\/simple\/[^/]+\/index\.(?:html|json)|oci\/(?:tags|manifests)\/.+)$/;
-const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/; // pip and uv send this in the User-Agent
+// pip and uv send the Python version in this form in the User-Agent
+const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/;
 const CPU = /"cpu":"(\w+)"/;
-const ARCHITECTURE = /\barch\/(\w+)\b/; // Docker sends this in the User-Agent
+const ARCHITECTURE = /\barch\/(\w+)\b/; // Docker sends the processor in this form in the User-Agent
 
 /** Returns whether clients usually request other objects after they have read this object. */
 export function isFollowed({ key }: ObjectRoute): boolean {

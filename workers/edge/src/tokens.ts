@@ -11,7 +11,7 @@ import { Unavailable } from "./unavailable";
 export interface Entitlement {
   revision: number; // the version of the token's record, or 0 when the entry has none
   principal: string;
-  expires: number; // Unix time in seconds
+  expires: number; // when the token expires, as Unix time in seconds
   grants: readonly string[];
 }
 
@@ -29,15 +29,16 @@ export interface Sources {
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
-// When an entry has this age, one request causes a new read of the entry after its response. The other requests use the
-// old entry until then. Without this read, all requests after the end of the entry's lifetime would read the entry.
+// When the isolate's copy of an entry has this age, one request starts a new read of the entry and does not wait for it.
+// The other requests use the old copy until then. Otherwise, when a copy gets too old, all requests at that moment would
+// read the entry.
 const RENEWAL_MILLISECONDS = 1_500;
-const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128 MB of memory
+const CACHED_ENTRIES = 10_000; // the most entries in an isolate's memory; they take a few MB of its 128 MB
 
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** From this time on, the next request causes a new read of the entry. */
+  /** The first request after this time starts a new read of the entry. */
   renewal: number;
 }
 
@@ -66,12 +67,16 @@ export async function entitlementOf(digest: string, sources: Sources, now: numbe
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
-/** Reads a token's entry again. If no source answers, the isolate uses the old entry until the end of its lifetime. */
+/**
+ * Reads a token's entry again. If no source answers, the isolate uses its old copy of the entry until the copy is too
+ * old.
+ */
 async function renewed(digest: string, sources: Sources, now: number): Promise<void> {
   const before = memory.get(digest);
   try {
     const text = await entryOf(digest, sources);
-    if (memory.get(digest) === before) remember(digest, text, now); // otherwise another request has read a newer entry
+    // If another request has replaced the entry in the meantime, that entry stays.
+    if (memory.get(digest) === before) remember(digest, text, now);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
   }

@@ -21,7 +21,8 @@ export const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8
 /** Text bindings that a test file adds to the worker's bindings. The file must add the bindings when it is loaded. */
 export const moreBindings = new Map<string, string>();
 export const entries = new Map<string, string>();
-export const records = new Map<string, string>(); // the metadata API's answers by token digest
+// Maps the digest of a token to the metadata API's answer about the token.
+export const records = new Map<string, string>();
 /** The behavior of the stubs. A test may change the behavior, and each test starts with these defaults. */
 export const stub: {
   store: "works" | "fails" | "silent";
@@ -143,7 +144,9 @@ function entrypoints(template: string): string {
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), template);
 }
 
-/** Reads the ports of both sockets from workerd's control messages, one JSON object in a line. */
+/**
+ * workerd reports the port of each of its sockets as one line of JSON. Returns the ports by the names of the sockets.
+ */
 async function socketPorts(process: ChildProcess): Promise<Map<string, number>> {
   const ports = new Map<string, number>();
   let text = "";

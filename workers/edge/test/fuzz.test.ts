@@ -140,7 +140,7 @@ test("no request gets an object without a token and a grant, and each request ge
     if (!/^\/[\x21-\x7e]*$/.test(target)) return;
     const [status, body] = await send(target, Object.fromEntries(fields));
     assert.ok(status >= 200 && status < 500, `${status} ${body}`);
-    // the worker receives the header without spaces and tabs at its end, because HTTP ignores them
+    // the header reaches the worker without spaces and tabs at the end of its value, because HTTP ignores them
     const hasToken = isIssued && (credential.replace(/[ \t]+$/, "") === `Bearer ${token}` || credential.startsWith("Basic "));
     for (const [, key = ""] of body.matchAll(/<([^>]*)>/g)) {
       served += 1;

@@ -15,7 +15,8 @@ test("a hedge starts after the node's 99th percentile, within bounds, and after 
   for (let count = 0; count < 100; count++) health.answered("node", 1);
   assert.equal(health.hedgeAfter("node"), 450);
   for (let count = 0; count < 128; count++) health.answered("node", 1);
-  assert.equal(health.hedgeAfter("node"), HEDGE_FLOOR); // only the last answers count, and these are all fast
+  // The isolate keeps only the last 128 response times of a node, and these are all short.
+  assert.equal(health.hedgeAfter("node"), HEDGE_FLOOR);
   for (let count = 0; count < 128; count++) health.answered("node", 5_000);
   assert.equal(health.hedgeAfter("node"), HEDGE_CEILING);
   assert.equal(health.hedgeAfter("other"), HEDGE_CEILING);
@@ -52,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  lose(10); // this loss does not count, because the node had only 10 ms to answer
+  lose(10); // this lost request does not count, because the node had only 10 ms to answer
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);
   assert.ok(health.isBackedOff("node", now + 4_999));

@@ -55,13 +55,15 @@ test("an invalid URL gets the error code for its mistake", () => {
   for (const [path, expected] of table) assert.equal(routed(path), expected, path);
 });
 
-const TAGS = ["1.0", "1.10", "1.9", "a", "latest", "Z"]; // in case-insensitive order
+// The order in which the worker lists tags: without regard to case.
+const TAGS = ["1.0", "1.10", "1.9", "a", "latest", "Z"];
 
 async function tags(query: string): Promise<[string[], string | null]> {
   const url = `https://packages.test/v2/acme/app/tags/list${query}`;
   const route = ociRoute("acme/app/tags/list", new URL(url));
   assert.ok(route.kind === "object" && route.list !== undefined);
-  const stored = Response.json({ name: "acme/app", tags: [...TAGS].sort() }); // in the order of an earlier release
+  // The order in which an earlier release stored tags.
+  const stored = Response.json({ name: "acme/app", tags: [...TAGS].sort() });
   const answer = await listResponse(new Request(url), "acme/app", route.list, stored);
   const { name, tags: listed } = (await answer.json()) as { name: string; tags: string[] };
   assert.equal(name, "acme/app");

@@ -122,7 +122,8 @@ test("a prefetch reads a document from L1 once, whatever ranges of versions othe
   stub.l1 = async (incoming, response) => {
     const key = keyOf(incoming.url!.slice(incoming.url!.indexOf("/objects/")));
     reads.push(key);
-    // range-late names a second range of range-shared. The worker gets it only after it has followed the first range.
+    // The document of range-late names a second range of range-shared. The worker gets this document only after it has
+    // followed the first range.
     if (key === document("range-late")) await awaitKeys(tarball("range-shared", "1.0.0"));
     l1(incoming, response);
   };
@@ -202,7 +203,8 @@ test("the worker prefetches only what the client may pull", async () => {
       assert.equal(status, granted.includes(start) ? 200 : 403);
       if (status === 200) await awaitKeys(tarball(of(start), "1.0.0"));
       const allowed = new Set(granted.flatMap((each) => [document(of(each)), tarball(of(each), "1.0.0")]));
-      const ofThisRun = requested.filter((key) => key.startsWith(`npm/${prefix}`)); // a prefetch may end late
+      // Leaves out late prefetches of earlier runs.
+      const ofThisRun = requested.filter((key) => key.startsWith(`npm/${prefix}`));
       assert.deepEqual(ofThisRun.filter((key) => !allowed.has(key)), []);
     }),
     { numRuns: 100 },

@@ -60,8 +60,8 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
 
 /**
  * Publishes an edge policy with these experiments, and waits until the worker applies it. The policy also contains a
- * marker experiment and an operator. The worker applies the policy when the operator's responses name the marker
- * experiment.
+ * marker experiment and names an operator. Once the responses to the operator name the marker experiment, the worker
+ * applies the policy.
  */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);
