@@ -105,7 +105,7 @@ def held(client: PacedClient, first: int, count: int) -> Generator[None]:
         pipes.append(here)
     try:
         for pipe in pipes:
-            pipe.recv()  # raises EOFError if the process has ended
+            pipe.recv()  # raises EOFError if the client process has ended
         yield
     finally:
         for process in started:
@@ -114,7 +114,7 @@ def held(client: PacedClient, first: int, count: int) -> Generator[None]:
 
 
 def active_client(pop: OwnPop) -> PacedClient:
-    """Publishes an object, and returns a client that may read the object."""
+    """Stores an object on the PoP's emulated shield, and returns a client whose token may read the object."""
     pop.shield.objects[f"/objects{_PATH}"] = b"x" * 10_000
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     return PacedClient(pop.port, pop.authority, "127.71.0.2", _PATH, _TOKEN)

@@ -168,7 +168,7 @@ def fill(root: Path, pop: OwnPop) -> None:
 
 
 def measure(way: Way, connections: int, seconds: int, script: Path) -> Measured:
-    """Runs wrk, which sends requests of one kind over all connections."""
+    """Runs wrk, which sends requests of one kind over several connections at once."""
     command = [
         *wrk.command(connections, seconds),
         "--timeout=30s",

@@ -36,7 +36,9 @@ class Sample:
 
 
 def descendants(pid: int | str) -> Iterator[int]:
-    """Yields the process ids of all processes below a process, without those that have ended meanwhile."""
+    """Yields the process ids of the children of a process, of their children, and so on. Skips processes that end
+    meanwhile.
+    """
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in list(Path(f"/proc/{pid}/task").iterdir()):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -46,7 +48,7 @@ def descendants(pid: int | str) -> Iterator[int]:
 
 
 def memory() -> dict[str, float]:
-    """Returns the memory of each program of the PoP in MB, without the pages that processes share counted twice."""
+    """Returns the memory of each program of the PoP in MB. A page that several processes share counts only once."""
     found = dict.fromkeys(_PROGRAMS.values(), 0.0)
     for pid in descendants("self"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process such as a client has ended
@@ -59,7 +61,9 @@ def memory() -> dict[str, float]:
 
 
 def stream(pop: OwnPop, clients: int, speed: int) -> Sequence[Sample]:
-    """Downloads the object with all clients at once, and returns samples of the memory until the last one has it."""
+    """Downloads the object with all clients at once. Returns samples of the programs' memory until the last client has
+    the object.
+    """
     command = ["curl", "--silent", "--fail", "--cacert", str(pop.authority), "--limit-rate", f"{speed * _MEGABYTE}"]
     command += [
         "--header",

@@ -52,7 +52,9 @@ _IMAGE = "prediction/app:1"
 
 
 def delay_shields(up: OwnStack, milliseconds: int) -> None:
-    """Restarts the workerd of each PoP, so that each request to a shield waits before it leaves the PoP."""
+    """Changes the code of each PoP, so that a request to a shield waits for `milliseconds` before it leaves the PoP.
+    Restarts workerd, which runs this code.
+    """
     for pop in POPS:
         name, directory = f"pop-{pop.colo}-workerd", up.sandbox.directory / "pops" / pop.colo / "workerd"
         module = directory / "shields.js"
@@ -85,8 +87,8 @@ class Trees:
         run(up, "publish", image(directory, "prediction"), "--repository", "prediction/app", "--tag", "1")
 
     def lock(self, client: Client) -> None:
-        """Writes a lockfile without the URLs of tarballs. With these URLs, `npm ci` requests no documents, and the edge
-        cannot predict from tarballs.
+        """Writes a lockfile for npm that does not contain the URLs of tarballs. With these URLs, `npm ci` would request
+        no packuments, and the edge cannot predict from requests for tarballs.
         """
         command = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit"]
         done = in_client(client, command, self._directory / "npm")

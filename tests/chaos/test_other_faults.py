@@ -1,5 +1,5 @@
-"""Fills the disk of the Pulumi state, and ends the providers, in the middle of `pulumi up` and `pulumi destroy`. Then
-repairs the state as docs/state.md describes.
+"""Fills the disk of the Pulumi state, and kills the emulated Pulumi providers, in the middle of `pulumi up` and
+`pulumi destroy`. Then repairs the state as docs/state.md describes.
 """
 
 from __future__ import annotations

@@ -142,8 +142,8 @@ class NpmClient:
         return self.run(*(("npm", "audit") if self._is_berry else ("audit",)))
 
     def in_an_empty_home(self, home: Path) -> NpmClient:
-        """Returns the client with a new home directory, which contains its configuration, package.json and
-        lockfile, but no caches.
+        """Returns a copy of this client with a new home directory. The directory gets the client's configuration, its
+        package.json and its lockfile, but no caches.
         """
         moved = NpmClient(replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
@@ -155,8 +155,8 @@ class NpmClient:
         return moved
 
     def installed(self) -> Mapping[str, str]:
-        """Returns the version of each package of the scope @clients that any node_modules directory of the project has,
-        by name.
+        """Maps the name of each package of the scope @clients, in any node_modules directory of the project, to its
+        version.
         """
         modules = self.setting.project / "node_modules"
         found = [json.loads(file.read_text()) for file in modules.glob("**/@clients/*/package.json")]

@@ -54,7 +54,7 @@ def version(name: str, option: str) -> str:
 
 
 def how_to_install(name: str) -> str:
-    """Returns the shell command that installs a client program."""
+    """Returns the shell command with which a user installs a missing client program."""
     return f"go install {GO[name]}" if name in GO else f"apt-get install {DEBIAN[name]}"
 
 

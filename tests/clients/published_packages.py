@@ -20,7 +20,9 @@ SCOPE = "@clients"
 
 @dataclass(frozen=True)
 class Packages:
-    """The published packages: the identity that may pull them, and the SHA-256 digests of the Python files by name."""
+    """The identity that may pull the published packages, and a mapping from each published Python file to its SHA-256
+    digest.
+    """
 
     identity: Client
     digests: dict[str, str]

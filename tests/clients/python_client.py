@@ -120,8 +120,8 @@ class PythonClient(ABC):
         return self.setting.run(name, *arguments, given=given, **{**settings, **more})
 
     def in_an_empty_home(self, home: Path) -> PythonClient:
-        """Returns the client with a new home directory, which contains the project's files, but no caches and virtual
-        environments.
+        """Returns a copy of this client with a new home directory. The directory gets the files of the client's
+        project, but no caches and no virtual environments.
         """
         moved = replace(self, setting=replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
@@ -138,8 +138,8 @@ class PythonClient(ABC):
 
     @abstractmethod
     def add(self, project: str) -> Finished:
-        """Installs a Python project with the client. Clients with a project file also add the project to its
-        dependencies.
+        """Installs a Python project with the client. A client with a project file, such as pyproject.toml, also adds
+        the installed project to the dependencies in that file.
         """
 
     @abstractmethod
@@ -147,8 +147,8 @@ class PythonClient(ABC):
         """Installs exactly the Python projects and files that the lockfile lists."""
 
     def installed(self) -> dict[str, str]:
-        """Returns, by project name, the versions of the projects named `clients_…` that are installed anywhere in the
-        client's home directory.
+        """Maps each project named `clients_…` that is installed anywhere below the client's home directory to its
+        version.
         """
         found = self.setting.home.glob("**/clients_*.dist-info")
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)

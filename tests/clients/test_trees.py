@@ -12,8 +12,8 @@ from tests.clients.package_setting import output
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
-# The name of each client's lockfile, and whether the lockfile contains the digests of files as the registry serves
-# them.
+# Maps each npm client to the name of its lockfile, and to whether the lockfile contains the digests that the registry
+# states for files.
 LOCKFILES = {
     "npm 10": ("package-lock.json", True),
     "pnpm 12": ("pnpm-lock.yaml", True),

@@ -82,7 +82,7 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        # The suite's own header fields in the last request of each test, by the test's id.
+        # Maps the id of each test to the suite's own header fields in the last request of this test.
         self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:

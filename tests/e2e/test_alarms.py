@@ -71,8 +71,8 @@ class OnCall:
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def wait_for(self, name: str, state: str) -> dict[str, Any]:
-        """Returns the next received message that reports the named alarm in the given state, and removes it. Fails
-        after `PATIENCE` seconds.
+        """Returns the next message that reports the named alarm in the given state, and removes it from `messages`.
+        Fails after `PATIENCE` seconds.
         """
         deadline = time.monotonic() + PATIENCE
         while True:

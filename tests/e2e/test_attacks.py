@@ -44,7 +44,9 @@ def pop() -> Generator[OwnPop]:
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:
-    """Returns the first PoP of the emulated Cloudflare, and a client with an address that no other test uses."""
+    """Returns the first PoP of the emulated Cloudflare. Requests to it come from a client address that no other test
+    uses.
+    """
     hostname = urlsplit(str(up.outputs()["url"])).hostname or ""
     address = (up.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     return Edge(address, hostname, health.edge_authority(up.sandbox), f"{up.sandbox.loopback}.210.{client}")

@@ -48,7 +48,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
-    """Replaces the parts of a documented command that differ on every machine: paths, stack names and ids of tokens."""
+    """Replaces what differs on every machine in a documented command: the checkout's path, the sandbox's directory, the
+    stack's name and the token's id.
+    """
     here = f"--directory {up.sandbox.directory}"
     text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)
     text = re.sub(r"(-m local env|-m local client \w+)", rf"\1 {here}", text)

@@ -93,7 +93,7 @@ def put(up: Up, file: Path, document: object) -> None:
 
 
 def await_status(up: Up, path: str, status: int) -> None:
-    """Waits until every PoP answers a request for `path` with the HTTP status `status`."""
+    """Waits until every PoP answers a request for `path` with status `status`. Fails after `WITHIN` seconds."""
     start = time.monotonic()
     for location in CLIENT_LOCATIONS:
         with httpx.Client(**access(up, location, "policy-reader")) as client:
@@ -104,8 +104,8 @@ def await_status(up: Up, path: str, status: int) -> None:
 
 
 def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
-    """Installs a package with npm. Returns the installed version, or an empty text if the installation fails, and npm's
-    messages.
+    """Installs a package with npm. Returns two texts. The first is the installed version, or empty if the installation
+    fails. The second has npm's messages.
     """
     done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))
     manifest = directory / "node_modules" / spec.split("@")[0] / "package.json"

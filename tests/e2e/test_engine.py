@@ -92,8 +92,8 @@ def client(sandbox: Sandbox, service: str, region: str) -> Any:
 
 
 def changes(preview: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """Returns the planned operation for each resource name in the JSON output of `pulumi preview`, without unchanged
-    resources.
+    """Maps the name of each resource in the JSON output of `pulumi preview` to its planned operation. Unchanged
+    resources are left out.
     """
     assert preview.returncode == 0, preview.stdout + preview.stderr
     steps = json.loads(preview.stdout)["steps"]

@@ -84,8 +84,8 @@ class Networks:
             self.stop(region)
 
     def networks(self) -> list[set[str]]:
-        """Returns, for clients in the US, in Europe and in Asia, the networks or regions to which 20 DNS
-        queries lead.
+        """Sends 20 DNS queries from the US, 20 from Europe and 20 from Asia. Returns, for each of the three places, the
+        networks or regions to which the answers lead.
         """
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}

@@ -29,7 +29,7 @@ BOUNDARY = "artifact-edge:permissions_boundary"
 
 @pytest.fixture
 def sandbox() -> Iterator[TemporarySandbox]:
-    """Provides a sandbox without stacks, whose AWS boto3 calls."""
+    """Provides a sandbox without stacks, and makes boto3 call the sandbox's emulated AWS."""
     with temporary_sandbox(LOOPBACK, print) as temporary, pytest.MonkeyPatch.context() as environment:
         aws_of(temporary, environment)
         yield temporary
@@ -59,7 +59,7 @@ def deployed(sandbox: TemporarySandbox, command: str, status: int = 0) -> str:
 
 
 def roles() -> dict[str, Any]:
-    """Returns the IAM roles of the stack by their names, each as IAM describes it."""
+    """Maps the name of each IAM role of the stack `dev` to the description of the role that IAM returns."""
     iam: Any = cast(Any, boto3).client("iam", region_name="us-east-1")
     names = [each["RoleName"] for each in iam.list_roles()["Roles"]]
     return {name: iam.get_role(RoleName=name)["Role"] for name in names if name.startswith("artifact-edge-dev-")}

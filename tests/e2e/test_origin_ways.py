@@ -43,7 +43,9 @@ def intruder(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Reads an object through the edge and through the shields of a region, as a client in this region does."""
+    """Reads an object as a client in `region` does. If no cache of the edge has the object, the edge requests it from
+    the shields of this region first.
+    """
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
 

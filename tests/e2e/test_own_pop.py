@@ -167,7 +167,8 @@ def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
     head = pop.request(path, "reader-of-ranges", "HEAD")
     assert (head.status, head.headers["content-length"], head.body) == (200, str(MEGABYTE), b"")
 
-    # While L1 still receives the object, it may request the object again for a range, or ignore the range.
+    # While L1 is still receiving the object, L1 can answer a range request with the whole object, or request the object
+    # from the shield again. The test waits until L1 does neither.
     def is_stored() -> bool:
         before = fetches(pop, path)
         answer = pop.request(path, "reader-of-ranges", range="bytes=-100")

@@ -132,7 +132,8 @@ def test_an_uncached_range_comes_from_the_stored_object(shield: Shield, byte_ran
     shield.cloud.put(NEAR, key, content)
     cold = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})
     assert shield.cloud.requested_hosts(key) == [NEAR]
-    # Until a shield has stored the whole object, it may ignore a range or request the object again.
+    # While the shield is still storing the object, the shield can answer a range request with the whole object, or
+    # request the object from the origin again. The test waits until the object is stored.
     assert eventually(lambda: shield.edge.head(key).headers["X-Cache"] == "shield; hit")
     before = len(shield.cloud.requested_hosts(key))
     warm = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})

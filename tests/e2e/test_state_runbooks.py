@@ -59,7 +59,7 @@ def blocks_of(cut_off: Runbook) -> list[str]:
 
 
 def started(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> subprocess.Popen[str]:
-    """Starts a command, and returns as soon as the condition holds."""
+    """Starts a command. Returns as soon as the function `holds` returns true."""
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"],
         cwd=shell.directory,
@@ -76,17 +76,18 @@ def started(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> su
 
 
 def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> None:
-    """Starts a command, and kills all of its processes as soon as the condition holds."""
+    """Starts a command, and kills all of its processes as soon as the function `holds` returns true."""
     process = started(shell, command, holds)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def interrupted_when(shell: OperatorShell, command: str, holds: Callable[[], bool], *, times: int) -> str:
-    """Starts a Pulumi command, and presses Ctrl-C as soon as the condition holds. Returns the output of the command.
+    """Starts a Pulumi command, and interrupts it `times` times as soon as the function `holds` returns true. Returns
+    the output of the command.
 
-    A terminal sends each interrupt to all processes of the command. Between two interrupts, the function waits until
-    the engine has reported the first.
+    As a terminal does on Ctrl-C, the function sends each interrupt to all processes of the command. Before the next
+    interrupt, it waits until the engine has reported the last one.
     """
     process, output = started(shell, command, holds), ""
     for _ in range(times):

@@ -49,7 +49,9 @@ class Row:
 
 
 def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
-    """Returns one row for each alarm of the given deployments, sorted by tier and name."""
+    """Returns the rows of the alarm table for the given deployments, sorted by tier and name. Alarms with the same text
+    share one row.
+    """
     found: set[Row] = set()
     for deployment in deployments:
         found.update(_on_aws(deployment, prefix))
@@ -109,8 +111,8 @@ def _row(name: str, prefix: str, tier: str, cloud: str, fault: str, when: str, r
 
 
 def _anywhere(text: str) -> str:
-    """Replaces the parts of a text that differ by place, such as regions, machines and table operations, with
-    placeholders.
+    """Replaces regions, machines, table operations and hostnames in a text with placeholders. Alarms that differ only
+    in these parts then have the same text.
     """
     named = re.sub(r"(artifact-edge-prod[a-z-]*-)?" + f"({_PLACE.pattern})", "<region>", text)
     named = re.sub(r"<region>-\d+", "<machine>", named)

@@ -12,7 +12,7 @@ _REFUSED_STREAM = 7  # an error code (RFC 9113, section 7)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """Returns a frame of HTTP/2 (RFC 9113, section 4.1)."""
+    """Returns the bytes of an HTTP/2 frame (RFC 9113, section 4.1)."""
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 

@@ -21,7 +21,7 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 def gzipped(body: bytes) -> bytes:
-    """Returns the body compressed with gzip. The header contains no time, so that equal bodies give equal bytes."""
+    """Returns the body compressed with gzip. The gzip header has no time, so that equal bodies give equal bytes."""
     return gzip.compress(body, mtime=0)
 
 
@@ -39,7 +39,7 @@ def zstandard(body: bytes) -> bytes:
 
 
 def tar(files: Mapping[str, str]) -> bytes:
-    """Returns a tar archive of the files, which `files` maps from name to text."""
+    """Returns a tar archive. `files` maps the name of each file in it to the file's text."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, text in files.items():

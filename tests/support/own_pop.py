@@ -213,9 +213,9 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
-    """Starts only the NGINX of a PoP below the directory `root`. In place of the worker, a stub answers all requests
-    with status 200, and with the path and the query of the URL as the body. A client must send the headers of a request
-    within `header_seconds`.
+    """Starts only the NGINX of a PoP below the directory `root`. A stub replaces the edge worker. It answers all
+    requests with status 200, and the body is the path and the query of the URL. NGINX disconnects a client that does
+    not send all headers of a request within `header_seconds`.
     """
     authority = Authority("tests")
     https, misses = free_ports(2)

@@ -232,7 +232,7 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
 
 def missing_files(network: Network) -> set[str]:
-    """Returns the keys of objects that a package's document names and the bucket lacks."""
+    """Returns the keys of missing objects: a packument or a simple index names them, but the bucket lacks them."""
     keys, named = network.objects(), set[str]()
     for key in keys:
         if key.endswith("packument.json"):

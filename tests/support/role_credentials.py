@@ -23,8 +23,8 @@ from tests.support.purge_endpoint import serving
 def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[None]:
     """Makes boto3 use the credentials of a role of the current AWS account.
 
-    boto3 then calls the sandbox's AWS API, whose middleware evaluates the role's permissions. The permissions that
-    these calls need are added to `needed`.
+    boto3 then calls the sandbox's AWS API, whose middleware evaluates the role's permissions. Each permission that a
+    call needs is added to `needed`.
     """
     evaluate = permissions.is_permitted
 

@@ -98,7 +98,9 @@ class OnCloudStorage:
 
 @dataclass
 class ServedClouds:
-    """Holds the clouds' settings and clients. A test may set `gate`; the default gate passes every write."""
+    """Holds the settings and clients of the emulated clouds. A test can set `gate`; the default gate lets every write
+    pass.
+    """
 
     environment: dict[str, str]
     outputs: dict[str, Any]

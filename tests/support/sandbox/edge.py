@@ -33,8 +33,9 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 
 def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
-    """Returns the description of the sandbox's stack that the registry's commands use. Also sets the variables in
-    `environment` from which the clouds' clients read addresses and credentials. The caller restores the variables.
+    """Returns the `Target` with which the registry's commands work on the sandbox's stack. Also sets the environment
+    variables from which the clients of the clouds read addresses and credentials. The caller's `environment` undoes
+    this later.
     """
     for name, value in cloud_environment(up.sandbox, {}).items():
         environment.setenv(name, value)

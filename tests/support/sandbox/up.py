@@ -32,7 +32,9 @@ class Up:
         return [line.strip() for line in found[1].splitlines()]
 
     def outputs(self) -> dict[str, Any]:
-        """Returns the stack's outputs, which are cached. A test that changes them calls `forget_outputs`."""
+        """Returns the stack's outputs. The first call reads them, and later calls return the same value. A test that
+        changes the outputs calls `forget_outputs`.
+        """
         return _outputs(self.sandbox)
 
     def forget_outputs(self) -> None:
