@@ -42,7 +42,8 @@ CLOUDS = (
     Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
 
-# The processes that run what a Pulumi program has created: DNS records, machines, services and functions.
+# The processes that emulate running services: DNS, machines, Cloud Run and Lambda. They serve the DNS
+# records and run the machines, services and functions that a Pulumi program has created.
 RUNTIME = (
     Service("dns", client.ready),
     Service("machines"),

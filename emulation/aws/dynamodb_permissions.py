@@ -20,7 +20,8 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
-# For each type of item in a DynamoDB transaction, the name of the IAM action that the item needs.
+# Maps each kind of item in a DynamoDB transaction to the IAM action, without the prefix `dynamodb:`, that a caller
+# needs for the item.
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
     "Delete": "DeleteItem",
@@ -28,7 +29,8 @@ _TRANSACTION_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-# The DynamoDB actions that a caller needs to create a table replica. The caller needs them in the replica's region.
+# The DynamoDB actions that a caller needs to create a table replica, without the prefix `dynamodb:`. The caller needs
+# them in the replica's region.
 _REPLICA_ACTIONS = (
     "CreateTable",
     "CreateTableReplica",
@@ -42,7 +44,8 @@ _REPLICA_ACTIONS = (
     "DeleteItem",
     "BatchWriteItem",
 )
-# The KMS actions that a caller needs on the customer managed key that encrypts a DynamoDB table.
+# The KMS actions, without the prefix `kms:`, that a caller needs on the customer managed key that encrypts a DynamoDB
+# table.
 _KEY_ACTIONS = ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 
 _EQUAL = re.compile(r"(?P<name>#?\w+)\s*=\s*(?P<value>:\w+)")
@@ -58,9 +61,10 @@ def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
             keys = leading_keys(table, given.get("Key") or given.get("Item") or {})
             yield f"dynamodb:{_TRANSACTION_ACTIONS[kind]}", _table_arn(call.region, table), keys
     for table, given in call.parameters.get("RequestItems", {}).items():
-        if isinstance(given, dict):  # A BatchGetItem request has a JSON object with the member `Keys` for each table.
+        # In a BatchGetItem request, `RequestItems` maps each table to a JSON object with the member `Keys`.
+        if isinstance(given, dict):
             items = cast(dict[str, Any], given).get("Keys", [])
-        else:  # A BatchWriteItem request has a list of writes for each table.
+        else:  # In a BatchWriteItem request, `RequestItems` maps each table to a list of writes.
             writes = cast(list[dict[str, Any]], given)
             items = [next(iter(write.values())) for write in writes]
             items = [each.get("Key") or each.get("Item") for each in items]

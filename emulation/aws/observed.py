@@ -88,7 +88,9 @@ class ServiceMetrics:
         yield from _replication_metrics(self._waiting(), now, faster)
 
     def _request_metrics(self) -> Iterator[_Metric]:
-        """Yields the error rates of the S3 buckets that have a metrics configuration and received requests."""
+        """Yields the rates of 4xx and 5xx responses of each S3 bucket that has a metrics configuration and has received
+        requests since the last call.
+        """
         ended = self._outcomes.take()
         for name, bucket in _buckets().items():
             requests = sum(count for (of, _), count in ended.items() if of == name)

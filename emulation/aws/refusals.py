@@ -1,4 +1,6 @@
-"""Answers an AWS API request with an error, in the form of the request's protocol (Smithy, "AWS protocols")."""
+"""Answers an AWS API request with an error. The error has the format of the AWS protocol that the request uses (Smithy,
+"AWS protocols").
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _BAD_REQUESTS = ("ExpiredToken", "InvalidToken")
 
 
 def refuse(start_response: Callable[..., Any], service: str, protocol: str, code: str, message: str) -> list[bytes]:
-    """Answers an AWS API request with an error in the form of the request's protocol.
+    """Answers an AWS API request with an error in the format of the AWS protocol that the request uses.
 
     `code` is an error code of S3, such as `AccessDenied`. The response to a request of another protocol has the
     corresponding code of that protocol.

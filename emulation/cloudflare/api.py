@@ -65,8 +65,8 @@ def create_app(
     """Returns the WSGI application of the emulated Cloudflare API.
 
     `edge` is the edge network that runs deployed worker scripts; if it is None, the scripts are only stored. `resolve`
-    looks names up in public DNS, to validate custom hostnames. `invocations` has what PoPs report to Workers
-    Observability.
+    looks names up in public DNS, to validate custom hostnames. `invocations` holds the invocations of worker scripts
+    that PoPs have reported to Workers Observability.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False

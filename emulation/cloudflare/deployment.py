@@ -15,8 +15,8 @@ from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
-    """Raised when the emulated edge network cannot do what an API request needs. The response to the request contains
-    the error's message.
+    """Raised when the emulated edge network cannot run a script or a deployment, or cannot purge a response. The
+    response to the API request contains the error's message.
     """
 
 

@@ -31,8 +31,8 @@ Files = Mapping[str, bytes]
 class L1Cache:
     """The L1 cache of one PoP.
 
-    `cache_size` is a size in the form of Traffic Server's storage.config, such as `256M`. `connect_seconds` is the time
-    after which the PoP gives up a connection attempt to a shield.
+    `cache_size` is the size of the cache on disk in the notation of Traffic Server's storage.config, such as `256M`.
+    `connect_seconds` is the time after which the PoP gives up a connection attempt to a shield.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
-"""Tells the PoPs why an origin does not answer a worker's fetch, in the form of Cloudflare's HTTP status codes.
+"""Tells the PoPs why an origin does not answer a worker's fetch. The reason is one of Cloudflare's own HTTP status
+codes.
 
-The service connects to the origin again, because Traffic Server reports all failures alike. Source:
+To find the reason, the service connects to the origin again, because Traffic Server reports all failures alike. Source:
 support/troubleshooting/http-status-codes/cloudflare-5xx-errors, errors 520, 521, 522, 525, 526 and 530.
 """
 

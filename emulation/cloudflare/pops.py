@@ -1,5 +1,5 @@
-"""Runs the emulated edge network of Cloudflare. Each PoP has one workerd and one L1 cache, which run what the account
-has deployed.
+"""Runs the emulated edge network of Cloudflare. Each PoP has one workerd and one L1 cache. They run the worker scripts
+that are deployed in the emulated Cloudflare account.
 """
 
 from __future__ import annotations

@@ -148,8 +148,8 @@ def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
 
 
 def _scope(network: Network, answer: Answer) -> int:
-    """Returns for which network of clients a DNS answer is valid (RFC 7871, section 7.2.1). The result is the length of
-    the network's prefix. The length 0 means all clients.
+    """Returns the prefix length of the network of clients for which a DNS answer is valid (RFC 7871, section 7.2.1).
+    The length 0 means that the answer is valid for all clients.
     """
     if not answer.by_place:
         return 0

@@ -191,8 +191,8 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                # The emulation ignores these commands. Executed on the host, they would change the host's own systemd
-                # units and udev rules.
+                # The emulation ignores these commands of user data. Executed on the host, they would change the host's
+                # own systemd units and udev rules.
                 pass
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()

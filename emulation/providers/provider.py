@@ -164,8 +164,8 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _preview_outputs(handler: Handler, inputs: Properties) -> Properties:
-    """Returns what a Pulumi preview shows as the outputs of a resource: the inputs with their values, and all other
-    outputs as unknown.
+    """Returns the outputs of a resource for a Pulumi preview. Outputs that are also inputs have the values of the
+    inputs, and all other outputs are unknown.
     """
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 

@@ -1,7 +1,7 @@
 """Checks the parameters of an API request against AWS's own model of the API, which botocore contains.
 
-botocore's client checks names, types and lower limits only, and sends everything else. The service itself also checks
-upper limits, patterns and enumerations (Global Accelerator API Reference, "Request Parameters" of each action).
+botocore's client refuses only wrong names, wrong types and values below a lower limit. Global Accelerator itself also
+checks upper limits, patterns and enumerations (Global Accelerator API Reference, "Request Parameters" of each action).
 """
 
 from __future__ import annotations

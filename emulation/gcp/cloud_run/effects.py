@@ -20,8 +20,8 @@ _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-
 
 
 def computed_fields(request: Request) -> Json:
-    """Returns the fields that Cloud Run sets in a new service: a URL that is derived from the names and the project's
-    number, and an empty IAM policy.
+    """Returns the fields that Cloud Run sets in a new service: a URL and an empty IAM policy. The URL contains the
+    service's name, the project's number and the location.
     """
     uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
     return {"uri": uri, "iam": {"bindings": []}}

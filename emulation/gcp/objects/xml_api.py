@@ -78,8 +78,8 @@ def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
-            # For a missing object, a caller who may not list the bucket gets the error for a lack of permission.
-            # Otherwise the answer would reveal which objects exist.
+            # If the object does not exist and the caller may not list the bucket, the caller gets the error for a
+            # missing permission. Another error would reveal that the object does not exist.
             if caller:
                 access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")

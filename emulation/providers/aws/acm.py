@@ -33,7 +33,8 @@ def handlers() -> list[Handler]:
             "acm",
             make=_wait,
             describe=_describe_validation,
-            # A delete function that does nothing, because the resource exists only in Pulumi and not in AWS.
+            # This function deletes nothing, because a resource that waits for a validation exists only in Pulumi and
+            # not in AWS.
             remove=lambda acm, id, state: None,
             replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
         ),

@@ -28,7 +28,8 @@ def client(service: str, properties: Properties | None = None) -> Any:
 def sandbox_client(service: str, properties: Properties | None = None) -> Any:
     """Returns a boto3 client with the sandbox's own credentials, which may do everything.
 
-    Handlers use this client only to create what AWS itself provides in a real account, such as its machine images.
+    Handlers use this client only to create what exists in every real AWS account from the start, such as AWS's machine
+    images.
     """
     region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or None
@@ -37,8 +38,8 @@ def sandbox_client(service: str, properties: Properties | None = None) -> Any:
 
 
 def tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:
-    """Converts a resource's tags from Pulumi's mapping to the form of most AWS APIs, a list of objects with `Key` and
-    `Value`.
+    """Converts a resource's tags from Pulumi's mapping to the list that most AWS APIs use. Each item of the list is an
+    object with `Key` and `Value`.
     """
     return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
 
@@ -49,13 +50,13 @@ def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Returns the tags from an AWS API's description of a resource, in the form of the resource's outputs in Pulumi."""
+    """Returns the tags in an AWS API's description of a resource as a Pulumi output of the resource."""
     return tags_output(tag_map(described.get("Tags", [])), state)
 
 
 def tags_output(tags: dict[str, str], state: Properties) -> Properties:
-    """Returns a resource's tags in the form of the resource's outputs in Pulumi. If neither the cloud nor the Pulumi
-    state has tags, returns no output.
+    """Returns a resource's tags as a Pulumi output of the resource. If neither the cloud nor the Pulumi state has tags,
+    returns no output.
     """
     return {"tags": tags} if tags or "tags" in state else {}
 
@@ -67,6 +68,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
-    """Returns a cached boto3 client. `access_key` is part of the cache key only, because boto3 reads the credentials
-    from the environment."""
+    """Returns a boto3 client, which is cached for later calls with the same arguments. `access_key` only keeps clients
+    with different credentials apart, because boto3 itself reads the credentials from the environment.
+    """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

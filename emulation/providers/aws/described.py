@@ -1,6 +1,6 @@
 """Handles AWS resource types whose resources the AWS API creates, describes and deletes by one identifier.
 
-The class Described implements what the handlers of all these types have in common. An object of the class handles one
+The class Described implements the common part of the handlers of all these types. An object of the class handles one
 resource type, with functions that call the AWS API.
 """
 

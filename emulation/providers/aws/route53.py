@@ -114,8 +114,9 @@ def _submit(route53: Api, action: str, properties: Properties) -> None:
 
 
 def _record_set(properties: Properties) -> dict[str, Any]:
-    """Returns a DNS record in the form of the Route 53 API. Raises CloudError for a routing policy that is not
-    emulated."""
+    """Converts a DNS record from Pulumi inputs to a record set of the Route 53 API. Raises CloudError for a routing
+    policy that is not emulated.
+    """
     record: dict[str, Any] = {"Name": properties["name"], "Type": properties["type"], **_target(properties)}
     if properties.get("setIdentifier"):
         record["SetIdentifier"] = properties["setIdentifier"]
@@ -136,7 +137,8 @@ def _record_set(properties: Properties) -> dict[str, Any]:
 
 
 def _target(properties: Properties) -> dict[str, Any]:
-    """Returns the target of a DNS record in the form of the Route 53 API: values with a TTL, or an alias.
+    """Converts the target of a DNS record from Pulumi inputs to fields of the Route 53 API: values with a TTL, or an
+    alias.
 
     Raises CloudError for a record without a target, and for an alias with values or with a TTL. An alias has the TTL of
     its target (Route 53 API Reference, "ResourceRecordSet": TTL).
@@ -173,7 +175,9 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
 
 
 def _target_in_state(record: dict[str, Any], state: Properties) -> Properties:
-    """Returns the target of a DNS record of the Route 53 API in the form of Pulumi: an alias, or values with a TTL."""
+    """Converts the target of a DNS record from fields of the Route 53 API to Pulumi properties: an alias, or values
+    with a TTL.
+    """
     if alias := record.get("AliasTarget"):
         name, evaluates = alias["DNSName"].rstrip("."), alias["EvaluateTargetHealth"]
         return {"aliases": [{"name": name, "zoneId": alias["HostedZoneId"], "evaluateTargetHealth": evaluates}]}
@@ -183,10 +187,10 @@ def _target_in_state(record: dict[str, Any], state: Properties) -> Properties:
 
 
 def _to_api(value: str, record_type: str) -> str:
-    """Returns the value of a DNS record in the form of the Route 53 API.
+    """Returns a value of a DNS record as the Route 53 API expects it.
 
-    Route 53 requires quotes around the text of a TXT record, and the emulated provider adds the quotes (Route 53
-    Developer Guide, "TXT record type").
+    Route 53 requires quotes around the text of a TXT record. A value in the Pulumi inputs may lack the quotes, so this
+    function adds them (Route 53 Developer Guide, "TXT record type").
     """
     return f'"{value}"' if record_type == "TXT" and not value.startswith('"') else value
 

@@ -1,5 +1,6 @@
-"""Translates property names between the Cloudflare API and Pulumi, and returns API answers in the form of the Pulumi
-inputs."""
+"""Translates property names between the Cloudflare API and Pulumi, and converts API answers so that they can be
+compared with the Pulumi inputs.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ class Ruleset(Scoped):
     def create(self, inputs: Properties) -> Created:
         self._refuse_unsupported(inputs)
         with api_errors():
-            # Cloudflare's SDK returns the answer to this request as plain JSON and not as an object of the SDK.
+            # Cloudflare's SDK returns the answer to the creation of a ruleset as plain JSON and not as an object of the
+            # SDK.
             created: Properties = self._api.create(**snake(inputs))
         return Created(created["id"], self._current(created["id"], inputs))
 
@@ -56,8 +57,8 @@ class Ruleset(Scoped):
 
 
 def _in_form_of_inputs(current: Properties, given: Properties) -> Properties:
-    """Returns a ruleset's properties in the form of the Pulumi inputs. Each rule gets only the members that the rule
-    has in the inputs, because the API adds members such as an id.
+    """Returns a ruleset's properties for a comparison with the Pulumi inputs. Each rule keeps only the members that the
+    rule has in the inputs, because the API adds members such as an id.
     """
     wanted: list[Properties] = given.get("rules") or []
     rules: list[Properties] = current.get("rules") or []

@@ -56,8 +56,8 @@ class DnsRecord(Scoped):
 
     @property
     def _api(self) -> Any:
-        # The call is not type-checked: Cloudflare's SDK has an overload for each type of DNS record, and the inputs
-        # decide which one applies.
+        # This call is not type-checked. Cloudflare's SDK has an overload for each type of DNS record, and only the
+        # inputs decide which overload applies.
         return cast(Any, self._clients().dns.records)
 
 

@@ -156,8 +156,8 @@ def _bucket_outputs(document: Properties) -> Properties:
 
 
 def _rule(rule: Properties) -> Properties:
-    """Returns a lifecycle rule of a bucket in the form of the Cloud Storage API. The API has `isLive` in place of
-    Pulumi's `withState`.
+    """Converts a lifecycle rule of a bucket from Pulumi inputs to a rule of the Cloud Storage API. The API has `isLive`
+    in place of Pulumi's `withState`.
     """
     condition: dict[str, Any] = dict(rule["condition"])
     state = condition.pop("withState", None)
