@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-# A time in UTC, in the form in which package registries write times. The function `in_utc` returns such a time
-# unchanged.
+# An ISO 8601 time that ends with `Z` and is therefore in UTC. Other package registries write times in this form. The
+# function `in_utc` returns such a time unchanged.
 _IN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 

@@ -29,8 +29,9 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The certificate authority is renewed when it expires in less than this time. An authority must be valid for longer
-# than each certificate that it issues.
+# The certificate authority is renewed when it expires in less than this time. The time is longer than the 397 days for
+# which a certificate of the edge is valid. An authority that is renewed in time therefore stays valid for longer than
+# each certificate that it has issued.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
 # The shortest time between the two runs that renew the certificate authority. The shields read a new authority from

@@ -129,8 +129,8 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a function for each origin bucket, shield and edge. The function returns the revision of a document
-        that the bucket, shield or edge serves.
+        """Returns a mapping from each origin bucket, shield and edge to a function. The function returns the revision
+        of a document as this bucket, shield or edge serves it.
 
         The function returns 0 if the document is missing or has no revision.
         """
@@ -190,7 +190,8 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
     certificate and the key (docs/contracts.md, "Between the tiers").
     """
-    # the stack's home region, in which its secrets are stored
+    # The secrets are in the stack's home region. The operator's AWS settings name this region. Without such settings,
+    # the function uses the region of the primary bucket.
     region = boto3.Session().region_name or target.bucket.region
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])

@@ -42,7 +42,8 @@ _INSERT = """
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# The numbers of packages, of all advisories, and of advisories about malware, for each ecosystem.
+# Maps each ecosystem to three numbers by their names: `packages`, `advisories`, and `malware` (the number of advisories
+# about malware).
 Counts = Mapping[str, Mapping[str, int]]
 
 

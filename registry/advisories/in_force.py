@@ -24,8 +24,8 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# The share of an ecosystem's advisories that a new data set must keep. The option `--fewer` of the import disables this
-# check.
+# An import fails if a new data set has less than this share of an ecosystem's previous number of advisories, because
+# its source is then probably incomplete. The option `--fewer` of the import disables this check.
 _KEPT = 0.9
 
 

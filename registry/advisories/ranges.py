@@ -19,8 +19,8 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions: the position of its first version, and the position of its last version. The docstring of
-# this module defines positions. A span without a last position has no end.
+# A span of affected versions: the position of the first affected version, and the position of the last one. The
+# docstring of this module defines positions. A span with only one position has no end.
 Span = Sequence[int]
 # An event of a version range in an OSV record: its kind, and its version. The version is the start or the end of a span
 # of affected versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event
@@ -75,7 +75,9 @@ def text_of(version: Any) -> str:
 
 @dataclass(frozen=True)
 class Affected:
-    """The versions of a package that an advisory affects: the versions in a range, and the listed versions."""
+    """The versions of a package that an advisory affects: each version that is in one of the ranges `ranges`, and each
+    version that the list `versions` contains.
+    """
 
     ranges: Sequence[Sequence[Event]]
     versions: Sequence[str]

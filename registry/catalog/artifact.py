@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from registry.metadata import Put
 
-# Cache-Control values of objects (docs/contracts.md, "Client-facing URLs").
+# The values of the header Cache-Control for immutable objects, and for documents, which can change (docs/contracts.md,
+# "Client-facing URLs").
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 
@@ -64,7 +65,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Known:
-    """The metadata records of a package by name, and the time when each was written (ISO 8601, UTC)."""
+    """The metadata records of a package. `facts` maps the name of each record to the record's content. `written` maps
+    the name of each record to the time when the record was written (ISO 8601, UTC).
+    """
 
     facts: Mapping[str, Mapping[str, Any]]
     written: Mapping[str, str]
@@ -78,14 +81,16 @@ class Known:
 
 
 class Package(Protocol):
-    """A package of any ecosystem: it has a database partition for its metadata records, and renders its documents."""
+    """The interface of npm packages, Python projects and image repositories. `partition` is the database partition with
+    the package's metadata records. `documents` renders the package's documents from these records.
+    """
 
     @property
     def partition(self) -> str: ...
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the documents of the package that depend on the metadata records in `touched`, which holds names of
-        records.
+        """Renders those documents of the package that depend on changed metadata records. `touched` holds the names of
+        the changed records.
         """
         ...
 

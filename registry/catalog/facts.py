@@ -22,7 +22,7 @@ _TRIES = 5
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]
-# The database items of metadata records by partition and name. A record that does not exist maps to None.
+# Maps the partition and the name of a metadata record to its database item, or to None if the record does not exist.
 _Read = dict[Key, Item | None]
 
 

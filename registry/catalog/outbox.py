@@ -27,11 +27,12 @@ PARTITION = "outbox"
 # module, the last delivery is about a day after the first. If Cloudflare's API is unavailable for longer, an operator
 # must act.
 MOST_TRIES = 150
-# The number of seconds for which caches may serve an old copy of a document. The edge's cache (L1) may serve a copy for
-# max-age and stale-while-revalidate (registry/catalog/artifact.py, MUTABLE) together, 65 s. A shield may have had the
-# copy for another 65 s before.
+# The number of seconds after which no cache serves an old copy of a document any more. Each cache can serve a copy for
+# max-age and stale-while-revalidate together (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a
+# shield for 65 s, and then in the edge's cache (L1) for another 65 s: 130 s in all.
 REPEAT_SECONDS = 130.0
-# The number of seconds after which the database deletes a delivered change that still waits for its second delivery.
+# If the second delivery of a change is overdue for this number of seconds, the database deletes the change from the
+# outbox.
 _KEPT_SECONDS = 7 * 86_400
 # The pause after the n-th failed delivery of a change is _FIRST_PAUSE * 2^n seconds, but at most _LONGEST_PAUSE
 # seconds. The first pause is therefore 4 s.
@@ -75,7 +76,7 @@ class Intent:
 
     @property
     def age(self) -> float:
-        """The seconds since a change in the outbox was committed."""
+        """The number of seconds since this change was committed."""
         return seconds_of(now()) - seconds_of(self.at)
 
     @property

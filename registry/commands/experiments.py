@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-# The number of clients below which the command warns, because the confidence intervals are then too narrow.
+# The command warns about a variant with fewer clients than this number, because its confidence intervals are then too
+# narrow.
 _FEW_CLIENTS = 20
 # The width in characters that the command assumes for the terminal. With this width, the report's table is never
 # wrapped.
 _WIDTH = 400
-# The command warns if the measured split of clients over the variants has a lower probability than this number. The
-# assignment of clients or the log is then probably wrong.
+# The command warns if a correct assignment of clients to variants would give the measured split with a lower
+# probability than this number. The assignment or the log is then probably wrong.
 _IMPROBABLE = 0.001
 
 

@@ -145,8 +145,8 @@ def ungrant(
 def _report_delay(target: Target, changed: Changed) -> None:
     """Reports that a change of a token did not reach the edge at once.
 
-    If the metadata database is DynamoDB, the report is only a warning, because the stream of the table updates the edge
-    later.
+    If the metadata database is DynamoDB, the function only prints a warning, because the consumer of the table's stream
+    updates the edge later. For Spanner, the function ends the command with an error.
     """
     if not changed.edge_error:
         return

@@ -26,19 +26,22 @@ from registry.ecosystems.packument import NpmPackage
 from registry.metadata import Repository
 from registry.origin import Origin
 
-# The number of changes that are delivered together, and the number of packages that are rendered in parallel.
+# The maximum number of changes that are delivered together, and the maximum number of packages whose documents are
+# rendered in parallel.
 _AT_ONCE = 50
 _RENDERED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class PassReport:
-    """The result of one pass of the outbox relay, which tries to deliver all changes that are due.
+    """The result of one pass over the outbox, which tries to deliver all changes that are due.
 
-    `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due changes
-    that the pass did not try to deliver, because its time was over. `limited` is the number of changes that were
-    delivered without some of their purges, because the edge limits the rate of purges. A later pass sends the remaining
-    purges.
+    `lag` is the age in seconds of the oldest change that was never delivered. `left` is the number of due changes that
+    the pass did not try to deliver, because its time was over. `limited` is the number of changes that were delivered
+    without some of their purges, because the edge limits the rate of purges. A later pass sends the remaining purges.
+
+    `waiting` is the number of changes that a later pass will deliver. `dead` is the number of changes whose delivery
+    failed too often. `delayed` has the reasons for the deliveries that failed in this pass.
     """
 
     delivered: int
@@ -172,8 +175,8 @@ class Delivery:
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # If this change wrote all records of a package, the package is new and the origin has no documents of the
-        # package yet.
+        # If the changes to deliver wrote all records of the package, the package is new, and the origin has no
+        # documents of the package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

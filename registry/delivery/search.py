@@ -15,10 +15,11 @@ from registry.metadata import Absent, Conflict, Delete, Item, Put, Repository, U
 from registry.origin import Origin
 
 _TRIES = 5
-# The number of search records that one transaction writes. A database transaction takes at most 100 writes.
+# The maximum number of search records that one transaction writes. A database transaction takes at most 100 writes, and
+# one of them writes the revision of the list.
 _AT_ONCE = 90
-# For each npm package by name: the package's revision, and the package's entry for the list of npm packages. The entry
-# was made from this revision, and is None for a package without published versions.
+# Maps the name of each npm package to a revision of the package, and to the entry for the list of npm packages that was
+# made from this revision. The entry is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 
@@ -60,8 +61,8 @@ class SearchList:
 
 
 def _writes(entries: Entries, there: Mapping[str, Item], at: str) -> Iterator[Write]:
-    """Yields the writes of changed entries. A stored entry that was made from a later revision of the package is not
-    changed.
+    """Yields the database writes that store the changed entries of the list of npm packages. A stored entry that was
+    made from a later revision of the package stays as it is.
     """
     for name, (revision, entry) in entries.items():
         record = f"package#{name}"

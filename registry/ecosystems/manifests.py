@@ -21,13 +21,14 @@ from registry.ecosystems.images import DIGEST, INDEX, MANIFEST
 
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
-# The manifest size in bytes that every registry should accept (OCI Distribution Specification, "Pushing Manifests").
+# The maximum size of a manifest in bytes. Every registry should accept manifests up to this size (OCI Distribution
+# Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
 # How deep image indexes may be nested. An image that needs deeper nesting is refused as a possible attack.
 INDEX_DEPTH = 4
 
-# The media types of earlier manifest formats. The registry refuses these formats, because such a manifest lists its
-# blobs in other fields than a manifest in today's format.
+# The media types of earlier manifest formats begin with these texts. The registry refuses these formats, because such a
+# manifest lists its blobs in other fields than a manifest in today's format.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]

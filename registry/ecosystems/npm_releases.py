@@ -12,7 +12,8 @@ import semver
 
 from contract.predictions import FILE_BYTES, Release
 
-# Fields that restrict a version to some platforms. npm requests the tarball of such a version only on these platforms.
+# The fields of a package.json that restrict a version to some platforms. npm requests the tarball of such a version
+# only on these platforms.
 _PLATFORM = ("os", "cpu", "libc")
 _ALIAS = "npm:"
 
@@ -23,8 +24,8 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
 
     A release line contains the versions that a caret range allows: versions with the same major number or, below 1.0.0,
     with the same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the
-    bytes of their tarballs. A version with a large tarball is in the result, but is marked so that the edge does not
-    prefetch the tarball. A tarball of unknown size counts as small.
+    bytes of their tarballs. A version with a large tarball, or for some platforms only, is in the result, but is marked
+    so that the edge does not prefetch its tarball. A tarball of unknown size counts as small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

@@ -68,8 +68,8 @@ def _strings(value: Any) -> list[str] | None:
 
 
 def _ranges(value: Any) -> dict[str, str] | None:
-    """Returns version ranges by name, for the field `engines` or a field with dependencies of a package.json. The value
-    of the field is an object, a list such as `["node >= 0.8"]`, or a single string.
+    """Returns a mapping from names to version ranges. `value` is the field `engines` of a package.json, or a field with
+    dependencies: an object, a list such as `["node >= 0.8"]`, or a single string.
     """
     if isinstance(value, dict):
         return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}
@@ -81,9 +81,9 @@ def _ranges(value: Any) -> dict[str, str] | None:
 
 
 def _dependencies(value: Any) -> dict[str, str] | None:
-    """Returns the dependencies in a package.json: version ranges by name.
+    """Returns a mapping from the names of dependencies in a package.json to their version ranges.
 
-    If the value is a string, it is a list of names, separated by commas or whitespace.
+    If `value` is a string, it is a list of names, separated by commas or whitespace.
     """
     return _ranges([each for each in re.split(r"[\s,]+", value) if each] if isinstance(value, str) else value)
 
@@ -110,8 +110,8 @@ def _deprecated(value: Any) -> str | None:
 
 
 def _person(value: Any) -> Any:
-    """Returns the author or a contributor in a package.json as an object. If the value is a text, it has the form `Name
-    <email> (url)`.
+    """Returns the author or a contributor in a package.json as an object with `name`, `email` and `url`. `value` is an
+    object, or a text of the form `Name <email> (url)`.
     """
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
     given = match.groupdict() if match else _object(value) or {}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-# The hosts on which npm derives the addresses of a repository's web pages from the repository's name. Each key is the
-# prefix of the host in a short form, such as `gitlab` in `gitlab:acme/web`.
+# The hosts of repositories that npm knows. For a repository on one of these hosts, npm derives the addresses of its web
+# pages from its name. Each key is the word that names the host in a short form such as `gitlab:acme/web`.
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
 # The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
 # host, as in `acme/web`, the repository is on GitHub.
@@ -19,7 +19,7 @@ _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~]
 # The form of a repository's address that the program scp uses, such as `git@github.com:acme/web.git`.
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
 _SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
-# The scheme that npm writes for each scheme in a package.json.
+# Maps the scheme of a repository's URL in a package.json to the scheme with which npm publishes this URL.
 _SCHEMES = {
     "https": "git+https",
     "git+https": "git+https",

@@ -25,12 +25,14 @@ _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# A run of 16 digits in a version. npm refuses such a number, because JavaScript cannot represent it exactly.
+# A run of 16 digits in a version. npm refuses a version with such a number, because JavaScript cannot represent the
+# number exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
-# For each ecosystem, the pattern of a file's digest, and a description of the pattern for error messages.
+# Maps each ecosystem to the pattern that the digest of a file must match, and to a description of this pattern for
+# error messages.
 _DIGESTS = {
     "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
     "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),

@@ -22,11 +22,13 @@ from registry.edge_policy.rules import Exemption, Rule, Texts, each_of
 
 # The format version of an edge policy's document. The edge worker ignores a document with another version.
 FORMAT = 1
-# Limits that keep an edge policy's document within the item size of the metadata database, and make evaluation fast.
+# The maximum size of an edge policy's document, so that it fits into an item of the metadata database. The maximum
+# number of its rules, so that the edge evaluates the policy fast.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
-# The maximum number of rules that apply only to some principals. Principals to whom different rules apply see different
-# documents, and the edge keeps a copy of a document for each combination of these rules.
+# The maximum number of rules that apply only to some principals. The edge removes refused versions from the documents
+# of packages. Principals to whom different rules apply therefore get different copies of a document, and the edge
+# caches a copy for each combination of these rules.
 MOST_PRINCIPAL_RULES = 24
 _HOW = "docs/edge-policy.md describes the rules"
 
@@ -69,8 +71,8 @@ class Policy(BaseModel):
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
-        """Yields each rule that can never decide, and the earlier rule that is the reason. The earlier rule matches all
-        versions that the later rule can match.
+        """Yields each rule that has no effect, together with the earlier rule that is the reason. The earlier rule
+        matches all versions that the later rule can match, and the first rule that matches a version decides.
         """
         for number, rule in enumerate(self.rules):
             earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
@@ -89,8 +91,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# For each list in the document of an edge policy: the word for an entry in error messages, and the model that validates
-# an entry. The entries of these lists have names.
+# Maps the field of each list in an edge policy's document to the word for an entry of the list in error messages, and
+# to the model that validates an entry. The entries of these lists have names.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),
@@ -100,7 +102,9 @@ _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
 
 
 def schema() -> str:
-    """Returns the JSON Schema of the document. Editors use the schema to complete fields and to mark mistakes."""
+    """Returns the JSON Schema of an edge policy's document. Text editors use the schema to complete fields and to mark
+    mistakes.
+    """
     content = Policy.model_json_schema()
     known = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Edge policy of artifact-edge"}
     return json.dumps({**content, **known}, indent=2) + "\n"

@@ -37,7 +37,8 @@ class Wanted:
     """
 
     ecosystem: Ecosystem
-    # A local path, the URL of a file, or an image in another registry.
+    # Where the content comes from: a local path, the URL of a file, a package as npm names it, or an image in another
+    # registry.
     location: Path | str | RemoteImage
     filename: str
     digest: str = ""

@@ -17,7 +17,8 @@ from pathlib import Path
 from registry import RegistryError
 from registry.importing import Wanted
 
-# The number of hex digits of a digest in the journal. With 128 bits, even a billion items hardly ever collide.
+# The number of hex digits of a digest in the journal. Each digit has 4 bits. With 32 * 4 = 128 bits, two of a billion
+# items almost never have the same digest.
 _DIGITS = 32
 
 

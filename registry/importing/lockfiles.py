@@ -16,8 +16,8 @@ from registry.importing import Refused, Wanted, digest_of_integrity
 # npm's public registry. If a URL in a lockfile names this registry, npm fetches the package from the registry in npm's
 # configuration instead (npm docs, `replace-registry-host`).
 _PUBLIC = "https://registry.npmjs.org/"
-# Files of other programs, which an import cannot read. Each file name maps to the command that writes a
-# requirements.txt or a package-lock.json with the same versions.
+# Maps the name of a file that an import cannot read, such as a lockfile of another program, to a command. The command
+# writes a requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
     "uv.lock": "uv export --format requirements-txt",
     "poetry.lock": "poetry export (plugin poetry-plugin-export)",
@@ -70,7 +70,9 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
 
 
 def _packages(file: Path, lock: Any) -> dict[str, dict[str, Any]]:
-    """Returns the entries of a package-lock.json by their directories. Raises RegistryError if there are none."""
+    """Returns a mapping from the directory of each package in a package-lock.json to the package's entry. Raises
+    RegistryError if the file lists no packages.
+    """
     packages, dependencies = _object(lock).get("packages"), _object(lock).get("dependencies")
     if isinstance(packages, dict):
         return {place: _object(entry) for place, entry in cast(dict[str, Any], packages).items()}

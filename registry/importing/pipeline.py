@@ -40,8 +40,8 @@ _BATCH = 25
 # delivery after each batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
-# The reason why an import leaves out a part begins with a kind, such as `manifest` in `manifest sha256:…: an index
-# lists it`. The kind ends where this pattern matches first.
+# A reason why an import leaves out a part of an item begins with the kind of the part. For example, the kind is
+# `manifest` in `manifest sha256:…: an index lists it`. The kind ends where this pattern first matches the reason.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]
@@ -57,7 +57,8 @@ class _Stored:
     left_out: list[str]
 
 
-# An item of an import whose objects are at the origin, or the reason for which an item cannot be imported.
+# What an import knows of an item before the commit: the item, whose objects are at the origin, or the reason why the
+# item cannot be imported.
 _Ready = _Stored | str
 
 

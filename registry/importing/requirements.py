@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.importing import LeftOut, Refused
 
-# An option behind a requirement. A value with spaces is quoted, as in --config-settings="--build-option=a b".
+# An option on the line of a requirement, such as --hash=sha256:… A value with spaces is quoted, as in
+# --config-settings="--build-option=a b".
 _OPTION = re.compile(r"""\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>(?:[^\s"']|"[^"]*"|'[^']*')+)""")
 # Options that name an index, or a directory with files. Only pip follows these options.
 _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
@@ -28,7 +29,8 @@ _COMMENT_LINE = re.compile(r"\s*#")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
-# Marks at the start of a text file that name its encoding. Windows PowerShell writes UTF-16 with such a mark.
+# Maps the byte order mark at the start of a text file to the encoding of the file. Windows PowerShell writes files in
+# UTF-16 with such a mark.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -61,7 +63,7 @@ class _Line:
 
     @property
     def pins(self) -> list[Pinned]:
-        """The version that the line allows, or an empty list if the line allows several versions."""
+        """A list with the version that the line allows. The list is empty if the line allows several versions."""
         specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
         versions = [each.version for each in specifiers if not each.version.endswith(".*")]
         if len(versions) != 1 or self.requirement.url:
@@ -134,8 +136,8 @@ def _requirement(title: str, line: str) -> _Line | Refused:
 class _Reader:
     """Reads a requirements file and the files that it names.
 
-    `variables` replace texts such as `${NAME}`. `constraints` holds the versions that constraints files pin, by the
-    project's normalized name.
+    `variables` maps the names of environment variables to their values, which replace texts such as `${NAME}`.
+    `constraints` maps the normalized name of a project to the versions that constraints files pin.
     """
 
     variables: Mapping[str, str]

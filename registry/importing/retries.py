@@ -14,7 +14,9 @@ from typing import TypeVar
 import httpx
 
 _TRIES = 5
-_TEMPORARY = (408, 429)  # npm and pip repeat a request that timed out at the server or at a proxy, too
+# The statuses below 500 after which a request is repeated: 408 (the server or a proxy timed out) and 429 (too many
+# requests). npm and pip also repeat such requests.
+_TEMPORARY = (408, 429)
 _LONGEST_WAIT_SECONDS = 60.0
 
 _Answer = TypeVar("_Answer")

@@ -46,7 +46,7 @@ class Conflict(Exception):
 
 class Busy(RegistryError):
     """Raised when a transaction failed several times because other processes were writing its items. The transaction
-    has then written nothing.
+    has then written nothing. Also raised when the database repeatedly leaves all requested items unread.
     """
 
 

@@ -63,8 +63,8 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Returns two mappings: from the key of each token's entry to the valid token record, and from the digest of each
-    token with a malformed record to the error.
+    """Returns two mappings. The first maps the key of each token's entry at the edge to the token's record, for all
+    records that can be decoded. The second maps the digest of each token with a malformed record to the error message.
     """
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}

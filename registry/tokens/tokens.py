@@ -101,8 +101,8 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
-    """Revokes the token whose id begins with `identity`. Raises RegistryError unless exactly one valid token has such
-    an id.
+    """Revokes the token whose digest begins with `identity`. Raises RegistryError unless exactly one token that is not
+    revoked yet has such a digest.
     """
 
     def change(token: Token) -> tuple[Changed, list[Token]]:

@@ -19,8 +19,8 @@ from registry.importing.images.credentials import Credentials
 
 # The name of this program at token endpoints, which is mandatory in a request with an identity token.
 _CLIENT = "artifact-edge"
-# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A name
-# before an equals sign is no scheme, but that of a parameter: spaces may surround the sign.
+# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A word
+# before an equals sign is the name of a parameter and not a scheme, even if spaces surround the equals sign.
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>(?! *=).*))?", re.DOTALL)
 
 
@@ -81,7 +81,8 @@ class Challenged(httpx.Auth):
             answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code == 429 or answer.status_code >= 500:
-            answer.raise_for_status()  # this error makes the caller repeat the challenged request
+            # The caller catches this temporary error, and repeats the request that the registry has challenged.
+            answer.raise_for_status()
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
             raise RegistryError(f"{realm}: {why} {self._host} ({answer.status_code})")
