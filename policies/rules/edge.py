@@ -1,4 +1,4 @@
-"""Policies for the edge worker: it serves every public name and no other, its bindings mark secrets as secrets, and it
+"""Policies for the edge worker: it serves every public name and no other, its secrets are in secret bindings, and it
 authenticates to the shields.
 """
 

@@ -56,7 +56,7 @@ def tiers_monitored(stack: StackValidationArgs) -> Iterator[str]:
 
 def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
     """Yields the tiers that have a row on a CloudWatch dashboard. A row is an alarm widget that shows at least one
-    alarm and whose title begins with the tier.
+    alarm. The title of the widget begins with the name of the tier.
     """
     for widget in cast(list[Any], json.loads(body)["widgets"]):
         if widget["type"] == "alarm" and widget["properties"]["alarms"]:
@@ -65,7 +65,7 @@ def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
 
 def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
     """Yields the tiers that have a tile on a Google Cloud dashboard. The tile shows at least one alert policy, and its
-    title begins with the tier.
+    title begins with the name of the tier.
     """
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):

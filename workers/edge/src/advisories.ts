@@ -74,15 +74,15 @@ export function parseIndex(text: string): DataSet {
 }
 
 /**
- * Returns the newest valid data set of advisories that the digests name, or undefined if there are no digests. While
- * the newest data set cannot be read, returns the data set that the isolate applied last.
+ * Returns the newest valid data set of advisories among those that `digests` lists, or undefined for an empty list. If
+ * a data set cannot be read, or none is valid, returns the data set that the isolate applied last.
  */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);
 }
 
 /**
- * Returns whether the worker applies the newest of the data sets of advisories that the digests name, and not an older
+ * Returns whether the worker applies the newest of the data sets of advisories that `digests` lists, and not an older
  * data set.
  */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {

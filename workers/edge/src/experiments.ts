@@ -5,7 +5,7 @@
 import { areTexts, check, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { hashOf } from "./hash";
 
-/** The parts of the handling of a request that a variant of an experiment may change. */
+/** What a variant of an experiment may change when the worker handles a request. */
 export interface Flags {
   /**
    * Patterns of the names of the shield nodes that the worker tries first. Undefined means that the worker prefers no

@@ -24,9 +24,9 @@ const PASSED_HEADERS = [
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Answers with the filtered document that has this key, or with the list of refusals for the index that has this key.
- * The status is 200, 304 or 404. Returns undefined when a shield or the policy cannot be read. `l1` fetches stored
- * objects.
+ * Answers with the filtered form of the document `key`, or with the list of refusals for the package whose index has
+ * this key. `view` says which of the two. The status is 200, 304 or 404. Returns undefined when a shield or the policy
+ * cannot be read. `l1` fetches stored objects.
  */
 export async function filteredObject(
   key: string,

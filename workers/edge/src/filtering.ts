@@ -65,7 +65,7 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
     found.push(rule);
     if (isUnconditional(rule)) break;
   }
-  // An artifact that no rule matches is allowed. A list that has only allow rules therefore has no effect.
+  // An artifact that no rule matches is allowed. If all rules for a package are allow rules, they have no effect.
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 
@@ -124,7 +124,10 @@ function verdict<C, T extends string | number | readonly string[]>(
   return property === undefined || property === null ? property : holds(condition, property);
 }
 
-/** Returns whether the range includes the version, or undefined for a text that is no version of the ecosystem. */
+/**
+ * Returns whether a rule's range of versions includes the version, or undefined for a text that is no version of the
+ * ecosystem.
+ */
 function isInRange(range: NonNullable<Rule["versions"]>, version: string): boolean | undefined {
   if (typeof range === "string") return isIncluded(version, range);
   const parsed = parseVersion(version);

@@ -67,9 +67,9 @@ export async function latestPolicies(
 }
 
 /**
- * Returns the newest valid edge policy that the digests name, or undefined if there are no digests. While the newest
- * policy cannot be read, returns the policy that the isolate applied last. Throws `Unavailable` if the isolate has
- * applied no policy yet.
+ * Returns the newest valid edge policy among those that `digests` lists, or undefined for an empty list. If a policy
+ * cannot be read, or none is valid, returns the policy that the isolate applied last. Throws `Unavailable` if the
+ * isolate has applied no policy yet.
  */
 export async function policyInForce(digests: Digests, read: Read): Promise<NamedPolicy | undefined> {
   const found = await documents.inForce(digests, read);
@@ -95,7 +95,7 @@ export async function policyOfVariant(
 }
 
 /**
- * Returns whether the worker applies the newest of the edge policies that the digests name. The worker applies a policy
+ * Returns whether the worker applies the newest of the edge policies that `digests` lists. The worker applies a policy
  * only if the isolate can read the policy and the policy is valid.
  */
 export async function isNewestInForce(digests: Digests, read: Read): Promise<boolean> {

@@ -75,8 +75,8 @@ export async function rulesOf(ruleSet: RuleSet, ecosystem: Ecosystem, name: stri
 }
 
 /**
- * Replaces each rule with a condition on severities by rules for single advisories: one for each advisory that meets
- * the condition. The rules that refuse malware come first.
+ * A rule may have a condition on severities. Replaces each such rule by copies for single advisories: one for each
+ * advisory that meets the condition. Rules for the advisories about malware come first.
  */
 function withAdvisories(
   rules: readonly Rule[],

@@ -88,8 +88,8 @@ function dependencyIn(text: string): { name: string; range: string } {
 }
 
 /**
- * Returns the release that npm selects for a range: the first release in the list if the range allows it, or else the
- * highest release that the range allows.
+ * Returns the release that npm selects for a range of versions: the first of `releases` if the range allows it, or else
+ * the highest release that the range allows.
  */
 export function selected(releases: readonly Release[], range: string): Release | undefined {
   const [first] = releases;
@@ -97,8 +97,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // The list may lack the release that npm selects. If the range is an exact version, the version alone gives the URL
-  // of its tarball, and only its dependencies remain unknown.
+  // The list in the packument's metadata may lack the release that npm selects. If the range is an exact version, the
+  // URL of its tarball follows from the version alone, and only the release's dependencies remain unknown.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 

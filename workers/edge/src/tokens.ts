@@ -46,11 +46,12 @@ const memory = new Map<string, CachedEntry>();
 
 /**
  * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. The entitlement comes
- * from the isolate's memory, the key-value store or the metadata API, in this order. If the feed has a newer version of
- * the token, the worker queries only the metadata API. Throws `Unavailable` when no source answers.
+ * from the isolate's memory, the key-value store or the metadata API, in this order. If the feed of recent revocations
+ * has a newer version of the token, the worker queries only the metadata API. Throws `Unavailable` when no source
+ * answers.
  *
- * A request never waits for the read of another request, because the runtime cancels a read when the request that started
- * the read ends.
+ * A request never waits for the read of another request, because the runtime cancels a read when the request that
+ * started the read ends.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);

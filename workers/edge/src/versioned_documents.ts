@@ -35,9 +35,9 @@ export class VersionedDocuments<T> {
   ) {}
 
   /**
-   * Returns the newest valid document that the digests name, or undefined if there are no digests. While the newest
-   * document cannot be read, returns the document that the isolate applied last. Throws `Unavailable` if the isolate
-   * has applied no document yet.
+   * Returns the newest valid document among those that `digests` lists, or undefined for an empty list. If a document
+   * cannot be read, or none is valid, returns the document that the isolate applied last. Throws `Unavailable` if the
+   * isolate has applied no document yet.
    */
   async inForce(digests: Digests, read: Read): Promise<Named<T> | undefined> {
     if (digests.length === 0) return (this.#last = undefined);
@@ -55,7 +55,7 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * Returns whether the worker applies the newest of the documents that the digests name. The worker applies a document
+   * Returns whether the worker applies the newest of the documents that `digests` lists. The worker applies a document
    * only if the isolate can read the document and the document is valid.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
