@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FOLDERS: list[str] = SETTINGS["root_packages"]
 
-# Modules that no other module imports, because a command starts them or an archive contains them by their path.
+# Modules that no other module imports. A command starts the module by its path, or a sample package contains it.
 NOT_IMPORTED = {
     "tests/e2e/buckets/__main__.py",
     "tests/e2e/program/__main__.py",

@@ -81,7 +81,7 @@ def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "ar
 
 def packed(text: str, padding: int | None = None) -> str:
     """Returns the text compressed with gzip and encoded in base64, as cloud-init accepts it. If `padding` is given, the
-    function appends spaces to the text until the base64 text ends with this number of signs `=`.
+    function appends spaces to the text until its base64 form ends with this number of padding characters (`=`).
     """
     encoded = base64.b64encode(gzip.compress(text.encode())).decode()
     return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)
@@ -117,9 +117,8 @@ USER_DATA = render_user_data(
 
 
 def replication(**rule: Any) -> PolicyResource:
-    """Returns the replication from the primary bucket to its replica.
-
-    `rule` overrides keys of the only replication rule.
+    """Returns the Pulumi resource that replicates the primary bucket to its replica. The resource has one replication
+    rule. `rule` overrides keys of this rule.
     """
     known_target = {"bucket": "arn:aws:s3:::replica"}
     rules = [{"status": "Enabled", "destination": known_target, **rule}]

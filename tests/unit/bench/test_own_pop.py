@@ -1,4 +1,6 @@
-"""Tests how the measurements of a PoP of our own read wrk's output and compare durations."""
+"""Tests how the programs that measure a PoP of our own read the output of wrk, compute percentiles, and report the
+memory that each connection needs.
+"""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# The first parts of object keys and of media types, which look like paths of files. The tests ignore texts that begin
-# with one of these parts.
+# Object keys such as `npm/web` and media types such as `application/json` look like paths of files. The tests ignore a
+# text if its part before the first slash is one of these.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
-# A list of files of one folder, as in "`a.py`, `b.py` and `c.py` in `folder/`".
+# Matches a list of files of one folder on a documentation page, as in "`a.py`, `b.py` and `c.py` in `folder/`".
 _FILES_IN = re.compile(r"((?:`[\w.-]+`(?:, | and )?)+) in `([\w/.-]+/)`")
 _MOST_FILES = 4
 

@@ -1,5 +1,6 @@
-"""Tests facts of the program in the pages of the documentation. Some facts must be the same as in the program. Others
-(such as the number of resources) must not be on a page, because they change with each release.
+"""Tests what the pages of the documentation say about the Pulumi program. Some facts, such as the name of a key, must
+be the same as in the program. Others, such as the number of resources, must not be on a page, because they change with
+each release.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import pytest
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.unit.docs import CHECKOUT
 
-# The records of decisions in docs/decisions are left out. Each record has a date, and its figures are of that day.
+# The tests leave out the records of decisions in docs/decisions. Each record has a date, and its figures are of that
+# day.
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 

@@ -78,8 +78,8 @@ def test_listening_distinguishes_open_and_closed_ports() -> None:
 
 
 def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> None:
-    """Checks a process whose first thread ends early. The process still counts as running, because the other threads
-    hold its sockets.
+    """Checks a process whose first thread ends before another thread. The process must still count as running, because
+    its remaining threads keep its sockets open.
     """
     first_thread_ends = (
         "import ctypes, threading, time; "

@@ -122,8 +122,8 @@ ACCELERATOR, LISTENER, GROUP = (
 
 
 def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) -> Steps:
-    """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` have the traffic dials of
-    its regions.
+    """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` map each region to the
+    percentage of its clients that the accelerator accepts there (the traffic dial).
     """
     name = {"name": "anycast.pops.example.com", "type": "A"}
     front = {**name, "setIdentifier": "primary", "failoverRoutingPolicies": [{"type": "PRIMARY"}]}

@@ -1,4 +1,6 @@
-"""Tests that the emulated S3 refuses names of new buckets that are invalid on S3 or belong to another account."""
+"""Tests that the emulated S3 refuses to create a bucket if its name is invalid on S3 or belongs to a bucket of another
+account.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Tests that the emulated IAM refuses missing permissions boundaries, and that a boundary limits a role's
-permissions."""
+"""Tests that the emulated IAM refuses a permissions boundary that does not exist, and that a boundary limits a role's
+permissions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests that the emulated AWS evaluates a role's policies for calls of all services, with their condition keys."""
+"""Tests that the emulated AWS evaluates a role's policies for the API calls of every service. The policies can have
+conditions on the condition keys of a call.
+"""
 
 from __future__ import annotations
 

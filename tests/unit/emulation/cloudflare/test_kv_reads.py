@@ -1,4 +1,6 @@
-"""Tests that a PoP may read old values from the emulated Workers KV, for a time that tests set."""
+"""Tests that a PoP still reads the old value of a key from the emulated Workers KV after a write. A test sets for how
+long.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests that the emulated Cloud Storage refuses names of new buckets that are invalid or belong to another account."""
+"""Tests that the emulated Cloud Storage refuses to create a bucket if its name is invalid or belongs to a bucket of
+another project.
+"""
 
 from __future__ import annotations
 

@@ -99,8 +99,8 @@ def test_clients_read_the_normal_form_in_both_packuments(tmp_path: Path, package
         assert manifest["dist"]["tarball"].startswith(f"{URL}/npm/")
 
 
-# How a package.json may name a repository, and the fields `repository.url`, `bugs.url` and `homepage` that npm 11
-# publishes for it.
+# Ways in which a package.json names its repository, each with the fields `repository.url`, `bugs.url` and `homepage`
+# that npm 11 publishes for it.
 REPOSITORIES: list[tuple[str, str, str, str]] = [
     (written, url, "https://github.com/acme/p/issues", "https://github.com/acme/p#readme")
     for written, url in [

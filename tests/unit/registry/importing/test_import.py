@@ -264,8 +264,8 @@ def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(
 def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index_has_it(
     upstream: dict[str, Any],
 ) -> None:
-    """Checks an import from two Python indexes that both have a project. If one of them refuses the request for the
-    project, the import fails. It does not take the files from the other index.
+    """Checks an import from two Python indexes. One of them has the project, and the other refuses the request for it.
+    The import must fail, and must not take the files of the index that has the project.
     """
     serve = source(upstream)
 

@@ -142,7 +142,9 @@ def test_a_file_that_cannot_be_included_is_named_and_stops_no_other_line(
 
 
 def test_a_file_may_be_included_twice(tmp_path: Path) -> None:
-    """Includes one file from two others, which pip 24.3 took for a loop (pypa/pip#13046)."""
+    """Reads a requirements file that includes a second file twice: directly, and through a third file. pip 24.3 wrongly
+    refused such files as a loop (pypa/pip#13046).
+    """
     (tmp_path / "base.txt").write_text("p==1.0\n")
     (tmp_path / "dev.txt").write_text("-r base.txt\nq==2.0\n")
     (tmp_path / "all.txt").write_text("-r base.txt\n--requirement dev.txt\n")

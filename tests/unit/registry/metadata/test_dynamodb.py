@@ -1,4 +1,6 @@
-"""Tests reads of many items from a DynamoDB table that returns some of the keys unread."""
+"""Tests reads of many items from a DynamoDB table that returns only some of the requested items, and lists the keys of
+the others as unprocessed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ KEYS = [("p", f"{number}") for number in range(120)]
 
 
 class Table:
-    """Emulates a DynamoDB table that contains every item, but returns only the first `most` keys of a request.
+    """Emulates a DynamoDB table that contains every item, but returns only the items of the first `most` keys in a
+    request.
 
     `asked` lists the number of keys in each request.
     """

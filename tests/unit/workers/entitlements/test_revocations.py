@@ -38,7 +38,9 @@ BY = By("carol", "arn:aws:iam::123456789012:user/carol", "tokens")
 
 @pytest.fixture(autouse=True)
 def function(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs the metadata API as a new instance of its Lambda function, with the registry's table."""
+    """Makes each test run the metadata API as a new instance of its Lambda function. The function reads the table that
+    the registry writes.
+    """
     monkeypatch.setenv("TABLE", network.target.metadata.table)
     monkeypatch.setenv("AWS_DEFAULT_REGION", network.target.metadata.region)
     monkeypatch.setattr(api, "endpoint", Endpoint())
