@@ -1,4 +1,4 @@
-"""Draws bar charts as SVG, which GitHub displays and whose changes are readable in a diff."""
+"""Draws bar charts as SVG. GitHub displays such charts, and their changes are readable in a diff."""
 
 from __future__ import annotations
 

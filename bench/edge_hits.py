@@ -224,8 +224,8 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with two ports replaced: the port for clients, and the port for the requests that
-    L1 sends after a miss.
+    """Returns workerd's configuration with two ports replaced. The port `clients`, for clients, becomes `to`. The port
+    `cache`, for the requests that L1 sends after a miss, becomes `cache_to`.
     """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')

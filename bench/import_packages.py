@@ -153,7 +153,9 @@ def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers
 
 
 def _resident_mib(pid: int) -> float:
-    """Returns the resident memory of a process in MiB (proc(5), statm), or 0 if the process has ended."""
+    """Returns the resident memory of a process in MiB, from /proc/<pid>/statm (proc(5)). Returns 0 if the process has
+    ended.
+    """
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (FileNotFoundError, IndexError, ProcessLookupError):

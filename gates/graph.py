@@ -142,8 +142,8 @@ class Graph:
         ]
 
     def _apis(self) -> list[Part]:
-        """Returns the metadata API functions whose URLs an edge worker is bound to. Each function needs the replica of
-        the metadata table in its own region.
+        """Returns the functions of the metadata API whose URLs are in the bindings of an edge worker. Each function
+        needs the replica of the metadata table in its own region.
         """
         workers = self._of_type(":WorkersScript")
         urls = [url for url in self._of_type(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]

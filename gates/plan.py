@@ -157,8 +157,8 @@ def read_plan(document: Any) -> Plan:
 
 
 def read_resources(document: Any) -> list[Resource]:
-    """Returns the resources that exist after a plan, or the resources in the output of `pulumi stack export`. Raises
-    PlanError if the document is neither a plan nor such an output.
+    """Returns the resources in the output of `pulumi stack export`. If the document is a plan, returns the resources
+    that exist after the plan. Raises PlanError if the document is neither of the two.
     """
     if isinstance(document, dict) and "deployment" in document:
         listed: Any = cast(dict[str, Any], document)["deployment"].get("resources") or []

@@ -135,8 +135,9 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields findings about read paths that do not work after the losses. There is one finding for each reason, which
-    names the first of the paths and counts the others. Paths that a `does_not_survive` statement names are left out.
+    """Yields findings about read paths that do not work after the losses. There is one finding for each reason. The
+    finding names the first path that is broken for this reason, and counts the other such paths. Paths that a
+    `does_not_survive` statement names are left out.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -199,7 +199,8 @@ def _is_named(change: Change, name: str) -> bool:
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
     """Returns the machines that read from at least one of the buckets. A machine reads from a bucket if its user data
-    names the bucket. A machine whose user data cannot be read counts if it depends on a bucket.
+    names the bucket. If the user data of a machine cannot be read, it is enough that the machine's resource depends on
+    a bucket.
     """
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]

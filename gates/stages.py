@@ -129,8 +129,8 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the position of each machine that loses its cache. Each position has only as many machines as the limits
-    for one region and for all regions allow.
+    """Returns the position in the order of applies of each machine that loses its cache. At each position there are
+    only as many machines as the limits for one region and for all regions allow.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)

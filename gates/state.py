@@ -1,5 +1,5 @@
-"""Turns Pulumi states of stacks into test fixtures without secrets and without data about the machine that made the
-state.
+"""Turns Pulumi states of stacks into files from which later previews of upgrades start. The files contain no secrets,
+and no data about the machine that made the state.
 
 Each secret is replaced by its name if the name is known, and removed otherwise. A later preview replaces each name by
 the secret of the preview's own sandbox. A secret that differs between sandboxes therefore does not look like a change
@@ -19,8 +19,8 @@ from typing import Any, cast
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
-# Fields of a resource in the Pulumi state that are left out of a test fixture. These fields contain times, or file
-# paths of the machine that ran Pulumi.
+# Fields of a resource in the Pulumi state that `scrub` leaves out. These fields contain times, or file paths of the
+# machine that ran Pulumi.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
 
 REMOVED = "removed"

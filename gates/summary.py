@@ -35,8 +35,8 @@ def counts(plan: Plan) -> str:
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[str]:
-    """Yields one line per tier of a plan with the resources in it, such as `dns 32: 14 Record, 17
-    HealthCheck, 1 Zone`.
+    """Yields one line for each tier. The line counts the tier's resources, in total and by type, such as `dns 32: 14
+    Record, 17 HealthCheck, 1 Zone`.
     """
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:

@@ -50,8 +50,8 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
     """Returns how clients are split over targets. The result has an entry for the name and type of each DNS record
-    (such as `packages.example.com CNAME`), and for each load balancer. Names that clients do not use are left out,
-    unless the records of the name have a routing policy.
+    (such as `packages.example.com CNAME`), for each load balancer, and for each name that leads to an accelerator. DNS
+    names that clients do not use are left out, unless the records of the name have a routing policy.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:

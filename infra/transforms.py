@@ -16,9 +16,10 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
-# For each provider, the arguments in which resources take tags. Each argument is mapped to its name in Pulumi's state.
-# A resource gets its tags in the first of these arguments that its type has. `user_labels` is listed before `labels`,
-# because a Google Cloud type with `user_labels` uses `labels` for other data (REST reference, "NotificationChannel").
+# Maps each provider to the arguments in which its resources take tags. Each argument is mapped to its name in Pulumi's
+# state. A resource gets its tags in the first of these arguments that its type has. `user_labels` is listed before
+# `labels`, because a Google Cloud type with `user_labels` uses `labels` for other data (REST reference,
+# "NotificationChannel").
 _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "aws": {"tags": "tags"},
     "gcp": {"user_labels": "userLabels", "labels": "labels"},

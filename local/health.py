@@ -18,7 +18,9 @@ _TIMEOUT_SECONDS = 90.0
 
 
 class NotHealthy(Exception):
-    """Raised when a tier is not healthy in time. The message names the tier and the directory of the tier's log."""
+    """Raised when a shield or the edge does not answer in time. The message names what does not answer, and the
+    directory of the logs.
+    """
 
 
 def edge_authority(sandbox: Sandbox) -> Path:
@@ -46,7 +48,9 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 
 
 def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the shields and edge locations that do not answer now."""
+    """Checks each shield, and the edge from each client location. Returns the names of the checks that get no answer
+    now, such as `shield <name>` or `edge from <location>`.
+    """
     return [name for name, healthy in _checks(sandbox, outputs) if not healthy()]
 
 

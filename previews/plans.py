@@ -63,7 +63,9 @@ def policies_of(stack: str) -> list[str]:
 
 
 def _document(printed: str) -> dict[str, Any]:
-    """Returns the JSON document that `pulumi preview` printed, or an empty one when the preview ended early."""
+    """Returns the JSON document that `pulumi preview` printed. Returns an empty document if the preview ended before it
+    printed one.
+    """
     try:
         return json.loads(printed)
     except ValueError:

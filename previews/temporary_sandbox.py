@@ -42,7 +42,9 @@ class TemporarySandbox:
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
-        """Creates a Pulumi stack from its config in the temporary sandbox, and the secrets that the program reads."""
+        """Creates a Pulumi stack from its config in the temporary sandbox. Before that, the method creates what the
+        Pulumi program expects to exist: secrets, the Cloudflare zone, and the permissions boundary.
+        """
         operator.make_keys(self.clouds, name, self.project / "stacks")
         operator.add_edge_zone(self.clouds, name, self.project / "stacks")
         operator.create_boundary(self.clouds, name, self.project / "stacks")

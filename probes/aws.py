@@ -137,7 +137,9 @@ def attempt(call: Callable[..., Any], **arguments: Any) -> tuple[str, Any]:
 
 
 def is_denied(code: str) -> bool:
-    """Returns whether an error code means that the caller lacks a permission. The services use different codes."""
+    """Returns whether an error code means that the caller lacks a permission. AWS's services use different codes for
+    this error.
+    """
     return code in ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
 
 

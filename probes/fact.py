@@ -29,8 +29,8 @@ class Fact:
 class Probe(Generic[Cloud]):
     """A check of documented facts of one cloud. `source` names the document that states the facts.
 
-    The argument of `check` is a cloud account. `check` creates resources in this account, and yields a result for each
-    fact. The account deletes the resources afterwards.
+    The argument of `check` gives access to the cloud, such as an `AwsAccount` or a `Zone` of Cloudflare. `check`
+    creates resources in the cloud, and yields a result for each fact. The resources are deleted when the probe ends.
     """
 
     name: str

@@ -91,7 +91,9 @@ def read(file: Path) -> list[Answer]:
 
 
 def differences(recorded: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
-    """Returns a line of text for each response whose operation, status or error code differs from the recorded one."""
+    """Returns one line of text for each difference between two recordings. Two responses differ if their operation,
+    status or error code differs. A further line says if the recordings have different numbers of responses.
+    """
     found = [
         f"{_shown(new)} was recorded as {_shown(old)}"
         for old, new in zip(recorded, now, strict=False)

@@ -58,7 +58,8 @@ def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
-    """Yields the permissions of the IAM role with which S3 replicates from the first bucket of `places` to the others.
+    """Yields the permissions of the IAM role with which S3 replicates from the first bucket of `places` to the other
+    buckets.
 
     Sources: S3 User Guide, "Setting up permissions for live replication" and, for keys, "Replicating encrypted
     objects". The role may read object locks, because S3 copies them with the objects. `keys` are the ARNs of the

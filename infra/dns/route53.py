@@ -112,8 +112,8 @@ class Dns(pulumi.ComponentResource):
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
         """Creates the DNS record and the health check of one shield machine, and returns the health check.
 
-        DNS answers with the record even while the health check fails, because the edge worker itself tries another
-        machine when a machine does not answer.
+        The record does not refer to the health check, so DNS answers contain the machine's address even while the check
+        fails. The edge worker itself tries another machine when a machine does not answer.
         """
         aws.route53.Record(
             f"node-{node.name}",

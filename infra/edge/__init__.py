@@ -135,8 +135,8 @@ class EdgeArgs:
 
 @dataclass(frozen=True)
 class ValidationRecord:
-    """A DNS record that proves to Cloudflare who controls the clients' hostname. `purpose` becomes part of the record's
-    resource name.
+    """A DNS record with which Cloudflare validates the clients' hostname or the hostname's certificate. `purpose`
+    becomes the name of the record's Pulumi resource.
     """
 
     purpose: str
@@ -146,7 +146,7 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The names with which DNS directs clients to the edge. The clients' hostname is an alias (CNAME) of `target`."""
+    """The DNS names by which clients reach the edge. The clients' hostname is an alias (CNAME) of `target`."""
 
     @property
     def target(self) -> str: ...

@@ -22,7 +22,9 @@ _NOT_FOUND = 404
 
 
 class EdgeReleaseError(pulumi.RunError):
-    """Raised when `pulumi up` must not upload the worker now. The message names the reason and the way out."""
+    """Raised when `pulumi up` must not upload the worker now. The message names the reason, and in most cases the
+    remedy.
+    """
 
 
 def release_guard(account_id: str, script: str, version: str) -> pulumi.ResourceHook:

@@ -1,7 +1,7 @@
 """The identities of shield machines on each cloud, and the few permissions that these identities have.
 
-Machines read objects and one secret, and report that they serve. aws.py creates an IAM role, and gcp.py creates a
-service account. origin_access.py limits the networks from which the role reads objects.
+Machines read objects and one secret, and report that they serve requests. aws.py creates an IAM role, and gcp.py
+creates a service account. origin_access.py limits the networks from which the role reads objects.
 """
 
 from __future__ import annotations

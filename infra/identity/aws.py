@@ -1,4 +1,4 @@
-"""The IAM role of shield machines on AWS, and the secret that the role may read."""
+"""The IAM role of shield machines on AWS. The role may read one secret, and report that a machine serves requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret and
-    to report that a machine serves. The policies of the buckets allow the role to read objects.
+    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret,
+    and to report that a machine serves requests. The policies of the buckets allow the role to read objects.
     """
 
     instance_profile: pulumi.Output[str]

@@ -1,5 +1,6 @@
-"""The IAM role of PoP machines. The role may read the machines' secrets and the clients' entitlements, and nothing
-else.
+"""The IAM role of PoP machines. This module lets the role read the machines' secrets, the clients' entitlements, the
+list of withdrawn objects and the edge policies. The component of the machines' certificate adds the permission to
+export it.
 """
 
 from __future__ import annotations

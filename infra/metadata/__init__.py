@@ -22,10 +22,10 @@ EXPIRES = "expires"
 
 @dataclass(frozen=True)
 class Capacity:
-    """Limits of a DynamoDB table's provisioned capacity, in units per second.
+    """Limits of a DynamoDB table's provisioned capacity, in capacity units per second.
 
-    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` hold the minimum and the maximum. Between them, auto
-    scaling changes the capacity so that `target` percent of it is in use.
+    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` each hold the minimum and the maximum. Between these
+    two limits, auto scaling changes the capacity so that `target` percent of it is in use.
     """
 
     reads: tuple[int, int]

@@ -52,7 +52,9 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudMonitoringAlarm]) -> Iterable[Mapping[str, Any]]:
-    """Yields one dashboard graph for each metric of the alarms, with a line at each alarm's threshold."""
+    """Yields one dashboard graph for all alarms with the same metric and the same threshold. A line in the graph marks
+    the threshold.
+    """
 
     def metric(alarm: CloudMonitoringAlarm) -> tuple[str, bool, float]:
         return alarm.metric, alarm.bad is not None, alarm.threshold

@@ -53,7 +53,9 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudWatchAlarm]) -> Iterable[Mapping[str, Any]]:
-    """Yields one dashboard graph for each metric of the alarms, with a line at each alarm's threshold."""
+    """Yields one dashboard graph for all alarms with the same metric, region, statistic, period and threshold. A line
+    in the graph marks the threshold.
+    """
 
     def metric(alarm: CloudWatchAlarm) -> tuple[str, str, str, str, int, float]:
         return alarm.namespace, alarm.metric, alarm.region, alarm.statistic, alarm.period, alarm.threshold

@@ -22,7 +22,7 @@ class DrainArgs:
     that may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
 
     `certificate_expires` is the time in ISO 8601 at which the edge's client certificate expires. The relay reports the
-    days that are left.
+    number of days until this time as a metric.
     """
 
     prefix: str

@@ -87,7 +87,9 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             threshold=LAG_SECONDS,
             reducer="REDUCE_MAX",
             lasting=300,
-            missing="bad",  # missing data means that no outbox relay runs to deliver published changes
+            # On Google Cloud, operators run `registry purges drain` in place of the outbox relay. Missing data means
+            # that nobody runs this command.
+            missing="bad",
             custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),

@@ -18,8 +18,8 @@ class FunctionArgs:
     """Arguments of a Lambda function.
 
     `variables` are environment variables without secrets. `secrets` maps environment variables to the ids of the
-    secrets that the function reads; all are in `secret_region`. `rights` are IAM statements for further permissions;
-    the permissions to read the secrets and to write the log need not be listed. `reserved` is the reserved concurrency;
+    secrets that the function reads; all are in `secret_region`. Each function gets the permissions to read its secrets
+    and to write its log; `rights` are IAM statements for further permissions. `reserved` is the reserved concurrency;
     -1 applies the account's limit. `timeout` is in seconds.
     """
 

@@ -20,7 +20,9 @@ _PROVIDED = frozenset({"boto3", "botocore", "urllib3"})
 
 @dataclass(frozen=True)
 class Code:
-    """The packed code of a function; `module` is the module that Lambda or Cloud Run starts."""
+    """The packed code of a Lambda function or Cloud Run service. `module` is the module that Lambda or Cloud Run
+    starts.
+    """
 
     module: str
     archive: pulumi.AssetArchive

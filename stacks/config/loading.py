@@ -55,8 +55,8 @@ class Stack:
 
     @property
     def secret_regions(self) -> list[str]:
-        """The AWS regions that hold the shields' secret: the home region, and a replica in each other region that holds
-        objects or metadata, or has shields on AWS.
+        """The AWS regions that hold the shields' secret: the home region, each other region that holds objects or
+        metadata, and each region with shields on AWS. The regions other than the home region hold replicas.
         """
         shields = {shield.region for shield in self.config.shields if shield.cloud == "aws"}
         return [self.home_region, *sorted({*self.common_secret_regions, *shields} - {self.home_region})]
