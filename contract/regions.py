@@ -159,12 +159,13 @@ ACCELERATED_REGIONS = frozenset(
 
 
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
-    """Returns the AWS region under which Route 53's latency records list each of the given regions.
+    """Returns a mapping from each of the given regions to the AWS region under which Route 53's latency records list
+    it.
 
     Route 53's latency records name AWS regions only, and a DNS name has at most one latency record for each AWS region.
     An AWS region is listed under its own name. A Google Cloud region is listed under the nearest AWS region under which
-    no other region is listed. If no such AWS region is left, the Google Cloud region has no record, but the edge worker
-    still finds it by distance.
+    no other region is listed. If no such AWS region is left, the Google Cloud region has no latency record and is
+    missing from the result. The edge worker still finds the region by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

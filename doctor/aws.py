@@ -62,7 +62,7 @@ def check(stack: Stack, clients: Clients = boto3_client) -> Iterator[Finding]:
 
 
 def _machines(stack: Stack) -> dict[str, Counter[str]]:
-    """Returns how many EC2 machines of each type the stack needs, by region."""
+    """Returns a mapping from each AWS region to the number of EC2 machines of each type that the stack has there."""
     found: dict[str, Counter[str]] = {}
     for shield in stack.config.shields:
         if shield.cloud == "aws":

@@ -10,11 +10,11 @@ import dns.resolver
 
 from doctor.finding import Finding
 
-# AWS Certificate Manager issues certificates if a CAA record of the domain has one of these values (User Guide,
-# "Certification Authority Authorization (CAA) record troubleshooting").
+# If a domain has CAA records, AWS Certificate Manager issues certificates for it only if a record has one of these
+# values (User Guide, "Certification Authority Authorization (CAA) record troubleshooting").
 _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
-# The values of CAA records for the authorities from which Cloudflare obtains certificates (Cloudflare, "Certificate
-# authorities").
+# The values of CAA records that allow the authorities from which Cloudflare obtains certificates (Cloudflare,
+# "Certificate authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
 # A function that returns the texts of all DNS records with a given name and record type.

@@ -52,7 +52,9 @@ def main() -> None:
 
 
 def _refusal(error: Exception) -> str:
-    """Returns a message that names the cloud that refused a request, or an empty string for another error."""
+    """Returns the message for an error that a cloud's client has raised. The message names the cloud. Returns an empty
+    string for any other error.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     from registry.cloudflare.api import CloudflareError

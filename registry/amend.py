@@ -23,7 +23,9 @@ def known_of(target: Target, reference: Reference) -> Known:
 
 
 def tags(target: Target, reference: Reference) -> dict[str, str]:
-    """Returns the version (npm) or manifest digest (image repository) that each tag of a package points to."""
+    """Returns a mapping from each tag of a package to the version (npm) or the manifest digest (image repository) that
+    the tag points to.
+    """
     known = known_of(target, reference)
     _expect(reference, "npm", "oci", "tags are")
     return dict(packument.dist_tags(known)) if reference.ecosystem == "npm" else images.listed_tags(known)
@@ -113,7 +115,9 @@ def releases(known: Known, reference: Reference) -> list[str]:
 
 
 def shown(known: Known) -> list[str]:
-    """Returns the text that `show` prints: a line for each version, file or manifest of a package, and each tag."""
+    """Returns the lines that the command `show` prints: one for each version, file or manifest of a package, and then
+    one for each tag.
+    """
     lines: list[str] = []
     for version in packument.listed_versions(known):
         message = packument.deprecation(known, version)

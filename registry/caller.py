@@ -16,8 +16,8 @@ from registry.target import Target
 def by(target: Target, action: str, principal: str = "") -> By:
     """Returns the author of a change for the audit log: the principal (by default user@host) and the verified caller.
 
-    With DynamoDB, the caller is the ARN that AWS STS returns for the operator's credentials. The operator cannot
-    forge this ARN.
+    If the metadata database is DynamoDB, the caller is the ARN that AWS STS returns for the operator's credentials. The
+    operator cannot forge this ARN. If the database is Spanner, the caller is empty.
     """
     caller = ""
     if target.metadata.backend == "dynamodb":

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
-# The longest validity in days that browsers and Cloudflare accept for a server or client certificate (CA/Browser Forum
-# Baseline Requirements).
+# The number of days for which the edge's client certificate is valid. The limits of the CA/Browser Forum do not apply,
+# because the certificate is issued by an authority of the environment and not by a public one. The certificate is
+# renewed 90 days before it expires (registry/key_renewal.py).
 LEAF_DAYS = 397
 
 

@@ -93,8 +93,8 @@ def listed_manifests(known: Known) -> list[str]:
 
 
 def listed_tags(known: Known) -> dict[str, str]:
-    """Returns the manifest digest that each tag points to. Removed tags and tags of unpublished
-    manifests are left out.
+    """Returns a mapping from each tag to the digest of the manifest that the tag points to. Removed tags and tags of
+    unpublished manifests are left out.
     """
     gone = known.of_kind("unpublished")
     digests = {tag: str(fact["digest"]) for tag, fact in known.of_kind("tag").items()}

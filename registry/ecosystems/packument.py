@@ -155,8 +155,9 @@ def published(known: Known, version: str) -> str:
 def deprecation(known: Known, version: str) -> str | None:
     """Returns the deprecation message of an npm version, or an empty text if the message was removed.
 
-    The message that an operator set with `deprecate` takes precedence over the one that was imported from another
-    registry. Returns None when neither exists; the version's package.json then decides.
+    The message that an operator set with the command `deprecate` takes precedence over a message that was imported from
+    another registry. Returns None when neither message exists. The packument then has the message in the version's
+    package.json, if there is one.
     """
     for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):
         if record in known.facts:
@@ -170,7 +171,7 @@ def listed_versions(known: Known) -> list[str]:
 
 
 def dist_tags(known: Known) -> Mapping[str, str]:
-    """Returns the version that each dist-tag of an npm package points to.
+    """Returns a mapping from each dist-tag of an npm package to the version that the dist-tag points to.
 
     Tags that operators set take precedence over tags that were imported from another registry. Tags of unpublished
     versions are left out.

@@ -50,7 +50,9 @@ class Upstream:
 
 
 def upstream_of(packument: Any, version: str) -> Upstream:
-    """Reads what another npm registry's full packument states about a version. Values of a wrong type are ignored."""
+    """Returns what another npm registry's full packument states about a version. Values of a wrong type in the
+    packument are ignored.
+    """
     stated = _object(_object(packument).get("time")).get(version)
     time = in_utc(stated) if isinstance(stated, str) else ""
     manifest = _object(_object(_object(packument).get("versions")).get(version))

@@ -85,9 +85,10 @@ class Imported:
         return self.new + self.known + self.skipped + len(self.failed)
 
     def leave_out(self, title: str, reason: str, kind: str = "") -> None:
-        """Records a package, or a part of a package, that the import leaves out on purpose.
+        """Records a package, or a part of a package, that the import leaves out on purpose. The summary of the import
+        counts these records by `kind`.
 
-        Without a `kind`, the text of the reason up to its first colon is the kind.
+        Without a `kind`, the first words of the reason are the kind, such as `manifest` or `upload time`.
         """
         self.left_out.append((title, reason))
         self.kinds[kind or _KIND_ENDS.split(reason)[0].removeprefix("its ")] += 1

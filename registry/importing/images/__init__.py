@@ -13,8 +13,8 @@ _FORM = re.compile(
     r"oci:(?P<host>localhost|[^/@\s]*[.:][^/@\s]*)/(?P<repository>[^@:\s]+)"
     rf"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>{DIGEST}))?"
 )
-# Docker Hub has three host names. The first is the one in image references, such as `docker.io/library/debian`. `docker
-# login` stores credentials under the second. The third is the host that answers requests. Sources:
+# The three host names of Docker Hub. Image references contain the first name, as in `docker.io/library/debian`. `docker
+# login` stores credentials under the second name. The host with the third name answers requests. Sources:
 # github.com/distribution/reference; Docker CLI reference, "docker login".
 DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:registry.example.com/acme/app:1.0"
