@@ -69,8 +69,8 @@ def python_problem(arguments: list[str]) -> str | None:
 
 
 def parse_problem(program: str, arguments: list[str]) -> str | None:
-    """Parses the arguments of a documented command with the program's own parser. Returns the error, or None for a
-    valid command.
+    """Parses the arguments of a command in the documentation with the parser of the program that the command starts.
+    Returns the error, or None for a valid command.
     """
     command: Any = typer.main.get_command(PROGRAMS[program])
     try:

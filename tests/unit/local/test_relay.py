@@ -1,4 +1,6 @@
-"""Tests the relay of `python -m local serve` on real sockets."""
+"""Tests the relay of `python -m local serve`, which forwards connections to the sandbox's proxy. The tests use real
+sockets.
+"""
 
 from __future__ import annotations
 
