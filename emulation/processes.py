@@ -87,7 +87,7 @@ def record(sandbox: Sandbox, name: str, pid: int) -> None:
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Removes the registration of a process that has ended from the sandbox."""
+    """Removes the sandbox's registration of a process that has ended."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 

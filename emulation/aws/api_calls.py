@@ -20,8 +20,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[0-9]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# For each AWS service whose name in request signatures differs from its name in botocore: the name in signatures, and
-# the name in botocore.
+# Maps the name of an AWS service in request signatures to the name in botocore, if the two names differ.
 _SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _STREAMS = "DynamoDBStreams_"
 
@@ -57,7 +56,7 @@ def signed_service(environ: Mapping[str, Any]) -> tuple[str, str]:
 
 def api_call(environ: dict[str, Any]) -> ApiCall:
     """Returns the API call that a signed HTTP request makes to a service other than S3. The request's body can be read
-    again afterwards. Raises UnknownCall if the service has no such operation.
+    again afterwards. Raises UnknownCall if the request matches no operation of the service.
     """
     service, region = signed_service(environ)
     request = _copy(environ)

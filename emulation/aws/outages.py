@@ -16,10 +16,10 @@ from emulation.aws.requests import addressed_bucket
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# The URL path at which tests start and end outages. GET answers a JSON object such as `{"s3": {"us-east-1": "503"}}`: a
-# service, a region, and how the service fails in this region. PUT replaces the JSON object. Services have their names
-# in botocore. A request without a signature names no region, so it succeeds during an outage. A request with an S3
-# bucket in its host name fails even without a signature, because the region of the bucket is known.
+# The URL path at which tests start and end outages. GET answers a JSON object such as `{"s3": {"us-east-1": "503"}}`.
+# The object maps each service (by its name in botocore) and each region to the way in which the service fails there.
+# PUT replaces the object. A request without a signature names no region, so it succeeds during an outage. A request
+# with an S3 bucket in its host name fails even without a signature, because the region of the bucket is known.
 PATH = "/_artifact-edge/outages"
 
 Failure = Literal["503", "reset"]

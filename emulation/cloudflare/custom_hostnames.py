@@ -186,7 +186,7 @@ def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> b
 
 
 def _delegated(zone: str, hostname: Json, resolve: Resolver) -> bool:
-    """Returns whether public DNS delegates the validation of the hostname's certificate to Cloudflare."""
+    """Returns whether public DNS delegates the validation of a custom hostname's certificate to Cloudflare."""
     name = hostname["hostname"]
     return f"{name}.{_delegation(zone)}.dcv.cloudflare.com" in resolve(f"_acme-challenge.{name}", "CNAME")
 

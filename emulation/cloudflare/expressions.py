@@ -61,8 +61,8 @@ _TOKEN = re.compile(
 
 
 class Parser:
-    """Parses one expression of Cloudflare's Rules language. Its methods raise ApiError if the expression is invalid or
-    not emulated.
+    """Parses one expression of Cloudflare's Rules language. The methods of this class raise ApiError if the expression
+    is invalid or not emulated.
     """
 
     def __init__(self, expression: str) -> None:

@@ -1,5 +1,5 @@
-"""Emulates the eventual consistency of Workers KV: each PoP caches the values that it has read, and also the fact that
-a key does not exist.
+"""Emulates the eventual consistency of Workers KV: each PoP keeps a copy of each value that it has read, and also
+remembers that a key does not exist.
 
 On Cloudflare, a write may become visible in other PoPs only after a minute or more. Cloudflare documents no upper bound
 (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). Tests set for how long a PoP uses its copies. By

@@ -200,8 +200,8 @@ class HealthChecks:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         Route 53 considers an endpoint healthy if more than 18 % of its health checkers find the endpoint healthy. The
-        sandbox resolves the name of an endpoint for three client locations, so one address that answers stands for more
-        than 18 % of the checkers.
+        sandbox resolves the name of an endpoint for three client locations. If one address answers, at least a third of
+        the locations reach the endpoint, so the endpoint is healthy.
         """
         failure = f"{check.name} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

@@ -75,8 +75,8 @@ class HostedZone:
     """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
     `healthy` returns whether the health check with an id is healthy. The zone calls `healthy` for each DNS answer,
-    because the state of a health check can change. `accelerators` has the addresses of each accelerator of Global
-    Accelerator by its DNS name.
+    because the state of a health check can change. `accelerators` maps the DNS name of each accelerator of Global
+    Accelerator to the accelerator's addresses.
     """
 
     origin: dns.name.Name

@@ -194,7 +194,8 @@ COLLECTIONS = (
         body=_member("serviceAccount"),
         computed=_email,
         # The id of a service account is the first part of the account's email address. The API path of the service
-        # account contains the whole email address. The lengths are from the IAM API, "projects.serviceAccounts".
+        # account contains the whole email address. The limits on the length of the id are from the IAM API,
+        # "projects.serviceAccounts".
         computed_id="email",
         shortest=6,
         longest=30,

@@ -1,5 +1,5 @@
-"""Parses and checks filters of Cloud Monitoring. The emulation supports only filters like those of this project's
-alarms, which join restrictions by AND.
+"""Parses and checks filters of Cloud Monitoring. The emulation supports only filters that join restrictions by AND, as
+the filters of this project's alarms do.
 """
 
 from __future__ import annotations

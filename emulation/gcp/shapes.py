@@ -15,8 +15,10 @@ Check = Callable[[Any, str], None]
 @dataclass(frozen=True)
 class Shape:
     """Checks a JSON object in a request to the emulated Google Cloud. The object may have only the given members, and
-    the members in `needed` are required. If a value is invalid, a call of the shape raises Refused. `where` is the path
-    of the JSON object in the request.
+    the members in `needed` are required.
+
+    A call raises Refused if `value` is invalid. `where` is the path of the JSON object in the request, for error
+    messages.
     """
 
     members: Mapping[str, Check]

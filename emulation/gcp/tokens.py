@@ -50,7 +50,7 @@ class Tokens:
         return next((Account(email, each["uniqueId"]) for each in found if each["email"] == email), None)
 
     def identity(self, account: Account, audience: str, *, full: bool = False) -> str:
-        """Returns an identity token of a Google service account, which is signed with RS256 and valid for one hour.
+        """Returns an identity token of a Google service account. The token is signed with RS256 and valid for one hour.
 
         If `full` is true, the token contains the email address, as with `format=full` of the metadata server.
         """

@@ -141,7 +141,8 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # Lambda's API answers with an error if a function has no URL, which is allowed.
+                # A function need not have a URL. If it has none, Lambda's API answers this request with an error.
+                continue
             yield httpx.URL(url).host, code.arn
 
 

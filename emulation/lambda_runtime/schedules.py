@@ -17,8 +17,10 @@ _RETRIES = 2  # The number of times that Lambda by default repeats a failed asyn
 
 @dataclass(frozen=True)
 class Schedule:
-    """An EventBridge rule that invokes a Lambda function at a fixed rate. `retries` is the function's setting for
-    asynchronous invocations. `permitted` says whether the function's policy allows the rule to invoke the function."""
+    """An EventBridge rule that invokes a Lambda function at a fixed rate. `retries` is the number of times that Lambda
+    repeats a failed asynchronous invocation of the function. `permitted` says whether the function's policy allows the
+    rule to invoke the function.
+    """
 
     rule: str  # The ARN of the EventBridge rule.
     function: str  # The ARN of the Lambda function that the rule invokes.
@@ -73,7 +75,7 @@ def _retries(functions: Any, function: str) -> int:
     try:
         config = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
-        # Lambda uses the default number of retries for a function without a configuration of asynchronous invocations.
+        # If a function has no settings for asynchronous invocations, Lambda uses the default number of retries.
         return _RETRIES
     return int(config.get("MaximumRetryAttempts", _RETRIES))
 

@@ -1,5 +1,5 @@
-"""Converts and compares the archives and assets that a Pulumi program passes to a provider. An archive contains files
-by name, each with its text or its path.
+"""Converts and compares the archives and assets that a Pulumi program passes to a provider. An archive maps the name of
+each file to the file's text or path.
 
 In messages of the Pulumi engine, an archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines
 (`pulumi.runtime.rpc`). Archives with the same hash count as equal.

@@ -26,8 +26,8 @@ class Conditions:
 
     @classmethod
     def from_query(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
-        """Reads the preconditions from the query string of a Cloud Storage request. For the source of a copy, `prefix`
-        is `ifSource`.
+        """Reads the preconditions from the query string of a Cloud Storage request. The names of the query parameters
+        begin with `prefix`, which is `ifSource` for the source of a copy.
 
         Raises Refused when a value is not a number.
         """

@@ -240,8 +240,8 @@ def _directory(name: str, prefix: str, delimiter: str) -> str:
 
 
 def _arguments(known: frozenset[str] | set[str]) -> Mapping[str, str]:
-    """Returns the query parameters of a request. Leaves out parameters with the value that they have by default, empty
-    or `false`: Google's library for Go sends every parameter of a method.
+    """Returns the query parameters of a request. Leaves out parameters whose value is empty or `false`, which are the
+    default values, because Google's library for Go sends every parameter of a method.
     """
     given = {name: value for name, value in request.args.items() if value not in ("", "false")}
     unknown = sorted(given.keys() - known - _PLAIN)

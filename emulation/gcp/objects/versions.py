@@ -205,7 +205,7 @@ class Versions:
         }
 
     def _number(self) -> int:
-        """Returns a generation number for a new object version, which is greater than all earlier generation
+        """Returns a generation number for a new object version. The number is greater than all earlier generation
         numbers.
         """
         with self._lock:

@@ -19,7 +19,8 @@ _RETRY = {"maximumEventAgeInSeconds": "MaximumEventAgeInSeconds", "maximumRetryA
 
 def handlers() -> list[Handler]:
     """Returns the handlers with which the emulated Pulumi provider serves EventBridge rules, their targets, and the
-    retries of Lambda functions."""
+    retry settings of asynchronous Lambda invocations.
+    """
     return [
         Described(
             aws.cloudwatch.EventRule,

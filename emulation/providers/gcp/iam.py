@@ -11,8 +11,8 @@ import pulumi
 from emulation.providers.gcp.rest import Clients, call
 from emulation.providers.handler import CloudError, Created, Properties
 
-# The engine creates resources in parallel. Without this lock, two grants on one resource can read the same policy, and
-# the second write removes the grant of the first. The real provider holds a lock for each resource.
+# The Pulumi engine creates resources in parallel. Without this lock, two grants on one resource can read the same
+# policy, and the second write removes the grant of the first. Pulumi's real provider holds a lock for each resource.
 _CHANGING = threading.Lock()
 
 

@@ -79,8 +79,9 @@ class Bucket(Rest):
 
 
 def _bucket_collection(inputs: Properties) -> str:
-    """Returns the API path at which a Cloud Storage bucket is created. Object retention is a query parameter of this
-    request (Cloud Storage JSON API, "Buckets: insert")."""
+    """Returns the API path for the request that creates a Cloud Storage bucket. Object retention is a query parameter
+    of this request (Cloud Storage JSON API, "Buckets: insert").
+    """
     collection = _STORAGE.removesuffix("/")
     return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection
 
