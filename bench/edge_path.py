@@ -120,7 +120,7 @@ def _await(socket: Path) -> None:
 
 
 def processor_nanoseconds(pid: int) -> int:
-    """Returns the processor time of all threads of a process: the first field of schedstat (proc(5))."""
+    """Returns the processor time of all threads of a process: the first field of each thread's schedstat (proc(5))."""
     return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 

@@ -15,7 +15,7 @@ def keep_only(
 
     If someone adds a policy by hand, `pulumi refresh` detects the policy and the next `pulumi up` removes it.
     `policies` are the names of the inline policies. Each name is an output of the policy's resource, so that AWS has
-    the policy before the list takes effect.
+    the policy before `policies` takes effect.
     """
     child = pulumi.ResourceOptions(parent=parent)
     aws.iam.RolePoliciesExclusive(name, role_name=role, policy_names=list(policies), opts=child)

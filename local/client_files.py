@@ -1,7 +1,7 @@
 """Creates the files that configure package managers on another machine for the sandbox's registry:
 `python -m local client-files reader ~/reader | tar -x`.
 
-The sandbox may run in a container. Programs outside of the container cannot use the container's paths and loopback
+The sandbox can run in a container. Programs outside of the container cannot use the container's paths and loopback
 addresses. The user therefore states the paths and the proxy's address, and the files contain these values.
 """
 

@@ -111,7 +111,7 @@ class Client:
             f"registry={self.url}/npm/",
             f"cafile={self.authority}",
             f"https-proxy={self.proxy}",
-            # each identity has its own npm cache, so that it reads no downloads of another identity
+            # each identity has its own npm cache, so that its npm uses no packages that another identity has downloaded
             f"cache={self.directory / 'npm-cache'}",
             "audit=false",
             "fund=false",

@@ -25,10 +25,10 @@ from emulation.layout import Sandbox
 # The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
 OLDEST_NODE = 20
 
-# The Debian package of each required program or file. Traffic Server is the cache of shields and of PoPs (L1), and
-# skopeo is the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL emulates Spanner,
-# docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The packages of NGINX's
-# modules also install the version of NGINX that the modules were built for.
+# Maps each required program or file to the Debian package that contains it. Traffic Server is the cache of shields and
+# of PoPs (L1), and skopeo is the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL
+# emulates Spanner, docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The
+# packages of NGINX's modules also install the version of NGINX that the modules were built for.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",

@@ -35,7 +35,7 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    # A killed container may have left files of an earlier sandbox, whose network no longer runs.
+    # A killed container can have left files of an earlier sandbox, whose network no longer runs.
     shutil.rmtree(sandbox.directory, ignore_errors=True)
     try:
         up(sandbox, report)

@@ -25,7 +25,7 @@ _REPLACED = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
 )
-# The names of fields that a recording leaves out: fields with a different value in each response, and fields that may
+# The names of fields that a recording leaves out: fields with a different value in each response, and fields that can
 # contain a secret.
 _DROPPED = re.compile(
     r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"

@@ -17,7 +17,7 @@ _FREE_PLAN = "Free Website"
 # The longest expression of a firewall rule, in characters.
 _EXPRESSION_MAX = 4096
 _REQUESTS = 2
-# The probe sends more requests than the limit allows, because Cloudflare may answer a few requests above the limit
+# The probe sends more requests than the limit allows, because Cloudflare can answer a few requests above the limit
 # before it refuses an address (WAF, "Rate limiting rules").
 _SENT = 100
 _READY = "export default { fetch: () => new Response('ready') };"

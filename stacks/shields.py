@@ -77,7 +77,7 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
 
     The function also makes the list of the role's policies final. The role keeps the policies that earlier steps of the
-    program have added. No later step may add a policy.
+    program have added. Later steps must not add a policy.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

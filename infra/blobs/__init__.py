@@ -80,8 +80,8 @@ class Blobs(HasAlarms, Protocol):
 class StandbyArgs:
     """Arguments of the transfer that copies objects from S3 to the standby bucket on Cloud Storage.
 
-    `source` is the primary bucket on S3, and `key` is the ARN of its encryption key. `sink` is the bucket on Cloud
-    Storage, in `project`.
+    `source` is the primary bucket on S3, and `key` is the ARN of its encryption key. `sink` is the name of the standby
+    bucket, and `project` the Google Cloud project that contains the bucket.
     """
 
     prefix: str

@@ -53,7 +53,9 @@ def log_delivery(bucket: str, source: str, account: str) -> Statement:
 
 
 def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
-    """Returns the statement that lets the roles of shields write their access logs to `bucket`, and read nothing."""
+    """Returns the statement that lets the roles of shields write their access logs to `bucket`. The statement does not
+    let these roles read the logs.
+    """
     return allow("s3:PutObject", f"{arn(bucket)}/{SHIELD_LOGS}*", sid="ShipLogs", principal={"AWS": list(writers)})
 
 

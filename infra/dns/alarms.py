@@ -22,8 +22,8 @@ _MOST_CHECKERS = 80.0
 
 
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns two alarms on the clients' hostname. One goes off when the edge does not answer, the other when only some
-    of Route 53's health checkers reach the edge.
+    """Returns two alarms on the clients' hostname. One alarm goes off when the edge does not answer. The other alarm
+    goes off when only some of Route 53's health checkers reach the edge.
     """
     return [
         _unhealthy_alarm(
@@ -72,8 +72,8 @@ def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns two alarms on one shield machine. One goes off when the machine does not answer, the other when only some
-    of Route 53's health checkers reach it.
+    """Returns two alarms on one shield machine. One alarm goes off when the machine does not answer. The other alarm
+    goes off when only some of Route 53's health checkers reach the machine.
     """
     return [
         _unhealthy_alarm(
@@ -102,8 +102,8 @@ def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def pop_machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns two alarms on one PoP machine. One goes off when the machine does not answer, the other when only some of
-    Route 53's health checkers reach it.
+    """Returns two alarms on one PoP machine. One alarm goes off when the machine does not answer. The other alarm
+    goes off when only some of Route 53's health checkers reach the machine.
     """
     return [
         _unhealthy_alarm(

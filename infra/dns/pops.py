@@ -104,8 +104,8 @@ class PopDns(pulumi.ComponentResource):
         return weighted_record(node.name, self._args.zone_id, record, self._child)
 
     def _accelerator_check(self, entry: AcceleratorEntry) -> aws.route53.HealthCheck:
-        """Creates a health check that passes while at least one of the accelerator's addresses answers. Clients connect
-        to the other address when one does not answer, because DNS answers contain both.
+        """Creates a health check that passes while at least one of the accelerator's addresses answers. When one of
+        the two addresses does not answer, clients connect to the other address, because DNS answers contain both.
         """
         checks = [
             https_check(f"accelerator-{number}", self._args.hostname, HEALTH_PATH, self._child, address)

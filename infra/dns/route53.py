@@ -69,7 +69,7 @@ class Dns(pulumi.ComponentResource):
 
         The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
         record is weighted even if it is the hostname's only record. Route 53 accepts a second weighted record only
-        beside a weighted record, and a stack that clients already use may later get PoPs of our own.
+        beside a weighted record, and a stack that clients already use can later get PoPs of our own.
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)

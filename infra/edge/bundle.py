@@ -56,7 +56,7 @@ def compile_worker(directory: Path) -> str:
 
 
 def _first_error(directory: Path, report: str) -> str:
-    """Returns the first error of the TypeScript compiler as one line, `file:line:column: message`."""
+    """Returns the first error in the compiler's error output as one line, `file:line:column: message`."""
     message = re.search(r"\[ERROR\] (.+)", report)
     place = re.search(r"^\s+(\S+:\d+:\d+):$", report, re.MULTILINE)
     if message is None:

@@ -103,7 +103,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
     request.
 
     The function runs in the table's home region, so that it finds a token as soon as the token is issued. This region
-    may be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
+    can be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
     """
 
     url: pulumi.Output[str]

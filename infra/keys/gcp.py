@@ -10,7 +10,8 @@ from infra.keys import GcpKeysArgs
 # 90 days, the longest rotation period that the CIS Google Cloud Platform Foundation Benchmark (1.10) permits
 _ROTATION_SECONDS = 90 * 24 * 3600
 
-# The Cloud KMS location for each multi-region location of Cloud Storage (Cloud KMS, "Cloud KMS locations").
+# Maps each multi-region location of Cloud Storage to the location of Cloud KMS that its keys must have (Cloud KMS,
+# "Cloud KMS locations").
 _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
 
 

@@ -29,10 +29,11 @@ _KEPT_SECONDS = 35 * 86_400
 _OPERATOR = "roles/spanner.databaseUser"
 
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
-# The DDL scripts of the Spanner database, in the order in which they run. The first script has statements that
-# PostgreSQL also accepts, and the second has statements that only Spanner accepts. The third creates the table for
-# positions of the change stream's reader. Add statements only at the end: Pulumi replaces the whole database if an
-# earlier statement is changed or a statement is inserted before it.
+# The DDL scripts of the Spanner database run in this order: schema.sql, spanner-only.sql, positions.sql. The first
+# script has statements that PostgreSQL also accepts, and the second has statements that only Spanner accepts. The third
+# creates the table in which the reader of the change stream keeps its positions. Add statements only at the end of the
+# last script. Pulumi replaces the whole database if an earlier statement is changed or a statement is inserted before
+# it.
 POSITIONS = Path(__file__).with_name("positions.sql")
 
 # The name of the change stream that spanner-only.sql creates. The stream's reader keeps its position in the table of

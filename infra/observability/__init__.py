@@ -78,8 +78,9 @@ class CloudMonitoringAlarm:
 
     `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types from Google's
     lists ("Google Cloud metrics", "Monitored resource types"). `where` maps labels, `resource.labels.<name>` or
-    `metric.labels.<name>`, to the values that select the series. `bad` is a label with the value that marks bad events.
-    With `bad`, the alarm watches the share of bad events among all events that `where` selects.
+    `metric.labels.<name>`, to the values that select the series. `bad` is a pair of a label and a value: events whose
+    label has this value are bad. With `bad`, the alarm watches the share of bad events among all events that `where`
+    selects.
 
     `aligner` reduces each `period` (seconds, whole minutes) of a series to one value. `reducer` reduces all series that
     share the labels `by` to one value. The alarm goes off when the value stays beyond `threshold` for `lasting` seconds

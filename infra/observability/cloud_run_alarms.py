@@ -23,9 +23,9 @@ def service_alarms(
     """Returns alarms on a Cloud Run service that fails or whose instances are unhealthy.
 
     `fault` says what the service's failure means to users, e.g. "Tokens do not reach the edge". `always_running` is for
-    services that keep an instance at all times (`min_instance_count`). In such a service, a missing instance or a
-    failed health probe is a fault as well. The alarm watches health probes instead of restarts: Cloud Run ends an
-    instance whose probes fail, and publishes no metric of restarts.
+    services that keep an instance at all times (`min_instance_count`). For such a service, the result also has an alarm
+    on failed health probes and an alarm on a missing instance. There is no alarm on restarts, because Cloud Run
+    publishes no metric of them. Failed health probes show restarts, because Cloud Run then ends the instance.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(

@@ -84,7 +84,7 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
     """Returns the values of the placeholders that say which buckets a shield machine reads from, and in which order.
 
     Immutable objects come from the nearest bucket. Documents that change come from the primary bucket first, because
-    another bucket may hold an older version. The standby is always the last.
+    another bucket can hold an older version. The standby is always the last.
     """
     asked = [*origins, *standby]
     ports = _ORIGIN_PORTS[: len(asked)]
@@ -102,7 +102,7 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             for port, origin in zip(ports, asked, strict=True)
         ),
         # With several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. A shield does
-        # not ask the standby for such an object, because the standby may still hold a withdrawn object. `RETRIES` is at
+        # not ask the standby for such an object, because the standby can still hold a withdrawn object. `RETRIES` is at
         # least 1, because Traffic Server ignores a rule with zero retries.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),

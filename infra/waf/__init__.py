@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The size of the largest group of clients that no rate limit may slow down. Runners of a CI service are such a group.
-# They share one address and one token, and start at the same moment. `npm ci` on each runner fetches the packument and
-# the archive of each package.
+# The size of the largest group of clients that the rate limits must not slow down. Runners of a CI service are such a
+# group. They share one address and one token, and start at the same moment. `npm ci` on each runner fetches the
+# packument and the archive of each package.
 FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2

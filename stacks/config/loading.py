@@ -110,7 +110,7 @@ def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[st
 
 
 def load_current() -> Stack:
-    """Returns the config of the stack that Pulumi deploys. Raises ConfigError when the config is invalid."""
+    """Returns the stack that Pulumi deploys, with its checked config. Raises ConfigError when the config is invalid."""
     values = runtime_config.CONFIG.get()
     return load(pulumi.get_stack(), values, [key for key in values if runtime_config.is_config_secret(key)])
 
@@ -120,7 +120,9 @@ def _is_ours(key: str) -> bool:
 
 
 def _decoded(value: Any) -> Any:
-    """Returns a config value. Decodes an object or a list, which Pulumi passes as JSON."""
+    """Returns a config value as a Python value. Pulumi passes an object or a list as JSON, and the function decodes
+    this JSON.
+    """
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
