@@ -1,4 +1,6 @@
-"""Checks which boot disk a machine of the emulated Compute Engine may have, and whether its image runs cloud-init."""
+"""Checks which boot disk a machine of the emulated Compute Engine may have, and whether the machine's image runs
+cloud-init.
+"""
 
 from __future__ import annotations
 
