@@ -7,8 +7,8 @@ from __future__ import annotations
 # The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines. No
 # URL of clients leads to these objects. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
-# The key of the object at the origin that names the digest of the current edge worker. The program `fetch-settings` on
-# PoP machines reads the object.
+# The key of the object at the origin that contains the digest of the current edge worker. The program `fetch-settings`
+# on PoP machines reads the object.
 CURRENT_WORKER = f"{WORKERS}current.json"
 
 

@@ -1,4 +1,8 @@
-"""Issues the client certificate with which the edge authenticates to the shields, and the authority that signs it."""
+"""Creates an environment's certificate authority, and issues the client certificate of the environment's edge.
+
+The edge authenticates to the shields with the client certificate. The shields accept it because the authority has
+signed it.
+"""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def current(target: Target) -> InForce | None:
 def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
     """Puts an advisory data set in force.
 
-    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, unless `fewer` is true. Also raises
-    RegistryError if another operator imports advisories at the same time.
+    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, or of its advisories about malware,
+    unless `fewer` is true. Also raises RegistryError if another operator imports advisories at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _write(target, made.shards())

@@ -11,7 +11,8 @@ from pathlib import Path
 from registry import RegistryError
 
 _SUFFIX = ".json"
-# The maximum number of bytes of one OSV record. The largest records in public databases have about 100 KB.
+# The maximum number of bytes of one OSV record. The largest records in public databases have about 100 KB, so a larger
+# file than the maximum is hardly an OSV record.
 _MOST_BYTES = 16 * 1024 * 1024
 
 

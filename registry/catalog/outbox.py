@@ -23,9 +23,9 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-# The number of failed deliveries after which the outbox relay no longer retries a change. With the pauses in this
-# module, the last delivery is about a day after the first. If Cloudflare's API is unavailable for longer, an operator
-# must act.
+# The number of failed deliveries after which the outbox relay no longer retries a change. The pauses grow from 4 s to
+# 10 minutes, and about 140 of them last 10 minutes. The last delivery is therefore about a day after the first. If the
+# cause of the failures lasts for longer, an operator must run `purges retry` after it has ended.
 MOST_TRIES = 150
 # The number of seconds after which no cache serves an old copy of a document any more. Each cache can serve a copy for
 # max-age and stale-while-revalidate together (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a
@@ -38,8 +38,8 @@ _KEPT_SECONDS = 7 * 86_400
 # seconds. The first pause is therefore 4 s.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
-# Seconds after which the registry repeats a purge that the edge refused because of its rate limit. The edge accepts 5
-# purge requests a minute (workers/edge/src/purges.ts).
+# The number of seconds after which the registry repeats a purge that the edge refused because of its rate limit. The
+# edge accepts 5 purge requests a minute (workers/edge/src/purges.ts), which is one in 60 / 5 = 12 s.
 _LIMITED_PAUSE = 12.0
 # The maximum number of objects in one purge request.
 _PURGED_AT_ONCE = 100

@@ -106,7 +106,9 @@ def _hosted(url: str) -> _Hosted | None:
 
 
 def _on(host: str, path: str, revision: str, *, scheme: str = "git+https", user: str = "") -> _Hosted | None:
-    """Returns the repository at a path of a host. Returns None for another host, and for a path of another form."""
+    """Returns the repository at a path of a host. Returns None if npm does not know the host, or if the path does not
+    have the form that the host gives to the addresses of its repositories.
+    """
     if host == _HOSTS["github"]:
         match = re.fullmatch(r"([^/]+/[^/]+?)(?:\.git)?(?:/|/tree/(?P<revision>[^/]+)(?:/.*)?)?", path)
         revision = (match and match["revision"]) or revision

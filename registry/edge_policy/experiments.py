@@ -133,7 +133,8 @@ class Experiment(BaseModel):
 
 def check_together(experiments: Sequence[Experiment]) -> None:
     """Raises ValueError if two experiments cannot run together. Two experiments may not have the same name or salt. Two
-    experiments of one layer may not share subjects. Two experiments of different layers may not set the same field.
+    experiments of one layer must have the same unit, and may not share subjects. Two experiments of different layers
+    may not set the same field of their variants.
     """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:

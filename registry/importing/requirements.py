@@ -144,9 +144,9 @@ class _Reader:
     constraints: dict[str, list[Pinned]] = field(default_factory=dict[str, list[Pinned]])
 
     def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements in the text of a requirements file, and keeps the versions that constraints files
-        pin. The first file in `including` is the file that the operator names, and the last is `file`. Each file in
-        `including` includes the next one.
+        """Yields the requirements in the text of a requirements file. Adds the versions that its constraints files pin
+        to the field `constraints`. The first file in `including` is the file that the operator names, and the last is
+        `file`. Each file in `including` includes the next one.
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
@@ -196,7 +196,8 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Keeps the versions that the lines of a constraints file pin, and yields all other entries of the file.
+        """Adds the versions that the lines of a constraints file pin to the field `constraints`. `found` are the
+        entries of the file. Yields those entries that are not requirements, such as an item that counts as failed.
 
         A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
         """

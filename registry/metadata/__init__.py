@@ -154,8 +154,8 @@ def encoded(document: Mapping[str, Any]) -> str:
 
 
 def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
-    """Returns the writes with their encoded documents. Raises RegistryError if the writes exceed a limit of the
-    database.
+    """Returns each of the writes of one transaction together with its document as JSON text, or with an empty text for
+    a deletion. Raises RegistryError if the writes exceed a limit of the database.
     """
     if len({(write.partition, write.name) for write in writes}) != len(writes):
         raise ValueError("an item can be written only once in a transaction")

@@ -13,9 +13,9 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
-# The number of seconds for which the edge keeps an entry that marks a token without a record as revoked. DynamoDB's
-# stream can repeat changes that are 24 hours old (DynamoDB Developer Guide, "Change data capture for DynamoDB
-# Streams"). Without the entry, a repeated change could make the token valid again.
+# The number of seconds for which the edge keeps an entry that marks a token without a record as revoked: 25 hours.
+# DynamoDB's stream can repeat changes that are up to 24 hours old (DynamoDB Developer Guide, "Change data capture for
+# DynamoDB Streams"). Without the entry, a repeated change could make the token valid again.
 _REPLAY_SECONDS = 25 * 3_600
 
 
