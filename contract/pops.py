@@ -13,14 +13,16 @@ CURRENT_WORKER = f"{WORKERS}current.json"
 
 
 def programs_key(digest: str) -> str:
-    """Returns the key of the object at the origin that holds the programs of PoP machines with the given SHA-256
-    digest.
+    """Returns the key of the object at the origin that holds the programs of PoP machines. `digest` is the SHA-256
+    digest of these programs.
     """
     return f"{WORKERS}{digest}.json"
 
 
 def worker_key(digest: str) -> str:
-    """Returns the key of the object at the origin that holds the edge worker with the given SHA-256 digest."""
+    """Returns the key of the object at the origin that holds the compiled edge worker whose SHA-256 digest is
+    `digest`.
+    """
     return f"{WORKERS}{digest}.js"
 
 

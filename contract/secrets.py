@@ -32,5 +32,5 @@ def secret_id(environment: str, name: SecretName) -> str:
 
 
 def secret_pattern(environment: str) -> str:
-    """Returns the IAM pattern that matches all secrets of an environment."""
+    """Returns the wildcard pattern with which an IAM policy names all secrets of an environment."""
     return f"{PROJECT}/{environment}/*"

@@ -1,4 +1,4 @@
-"""Releases of the edge worker by percentage: `python -m rollout`."""
+"""Releases a new version of the edge worker to a growing percentage of the requests: `python -m rollout`."""
 
 
 class RolloutError(Exception):

@@ -1,4 +1,6 @@
-"""Watches a release by percentage, and rolls it back by itself when the new version is worse."""
+"""Watches a release of the edge worker by percentage, and rolls it back automatically if the new version fails more
+often than the old one.
+"""
 
 from __future__ import annotations
 

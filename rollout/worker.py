@@ -46,7 +46,9 @@ class Serving:
     percentage: float = 0
 
     def under_way(self) -> tuple[Version, float]:
-        """Returns the new version and its percentage. Raises RolloutError if no release by percentage is under way."""
+        """Returns the new version and the percentage of the requests that it answers. Raises RolloutError if no release
+        by percentage is under way.
+        """
         if self.new is None:
             raise RolloutError(
                 f"no release by percentage is under way: {self.old.name} answers all requests. "
@@ -80,7 +82,7 @@ class Worker:
         return Serving(newest["id"], since, message, old, new, shares[new.id])
 
     def start(self, bundle: str, percentage: int) -> None:
-        """Uploads a bundle as a new version, and lets it answer a percentage of the requests.
+        """Uploads the compiled worker `bundle` as a new version, and lets it answer a percentage of the requests.
 
         The new version takes over all bindings of the version that answers now, except the binding VERSION.
         """
@@ -126,7 +128,7 @@ class Worker:
         raise RolloutError(f"{self.script} has never had an earlier version than {current.name}")
 
     def _upload(self, bundle: str, name: str, source: Version) -> str:
-        """Uploads a bundle without deploying it, and returns the id of the new version."""
+        """Uploads a bundle as a new version without deploying it, and returns the version's id."""
         inherited = [
             {"name": binding, "type": "inherit", "version_id": source.id}
             for binding in source.bindings

@@ -22,7 +22,7 @@ Reader = Callable[[str], bytes]
 
 @dataclass(frozen=True)
 class Blob:
-    """An immutable object to upload. `source` is the path of a file or the bytes themselves."""
+    """An immutable object to upload. `source` is its content: the path of a file, or bytes."""
 
     key: str
     source: Path | bytes

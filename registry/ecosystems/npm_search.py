@@ -62,6 +62,8 @@ def _person(value: Any) -> dict[str, str]:
 
 
 def _url(value: Any) -> str:
-    """Returns a URL in a package.json, which is a text or the field `url` of an object."""
+    """Returns the URL in a field of a package.json. The value of the field is the URL, or an object with the URL in
+    its field `url`.
+    """
     url = cast(dict[str, Any], value).get("url") if isinstance(value, dict) else value
     return url if isinstance(url, str) else ""

@@ -1,1 +1,3 @@
-"""The edge policy: which packages and versions the edge worker refuses to all clients (docs/edge-policy.md)."""
+"""The edge policy: which packages and versions the edge worker refuses, to all clients or to some principals
+(docs/edge-policy.md).
+"""

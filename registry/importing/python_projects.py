@@ -92,7 +92,9 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether the name of a file that cannot be installed, such as `p-1.0-py2.7.egg`, contains the version."""
+    """Returns whether a file belongs to the given version of a project. The file cannot be installed, so its version is
+    only in its name, such as `p-1.0-py2.7.egg`.
+    """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]
     return rest.startswith(version) and (after[:1] in ("", "-") or (after[0] == "." and not after[1:2].isdigit()))

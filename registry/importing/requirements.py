@@ -22,7 +22,8 @@ from registry.importing import LeftOut, Refused
 # An option on the line of a requirement, such as --hash=sha256:… A value with spaces is quoted, as in
 # --config-settings="--build-option=a b".
 _OPTION = re.compile(r"""\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>(?:[^\s"']|"[^"]*"|'[^']*')+)""")
-# Options that name an index, or a directory with files. Only pip follows these options.
+# Options that name an index, or a directory with distributions. pip follows these options, and an import leaves them
+# out.
 _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
 _OTHER_FILE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)(?:=|\s+))(?P<file>.+)")
 _COMMENT_LINE = re.compile(r"\s*#")
@@ -150,7 +151,7 @@ class _Reader:
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
-            # Messages show the line as it is written, because a variable may hold a password.
+            # Error messages show the line without the values of its variables, because such a value may be a password.
             line, title = _VARIABLE.sub(self._value, written), f"{file}: {written}"
             if other := _OTHER_FILE.fullmatch(line):
                 found = self._included(file, title, other["file"], including)

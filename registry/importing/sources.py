@@ -1,4 +1,6 @@
-"""Resolves the sources that `import` gets on the command line (directories, lockfiles, packages, images) to items."""
+"""Finds the files and images to import in the sources that an operator names on the command line of `import`:
+directories, lockfiles, packages and images.
+"""
 
 from __future__ import annotations
 

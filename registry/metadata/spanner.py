@@ -152,7 +152,9 @@ class SpannerRepository:
         }
 
     def _live(self, partition: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, Item]:
-        """Returns the items that have not expired. Spanner may keep expired items for a few days ("Time to live")."""
+        """Returns a mapping from names to items, for the rows of a partition that have not expired. Spanner may keep
+        expired rows for a few days ("Time to live").
+        """
         return {
             name: Item(partition, name, json.loads(text), version, int(expires.timestamp()) if expires else None)
             for name, text, version, expires in rows

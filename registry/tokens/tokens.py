@@ -115,7 +115,9 @@ def revoke(target: Target, by: By, identity: str) -> Changed:
 def change_grants(
     target: Target, by: By, identity: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> Changed:
-    """Adds grants to a token, removes grants from it, or both. Raises RegistryError if a grant to remove is missing."""
+    """Adds the grants `add` to a token, and removes the grants `remove`. Raises RegistryError if the token does not
+    have a grant to remove.
+    """
     added, taken = list(add), set(remove)
 
     def change(token: Token) -> tuple[Changed, list[Token]]:

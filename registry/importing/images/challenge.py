@@ -17,7 +17,7 @@ from registry import RegistryError
 from registry.importing.images import is_loopback
 from registry.importing.images.credentials import Credentials
 
-# The name of this program at token endpoints, which is mandatory in a request with an identity token.
+# The client ID of this program in requests to token endpoints. A request with an identity token must have a client ID.
 _CLIENT = "artifact-edge"
 # The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A word
 # before an equals sign is the name of a parameter and not a scheme, even if spaces surround the equals sign.
