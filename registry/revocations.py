@@ -1,8 +1,8 @@
 """Records revocations of tokens and withdrawals of objects in the metadata database. The metadata API
 lists recent revocations and withdrawals in a feed, which the edge reads every few seconds.
 
-The transaction that commits a revocation or withdrawal also commits its item of the feed. The feed therefore lacks no
-recent revocation or withdrawal.
+The transaction that commits a revocation or withdrawal also commits its item of the feed. The feed therefore
+contains every recent revocation and withdrawal.
 """
 
 from __future__ import annotations

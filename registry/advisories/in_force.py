@@ -1,4 +1,4 @@
-"""Puts a data set of advisories in force: writes the data set's objects to the origin, and then makes it current.
+"""Puts a data set of advisories in force: writes its objects to the origin, and then makes the data set current.
 
 One database transaction makes the data set current, and writes an audit entry. The edge then gets the digest of the
 data set, and reads the objects from the origin.

@@ -96,8 +96,8 @@ class Facts:
         self._repository = repository
 
     def commit(self, artifacts: Sequence[Artifact], by: audit.By) -> list[Outcome]:
-        """Commits the artifacts, each completely or not at all. Returns an outcome for each artifact, in the same
-        order.
+        """Commits the artifacts, each completely or not at all. Returns an outcome for each artifact, in the
+        order of `artifacts`.
 
         Each transaction takes as many artifacts as fit, and increments the revision of each changed package. A refused
         artifact does not block the other artifacts. Raises RegistryError after several conflicts with other publishers.

@@ -17,7 +17,7 @@ from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
 # The maximum number of keys in a bulk read of Workers KV (developers.cloudflare.com/api, "Get multiple KV pairs").
 READ_AT_ONCE = 100
 # The maximum number of token entries that the registry puts into one bulk write to Workers KV. Cloudflare accepts up to
-# 10,000 entries, but smaller requests are safer to repeat.
+# 10,000 entries. The smaller number keeps each request small.
 _WRITTEN_AT_ONCE = 1_000
 
 

@@ -33,14 +33,14 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that identifies the content of this object. When the registry states something new about the version,
-        the text changes, and a repeated import does not skip the version.
+        """A text that identifies what the other registry states about the version and its package. When the registry
+        states something new, the text changes, and a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns this object as metadata records: one about the imported version and, if there are dist-tags, one
-        about the package. A later import replaces the records.
+        """Returns the metadata records that store what the other registry states: one record about the version and, if
+        there are dist-tags, one about the package. A later import replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]

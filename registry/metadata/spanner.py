@@ -22,8 +22,8 @@ from psycopg_pool import ConnectionPool
 from registry import RegistryError
 from registry.metadata import Absent, Busy, Conflict, Delete, Item, Key, Unchanged, Write, checked
 
-# These statements use only SQL that both Spanner and PostgreSQL support. tests/unit/registry/metadata/test_sql.py
-# checks the statements.
+# The SQL statements with which the registry reads and writes metadata. They use only SQL that both Spanner and
+# PostgreSQL support, as tests/unit/registry/metadata/test_sql.py checks.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_NAMED = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
