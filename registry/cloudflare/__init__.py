@@ -1,6 +1,5 @@
-"""The client of Cloudflare's API for Workers KV and cache purges; the registry's command line and the functions in
-workers/ use this client.
+"""Clients of Cloudflare's API, for entries in Workers KV, and of the edge worker, for cache purges.
 
-The archives of Lambda functions contain the client's modules. Therefore the modules import only the standard library,
-urllib3 and contract/.
+The registry's command line and the functions in workers/ use these clients. The archives of Lambda functions contain
+modules of this folder. The modules therefore need no library except urllib3 and Python's standard library.
 """

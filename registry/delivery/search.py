@@ -32,8 +32,8 @@ class SearchList:
         self._origin = origin
 
     def update(self, entries: Entries) -> None:
-        """Writes the entries of packages that changed, and renders the list. Raises RegistryError if each attempt to
-        write the entries collides with another publisher.
+        """Stores those of the given entries that have changed, and renders the list of npm packages. Raises
+        RegistryError if each attempt to store the entries collides with another publisher.
         """
         if not entries:
             return
