@@ -40,6 +40,7 @@ from infra.shield import Node, host
 from stacks.config import Stack
 from stacks.config.sections import Pop
 from stacks.config.waf import waf_args
+from stacks.identities import serving_reports
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
@@ -79,15 +80,19 @@ def create_pops(
     )
     accelerated: list[AcceleratedPop] = []
     for pop in stack.config.pops:
-        render_user_data(_settings(stack, pop, shields, _EXAMPLE_URL.format(region=stack.home_region)), pop.region)
+        pop_nodes = [node for node in nodes if node.region == pop.region]
+        for node in pop_nodes:
+            example = _EXAMPLE_URL.format(region=stack.home_region)
+            render_user_data(_settings(stack, pop, node, shields, example), pop.region)
         args = PopArgs(
             prefix=stack.prefix,
             region=pop.region,
             machine_type=pop.machine_type,
-            nodes=[node for node in nodes if node.region == pop.region],
+            nodes=pop_nodes,
             network=AwsNetwork(f"network-pop-{pop.region}", NetworkArgs(pop.region, stack.prefix)),
             identity=identity.instance_profile,
-            user_data=_user_data(stack, pop, shields, metadata_api),
+            user_data={node.name: _user_data(stack, pop, node, shields, metadata_api) for node in pop_nodes},
+            serving=serving_reports(stack),
             shield_addresses=[node.address for node in shields],
             boots_after=[identity, release],
         )
@@ -119,6 +124,7 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
         secret_region=stack.home_region,
         table=metadata.table,
         table_regions=stack.config.metadata.regions,
+        serving=serving_reports(stack),
     )
     return PopIdentity("identity-pops", args)
 
@@ -139,13 +145,15 @@ def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
     keep_only("pop", identity.role_name, [identity.policy, certificate.policy], certificate)
 
 
-def _user_data(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: MetadataApi) -> pulumi.Output[str]:
+def _user_data(
+    stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], metadata_api: MetadataApi
+) -> pulumi.Output[str]:
     return pulumi.Output.from_input(metadata_api.binding.url).apply(
-        lambda url: compressed(render_user_data(_settings(stack, pop, shields, url), pop.region))
+        lambda url: compressed(render_user_data(_settings(stack, pop, node, shields, url), pop.region))
     )
 
 
-def _settings(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: str) -> PopSettings:
+def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], metadata_api: str) -> PopSettings:
     config, region = stack.config, REGIONS[pop.region]
     return PopSettings(
         hostname=stack.hostname,
@@ -160,6 +168,7 @@ def _settings(stack: Stack, pop: Pop, shields: Sequence[Node], metadata_api: str
             table=f"{stack.prefix}-metadata",
             table_regions=nearest_first(pop.region, dict.fromkeys(config.metadata.regions)),
         ),
+        serving_parameter=serving_reports(stack).parameter(node.name),
         metadata_api=metadata_api,
         reserved_python_names=config.edge.reserved_python_names,
         architecture=architecture(pop.machine_type),

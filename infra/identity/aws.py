@@ -9,7 +9,6 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.identity import AwsIdentityArgs
-from infra.machines.serving import ServingReports
 
 _ROLE = "shield"
 
@@ -50,7 +49,7 @@ class AwsIdentity(pulumi.ComponentResource):
             f"{_ROLE}-report",
             name="report-serving",
             role=role.name,
-            policy=account.apply(lambda account_id: iam.document(_report(args.serving, account_id))),
+            policy=account.apply(lambda account_id: iam.document(args.serving.permission(account_id, "*"))),
             opts=child,
         )
         profile = aws.iam.InstanceProfile(
@@ -72,11 +71,6 @@ class AwsIdentity(pulumi.ComponentResource):
 
 def _arn(prefix: str, account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:role/{prefix}-shield"
-
-
-def _report(serving: ServingReports, account_id: str) -> iam.Statement:
-    parameters = serving.parameter("*")
-    return iam.allow("ssm:PutParameter", f"arn:aws:ssm:{serving.region}:{account_id}:parameter{parameters}")
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:

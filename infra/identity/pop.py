@@ -1,6 +1,6 @@
 """The IAM role of PoP machines. This module lets the role read the machines' secrets, the clients' entitlements, the
-list of withdrawn objects and the edge policies. The component of the machines' certificate adds the permission to
-export it.
+list of withdrawn objects and the edge policies. The role may also report that a machine serves. The component of the
+machines' certificate adds the permission to export it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pulumi_aws as aws
 
 from contract import edge_policies, tokens
 from infra import iam
+from infra.machines.serving import ServingReports
+from infra.pop import pop_name
 
 _ROLE = "pop"
 # The partition of the metadata table that lists withdrawn objects (registry/delivery/quarantine.py).
@@ -24,7 +26,7 @@ class PopIdentityArgs:
     """Arguments of the component that creates the IAM role of PoP machines.
 
     Machines read the secrets `secret_ids` in `secret_region`, and some partitions of the metadata table in
-    `table_regions`.
+    `table_regions`. They report to `serving` that they serve.
     """
 
     prefix: str
@@ -32,6 +34,7 @@ class PopIdentityArgs:
     secret_region: str
     table: pulumi.Input[str]
     table_regions: Sequence[str]
+    serving: ServingReports
 
 
 class PopIdentity(pulumi.ComponentResource):
@@ -85,4 +88,5 @@ def _permissions(args: PopIdentityArgs, account: str, table: str) -> str:
             sid="Entitlements",
             condition={"ForAllValues:StringEquals": partitions},
         ),
+        args.serving.permission(account, pop_name("*", "*")),
     )

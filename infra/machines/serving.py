@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra import iam
 from infra.polling import Limit, wait_while_missing
 
 # A machine needs two to four minutes from its creation until it serves, and some minutes more with a slow mirror of
@@ -38,6 +39,12 @@ class ServingReports:
     def parameter(self, machine: str) -> str:
         """Returns the name of the parameter to which a machine reports."""
         return f"{self.path}/{machine}"
+
+    def permission(self, account_id: str, machines: str) -> iam.Statement:
+        """Returns the IAM statement that allows machines to report. `machines` is a pattern of the machines' names."""
+        return iam.allow(
+            "ssm:PutParameter", f"arn:aws:ssm:{self.region}:{account_id}:parameter{self.parameter(machines)}"
+        )
 
     async def read(self) -> Mapping[str, str]:
         """Returns a mapping of the machines' names to the instance IDs that the machines reported last."""
@@ -74,24 +81,28 @@ class ServingReports:
 
 
 def before_its_address_moves(
-    reports: ServingReports, machine: str, instance: aws.ec2.Instance, address: aws.ec2.Eip, region: str
+    reports: ServingReports,
+    machine: str,
+    instance: aws.ec2.Instance,
+    allocation_id: pulumi.Output[str],
+    region: str,
 ) -> pulumi.Output[str]:
-    """Returns the ID of an EC2 instance once its machine may have its fixed address.
+    """Returns the ID of an EC2 instance once its machine may have the fixed address with the given allocation ID.
 
     A new machine may have the address at once if no other machine has it. Otherwise the other machine keeps the address
     until the new machine serves. A preview does not wait.
     """
 
     async def wait(known: list[str]) -> str:
-        instance_id, allocation_id = known
+        instance_id, allocation = known
         if not pulumi.runtime.is_dry_run():
-            found = await aws.ec2.get_elastic_ip_output(id=allocation_id, region=region).future()
+            found = await aws.ec2.get_elastic_ip_output(id=allocation, region=region).future()
             holder = found.instance_id if found else ""
             if holder and holder != instance_id:
                 await reports.wait(machine, instance_id, f"{holder} keeps the address")
         return instance_id
 
-    return pulumi.Output.all(instance.id, address.allocation_id).apply(wait)
+    return pulumi.Output.all(instance.id, allocation_id).apply(wait)
 
 
 def before_the_next_is_replaced(

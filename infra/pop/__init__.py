@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 
 from infra.edge import ShieldNode
 from infra.machines.ec2 import Architecture
+from infra.machines.serving import ServingReports
 from infra.network import Network
 from infra.waf import WafArgs
 
@@ -76,18 +77,20 @@ class Sources:
 class PopSettings:
     """The settings of one PoP machine.
 
-    `hostname` is the name that clients use. `metadata_api` is the URL of the metadata API. `shield_authority` is a PEM
-    certificate, to which the certificates of shields must chain. Without `shield_authority`, the certificates of
-    shields must chain to a public authority. `network` limits the addresses that the worker may connect to, and has the
-    form of workerd's setting `allow`. `waf` are the arguments of the firewall. NGINX ignores the autonomous systems and
-    countries in these arguments, because it has no data about them. `memory` is the size of L1 in memory, in Traffic
-    Server's notation, such as `4G`.
+    `hostname` is the name that clients use. `serving_parameter` is the Parameter Store parameter, in the region of the
+    secrets, to which the machine reports that it serves. `metadata_api` is the URL of the metadata API.
+    `shield_authority` is a PEM certificate, to which the certificates of shields must chain. Without
+    `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the addresses
+    that the worker may connect to, and has the form of workerd's setting `allow`. `waf` are the arguments of the
+    firewall. NGINX ignores the autonomous systems and countries in these arguments, because it has no data about them.
+    `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
     """
 
     hostname: str
     shields: Sequence[ShieldNode]
     place: Place
     sources: Sources
+    serving_parameter: str
     metadata_api: str = ""
     reserved_python_names: Sequence[str] = ()
     architecture: Architecture = "amd64"
@@ -109,6 +112,11 @@ class PopNode:
     region: str
     address: pulumi.Output[str]
     allocation_id: pulumi.Output[str]
+
+
+def pop_name(region: str, number: int | str) -> str:
+    """Returns the name of a PoP machine, which is unique in the stack."""
+    return f"pop-{region}-{number}"
 
 
 @dataclass(frozen=True)
@@ -155,8 +163,9 @@ class PopArgs:
     """Arguments of the component that creates the machines of one PoP.
 
     `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
-    `user_data` is compressed and encoded in base64. `shield_addresses` are the addresses of all shield machines. The
-    resources in `boots_after` must exist before a machine boots.
+    `user_data` has the user data of each machine by the machine's name, compressed and encoded in base64. `serving` are
+    the parameters to which machines report that they serve. `shield_addresses` are the addresses of all shield
+    machines. The resources in `boots_after` must exist before a machine boots.
     """
 
     prefix: str
@@ -165,6 +174,7 @@ class PopArgs:
     nodes: Sequence[PopNode]
     network: Network
     identity: pulumi.Input[str]
-    user_data: pulumi.Input[str]
+    user_data: Mapping[str, pulumi.Input[str]]
+    serving: ServingReports
     shield_addresses: Sequence[pulumi.Input[str]]
     boots_after: Sequence[pulumi.Resource]

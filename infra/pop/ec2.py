@@ -9,7 +9,8 @@ import pulumi_aws as aws
 
 from contract.shields import EDGE_PORT
 from infra.machines.ec2 import MachineArgs, create_machine, debian_image
-from infra.pop import PopAddressesArgs, PopArgs, PopNode
+from infra.machines.serving import before_its_address_moves
+from infra.pop import PopAddressesArgs, PopArgs, PopNode, pop_name
 
 _HTTPS = 443
 _EVERYONE = ["0.0.0.0/0"]
@@ -26,7 +27,7 @@ class PopAddresses(pulumi.ComponentResource):
         super().__init__("artifact-edge:pop:PopAddresses", name, None, opts)
         nodes: list[PopNode] = []
         for number in range(args.nodes):
-            node = f"pop-{args.region}-{number}"
+            node = pop_name(args.region, number)
             address = aws.ec2.Eip(
                 node,
                 region=args.region,
@@ -52,7 +53,13 @@ class Ec2Pop(pulumi.ComponentResource):
         self._args = args
         group = self._security_group(name)
         image = debian_image(args.region, args.machine_type, self)
-        self.instances = [self._machine(node, number, group, image).id for number, node in enumerate(args.nodes)]
+        instances: list[pulumi.Output[str]] = []
+        before: list[pulumi.Resource] = []
+        for number, node in enumerate(args.nodes):
+            instance, association = self._machine(node, number, group, image, before)
+            instances.append(instance.id)
+            before = [association]
+        self.instances = instances
         self.register_outputs({})
 
     def _security_group(self, name: str) -> aws.ec2.SecurityGroup:
@@ -89,8 +96,18 @@ class Ec2Pop(pulumi.ComponentResource):
         )
 
     def _machine(
-        self, node: PopNode, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]
-    ) -> aws.ec2.Instance:
+        self,
+        node: PopNode,
+        number: int,
+        group: aws.ec2.SecurityGroup,
+        image: pulumi.Output[str],
+        before: Sequence[pulumi.Resource],
+    ) -> tuple[aws.ec2.Instance, aws.ec2.EipAssociation]:
+        """Creates a machine, and returns it with the association of its fixed address.
+
+        The machine is created or replaced after the resources in `before`. These belong to another machine of the
+        region, so that an update replaces one machine of the region after the other.
+        """
         args = self._args
         machine = MachineArgs(
             prefix=args.prefix,
@@ -101,15 +118,16 @@ class Ec2Pop(pulumi.ComponentResource):
             group=group,
             image=image,
             identity=args.identity,
-            user_data=args.user_data,
-            boots_after=args.boots_after,
+            user_data=args.user_data[node.name],
+            boots_after=[*args.boots_after, *before],
         )
         instance = create_machine(node.name, machine, self)
-        aws.ec2.EipAssociation(
+        association = aws.ec2.EipAssociation(
             node.name,
             region=args.region,
             allocation_id=node.allocation_id,
-            instance_id=instance.id,
+            instance_id=before_its_address_moves(args.serving, node.name, instance, node.allocation_id, args.region),
+            allow_reassociation=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return instance
+        return instance, association

@@ -83,6 +83,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "PURGE_SECRET": sources.purge_secret,
         "SECRET_REGION": sources.secret_region,
         "CERTIFICATE_PARAMETER": sources.certificate_parameter,
+        "SERVING_PARAMETER": settings.serving_parameter,
         "TABLE": sources.table,
         "TABLE_REGIONS": " ".join(sources.table_regions),
         "WORKERD_URL": workerd.url,

@@ -100,7 +100,7 @@ class Ec2Shield(pulumi.ComponentResource):
             node,
             region=args.region,
             allocation_id=address.allocation_id,
-            instance_id=before_its_address_moves(args.boot.serving, node, instance, address, args.region),
+            instance_id=before_its_address_moves(args.boot.serving, node, instance, address.allocation_id, args.region),
             allow_reassociation=True,
             opts=child,
         )

@@ -46,6 +46,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
         "dynamodb:Query",
         "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
+        "ssm:PutParameter",
     ],
     "metadata-api": _ANSWER,
     "answer": _ANSWER,

@@ -134,6 +134,7 @@ SETTINGS = PopSettings(
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
     place=Place(38.9, -77.4),
     sources=SOURCES,
+    serving_parameter="/artifact-edge/test/serving/pop-us-east-1-0",
 )
 
 
@@ -146,6 +147,7 @@ def settings(
         shields=shields,
         place=Place(38.9, -77.4),
         sources=SOURCES,
+        serving_parameter=SETTINGS.serving_parameter,
         reserved_python_names=["acme-*"],
         processes=2,
         memory="32M",

@@ -47,6 +47,17 @@ def test_each_region_has_its_machines_and_each_machine_its_address() -> None:
     assert len(set(addresses.values())) == 3
 
 
+def test_each_machine_reports_under_its_own_name_and_the_next_one_of_the_region_waits_for_its_address() -> None:
+    for name in NODES:
+        settings_of_it = user_data(name)["/etc/artifact-edge/pop.env"].splitlines()
+        assert f"SERVING_PARAMETER=/artifact-edge/local/serving/{name}" in settings_of_it
+    associations = deployment().of(aws.ec2.EipAssociation)
+    assert all(associations[name].inputs["allowReassociation"] for name in NODES)
+    created = [each.urn for each in deployment().resources]
+    first, second = associations["pop-us-west-2-0"].urn, machines()["pop-us-west-2-1"].urn
+    assert created.index(first) < created.index(second)
+
+
 def test_a_stack_without_pops_has_no_resource_of_them() -> None:
     assert not [each for each in first_up("local").resources if ":pop:" in each.urn or "pop-" in each.name]
 
@@ -91,7 +102,7 @@ def test_shields_admit_the_addresses_of_pops() -> None:
     assert "173.245.48.0/20" in edge["cidrBlocks"]
 
 
-def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_nothing_else() -> None:
+def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_only_reports() -> None:
     role = "artifact-edge-local-pop"
     policies = {name: each.inputs for name, each in deployment().of(aws.iam.RolePolicy).items()}
     statements = [
@@ -105,8 +116,11 @@ def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_n
         "['secretsmanager:GetSecretValue']",
         "['dynamodb:GetItem', 'dynamodb:Query']",
         "ssm:GetParameter",
+        "ssm:PutParameter",
         "acm:ExportCertificate",
     }
+    reports = by_action["ssm:PutParameter"]["Resource"]
+    assert reports == "arn:aws:ssm:us-east-1:123456789012:parameter/artifact-edge/local/serving/pop-*-*"
     secrets = by_action["['secretsmanager:GetSecretValue']"]["Resource"]
     assert [name.rsplit("/", 1)[1].removesuffix("-??????") for name in secrets] == [
         "edge",

@@ -74,7 +74,7 @@ def moved(new: str, allocation: str) -> str:
 
     def program() -> None:
         instance = SimpleNamespace(id=pulumi.Output.from_input(new))
-        address = SimpleNamespace(allocation_id=pulumi.Output.from_input(allocation))
+        address = pulumi.Output.from_input(allocation)
         pulumi.ComponentResource("test:index:Machine", "machine")
         found = serving.before_its_address_moves(REPORTS, "node", instance, address, REGION)  # pyright: ignore[reportArgumentType]
         pulumi.export("instance", found)

@@ -6,9 +6,13 @@ import hashlib
 import io
 import json
 import os
+import ssl
 import subprocess
 import tarfile
+import threading
 from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -29,6 +33,8 @@ PROGRAMS = json.dumps({"serve-things": "#!/bin/sh\n", "module.js": "export defau
 PROGRAMS_DIGEST = hashlib.sha256(PROGRAMS).hexdigest()
 DIGEST = hashlib.sha256(WORKER).hexdigest()
 KEYS = own_pop.KEYS
+HOSTNAME = "packages.example.com"
+SERVING = "/artifact-edge/test/serving/pop-us-east-1-0"
 
 
 class Machine:
@@ -42,7 +48,7 @@ class Machine:
         assert spec is not None
         self.program: Any = module_from_spec(spec)
         loader.exec_module(self.program)
-        self.shield = shield
+        self.shield, self.authority = shield, authority
         self.starts = True
         self.controlled: list[tuple[str, ...]] = []
         etc, self.run = root / "etc", root / "run"
@@ -102,6 +108,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Machin
         "METADATA_API_SECRET": "artifact-edge/test/metadata-api",
         "PURGE_SECRET": "artifact-edge/test/purge-signing",
         "SECRET_REGION": "us-east-1",
+        "SERVING_PARAMETER": SERVING,
+        "HOSTNAME": HOSTNAME,
         "PROCESSES": "2",
         "PROGRAMS_SHA256": PROGRAMS_DIGEST,
         "WORKERD_URL": (tmp_path / "workerd.tgz").as_uri(),
@@ -209,3 +217,65 @@ def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Mac
     encrypted = subprocess.run(encrypt, input=key, capture_output=True, text=True, check=True).stdout
     assert "ENCRYPTED" in encrypted
     assert machine.program.decrypted(encrypted, "the-passphrase") == key
+
+
+@contextmanager
+def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: str = HOSTNAME) -> Generator[None]:
+    """Serves HTTPS in the place of the machine's NGINX, with a certificate for `host`. The machine's system trusts the
+    test's authority.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if (self.path, self.headers["Host"]) == ("/healthz", HOSTNAME) else 404)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    certificate, key = machine.authority.issue(host)
+    files = {"trusted.pem": machine.authority.certificate, "front.pem": certificate + key}
+    for name, content in files.items():
+        (machine.bin / name).write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(machine.bin / "trusted.pem"))
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(machine.bin / "front.pem")
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(machine.program, "FRONT", server.server_address)
+    monkeypatch.setattr(machine.program, "INSTANCE_ID", machine.bin / "instance-id")
+    (machine.bin / "instance-id").write_text("i-0123\n")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def reported() -> list[str]:
+    """Returns the instance ID that the machine reported, in a list that is empty if there is no report."""
+    found = client("ssm", {"region": "us-east-1"}).get_parameters_by_path(Path=SERVING.rpartition("/")[0])
+    return [each["Value"] for each in found["Parameters"] if each["Name"] == SERVING]
+
+
+def test_a_machine_reports_its_instance_id_once_it_serves(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with front(machine, monkeypatch, 200):
+        machine.program.report_serving()
+        assert reported() == ["i-0123"]
+        client("ssm", {"region": "us-east-1"}).delete_parameter(Name=SERVING)
+        machine.program.report_serving()
+        assert reported() == []
+
+
+@pytest.mark.parametrize(("status", "host"), [(503, HOSTNAME), (200, "elsewhere.example.com")])
+def test_a_machine_that_fails_or_presents_another_certificate_does_not_report(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: str
+) -> None:
+    with front(machine, monkeypatch, status, host):
+        machine.program.report_serving()
+    assert reported() == []
+
+
+def test_a_machine_that_does_not_listen_does_not_report(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.program, "FRONT", ("127.0.0.1", 9))
+    machine.program.report_serving()
+    assert reported() == []
