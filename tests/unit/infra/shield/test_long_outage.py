@@ -27,10 +27,8 @@ from emulation.aws import permissions
 from emulation.aws.requests import S3Addresses
 from emulation.providers.aws.clients import client
 from infra.iam import allow, assumed_by_google_accounts, document
+from tests.support.fetch_secrets import HOME, NEAR, ROLE, Machine
 from tests.support.purge_endpoint import serving
-from tests.unit.infra.shield.test_fetch_secrets import HOME, NEAR, ROLE, Machine, machine
-
-__all__ = ["machine"]
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 

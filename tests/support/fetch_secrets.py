@@ -1,0 +1,88 @@
+"""The program with which a shield machine fetches its secrets, on a machine whose AWS services can be taken away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any, cast
+
+import botocore.endpoint
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from emulation.providers.aws.clients import client
+
+PROGRAM = Path(__file__).parents[2] / "infra/shield/machine/files/usr/local/sbin/fetch-secrets"
+SECRET = "artifact-edge/test/shield"
+SERVING = "/artifact-edge/test/serving/eu-west-1-0"
+NEAR, HOME = "eu-west-1", "us-east-1"
+ROLE = "artifact-edge-test-shield"
+
+
+class Machine:
+    """Runs the program fetch-secrets as a machine on Google Cloud does, with a run directory of the test.
+
+    `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
+    run directory has certificate files that were written today, so the program does not export the certificate again.
+    """
+
+    def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        loader = SourceFileLoader("fetch_secrets", str(PROGRAM))
+        spec = spec_from_loader(loader.name, loader)
+        assert spec is not None
+        self.program: Any = module_from_spec(spec)
+        loader.exec_module(self.program)
+        self.run = run
+        self.down: set[str] = set()
+        self.asked: list[str] = []
+        self.program.DIRECTORY = run
+        self.program.BEARER = run / "bearer.lua"
+        self.program.INSTANCE_ID = run / "instance-id"
+        self.program.INSTANCE_ID.write_text("1234567890\n")
+        self.program.account_metadata = self.account_metadata
+        send: Any = cast(Any, botocore.endpoint.Endpoint)._do_get_response
+
+        def sent(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
+            host = request.url.split("/")[2]
+            self.asked.append(host)
+            if host in self.down:
+                return None, EndpointConnectionError(endpoint_url=request.url)
+            return send(endpoint, request, operation, context)
+
+        monkeypatch.setattr(botocore.endpoint.Endpoint, "_do_get_response", sent)
+        for name in ("server_certificate.pem", "server_key.pem"):
+            (run / name).write_text("of today")
+
+    def account_metadata(self, path: str) -> str:
+        return json.dumps({"access_token": "google"}) if path == "token" else "an identity token"
+
+    def files(self) -> Mapping[str, str]:
+        return {file.name: file.read_text() for file in self.run.iterdir()}
+
+
+def machine_with_secret(run: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Creates the secret of the shields in the emulated AWS, and returns a machine that may read it. `run` is the
+    machine's run directory.
+    """
+    settings = {
+        "CLOUD": "gcp",
+        "SECRET_ID": SECRET,
+        "SECRET_REGIONS": f"{NEAR},{HOME}",
+        "CERTIFICATE_REGION": HOME,
+        "SERVING_PARAMETER": SERVING,
+        "SERVING_REGION": HOME,
+        "CERTIFICATE_PARAMETER": "/artifact-edge/test/shield-certificate",
+        "AWS_ROLE_ARN": f"arn:aws:iam::123456789012:role/{ROLE}",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client("secretsmanager", {"region": HOME}).create_secret(
+        Name=SECRET,
+        SecretString=json.dumps({"client_ca": "the authority", "origin_key": "the key"}),
+        AddReplicaRegions=[{"Region": NEAR}],
+    )
+    return Machine(run, monkeypatch)

@@ -1,0 +1,14 @@
+"""Provides a shield machine to the tests of the program that fetches its secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.fetch_secrets import Machine, machine_with_secret
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return machine_with_secret(tmp_path, monkeypatch)
