@@ -56,8 +56,8 @@ class Ec2Pop(pulumi.ComponentResource):
         instances: list[pulumi.Output[str]] = []
         before: list[pulumi.Resource] = []
         for number, node in enumerate(args.nodes):
-            instance, association = self._machine(node, number, group, image, before)
-            instances.append(instance.id)
+            serving, association = self._machine(node, number, group, image, before)
+            instances.append(serving)
             before = [association]
         self.instances = instances
         self.register_outputs({})
@@ -102,8 +102,11 @@ class Ec2Pop(pulumi.ComponentResource):
         group: aws.ec2.SecurityGroup,
         image: pulumi.Output[str],
         before: Sequence[pulumi.Resource],
-    ) -> tuple[aws.ec2.Instance, aws.ec2.EipAssociation]:
-        """Creates a machine, and returns it with the association of its fixed address.
+    ) -> tuple[pulumi.Output[str], aws.ec2.EipAssociation]:
+        """Creates a machine. Returns its instance ID, and the association of its fixed address.
+
+        If the machine replaces another one, the instance ID is known only when the new machine serves. The accelerator
+        therefore sends clients to the old machine until then.
 
         The machine is created or replaced after the resources in `before`. These belong to another machine of the
         region, so that an update replaces one machine of the region after the other.
@@ -122,12 +125,13 @@ class Ec2Pop(pulumi.ComponentResource):
             boots_after=[*args.boots_after, *before],
         )
         instance = create_machine(node.name, machine, self)
+        serving = before_its_address_moves(args.serving, node.name, instance, node.allocation_id, args.region)
         association = aws.ec2.EipAssociation(
             node.name,
             region=args.region,
             allocation_id=node.allocation_id,
-            instance_id=before_its_address_moves(args.serving, node.name, instance, node.allocation_id, args.region),
+            instance_id=serving,
             allow_reassociation=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return instance, association
+        return serving, association
