@@ -23,8 +23,8 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. The other
-    fields, such as `hedging`, change how the edge answers these subjects. A field that is None changes nothing.
+    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. A field
+    that the variant does not set keeps the value that it has without the experiment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
