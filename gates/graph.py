@@ -58,7 +58,9 @@ class Graph:
 
     @cached_property
     def _proxied(self) -> frozenset[str]:
-        """The DNS names in Cloudflare's zones that resolve to Cloudflare's edge network."""
+        """The names of the DNS records in the stack's Cloudflare zones that Cloudflare proxies. These names resolve to
+        Cloudflare's edge network.
+        """
         records = self._of_type("cloudflare:index/dnsRecord:DnsRecord")
         return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
 

@@ -1,5 +1,5 @@
-"""Finds the buckets and the regions of the metadata table in the user data of machines, and the shields in the bindings
-of edge workers.
+"""Finds out from the user data of machines which buckets and which replicas of the metadata table the machines read.
+Also finds the shields in the bindings of edge workers.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def reads(machine: Resource, bucket: str) -> bool:
 
 
 def table_regions(program: str) -> list[str]:
-    """Returns the regions of the replicas of the metadata table that the text of a PoP machine's user data names."""
+    """Returns the AWS regions in which a PoP machine can read a replica of the metadata table. `program` is the text of
+    the machine's user data. The result is empty if the text does not set TABLE_REGIONS.
+    """
     found = re.search(r"^ *TABLE_REGIONS=(.*)$", program, re.MULTILINE)
     return found[1].split() if found else []
 

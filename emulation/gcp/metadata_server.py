@@ -33,8 +33,10 @@ Listen = Callable[[str, Flask], Stop]
 
 
 def listen(address: str, app: Flask) -> Stop:
-    """Serves the metadata server of one client at its address, on the sandbox's metadata port. Returns a function that
-    stops the server."""
+    """Starts the metadata server of one client. The server runs the web application `app`. It listens on the IP address
+    `address`, which no other metadata server has, and on the port METADATA_PORT. Returns a function that stops the
+    server.
+    """
     server = make_server(address, METADATA_PORT, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -61,8 +63,9 @@ class MetadataServers:
             self._run(client)
 
     def add_to(self, app: Flask) -> None:
-        """Adds endpoints to the emulated Google Cloud API that register clients of the metadata server and serve
-        Google's public keys."""
+        """Adds endpoints to `app`, the emulated Google Cloud API. Two endpoints register and remove clients of the
+        metadata server. Another endpoint serves the public keys that verify Google's identity tokens.
+        """
         path = f"{CLIENTS_PATH}/<name>"
         app.add_url_rule(path, "put client", self._put, methods=["PUT"])
         app.add_url_rule(path, "delete client", self._delete, methods=["DELETE"])

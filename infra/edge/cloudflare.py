@@ -21,9 +21,11 @@ from infra.edge.release_guard import release_guard
 from infra.waf import Bound
 
 MODULE = "worker.js"
-# Settings of the Cloudflare zone, by setting id. With the TLS mode `strict`, Cloudflare verifies the certificate of
-# each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). The names of shields are outside of
-# the zone, and Cloudflare verifies the certificates of such names in every mode, so the mode is a second safeguard.
+# Maps the ids of settings of the Cloudflare zone to their values. With the TLS mode `strict`, Cloudflare verifies the
+# certificate of each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). Today there is no such
+# origin: the zone's fallback origin is not a server, and the names of shields are outside of the zone. Cloudflare
+# verifies the certificates of shields in every mode. The mode `strict` is a precaution for the case that an origin gets
+# a name in the zone.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
 # Maps each entrypoint of the edge worker to whether Workers Cache stores the entrypoint's responses. The default

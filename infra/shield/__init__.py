@@ -17,8 +17,8 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class AccessLog:
-    """The S3 bucket that receives the access logs of shield machines. `fields` are the fields of each log line that the
-    machines upload.
+    """The S3 bucket that receives the access logs of shield machines. The machines upload only these `fields` of each
+    log line.
     """
 
     bucket: str
@@ -30,15 +30,20 @@ class AccessLog:
 class BootSettings:
     """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
 
-    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager. Each of
-    `secret_regions` has a copy of the secret, and so has each AWS region with machines. `certificate_parameter` is the
-    Parameter Store parameter that holds the ARN of the machines' TLS certificate. The parameter and the certificate are
-    in the AWS region `certificate_region`. `serving` names the parameters in Parameter Store to which the machines
-    write once they serve requests.
+    The first of `buckets` is the primary bucket. `secret_id` is the name of the machines' secret in AWS Secrets
+    Manager. All machines can read this secret in each of the AWS regions `secret_regions`. A machine on AWS can also
+    read it in the machine's own region. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
+    the machines' TLS certificate. The parameter and the certificate are in the AWS region `certificate_region`.
 
-    `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
-    bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the
-    standby. Without `log`, access logs stay on the machines.
+    `serving` says where each machine has a parameter of its own in Parameter Store. When the machine has passed its
+    health check after a boot, it writes its instance ID to this parameter.
+
+    `standby` is a bucket to which the objects are copied once an hour. It can therefore lack the changes of the last
+    hour. Machines read an object from the standby when none of the `buckets` answers, but not when the `buckets` answer
+    that they lack the object. Only machines on Google Cloud can authenticate to the standby.
+
+    `log` describes the bucket to which the machines upload their access logs. If `log` is None, the logs stay on the
+    machines.
     """
 
     buckets: Sequence[Bucket]

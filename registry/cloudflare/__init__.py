@@ -1,4 +1,5 @@
-"""Clients of Cloudflare's API, for entries in Workers KV, and of the edge worker, for cache purges.
+"""Two kinds of clients. Clients of Cloudflare's API read and write entries in Workers KV. Clients of the edge worker
+send it purge requests, and the worker then purges objects from its cache.
 
 The registry's command line and the functions in workers/ use these clients. The archives of Lambda functions contain
 modules of this folder. The modules therefore need no library except urllib3 and Python's standard library.

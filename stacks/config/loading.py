@@ -55,17 +55,20 @@ class Stack:
 
     @property
     def secret_regions(self) -> list[str]:
-        """The AWS regions that hold the shields' secret: the home region, each other region that holds objects or
-        metadata, and each region with shields on AWS. The regions other than the home region hold replicas.
+        """The AWS regions in which Secrets Manager has the shields' secret: the home region, each other region that
+        holds objects or metadata, and each region with shields on AWS. The secret in the home region is the original.
+        The secrets in the other regions are replicas of it.
         """
         shields = {shield.region for shield in self.config.shields if shield.cloud == "aws"}
         return [self.home_region, *sorted({*self.common_secret_regions, *shields} - {self.home_region})]
 
     @property
     def common_secret_regions(self) -> list[str]:
-        """The AWS regions from which the shields of every region can read their secret: the home region, and the
-        regions that hold objects or metadata. The list leaves out regions with only shields. Otherwise each shield in a
-        new region would change the list, and a change of the list replaces all shields.
+        """The AWS regions that the user data of every shield machine lists, so that the machine can read the shields'
+        secret there: the home region, and the regions that hold objects or metadata.
+
+        Regions that have only shields are not in this list. Otherwise the first shield in such a region would change
+        the user data of all shield machines, and Pulumi would replace all these machines.
         """
         return list(dict.fromkeys([self.home_region, *self.config.regions_kept_by("aws")]))
 

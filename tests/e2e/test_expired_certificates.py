@@ -46,8 +46,9 @@ UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 
 
 class Keys:
-    """Reads and changes the three secrets that contain the edge's client certificate and its authorities. Also runs the
-    command that renews the certificates.
+    """Reads and changes three secrets of the stack: `edge` contains the edge's client certificate, `authority` the
+    certificate authorities that issue this certificate, and `shield` the authorities that the shields trust. Also runs
+    the command that renews the certificates.
     """
 
     def __init__(self, up: Up) -> None:

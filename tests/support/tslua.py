@@ -97,7 +97,7 @@ class Message:
 
 @dataclass
 class Transaction:
-    """Runs the hooks of a Lua script for one request, as Traffic Server does.
+    """Calls the functions that a Lua script has registered for hooks, for one request, as Traffic Server does.
 
     If the script refuses the request, `refusal` contains the status and the body of the script's response.
     """
@@ -115,26 +115,32 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Runs the Lua script's hook after the cache look-up. Returns the headers of the client's request
-        afterwards.
+        """Emulates the end of a cache look-up with the result `lookup`: calls the function that the script has
+        registered for the hook CACHE_LOOKUP_COMPLETE. Returns the headers of the client's request after this call.
         """
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
         return self.client_request.headers.all()
 
     def send_request(self, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Runs the Lua script's hook for a request to the origin, and returns the headers that the origin receives."""
+        """Emulates a request to the origin: calls the function that the script has registered for the hook
+        SEND_REQUEST_HDR. Returns the headers that the origin receives.
+        """
         sent = Message(Headers(self.client_request.headers.all() if headers is None else headers))
         self._run("SEND_REQUEST_HDR", lookup=lookup, server_request=_Request(sent, self.script))
         return sent.headers.all()
 
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
-        """Runs the Lua script's hook for the origin's response, and returns the response that the cache receives."""
+        """Emulates a response of the origin: calls the function that the script has registered for the hook
+        READ_RESPONSE_HDR. Returns the response that the cache receives.
+        """
         answer = Message(Headers(headers), status=status)
         self._run("READ_RESPONSE_HDR", http=_ReceivedResponse(answer), server_response=_Response(answer, self.script))
         return answer
 
     def send_response(self, status: int, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Runs the Lua script's hook for a response to the client, and returns the headers that the client receives."""
+        """Emulates a response to the client: calls the function that the script has registered for the hook
+        SEND_RESPONSE_HDR. Returns the headers that the client receives.
+        """
         answer = Message(Headers(headers), status=status)
         self._run("SEND_RESPONSE_HDR", lookup=lookup, client_response=_Response(answer, self.script))
         return answer.headers.all()
@@ -217,8 +223,8 @@ class _Http:
 
 
 class _Ts:
-    """Emulates Traffic Server's Lua object `ts` during one call of a hook. `parts` are the messages that the hook
-    offers.
+    """Emulates Traffic Server's Lua object `ts` during one call of a function that a script has registered for a
+    hook. `parts` are the attributes of `ts` that only this hook offers, such as `server_request`.
     """
 
     def __init__(self, transaction: Transaction, lookup: Lookup | None = None, **parts: Any) -> None:

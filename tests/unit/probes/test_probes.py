@@ -1,4 +1,6 @@
-"""Tests that the facts of each probe hold on the emulated clouds, and that a probe deletes its resources there."""
+"""Runs probes on the emulated clouds. Tests that the emulated clouds behave as the clouds' documents say, and that each
+probe deletes the resources that it creates.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,9 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Serves the emulated AWS with permissions of roles and with replication, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     patch_certificates(lambda: Authority(tmp_path))
-    # On the real S3, the probe waits up to 15 minutes until an object has a replication status, and then reports that
-    # the fact does not hold. This test waits only 10 seconds.
+    # On the real S3, the probe `s3-replication-keys` waits up to 15 minutes until an object has the expected
+    # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
+    # documented. In this test, the probe waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     with serving(S3Addresses(Replication(outages, outages.is_down))) as url:

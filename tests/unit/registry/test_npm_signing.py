@@ -50,7 +50,9 @@ def publish(network: Network, directory: Path, version: str, name: str = "@acme/
 
 
 def verify(network: Network, name: str) -> dict[str, str]:
-    """Verifies the signatures of every version in both packuments. Returns the ID of the signing key by version."""
+    """Verifies the signatures of every version in both packuments. Returns a mapping from each version to the ID of the
+    key that signed the version.
+    """
     listed = {key["keyid"]: key for key in network.json("npm/-/keys.json")["keys"]}
     found: dict[str, str] = {}
     for document in ("packument.json", "packument.abbreviated.json"):

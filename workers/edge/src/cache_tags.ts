@@ -6,16 +6,19 @@
 
 import { sha256 } from "./digest";
 
-const REMEMBERED = 2_000; // the most packages whose tags an isolate remembers, which take less than 1 MB
+const REMEMBERED = 2_000; // the maximum number of packages whose tags an isolate remembers; they take less than 1 MB
 
 const packageTags = new Map<string, string>();
 
-/** Returns the cache tag of the object with a key. */
+/** Returns the cache tag that only the object with this key has. */
 export function keyTag(key: string): string {
   return `key-${sha256(key)}`;
 }
 
-/** Returns the cache tag of all objects of a package. Each request needs the tag, so the isolate remembers tags. */
+/**
+ * Returns the cache tag that all objects of a package share. Each request needs the tag of its package, so the isolate
+ * remembers the tags of recent packages.
+ */
 export function packageTag(ecosystem: string, name: string): string {
   const text = `${ecosystem}:${name}`;
   const known = packageTags.get(text);
@@ -26,7 +29,7 @@ export function packageTag(ecosystem: string, name: string): string {
   return tag;
 }
 
-/** Returns the cache tag of all objects that a version of the worker stored. */
+/** Returns the cache tag that all objects share if the same version of the edge worker stored them. */
 export function versionTag(version: string): string {
   return `version-${sha256(version)}`;
 }

@@ -1,6 +1,10 @@
-// Decides whether a licence expression allows a use under some of the licences that a rule lists (SPDX specification,
-// annex "SPDX License Expressions"). The metadata of packages may also contain texts that are no SPDX identifiers, such
-// as classifiers of PyPI. All words between two operators are therefore one licence.
+// Decides whether the licences that a rule of the edge policy lists are enough to use a package with a given licence
+// expression. For `A OR B`, the rule must list A or B. For `A AND B`, it must list both. Reference: SPDX specification,
+// annex "SPDX License Expressions".
+//
+// An SPDX identifier contains no spaces. The metadata of packages also contains other names of licences, such as
+// `Apache Software License` from a classifier of PyPI. All words between two operators are therefore the name of one
+// licence.
 
 import { matches } from "./grants";
 
@@ -8,8 +12,9 @@ const CHARACTERS_MAX = 1_000; // the parser is recursive, so a text must not nes
 const TOKEN = /\s*(\(|\)|(?<=[\s)])(?:AND|OR)(?=[\s(]))\s*/i;
 
 /**
- * Returns whether the licences that the patterns match satisfy an expression. The patterns must match all licences that
- * AND joins, and one of the licences that OR joins. The comparison ignores upper and lower case.
+ * Returns whether the licences that the patterns match satisfy a licence expression. If AND joins licences in the
+ * expression, the patterns must match all of these licences. If OR joins licences, the patterns must match at least one
+ * of them. The comparison ignores upper and lower case.
  */
 export function isSatisfied(expression: string, patterns: readonly string[]): boolean {
   if (expression.length > CHARACTERS_MAX) return false;

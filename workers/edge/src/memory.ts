@@ -1,6 +1,7 @@
-// Keeps small immutable objects that clients request often in the isolate's memory, so that these requests do not reach
-// L1. Before the worker reads the memory, it authorizes the client, and checks the list of withdrawals and the edge
-// policy. The memory therefore does not change what a client may have.
+// The memory tier of the edge worker. Each isolate keeps small immutable objects in its own memory if clients request
+// them often. Requests for these objects then do not reach L1. Before the worker reads the memory, it authorizes the
+// client, and checks the list of withdrawals and the edge policy. The memory therefore does not change which objects a
+// client can get.
 
 import { isImmutable } from "./client_headers";
 import type { L1 } from "./l1";
@@ -8,7 +9,7 @@ import { settingOf } from "./settings";
 
 /** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
 export interface MemoryLimits {
-  /** The most bytes of all objects in the memory of an isolate. */
+  /** The maximum size of all objects in the memory of one isolate together, in bytes. */
   bytes: number;
   /** The size of the largest object that the isolate keeps, in bytes. */
   objectBytes: number;
@@ -38,7 +39,7 @@ const FRESH_MILLISECONDS = 4_000;
 // The isolate keeps an object that clients have requested twice within this time. Without this condition, the objects
 // of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
-const SEEN_MAX = 10_000; // the most keys for which an isolate remembers the last request
+const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
 // The bytes that the limit of the memory counts for an object's headers and key, in addition to the body.
 const OVERHEAD_BYTES = 2_000;
 // The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
@@ -53,6 +54,7 @@ export const memoryLimitsIn = settingOf(
 /** The objects in the memory of an isolate. When the memory is full, the oldest objects are removed. */
 export class Memory {
   readonly #objects = new Map<string, Kept>();
+  // Maps the key of an object to the time of the last request for the object that this memory could not answer.
   readonly #seen = new Map<string, number>();
   #bytes = 0;
 
@@ -124,9 +126,10 @@ export function clearMemory(): void {
 }
 
 /**
- * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps in memory what
- * clients request often. If `limits` is undefined, returns `l1` itself. `headersOf` returns the headers for clients
- * from an answer of L1. `found` is called with an answer from memory, which already has all headers for the client.
+ * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps small
+ * immutable objects in memory if clients request them often. If `limits` is undefined, returns `l1` itself. `headersOf`
+ * returns the headers for clients from an answer of L1. `found` is called with an answer from memory, which already has
+ * all headers for the client.
  */
 export function fromMemory(
   l1: L1,
@@ -146,7 +149,7 @@ export function fromMemory(
     const answer = await l1(key, method, headers);
     if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
     const body = await answer.arrayBuffer().catch(() => undefined);
-    // L1 broke off its answer, so the object is requested again.
+    // L1 broke off its answer, so the worker requests the object from L1 again.
     if (body === undefined) return l1(key, method, headers);
     memory.keep(key, headersOf(answer), body, limits, Date.now());
     return new Response(body, { headers: answer.headers });

@@ -33,7 +33,7 @@ const NEGATIVE_MILLISECONDS = 2_000;
 // The other requests use the old copy until then. Otherwise, when a copy gets too old, all requests at that moment would
 // read the entry.
 const RENEWAL_MILLISECONDS = 1_500;
-const CACHED_ENTRIES = 10_000; // the most entries in an isolate's memory; they take a few MB of its 128 MB
+const CACHED_ENTRIES = 10_000; // the maximum number of entries in an isolate's memory; they take a few MB of its 128 MB
 
 interface CachedEntry {
   entitlement: Entitlement | undefined;
@@ -76,7 +76,7 @@ async function renewed(digest: string, sources: Sources, now: number): Promise<v
   const before = memory.get(digest);
   try {
     const text = await entryOf(digest, sources);
-    // If another request has replaced the entry in the meantime, that entry stays.
+    // If another request has replaced the cached entry during this read, the newer entry stays in the isolate's memory.
     if (memory.get(digest) === before) remember(digest, text, now);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;

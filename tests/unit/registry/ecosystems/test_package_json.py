@@ -1,5 +1,5 @@
-"""Tests the version objects that npm clients read, in both forms of the packument, for package.json files in tarballs
-that old and new versions of npm made.
+"""Tests the version objects that npm clients read in the full and in the abbreviated packument of a package. The
+tests use package.json files as they are in tarballs that old and new versions of npm made.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
 
 
 def read_back(artifact: Artifact) -> list[dict[str, Any]]:
-    """Returns the full and the abbreviated packument of a published npm package."""
+    """Returns two packuments of the npm package that the artifact belongs to: first the full packument, then the
+    abbreviated packument.
+    """
     (change,) = artifact.changes
     facts = {fact.name: json.loads(json.dumps(fact.content)) for fact in change.facts}
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
@@ -37,7 +39,9 @@ def read_back(artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
-    """Returns the version object of an npm package from its full and its abbreviated packument."""
+    """Makes a tarball of an npm package with version 1.0.0. Returns the two version objects of this version: first the
+    object in the package's full packument, then the object in its abbreviated packument.
+    """
     return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
 
 
