@@ -121,7 +121,7 @@ const config :Workerd.Config = (
     (name = "origin", worker = (
       modules = [(name = "origin.js", esModule = embed "origin.js")],
       compatibilityDate = "2026-11-01",
-      bindings = [(name = "PURGES", service = "purges"), (name = "edge/Objects", service = (name = "edge", entrypoint = "Objects")), (name = "edge/Feeds", service = (name = "edge", entrypoint = "Feeds"))])),
+      bindings = [(name = "PURGES", service = "purges"), (name = "edge/1/Objects", service = (name = "edge", entrypoint = "Objects")), (name = "edge/1/Feeds", service = (name = "edge", entrypoint = "Feeds"))])),
     (name = "purges", external = (address = "127.0.0.1:${cache}", http = ())),
     (name = "l1", external = (address = "127.0.0.1:${l1}", http = ())),
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
@@ -140,7 +140,7 @@ const CACHED = ["Objects", "Feeds"];
 const EXPORTS = CACHED.map((name) => `export const ${name} = withPurges(uploaded.${name}, "${name}");`).join("\n");
 
 function entrypoints(template: string): string {
-  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: JSON.stringify(CACHED), EXPORTS };
+  const values = { MAIN: "index.js", SCRIPT: "edge", ID: "1", CACHE_VERSION: "1", CACHED: JSON.stringify(CACHED), EXPORTS };
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), template);
 }
 
