@@ -1,7 +1,8 @@
-// Emulates Workers Cache around an uploaded script. This module is the script's main module and imports the uploaded
-// one. Calls of ctx.exports.<entrypoint>.fetch() go to the PoP's cache if the entrypoint is cached. In a cached
-// entrypoint, ctx.cache.purge() purges the responses of that entrypoint. Everything else behaves as in the uploaded
-// module.
+// Emulates Workers Cache for a worker script that a client uploaded. In the emulation, this module is the script's main
+// module, and it imports the main module that the client uploaded. CACHED contains the names of the entrypoints whose
+// responses Workers Cache stores. A call of ctx.exports.<entrypoint>.fetch() for such an entrypoint goes through the
+// PoP's cache. When such an entrypoint calls ctx.cache.purge(), only responses of this entrypoint are purged. In all
+// other respects, this module behaves like the uploaded one.
 //
 // Sources: developers.cloudflare.com/workers/cache ("Cache keys", "Limitations", "Purging the cache"),
 // workers/runtime-apis/context ("exports").
@@ -10,7 +11,7 @@ import * as uploaded from "@MAIN@";
 export * from "@MAIN@";
 
 const SCRIPT = "@SCRIPT@";
-const ID = "@ID@"; // of the version that runs
+const ID = "@ID@"; // the id of this version of the script
 const VERSION = "@CACHE_VERSION@"; // a part of each cache key; `shared` if all versions of the script share the cache
 const CACHED = new Set(@CACHED@);
 const CACHE = "emulation:workers-cache"; // scripts cannot have a binding of this name, because names contain no colon
@@ -29,8 +30,10 @@ function withCache(ctx, env) {
   return withMembers(ctx, { exports });
 }
 
-// Returns a class in place of a cached entrypoint's own class. When the entrypoint calls a cached entrypoint, even
-// itself, the call goes through the cache. ctx.cache.purge() purges only the responses of this entrypoint.
+// Returns a subclass of `Entrypoint`, the class of an entrypoint whose responses are cached. The script exports the
+// subclass in place of the class. `name` is the name of the entrypoint. When this entrypoint calls itself or another
+// entrypoint whose responses are cached, the call goes through the PoP's cache. When it calls ctx.cache.purge(), only
+// its own responses are purged.
 function withPurges(Entrypoint, name) {
   if (Entrypoint === undefined) return undefined;
   return class extends Entrypoint {
@@ -64,8 +67,9 @@ function cachedEntrypoint(stub, name, env, ctx) {
   return new Proxy(stub, { get: (known, member) => (member === "fetch" ? fetch : known[member]) });
 }
 
-// Sends a request for a cached entrypoint to the PoP's cache. The cache key consists of script, version, entrypoint,
-// path and query, and does not contain the host. A HEAD request becomes a GET request, so that it also fills the cache.
+// Sends a request to the PoP's cache. The request is for an entrypoint whose responses are cached. The cache key
+// consists of script, version, entrypoint, path and query, and does not contain the host. A HEAD request becomes a GET
+// request, so that it also fills the cache. Requests with other methods go to the entrypoint directly.
 async function throughCache(request, stub, name, env, ctx) {
   if (request.method !== "GET" && request.method !== "HEAD") return stub.fetch(request);
   const { host, pathname, search } = new URL(request.url);

@@ -1,5 +1,6 @@
-// Emulates what Cloudflare does with a request before a worker script runs: applies the rules of the zone, chooses the
-// script by route and its version by percentage, removes headers that clients may not set, and adds the location of the PoP and the client's address.
+// Emulates what Cloudflare does with a client's request before a worker script runs. Applies the rules of the zone.
+// Chooses the script by the worker routes, and the version of the script by the percentages of its deployment. Removes
+// headers that clients must not set. Adds the location of the PoP and the client's IP address.
 // Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
 
 import { report } from "invocations.js";
@@ -7,8 +8,9 @@ import { blocked, fieldsOf } from "rules.js";
 import { OVERRIDES_HEADER, versionFor } from "versions.js";
 
 const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-forwarded-proto)$/;
-// Clients of the sandbox connect over loopback. A client that chooses no source address has this one (RFC 5737,
-// documentation prefix). A client that binds another loopback address has that address.
+// Clients in the sandbox connect to the PoP over the loopback interface. Connections of a client that chooses no source
+// address come from UNBOUND. Rules and worker scripts see CLIENT as the IP address of such a client (from a prefix for
+// documentation, RFC 5737). If a client binds its socket to another loopback address, they see this other address.
 const CLIENT = "192.0.2.1";
 const UNBOUND = "127.0.0.1";
 // The most bytes of a request's header fields together (developers.cloudflare.com/workers/platform/limits, "Request

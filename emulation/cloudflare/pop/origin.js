@@ -1,5 +1,5 @@
-// Answers the requests that Workers Cache sends after a miss. The module calls the cached entrypoint that the path of
-// the request names (entrypoints.js builds this path).
+// Answers the requests that the emulated Workers Cache sends after a cache miss. The path of such a request names a
+// worker script and one of its entrypoints (entrypoints.js builds this path). This module calls the entrypoint.
 
 export default {
   async fetch(request, env) {
@@ -7,7 +7,8 @@ export default {
     const [, script, version, entrypoint, ...rest] = url.pathname.split("/");
     const headers = new Headers(request.headers);
     const host = headers.get("X-Emulation-Host");
-    // Versions of a script can share a cache. After a miss, the entrypoint of the version that asked answers.
+    // The versions of a script can share a cache. `version` in the path is then `shared`. `id` is the id of the
+    // version that sent the request to the cache. After a cache miss, the entrypoint of this version answers.
     const id = headers.get("X-Emulation-Version");
     // The cache stores whole responses and answers range requests itself (workers/cache/configuration, "Range
     // requests").

@@ -7,16 +7,19 @@ const KEY_HEADER = "Cloudflare-Workers-Version-Key";
 // Clients can ask for a version with this header (versions-and-deployments/version-overrides). The PoPs refuse it.
 export const OVERRIDES_HEADER = "Cloudflare-Workers-Version-Overrides";
 
-// Returns the chosen version. `versions` are the versions of the deployment in its
-// order. Each request is assigned at random, or by its version key.
+// Returns the version of the script that answers a request with these `headers`. `versions` are the versions in the
+// script's current deployment, in the order in which the deployment lists them. A request with a version key gets the
+// version that the key determines. For all other requests, the version is chosen at random.
 export async function versionFor(versions, headers) {
   const key = headers.get(KEY_HEADER);
   const point = key === null ? Math.random() * 100 : await pointOf(key);
   return versionAt(versions, point);
 }
 
-// Returns the version at a point from 0 to 100. The versions have consecutive parts of this range in the
-// order of the deployment. So a key that the last version already has stays with it while its percentage grows.
+// Returns the version to which a point of the range from 0 to 100 belongs. Each version has a part of this range. The
+// size of the part is the version's percentage. The parts follow each other in the order in which the deployment lists
+// the versions. When the percentage of the last version grows, the start of its part moves down. A version key whose
+// point is already in this part therefore stays with the last version.
 export function versionAt(versions, point) {
   let end = 0;
   for (const version of versions) {
@@ -26,7 +29,7 @@ export function versionAt(versions, point) {
   return versions.at(-1);
 }
 
-// Returns a number from 0 up to 100 that depends only on the version key.
+// Returns the point of a version key: a number from 0 to 100 (exclusive) that depends only on the key.
 export async function pointOf(key) {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
   return (new DataView(digest).getUint32(0) / 2 ** 32) * 100;
