@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -58,6 +59,8 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
 
 def _serve(app: Flask, collection: Collection, store: StateStore, machine_network: str, effect: Effect) -> None:
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
+    # Simultaneous requests must not get the same free address, or create the same resource twice.
+    one_creation = threading.Lock()
 
     def create(**names: str) -> Response:
         given = {**_parameters(), **_body()}
@@ -67,16 +70,17 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
             lengths = f"{collection.shortest} to {collection.longest}"
             raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, {lengths} characters)")
         scope = collection.path.format(**names)
-        computed = collection.computed(Request(names, id, _free_addresses(store, machine_network)))
-        id = str(computed.get(collection.computed_id, id))
-        if store.get(_KIND, scope, id) is not None:
-            raise Refused(409, f"The resource '{scope}/{id}' already exists")
-        _expect_free_addresses(store, body)
-        _expect_referenced(store, body)
-        _expect_parent(store, collection, names)
-        document = {**body, **computed, "selfLink": f"{scope}/{id}"}
-        effect.create(document)
-        store.put(_KIND, scope, id, document)
+        with one_creation:
+            computed = collection.computed(Request(names, id, _free_addresses(store, machine_network)))
+            id = str(computed.get(collection.computed_id, id))
+            if store.get(_KIND, scope, id) is not None:
+                raise Refused(409, f"The resource '{scope}/{id}' already exists")
+            _expect_free_addresses(store, body)
+            _expect_referenced(store, body)
+            _expect_parent(store, collection, names)
+            document = {**body, **computed, "selfLink": f"{scope}/{id}"}
+            effect.create(document)
+            store.put(_KIND, scope, id, document)
         return jsonify(document)
 
     def get(id: str, **names: str) -> Response:
