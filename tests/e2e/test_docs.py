@@ -96,7 +96,7 @@ def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> Non
 
 def help_of(words: list[str], environment: Mapping[str, str]) -> str:
     """Returns the help text of a `pulumi` command."""
-    subcommand = words[: 2 if words[0] in ("stack", "state") and not words[1].startswith("-") else 1]
+    subcommand = words[: 2 if words[0] in ("config", "stack", "state") and not words[1].startswith("-") else 1]
     shown = subprocess.run(
         ["pulumi", *subcommand, "--help"], env=environment, capture_output=True, text=True, check=True
     )
