@@ -50,6 +50,7 @@ from registry.catalog.outbox import Intent
 from registry.target import Target
 from registry.tokens import tokens
 from tests.support import http_server, purge_endpoint
+from tests.support.background import in_background
 from tests.support.harness import deploy
 from tests.support.purge_endpoint import PurgeEndpoint, serving
 
@@ -266,19 +267,13 @@ def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
 @contextmanager
 def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
     """Requests `url` every 0.05 s in a thread during the `with` block."""
-    ended = threading.Event()
 
-    def read() -> None:
+    def read(ended: threading.Event) -> None:
         while not ended.wait(0.05):
             httpx.get(url, headers=headers)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
+    with in_background(read):
         yield
-    finally:
-        ended.set()
-        reader.join()
 
 
 def test_the_clock_refuses_other_settings(on_call: OnCall) -> None:

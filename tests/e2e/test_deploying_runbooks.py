@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from emulation.layout import LOOPBACK_VARIABLE, POP_HTTPS_PORT, POPS, Pop, Sandb
 from local import operator
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
+from tests.support.background import in_background
 from tests.support.runbooks import runbook
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies
 from tests.support.sandbox.serving_reports import machines_report
@@ -130,9 +132,9 @@ def test_a_worker_is_released_by_percentage_and_pulumi_does_not_interfere(
 @contextmanager
 def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
     """Sends health checks to the PoPs during the `with` block. Yields a list that gets the body of each response."""
-    bodies, ended = list[str](), threading.Event()
+    bodies = list[str]()
 
-    def send(pop: Pop) -> None:
+    def send(pop: Pop, ended: threading.Event) -> None:
         url = f"https://{sandbox.pop_address(pop)}:{POP_HTTPS_PORT}{HEALTH_PATH}"
         headers, extensions = {"Host": HOST}, {"sni_hostname": HOST}
         with httpx.Client(verify=False) as client:  # noqa: S501  the names of the test are in no certificate store
@@ -141,15 +143,8 @@ def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
                 with contextlib.suppress(httpx.TransportError):
                     bodies.append(client.get(url, headers=headers, extensions=extensions).text)
 
-    threads = [threading.Thread(target=send, args=(pop,)) for pop in POPS]
-    for thread in threads:
-        thread.start()
-    try:
+    with in_background(*(partial(send, pop) for pop in POPS)):
         yield bodies
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_a_plan_that_the_gate_refuses_is_applied_in_the_printed_parts(shell: OperatorShell) -> None:

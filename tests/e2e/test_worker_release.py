@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from infra.edge.bundle import compile_worker
 from infra.edge.cloudflare import worker_version
 from local.checkout import CHECKOUT
 from local.clients import Client
+from tests.support.background import in_background
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.installs import npm_install
 from tests.support.sandbox.up import Up
@@ -72,24 +74,17 @@ def clients(up: Up) -> Generator[list[int]]:
     """Sends requests for an object from each client location during the `with` block. Yields a list that gets the
     status of each response.
     """
-    statuses, ended = list[int](), threading.Event()
+    statuses = list[int]()
 
-    def send(location: ClientLocation) -> None:
+    def send(location: ClientLocation, ended: threading.Event) -> None:
         with httpx.Client(**access(up, location)) as client:
             while not ended.is_set():
                 # A PoP restarts after each deployment and then accepts no connections for a moment.
                 with contextlib.suppress(httpx.TransportError):
                     statuses.append(client.get(FILE).status_code)
 
-    threads = [threading.Thread(target=send, args=(location,)) for location in CLIENT_LOCATIONS]
-    for thread in threads:
-        thread.start()
-    try:
+    with in_background(*(partial(send, location) for location in CLIENT_LOCATIONS)):
         yield statuses
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
 
 
 @contextmanager
@@ -97,22 +92,17 @@ def installs(up: Up, directory: Path) -> Generator[list[int]]:
     """Installs a package with npm again and again during the `with` block, each time with an empty cache. Yields a list
     that gets npm's exit code after each installation.
     """
-    reader, codes, ended = Client(up.sandbox, "reader", up.outputs()["url"]), list[int](), threading.Event()
+    reader, codes = Client(up.sandbox, "reader", up.outputs()["url"]), list[int]()
     retries = {"npm_config_fetch_retries": "5", "npm_config_fetch_retry_mintimeout": "200"}
 
-    def install() -> None:
+    def install(ended: threading.Event) -> None:
         while not ended.is_set():
             target = directory / f"install-{len(codes)}"
             result = npm_install(reader, "@acme/web@1.0.0", target, npm_config_cache=str(target / "cache"), **retries)
             codes.append(result.returncode)
 
-    thread = threading.Thread(target=install)
-    thread.start()
-    try:
+    with in_background(install):
         yield codes
-    finally:
-        ended.set()
-        thread.join()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any, cast
 import boto3
 
 from contract.shields import serving_parameters
+from tests.support.background import in_background
 
 _PAUSE_SECONDS = 0.5
 
@@ -22,20 +23,14 @@ def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) ->
 
     `pulumi up` waits for these reports before it moves addresses to new machines.
     """
-    stop = threading.Event()
 
-    def run() -> None:
-        while not stop.wait(_PAUSE_SECONDS):
+    def run(ended: threading.Event) -> None:
+        while not ended.wait(_PAUSE_SECONDS):
             for region in regions:
                 report_machines(aws_url, environment, region)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with in_background(run):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def report_machines(aws_url: str | None, environment: str, region: str) -> None:

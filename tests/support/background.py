@@ -1,0 +1,25 @@
+"""Runs tasks in threads, beside the commands of a test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+
+@contextmanager
+def in_background(*tasks: Callable[[threading.Event], None]) -> Generator[None]:
+    """Runs each task in its own thread during the `with` block.
+
+    The block's end sets the event that each task gets, and waits until all tasks have returned.
+    """
+    ended = threading.Event()
+    threads = [threading.Thread(target=task, args=(ended,)) for task in tasks]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
