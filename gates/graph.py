@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from gates import user_data
+from gates.accelerators import endpoint_groups
 from gates.fault_tree import Need, Part
 from gates.places import region_of
 from gates.plan import Resource, known
@@ -99,17 +100,11 @@ class Graph:
         """Yields each machine that clients reach through the accelerator to which a DNS record leads. Clients reach
         such a machine only while Global Accelerator works.
         """
-        accelerators = [one for one in self._of_type("/accelerator:Accelerator") if one.urn in record.uses()]
-        listeners = self._using(accelerators, "globalaccelerator/listener:Listener")
-        groups = self._using(listeners, ":EndpointGroup")
+        groups = endpoint_groups(record, self._all)
         for machine in self._machines:
             if any(machine.urn in group.uses() for group in groups):
                 behind = Need("machine", [self._pop(machine, token, objects)])
                 yield Part(f"{machine.label} through Global Accelerator", _ACCELERATOR, [behind])
-
-    def _using(self, resources: Sequence[Resource], end: str) -> list[Resource]:
-        """Returns the resources of one type that refer to at least one of the given resources."""
-        return [one for one in self._of_type(end) if any(each.urn in one.uses() for each in resources)]
 
     def _cloudflare(self, token: Token, objects: bool) -> Part:
         needs = [

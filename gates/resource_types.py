@@ -54,6 +54,7 @@ BALANCERS = frozenset(
 # Types of AWS Global Accelerator. An accelerator spreads clients over the endpoint groups of its listeners by their
 # traffic dials.
 ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
+LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 # Types of certificates that a tier presents to clients or other tiers, and of trust stores that a tier checks

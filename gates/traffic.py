@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gates.accelerators import accelerators, endpoint_groups
 from gates.limits import Limits
 from gates.plan import Resource, known
-from gates.resource_types import ACCELERATOR, BALANCERS, ENDPOINT_GROUP, RECORDS
+from gates.resource_types import BALANCERS, RECORDS
 
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
@@ -17,8 +18,6 @@ Split = Mapping[str, float]
 # In the result of `splits`, the key of each accelerator ends with this text. The key begins with the DNS name that
 # leads to the accelerator.
 DIALS = " traffic dials"
-
-_LISTENER = "aws:globalaccelerator/listener:Listener"
 
 # Shares of clients that differ by less than this number count as equal, because the difference comes from the rounding
 # of numbers.
@@ -69,14 +68,11 @@ def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
     The function assumes that each region is the nearest to equally many clients. With a traffic dial of 50, an
     accelerator sends half of these clients to the other regions.
     """
-    accelerators = [one for one in resources if one.type == ACCELERATOR]
     for record in resources:
-        if record.type in RECORDS and any(one.urn in record.uses() for one in accelerators):
-            listeners = {one.urn for one in resources if record.uses() & one.uses() and one.type == _LISTENER}
-            groups = [one for one in resources if one.type == ENDPOINT_GROUP and listeners & one.uses()]
+        if record.type in RECORDS and accelerators(record, resources):
             regions = [
                 (float(one.inputs.get("trafficDialPercentage", 100)), [str(one.inputs.get("endpointGroupRegion"))])
-                for one in groups
+                for one in endpoint_groups(record, resources)
             ]
             yield f"{host_of(record)}{DIALS}", _shares(regions)
 

@@ -1,0 +1,27 @@
+"""Finds the accelerators of AWS Global Accelerator, and their endpoint groups, to which a DNS record leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gates.plan import Resource
+from gates.resource_types import ACCELERATOR, ENDPOINT_GROUP, LISTENER
+
+
+def accelerators(record: Resource, resources: Iterable[Resource]) -> list[Resource]:
+    """Returns the accelerators to which a DNS record refers."""
+    return [one for one in resources if one.type == ACCELERATOR and one.urn in record.uses()]
+
+
+def endpoint_groups(record: Resource, resources: Sequence[Resource]) -> list[Resource]:
+    """Returns the endpoint groups of the accelerators to which a DNS record refers. The list is empty for a record that
+    refers to no accelerator.
+    """
+    listeners = _using(accelerators(record, resources), LISTENER, resources)
+    return _using(listeners, ENDPOINT_GROUP, resources)
+
+
+def _using(used: Iterable[Resource], kind: str, resources: Sequence[Resource]) -> list[Resource]:
+    """Returns the resources of one type that refer to at least one of the resources in `used`."""
+    urns = {one.urn for one in used}
+    return [one for one in resources if one.type == kind and urns & one.uses()]
