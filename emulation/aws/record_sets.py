@@ -18,12 +18,9 @@ from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import FakeZone, RecordSet, Route53Backend
 
 from emulation.aws.global_accelerator.models import backend_of
+from emulation.dns.records import ACCELERATORS_ZONE
 
 _CHANGE = Route53Backend.change_resource_record_sets
-
-# The ID of the hosted zone that Route 53 requires in an alias of any accelerator (Route 53 API Reference,
-# "AliasTarget": HostedZoneId).
-_ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer")
@@ -102,7 +99,7 @@ def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     # A record set with the weight 0 has the weighted routing policy. The comparison uses `is not False`, because 0
     # equals False in Python.
     policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
-    return _Routed(policies, name if of == zone.resource_id else None, name if of == _ACCELERATORS_ZONE else None)
+    return _Routed(policies, name if of == zone.resource_id else None, name if of == ACCELERATORS_ZONE else None)
 
 
 def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
@@ -134,7 +131,7 @@ def _problem_of_accelerator(target: str, kind: str) -> str | None:
     """Returns the text of Route 53's error for an alias of an accelerator that does not exist, or that has no addresses
     of the alias's type. An accelerator with IPv4 addresses has only A records.
     """
-    title = f"Tried to create an alias that targets {target}, type {kind} in zone {_ACCELERATORS_ZONE}"
+    title = f"Tried to create an alias that targets {target}, type {kind} in zone {ACCELERATORS_ZONE}"
     if not target.endswith(".awsglobalaccelerator.com."):
         return f"{title}, but the alias target name does not lie within the target zone"
     existing = {_absolute(each["DnsName"]) for each in backend_of().accelerators.values()}

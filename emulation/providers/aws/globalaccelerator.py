@@ -11,15 +11,12 @@ from typing import Any
 
 import pulumi_aws as aws
 
+from emulation.dns.records import ACCELERATORS_ZONE
 from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, HoldsSets, Properties
 
 _REGION = "us-west-2"  # the only region in which the Global Accelerator API is served
-
-# The ID of the hosted zone that Route 53 requires in an alias of any accelerator (Route 53 API Reference,
-# "AliasTarget").
-_HOSTED_ZONE = "Z2BJ6XQ5FK7U4H"
 
 # For each type of resource: a mapping from each Pulumi property to the name of the field in the Global Accelerator API.
 _ACCELERATOR = {"name": "Name", "ipAddressType": "IpAddressType", "enabled": "Enabled"}
@@ -95,11 +92,15 @@ def _seen(names: dict[str, str], found: dict[str, Any], state: Properties) -> Pr
     return {ours: found[theirs] for ours, theirs in names.items() if ours in state and theirs in found}
 
 
-def _make_accelerator(api: Api, inputs: Properties) -> str:
+def _of_accelerator(inputs: Properties) -> dict[str, Any]:
     if inputs.get("attributes"):
         raise CloudError("accelerators with attributes (flow logs) are not emulated")
+    return _fields(_ACCELERATOR, inputs)
+
+
+def _make_accelerator(api: Api, inputs: Properties) -> str:
     addresses = {"IpAddresses": inputs["ipAddresses"]} if inputs.get("ipAddresses") else {}
-    given = {**_fields(_ACCELERATOR, inputs), **addresses, "Tags": tag_list(inputs.get("tags"))}
+    given = {**_of_accelerator(inputs), **addresses, "Tags": tag_list(inputs.get("tags"))}
     return api.create_accelerator(IdempotencyToken=uuid.uuid4().hex, **given)["Accelerator"]["AcceleratorArn"]
 
 
@@ -108,7 +109,7 @@ def _describe_accelerator(api: Api, id: str, state: Properties) -> Properties | 
     return {
         "arn": id,
         "dnsName": found["DnsName"],
-        "hostedZoneId": _HOSTED_ZONE,
+        "hostedZoneId": ACCELERATORS_ZONE,
         "ipSets": [{"ipFamily": each["IpFamily"], "ipAddresses": each["IpAddresses"]} for each in found["IpSets"]],
         **_seen(_ACCELERATOR, found, state),
         **tags_of(api.list_tags_for_resource(ResourceArn=id), state),
@@ -116,9 +117,7 @@ def _describe_accelerator(api: Api, id: str, state: Properties) -> Properties | 
 
 
 def _change_accelerator(api: Api, id: str, old: Properties, new: Properties) -> None:
-    if new.get("attributes"):
-        raise CloudError("accelerators with attributes (flow logs) are not emulated")
-    api.update_accelerator(AcceleratorArn=id, **_fields(_ACCELERATOR, new))
+    api.update_accelerator(AcceleratorArn=id, **_of_accelerator(new))
     if gone := removed_tags(old, new):
         api.untag_resource(ResourceArn=id, TagKeys=gone)
     if new.get("tags"):
