@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.policies.mutations import Change
-from tests.policies.mutations.changes import also_allow, put, statements, text
+from tests.policies.mutations.changes import also_allow, put, text
 from tests.policies.violations import GOOGLE, Violation
 from tests.support.harness import Registered
 
@@ -160,16 +160,10 @@ VIOLATIONS = [
         "aws-iam-actions-of-role",
         "may all but some actions",
         ROLE_POLICY,
-        statements(
+        also_allow(
             "policy",
-            lambda those: [
-                *those,
-                {
-                    "Effect": "Allow",
-                    "NotAction": "iam:*",
-                    "Resource": f"arn:aws:dynamodb:us-east-1:{OWN}:table/artifact-edge-prod-metadata",
-                },
-            ],
+            NotAction="iam:*",
+            Resource=f"arn:aws:dynamodb:us-east-1:{OWN}:table/artifact-edge-prod-metadata",
         ),
         named("metadata-api"),
     ),
