@@ -76,13 +76,13 @@ def _decided(
     tests, last, found = 0, None, Verdict.UNDECIDED
     while found is Verdict.UNDECIDED and waiting.clock() < deadline:
         current = counts(serving, rates)
-        if worker.serving().id != serving.id:
+        if worker.deployment_id() != serving.id:
             raise RolloutError("somebody else changed the deployment; start the watch again")
-        if current != last and min(each.requests for each in current) >= rule.minimum:
-            tests += 1
-            found = verdict(*current, rule, tests)
         if current != last:
             say("; ".join(described(new, percentage, serving.old, current)))
+            if min(each.requests for each in current) >= rule.minimum:
+                tests += 1
+                found = verdict(*current, rule, tests)
         last = current
         if found is Verdict.UNDECIDED:
             waiting.sleep(waiting.every)

@@ -67,6 +67,10 @@ class Worker:
         self.account_id = account_id
         self.script = script
 
+    def deployment_id(self) -> str:
+        """Returns the id of the deployment that answers requests now. The method reads no version, unlike `serving`."""
+        return self._deployments()[0]["id"]
+
     def serving(self) -> Serving:
         """Returns the deployment that answers requests now."""
         newest = self._deployments()[0]
