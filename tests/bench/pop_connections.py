@@ -14,7 +14,6 @@ import math
 import multiprocessing
 import ssl
 import statistics
-import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from bench.edge_hits import processor_seconds, ratio
 from tests.bench.paced_client import PacedClient
+from tests.support.enterable_directory import enterable_directory
 from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
@@ -168,9 +168,7 @@ def main() -> None:
     options.add_argument("--steps", type=int, nargs="+", default=[5_000, 20_000, 50_000])
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
-        root = Path(name)
-        root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
+    with enterable_directory() as root:
         # The clients need longer to connect than NGINX keeps an idle connection. A worker process of NGINX must have
         # fewer connections than it may open files here.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)

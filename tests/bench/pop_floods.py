@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from bench import wrk
 from bench.edge_hits import ratio
 from infra.waf import Bound, Sources, WafArgs
 from tests.bench.paced_client import PacedClient
+from tests.support.enterable_directory import enterable_directory
 from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
@@ -83,9 +83,7 @@ def main() -> None:
     options.add_argument("--rate", type=int, default=2000, help="requests of the flood in a second")
     given = options.parse_args()
     wrk.check_installed()
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
-        root = Path(name)
-        root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
+    with enterable_directory() as root:
         script = root / "flood.lua"
         script.write_text(_SCRIPT.replace("@MILLISECONDS@", str(1000 * _CONNECTIONS // given.rate)))
         for kind in _FLOODS:

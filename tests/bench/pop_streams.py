@@ -12,12 +12,12 @@ import argparse
 import contextlib
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.enterable_directory import enterable_directory
 from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
@@ -106,15 +106,12 @@ def main() -> None:
     given = options.parse_args()
     if shutil.which("curl") is None:
         raise SystemExit("curl is missing; on Debian: apt-get install curl")
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-") as name:
-        root = Path(name)
-        root.chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
-        with running_pop(root / "pop") as pop:
-            pop.shield.objects[f"/objects{_PATH}"] = b"x" * given.megabytes * _MEGABYTE
-            pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
-            for tier in ("L1 misses the object", "L1 has the object"):
-                report(tier, stream(pop, given.clients, given.speed))
-            print(f"requests at the shield: {len(pop.shield.requests)}")
+    with enterable_directory() as root, running_pop(root / "pop") as pop:
+        pop.shield.objects[f"/objects{_PATH}"] = b"x" * given.megabytes * _MEGABYTE
+        pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
+        for tier in ("L1 misses the object", "L1 has the object"):
+            report(tier, stream(pop, given.clients, given.speed))
+        print(f"requests at the shield: {len(pop.shield.requests)}")
 
 
 if __name__ == "__main__":

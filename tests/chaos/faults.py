@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext, suppress
@@ -22,6 +21,7 @@ from local import operator
 from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE, STACK
 from tests.chaos.deletions import delete
+from tests.support.enterable_directory import enterable_directory
 from tests.support.runbooks import Runbook, runbook
 
 PAGE = "docs/state.md"
@@ -175,9 +175,8 @@ def deployed(*, small_disk: bool = False) -> Generator[Stack]:
     With `small_disk`, the Pulumi state is on a separate file system, which a test can fill. Each Pulumi operation adds
     about 1 MB to the state's history, so only tests with few operations fit on this file system.
     """
-    with tempfile.TemporaryDirectory(prefix="ae-") as directory:
-        Path(directory).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
-        sandbox = Sandbox(directory=Path(directory), loopback=os.environ.get(LOOPBACK_VARIABLE, LOOPBACK))
+    with enterable_directory() as directory:
+        sandbox = Sandbox(directory=directory, loopback=os.environ.get(LOOPBACK_VARIABLE, LOOPBACK))
         try:
             services.start(sandbox, services.CLOUDS)
             operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +21,7 @@ from tests.support.attacks import (
     slow_clients,
     verdicts,
 )
+from tests.support.enterable_directory import enterable_directory
 from tests.support.http2 import RESET_STREAMS
 from tests.support.own_pop import HOSTNAME, OwnPop, running_pop
 from tests.support.sandbox.up import Up
@@ -35,12 +34,10 @@ WHEEL = "/pypi/files/fleet/fleet-1.0.tar.gz"
 
 @pytest.fixture(scope="module")
 def pop() -> Generator[OwnPop]:
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-attacks-") as name:
-        Path(name).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
-        with running_pop(Path(name) / "pop") as running:
-            running.shield.objects[f"/objects{WHEEL}"] = b"a package"
-            running.entitlements.grant("fleet", "pypi:fleet:pull")
-            yield running
+    with enterable_directory() as directory, running_pop(directory / "pop") as running:
+        running.shield.objects[f"/objects{WHEEL}"] = b"a package"
+        running.entitlements.grant("fleet", "pypi:fleet:pull")
+        yield running
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:

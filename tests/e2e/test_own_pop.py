@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from infra.waf import Bound, WafArgs
+from tests.support.enterable_directory import enterable_directory
 from tests.support.own_pop import Answer, OwnPop, running_pop, sign
 from tests.support.waiting import eventually
 
@@ -26,10 +26,9 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture(scope="module")
 def pop() -> Generator[OwnPop]:
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
-        Path(name).chmod(0o755)  # Traffic Server runs as another user, who must enter this directory
-        with running_pop(Path(name) / "pop", WafArgs(failed_tokens=Bound(20, 60))) as running:
-            yield running
+    arguments = WafArgs(failed_tokens=Bound(20, 60))
+    with enterable_directory() as directory, running_pop(directory / "pop", arguments) as running:
+        yield running
 
 
 def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
@@ -277,18 +276,16 @@ def test_memory_of_decisions_contains_no_credential(pop: OwnPop) -> None:
 
 
 def test_pop_refuses_all_clients_without_entitlements_and_without_a_worker() -> None:
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
-        Path(name).chmod(0o755)
-        with running_pop(Path(name) / "pop") as pop:
-            path, _ = publish(pop, "closed")
-            pop.entitlements.grant("reader-of-closed", "pypi:closed:pull")
-            assert pop.request(path, "reader-of-closed").status == 200
-            pop.entitlements.works = False
-            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 503)
-            pop.entitlements.works = True
-            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 200)
-            pop.kill_workers()
-            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 502)
+    with enterable_directory() as directory, running_pop(directory / "pop") as pop:
+        path, _ = publish(pop, "closed")
+        pop.entitlements.grant("reader-of-closed", "pypi:closed:pull")
+        assert pop.request(path, "reader-of-closed").status == 200
+        pop.entitlements.works = False
+        assert eventually(lambda: pop.request(path, "reader-of-closed").status == 503)
+        pop.entitlements.works = True
+        assert eventually(lambda: pop.request(path, "reader-of-closed").status == 200)
+        pop.kill_workers()
+        assert eventually(lambda: pop.request(path, "reader-of-closed").status == 502)
 
 
 def test_credential_stuffing_is_slowed_and_a_valid_token_from_the_same_address_is_served(pop: OwnPop) -> None:

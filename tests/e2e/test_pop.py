@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -37,6 +36,7 @@ from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sa
 from probes.__main__ import ON_CLOUDFLARE
 from probes.recording import Recording
 from probes.zone import Zone
+from tests.support.enterable_directory import enterable_directory
 from tests.support.sandbox.stale_kv import stale_kv
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
@@ -262,17 +262,14 @@ def _handshake(network: Network, context: ssl.SSLContext) -> str:
 
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
-    # The caches run as another user, who cannot enter pytest's own temporary directory.
-    directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
-    directory.chmod(0o755)
-    sandbox = Sandbox(directory=directory, loopback="127.93")
-    try:
-        with _stub_dns(sandbox), _stub_shield(sandbox) as (shield, pair), _emulator(sandbox):
-            yield _provisioned(sandbox, shield, pair)
-    finally:
-        for name in processes.names(sandbox):
-            processes.stop(sandbox, name)
-        shutil.rmtree(directory)
+    with enterable_directory() as directory:
+        sandbox = Sandbox(directory=directory, loopback="127.93")
+        try:
+            with _stub_dns(sandbox), _stub_shield(sandbox) as (shield, pair), _emulator(sandbox):
+                yield _provisioned(sandbox, shield, pair)
+        finally:
+            for name in processes.names(sandbox):
+                processes.stop(sandbox, name)
 
 
 def _provisioned(sandbox: Sandbox, shield: Shield, pair: pki.Issued) -> Network:

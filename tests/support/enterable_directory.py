@@ -10,12 +10,13 @@ from pathlib import Path
 
 @contextmanager
 def enterable_directory() -> Generator[Path]:
-    """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block.
+    """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block. The
+    directory's path is short, because the length of a socket's path is limited.
 
     Fixtures such as `tmp_path` do not suit these programs: when another run of pytest starts, pytest closes the parent
     of these directories to other users.
     """
-    with tempfile.TemporaryDirectory(prefix="ae-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="ae-") as name:
         directory = Path(name)
         directory.chmod(0o755)
         yield directory

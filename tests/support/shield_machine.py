@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import ssl
-import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from infra.machines.serving import ServingReports
 from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data
 from tests.support.certificates import Authority
+from tests.support.enterable_directory import enterable_directory
 from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
@@ -142,12 +142,10 @@ class Shield:
 @contextmanager
 def booted_shield(disks: Sequence[str] = DISKS[:1]) -> Generator[Shield]:
     """Yields a running shield machine with the given local disks, and stops the machine after the test."""
-    # Traffic Server drops root permissions, and could then not enter pytest's temporary directory.
-    with tempfile.TemporaryDirectory(prefix="shield-") as directory:
-        Path(directory).chmod(0o755)
+    with enterable_directory() as directory:
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
         # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
-        machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
+        machine = Shield(_OneAddress(directory / "sandbox", prefix), directory)
         machine.disks = list(disks)
         machine.cloud.start()
         try:

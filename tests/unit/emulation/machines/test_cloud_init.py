@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from emulation.machines import cloud_init, systemd
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.machine import Instance
 from emulation.machines.substitutions import SUBSTITUTIONS, Place, substituted
+from tests.support.enterable_directory import enterable_directory
 
 HEAD = "#cloud-config\n"
 
@@ -155,11 +155,8 @@ class _One:
 )
 def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str) -> None:
     reports: list[str] = []
-    # The directory's path is short, because the length of a socket's path is limited. All users may enter the
-    # directory, because the emulated machine's services run as other users.
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)
+    with enterable_directory() as directory:
+        hypervisor = Hypervisor(Sandbox(directory=directory, loopback="127.9"), [_One(user_data)], reports.append)
         hypervisor.reconcile()
         hypervisor.reconcile()
     refused = [report for report in reports if "does not boot" in report]
@@ -168,16 +165,15 @@ def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str)
 
 
 def test_a_removed_machine_leaves_no_files() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
+    with enterable_directory() as directory:
         source = _One(HEAD + "write_files:\n- {path: /etc/a, permissions: '0644', content: x}\n")
-        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [source], lambda _: None)
+        hypervisor = Hypervisor(Sandbox(directory=directory, loopback="127.9"), [source], lambda _: None)
         hypervisor.reconcile()
-        written = Path(directory) / "machines/i-1/root/etc/a"
+        written = directory / "machines/i-1/root/etc/a"
         assert written.read_text() == "x"
         source.instances = []
         hypervisor.reconcile()
-        assert not (Path(directory) / "machines/i-1").exists()
+        assert not (directory / "machines/i-1").exists()
 
 
 def notes_of_timer(script: str, runs: int, environment: str = "") -> str:
@@ -195,14 +191,13 @@ def notes_of_timer(script: str, runs: int, environment: str = "") -> str:
     }
     entries = [{"path": path, "permissions": mode, "content": text} for path, (mode, text) in files.items()]
     commands = [["systemctl", "enable", "--now", "note.timer"]]
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
+    with enterable_directory() as directory:
         source = _One(HEAD + yaml.safe_dump({"write_files": entries, "runcmd": commands}))
         reports: list[str] = []
-        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [source], reports.append)
+        hypervisor = Hypervisor(Sandbox(directory=directory, loopback="127.9"), [source], reports.append)
         for _ in range(runs):
             hypervisor.reconcile()
-        notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"
+        notes = directory / "machines/i-1/root/etc/artifact-edge/notes"
         assert notes.is_file(), reports
         return notes.read_text()
 

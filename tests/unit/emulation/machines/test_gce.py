@@ -4,10 +4,8 @@ machine.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +22,7 @@ from emulation.machines.hypervisor import Hypervisor
 from emulation.state_store import StateStore
 from infra.shield import gce
 from stacks.config.machine_types import gce_types
+from tests.support.enterable_directory import enterable_directory
 
 ZONE = "compute/v1/projects/unit/zones/us-east1-b/instances"
 USER_DATA = """\
@@ -80,11 +79,8 @@ class Cloud:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    # The directory's path is short, because the length of a socket's path is limited. All users may enter the
-    # directory, because the emulated machine's services run as other users.
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        running = Cloud(Sandbox(directory=Path(directory), loopback="127.95"))
+    with enterable_directory() as directory:
+        running = Cloud(Sandbox(directory=directory, loopback="127.95"))
         yield running
         running.stop()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from infra.pop import PopSettings, Ports
 from infra.pop.machine_files import PopSettingsError, render
 from tests.support import own_pop
 from tests.support.certificates import Authority
+from tests.support.enterable_directory import enterable_directory
 from tests.support.own_pop import SETTINGS
 
 
@@ -29,9 +29,7 @@ def machine() -> Generator[tuple[Path, PopSettings]]:
     enter the directory.
     """
     authority = Authority("tests")
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
-        root = Path(name)
-        root.chmod(0o755)
+    with enterable_directory() as root:
         nodes = [ShieldNode("us-east-1-0.shield.test:8443", "us-east-1")]
         pop = own_pop.settings(root, Ports(*own_pop.free_ports(5)), nodes, authority.certificate)
         own_pop.install(root, pop, authority)
