@@ -104,6 +104,11 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 def _servers(settings: PopSettings, socket: str) -> str:
     """Returns the lines of an NGINX upstream, one for each workerd process. A line names the process's socket for
     `socket`.
+
+    `max_fails=0` keeps each process in use after a failed request. Without it, one failed request per process would
+    stop all requests for 10 s. systemd starts a process again when it has ended, and NGINX then asks another process.
     """
     run = settings.directories.run
-    return "\n    ".join(f"server unix:{run}/sockets/{socket}-{number}.sock;" for number in range(settings.processes))
+    return "\n    ".join(
+        f"server unix:{run}/sockets/{socket}-{number}.sock max_fails=0;" for number in range(settings.processes)
+    )
