@@ -42,33 +42,36 @@ class DnsService:
         self._served = Served((), (), ())
         self._authority = Authority(self._stand_ins)
         self._reported = ""
+        self._silent = False
 
     async def run(self) -> None:
         self._checks.configure(self._pop_checks())
+        # The server knows its zones before it answers the first query. Otherwise it would refuse names of these zones.
+        await self._read_zones()
         await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
         for client_location in CLIENT_LOCATIONS:
             proxy = ClientLocationProxy(client_location, (self._sandbox.dns_address, DNS_PORT), self._is_served)
             await proxy.serve(self._sandbox.client_location_address(client_location), CLIENT_LOCATION_PORT)
         _log.info("answering on %s:%d", self._sandbox.dns_address, DNS_PORT)
         try:
-            await self._follow_route53()
+            while True:
+                await asyncio.sleep(_POLL_SECONDS)
+                await self._read_zones()
         finally:
             await self._checks.stop()
 
-    async def _follow_route53(self) -> None:
-        silent = False
-        while True:
-            try:
-                self._apply(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
-                healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
-                await asyncio.to_thread(self._metrics.publish, healthy)
-                silent = False
-            except (BotoCoreError, ClientError, httpx.HTTPError) as error:
-                if not silent:
-                    _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
-                silent = True
-            self._report()
-            await asyncio.sleep(_POLL_SECONDS)
+    async def _read_zones(self) -> None:
+        """Reads the zones of the emulated clouds, and reports the health of the health checks to CloudWatch."""
+        try:
+            self._apply(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
+            healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
+            await asyncio.to_thread(self._metrics.publish, healthy)
+            self._silent = False
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+            if not self._silent:
+                _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
+            self._silent = True
+        self._report()
 
     def _read_cloudflare(self) -> tuple[Listed, ...]:
         """Returns the zones of the emulated Cloudflare. When the Cloudflare API does not answer, returns the zones from
