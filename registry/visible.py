@@ -57,8 +57,8 @@ class Document:
 class Seen:
     """How long a change took from its commit until one origin bucket, shield or edge served it, in seconds.
 
-    `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` is the message
-    of the last failed request. `reached` is False for a shield to which this machine cannot connect. The shields'
+    `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` then says what
+    the last request got: an error message, or an earlier revision. `reached` is False for a shield to which this machine cannot connect. The shields'
     firewall admits the edge, but not the machine of every operator.
     """
 
@@ -119,10 +119,12 @@ class Follower:
         deadline, error = time.monotonic() + timeout, ""
         while time.monotonic() < deadline:
             try:
-                if all(read_revision(document) >= self.revision for document in self._documents):
+                revision = min(read_revision(document) for document in self._documents)
+                if revision >= self.revision:
                     return Seen(place, self.age())
+                error = f"serves revision {revision}" if revision else "serves no revision"
             except (httpx.HTTPError, ClientError, BotoCoreError, StoreError) as failed:
-                error = str(failed)
+                error = str(failed) or type(failed).__name__
                 if place[0] == "shield" and isinstance(failed, (httpx.ConnectError, httpx.ConnectTimeout)):
                     return Seen(place, None, error, reached=False)
             time.sleep(_PAUSE)
@@ -168,7 +170,7 @@ def _shield_reader(client: httpx.Client, shield: Shield, key: str) -> Callable[[
             f"https://{shield.address}:{EDGE_PORT}/objects/{object_path(document.key)}",
             headers={"Host": f"{shield.host}:{EDGE_PORT}", "X-Artifact-Edge-Key": key},
             extensions={"sni_hostname": shield.host},
-        )
+        ).raise_for_status()
         return int(answer.headers.get("x-amz-meta-revision", 0))
 
     return read_revision
@@ -181,6 +183,7 @@ def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Docume
         )
         if answer.status_code in (401, 403):
             raise RegistryError(f"{urlsplit(url).netloc}: the token in ARTIFACT_EDGE_TOKEN may not pull the package")
+        answer.raise_for_status()
         return int(answer.headers.get("x-artifact-edge-revision", 0))
 
     return read_revision

@@ -36,15 +36,22 @@ def test_a_lagging_replica_is_distinguished_from_a_current_one(network: Network,
             key = f"npm/web/packument{kind}.json"
             s3.copy_object(Bucket=REPLICA, Key=key, CopySource={"Bucket": BUCKET, "Key": key})
 
-    def seen() -> dict[str, bool]:
-        follower = Follower(target, parse("npm:web"), token="", vias={})
-        return {each.place[1]: each.seconds is not None for each in follower.follow(0.1)}
-
-    for number in ("1.0.0", "1.1.0"):
+    def publish_version(number: str) -> int:
         publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": number})], By("t", "", "publish"))
-        assert seen() == {"us-east-1": True, "eu-west-1": False}
-        replicate()
-        assert seen() == {"us-east-1": True, "eu-west-1": True}
+        return Follower(target, parse("npm:web"), token="", vias={}).revision
+
+    def missing() -> dict[str, str]:
+        follower = Follower(target, parse("npm:web"), token="", vias={})
+        return {each.place[1]: each.error for each in follower.follow(0.1) if each.seconds is None}
+
+    first = publish_version("1.0.0")
+    assert missing() == {"eu-west-1": "serves no revision"}
+    replicate()
+    assert missing() == {}
+    publish_version("1.1.0")
+    assert missing() == {"eu-west-1": f"serves revision {first}"}
+    replicate()
+    assert missing() == {}
 
 
 def test_a_missing_package_cannot_be_followed(network: Network) -> None:
