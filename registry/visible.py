@@ -58,8 +58,8 @@ class Seen:
     """How long a change took from its commit until one origin bucket, shield or edge served it, in seconds.
 
     `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` then says what
-    the last request got: an error message, or an earlier revision. `reached` is False for a shield to which this machine cannot connect. The shields'
-    firewall admits the edge, but not the machine of every operator.
+    the last request got: an error message, or an earlier revision. `reached` is False for a shield to which this
+    machine cannot connect. The shields' firewall admits the edge, but not the machine of every operator.
     """
 
     place: Place

@@ -75,10 +75,10 @@ class _Line:
 def requirements(file: Path, environment: Mapping[str, str] | None = None) -> Iterator[Pinned | Refused | LeftOut]:
     """Yields each requirement of a requirements file and of the files that it includes with `-r`.
 
-    A requirement that allows several versions gets the version that a constraints file (`-c`) pins. Without such a
-    version, the line is yielded as an item that counts as failed. If a file to include cannot be read, an item that
-    counts as failed is yielded, too. Options that name an index are yielded as left out, and other options are ignored.
-    Raises RegistryError if `file` cannot be read.
+    A requirement with exactly one possible version is yielded as Pinned. This version can also come from a constraints
+    file (`-c`). A requirement with several possible versions is yielded as Refused, and so is an included file that
+    cannot be read. An option that names a package index is yielded as LeftOut. Other options are ignored. Raises
+    RegistryError if `file` cannot be read.
     """
     reader = _Reader(os.environ if environment is None else environment)
     for entry in list(reader.entries(file, _read(file), (file.resolve(),))):

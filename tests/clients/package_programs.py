@@ -86,8 +86,8 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        # Other clients import packages from the virtual environment in which keyring is installed. The pip in this
-        # environment is removed, because each client must import its own pip.
+        # pip and uv use the virtual environment in which keyring is installed. The pip in that environment is removed,
+        # so that no test runs this pip instead of the pip under test.
         if client == KEYRING:
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:

@@ -134,7 +134,7 @@ class PythonClient(ABC):
 
     @abstractmethod
     def write_configuration(self) -> None:
-        """Writes configuration files that only one Python client reads."""
+        """Writes the configuration files of this client that other Python clients do not read."""
 
     @abstractmethod
     def add(self, project: str) -> Finished:

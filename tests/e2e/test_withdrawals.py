@@ -26,9 +26,9 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# Seconds after which a test gives up. The project promises a refusal within 5 s. A PoP relies only on feed documents
-# that are at most 4 s old (workers/edge/test/feed.test.ts). A busy machine can take longer than 5 s, so the tests
-# compare the times of documents and of changes, and not the durations of requests.
+# The seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, but a busy machine can
+# be slower. The tests therefore compare the age of the document that a PoP relies on with the time of the withdrawal. A
+# PoP relies only on documents that are at most 4 s old (workers/edge/test/feed.test.ts).
 WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 

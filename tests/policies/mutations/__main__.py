@@ -40,8 +40,8 @@ to report, with prod's settings. These changes are no proof of completeness eith
 
 
 def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[str]:
-    """Yields the lines of the mutation report: a summary, one line for each policy, and each broken resource that its
-    policy accepts.
+    """Yields the lines of the mutation report: a summary, one line for each policy rule, and one line for each resource
+    that was broken on purpose and that no rule reports.
     """
     caught = sum(bool(each.reported) for each in found)
     named = ", ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)

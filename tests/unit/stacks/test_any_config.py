@@ -52,7 +52,8 @@ def places(value: Any, place: tuple[int | str, ...] = ()) -> Iterator[tuple[int 
         yield from places(inner, (*place, key))
 
 
-# The first load of a test run takes a second, because it reads the list of EC2's instance types.
+# The first stack config that a test loads takes a second, because the loader then reads the list of EC2's instance
+# types.
 SLOW_AT_FIRST = settings(deadline=None)
 DOCUMENTS = [(document, list(places(document))) for document in documents()]
 

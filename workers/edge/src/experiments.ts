@@ -56,7 +56,7 @@ export interface Subject {
  */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** For each experiment, a number of 24 bits that identifies the client in log events. */
+  /** Maps each A/B test to the client's number in it. Log events name the client by this number of 24 bits. */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }

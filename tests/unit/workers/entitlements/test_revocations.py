@@ -38,8 +38,8 @@ BY = By("carol", "arn:aws:iam::123456789012:user/carol", "tokens")
 
 @pytest.fixture(autouse=True)
 def function(network: Network, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Makes each test run the metadata API as a new instance of its Lambda function. The function reads the table that
-    the registry writes.
+    """Gives each test a new instance of the Lambda function that serves the metadata API. The function reads the
+    metadata table that the test's registry commands write.
     """
     monkeypatch.setenv("TABLE", network.target.metadata.table)
     monkeypatch.setenv("AWS_DEFAULT_REGION", network.target.metadata.region)
