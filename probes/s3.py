@@ -1,8 +1,9 @@
-"""Probes of Amazon S3, which check bucket names, replication rules and conditional copies."""
+"""Probes of Amazon S3, which check bucket names, replication rules, and copies and reads with preconditions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from probes.aws import AwsAccount, refusal
@@ -65,6 +66,20 @@ def _conditional_copies(account: AwsAccount) -> Iterator[Fact]:
     yield Fact("S3 refuses a copy with If-Match to a key without an object", code == "NoSuchKey", code)
 
 
+def _conditional_reads(account: AwsAccount) -> Iterator[Fact]:
+    s3, bucket = account.client("s3"), account.bucket("reads", is_versioned=False)
+    tag = s3.put_object(Bucket=bucket, Key="object", Body=b"first")["ETag"]
+    read = {"Bucket": bucket, "Key": "object"}
+    modified = s3.head_object(**read)["LastModified"]
+    code = refusal(s3.get_object, **read, IfNoneMatch='"0"', IfModifiedSince=modified)
+    yield Fact("S3 answers a read with another ETag although the object is not newer", code == "accepted", code)
+    code = refusal(s3.get_object, **read, IfNoneMatch=tag, IfModifiedSince=modified)
+    yield Fact("S3 answers 304 to a read with the object's ETag and date", code == "304", code)
+    earlier = modified - timedelta(days=1)
+    code = refusal(s3.get_object, **read, IfMatch=tag, IfUnmodifiedSince=earlier)
+    yield Fact("S3 answers a read with the object's ETag although the object is newer", code == "accepted", code)
+
+
 PROBES = (
     Probe("s3-bucket-names", 'S3 User Guide, "General purpose bucket naming rules"', _names),
     Probe("s3-replication-rules", 'S3 User Guide, "Requirements and considerations for replication"', _rules),
@@ -73,4 +88,5 @@ PROBES = (
         'S3 User Guide, "How to prevent object overwrites with conditional writes"',
         _conditional_copies,
     ),
+    Probe("s3-conditional-reads", 'Amazon S3 API Reference, "GetObject"; RFC 7232, section 6', _conditional_reads),
 )

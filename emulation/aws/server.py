@@ -22,6 +22,7 @@ from emulation.aws.bucket_names import patch_bucket_names
 from emulation.aws.bucket_policies import patch_bucket_policies
 from emulation.aws.certificates import patch_certificates
 from emulation.aws.conditional_copies import patch_conditional_copies
+from emulation.aws.conditional_reads import patch_conditional_reads
 from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
@@ -56,6 +57,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_bucket_policies()
     patch_replicas()
     patch_conditional_copies()
+    patch_conditional_reads()
     patch_delete_markers()
     patch_permissions_boundaries()
     patch_tables()

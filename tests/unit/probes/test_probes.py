@@ -22,6 +22,7 @@ from moto.server import (
 
 from emulation.aws.certificates import patch_certificates
 from emulation.aws.conditional_copies import copy_object
+from emulation.aws.conditional_reads import key_response
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.replication import Replication
@@ -49,6 +50,7 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serves the emulated AWS with permissions of roles and with replication, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
+    monkeypatch.setattr(S3Response, "key_response", key_response)
     patch_certificates(lambda: Authority(tmp_path))
     # On the real S3, the probe `s3-replication-keys` waits up to 15 minutes until an object has the expected
     # replication status. If no object gets this status in time, the probe reports that S3 does not behave as

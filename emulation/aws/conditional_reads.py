@@ -1,0 +1,29 @@
+"""Makes the emulated S3 evaluate the preconditions of GetObject and HeadObject in the order of the HTTP standard. moto
+5.2 checks each header alone, and answers 304 to `If-Modified-Since` although the ETag in `If-None-Match` has changed.
+A document that is published twice in a second would then stay the same in caches.
+
+Source: Amazon S3 API Reference, "GetObject"; RFC 7232, section 6.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from moto.s3.responses import S3Response
+
+_respond: Any = cast(Any, S3Response).key_response
+
+
+def key_response(response: Any, request: Any, full_url: str, headers: Any) -> Any:
+    """Replaces `S3Response.key_response`: ignores the dates in the preconditions of a read that also has ETags."""
+    if request.method in ("GET", "HEAD"):
+        environ = request.headers.environ  # WSGI's names of the headers; `request.headers` itself cannot be changed
+        for by_etag, by_date in (("NONE_MATCH", "MODIFIED_SINCE"), ("MATCH", "UNMODIFIED_SINCE")):
+            if f"HTTP_IF_{by_etag}" in environ:
+                environ.pop(f"HTTP_IF_{by_date}", None)
+    return _respond(response, request, full_url, headers)
+
+
+def patch_conditional_reads() -> None:
+    """Makes moto ignore dates in the preconditions of a read that also has ETags."""
+    cast(Any, S3Response).key_response = key_response
