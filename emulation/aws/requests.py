@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from emulation.aws.refusals import refuse
 from emulation.origin_requests import Application
 
 _KEY = "emulation.s3"
+_MOST_KEY_BYTES = 1024
 _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\.?amazonaws\.com(:\d+)?$")
 
 
@@ -27,14 +29,18 @@ class S3Address:
 
 class S3Addresses:
     """WSGI middleware over the emulated AWS API that finds the S3 bucket and key of each request. The middleware stores
-    the bucket and the key in the WSGI environ of the request, from which later middleware reads both.
+    the bucket and the key in the WSGI environ of the request, from which later middleware reads both. A request with a
+    key that is too long for S3 is refused.
     """
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[_KEY] = _address(environ)
+        address = environ[_KEY] = _address(environ)
+        # A WSGI environ has one character for each byte of the path.
+        if len(address.key) > _MOST_KEY_BYTES:
+            return refuse(start_response, "s3", "rest-xml", "KeyTooLongError", "Your key is too long")
         return self._application(environ, start_response)
 
 

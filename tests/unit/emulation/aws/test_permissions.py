@@ -232,6 +232,13 @@ def test_a_role_cannot_do_anything_else_to_a_bucket(cloud: Cloud) -> None:
     assert cloud.read("near/?list-type=2", cloud.address).count("<Key>") == 1
 
 
+def test_a_key_of_more_than_1024_bytes_is_refused(cloud: Cloud) -> None:
+    url = f"http://near.s3.us-east-1.amazonaws.com/%C3%A9{'k' * 1022}"
+    assert "<Code>NoSuchKey</Code>" in cloud.send("GET", url).text
+    answer = cloud.send("GET", f"{url}k")
+    assert (answer.status_code, "<Code>KeyTooLongError</Code>" in answer.text) == (400, True)
+
+
 def test_a_session_needs_its_token_also_in_a_signed_url(cloud: Cloud) -> None:
     credentials = cloud.credentials()
     url = "http://near.s3.us-east-1.amazonaws.com/k"
