@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests.support.shield_machine import EDGE, FAR, NEAR, ORIGIN_KEY, Shield, body, booted_shield
+from tests.support.shield_origin import LAST_MODIFIED
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason="needs apt package trafficserver")
@@ -72,6 +73,18 @@ def test_the_origin_receives_no_client_headers(shield: Shield) -> None:
     (headers,) = [headers for _, key, headers in shield.cloud.requests if key == "private"]
     assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
     assert not {"x-artifact-edge-key", "cookie", "x-forwarded-for", "accept", "via"} & headers.keys()
+
+
+# S3 could answer 400 to an invalid validator, and the shield takes a 400 for a failure of the origin.
+@pytest.mark.parametrize("validator", [{"If-None-Match": '"' + "x" * 9_000}, {"If-Modified-Since": "yesterday"}])
+def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validator: dict[str, str]) -> None:
+    key = f"npm/{next(iter(validator)).lower()}/packument.json"
+    shield.cloud.put(NEAR, key, b"{}", "public, max-age=0")
+    for verdict in ("origin; miss", "shield; hit"):
+        assert shield.edge.get(key, headers=validator).headers["X-Cache"] == verdict
+    first, revalidation = [headers for _, requested, headers in shield.cloud.requests if requested == key]
+    assert not {"if-none-match", "if-modified-since"} & first.keys()
+    assert (revalidation["if-none-match"], revalidation["if-modified-since"]) == ('"2"', LAST_MODIFIED)
 
 
 def test_client_without_certificate_is_refused(shield: Shield) -> None:
@@ -187,15 +200,38 @@ def test_a_stale_document_is_served_while_all_origins_fail(shield: Shield) -> No
     _wait_until_origins_are_tried_again(shield)
 
 
-@pytest.mark.parametrize("key", ["npm/survivor/-/survivor-1.0.0.tgz", "npm/survivor/packument.json"])
-def test_a_failing_origin_is_skipped(shield: Shield, key: str) -> None:
+def test_a_shield_with_expired_credentials_serves_stale_documents_and_answers_502_for_others(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "npm/expired/packument.json", b"{}", "public, max-age=0, stale-if-error=86400")
+    assert shield.edge.get("npm/expired/packument.json").headers["X-Cache"] == "origin; miss"
+    shield.cloud.session_ended = True
+    try:
+        stale, missing = shield.edge.get("npm/expired/packument.json"), shield.edge.get("npm/other/packument.json")
+    finally:
+        shield.cloud.session_ended = False
+    assert (stale.status_code, stale.content, stale.headers["X-Cache"]) == (200, b"{}", "shield; stale")
+    assert missing.status_code == 502
+    _wait_until_origins_are_tried_again(shield)
+
+
+# S3 answers 400 if the credentials of the request have expired. Another origin can have its own credentials.
+@pytest.mark.parametrize("status", [503, 400])
+@pytest.mark.parametrize("document", ["-/survivor-1.0.0.tgz", "packument.json"])
+def test_a_failing_origin_is_skipped(shield: Shield, document: str, status: int) -> None:
+    key = f"npm/survivor-{status}/{document}"
     shield.cloud.put(FAR, key, b"here")
-    shield.cloud.failing = {NEAR: 503}
+    shield.cloud.failing = {NEAR: status}
     try:
         assert shield.edge.get(key).content == b"here"
     finally:
         shield.cloud.failing = {}
     _wait_until_origins_are_tried_again(shield)
+
+
+def test_a_key_that_s3_refuses_as_too_long_is_404_and_no_failure_of_an_origin(shield: Shield) -> None:
+    key = f"pypi/simple/{'a' * 1010}/index.html"
+    assert (shield.edge.get(key).status_code, shield.cloud.requested_hosts(key)) == (404, [])
+    longest = f"pypi/simple/{'a' * 1001}/index.html"
+    assert (shield.edge.get(longest).status_code, shield.cloud.requested_hosts(longest)) == (404, [NEAR])
 
 
 def test_a_purge_removes_an_object(shield: Shield) -> None:
@@ -234,16 +270,21 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
     """Waits until the shield uses all origins again. The shield skips a failed origin for the time in Traffic Server's
-    setting proxy.config.http.parent_proxy.retry_time.
+    setting proxy.config.http.parent_proxy.retry_time. Traffic Server counts this time separately for objects that never
+    change and for documents.
     """
+    # After 403 the shield asks the next origin for both kinds, and does not take the 403 for a failure.
+    shield.cloud.failing = {NEAR: 403, FAR: 403}
     deadline = time.monotonic() + 120
-    for number in count():
-        key = f"npm/probe/-/{time.monotonic()}-{number}"
-        shield.edge.get(key)
-        if shield.cloud.requested_hosts(key) == [NEAR, FAR]:
-            return
-        assert time.monotonic() < deadline, "the origins were not tried again"
-        time.sleep(0.3)
+    for prefix in ("npm/probe/-/", "npm/probe/"):
+        for number in count():
+            key = f"{prefix}{time.monotonic()}-{number}"
+            shield.edge.get(key)
+            if shield.cloud.requested_hosts(key) == [NEAR, FAR]:
+                break
+            assert time.monotonic() < deadline, "the origins were not tried again"
+            time.sleep(0.3)
+    shield.cloud.failing = {}
 
 
 def _wait_until_directory_is_saved(shield: Shield) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 import dns.flags
 import dns.message
@@ -31,6 +32,8 @@ from emulation.layout import INSTANCES_PATH
 IMMUTABLE = "public, max-age=31536000, immutable"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000"
 LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
+# The length in bytes of the longest key that S3 accepts (S3 User Guide, "Naming Amazon S3 objects").
+_MOST_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,9 @@ class Stored:
 class Cloud:
     """Holds the emulated S3's objects by bucket host and key.
 
-    `requests` lists the host, key and headers of each request that reached a bucket. A test that needs answers that S3
-    would not give sets the function `answer`, which gets the method, the key and the headers of each request.
+    `requests` lists the host, key and headers of each request that reached a bucket. While `session_ended` is true, S3
+    answers each request as one with expired credentials. A test that needs answers that S3 would not give sets the
+    function `answer`, which gets the method, the key and the headers of each request.
     """
 
     address: str
@@ -80,6 +84,7 @@ class Cloud:
     parameters: dict[str, str] = field(default_factory=dict[str, str])
     first_byte_seconds: float = 0.0
     metadata_fails: bool = False
+    session_ended: bool = False
     answer: Callable[[str, str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]] | None = None
 
     def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE, **more: str) -> None:
@@ -184,6 +189,10 @@ class _Requests(BaseHTTPRequestHandler):
         found = cloud.objects.get((host, key))
         if not self._signed(host.split(".s3.")[1].split(".")[0]):
             self._answer(403, b"<Code>SignatureDoesNotMatch</Code>", {})
+        elif cloud.session_ended:
+            self._answer(400, b"<Code>ExpiredToken</Code>", {})
+        elif len(unquote_to_bytes(key)) > _MOST_KEY_BYTES:
+            self._answer(400, b"<Code>KeyTooLongError</Code>", {})
         elif host in cloud.failing:
             self._answer(cloud.failing[host], b"<Code>Broken</Code>", {})
         elif found is None:

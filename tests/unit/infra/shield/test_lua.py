@@ -62,6 +62,12 @@ def test_a_request_without_an_object_s_key_is_refused_so_that_no_bucket_is_liste
     assert shield.request(EDGE, uri=uri).refusal == (404, "no object\n")
 
 
+def test_a_key_longer_than_the_1024_bytes_that_origins_accept_is_refused(shield: Script) -> None:
+    longest = f"npm/%40{'a' * 1019}"
+    assert shield.request(EDGE, uri=f"/objects/{longest}").refusal is None
+    assert shield.request(EDGE, uri=f"/objects/{longest}a").refusal == (404, "no object\n")
+
+
 def test_a_request_that_declares_an_empty_body_is_admitted(shield: Script) -> None:
     assert shield.request({**EDGE, "Content-Length": "0"}, uri=BLOB).refusal is None
 
@@ -181,8 +187,12 @@ def test_an_origin_s_refusal_is_never_stored(origin: Script, status: int) -> Non
     assert (answer.status, answer.headers.all()) == (status, {"Cache-Control": "no-store"})
 
 
-def test_a_rejected_token_of_the_machine_becomes_502_so_that_the_next_origin_is_tried(origin: Script) -> None:
-    answer = origin.request().read_response(401, {"WWW-Authenticate": "Bearer"})
+# S3 answers 400 if the credentials of the request have expired. Cloud Storage answers 401 if the token is invalid.
+@pytest.mark.parametrize("status", [400, 401])
+def test_rejected_credentials_of_the_machine_become_502_so_that_the_next_origin_is_tried(
+    origin: Script, status: int
+) -> None:
+    answer = origin.request().read_response(status, {"WWW-Authenticate": "Bearer"})
     assert (answer.status, answer.headers.all()) == (502, {"Cache-Control": "no-store"})
 
 

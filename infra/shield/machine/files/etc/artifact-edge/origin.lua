@@ -15,10 +15,12 @@ local function strip()
   for name in pairs(response.get_headers()) do
     if not PASSED_ON[name:lower()] then response.header[name] = nil end
   end
-  -- Errors are never stored, because the next publish may add the object. 401 means that the origin refuses this
-  -- machine's token, not the client's. After 502, the cache tries the next origin.
-  if response.get_status() == 401 then response.set_status(502) end
-  if response.get_status() >= 400 then response.header['Cache-Control'] = 'no-store' end
+  -- Errors are never stored, because the next publish may add the object. 400 (S3) and 401 (Cloud Storage) mean that
+  -- the origin refuses this machine's credentials: shield.lua admits no request that an origin refuses as malformed.
+  -- After 502, the cache tries the next origin.
+  local status = response.get_status()
+  if status == 400 or status == 401 then response.set_status(502) end
+  if status >= 400 then response.header['Cache-Control'] = 'no-store' end
   return 0
 end
 

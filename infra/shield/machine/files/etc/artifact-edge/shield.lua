@@ -3,6 +3,8 @@
 
 local KEY = '/run/artifact-edge/origin_key'
 local EDGE_PORT = 8443
+-- The length in bytes of the longest key of an object on S3 and Cloud Storage, behind '/objects/'.
+local LONGEST_PATH = #'/objects/' + 1024
 
 local function set(names)
   local members = {}
@@ -86,6 +88,8 @@ local function admit()
   local uri = canonical(request.get_uri())
   -- For a path without an object key, the origin would list the bucket.
   if uri:sub(-1) == '/' or uri == '' then return refuse(404, 'no object') end
+  -- An origin would answer 400, which counts as a failure of the origin (origin.lua).
+  if #uri:gsub('%%..', '.') > LONGEST_PATH then return refuse(404, 'no object') end
   request.set_uri(uri)
   request.set_uri_args('')
   ts.ctx.admitted = true
