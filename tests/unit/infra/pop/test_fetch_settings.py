@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import tarfile
 import threading
+import types
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +19,9 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
+import botocore.endpoint
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from emulation.providers.aws.clients import client
 from infra.edge import ShieldNode, shields_binding
@@ -208,6 +211,70 @@ def test_all_machines_derive_the_same_ticket_keys_and_change_them_daily(machine:
     assert len(keys) == 2
     assert {len(key) for key in keys} == {80}
     assert machine.program.ticket_key("another key", 1) not in keys
+
+
+NOON = 1_795_000_000 // 86_400 * 86_400 + 43_200
+
+
+class Outage:
+    """A clock of the machine that only the test and botocore's pauses advance, and an AWS that does not answer while
+    `is_down` is true.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.is_down = NOON, False
+        send: Any = vars(botocore.endpoint.Endpoint)["_do_get_response"]
+
+        def sent(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
+            if self.is_down:
+                return None, EndpointConnectionError(endpoint_url=request.url)
+            return send(endpoint, request, operation, context)
+
+        monkeypatch.setattr(botocore.endpoint.Endpoint, "_do_get_response", sent)
+        monkeypatch.setattr(botocore.endpoint, "time", self.clock())
+
+    def clock(self) -> types.SimpleNamespace:
+        return types.SimpleNamespace(time=lambda: self.now, sleep=self.skip)
+
+    def skip(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_machine_keeps_its_settings_for_a_day_without_the_home_region(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage = Outage(monkeypatch)
+    machine.program.time = outage.clock()
+    for name in ("server.pem", "server.key", "reported"):
+        (machine.run / name).write_text("of today")
+    os.utime(machine.run / "server.key", (outage.now, outage.now))
+    machine.program.main()
+    settings = contents(machine)
+    machine.controlled.clear()
+    outage.is_down, lost, tickets = True, outage.now, [settings["ticket.key"]]
+    while outage.now - lost <= 25 * 3600:
+        outage.skip(1800)
+        with pytest.raises(SystemExit, match="update_worker: EndpointConnectionError"):
+            machine.program.main()
+        found = contents(machine)
+        assert {name: found[name] for name in found if "ticket" not in name} == {
+            name: settings[name] for name in settings if "ticket" not in name
+        }
+        if found["ticket.key"] != tickets[-1]:
+            assert found["previous-ticket.key"] == tickets[-1]
+            tickets.append(found["ticket.key"])
+    # At midnight, NGINX reads a new ticket key. No worker restarts.
+    assert len(tickets) == 2
+    assert machine.controlled == [("reload", "artifact-edge-front.service")]
+    outage.is_down = False
+    os.utime(machine.run / "server.key", (outage.now, outage.now))
+    machine.publish(b"export default { changed: true };\n")
+    machine.program.main()
+    assert b"changed" in (machine.run / "worker.js").read_bytes()
+
+
+def contents(machine: Machine) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in machine.run.iterdir()}
 
 
 def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Machine) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import types
 from collections.abc import Generator
 from http.server import ThreadingHTTPServer
 from importlib.machinery import SourceFileLoader
@@ -113,6 +114,19 @@ def test_withdrawn_objects_and_the_edge_policy_come_from_the_table(store: str) -
 def test_another_replica_answers_for_one_that_does_not(store: str) -> None:
     record = put_token(create_table(HOME))
     assert read(store, f"{KEY_PREFIX}{DIGEST}") == (200, encode_entry(record))
+
+
+def test_for_a_day_without_the_nearest_replica_another_one_answers_until_each_token_expires() -> None:
+    repository, module, now = create_table(HOME), program(), time.time()
+    put_token(repository, lifetime=12 * 3600)
+    repository.transact([Put("quarantine", "npm/a/-/a-1.0.0.tgz", {})])
+    replicas = module.Replicas(TABLE, [NEAREST, HOME])
+    module.time = types.SimpleNamespace(time=lambda: now, monotonic=lambda: now)
+    for halves in range(50):
+        entry = module.entry(replicas, f"{KEY_PREFIX}{DIGEST}")
+        assert (entry is not None) is (halves < 24), f"after {halves} half-hours"
+        assert "npm/a/-/a-1.0.0.tgz" in module.entry(replicas, "quarantine")
+        now += 1800
 
 
 def test_without_a_table_the_status_is_503_so_that_the_worker_refuses_clients(store: str) -> None:
