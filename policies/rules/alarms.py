@@ -100,6 +100,8 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
     yield from _unreachable(args.props, "threshold", str(args.props.get("comparisonOperator")), metric)
     if args.props.get("statistic") == "SampleCount":
         yield "the statistic SampleCount counts data points, not their values"
+    if metric and metric.per_event and args.props.get("statistic") == "Minimum":
+        yield "the statistic Minimum is 0 as long as one event has no fault"
     seconds = int(args.props.get("period") or 60) * int(args.props.get("evaluationPeriods") or 1)
     if seconds > longest:
         yield f"it goes off after {seconds} seconds, later than {longest}"

@@ -19,17 +19,21 @@ class Metric:
 
     If `low` is true, the metric is low during an outage. Otherwise the metric is high. `most` is the highest value that
     the metric can have. An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent
-    the service from writing the metric.
+    the service from writing the metric. `per_event` is true if the service writes a value for each event, which is 0
+    for an event without a fault.
     """
 
     most: float
     low: bool = False
     silent: bool = False
     dimensions: frozenset[str] = frozenset()
+    per_event: bool = False
 
 
-def _metric(*dimensions: str, most: float = _COUNT, low: bool = False, silent: bool = False) -> Metric:
-    return Metric(most, low, silent, frozenset(dimensions))
+def _metric(
+    *dimensions: str, most: float = _COUNT, low: bool = False, silent: bool = False, per_event: bool = False
+) -> Metric:
+    return Metric(most, low, silent, frozenset(dimensions), per_event)
 
 
 # Maps the namespace and the name of each CloudWatch metric that alarms may watch to the values of the metric (each
@@ -40,17 +44,17 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "ReplicationLatency"): _metric("TableName", "ReceivingRegion", most=_DAY * 1000),
     ("AWS/DynamoDB", "SystemErrors"): _metric("TableName", "Operation"),
-    ("AWS/Lambda", "Errors"): _metric("FunctionName"),
+    ("AWS/Lambda", "Errors"): _metric("FunctionName", per_event=True),
     # IteratorAge is in milliseconds. A DynamoDB stream keeps its records for a day, so the age never exceeds a day.
     ("AWS/Lambda", "IteratorAge"): _metric("FunctionName", most=_DAY * 1000),
-    ("AWS/Lambda", "Throttles"): _metric("FunctionName"),
+    ("AWS/Lambda", "Throttles"): _metric("FunctionName", per_event=True),
     # HealthCheckStatus is 1 (healthy) or 0. No other metric shows an outage of the network, so missing data counts as
     # an outage.
     ("AWS/Route53", "HealthCheckStatus"): _metric("HealthCheckId", most=1, low=True, silent=True),
     ("AWS/Route53", "HealthCheckPercentageHealthy"): _metric("HealthCheckId", most=100, low=True),
     # The values of the S3 error metrics are shares of all requests, between 0 and 1.
-    ("AWS/S3", "4xxErrors"): _metric("BucketName", "FilterId", most=1),
-    ("AWS/S3", "5xxErrors"): _metric("BucketName", "FilterId", most=1),
+    ("AWS/S3", "4xxErrors"): _metric("BucketName", "FilterId", most=1, per_event=True),
+    ("AWS/S3", "5xxErrors"): _metric("BucketName", "FilterId", most=1, per_event=True),
     ("AWS/S3", "OperationsFailedReplication"): _metric("SourceBucket", "DestinationBucket", "RuleId"),
     ("AWS/S3", "OperationsPendingReplication"): _metric(
         "SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT

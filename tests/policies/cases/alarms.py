@@ -88,6 +88,7 @@ CASES = [
             (down(threshold=0), "the metric does not fall below 0"),
             (down(comparisonOperator="GreaterThanThreshold"), "does not go off while the metric is low"),
             (errors(statistic="SampleCount"), "SampleCount counts data points"),
+            (errors(statistic="Minimum"), "Minimum is 0 as long as one event has no fault"),
             (errors(evaluationPeriods=600), "it goes off after 36000 seconds"),
             (alert(thresholdValue=604_800), "thresholdValue 604800 is not reached"),
             (alert(filter=RUNNING), "does not go off while the metric is low"),

@@ -160,8 +160,8 @@ VIOLATIONS = [
     ),
     Violation(
         "alarm drain-errors: it watches the minimum of the errors",
-        MISSED,
-        "",
+        "multi-alarm-threshold-reachable",
+        "the statistic Minimum is 0 as long as one event has no fault",
         ALARM,
         put("statistic", "Minimum"),
         ends("drain-errors"),
