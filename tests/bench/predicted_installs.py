@@ -4,7 +4,8 @@
 more than 60 wheels from the registries that npm and pip use on this machine. It also publishes an image with 20 layers.
 A first client fills the shield. Then npm, pip and skopeo install from two PoPs whose L1 is empty: at one PoP with
 prediction, at the other without. The program delays each request of a PoP to the shield, because the machine has no
-network between its tiers that would delay the request.
+network between its tiers that would delay the request. It also prints which objects were requested from the shield more
+than once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.chart import Bars, draw
@@ -23,6 +24,7 @@ from emulation.layout import POP_HTTPS_PORT, POPS, ClientLocation
 from local import operator
 from local.checkout import CHECKOUT
 from local.clients import Client
+from tests.bench.shield_requests import COLUMNS, breakdown, is_document
 from tests.clients import package_programs, trees
 from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST
 from tests.support.sandbox.installs import Finished, in_client, skopeo_copy
@@ -38,7 +40,7 @@ from tests.support.sandbox.prediction import (
     put_experiment,
     run,
 )
-from tests.support.sandbox.shields import machines, requests_at
+from tests.support.sandbox.shields import ShieldRequest, logged_at, machines
 
 _LOOPBACK = "127.73"
 _GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
@@ -122,34 +124,57 @@ def client_at(up: OwnStack, location: ClientLocation, principal: str) -> Client:
     return client
 
 
-def measure(up: OwnStack, installs: Trees, variant: str, client: Client) -> dict[str, Installed]:
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """An install, and the requests for packages of its ecosystem that the shield got meanwhile."""
+
+    installed: Installed
+    requests: Sequence[ShieldRequest]
+
+
+def measure(up: OwnStack, installs: Trees, variant: str, client: Client) -> dict[str, Measured]:
     (machine,) = machines(up, REGION)
-    measured: dict[str, Installed] = {}
+    measured: dict[str, Measured] = {}
     for ecosystem, program in installs.programs(client, variant).items():
-        before = requests_at(up, machine)
+        before = len(logged_at(up, machine))
         done = install(up, variant, ecosystem, program, _LOCATIONS[variant])
         time.sleep(_SETTLE_SECONDS)
-        since = (requests_at(up, machine) - before).elements()
-        requests = sum(key.startswith(f"{ecosystem}/") and "absent-" not in key for key in since)
-        measured[ecosystem] = dataclasses.replace(done, shield_requests=requests)
+        since = logged_at(up, machine)[before:]
+        requests = [each for each in since if each.key.startswith(f"{ecosystem}/") and "absent-" not in each.key]
+        measured[ecosystem] = Measured(dataclasses.replace(done, shield_requests=len(requests)), requests)
     return measured
 
 
-def report(off: Mapping[str, Installed], on: Mapping[str, Installed], milliseconds: int) -> list[Bars]:
+def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds: int) -> list[Bars]:
     """Prints the results as a table in Markdown. Returns the bars of the chart."""
     print("| | requests of the client | misses, off | on | seconds, off | on | requests at the shield, off | on |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     bars: list[Bars] = []
     for ecosystem, program in _ECOSYSTEMS.items():
-        one, other = off[ecosystem], on[ecosystem]
+        one, other = off[ecosystem].installed, on[ecosystem].installed
         print(
             f"| {program} | {one.verdicts.total()} | {one.misses} | {other.misses} | {one.seconds:.1f} | "
             f"{other.seconds:.1f} | {one.shield_requests} | {other.shield_requests} |"
         )
         bars.append(Bars(f"{program}: requests that missed L1, of {one.verdicts.total()}", [one.misses, other.misses]))
         bars.append(Bars(f"{program}: requests at the shield", [one.shield_requests, other.shield_requests]))
-    print(f"{milliseconds} ms to the shield; {[dict(each.verdicts) for each in on.values()]}")
+    print(f"{milliseconds} ms to the shield; {[dict(each.installed.verdicts) for each in on.values()]}")
     return bars
+
+
+def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
+    """Prints a table in Markdown that says how often the shield was asked for an object again, and how it answered."""
+    print(f"| | {' | '.join(COLUMNS)} |")
+    print(f"| --- |{' --- |' * len(COLUMNS)}")
+    for ecosystem, program in _ECOSYSTEMS.items():
+        # Each object that a client requests at an empty L1 reaches the shield.
+        wanted = {each.key for each in off[ecosystem].requests}
+        for variant, measured in (("off", off), ("on", on)):
+            for kind in ("documents", "files"):
+                found = [
+                    each for each in measured[ecosystem].requests if is_document(each.key) == (kind == "documents")
+                ]
+                print(f"| {program}, {kind}, {variant} | {' | '.join(breakdown(found, wanted).cells())} |")
 
 
 def main() -> None:
@@ -176,8 +201,10 @@ def main() -> None:
         await_variants(up, _LOCATIONS)
         off, on = (measure(up, installs, variant, clients[variant]) for variant in _LOCATIONS)
         bars = report(off, on, given.milliseconds)
+        explain(off, on)
         for ecosystem, program in _ECOSYSTEMS.items():
-            bars.append(Bars(f"{program}: seconds", [off[ecosystem].seconds, on[ecosystem].seconds]))
+            seconds = [each[ecosystem].installed.seconds for each in (off, on)]
+            bars.append(Bars(f"{program}: seconds", seconds))
         title = "Cold L1: prediction off (pale) and on"
         (CHECKOUT / "docs" / "prediction.svg").write_text(draw(title, bars))
 

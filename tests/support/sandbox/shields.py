@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -25,14 +27,33 @@ def machines(up: Up, region: str) -> list[str]:
     return [named[name] for name in sorted(named)]
 
 
+@dataclass(frozen=True)
+class ShieldRequest:
+    """A request of the edge in a shield's access log. `status` is the status of the shield's response."""
+
+    key: str
+    time: datetime
+    status: int
+
+
 def requests_at(up: Up, machine: str) -> Counter[str]:
     """Returns how often the edge requested each object key from a shield, by the shield's access log.
 
     Traffic Server writes the log with a delay of some seconds. Requests that the shield sends to itself do not count.
     """
+    return Counter(each.key for each in logged_at(up, machine))
+
+
+def logged_at(up: Up, machine: str) -> Sequence[ShieldRequest]:
+    """Returns the requests of the edge in a shield's access log, the oldest first."""
     log = up.sandbox.path("machines", machine, "root/var/log/artifact-edge/access.log")
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    return Counter(unquote(line["path"]).removeprefix("objects/") for line in lines if line["port"] == EDGE_PORT)
+    return [_request(line) for line in lines if line["port"] == EDGE_PORT]
+
+
+def _request(line: Mapping[str, Any]) -> ShieldRequest:
+    time = datetime.strptime(line["time"], "%d/%b/%Y:%H:%M:%S %z")
+    return ShieldRequest(unquote(line["path"]).removeprefix("objects/"), time, line["status"])
 
 
 def origin_credentials(root: Path) -> dict[str, str]:

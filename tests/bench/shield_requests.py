@@ -1,0 +1,81 @@
+"""Explains the requests that a shield got during an install: which objects it was asked for more than once, and how."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tests.support.sandbox.shields import ShieldRequest
+
+_DOCUMENT = re.compile(r"npm/.+/packument(\.abbreviated)?\.json|pypi/simple/[^/]+/index\.(html|json)|oci/tags/.+")
+_NOT_MODIFIED, _ABSENT = 304, 404
+COLUMNS = (
+    *("requests", "objects", "that no client requested", "requested twice", "more often"),
+    *("requests again: answered with 304", "with 404", "in full", "within 1 s", "median of the seconds before"),
+)
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Counts the requests for the documents, or for the files, of one install.
+
+    `unwanted` is the number of objects that no client requested. `again` is the number of requests for an object after
+    the first one. The shield answered `validated` of them with 304, because L1 had a copy with the same validator. It
+    answered `absent` of them with 404, which L1 does not store. `at_once` of them came within a second after the
+    previous request for the same object. `seconds` is the median time since the previous request.
+    """
+
+    requests: int
+    objects: int
+    unwanted: int
+    twice: int
+    more: int
+    validated: int
+    absent: int
+    in_full: int
+    at_once: int
+    seconds: float
+
+    @property
+    def again(self) -> int:
+        return self.validated + self.absent + self.in_full
+
+    def cells(self) -> Sequence[str]:
+        """Returns the cells of the row in a table with the columns `COLUMNS`."""
+        first = (self.requests, self.objects, self.unwanted, self.twice, self.more)
+        again = (self.validated, self.absent, self.in_full, self.at_once, round(self.seconds))
+        return [str(each) for each in (*first, *again)]
+
+
+def is_document(key: str) -> bool:
+    """Returns whether the object with this key changes with publishes, so that L1 keeps it for seconds only."""
+    return _DOCUMENT.fullmatch(key) is not None
+
+
+def breakdown(requests: Iterable[ShieldRequest], wanted: Collection[str]) -> Breakdown:
+    """Counts the requests that a shield got. `wanted` holds the keys of the objects that clients requested."""
+    by_key: defaultdict[str, list[ShieldRequest]] = defaultdict(list)
+    for request in sorted(requests, key=lambda each: each.time):
+        by_key[request.key].append(request)
+    times = [len(of_key) for of_key in by_key.values()]
+    later = [request for of_key in by_key.values() for request in of_key[1:]]
+    pauses = [
+        (after.time - before.time).total_seconds() for of_key in by_key.values() for before, after in pairwise(of_key)
+    ]
+    validated, absent = (sum(request.status == status for request in later) for status in (_NOT_MODIFIED, _ABSENT))
+    return Breakdown(
+        requests=sum(times),
+        objects=len(by_key),
+        unwanted=len(by_key.keys() - wanted),
+        twice=times.count(2),
+        more=sum(count > 2 for count in times),
+        validated=validated,
+        absent=absent,
+        in_full=len(later) - validated - absent,
+        at_once=sum(pause <= 1 for pause in pauses),
+        seconds=statistics.median(pauses) if pauses else 0.0,
+    )
