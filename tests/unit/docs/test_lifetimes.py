@@ -33,6 +33,7 @@ _SECONDS = {31_536_000: "a year", 86_400: "a day"}
         ("Workers KV", "404", f"{_WORKER}/store.ts", r"cacheTtl: (\d+)"),
         ("metadata API", "404", "workers/entitlements/lookup.py", r"NEGATIVE_SECONDS = (\d+)\.0"),
         ("L1", "mutable", _ARTIFACT, r'(?m)^MUTABLE = "public, max-age=(\d+)'),
+        ("L1", "mutable", f"{_WORKER}/prefetched_lifetime.ts", r"FRESH_SECONDS = (\d+)"),
         ("L1", "mutable", _L1, r"negative_revalidating_lifetime INT (\d+)"),
         ("shield", "mutable", _ARTIFACT, r'(?m)^MUTABLE = "public, max-age=(\d+)'),
         ("shield", "mutable", _SHIELD, r"negative_revalidating_lifetime INT (\d+)"),

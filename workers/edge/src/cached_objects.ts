@@ -20,6 +20,7 @@ import {
   TOO_LARGE_HEADER,
   type View,
 } from "./l1";
+import { ORIGIN_CACHING_HEADER, prefetchedLifetime } from "./prefetched_lifetime";
 import { fetchFromShields } from "./shield_nodes";
 import { Unavailable } from "./unavailable";
 
@@ -82,7 +83,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = answer.headers.get(name);
       if (value !== null) passed.set(name, value);
     }
-    if (request.headers.has(PREDICTED_HEADER)) passed.set(PREDICTED_HEADER, "1");
+    if (request.headers.has(PREDICTED_HEADER)) markPrefetched(passed);
     if (answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX) {
       await answer.body?.cancel();
       passed.delete("content-length");
@@ -122,6 +123,14 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");
     return this.ctx.cache.purge({ tags });
   }
+}
+
+/** Marks an answer for L1 as prefetched, and lets L1 use it for longer than clients. */
+function markPrefetched(headers: Headers): void {
+  headers.set(PREDICTED_HEADER, "1");
+  const caching = headers.get("cache-control") ?? NOT_STORED;
+  headers.set(ORIGIN_CACHING_HEADER, caching);
+  headers.set("cache-control", prefetchedLifetime(caching));
 }
 
 function uncached(status: 404 | 502): Response {

@@ -3,6 +3,7 @@
 // immutable objects that clients have requested twice. Finished headers contain nothing that belongs to one client.
 
 import { BYPASS_HEADER, PREDICTED_HEADER } from "./l1";
+import { originCaching } from "./prefetched_lifetime";
 import type { ObjectRoute } from "./routes";
 
 type Answer = Pick<Response, "headers" | "status">;
@@ -18,7 +19,6 @@ interface Finished {
 const RETURNED_HEADERS = [
   "accept-ranges",
   "age",
-  "cache-control",
   "content-encoding",
   "content-length",
   "content-range",
@@ -98,7 +98,8 @@ function timing(milliseconds: number): string {
 }
 
 /** Returns the headers for the client, except for the headers that depend on the tier that answered. */
-export function clientHeaders(route: ObjectRoute, { headers: given, status }: Answer): Record<string, string> {
+export function clientHeaders(route: ObjectRoute, answer: Answer): Record<string, string> {
+  const { headers: given, status } = answer;
   // The headers are a plain object, because each call of a method of Headers costs the isolate more than the assignment
   // of a field.
   const headers: Record<string, string> = {};
@@ -106,7 +107,7 @@ export function clientHeaders(route: ObjectRoute, { headers: given, status }: An
   for (const name of returned) copyHeader(given, name, headers, name);
   if (status !== 304) headers["accept-ranges"] = "bytes";
   // Without `private`, a shared cache on the way to the client would serve the package to all (RFC 9111, section 3.5).
-  headers["cache-control"] = headers["cache-control"]?.replace(/\bpublic\b/, "private") ?? "private, no-store";
+  headers["cache-control"] = originCaching(answer)?.replace(/\bpublic\b/, "private") ?? "private, no-store";
   if (route.negotiated) headers["vary"] = "Accept";
   if (route.ecosystem === "oci") {
     headers["docker-distribution-api-version"] = "registry/2.0";

@@ -10,13 +10,14 @@ import { filteredDocument, type Refusing } from "./filtered_documents";
 import { refusing } from "./filtering";
 import { type L1, readerOf, type View } from "./l1";
 import { idOf, type Rule } from "./policy";
+import { originCaching } from "./prefetched_lifetime";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
 // The lifetime in the cache of the list of refused artifacts, for a package without an index.
 const LIFETIME = "public, max-age=5";
 const PASSED_HEADERS = [
-  ...["cache-control", "content-type", "server-timing"],
+  ...["content-type", "server-timing"],
   ...["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"],
 ];
 
@@ -81,6 +82,7 @@ async function answerWith(request: Request, source: Index, text: string, tags: r
   const headers = new Headers({ "cache-control": LIFETIME, "content-type": "application/json", "cache-tag": tags.join(",") });
   if (source !== "absent") {
     for (const name of PASSED_HEADERS) copy(name, source.answer.headers, headers);
+    headers.set("cache-control", originCaching(source.answer) ?? LIFETIME);
     headers.set("x-cache", cacheVerdict(source.answer));
   }
   if (source !== "absent" && text === source.text) {

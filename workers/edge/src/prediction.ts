@@ -30,13 +30,14 @@ const QUEUED = 2_000;
 // the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
 // request 30 s after the response. The runtime does not tell the worker that it has ended the work.
 const WAIT_MILLISECONDS = 30_000;
-// For this time after it has queued a prefetch, an isolate does not prefetch the same document or file again. An
-// install rarely takes longer.
-const DOCUMENT_MILLISECONDS = 30_000;
+// For this time after it has queued a prefetch, an isolate does not prefetch the same file again. An install rarely takes
+// longer.
 const FILE_MILLISECONDS = 600_000;
-// How long an isolate remembers the list of the objects that clients request after a document. Within this time, a
-// prefetch for another range of versions does not read the document again.
-const LIST_MILLISECONDS = 30_000;
+// The same time for documents. L1 answers with a document for 65 s without waiting for a shield
+// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). Another prefetch within this time
+// would only make L1 ask a shield whether its copy is current. For as long, an isolate remembers the list of the objects
+// that clients request after a document. A prefetch for another range of versions then does not read the document again.
+const DOCUMENT_MILLISECONDS = 65_000;
 // The most documents for which an isolate remembers what clients request next. The lists take less than 4 MB.
 const LISTS = 1_000;
 const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
@@ -138,7 +139,7 @@ export class Predictions {
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
     if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");
-    this.#lists.set(key, { list, until: now + LIST_MILLISECONDS });
+    this.#lists.set(key, { list, until: now + DOCUMENT_MILLISECONDS });
   }
 
   /**

@@ -61,6 +61,9 @@ beforeEach(() => {
   };
 });
 
+/** Returns L1's copy of the object whose URL ends with this path. */
+const copyOf = (path: string) => [...cache].find(([url]) => url.endsWith(path))?.[1];
+
 /** Publishes an npm package with a list of what clients request next, and a tarball for each version in the list. */
 function npm(name: string, list: string, size = 10): void {
   const versions = list.split(";").map((each) => each.split(" ")[0]!.replace("!", ""));
@@ -134,6 +137,22 @@ test("a prefetch reads a document from L1 once, whatever ranges of versions othe
   await get("/npm/range-root");
   await awaitKeys(tarball("range-first", "1.0.0"), tarball("range-second", "1.0.0"), tarball("range-shared", "2.0.0"));
   assert.equal(reads.filter((key) => key === document("range-shared")).length, 1);
+});
+
+test("L1 uses a prefetched document for longer than clients do", async () => {
+  const mutable = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400";
+  npm("lifetime-a", "1.0.0 lifetime-b");
+  npm("lifetime-b", "1.0.0");
+  for (const name of ["lifetime-a", "lifetime-b"]) objects.get(document(name))!.headers!["cache-control"] = mutable;
+  await get("/npm/lifetime-a");
+  await awaitKeys(document("lifetime-b"), tarball("lifetime-b", "1.0.0"));
+  const inL1 = (key: string): string | undefined => copyOf(`/objects/${key}`)?.headers["cache-control"];
+  assert.equal(inL1(document("lifetime-a")), mutable);
+  assert.equal(inL1(document("lifetime-b")), "public, max-age=20, stale-while-revalidate=45, stale-if-error=86400");
+  assert.equal(inL1(tarball("lifetime-b", "1.0.0")), "public, max-age=31536000");
+  const answer = await get("/npm/lifetime-b");
+  assert.equal(answer.headers.get("x-cache"), "edge; hit; predicted");
+  assert.equal(answer.headers.get("cache-control"), mutable.replace("public", "private"));
 });
 
 test("a full packument makes the worker prefetch full packuments", async () => {
@@ -221,12 +240,19 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   npm("policy-a", "1.0.0 policy-b policy-c");
   npm("policy-b", "2.0.0;1.0.0");
   npm("policy-c", "1.0.0 policy-b@^1");
+  const mutable = "public, max-age=5, stale-while-revalidate=60";
+  objects.get(document("policy-b"))!.headers!["cache-control"] = mutable;
   const isInForce = async (): Promise<boolean> => (await get("/npm/policy-b/-/policy-b-2.0.0.tgz")).status === 403;
   while (!(await isInForce())) await new Promise((done) => setTimeout(done, 50));
   cache.clear();
   requested = [];
   await get("/npm/policy-a");
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
-  assert.ok([...cache.keys()].some((path) => path.includes(`/filtered/${digest}/npm/policy-b/packument.abbreviated.json`)));
+  const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
+  assert.ok(filtered !== undefined);
+  // The filtered document comes from a copy in L1, which may be old already. So it does not have the longer lifetime of
+  // this copy.
+  assert.equal(filtered.headers["cache-control"], mutable);
+  assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());
 });

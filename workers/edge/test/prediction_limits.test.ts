@@ -87,6 +87,23 @@ test("prefetches never exceed the budget, whatever the order in which they begin
   );
 });
 
+test("a document is not prefetched again while L1 answers with its copy at once", () => {
+  const predictions = new Predictions();
+  const takenAt = (now: number): string | undefined => {
+    predictions.expect([at("/npm/again")], 1, now);
+    const next = predictions.take(BUDGET, now);
+    if (next !== undefined) predictions.done(next, true);
+    return next?.expected.route.key;
+  };
+  assert.equal(takenAt(0), "npm/again/packument.json");
+  predictions.know("npm/again/packument.json", "1.0.0 list", 0);
+  assert.equal(takenAt(64_000), undefined);
+  assert.equal(predictions.follow(at("/npm/again"), 64_000), false);
+  assert.equal(predictions.known("npm/again/packument.json", 64_000), "1.0.0 list");
+  assert.equal(takenAt(65_000), "npm/again/packument.json");
+  assert.equal(predictions.known("npm/again/packument.json", 65_000), undefined);
+});
+
 test("the allowance ends after a burst, and each request of a client adds its share", () => {
   const predictions = new Predictions();
   let count = 0;

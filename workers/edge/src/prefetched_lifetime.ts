@@ -1,0 +1,34 @@
+// Decides for how long L1 uses a prefetched document. A prefetch is often early: a client that installs hundreds of
+// packages requests most documents more than 5 s after their prefetch. With the lifetime that the origin states, L1 would
+// then ask a shield once more whether its copy is current, and each document would cost two requests.
+
+/**
+ * The name of the header with the Cache-Control of the origin, in copies that L1 uses for longer. Clients get this
+ * Cache-Control.
+ */
+export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
+
+// For how many seconds a prefetched document is fresh in L1. After a publish, L1 may prefetch the earlier document from a
+// shield, which uses it for 5 s. The time from the publish to the last client must stay below 30 s
+// (docs/publish-to-visible.md).
+const FRESH_SECONDS = 20;
+const FRESH = /\bmax-age=(\d+)/;
+const STALE = /\bstale-while-revalidate=(\d+)/;
+
+/**
+ * Returns the Cache-Control with which L1 keeps a prefetched document. `caching` is the Cache-Control of the origin. The
+ * document is fresh for longer, and afterwards stale for as much less. L1 therefore does not answer with an older copy
+ * than the origin allows.
+ */
+export function prefetchedLifetime(caching: string): string {
+  const fresh = Number(FRESH.exec(caching)?.[1] ?? FRESH_SECONDS);
+  const stale = Number(STALE.exec(caching)?.[1] ?? 0);
+  const added = Math.min(FRESH_SECONDS - fresh, stale);
+  if (added <= 0) return caching;
+  return caching.replace(FRESH, `max-age=${fresh + added}`).replace(STALE, `stale-while-revalidate=${stale - added}`);
+}
+
+/** Returns the Cache-Control of the origin from L1's answer with an object. */
+export function originCaching({ headers }: Pick<Response, "headers">): string | null {
+  return headers.get(ORIGIN_CACHING_HEADER) ?? headers.get("cache-control");
+}
