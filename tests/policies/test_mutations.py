@@ -54,6 +54,13 @@ def test_the_page_has_the_figures_of_this_run(stacks: Sequence[PolicyStack], out
     assert page(written, lines) == written, "run `python -m tests.policies.mutations --write`"
 
 
+def test_the_columns_of_the_page_add_up_to_its_summary() -> None:
+    section = PAGE.read_text().split(SECTION)[1].split(HEADING)[0]
+    rows = re.findall(r"^\| `.+?` \| `.+?` \| (\d+) \| (\d+) \| (\d+) \|", section, re.MULTILINE)
+    mutations, changed, noticed = (sum(int(row[column]) for row in rows) for column in range(3))
+    assert f"**{noticed} of {changed} changed resources noticed (100.0%)**, by {mutations}\nmutations" in section
+
+
 def test_every_policy_of_the_page_is_the_function_that_it_names() -> None:
     table = PAGE.read_text().split(SECTION)[1].split(HEADING)[0]
     rows = re.findall(r"^\| `(.+?)` \| `(.+?)\.(.+?)` \|", table, re.MULTILINE)

@@ -79,10 +79,9 @@ def rule_functions() -> Mapping[str, str]:
 
 
 def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
-    kinds = len({each.mutation.how for each in of_policy})
-    return (
-        f"| `{policy}` | `{function}` | {kinds} | {len(of_policy)} | {sum(bool(each.reported) for each in of_policy)} |"
-    )
+    mutations = sum(each.policy == policy for each in MUTATIONS)
+    noticed = sum(bool(each.reported) for each in of_policy)
+    return f"| `{policy}` | `{function}` | {mutations} | {len(of_policy)} | {noticed} |"
 
 
 def page(written: str, lines: Sequence[str]) -> str:
