@@ -169,12 +169,31 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
     assert re.findall(pattern, outside) == []
 
 
+def problems_of_sentences(text: str) -> list[tuple[str, str]]:
+    """Returns each wrong command within the sentences of a documentation text, with the mistake."""
+    spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", text)
+    return [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
     """Checks commands within a sentence of the documentation. A command within a sentence may lack required arguments,
     or be only the name of a program.
     """
-    spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
-    problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
     harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")
+    problems = problems_of_sentences(page.read_text())
     assert [each for each in problems if not each[1].startswith(harmless)] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name != "decisions"],  # records of decisions have no steps
+    ids=lambda page: str(page.relative_to(CHECKOUT)),
+)
+def test_a_command_within_a_list_item_has_its_required_arguments(page: Path) -> None:
+    """Checks commands within the items of lists. Many of these items are steps of a runbook, and readers type the
+    commands as printed.
+    """
+    prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", page.read_text())
+    items = re.findall(r"(?ms)^ *(?:-|\d+\.) .*?(?=^ *(?:-|\d+\.) |^\S|\Z)", prose)
+    assert [each for item in items for each in problems_of_sentences(item)] == []
