@@ -118,6 +118,31 @@ def test_drift_is_an_error() -> None:
     assert "--refresh" in compared
 
 
+@pytest.mark.parametrize(
+    ("file", "job", "command"),
+    [
+        ("drift.yml", "drift", "python -m drift state.json"),
+        ("drift.yml", "drift", "python -m registry keys check"),
+        ("deploy-one.yml", "deploy", "python -m registry keys renew"),
+        ("nightly.yml", "kills", "make test-kills"),
+        ("nightly.yml", "long", "make test-long"),
+    ],
+)
+def test_a_scheduled_command_is_a_step_of_its_workflow(file: str, job: str, command: str) -> None:
+    (step,) = [each for each in WORKFLOWS[file]["jobs"][job]["steps"] if command in each.get("run", "")]
+    # The commands of the workflow `drift` run also after an earlier step has found a difference.
+    assert step.get("if") == ("always()" if file == "drift.yml" else None)
+
+
+def test_certificates_are_renewed_before_the_deployment_is_planned() -> None:
+    lines = [step.get("run", "") for step in WORKFLOWS["deploy-one.yml"]["jobs"]["deploy"]["steps"]]
+    renewed, planned = (
+        next(number for number, line in enumerate(lines) if command in line)
+        for command in ("registry keys renew", "pulumi preview")
+    )
+    assert renewed < planned
+
+
 def test_every_project_command_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     scripts = {*json.loads((ROOT / "workers/edge/package.json").read_text())["scripts"]}
