@@ -1,15 +1,18 @@
-"""Tests that `make down` removes a sandbox whose stack was never created."""
+"""Tests that `make down` removes a sandbox whose stack was never created, and a sandbox whose `make up` was killed."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from emulation import processes
 from emulation.engine.find import Engine, Report
 from emulation.layout import Sandbox
 from local import down
 from local.stack import StackError
+from tests.support.waiting import eventually
 
 # A script that takes the place of the Pulumi engine. The script lists the stacks in the file `stacks`, and fails to
 # destroy a stack.
@@ -20,6 +23,16 @@ case "$1 $2" in
 *) echo "error: no stack selected" >&2; exit 255 ;;
 esac
 """
+
+# The same, but destroys a stack if the previous engine has ended. Until then, that engine holds the stack's lock.
+ENGINE_AFTER_ANOTHER = """\
+#!/bin/sh
+case "$1 $2" in
+"stack ls") echo '[{"name": "local"}]' ;;
+*) [ -e "$(dirname "$0")/ended" ] || { echo "error: the stack is currently locked" >&2; exit 255; } ;;
+esac
+"""
+PREVIOUS_ENGINE = 'trap "touch ended; exit" TERM; touch started; while :; do sleep 0.1; done'
 
 
 @pytest.fixture
@@ -54,3 +67,18 @@ def test_the_logs_of_a_stack_that_cannot_be_destroyed_are_kept(sandbox: Sandbox,
     with pytest.raises(StackError, match="no stack selected"):
         down.down(sandbox, lambda line: None)
     assert sandbox.path("logs", "pulumi.log").exists()
+
+
+def test_an_engine_whose_make_up_was_killed_ends_before_the_stack_is_destroyed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "pulumi").write_text(ENGINE_AFTER_ANOTHER)
+    with subprocess.Popen(["sh", "-c", PREVIOUS_ENGINE], cwd=tmp_path, start_new_session=True) as engine:
+        try:
+            assert eventually(lambda: (tmp_path / "started").exists())
+            processes.record(sandbox, f"engine-{engine.pid}", engine.pid)
+            down.down(sandbox, lambda line: None)
+            assert engine.poll() is not None
+        finally:
+            engine.kill()
+    assert not sandbox.directory.exists()
