@@ -297,6 +297,31 @@ def test_objects_that_the_replication_role_could_not_copy_are_copied_again(
 
 
 @pytest.mark.usefixtures("rare_schedule")
+def test_policies_of_buckets_that_someone_deleted_are_restored(up: Up, shell: OperatorShell) -> None:
+    refuses = runbook(PAGE, "S3 refuses")
+    alarm, key = "artifact-edge-local-blobs-us-east-1-refuses", "npm/@acme/greeting/-/greeting-7.7.8.tgz"
+    for bucket in up.outputs()["buckets"]:
+        s3 = up.aws("s3", bucket["region"])
+        s3.delete_bucket_policy(Bucket=bucket["name"])
+        names = {"<environment>": "local", "<name>": "example", "<region>": bucket["region"]}
+        logs = refuses.command("artifact-edge-<environment>-<name>-logs-<region>", names)
+        assert s3.get_bucket_logging(Bucket=bucket["name"])["LoggingEnabled"]["TargetBucket"] == logs
+    store(up, key, 1_000)
+    with httpx.Client(**access(up, US_EAST)) as client:
+
+        def goes_off() -> bool:
+            assert client.get(f"/{key}").status_code >= 500
+            (found,) = up.aws("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+            return found["StateValue"] == "ALARM"
+
+        set_minute(up, 1.0)
+        assert eventually(goes_off)
+        set_minute(up, MINUTE_SECONDS)
+        shell.run(refuses.command("pulumi up --refresh"))
+        assert eventually(lambda: client.get(f"/{key}").status_code == 200)
+
+
+@pytest.mark.usefixtures("rare_schedule")
 def test_a_worker_with_another_key_gets_the_key_of_the_secret(
     up: Up, shell: OperatorShell, outbox: Outbox, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ breaks.
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,25 @@ import yaml
 
 from gates.plan import read_plan
 from gates.upgrade import findings
+from local.checkout import CHECKOUT
 from previews import plans, preview, release
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
+from tests.support.runbooks import runbook
 
 pytestmark = pytest.mark.plans
 
 LOOPBACK = "127.87"
+
+
+def test_the_command_that_shows_what_a_release_changes_starts_the_preview() -> None:
+    """The test only shows what `make` would run, because `make preview` uses the same addresses in each checkout. The
+    next test runs the preview at other addresses.
+    """
+    printed = runbook("docs/deploying.md", "Upgrade a stack").command("make preview")
+    shown = subprocess.run(
+        [*printed.split(), "--dry-run"], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    assert shown.splitlines()[-1] == ".venv/bin/python -m previews"
 
 
 def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
