@@ -78,7 +78,7 @@ def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
     of={ALARM, ALERT_POLICY},
     severity=Severity.HIGH,
     control=foundational("CloudWatch.15"),
-    fix="Name the region's topic in alarm_actions, and leave actions_enabled out. On Google Cloud set enabled",
+    fix="Name the region's topic in alarm_actions, and set actions_enabled to true. On Google Cloud set enabled",
 )
 def alarm_actions_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     # another policy, multi-alarm-has-recipients, checks the recipients of Google Cloud alerts
