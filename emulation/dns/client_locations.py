@@ -19,6 +19,7 @@ import dns.rcode
 
 from emulation.dns.client import addresses, listening_port
 from emulation.layout import ClientLocation
+from emulation.tunnels import Streams, join
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ _CONNECTIONS = 512
 _HEAD_BYTES = 65536
 _HEAD_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
-_CHUNK_BYTES = 65536
 
 
 class Refused(Exception):
@@ -77,20 +77,14 @@ class ClientLocationProxy:
         if self._open > self.connections:
             raise Refused("503 Service Unavailable", f"more than {self.connections} connections at once")
         name, port = await _target(reader)
-        upstream_reader, upstream_writer = await self._connect(name, port)
-        try:
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            async with asyncio.TaskGroup() as directions:
-                directions.create_task(_pump(reader, upstream_writer))
-                directions.create_task(_pump(upstream_reader, writer))
-        except* ConnectionError:
-            # Either the client or the server has closed its connection to the proxy. The `finally` block and the caller
-            # close the other connection.
-            pass
-        finally:
-            upstream_writer.close()
+        server = await self._connect(name, port, writer.get_extra_info("sockname")[0])
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await join((reader, writer), server)
 
-    async def _connect(self, name: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, name: str, port: int, source: str) -> Streams:
+        """Connects to a name that the client asks for. The connection comes from `source`, the proxy's own IP address,
+        from which an emulated accelerator knows the location of the client.
+        """
         if not self.ours(name):
             raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies refuse other names")
         where = f"{name} from {self.client_location.name}"
@@ -102,7 +96,7 @@ class ClientLocationProxy:
             raise Refused("502 Bad Gateway", f"{where}: DNS: no address ({dns.rcode.to_text(rcode)})")
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                return await asyncio.open_connection(found[0], listening_port(port))
+                return await asyncio.open_connection(found[0], listening_port(port), local_addr=(source, 0))
         # This clause also handles the timeout of the connection attempt, because TimeoutError is a subclass of OSError.
         except OSError as error:
             reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
@@ -130,18 +124,6 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
         return dns.name.from_text(name).to_text(omit_final_dot=True), int(port)
     except dns.exception.DNSException as error:
         raise Refused("400 Bad Request", f"{name} is not a host name: {error}") from error
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from one connection of a proxy to the other connection as they arrive.
-
-    When `reader` ends, only the sending direction of `writer` is closed, because the receiving direction may still
-    carry an answer.
-    """
-    while chunk := await reader.read(_CHUNK_BYTES):
-        writer.write(chunk)
-        await writer.drain()
-    writer.write_eof()
 
 
 async def _refuse(writer: asyncio.StreamWriter, refused: Refused) -> None:

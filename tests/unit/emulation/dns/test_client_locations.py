@@ -35,7 +35,7 @@ SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a pr
 class Place:
     """Provides the proxy of the client location eu-west, and one TLS listener for each PoP.
 
-    Each listener responds with the address of its PoP.
+    Each listener responds with the address of its PoP and the address of its client.
     """
 
     proxy: int
@@ -52,7 +52,8 @@ class Place:
 async def proxied_listeners(directory: Path, connections: int = 8) -> AsyncGenerator[Place]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        body = str(writer.get_extra_info("sockname")[0]).encode() + b"\n" + SENT
+        own, client = (str(writer.get_extra_info(end)[0]) for end in ("sockname", "peername"))
+        body = f"{own} {client}\n".encode() + SENT
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
         await writer.drain()
         writer.close()
@@ -78,8 +79,8 @@ def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_clien
             async with httpx.AsyncClient(proxy=proxy, verify=place.trust, trust_env=False) as client:
                 return (await client.get(f"https://{HOST}/")).content
 
-    pop, _, body = asyncio.run(fetch()).partition(b"\n")
-    assert pop.decode() == POPS[EU.name]
+    addresses, _, body = asyncio.run(fetch()).partition(b"\n")
+    assert addresses.decode().split() == [POPS[EU.name], PROXY]
     assert hashlib.sha256(body).digest() == hashlib.sha256(SENT).digest()
 
 

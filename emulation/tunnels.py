@@ -1,0 +1,38 @@
+"""Copies bytes between two TCP connections, for the processes of a sandbox that forward connections of clients."""
+
+from __future__ import annotations
+
+import asyncio
+
+_CHUNK_BYTES = 65536
+
+# The two directions of one TCP connection.
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def join(client: Streams, server: Streams) -> None:
+    """Copies bytes from a client's connection to a server's connection and back, until both directions have ended or
+    one of the connections is lost. The connection to the server is closed at the end.
+    """
+    try:
+        async with asyncio.TaskGroup() as directions:
+            directions.create_task(_pump(client[0], server[1]))
+            directions.create_task(_pump(server[0], client[1]))
+    except* ConnectionError:
+        # Either the client or the server has closed its connection. The `finally` block and the caller close the other
+        # connection.
+        pass
+    finally:
+        server[1].close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copies bytes from one connection to the other connection as they arrive.
+
+    When `reader` ends, only the sending direction of `writer` is closed, because the receiving direction may still
+    carry an answer.
+    """
+    while chunk := await reader.read(_CHUNK_BYTES):
+        writer.write(chunk)
+        await writer.drain()
+    writer.write_eof()
