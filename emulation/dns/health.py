@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,11 +24,19 @@ _CONNECT_SECONDS = 4.0
 _RESPONSE_SECONDS = 2.0
 _TCP_CONNECT_SECONDS = 10.0
 _SEARCHED_BYTES = 5120
-_MOST_SECONDS_BETWEEN = 2.0
+_SECONDS_BETWEEN = 2.0
 _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 
 # A function that resolves a DNS name and returns all addresses that clients at any client location get.
 Resolve = Callable[[str], Iterable[str]]
+
+# A function that returns the source addresses from which checkers probe an address. An empty text is any source
+# address.
+Sources = Callable[[str], Sequence[str]]
+
+
+def _any_source(_: str) -> Sequence[str]:
+    return ("",)
 
 
 class Unhealthy(Exception):
@@ -37,10 +45,10 @@ class Unhealthy(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """The configuration of a Route 53 health check.
+    """The configuration of a Route 53 health check, or of the health checks of an accelerator's endpoint.
 
-    A calculated health check combines other health checks, and uses only the fields `children` and `threshold`. A
-    health check of an endpoint uses only the other fields.
+    `interval` is the time between two probes, in seconds. A calculated health check combines other health checks, and
+    uses only the fields `children` and `threshold`. A health check of an endpoint uses only the other fields.
     """
 
     id: str
@@ -50,8 +58,9 @@ class Check:
     port: int = 0
     path: str = "/"
     search: str = ""
-    interval: float = 30.0
+    interval: float = _SECONDS_BETWEEN
     failures: int = 3
+    starts_healthy: bool = True
     inverted: bool = False
     disabled: bool = False
     server_name: bool = False
@@ -84,7 +93,6 @@ def parse(raw: Mapping[str, Any]) -> Check:
         port=int(config.get("Port") or (443 if kind.startswith("HTTPS") else 80)),
         path="/" + (config.get("ResourcePath") or "").removeprefix("/"),
         search=config.get("SearchString") or "",
-        interval=float(config.get("RequestInterval") or 30),
         failures=int(config.get("FailureThreshold") or 3),
         inverted=bool(config.get("Inverted")),
         disabled=bool(config.get("Disabled")),
@@ -96,9 +104,7 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """The decision of a health checker whether an endpoint is healthy, and the reason. The checker considers a new
-    endpoint healthy until enough probes in a row have failed.
-    """
+    """The decision of a health checker whether an endpoint is healthy, and the reason."""
 
     healthy: bool = True
     # The number of consecutive probes, up to the latest one, whose result contradicts `healthy`.
@@ -118,24 +124,20 @@ class Standing:
 
 
 class HealthChecks:
-    """Runs all Route 53 health checks of the sandbox, with a separate task for each endpoint."""
+    """Runs health checks, with a separate task for each endpoint."""
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, sources: Sources = _any_source) -> None:
         self._resolve = resolve
+        self._sources = sources
         self._checks: dict[str, Check] = {}
         self._standings: dict[str, Standing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # As in Route 53, the checkers do not validate certificates, and they open a new connection for each probe.
-        self._http = httpx.AsyncClient(
-            verify=False,  # noqa: S501
-            trust_env=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=httpx.Timeout(_RESPONSE_SECONDS, connect=_CONNECT_SECONDS),
-        )
+        # The HTTP clients by their source addresses.
+        self._http: dict[str, httpx.AsyncClient] = {}
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Replaces the configuration of all health checks. A new or changed health check starts as healthy, and an
-        unchanged one keeps its state.
+        """Replaces the configuration of all health checks. A new or changed health check starts as `starts_healthy`
+        says, and an unchanged one keeps its state.
         """
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
@@ -146,7 +148,7 @@ class HealthChecks:
         for id in wanted.keys() - self._checks.keys():
             self._checks[id] = wanted[id]
             if wanted[id].type != "CALCULATED" and not wanted[id].disabled:
-                self._standings[id] = Standing()
+                self._standings[id] = Standing(wanted[id].starts_healthy)
                 self._tasks[id] = asyncio.create_task(self._watch(wanted[id]))
 
     async def stop(self) -> None:
@@ -154,7 +156,8 @@ class HealthChecks:
         tasks = list(self._tasks.values())
         self.configure([])
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._http.aclose()
+        for client in self._http.values():
+            await client.aclose()
 
     def healthy(self, id: str) -> bool:
         """Returns whether DNS answers may contain the records that depend on a health check. A health check that does
@@ -194,37 +197,39 @@ class HealthChecks:
             if after.healthy != before.healthy:
                 state = "healthy" if after.healthy else f"unhealthy: {after.reason}"
                 _log.info("health check %s (%s) is %s", check.id, check.endpoint, state)
-            await asyncio.sleep(min(check.interval, _MOST_SECONDS_BETWEEN))
+            await asyncio.sleep(check.interval)
 
     async def _probe_endpoint(self, check: Check) -> str:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         Route 53 considers an endpoint healthy if more than 18 % of its health checkers find the endpoint healthy. The
         sandbox resolves the name of an endpoint for three client locations. If one address answers, at least a third of
-        the locations reach the endpoint, so the endpoint is healthy.
+        the locations reach the endpoint, so the endpoint is healthy. The same holds for an address that leads each
+        location to another server.
         """
-        failure = f"{check.name} has no address"
+        failure = f"{check.name or 'the endpoint'} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):
-            try:
-                await self._probe(check, address)
-                return ""
-            except (Unhealthy, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                failure = f"{address}: {str(error) or type(error).__name__}"
+            for source in self._sources(address):
+                try:
+                    await self._probe(check, address, source)
+                    return ""
+                except (Unhealthy, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                    failure = f"{address}: {str(error) or type(error).__name__}"
         return failure
 
-    async def _probe(self, check: Check, address: str) -> None:
+    async def _probe(self, check: Check, address: str, source: str) -> None:
         port = listening_port(check.port)
         if check.type == "TCP":
             async with asyncio.timeout(_TCP_CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(address, port)
+                _, writer = await asyncio.open_connection(address, port, local_addr=(source, 0) if source else None)
             writer.close()
             return
         scheme = "https" if check.type.startswith("HTTPS") else "http"
         url = httpx.URL(scheme=scheme, host=address, port=port, raw_path=check.path.encode())
         async with asyncio.timeout(_CONNECT_SECONDS + _RESPONSE_SECONDS):
-            await self._request(check, url)
+            await self._request(check, url, source)
 
-    async def _request(self, check: Check, url: httpx.URL) -> None:
+    async def _request(self, check: Check, url: httpx.URL, source: str) -> None:
         usual = check.port == (443 if url.scheme == "https" else 80)
         host = check.name or url.host
         headers = {
@@ -232,11 +237,26 @@ class HealthChecks:
             "User-Agent": "Amazon-Route53-Health-Check-Service (artifact-edge emulation.dns)",
         }
         extensions = {"sni_hostname": check.name} if check.server_name and check.name else {}
-        async with self._http.stream("GET", url, headers=headers, extensions=extensions) as response:
+        async with self._client(source).stream("GET", url, headers=headers, extensions=extensions) as response:
             if not 200 <= response.status_code < 400:
                 raise Unhealthy(f"status {response.status_code}")
             if check.search and check.search.encode() not in await _first_bytes(response):
                 raise Unhealthy(f"no {check.search!r} in the first {_SEARCHED_BYTES} bytes")
+
+    def _client(self, source: str) -> httpx.AsyncClient:
+        """Returns the HTTP client for probes from a source address. As in Route 53, the checkers do not validate
+        certificates, and they open a new connection for each probe.
+        """
+        if source not in self._http:
+            transport = httpx.AsyncHTTPTransport(
+                verify=False,
+                trust_env=False,
+                limits=httpx.Limits(max_keepalive_connections=0),
+                local_address=source or None,
+            )
+            timeout = httpx.Timeout(_RESPONSE_SECONDS, connect=_CONNECT_SECONDS)
+            self._http[source] = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+        return self._http[source]
 
 
 async def _first_bytes(response: httpx.Response) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 from random import SystemRandom
@@ -33,7 +34,7 @@ class DnsService:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._route53 = Route53(sandbox.aws_url)
-        self._checks = HealthChecks(self._addresses_anywhere)
+        self._checks = HealthChecks(self._addresses_anywhere, self._probed_from)
         self._metrics = HealthMetrics(sandbox.aws_url)
         self._cloudflare = CloudflareZones(sandbox.cloudflare_url)
         self._stand_ins = stand_ins(sandbox)
@@ -104,6 +105,14 @@ class DnsService:
                 for address in self._authority.addresses(name, client_location)
             }
         )
+
+    def _probed_from(self, address: str) -> list[str]:
+        """Returns the source addresses from which health checkers probe an address: all client locations for a static
+        address of an accelerator, because the place of the checker decides which server answers.
+        """
+        if ipaddress.ip_address(address) not in ipaddress.ip_network(self._sandbox.accelerator_network):
+            return [""]
+        return [self._sandbox.client_location_address(each) for each in CLIENT_LOCATIONS]
 
     def _pop_checks(self) -> list[Check]:
         """Returns a health check for each PoP. After one failed probe of a PoP, the emulated anycast no longer sends

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulation.dns.health import Check, HealthChecks, Resolve, Standing, parse
+from emulation.dns.health import Check, HealthChecks, Resolve, Sources, Standing, parse
 from tests.support.tls import server_context
 
 ADDRESS = "127.98.2.1"
@@ -43,8 +43,10 @@ def response(status: str, body: str = "") -> str:
 
 
 @asynccontextmanager
-async def health_checks(resolve: Resolve = lambda _: ()) -> AsyncGenerator[HealthChecks]:
-    checks = HealthChecks(resolve)
+async def health_checks(
+    resolve: Resolve = lambda _: (), sources: Sources = lambda _: [""]
+) -> AsyncGenerator[HealthChecks]:
+    checks = HealthChecks(resolve, sources)
     yield checks
     await checks.stop()
 
@@ -140,6 +142,46 @@ def test_an_endpoint_that_comes_back_is_healthy_again() -> None:
                 await until(lambda: checks.healthy("c"))
 
     asyncio.run(look())
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "TCP"])
+def test_an_endpoint_is_healthy_if_it_answers_checkers_at_one_of_several_places(kind: str) -> None:
+    """The server accepts connections from one source address only, as if an anycast address led the checkers at other
+    places to servers that are lost.
+    """
+    places = ["127.98.0.11", "127.98.0.12", "127.98.0.13"]
+    seen: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(writer.get_extra_info("peername")[0])
+        if seen[-1] == places[1]:
+            writer.write(response("200 OK").encode())
+        writer.close()
+
+    async def look() -> bool:
+        async with health_checks(sources=lambda address: places if address == ADDRESS else [""]) as checks:
+            server = await asyncio.start_server(serve, ADDRESS, 0)
+            async with server:
+                checks.configure([make_health_check(server.sockets[0].getsockname()[1], type=kind)])
+                await until(lambda: len(seen) > 4)
+                return checks.healthy("c")
+
+    assert asyncio.run(look())
+    assert set(seen) == ({places[0], places[1]} if kind == "HTTP" else {places[0]})
+
+
+def test_an_endpoint_that_starts_as_unhealthy_needs_as_many_successes_as_the_threshold_says() -> None:
+    async def look() -> list[bool]:
+        async with endpoint(response("200 OK")) as (port, requests), health_checks() as checks:
+            new = make_health_check(port, failures=3, starts_healthy=False)
+            checks.configure([replace(new, interval=3600)])
+            await until(lambda: len(requests) > 0)
+            after_one = checks.healthy("c")
+            checks.configure([new])
+            await until(lambda: checks.healthy("c"))
+            return [after_one, len(requests) > 3]
+
+    assert asyncio.run(look()) == [False, True]
 
 
 @pytest.mark.parametrize(("threshold", "healthy"), [(0, True), (1, True), (2, False), (3, False)])
