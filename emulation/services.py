@@ -42,10 +42,12 @@ CLOUDS = (
     Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
 
-# The processes that emulate running services: DNS, machines, Cloud Run and Lambda. They serve the DNS
-# records and run the machines, services and functions that a Pulumi program has created.
+# The processes that emulate running services: DNS, accelerators, machines, Cloud Run and Lambda. They serve the DNS
+# records, carry connections through the accelerators, and run the machines, services and functions that a Pulumi
+# program has created.
 RUNTIME = (
     Service("dns", client.ready),
+    Service("accelerators"),
     Service("machines"),
     Service("cloud_run", lambda sandbox: processes.listening(sandbox.run_address, RUN_PORT)),
     Service("lambda_runtime", lambda sandbox: processes.listening(sandbox.functions_address, FUNCTIONS_PORT)),

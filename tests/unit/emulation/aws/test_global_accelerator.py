@@ -8,16 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulation.providers.aws.clients import client
+from tests.support.accelerators import HTTPS, IRELAND, accelerator, api, group, instance, listener
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
-
-HTTPS = [{"FromPort": 443, "ToPort": 443}]
-OREGON = {"region": "us-west-2"}
-IRELAND = {"region": "eu-west-1"}
-
-
-def api() -> Any:
-    return client("globalaccelerator", OREGON)
 
 
 def refused(call: Any, **parameters: Any) -> str:
@@ -27,33 +20,6 @@ def refused(call: Any, **parameters: Any) -> str:
     response: Any = error.value.response
     details = response["Error"]
     return f"{details['Code'].removesuffix('Exception')}: {details['Message']}"
-
-
-def accelerator(key: str = "accelerator") -> str:
-    created = api().create_accelerator(Name="edge", IdempotencyToken=key, Tags=[{"Key": "owner", "Value": "edge"}])
-    return created["Accelerator"]["AcceleratorArn"]
-
-
-def listener(of: str, key: str = "listener", **more: Any) -> str:
-    given = {"PortRanges": HTTPS, "Protocol": "TCP", **more}
-    return api().create_listener(AcceleratorArn=of, IdempotencyToken=key, **given)["Listener"]["ListenerArn"]
-
-
-def group(of: str, key: str = "group", **more: Any) -> dict[str, Any]:
-    given = {"EndpointGroupRegion": "eu-west-1", **more}
-    return api().create_endpoint_group(ListenerArn=of, IdempotencyToken=key, **given)["EndpointGroup"]
-
-
-def instance(kind: str = "i4i.large", gateway: bool = True) -> str:
-    ec2 = client("ec2", IRELAND)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    if gateway:
-        made = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=vpc)
-    image = ec2.describe_images()["Images"][0]["ImageId"]
-    started = ec2.run_instances(ImageId=image, InstanceType=kind, SubnetId=subnet, MinCount=1, MaxCount=1)
-    return started["Instances"][0]["InstanceId"]
 
 
 def test_an_accelerator_has_two_static_addresses_a_name_and_tags() -> None:

@@ -1,0 +1,53 @@
+"""Chooses the endpoint for a connection, as Global Accelerator does. The functions have no side effects.
+
+The rules are those of the Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials", "How
+endpoint weights work to manage traffic volume" and "How failover works for unhealthy endpoints". The nearest endpoint
+group is that of the region with the least distance, because the sandbox cannot measure latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from contract.regions import REGIONS, distance
+from emulation.accelerators.configuration import Endpoint, EndpointGroup
+from emulation.layout import ClientLocation
+
+# The number of other endpoint groups in which Global Accelerator searches for a healthy endpoint.
+_FAILOVER_GROUPS = 3
+
+
+def choose(
+    groups: Sequence[EndpointGroup], client: ClientLocation, healthy: Callable[[Endpoint], bool], random: Random
+) -> Endpoint | None:
+    """Chooses the endpoint for a connection of a client. Returns None if no endpoint group has an endpoint.
+
+    If the chosen endpoint group has no healthy endpoint, the three nearest others follow, whatever their traffic dials
+    are. If these have none either, the result is any endpoint of the nearest endpoint group, healthy or not.
+    """
+    nearest_first = sorted(
+        (group for group in groups if group.endpoints),
+        key=lambda group: (distance(REGIONS[group.region], client), group.region),
+    )
+    if not nearest_first:
+        return None
+    original = _original(nearest_first, random)
+    others = [group for group in nearest_first if group is not original]
+    for group in (original, *others[:_FAILOVER_GROUPS]):
+        usable = [each for each in group.endpoints if each.weight > 0 and healthy(each)]
+        if usable:
+            return random.choices(usable, [each.weight for each in usable])[0]
+    return random.choice(nearest_first[0].endpoints)
+
+
+def _original(nearest_first: Sequence[EndpointGroup], random: Random) -> EndpointGroup:
+    """Chooses the endpoint group for a connection by the traffic dials, whether its endpoints are healthy or not.
+
+    Each endpoint group accepts its percentage of the connections that reach it, and the others go to the next group.
+    The last group with a dial above 0 accepts all of them: in the guide's example, two groups with the dial 50 serve
+    all connections.
+    """
+    dialed = [group for group in nearest_first if group.dial > 0] or list(nearest_first[:1])
+    accepting = (group for group in dialed[:-1] if random.random() * 100 < group.dial)
+    return next(accepting, dialed[-1])
