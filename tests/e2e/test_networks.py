@@ -1,8 +1,8 @@
 """Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
 stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients of three continents resolve the
-hostname.
+hostname. Then the stack gets an accelerator, and the clients connect through it.
 
-No machine of our own PoPs boots here. At the address of each machine, a server of the test answers the health check.
+No machine of our own PoPs boots here. At the address of each machine, a server of the test answers.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -23,11 +25,10 @@ from emulation import processes, services
 from emulation.dns import client
 from emulation.dns.answers import addresses_in
 from emulation.engine.environment import shell_environment
-from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, POPS
+from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, POPS, ClientLocation
 from local.stack import PASSPHRASE
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 from tests.support.certificates import Authority
-from tests.support.http_server import Healthy
 from tests.support.runbooks import runbook
 from tests.support.sandbox.operator_shell import OperatorShell
 from tests.support.sandbox.serving_reports import machines_report
@@ -45,16 +46,31 @@ OWN_POPS = [
 ]
 
 
+class Machine(BaseHTTPRequestHandler):
+    """Answers every GET request with the IP addresses of the server and of the client, as JSON."""
+
+    def do_GET(self) -> None:
+        server: Any = self.server
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps([server.server_address[0], self.client_address[0]]).encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 @dataclass
 class Networks:
     """A deployed stack with Cloudflare and PoPs of our own, and the shell of its operator.
 
-    `machines` maps each region to the address of the machine in our PoP.
+    `machines` maps each region to the address of the machine in our PoP. `certificate` is for the test's servers, and
+    `trust` for their clients.
     """
 
     sandbox: TemporarySandbox
     shell: OperatorShell
     certificate: ssl.SSLContext
+    trust: ssl.SSLContext
     machines: dict[str, str]
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
@@ -67,10 +83,12 @@ class Networks:
         assert '"cloudflare"' in said and '"own"' in said
 
     def start(self, region: str) -> None:
-        """Starts a server at the address of a region's PoP machine, which answers the health check in place of the
-        machine.
+        """Starts a server at the address of a region's PoP machine, which answers in place of the machine, unless it
+        runs.
         """
-        server = ThreadingHTTPServer((self.machines[region], POP_HTTPS_PORT), Healthy)
+        if region in self._servers:
+            return
+        server = ThreadingHTTPServer((self.machines[region], POP_HTTPS_PORT), Machine)
         server.socket = self.certificate.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._servers[region] = server
@@ -91,19 +109,60 @@ class Networks:
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}
         names |= {address: region for region, address in self.machines.items()}
-        return [
-            {
-                names[addresses_in(client.send_query(clouds, client.question(HOSTNAME, "A", place)).answer)[0]]
-                for _ in range(20)
-            }
-            for place in (US, EU, ASIA)
-        ]
+        return [{names[self.addresses(place)[0]] for _ in range(20)} for place in (US, EU, ASIA)]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
         """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
         regions that `us`, `eu` and `asia` name. Returns False if DNS leads clients elsewhere after this time.
         """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
+
+    def addresses(self, place: ClientLocation) -> list[str]:
+        query = client.question(HOSTNAME, "A", place)
+        return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
+
+    def drain(self, number: int) -> None:
+        """Runs the commands that take a PoP out of service, from the runbook "A PoP machine is down". `number` is the
+        place of the PoP in the setting `pops`.
+        """
+        (drain,) = runbook(PAGE, "A PoP machine is down").blocks(VALUES | {"pops[0]": f"pops[{number}]"})
+        self.shell.run(drain)
+
+    def connect(self, place: ClientLocation) -> tuple[str, str]:
+        """Requests the hostname from a place. Returns whether the client connects to the accelerator or to a machine,
+        and the region whose server answers. The region is empty without an answer.
+
+        The server must see the client's own address.
+        """
+        own = self.sandbox.clouds.client_location_address(place)
+        address = self.addresses(place)[0]
+        through = "machine" if address in self.machines.values() else "accelerator"
+        transport = httpx.HTTPTransport(verify=self.trust, local_address=own)
+        with httpx.Client(transport=transport, trust_env=False) as http:
+            url = f"https://{address}:{POP_HTTPS_PORT}/healthz"
+            try:
+                answer = http.get(url, headers={"Host": HOSTNAME}, extensions={"sni_hostname": HOSTNAME})
+            except httpx.TransportError:
+                return through, ""
+        server, seen = answer.json()
+        assert seen == own
+        return through, next(region for region, each in self.machines.items() if each == server)
+
+    def reach(self, through: str, us: str, eu: str, asia: str, *, always: bool = False) -> bool:
+        """Waits at most two minutes until clients in the US, in Europe and in Asia connect to the accelerator or to
+        machines, as `through` says, and reach the regions that `us`, `eu` and `asia` name.
+
+        With `always`, the result is False if DNS leads a client elsewhere than `through` says meanwhile.
+        """
+        wanted = [(through, us), (through, eu), (through, asia)]
+        seen: set[str] = set()
+
+        def reached() -> bool:
+            found = [self.connect(place) for place in (US, EU, ASIA)]
+            seen.update(each for each, _ in found)
+            return found == wanted
+
+        return eventually(reached) and (not always or seen == {through})
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +178,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
         shell.run(f"pulumi stack select {STACK}\npulumi up --skip-preview")
         machines = json.loads(shell.run("pulumi stack output pops"))
         addresses = {machine["region"]: machine["address"] for machine in machines}
-        made = Networks(sandbox, shell, _tls(tmp_path_factory.mktemp("tls")), addresses)
-        services.start(sandbox.clouds, [each for each in services.RUNTIME if each.name == "dns"])
+        made = Networks(sandbox, shell, *_tls(tmp_path_factory.mktemp("tls")), addresses)
+        start_service(sandbox, "dns")
         try:
             with machines_report(sandbox.clouds.aws_url, STACK, ("us-east-1", "eu-west-1")):
                 yield made
@@ -128,15 +187,22 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
             made.stop_all()
 
 
-def _tls(directory: Path) -> ssl.SSLContext:
-    """Returns the TLS settings of the test's servers. Route 53's health checkers accept any certificate."""
+def start_service(sandbox: TemporarySandbox, name: str) -> None:
+    services.start(sandbox.clouds, [each for each in (*services.CLOUDS, *services.RUNTIME) if each.name == name])
+
+
+def _tls(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Returns the TLS settings of the test's servers and of their clients. Route 53's health checkers accept any
+    certificate.
+    """
+    authority = Authority("tests")
     certificate, key = directory / "certificate.pem", directory / "key.pem"
-    chain, private = Authority("tests").issue(HOSTNAME)
+    chain, private = authority.issue(HOSTNAME)
     certificate.write_text(chain)
     key.write_text(private)
     settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     settings.load_cert_chain(certificate, key)
-    return settings
+    return settings, ssl.create_default_context(cadata=authority.certificate)
 
 
 @pytest.mark.nightly
@@ -176,3 +242,26 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     processes.stop(networks.sandbox.clouds, "cloudflare")
     assert networks.lead_to("us-east-1", "eu-west-1", "eu-west-1"), networks.networks()
+
+
+def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:
+    start_service(networks.sandbox, "cloudflare")  # another test ends it
+    networks.start("us-east-1")
+    networks.start("eu-west-1")
+    networks.shell.run(
+        f"pulumi config set --stack {STACK} artifact-edge:pops_percent 100\n"
+        f"pulumi config set --stack {STACK} artifact-edge:pops_reached_by global-accelerator\n"
+        "pulumi up --skip-preview"
+    )
+    # No process serves the accelerator yet. DNS therefore leads clients to the machines.
+    assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
+    start_service(networks.sandbox, "accelerators")
+    assert networks.reach("accelerator", "us-east-1", "eu-west-1", "eu-west-1")
+    # A lost region changes no DNS answer.
+    networks.stop("us-east-1")
+    assert networks.reach("accelerator", "eu-west-1", "eu-west-1", "eu-west-1", always=True)
+    networks.start("us-east-1")
+    networks.drain(1)
+    assert networks.reach("accelerator", "us-east-1", "us-east-1", "us-east-1", always=True)
+    processes.stop(networks.sandbox.clouds, "accelerators")
+    assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
