@@ -209,6 +209,13 @@ def probe(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_new_stack_writes_to_the_file_that_the_page_names(shell: OperatorShell, probe: Path) -> None:
+    named = runbook(PAGE, "Backends").command("stacks/Pulumi.<environment>.yaml", {"<environment>": "probe"})
+    backend = f"PULUMI_BACKEND_URL=file://{probe} PULUMI_CONFIG_PASSPHRASE=any"
+    shell.run(f"(cd {probe} && {backend} pulumi stack init probe)")
+    assert "encryptionsalt: " in (probe / Path(named).name).read_text()
+
+
 @pytest.fixture
 def google_shell(shell: OperatorShell, probe: Path) -> OperatorShell:
     """Provides the shell of an operator whose `gcloud` and Pulumi engine reach the emulated Cloud Storage."""
