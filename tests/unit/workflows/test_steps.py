@@ -1,4 +1,6 @@
-"""Runs the scripts of workflow steps as GitHub does, with programs that record their arguments and print texts."""
+"""Runs the scripts of workflow steps as GitHub does, with programs that record their arguments and print texts. Also
+tests that the project's own programs accept the arguments of the scripts.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_syntax import problem
+from tests.support.printed_commands import commands
 from tests.support.workflows import SHELLS, WORKFLOWS
 
 DEPLOY = "deploy-one.yml"
@@ -26,11 +30,19 @@ def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                     yield file, workflow, step
 
 
+# The commands of all steps whose arguments tests/support/command_syntax.py can parse.
+PARSED = [
+    (f"{file} {' '.join(words)}", words)
+    for file, _, step in steps()
+    for words in commands(step["run"])
+    if words[0] in (".venv/bin/python", "make", "aws")
+]
 PIPES = [(workflow, step) for _, workflow, step in steps() if " | " in step["run"]]
 
 
-def named(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    return next((workflow, step) for file, workflow, step in steps() if (file, step.get("name")) == (DEPLOY, name))
+def named(name: str, file: str = DEPLOY) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the workflow of this file, and its step with this name."""
+    return next((workflow, step) for of, workflow, step in steps() if (of, step.get("name")) == (file, name))
 
 
 def run(
@@ -74,6 +86,49 @@ def test_a_failed_command_before_a_pipe_fails_the_step(
 
 def test_there_are_steps_with_pipes() -> None:
     assert len(PIPES) > 4
+
+
+@pytest.mark.parametrize("words", [words for _, words in PARSED], ids=[name for name, _ in PARSED])
+def test_a_program_accepts_the_arguments_of_a_step(words: list[str]) -> None:
+    assert problem(words) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "secret"),
+    [
+        (DEPLOY, "Read Cloudflare's API token from Secrets Manager", "artifact-edge/dev/cloudflare"),
+        (
+            "drift.yml",
+            "Read Cloudflare's read-only API token from Secrets Manager",
+            "artifact-edge/dev/cloudflare-read",
+        ),
+    ],
+)
+def test_the_token_of_cloudflare_is_masked_and_passed_on(file: str, name: str, secret: str, tmp_path: Path) -> None:
+    read = run(*named(name, file), tmp_path, {"aws": "echo a-token"})
+    assert (read.returncode, read.stdout, read.stderr) == (0, "::add-mask::a-token\n", "")
+    assert (tmp_path / "environment").read_text() == "CLOUDFLARE_API_TOKEN=a-token\n"
+    assert secret in arguments(tmp_path, "aws")
+
+
+def test_a_token_that_cannot_be_read_fails_the_step(tmp_path: Path) -> None:
+    step = named("Read Cloudflare's API token from Secrets Manager")
+    assert run(*step, tmp_path, {"aws": "exit 254"}).returncode == 254
+    assert not (tmp_path / "environment").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "output"),
+    [
+        ("check.yml", "Show plans and costs in the run's summary", "plans.txt"),
+        ("drift.yml", "Show the differences in the run's summary", "orphans.txt"),
+    ],
+)
+def test_the_summary_shows_the_output_of_earlier_steps(file: str, name: str, output: str, tmp_path: Path) -> None:
+    (tmp_path / output).write_text("an earlier output\n")
+    shown = run(*named(name, file), tmp_path, {})
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / "summary.md").read_text() == "```\nan earlier output\n```\n"
 
 
 def test_a_failed_plan_shows_the_message_of_the_policy(tmp_path: Path) -> None:

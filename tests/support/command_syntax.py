@@ -1,0 +1,92 @@
+"""Checks that a command parses: its options, arguments, targets and operations exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import Any
+
+import botocore.session
+import typer
+from botocore import xform_name
+
+from documentation.commands import PROGRAMS
+from tests.support.printed_commands import CHECKOUT
+
+_TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+# Options that every command of the AWS CLI has.
+_GLOBAL = {"output", "query", "region", "profile"}
+# Programs of the documentation whose arguments this module cannot parse. tests/e2e/test_docs.py runs the commands of
+# these programs, except in the blocks that tests/support/printed_commands.py lists in NOT_RUN.
+_OTHERS = {
+    "pulumi",
+    "npm",
+    "pip",
+    "skopeo",
+    "curl",
+    "jq",
+    "gcloud",
+    "kubectl",
+    "java",
+    "docker",
+    "duckdb",
+    "tar",
+    ".venv/bin/pre-commit",
+}
+_BUILTINS = {"bash", "cd", "export", "eval", "find", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
+
+
+def problem(words: list[str]) -> str | None:
+    """Returns the mistake in a command of the documentation or of a workflow, or None if the command is valid."""
+    program, *arguments = words
+    if program in ("python", ".venv/bin/python"):
+        return _python_problem(arguments)
+    if program == "make":
+        return None if set(arguments) <= _TARGETS else f"the Makefile has no {arguments}"
+    if program == "docker" and "python" in arguments:
+        return problem(arguments[arguments.index("python") :])
+    if program == "aws" and arguments[:2] != ["s3", "sync"]:  # `aws s3 sync` is no operation of the S3 API
+        return _aws_problem(*arguments)
+    return None if program in _OTHERS | _BUILTINS | {"aws"} else f"nothing checks the program {program}"
+
+
+def _python_problem(arguments: list[str]) -> str | None:
+    _, module, *rest = arguments
+    if module in PROGRAMS:
+        return _parse_problem(module, rest)
+    if module == "pytest":
+        paths = [each for each in rest if each.startswith("tests")]
+        return next((f"{path} does not exist" for path in paths if not (CHECKOUT / path).exists()), None)
+    return None if importlib.util.find_spec(module) else f"there is no module {module}"
+
+
+def _parse_problem(program: str, arguments: list[str]) -> str | None:
+    """Parses the arguments of a command in the documentation with the parser of the program that the command starts.
+    Returns the error, or None for a valid command.
+    """
+    command: Any = typer.main.get_command(PROGRAMS[program])
+    try:
+        while True:
+            context = command.make_context(program, list(arguments))
+            remaining = [*getattr(context, "_protected_args", []), *context.args]
+            if not hasattr(command, "commands") or not remaining:
+                return None
+            _, command, arguments = command.resolve_command(context, remaining)
+    except Exception as error:
+        return f"{type(error).__name__}: {getattr(error, 'message', error)}"
+
+
+def _aws_problem(service: str, operation: str, *arguments: str) -> str | None:
+    """Compares a documented AWS command's options with the operation's parameters in botocore. Returns the difference
+    or None.
+    """
+    model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
+    found = [each for each in model.operation_names if xform_name(each, "-") == operation]
+    if not found:
+        return f"{service} has no operation {operation}"
+    shape: Any = model.operation_model(found[0]).input_shape
+    known = {xform_name(name, "-"): name for name in shape.members}
+    given = {each.removeprefix("--").split("=")[0] for each in arguments if each.startswith("--")} - _GLOBAL
+    unknown = given - set(known)
+    missing = set(shape.required_members) - {known[name] for name in given & set(known)}
+    return f"unknown {unknown}, missing {missing}" if unknown or missing else None
