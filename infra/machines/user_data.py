@@ -47,18 +47,20 @@ class MachineFile:
     content: str
 
 
+def files_below(directory: Path) -> Iterator[Path]:
+    """Yields the files below a directory. The directory also contains Python programs of machines. When a test loads
+    such a program, Python writes its bytecode to a directory `__pycache__` beside the program, which is left out.
+    """
+    yield from (file for file in directory.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+
+
 def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
     """Yields the files of a machine from the given directory trees, sorted by path.
 
     `values` maps the names of placeholders to the texts that replace them. `left_out` has the names of files that the
     machine does not get.
     """
-    found = {
-        file.relative_to(tree): file
-        for tree in trees
-        for file in tree.rglob("*")
-        if file.is_file() and file.name not in left_out
-    }
+    found = {file.relative_to(tree): file for tree in trees for file in files_below(tree) if file.name not in left_out}
     for relative, file in sorted(found.items()):
         path = "/" + relative.as_posix()
         permissions = 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644

@@ -8,6 +8,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from infra.machines.user_data import files_below
+
 _FILES = Path(__file__).parent / "machine" / "programs"
 
 
@@ -15,7 +17,7 @@ def bundle() -> str:
     """Returns the programs as a JSON object: the text of each program by its name. The same programs always give the
     same text.
     """
-    return json.dumps({file.name: file.read_text() for file in sorted(_FILES.iterdir())})
+    return json.dumps({file.name: file.read_text() for file in sorted(files_below(_FILES))})
 
 
 def digest() -> str:
