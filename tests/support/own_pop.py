@@ -10,6 +10,7 @@ import hmac
 import http.client
 import json
 import os
+import random
 import shutil
 import socket
 import socketserver
@@ -208,9 +209,17 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
+    """Returns ports at which nothing listens. Linux takes the ports of outgoing connections from 32,768 on (ip(7)), so
+    no connection of another program can take one of these ports before a program of the PoP listens there.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            port = random.randrange(20_000, 32_768)  # noqa: S311
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 @contextlib.contextmanager
