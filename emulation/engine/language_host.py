@@ -85,8 +85,10 @@ class LanguageHost(LanguageServer):
         return result
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
+        # A policy pack writes its port and does not flush the output (pulumi_policy/policy.py), so the engine would
+        # wait for the port forever. With `-u`, Python flushes each write.
         process = subprocess.Popen(
-            [sys.executable, request.info.program_directory, *request.args],
+            [sys.executable, "-u", request.info.program_directory, *request.args],
             cwd=request.pwd or None,
             env={**os.environ, **dict(entry.split("=", 1) for entry in request.env)},
             stdout=subprocess.PIPE,
