@@ -1,5 +1,7 @@
 # Each target runs one command of the project. `make` without a target lists all targets.
 PYTHON := .venv/bin/python
+# The commands must work on machines that set neither variable. Containers often set both, which hides faults.
+unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
