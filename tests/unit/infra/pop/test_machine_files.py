@@ -55,7 +55,9 @@ def test_nginx_accepts_its_configuration(machine: tuple[Path, PopSettings]) -> N
     root, pop = machine
     said = run(["nginx", "-t", "-c", f"{pop.directories.etc}/nginx.conf"], root)
     assert said.startswith("0 "), said
-    assert "[warn]" not in said
+    # NGINX warns that the directive `user` has no effect when the user who starts it is not root.
+    warnings = [line for line in said.splitlines() if "[warn]" in line and 'the "user" directive' not in line]
+    assert warnings == []
     assert "[emerg]" not in said
 
 
