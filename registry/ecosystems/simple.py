@@ -131,9 +131,10 @@ class PypiProject:
             if requires_python := _requires_python(known, filename):
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
+                # The page leaves out `data-dist-info-metadata`, the older name of the attribute (PEP 714). pip 22.3 to
+                # 23.0 read it, and then refuse a wheel whose name differs from the requirement in upper case, such as
+                # PyYAML. Without the attribute, they read the metadata from the wheel.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                # Clients that are older than PEP 714 read only the attribute `data-dist-info-metadata`.
-                attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:
                 attributes["data-yanked"] = "" if reason is True else reason

@@ -84,6 +84,8 @@ def test_pip_finds_the_wheel_and_its_metadata(network: Network, samples: Samples
     html = network.get("pypi/simple/acme-greeter/index.html").decode()
     assert f'href="/pypi/files/acme-greeter/{name}#sha256={file["hashes"]["sha256"]}"' in html
     assert 'data-requires-python="&gt;=3.8"' in html
+    assert f'data-core-metadata="sha256={file["core-metadata"]["sha256"]}"' in html
+    assert "data-dist-info-metadata" not in html
     assert network.json("pypi/simple/index.json")["projects"] == [{"name": "acme-greeter"}]
     assert '<a href="/pypi/simple/acme-greeter/">' in network.get("pypi/simple/index.html").decode()
 
