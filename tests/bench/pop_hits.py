@@ -20,7 +20,8 @@ from pathlib import Path
 
 from bench import wrk
 from bench.edge_hits import ratio
-from tests.support.own_pop import OwnPop, free_ports, running_pop
+from tests.support.free_ports import free_ports
+from tests.support.own_pop import OwnPop, running_pop
 from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}

@@ -24,9 +24,9 @@ from typing import Any
 import pytest
 
 from local.checkout import CHECKOUT
+from tests.support.free_ports import free_port
 from tests.support.http_server import serving
 from tests.support.shield_machine import EDGE, Shield, booted_shield
-from tests.support.spanner import free_port
 
 SUITE = "http-cache-tests@0.4.5"  # the latest release of the conformance suite on npm
 REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"

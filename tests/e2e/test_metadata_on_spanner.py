@@ -21,9 +21,10 @@ from emulation.layout import cache_directory
 from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, statements
 from registry.metadata import Repository
 from registry.metadata.spanner import SpannerRepository
+from tests.support.free_ports import free_port
 from tests.support.metadata import Clock, repository
 from tests.support.metadata_contract import MetadataContract
-from tests.support.spanner import INSTANCE, PROJECT, Spanner, free_port, spanner
+from tests.support.spanner import INSTANCE, PROJECT, Spanner, spanner
 
 __all__ = ["repository", "spanner"]
 

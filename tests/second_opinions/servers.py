@@ -14,6 +14,7 @@ from typing import cast
 
 import pytest
 
+from tests.support.free_ports import free_port
 from tests.support.waiting import eventually
 
 _HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ def dynalite() -> Generator[Mapping[str, str]]:
     program = _HERE / "node_modules" / ".bin" / "dynalite"
     if not program.exists():
         pytest.skip("dynalite is not installed; run `make test-second-opinions`")
-    port = _free_port()
+    port = free_port()
     with _running([str(program), "--port", str(port), "--createTableMs", "0"], port):
         yield _environment(port)
 
@@ -42,7 +43,7 @@ def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
     objects, versions = directory / "objects", directory / "versions"
     objects.mkdir()
     versions.mkdir()
-    port = _free_port()
+    port = free_port()
     keys = ["--access", _KEY, "--secret", _KEY, "--port", f"127.0.0.1:{port}"]
     with _running([program, *keys, "posix", "--versioning-dir", str(versions), str(objects)], port):
         yield _environment(port)
@@ -54,7 +55,7 @@ def fake_gcs_server() -> Generator[str]:
     program = shutil.which("fake-gcs-server", path=str(_HERE / "bin"))
     if program is None:
         pytest.skip("fake-gcs-server is not installed; run `make test-second-opinions`")
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     # The server puts the values of `-public-host` and `-external-url` into its links to objects and uploads.
     links = ["-public-host", f"127.0.0.1:{port}", "-external-url", url]
@@ -80,12 +81,6 @@ def _environment(port: int) -> Mapping[str, str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager

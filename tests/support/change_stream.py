@@ -22,7 +22,7 @@ from emulation.gcp.spanner.databases import Databases
 from emulation.gcp.tokens import Account, Tokens
 from emulation.state_store import StateStore
 from infra.metadata.spanner import POSITIONS, SCHEMA, SPANNER_ONLY, statements
-from tests.support.spanner import free_port
+from tests.support.free_ports import free_port
 from workers.entitlements.spanner import Spanner
 
 DDL = [line for script in (SCHEMA, SPANNER_ONLY, POSITIONS) for line in statements(script.read_text())]

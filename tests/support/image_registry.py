@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Generator
@@ -18,6 +17,8 @@ from typing import Any
 
 import httpx
 import yaml
+
+from tests.support.free_ports import free_port
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -96,8 +97,7 @@ def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> 
 
     `htpasswd` is one line of an htpasswd file. Without `htpasswd`, every client may read and write.
     """
-    with socket.create_server((address, 0)) as free:
-        host = f"{address}:{free.getsockname()[1]}"
+    host = f"{address}:{free_port(address)}"
     config: dict[str, Any] = {
         "version": 0.1,
         "storage": {"filesystem": {"rootdirectory": str(directory / "storage")}},

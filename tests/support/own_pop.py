@@ -10,7 +10,6 @@ import hmac
 import http.client
 import json
 import os
-import random
 import shutil
 import socket
 import socketserver
@@ -31,6 +30,7 @@ from infra.pop import Directories, Place, PopSettings, Ports, Sources, programs
 from infra.pop.machine_files import render
 from infra.waf import WafArgs
 from tests.support.certificates import Authority
+from tests.support.free_ports import free_ports
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -206,20 +206,6 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
         assert before in file.read_text()
         file.write_text(file.read_text().replace(before, after))
     return file
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns ports at which nothing listens. Linux takes the ports of outgoing connections from 32,768 on (ip(7)), so
-    no connection of another program can take one of these ports before a program of the PoP listens there.
-    """
-    found: list[int] = []
-    with contextlib.ExitStack() as stack:
-        while len(found) < count:
-            port = random.randrange(20_000, 32_768)  # noqa: S311
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                found.append(port)
-    return found
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Generator, Sequence
@@ -15,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tests.support.free_ports import free_ports
 
 # Google's Debian package installs the Spanner emulator in this directory.
 _DIRECTORY = Path("/usr/lib/google-cloud-sdk/bin/cloud_spanner_emulator")
@@ -74,7 +75,7 @@ def spanner() -> Generator[Spanner]:
     gateway = shutil.which("gateway_main", path=f"{_DIRECTORY}:{os.environ.get('PATH', '')}")
     if gateway is None:
         pytest.skip("Google's Spanner emulator is not installed")
-    ports = [free_port(), free_port()]
+    ports = free_ports(2)
     command = [gateway, "--grpc_binary", str(Path(gateway).with_name("emulator_main")), "--hostname", "127.0.0.1"]
     process = subprocess.Popen(
         [*command, "--grpc_port", str(ports[0]), "--http_port", str(ports[1])],
@@ -92,11 +93,6 @@ def spanner() -> Generator[Spanner]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def _wait(api: httpx.Client) -> None:

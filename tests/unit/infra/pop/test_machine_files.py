@@ -20,6 +20,7 @@ from infra.pop.machine_files import PopSettingsError, render
 from tests.support import own_pop
 from tests.support.certificates import Authority
 from tests.support.enterable_directory import enterable_directory
+from tests.support.free_ports import free_ports
 from tests.support.own_pop import SETTINGS
 
 
@@ -31,7 +32,7 @@ def machine() -> Generator[tuple[Path, PopSettings]]:
     authority = Authority("tests")
     with enterable_directory() as root:
         nodes = [ShieldNode("us-east-1-0.shield.test:8443", "us-east-1")]
-        pop = own_pop.settings(root, Ports(*own_pop.free_ports(5)), nodes, authority.certificate)
+        pop = own_pop.settings(root, Ports(*free_ports(5)), nodes, authority.certificate)
         own_pop.install(root, pop, authority)
         yield root, pop
 

@@ -1,0 +1,26 @@
+"""Chooses ports for programs that a test starts."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+
+
+def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
+    """Returns ports of an IP address at which nothing listens. Linux takes the ports of outgoing connections from
+    32,768 on (ip(7)), so no connection of another program can take one of these ports before a program listens there.
+    """
+    found: list[int] = []
+    with contextlib.ExitStack() as stack:
+        while len(found) < count:
+            port = random.randrange(20_000, 32_768)  # noqa: S311
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server((address, port)))
+                found.append(port)
+    return found
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """Returns one port as `free_ports` does."""
+    return free_ports(1, address)[0]
