@@ -114,7 +114,7 @@ def _purges(zone: Zone) -> Iterator[Fact]:
 
 def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
     """Returns whether the second response is a cached copy of the first. The worker gives each response that it makes
-    a new number in the header `x-call`, so a copy has the number of the first response.
+    a new id in the header `x-call`, so a copy has the id of the first response.
     """
     return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
 
