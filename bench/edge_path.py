@@ -2,9 +2,10 @@
 
 `python -m bench.edge_path` runs the bundle of the edge worker in workerd. A driver module calls the worker some
 thousand times in one request, with stubs in place of L1 and of the key-value store. The result is the processor time of
-workerd for each call. It changes less with the load of the machine than the figures of bench.edge_hits. With `--other`,
-another bundle takes turns with the bundle of this checkout. A change of the worker can so be compared with the code
-before it.
+workerd for each call. It changes less with the load of the machine than the figures of bench.edge_hits.
+
+With `--other`, the measurements alternate between the bundle of this checkout and another bundle. For example, the
+other bundle can be the one from before a change of the worker.
 """
 
 from __future__ import annotations

@@ -65,8 +65,9 @@ class Survived(_Statement):
 
 
 class NotSurvived(_Statement):
-    """A resilience statement about losses that break some read paths of clients, with the reason why that is accepted.
-    `paths` are patterns for the names of the broken paths, in which `*` matches any text.
+    """A resilience statement about a loss, such as the loss of a region, that breaks some read paths of clients.
+    `reason` says why the operators accept this. `paths` are patterns for the names of the broken paths, in which `*`
+    matches any text.
     """
 
     reason: str = Field(min_length=20)

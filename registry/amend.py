@@ -68,7 +68,8 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
 
 
 def signed(target: Target, reference: Reference) -> list[Artifact]:
-    """Returns the changes to metadata records that sign every version of an npm package with the stack's current key.
+    """Signs every version of an npm package with the stack's current key. Returns the changes that add the signatures
+    to the metadata records.
 
     Raises RegistryError if the stack has no key.
     """

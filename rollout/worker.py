@@ -68,7 +68,9 @@ class Worker:
         self.script = script
 
     def deployment_id(self) -> str:
-        """Returns the id of the deployment that answers requests now. The method reads no version, unlike `serving`."""
+        """Returns the id of the deployment that answers requests now. Unlike `serving`, the method sends no request for
+        the details of the deployment's versions.
+        """
         return self._deployments()[0]["id"]
 
     def serving(self) -> Serving:

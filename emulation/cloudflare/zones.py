@@ -180,9 +180,9 @@ def _serve_routes(zones: Blueprint, store: StateStore, converge: Callable[[], No
 
 def _new_zone(name: str, kind: str, account: str) -> Json:
     if kind == "partial":
-        # A partial zone needs the Business or Enterprise plan, and a new zone has the Free plan (Cloudflare DNS,
-        # "Partial (CNAME) setup"). The source of the error code is issue 1812 of
-        # cloudflare/terraform-provider-cloudflare.
+        # A partial zone needs the Business or Enterprise plan (Cloudflare DNS, "Partial (CNAME) setup"). Cloudflare
+        # refuses a new partial zone, because a new zone has the Free plan. The error code of the refusal comes from
+        # issue 1812 of cloudflare/terraform-provider-cloudflare.
         raise ApiError(400, PARTIAL_SIGNUP_REFUSED, "Partial zone signup not allowed")
     if kind != "full":
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")

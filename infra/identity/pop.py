@@ -1,6 +1,6 @@
-"""The IAM role of PoP machines. This module lets the role read the machines' secrets, the clients' entitlements, the
-list of withdrawn objects and the edge policies. The role may also report that a machine serves. The component of the
-machines' certificate adds the permission to export it.
+"""The IAM role of PoP machines. The role may read the machines' secrets, the clients' entitlements, the list of
+withdrawn objects and the edge policies. Each machine may also write the parameter in which it reports that it serves
+requests. A different component creates the machines' certificate, and lets the role export the certificate.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ class ServingReports:
         return f"{self.path}/{machine}"
 
     def permission(self, account_id: str, machines: str) -> iam.Statement:
-        """Returns the IAM statement that allows machines to report. `machines` is a pattern of the machines' names."""
+        """Returns the IAM statement that allows machines to write the parameters in which they report that they serve.
+        `machines` is a pattern of the machines' names.
+        """
         return iam.allow(
             "ssm:PutParameter", f"arn:aws:ssm:{self.region}:{account_id}:parameter{self.parameter(machines)}"
         )

@@ -109,7 +109,7 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A component of a tier with an attribute that lists the tier's alarms."""
+    """A component of one tier, such as the DNS. The attribute `alarms` lists the tier's alarms."""
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...

@@ -197,8 +197,9 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Adds the versions that the lines of a constraints file pin to the field `constraints`. `found` are the
-        entries of the file. Yields those entries that are not requirements, such as an item that counts as failed.
+        """Reads a constraints file: `found` yields the file's entries. Adds each version that the file pins to the
+        field `constraints`. Yields the entries that are not requirements, so that the import reports them: parts of the
+        file that are refused or left out.
 
         A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
         """

@@ -55,7 +55,9 @@ class PacedClient:
             left -= len(_part(connection))
 
     def p99(self, seconds: float) -> float:
-        """Sends requests for so many seconds, and returns the 99th percentile of their durations in milliseconds."""
+        """Sends requests for the given number of seconds. Returns the 99th percentile of their durations in
+        milliseconds.
+        """
         durations: list[float] = []
         with self.connect() as connection:
             self.get(connection)

@@ -109,7 +109,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the bucket and the metadata table, and makes the gate pass every write again."""
+        """Empties the bucket and the metadata table. Resets `gate` to the default gate, which lets every write pass."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
         self.bucket.empty()

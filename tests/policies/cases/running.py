@@ -50,7 +50,9 @@ def own_pops(component: str) -> list[PolicyResource]:
 
 
 def behind_accelerator(component: str) -> list[PolicyResource]:
-    """Returns an alias of an accelerator in a component of the given type. The name of the accelerator is not known."""
+    """Returns a DNS alias that leads to an accelerator, and whose target is not known yet. The accelerator is the child
+    of a component of the given type.
+    """
     accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)
     props = {"name": "anycast.x.io", "type": "A", "aliases": [{"name": UNKNOWN_STRING_VALUE}]}
     return [resource(RECORD, props, on={"aliases": [accelerator]})]

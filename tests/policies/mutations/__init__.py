@@ -81,8 +81,8 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns the pairs of a policy and a resource type that no mutation tests. A pair counts only if the policy
-    governs the type, and if the stack has a resource of this type.
+    """Returns the pairs of a policy and a resource type for which there is no mutation. A pair counts only if the
+    policy governs the type, and if the stack has a resource of this type.
     """
     has = {kind_of(each) for each in registered}
     broken = {

@@ -60,7 +60,7 @@ def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields the kind and the content of each finding about a policy document."""
     results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
     for kind, result in results.items():
-        # ServicesAffected lists the AWS services that all findings are about, and is no finding itself.
+        # ServicesAffected is not a finding: it lists the AWS services that at least one finding concerns.
         if kind != "ServicesAffected":
             for each in result["findings"]:
                 yield kind, each if isinstance(each, str) else json.dumps(each, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Tests with random values that no stack config makes the config loader fail with a stack trace. The loader returns a
+"""Tests with random configs of a stack that the config loader never fails with a stack trace. The loader returns a
 stack, or lists the mistakes in the config.
 """
 

@@ -23,7 +23,10 @@ export interface Cause {
   l1: (tag: string) => (view?: View) => L1;
 }
 
-/** What one client request may still cause, in prefetches and in bytes, and the prefetches that have been started. */
+/**
+ * The remaining budget of one client request: how many prefetches and how many bytes it may still cause. `running` are
+ * the prefetches that the request has already caused.
+ */
 interface Progress {
   requests: number;
   bytes: number;

@@ -1,6 +1,6 @@
-// Unit tests: the worker reads the data set that the registry writes, and finds the same affected versions as the
-// registry. The Python tests check that the records in advisories.json compile to the packages in that file, and that
-// the expected versions are right.
+// Unit tests: the worker reads the data sets that the registry writes, and finds the same affected versions as the
+// registry. Each case in advisories.json has OSV records, the data that the registry makes from them, and the affected
+// versions. The Python tests check that the registry still makes this data and finds these versions.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -88,7 +88,8 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # A packument keeps other fields that npm clients show, or that change how clients install the package.
+    # A packument also has fields that npm clients show, such as `funding`, and fields that change how npm clients
+    # install the package, such as `_hasShrinkwrap`.
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),

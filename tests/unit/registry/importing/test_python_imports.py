@@ -326,9 +326,9 @@ def test_without_a_version_the_import_takes_the_one_that_pip_would_choose(upstre
 
 
 def test_a_version_without_a_local_part_matches_local_versions(upstream: Upstream) -> None:
-    """Imports `p==1.0` from an index that has 1.0 only in local versions (such as `1.0+cpu`), like the wheels of
-    PyTorch for one GPU. The version 1.0 matches each of these local versions (PEP 440, "Version matching"), and pip
-    takes the highest.
+    """Imports `p==1.0` from an index that has 1.0 only in local versions, such as `1.0+cpu` and `1.0+cu118`. PyTorch
+    publishes its wheels under such versions. The version 1.0 matches each of them (PEP 440, "Version matching"), and
+    pip takes the highest.
     """
 
     def picked(version: str) -> list[str]:
