@@ -153,8 +153,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # These actions on certificates do not include `acm:ExportCertificate`, because only shield machines and PoP
-        # machines need the private keys.
+        # The list has no `acm:ExportCertificate`, because only shield machines and PoP machines need the private keys
+        # of certificates.
         allow(
             [
                 "acm:AddTagsToCertificate",

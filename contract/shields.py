@@ -18,8 +18,8 @@ def certificate_parameter(environment: str) -> str:
 
 
 def serving_parameters(environment: str) -> str:
-    """Returns the path of the SSM parameters by which shield machines report that they serve. Each machine has one
-    parameter below this path.
+    """Returns the path of the SSM parameters in which shield machines report that they are ready to serve clients. Each
+    machine has one parameter below this path.
     """
     return f"/artifact-edge/{environment}/serving"
 

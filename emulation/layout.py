@@ -202,7 +202,9 @@ class Sandbox:
         return f"http://{self.gcp_address}:{GCP_PORT}"
 
     def owns_directory(self) -> bool:
-        """Returns whether the sandbox's directory is empty or contains files of a sandbox."""
+        """Returns whether the sandbox may use its directory: whether the directory is empty, or already contains files
+        of a sandbox.
+        """
         entries = {entry.name for entry in self.directory.iterdir()}
         return entries <= {"run"} or any((self.directory / part).exists() for part in _PARTS)
 

@@ -66,7 +66,9 @@ def shift_of(plan: Plan, limits: Limits) -> Shift:
 
 
 def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns, for each DNS name that clients resolve, how many other names the clients resolve before this name."""
+    """Maps each DNS name on the clients' way to the number of names before it: 0 for a name that clients use, 1 for a
+    name that such a name leads to, and so on.
+    """
     shift = shift_of(plan, limits)
     steps = dict.fromkeys(shift.roots, 0)
     waiting = list(steps)

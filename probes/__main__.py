@@ -119,7 +119,8 @@ def list_probes() -> None:
 
 @app.command()
 def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain = "", record: Record = False) -> None:
-    """Run probes in the cloud accounts whose credentials the environment contains, and check their facts.
+    """Run probes in the cloud accounts whose credentials are in the environment variables. A probe checks documented
+    facts about a cloud.
 
     A probe creates a few resources without traffic, which cost less than a cent, and deletes them at the end. The exit
     code is 1 if a fact does not hold.

@@ -135,8 +135,8 @@ class StoredSecrets:
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
         """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
-        The secret of the shields is written first. The shields therefore accept a new authority before the next run
-        uses it, also if this run is interrupted.
+        The secret of the shields is written first. If this run is interrupted, the shields already accept the new
+        authority before the next run issues certificates with it.
         """
         written: list[SecretName] = []
         changes: Sequence[tuple[SecretName, Secret, Secret]] = (

@@ -18,8 +18,8 @@ _DAY = 24 * 3600
 # The shortest soft-delete duration that Cloud Storage accepts, apart from zero. Zero turns soft delete off.
 _SOFT_DELETE_SECONDS = 7 * _DAY
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# Maps a continent to a location code of Cloud Storage. A bucket that is in two regions of the continent has this
-# location (Cloud Storage, "Bucket locations").
+# Maps a continent to a location code of Cloud Storage. A bucket that spans two regions of the continent has this
+# location code (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 

@@ -82,8 +82,8 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes that both metadata databases, DynamoDB and Spanner, offer to the registry and to other tiers. Some
-    of these tiers follow the database's changes.
+    """The attributes of the metadata database that the registry and other tiers use. They are the same on DynamoDB and
+    on Spanner. `changes` is for the tiers that follow the database's changes.
 
     `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
     """

@@ -15,7 +15,9 @@ from infra.serverless import SourcesArgs
 
 
 def code_prefix(prefix: str) -> str:
-    """Returns the prefix of the names of the bucket that stores the services' source code, and of its key ring."""
+    """Returns the prefix for the names of two resources: the bucket that stores the services' source code, and the key
+    ring of this bucket.
+    """
     return f"{prefix}-code"
 
 

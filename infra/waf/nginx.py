@@ -25,7 +25,9 @@ _CONNECTIONS_OF_CLIENT = 15
 
 
 def values(args: WafArgs) -> Mapping[str, str]:
-    """Returns the values that the firewall's arguments give to placeholders in NGINX's configuration."""
+    """Returns the values of the placeholders in NGINX's configuration. The values follow from the arguments of the
+    component `Waf`.
+    """
     return {
         "ALLOWED_NETWORKS": _networks(args.allow.addresses),
         "DENIED_NETWORKS": _networks(args.deny.addresses),

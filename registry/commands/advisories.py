@@ -66,7 +66,7 @@ def import_advisories(
 
 @app.command()
 def status(stack_outputs: Outputs) -> None:
-    """Show the data set of advisories in force: numbers of advisories, time of the import, and principal."""
+    """Show the advisories that are in force: how many there are, who imported them, and when."""
     from registry.advisories import in_force
     from registry.target import read_target
 

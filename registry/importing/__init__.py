@@ -69,8 +69,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The identifying text leaves out the file's path, because npm or pip fetched the file to a temporary
-            # directory, whose name differs in each import.
+            # The id leaves out the path of the file. npm or pip fetched the file to a temporary directory, whose name
+            # differs in each import.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"

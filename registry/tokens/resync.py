@@ -13,9 +13,10 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
-# The number of seconds for which the edge keeps an entry that marks a token without a record as revoked: 25 hours.
-# DynamoDB's stream can repeat changes that are up to 24 hours old (DynamoDB Developer Guide, "Change data capture for
-# DynamoDB Streams"). Without the entry, a repeated change could make the token valid again.
+# If a token has no record in the database, the resync writes an entry to the edge that says that the token is revoked.
+# The edge keeps this entry for 25 hours. DynamoDB's stream can repeat changes that are up to 24 hours old (DynamoDB
+# Developer Guide, "Change data capture for DynamoDB Streams"). Without the entry, a repeated change could make the
+# token valid again.
 _REPLAY_SECONDS = 25 * 3_600
 
 

@@ -87,8 +87,8 @@ http {
 
 @dataclass(frozen=True)
 class Way:
-    """One kind of request that the program measures, such as requests to the bare NGINX. With `is_cold`, NGINX
-    remembers no decision for any of the requests.
+    """One kind of request that the program measures, such as requests to NGINX without the PoP's configuration. With
+    `is_cold`, NGINX has no cached decision of the edge worker for any of the requests.
     """
 
     name: str

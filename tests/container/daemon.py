@@ -48,8 +48,8 @@ def docker() -> Generator[Docker]:
     if existing.run("version").returncode == 0:
         yield existing
         return
-    # The directory is not one of pytest's temporary directories, because their paths are longer than the about 100
-    # characters that the path of a socket may have.
+    # The path of a Unix socket may have only about 100 characters. The paths of pytest's temporary directories are
+    # longer, so the daemon's socket is in another directory.
     with tempfile.TemporaryDirectory(prefix="ae-docker-") as directory, _own_daemon(Path(directory)) as host:
         yield Docker({**environment, "DOCKER_HOST": host})
 

@@ -35,7 +35,7 @@ class Case:
     """A test case with two releases of one package. `old` is published first. The publisher is killed while it
     publishes `new`.
 
-    `shown` returns the releases that each document offers its readers, by the document's key.
+    `shown` maps the key of each document to the releases that readers of the document see.
     """
 
     old: list[str]

@@ -1,4 +1,4 @@
-"""Declares the fixture by which a test writes policy exemptions for the tests' stack."""
+"""The type of the fixture that writes the policy exemptions of the stack in tests."""
 
 from __future__ import annotations
 

@@ -33,10 +33,13 @@ const WAIT_MILLISECONDS = 30_000;
 // For this time after it has queued a prefetch, an isolate does not prefetch the same file again. An install rarely takes
 // longer.
 const FILE_MILLISECONDS = 600_000;
-// The same time for documents. L1 answers with a document for 65 s without waiting for a shield
-// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). Another prefetch within this time
-// would only make L1 ask a shield whether its copy is current. For as long, an isolate remembers the list of the objects
-// that clients request after a document. A prefetch for another range of versions then does not read the document again.
+// For this time after it has queued a prefetch of a document, an isolate does not prefetch the document again. L1
+// answers with a document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE: `max-age` and
+// `stale-while-revalidate`). A second prefetch within this time would only make L1 ask a shield whether L1's copy is
+// current.
+//
+// For the same time, an isolate remembers which objects clients request after a document. Within this time, a prefetch
+// for another range of versions does not read the document again.
 const DOCUMENT_MILLISECONDS = 65_000;
 // The most documents for which an isolate remembers what clients request next. The lists take less than 4 MB.
 const LISTS = 1_000;

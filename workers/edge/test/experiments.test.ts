@@ -42,7 +42,8 @@ const salt = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/);
 const label = fc.stringMatching(/^[a-z0-9]{1,20}$/);
 const weights = fc.array(fc.integer({ min: 1, max: 10_000 }), { minLength: 2, maxLength: 10 });
 const subject = fc.record({ principal: name, token: fc.stringMatching(/^[0-9a-f]{64}$/) });
-// The fixed seed makes the inputs the same in each run, because the bounds hold for almost all inputs, but not for all.
+// A few of the possible random inputs exceed the bounds of the tests. The fixed seed gives the same inputs in each run,
+// so a test never fails by chance.
 const SEED = { seed: 20_261_127 };
 
 test("the split of 2,000 subjects is within the binomial bounds of the weights", () => {

@@ -111,7 +111,8 @@ test("the dependencies of an npm package and all tarballs are in L1 before the c
   const files = [tarball("tree-a", "2.0.0"), tarball("tree-b", "1.5.0"), tarball("@tree/c", "1.1.3"), tarball("tree-d", "1.0.0")];
   await awaitKeys(document("tree-b"), document("@tree/c"), document("tree-d"), ...files);
   assert.equal(requested.length, new Set(requested).size);
-  await awaitKeys(document("tree-e"), tarball("tree-b", "2.0.0")); // the range `*` of tree-d selects this version
+  // tree-d 1.0.0 depends on `tree-b@*`, and `*` selects tree-b 2.0.0
+  await awaitKeys(document("tree-e"), tarball("tree-b", "2.0.0"));
   const before = requested.length;
   for (const path of ["/npm/tree-b", "/npm/@tree/c", "/npm/tree-d", ...files.map((key) => `/${key}`)]) {
     assert.equal((await get(path)).headers.get("x-cache"), "edge; hit; predicted", path);

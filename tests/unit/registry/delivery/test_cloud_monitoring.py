@@ -30,7 +30,7 @@ EVER = {"interval.startTime": "2000-01-01T00:00:00+00:00", "interval.endTime": "
 
 
 class Answered:
-    """Wraps a response of the emulated API in the form that the library requests returns."""
+    """Wraps a response of the emulated API in the form in which the library `requests` returns responses."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.ok, self.status_code, self.text = answer.is_success, answer.status_code, answer.text
