@@ -35,9 +35,7 @@ def deleted(last: Record) -> Record:
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns the latest of the given records of each token. The result maps the key of the token's entry in Workers KV
-    to this record.
-    """
+    """Returns the latest record of each token in `records`, by the key of the token's entry in Workers KV."""
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:

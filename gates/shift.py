@@ -83,11 +83,11 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Follows the clients of each name to their targets. Returns, for each name that clients use, the share of its
-    clients that arrive at each DNS name on the way to a target.
+    """Returns how the clients of each name spread over DNS names. The result maps each name in `names` that has DNS
+    records to the names that its clients resolve, with the share of clients that resolve each.
 
-    For example, `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}`: a fifth of the
-    clients of `packages.example.com` arrive at `pops.example.com`.
+    For example, in `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}` a fifth of the
+    clients of `packages.example.com` also resolve `pops.example.com`.
     """
     found: dict[str, dict[str, float]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Probe of Workers Cache, which checks what is cached, for how long, and what a purge removes."""
+"""Probes Workers Cache: what it stores, for how long, and what a purge removes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Probe of Workers Cache, which checks the size of stored responses and the rate of purges.
+"""Probes the limits of Workers Cache: the maximum size of a stored response, and the maximum rate of purges.
 
-The probe uses up the account's purges for some minutes.
+During the probe, the account cannot purge anything else for some minutes.
 """
 
 from __future__ import annotations

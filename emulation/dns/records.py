@@ -78,10 +78,10 @@ Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
 
 @dataclass(frozen=True)
 class Alias:
-    """A Route 53 alias to another name in the zone. A DNS answer for the alias contains the records that the name
-    `target` has, of the alias's own type.
+    """A Route 53 alias to the name `target` in the zone. DNS answers for the alias contain those records of `target`
+    that have the type of the alias.
 
-    If `is_accelerator` is true, the target is the name of an accelerator of Global Accelerator, and not a name in the
+    If `is_accelerator` is true, `target` is the name of an accelerator of Global Accelerator, and not a name in the
     zone.
     """
 

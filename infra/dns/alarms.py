@@ -1,6 +1,6 @@
-"""Alarms on Route 53's health checks. Health checks request the edge, and the feed of recent revocations that the edge
-reads. Further health checks request each machine, each region of shields and PoPs, and each network that serves the
-clients' hostname (Cloudflare, and PoPs of our own).
+"""Alarms on Route 53's health checks. One health check requests the edge. Another asks a PoP whether it has the feed of
+recent revocations. Further health checks request each machine, each region of shields and PoPs, and each network that
+serves the clients' hostname (Cloudflare, and PoPs of our own).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _ANY_VALUE = "ForAnyValue:"
 
 
 def principals(statement: Properties, provider: str) -> list[str]:
-    """Returns the principals of an IAM statement for one kind of provider, such as `AWS` or `Service`.
+    """Returns the principals of one type in an IAM statement. `provider` is the type, such as `AWS` or `Service`.
 
     The principal `"*"` alone means the same as `{"AWS": "*"}`.
     """

@@ -163,7 +163,9 @@ def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds
 
 
 def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
-    """Prints a table in Markdown that says how often the shield was asked for an object again, and how it answered."""
+    """Prints a table in Markdown. The table says how often L1 requested an object from the shield more than once, and
+    how the shield answered.
+    """
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")
     for ecosystem, program in _ECOSYSTEMS.items():

@@ -1,4 +1,6 @@
-"""Explains the requests that a shield got during an install: which objects it was asked for more than once, and how."""
+"""Explains the requests that a shield got during an install: which objects L1 requested more than once, and how the
+shield answered.
+"""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # The function skips purges without a signature, because the worker itself answers 403 to them. It also skips
-        # health checks whose Host is an IP address, because Cloudflare has no route for this host.
+        # Two kinds of requests are not sent. The worker itself answers 403 to purges without a signature. Health checks
+        # whose Host is an IP address never reach the worker, because Cloudflare has no route for an IP address.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))

@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 def revocations_feed() -> Feed:
     """Returns the feed of revocations for one instance of the metadata API.
 
-    While the API fails, the edge uses a stale document for up to WINDOW_SECONDS. The document's revocations may still
-    be missing in the key-value store. The document contains the time of the database read, from which the edge computes
-    the document's age.
+    If the API fails, the edge uses its last feed document for up to WINDOW_SECONDS, because this document may contain
+    revocations that Workers KV still lacks. The document states the time of the database read. From this time, the edge
+    computes the document's age.
     """
     return Feed(_document, WINDOW_SECONDS)
 

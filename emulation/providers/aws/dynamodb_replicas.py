@@ -42,8 +42,9 @@ def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> l
 
 
 class TableReplica:
-    """Handles the Pulumi resource type `aws:dynamodb/tableReplica:TableReplica`: one replica of a DynamoDB table, in
-    the region of the resource."""
+    """Handles the Pulumi resource type `aws:dynamodb/tableReplica:TableReplica`: one replica of a DynamoDB table. The
+    resource's property `region` is the region of the replica.
+    """
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.TableReplica
     replace_on = frozenset({"globalTableArn", "region", "kmsKeyArn"})

@@ -14,7 +14,7 @@ GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 
 def of_shields(broken: Registered) -> Sequence[Registered]:
-    """Returns an endpoint group that is part of a shield."""
+    """Returns the endpoint group as a child of a shield component, instead of the PoPs' accelerator."""
     return [replace(broken, urn=broken.urn.replace("artifact-edge:pop:Accelerator", "artifact-edge:shield:Ec2Shield"))]
 
 

@@ -24,8 +24,9 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for a secret that a client presents as a token. The function does not recognize a session: it
- * returns a token credential for the session's text, and no token has the digest of this text.
+ * Returns the credential for a secret that a client presents as a token. The function treats a session like any other
+ * text: it returns a token credential with the digest of the session's text. No token has this digest, so the
+ * credential is worthless.
  */
 export function ofSecret(secret: string | undefined): Credential {
   return secret ? { kind: "token", digest: sha256(secret) } : { kind: "invalid" };

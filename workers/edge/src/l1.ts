@@ -44,11 +44,12 @@ const FIRST_BYTE_MILLISECONDS = 30_000;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
- * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
- * entrypoint behind its cache, and `packageTag` is the package's cache tag. `shields` fetches an object that is too
- * large for the cache from a shield, with the client's Range header. A request for a part of a large object then does
- * not read the whole object. `flags` change the requests to shields after a miss in L1. With `isPrefetch`, the requests
- * to L1 are marked as prefetches.
+ * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` calls the
+ * cached entrypoint through Workers Cache. `packageTag` is the package's cache tag.
+ *
+ * For an object that is too large for the cache, the function calls `shields`, which requests the object from a shield
+ * with the client's Range header. The shield then sends only the requested part. `flags` change the requests to shields
+ * after a miss in L1. With `isPrefetch`, the requests to L1 are marked as prefetches.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,

@@ -93,8 +93,8 @@ const RULE_FIELDS = [
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
-// The most rules of a policy that may name principals. A group of principals (groups.ts) is a number with one bit for
-// each of these rules.
+// The maximum number of rules with `principals` in a policy. A group of principals is a number in which each of these
+// rules has one bit (groups.ts), so the number of rules is limited.
 const PRINCIPAL_RULES_MAX = 24;
 const PRINCIPALS = /^[A-Za-z0-9._@/+*-]{1,128}$/;
 const LICENSE = /^[!-~](?:[ -~]{0,98}[!-~])?$/;

@@ -24,7 +24,8 @@ export interface Budget {
 // many.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
-// The longest queue of objects that wait for their prefetch. Documents and files have a queue each.
+// The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
+// each have their own queue.
 const QUEUED = 2_000;
 // How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
 // the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a

@@ -75,8 +75,9 @@ export async function rulesOf(ruleSet: RuleSet, ecosystem: Ecosystem, name: stri
 }
 
 /**
- * A rule may have a condition on severities. Replaces each such rule by copies for single advisories: one for each
- * advisory that meets the condition. Rules for the advisories about malware come first.
+ * Replaces each rule that has a condition on severities by copies of the rule, one for each advisory that meets the
+ * condition. A copy matches only the versions that its advisory affects. The rules for advisories about malware come
+ * first.
  */
 function withAdvisories(
   rules: readonly Rule[],

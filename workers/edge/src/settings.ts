@@ -1,8 +1,8 @@
 // Reads the settings that the worker has as texts in JSON in its bindings (docs/contracts.md).
 
 /**
- * Returns a function that reads a setting from the text of its binding, or returns undefined when the worker has no such
- * binding. The function parses the same text only once, because it is called for each request.
+ * Returns a function that reads a setting from the text of its binding. If the worker has no such binding, the function
+ * returns undefined. Each request calls the function, so it parses the same text only once.
  */
 export function settingOf<Setting>(
   read: (fields: Record<string, number>) => Setting,

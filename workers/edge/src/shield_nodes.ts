@@ -8,8 +8,8 @@ import { pathOf } from "./l1";
 import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
 
-const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a shield node
-// The longest wait for the first byte of the last shield node. The worker waits longer for this node, because a late
+const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a shield node's response
+// The same limit for the last shield node that the worker asks. The worker waits longer for this node, because a late
 // answer is better than an error. The wait is shorter than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 

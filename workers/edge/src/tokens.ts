@@ -23,7 +23,7 @@ export interface Sources {
   store: KVNamespace;
   api: MetadataApi | undefined;
   revocations: Promise<Revocations>;
-  /** Continues work after the response to the client. */
+  /** Keeps the request alive until the promise `work` settles, even after the worker has sent the response. */
   waitUntil: (work: Promise<unknown>) => void;
 }
 

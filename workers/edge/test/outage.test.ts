@@ -78,7 +78,10 @@ function put(token: string, grants: string[], { expires = start + 2 * OUTAGE, re
   entries.set(`token:${token}`, JSON.stringify({ version: 1, revision, ...known }));
 }
 
-/** Returns the token's grants, "refused", or "unavailable". The worker then answers with 401 or 503. */
+/**
+ * Looks a token up. Returns the token's grants, "refused" if the worker would answer 401, or "unavailable" if the
+ * worker would answer 503.
+ */
 async function grantsOf(token: string): Promise<readonly string[] | "refused" | "unavailable"> {
   try {
     const found: Entitlement | undefined = await entitlementOf(token, sources(), now);

@@ -44,7 +44,7 @@ def imported(network: Network, directory: Path, *found: dict[str, Any]) -> Resul
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the advisory data sets that the feed of the metadata API names to the edge."""
+    """Returns the digests of advisory data sets that the metadata API lists in its feed for the edge."""
 
     class Database:
         def token(self, digest: str) -> None: ...
