@@ -17,9 +17,9 @@ class Shift:
     """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
     `packages.example.com`. From a root, DNS records can lead clients to other names.
 
-    `before` and `after` contain the targets of each name, before the plan and after it. `arrived` and `arriving` have
-    an entry for each root: the share of the root's clients that arrive at each name. `arrived` is the state before the
-    plan, and `arriving` the state after it.
+    `before` and `after` map each name to its targets, as they are before and after the plan is applied. `arrived` and
+    `arriving` map each root to the names that its clients resolve, and each name to the share of these clients.
+    `arrived` holds the shares before the plan is applied, and `arriving` those after it.
     """
 
     before: Mapping[str, Split]

@@ -44,8 +44,8 @@ from stacks.identities import serving_reports
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# A placeholder as long as every URL of a Lambda function. Lambda assigns the real URL only during the first deployment.
-# Until then, the program checks the size of the user data with this placeholder.
+# An example of the URL of a Lambda function. All such URLs have the same length. Lambda assigns the real URL only
+# during the first deployment. Until then, the program checks the size of the user data with this example.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 

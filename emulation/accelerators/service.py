@@ -87,8 +87,8 @@ class AcceleratorService:
             _log.info("accepting connections to %s:%d", *entry)
 
     def _chooser(self, entry: _Entry) -> Choose:
-        """Returns the function that chooses the endpoint for a connection to an entry. It reads the configuration at
-        each connection.
+        """Returns a function that chooses the endpoint for a connection. `entry` is the address and port at which the
+        connection was accepted. The function reads the configuration again for each connection.
         """
 
         def chosen(client: str) -> Endpoint | None:

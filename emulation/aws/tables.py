@@ -31,7 +31,7 @@ followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
 # The name of an attribute that marks a temporary copy of a DynamoDB table. Each write is first tried on a temporary
-# copy. The functions in `followers` are not called for changes of a temporary copy.
+# copy. For these trial writes, the emulation does not call the functions in the list `followers`.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}

@@ -48,8 +48,9 @@ def create_service(resolve: Resolver, authorities: bytes, secret: str) -> Flask:
 
 
 def status_of(address: str, port: int, name: str, authorities: bytes) -> int:
-    """Returns the HTTP status with which Cloudflare answers a request to an origin that does not respond. To find the
-    reason, the function connects to the origin at `address` and `port`. `name` is the origin's host name.
+    """Returns the HTTP status with which Cloudflare answers a request to an origin that does not respond. The status
+    depends on the cause of the failure, so the function connects to the origin at `address` and `port` to find the
+    cause. `name` is the origin's host name.
     """
     context = ssl.create_default_context(cadata=authorities.decode())
     try:

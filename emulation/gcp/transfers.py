@@ -163,8 +163,8 @@ class _Errors:
 
     @contextmanager
     def of(self, url: str) -> Generator[None]:
-        """Catches an error of S3, STS or Cloud Storage in a `with` block, and adds the error to `breakdowns`. `url`
-        names the object or bucket.
+        """Catches an error of S3, STS or Cloud Storage in a `with` block, and adds the error to the field `breakdowns`.
+        `url` names the object or bucket of the failed request.
         """
         try:
             yield

@@ -32,8 +32,10 @@ class Schedule:
 
 
 def rate_seconds(expression: str) -> int:
-    """Returns the period of an EventBridge `rate(…)` expression in seconds. EventBridge requires the singular for 1 and
-    the plural for other numbers. Raises ValueError for other expressions: `cron(…)` is not emulated."""
+    """Returns the period of an EventBridge `rate(…)` expression in seconds. EventBridge accepts `rate(1 minute)` and
+    `rate(5 minutes)`, but neither `rate(1 minutes)` nor `rate(5 minute)`. Raises ValueError for other expressions:
+    `cron(…)` is not emulated.
+    """
     found = _RATE.fullmatch(expression)
     if found is None:
         raise ValueError(

@@ -14,8 +14,9 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret,
-    and to report that a machine serves requests. The policies of the buckets allow the role to read objects.
+    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret.
+    They also allow each machine to write the parameter in which it reports that it serves requests. The bucket policies
+    allow the role to read objects.
     """
 
     instance_profile: pulumi.Output[str]

@@ -120,6 +120,6 @@ REVIEWED = frozenset(
         "gcp:storage/transferJob:TransferJob",
     }
 )
-# Resource types of the Pulumi engine itself, and component types of this program, whose child resources are checked one
-# by one.
+# Prefixes of the resource types that need no review: those of the Pulumi engine itself, and those of this program's
+# components. The policies check each child resource of a component.
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:", "artifact-edge:")

@@ -67,7 +67,8 @@ class Listing:
 
 
 def yanked(known: Known, filename: str) -> bool | str:
-    """Returns PEP 691's value of `yanked`: the reason, True without a reason, or False when the file is not yanked.
+    """Returns PEP 691's value of `yanked` for a file. This is False if the file is not yanked. For a yanked file, it is
+    the reason, or True if nobody stated a reason.
 
     The operator's commands `yank` and `unyank` take precedence over what an import found at another index.
     """

@@ -129,8 +129,9 @@ class Networks:
         self.shell.run(drain)
 
     def connect(self, place: ClientLocation) -> tuple[str, str]:
-        """Requests the hostname from a place. Returns whether the client connects to the accelerator or to a machine,
-        and the region whose server answers. The region is empty without an answer.
+        """Sends a request to the hostname from the client location `place`. Returns whether the client connects to the
+        accelerator or to a machine, and the region whose server answers. If no server answers, the region is an empty
+        text.
 
         The server must see the client's own address.
         """

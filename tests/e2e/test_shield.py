@@ -33,8 +33,8 @@ def shield() -> Iterator[Shield]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stored_early(shield: Shield) -> None:
-    """Stores the objects that must survive a crash of the shield, before Traffic Server first saves its cache
-    directory.
+    """Stores objects in the shield's cache. A later test crashes the shield, and expects these objects in the cache.
+    They are stored before Traffic Server first saves the directory, which is the index of its cache.
     """
     shield.cloud.put(NEAR, "durable", body(200_000))
     shield.edge.get("durable")

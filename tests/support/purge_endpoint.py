@@ -1,4 +1,4 @@
-"""Provides the edge worker's purge endpoint, for tests of the registry without an edge."""
+"""Emulates the edge worker's purge endpoint, for tests of the registry that run without an edge."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def create_boundary(config: Mapping[str, str]) -> None:
 
 
 def write_edge_secret(environment: str, directory: Path) -> None:
-    """Writes the secrets that `registry keys init` stores in Secrets Manager for the edge."""
+    """Writes the edge's secrets to Secrets Manager, in place of the command `registry keys init`."""
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secret = {

@@ -100,9 +100,11 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Returns a change that adds a resource to a stack, under the parent of the resource that the mutation selects.
+    """Returns a change that adds a resource to a stack. The new resource gets the parent of the resource that the
+    mutation selects.
 
-    The added resource's property `depends` depends on the selected resource.
+    `depends` is the name of a property of the new resource. The value of this property depends on the selected
+    resource.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

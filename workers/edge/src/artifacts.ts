@@ -25,7 +25,8 @@ interface RepositoryIndex {
   manifests: Record<string, string>;
 }
 
-const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i; // the archives that pip opens
+// suffixes of the archives that pip opens as sdists
+const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i;
 
 /**
  * Returns the artifacts that a package's index lists, with the ids of the artifacts as keys. `text` is the index, and

@@ -8,7 +8,10 @@ import type { ObjectRoute } from "./routes";
 
 type Answer = Pick<Response, "headers" | "status">;
 
-/** The finished headers of an object. `version` identifies the version of the object. */
+/**
+ * The headers for clients that the worker computed for one object, and keeps for the next response. `version`
+ * identifies the version of the object.
+ */
 interface Finished {
   version: string;
   age: string | null;

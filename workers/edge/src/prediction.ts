@@ -20,8 +20,8 @@ export interface Budget {
   share: number;
 }
 
-// The most prefetches that may reach shields at once, after a time with few prefetches. One large install needs so
-// many.
+// The most prefetches that may reach shields at once, after a time with few prefetches. One large install needs about
+// this number.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because

@@ -10,8 +10,8 @@ import { redirectToL1 } from "../src/redirects";
 import { type ObjectRoute, route } from "../src/routes";
 
 declare global {
-  // The test declares this type of workerd, because l1.ts uses it. TypeScript cannot load the type definitions of
-  // workerd together with those of Node.
+  // l1.ts uses this interface from workerd's type definitions. The test declares it, because TypeScript cannot load the
+  // type definitions of workerd together with those of Node.
   interface Fetcher {
     fetch: typeof fetch;
   }

@@ -22,7 +22,9 @@ RELEASES = st.builds(Release, TEXTS, st.dictionaries(TEXTS, st.text()), st.boole
 
 
 def following(package: NpmPackage | PypiProject, facts: Mapping[str, Any]) -> str:
-    """Returns the list of next requests from both documents of a package, which must have the same list."""
+    """Returns the list of the requests that clients send after they have read a package's document. Each package has
+    two documents, and the function checks that both have the same list.
+    """
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
     first, second = package.documents(known, (), "https://packages.test", lambda key: b"")
     assert first.following == second.following
