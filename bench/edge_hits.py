@@ -238,8 +238,8 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns the median of the ratios between the speeds of two copies of workerd. `above` and `below` have one speed
-    for each round of the benchmark, in answers per second.
+    """Returns the median of the ratios of two copies of workerd in answers per second. `above` has the rates of one
+    copy, and `below` those of the other, one rate for each round of the benchmark.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 

@@ -28,8 +28,8 @@ def dashboards(inputs: Inputs) -> Iterator[str]:
 
 
 def _named(version: str, collection: str, inputs: Inputs, fields: tuple[str, ...]) -> Iterator[str]:
-    """Yields the IDs of the resources in an API collection that equal a given resource in all of `fields`. `inputs` are
-    the Pulumi inputs of the given resource.
+    """Lists an API collection, and yields the IDs of its resources whose `fields` equal those of a given resource.
+    `inputs` are the Pulumi inputs of the given resource.
     """
     for each in listed("monitoring", f"{version}/projects/{inputs['project']}/{collection}", collection):
         if all(each.get(name) == inputs.get(name) for name in fields):

@@ -135,8 +135,9 @@ def load(file: Path) -> Any:
 
 
 def read_plan(document: Any) -> Plan:
-    """Returns the plan in the output of `pulumi preview --json`. Raises PlanError if the document is not a plan, leaves
-    out unchanged resources, or comes from a failed preview. A partial plan is refused because it would look harmless.
+    """Returns the plan in the output of `pulumi preview --json`. Raises PlanError if the output is not a plan, comes
+    from a failed preview, or lacks the unchanged resources. Without the unchanged resources, the checks would miss
+    problems.
     """
     if not isinstance(document, dict) or "steps" not in document:
         raise PlanError("no `steps` in it; it is not what `pulumi preview --json` prints")

@@ -170,11 +170,11 @@ def write_item(
     new: Item | None,
     notify: _Follower = _notify_followers,
 ) -> None:
-    """Writes the item `new` to a DynamoDB table, or deletes the item with these keys if `new` is None. Does nothing if
-    the table already has this state.
+    """Writes the item `new` to a DynamoDB table. If `new` is None, deletes the item with the partition key `partition`
+    and the sort key `name`. Does nothing if the table already has this state.
 
-    Otherwise reports the change to the table's stream. Unless the table is a temporary copy, also calls `notify` with
-    the table, the item's partition key and sort key, and `new`.
+    Otherwise reports the change to the table's stream. Also calls `notify` with the table, both keys and `new`, unless
+    the table is a temporary copy on which moto tries a write first.
     """
     with _LOCK:
         old = table.get_item(partition, name)

@@ -38,7 +38,8 @@ def blueprint(
 ) -> Blueprint:
     """Returns the API endpoints for the versions and deployments of worker scripts.
 
-    `checked` reads the script that a request uploads. `shown` returns a binding without what the API keeps secret.
+    The function `checked` reads and checks the script that a request uploads. The function `shown` returns a binding
+    without the values that the API keeps secret.
     """
     versions = Blueprint("versions", __name__, url_prefix="/accounts/<account>/workers/scripts/<name>")
 
@@ -135,8 +136,8 @@ def latest(store: StateStore, account: str, name: str) -> Json:
 
 
 def _known(store: StateStore, account: str, name: str) -> Json:
-    """Returns a worker script. Raises ApiError for a script that was never deployed: its first version cannot be
-    uploaded alone ("Deployment management", "First upload").
+    """Returns a worker script. Raises ApiError for a script that was never deployed. The first version of a script can
+    only be uploaded and deployed in one request ("Deployment management", "First upload").
     """
     return existing(store, "script", account, name, 10007, f"This Worker does not exist on your account: {name}")
 

@@ -15,9 +15,9 @@ import pulumi
 class AwsKeysArgs:
     """Arguments of the component that creates the encryption key on AWS.
 
-    `regions` lists the regions that need the key, the primary first. Another primary region needs a new key. `readers`
-    are ARNs of roles that may use the key only to decrypt objects that they read from S3. `deletion_days` (7 to 30) is
-    the deletion window, in which a deleted key can be restored.
+    `regions` lists the regions that need the key, the primary first. A change of the primary region replaces the key.
+    `readers` are ARNs of roles that may use the key only to decrypt objects that they read from S3. `deletion_days` (7
+    to 30) is the deletion window, in which a deleted key can be restored.
     """
 
     prefix: str

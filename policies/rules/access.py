@@ -186,7 +186,7 @@ def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _secret_actions(statement: Properties) -> list[str]:
-    """Returns the actions of an IAM statement on secrets, and on SSM parameters, which can hold secrets, too."""
+    """Returns the actions in an IAM statement that concern secrets or SSM parameters, which can hold secrets, too."""
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [
         action

@@ -106,8 +106,8 @@ def _hosted(url: str) -> _Hosted | None:
 
 
 def _on(host: str, path: str, revision: str, *, scheme: str = "git+https", user: str = "") -> _Hosted | None:
-    """Returns the repository at a path of a host. Returns None if npm does not know the host, or if the path does not
-    have the form that the host gives to the addresses of its repositories.
+    """Returns the repository at a path of a host such as github.com. Returns None if npm does not know the host, or if
+    repositories on this host have paths of another form.
     """
     if host == _HOSTS["github"]:
         match = re.fullmatch(r"([^/]+/[^/]+?)(?:\.git)?(?:/|/tree/(?P<revision>[^/]+)(?:/.*)?)?", path)

@@ -99,10 +99,10 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 
 def rollback(target: Target, by: By, number: int) -> Changed:
     """Puts the policy of an earlier version in force again, as a new version. If `number` is 0, the earlier version is
-    the one before the current version.
+    the one that the current version replaced. If the current version is the first one, a policy without rules comes
+    into force.
 
-    A rollback to the time before the first version puts a policy without rules in force. Raises RegistryError if there
-    is no such version, or if another operator changes the policy at the same time.
+    Raises RegistryError if there is no such version, or if another operator changes the policy at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:

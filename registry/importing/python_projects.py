@@ -92,8 +92,8 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether a file belongs to the given version of a project. The file cannot be installed, so its version is
-    only in its name, such as `p-1.0-py2.7.egg`.
+    """Returns whether a file belongs to the given version of a project. The function looks for the version in the
+    filename, because neither pip nor uv installs the file (for example `p-1.0-py2.7.egg`).
     """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]

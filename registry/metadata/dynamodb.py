@@ -122,11 +122,12 @@ class DynamoDbRepository:
         return {kind: {"TableName": self._table, **action}}
 
     def _unconditional(self, write: Write, text: str) -> tuple[str, dict[str, Any]]:
-        """Returns the kind and the parameters of the DynamoDB action for a write, without the condition of the write.
+        """Returns the kind and the parameters of the DynamoDB action for a write. The parameters do not include the
+        write's condition.
 
         A Put with a condition becomes a PutItem, because the condition determines the item's next version. A Put
-        without a condition becomes an UpdateItem, which increments the version. A PutItem would need to read the
-        version first.
+        without a condition becomes an UpdateItem, which lets DynamoDB increment the version. For a PutItem, the
+        registry would have to read the current version first.
         """
         key = _key(write.partition, write.name)
         if isinstance(write, Delete):

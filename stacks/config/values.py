@@ -29,8 +29,8 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _LAST_ASN = 2**32 - 1  # the largest number of an autonomous system (RFC 6793)
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
-# Accepted IAM members of Google Cloud (Google Cloud IAM, "IAM principal identifiers"). `allUsers` and whole domains are
-# left out, because they are too broad for operators of the database.
+# The IAM members of Google Cloud that a setting may name as operators of the database (Google Cloud IAM, "IAM principal
+# identifiers"). `allUsers` and whole domains are refused, because they include too many people.
 _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
 
 DOMAIN = re.compile(rf"([a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?\.)+{_TOP_LEVEL}")

@@ -199,7 +199,7 @@ class Network:
         return answer["result"]["id"]
 
     def split(self, *versions: tuple[str, float]) -> None:
-        """Lets two versions of the script answer requests by percentage."""
+        """Deploys two versions of the worker's script, each with the percentage of requests that it answers."""
         parts: Any = [{"version_id": id, "percentage": percentage} for id, percentage in versions]
         self.api.workers.scripts.deployments.create("edge", account_id=ACCOUNT, strategy="percentage", versions=parts)
 

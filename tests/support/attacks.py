@@ -98,10 +98,11 @@ def verdicts(edge: Edge) -> Mapping[str, str]:
 
 
 def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
-    """Returns the requests of real clients that the edge refuses although the worker would not.
+    """Sends requests as real package clients send them, and returns those that the edge refuses before the worker gets
+    them. Without the edge's checks, the worker would answer these requests.
 
-    A refused request gets no answer, several answers, or a status that the worker never gives to a client without a
-    token (such as 413 or 503).
+    A request counts as refused if the edge sends no response or several responses. It also counts as refused if the
+    status is one that the worker never gives to a client without a token, such as 413 or 503.
     """
     refused: list[str] = []
     for method, path, headers in SERVED:

@@ -86,8 +86,8 @@ def _fields(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
 
 
 def _seen(names: dict[str, str], found: dict[str, Any], state: Properties) -> Properties:
-    """Returns those Pulumi properties that are in the Pulumi state, with their values in the answer `found` of the API.
-    `names` maps each Pulumi property to the name of the API's field.
+    """Returns the values of Pulumi properties from the API's answer `found`. Only properties in the Pulumi state are
+    included. `names` maps each Pulumi property to the name of the API's field.
     """
     return {ours: found[theirs] for ours, theirs in names.items() if ours in state and theirs in found}
 

@@ -31,7 +31,7 @@ def dashboard(**rows: list[str]) -> PolicyResource:
 
 
 def policy(tier: str, **changes: Any) -> PolicyResource:
-    """Returns a Google Cloud alert policy, which is an alarm, for a tier of the stack."""
+    """Returns an alert policy of Google Cloud whose label `tier` names the given tier of the stack."""
     return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
 
 

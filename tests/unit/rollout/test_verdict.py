@@ -55,8 +55,8 @@ def test_known_cases(new: Counts, old: Counts, expected: Verdict) -> None:
 
 
 def release(seed: int, new_rate: float, old_rate: float) -> Verdict:
-    """Returns the verdict on a new version that gets 10 % of the requests. A statistical test follows each hundred
-    requests to the new version, until a test gives a verdict.
+    """Returns the verdict on a new version of the worker that gets 10 % of the requests. A statistical test runs after
+    each hundred requests to the new version, until one test gives a verdict.
     """
     for test, (new, old) in enumerate(_growing(seed, new_rate, old_rate), 1):
         found = verdict(new, old, RULE, test)

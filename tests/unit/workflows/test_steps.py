@@ -48,8 +48,8 @@ def named(name: str, file: str = DEPLOY) -> tuple[dict[str, Any], dict[str, Any]
 def run(
     workflow: dict[str, Any], step: dict[str, Any], directory: Path, programs: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a workflow step in a directory with the given programs. Each value of `programs` is the script of
-    a program.
+    """Runs a workflow step in a directory. `programs` maps the names of programs to the scripts that replace them in
+    this step.
     """
     for name, script in programs.items():
         file = directory / (".venv/bin/python" if name == "python" else f"bin/{name}")

@@ -94,8 +94,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
   }
 
   /**
-   * Answers with a document that is filtered by an edge policy. The function fetches the unfiltered document from
-   * Workers Cache, too.
+   * Answers with a document that an edge policy filters. The function gets the unfiltered document from Workers Cache.
    */
   async #filtered(key: string, view: Exclude<View, { kind: "objects" }>, request: Request): Promise<Response> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };

@@ -32,7 +32,9 @@ export interface Artifact {
   published: Property<number>;
   /** The licence expression in the artifact's metadata. */
   license?: Property<string>;
-  /** The predicate types of the attestations about the artifact's origin. */
+  /**
+   * The predicate types of the artifact's provenance attestations, which state how and where the artifact was built.
+   */
   provenance?: Property<readonly string[]>;
 }
 

@@ -12,7 +12,7 @@ export type Group = number;
 
 const policies = new WeakMap<Policy, Map<Group, Policy>>();
 
-/** Returns the group of a principal under an edge policy. */
+/** Returns the group to which a principal belongs, by the edge policy's rules that name principals. */
 export function groupOf(policy: Policy, principal: string): Group {
   const concerns = naming(policy).map(({ principals = [] }) => principals.some((pattern) => matches(pattern, principal)));
   return concerns.reduce((group, isConcerned, bit) => (isConcerned ? group | (1 << bit) : group), 0);

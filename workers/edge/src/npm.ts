@@ -21,8 +21,8 @@ const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
 const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*][0-9A-Za-z._+^~<>=*|-]*)$`);
-// Artifactory repeats the scope before the name of the file. Lockfiles of projects that used Artifactory have such
-// URLs.
+// Artifactory repeats the scope before the name of the file, as in `@acme/web/-/@acme/web-1.0.0.tgz`. Lockfiles of
+// projects that used Artifactory have such URLs.
 const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
 const NAME_MAX = 214; // source: npm docs, package.json, "name"
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // the form of a version at semver.org, without build metadata

@@ -10,7 +10,7 @@ import { type Expected, isFollowed, isUrgent } from "./successors";
 export interface Budget {
   /** The most prefetches that the worker runs after one request of a client. */
   requests: number;
-  /** The most prefetches of an isolate that run at the same time. */
+  /** The most prefetches that an isolate runs at the same time. */
   inFlight: number;
   /** The most bytes that the worker prefetches after one request of a client. */
   bytes: number;

@@ -39,9 +39,9 @@ const MANIFEST_BYTES = 1 << 20;
 const predictions = new Predictions();
 
 /**
- * Returns a function that fetches objects from L1 for a client. After each fetch, the function prefetches what clients
- * request after the fetched document, and other objects in the queue. `waitUntil` continues work after the response to
- * the client.
+ * Returns a function that fetches an object from L1 for a client. After the fetch, the function adds the objects that
+ * clients request next to the queue of prefetches, and starts prefetches from this queue. `waitUntil` keeps this work
+ * running after the response to the client.
  */
 export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil: (work: Promise<unknown>) => void): L1 {
   return async (key, method, headers) => {
@@ -120,8 +120,9 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
-  // L1 keeps a document for some seconds only. Another read of the document for each range of versions would make L1 ask
-  // a shield whether its copy is current.
+  // `known` is the isolate's list of what clients request after the document. Without this list, the worker would read
+  // the document from L1 again for each range of versions. L1 keeps a document for some seconds only, and would then
+  // ask a shield whether L1's copy is current.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

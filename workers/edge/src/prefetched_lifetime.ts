@@ -1,6 +1,6 @@
 // Decides for how long L1 uses a prefetched document. A prefetch is often early: a client that installs hundreds of
-// packages requests most documents more than 5 s after their prefetch. With the lifetime that the origin states, L1 would
-// then ask a shield once more whether its copy is current, and each document would cost two requests.
+// packages requests most documents more than 5 s after their prefetch. With the lifetime that the origin states, L1
+// would then ask a shield whether L1's copy is current. Each document would cost two requests to shields.
 
 /**
  * The name of the header with the Cache-Control of the origin, in copies that L1 uses for longer. Clients get this

@@ -177,10 +177,10 @@ def test_a_removed_machine_leaves_no_files() -> None:
 
 
 def notes_of_timer(script: str, runs: int, environment: str = "") -> str:
-    """Boots a machine with a timer whose service runs a shell script. Returns what the script has written
-    to /etc/artifact-edge/notes, after the timer was due the given number of times.
+    """Boots a machine with a systemd timer whose service runs a shell script. The timer starts the service `runs`
+    times. Returns what the script has written to /etc/artifact-edge/notes.
 
-    `environment` is the service's environment file.
+    `environment` is the text of the service's environment file.
     """
     unit = "[Service]\nType=oneshot\nEnvironmentFile=/etc/artifact-edge/env\nExecStart=/usr/local/sbin/note\n"
     files = {
