@@ -35,8 +35,8 @@ _ROUTING = (
 
 
 def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
-    """Returns the host names that clients use: the names that an edge network serves, and the names that the limits
-    file adds.
+    """Returns the host names that clients use: the names that an edge network serves, and the names in
+    `limits.hostnames`.
     """
     found = set(limits.hostnames)
     for resource in resources:

@@ -66,8 +66,8 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def host(self, kind: str = "") -> str:
-        """Returns a hostname in the Cloudflare zone that no other run of the probe uses. Without `kind`, the hostname
-        is that of the deployed worker script.
+        """Returns a hostname in the Cloudflare zone. The hostname contains the name of this run of the probe, so no
+        other run uses it. Without `kind`, it is the hostname that the deployed worker script serves.
         """
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 

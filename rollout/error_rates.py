@@ -55,7 +55,7 @@ class ErrorRates:
         return {id: Counts(number, min(number, errors.get(id, 0))) for id, number in requests.items()}
 
     def _counted(self, timeframe: dict[str, int], filters: list[dict[str, Any]]) -> dict[str, int]:
-        """Returns a mapping from the id of each version to the number of its stored events that match the filters."""
+        """Returns how many stored events of each version match the filters. The keys are the ids of the versions."""
         of_script = [
             {"key": "$metadata.service", "operation": "eq", "type": "string", "value": self._script},
             {"key": "$metadata.type", "operation": "eq", "type": "string", "value": "cf-worker-event"},

@@ -82,7 +82,9 @@ class Alarms:
 
 
 def patch_alarms() -> None:
-    """Makes moto refuse alarms that this module cannot evaluate, and keep the state of an alarm that is changed."""
+    """Makes moto refuse alarms that this module cannot evaluate. Also makes moto keep the state of an alarm when the
+    alarm's settings change.
+    """
     for name, method in patches():
         setattr(CloudWatchBackend, name, method)
 

@@ -17,7 +17,8 @@ _respond: Any = cast(Any, S3Response).key_response
 def key_response(response: Any, request: Any, full_url: str, headers: Any) -> Any:
     """Replaces `S3Response.key_response`: ignores the dates in the preconditions of a read that also has ETags."""
     if request.method in ("GET", "HEAD"):
-        environ = request.headers.environ  # WSGI's names of the headers; `request.headers` itself cannot be changed
+        # `request.headers` is read-only, so this changes the WSGI environment that it reads
+        environ = request.headers.environ
         for by_etag, by_date in (("NONE_MATCH", "MODIFIED_SINCE"), ("MATCH", "UNMODIFIED_SINCE")):
             if f"HTTP_IF_{by_etag}" in environ:
                 environ.pop(f"HTTP_IF_{by_date}", None)

@@ -142,8 +142,8 @@ def deployment(store: StateStore) -> Deployment:
 
 
 def _served(store: StateStore, zone: Mapping[str, Any]) -> list[str]:
-    """Returns the names that a zone serves. The zone's rules also apply to its custom hostnames (Cloudflare for SaaS,
-    "WAF for SaaS").
+    """Returns the names to which a zone's rules apply: the zone's own names and its custom hostnames (Cloudflare for
+    SaaS, "WAF for SaaS").
     """
     return [zone["name"], f"*.{zone['name']}", *custom_hostnames.served(store, zone["id"])]
 

@@ -1,8 +1,11 @@
 """Renders the user data of a PoP machine from the files in `machine/`.
 
-User data contains no secret and no worker. The machine fetches both (`fetch-settings`), so a new worker replaces no
-machine. The machine also fetches its large programs (programs.py), whose digest is in the user data. The rendered files
-have neither empty lines nor lines with only a comment, because all files together are almost as large as EC2 accepts.
+The user data contains neither secrets nor the code of the edge worker. The machine fetches both (`fetch-settings`), so
+a new version of the worker does not replace machines. The machine also fetches its large programs (programs.py). The
+user data has the digest of these programs.
+
+The rendered files have neither empty lines nor lines with only a comment, because all files together are almost as
+large as EC2 accepts.
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ _LOGIN_PORTS = (22, 3389)
 
 @dataclass(frozen=True)
 class AllowedTraffic:
-    """Networks that a firewall or security group rule allows, for incoming or outgoing traffic. `ports` is one port
-    (`8443`), a range (`1-1024`), or empty for all ports.
+    """The traffic that a rule of a firewall or security group allows: the protocol, the ports, and the networks at the
+    other end. `ports` is one port (`8443`), a range (`1-1024`), or empty for all ports.
 
-    `others` lists properties of the rule. Each of them names the other end of the traffic by something other than a
-    network, such as a security group.
+    A rule can also name the other end by something other than a network, such as a security group. `others` lists the
+    properties of the rule that do so.
     """
 
     protocol: str

@@ -125,8 +125,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version among the package's bounds. The version must be a bound. The docstring of
-        this module defines positions.
+        """Returns the position of a version that is one of the package's bounds. The docstring of this module defines
+        positions.
         """
         return self._positions[parsed(self._ecosystem, text)]
 
@@ -149,9 +149,8 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position, among the package's bounds, of the version that an event of a version range names. The
-        docstring of this module defines positions. Returns None for the version `*` of an event `limit`, which comes
-        after all versions.
+        """Returns the position of the version in an event of a version range. The docstring of this module defines
+        positions. Returns None for the version `*` of an event `limit`, which comes after all versions.
         """
         kind, text = event
         if _is_special(kind, text):

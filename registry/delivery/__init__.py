@@ -1,1 +1,3 @@
-"""Delivers changes to readers: documents, cache purges, quarantine, and the delivery's metrics."""
+"""Delivers changes to readers: writes documents, purges caches, and updates the quarantine list. Also reports metrics
+of the delivery.
+"""

@@ -171,10 +171,10 @@ def _bundle(found: dict[str, Any]) -> None:
 
 
 def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str] | None:
-    """Returns the executables of an npm package: paths by command name. Without the field `bin`, the executables are
-    the files in the directory that the field `directories.bin` names.
+    """Returns the executables of an npm package as a mapping from command names to paths. Without the field `bin`, the
+    executables are the files in the directory that the field `directories.bin` names.
 
-    No path leads out of the package, because `..` is removed from paths, and slashes from command names.
+    The function removes `..` from paths, and slashes from command names. No path therefore leads out of the package.
     """
     given = found.get("bin")
     if isinstance(given, str) and given:

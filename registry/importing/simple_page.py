@@ -194,8 +194,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns a text for each statement about a file that an import leaves out. `time` is an invalid upload time that
-    the index states, or an empty text.
+    """Returns the names of the parts of a file's entry in the index that an import does not take over. `time` is the
+    upload time in the entry if it is invalid, and empty otherwise.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

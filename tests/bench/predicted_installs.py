@@ -126,7 +126,9 @@ def client_at(up: OwnStack, location: ClientLocation, principal: str) -> Client:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """An install, and the requests for packages of its ecosystem that the shield got meanwhile."""
+    """One install of packages of one ecosystem, and the requests for such packages that reached the shield during the
+    install.
+    """
 
     installed: Installed
     requests: Sequence[ShieldRequest]

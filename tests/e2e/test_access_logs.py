@@ -1,4 +1,6 @@
-"""Tests that the access logs of shields on both clouds arrive in the log bucket, with the machines' own credentials."""
+"""Tests that the shield machines on both clouds can write their access logs to the log bucket with the credentials that
+the machines have.
+"""
 
 from __future__ import annotations
 

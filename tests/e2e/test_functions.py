@@ -63,8 +63,8 @@ class Stack:
         return json.loads(found[f"token:{digest}"]) if found else {}
 
     def is_up_to_date(self, digest: str) -> bool:
-        """Returns whether the edge's entitlement store has the version of the token that the metadata database has,
-        which is always the latest version.
+        """Returns whether the edge's entitlement store has the latest version of the token. The latest version is in
+        the metadata database.
         """
         item = self.target.repository.item("tokens", digest)
         return item is not None and self.entry(digest).get("revision") == item.version

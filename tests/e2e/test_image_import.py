@@ -1,4 +1,4 @@
-"""Tests that skopeo pulls images through the edge that were imported from other registries."""
+"""Tests that skopeo can pull imported images through the edge. The images come from other registries."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        # The repository's tags that begin with `sha256-` or `sha512-`, and therefore with a digest. None until the
-        # client has listed the tags.
+        # The repository's tags that name a digest: they begin with `sha256-` or `sha512-`. None until the client has
+        # listed the tags.
         self._listed: list[str] | None = None
         self._lists_tags = True  # False after the registry refused to list the tags
         self._lists_referrers = True  # False after the registry answered that it does not have the referrers API

@@ -1,9 +1,10 @@
 """Lists bad changes to the resources of the stack prod, as a developer could make them without knowledge of the
 policies.
 
-A mutation (tests/policies/mutations) is checked by the one policy that it was written for. A violation is checked by
-the whole policy pack with prod's settings. A violation counts as found only if a policy names the fault; a finding of
-the policy on prices does not count.
+These changes are called violations. The tests check each violation with the whole policy pack and prod's settings. A
+violation counts as found only if a policy other than the one on prices reports it.
+
+The mutations in tests/policies/mutations are different: each is checked only by the policy that it was written for.
 """
 
 from __future__ import annotations

@@ -123,7 +123,8 @@ test("the changes of the last document before the outage count for the whole day
   assert.equal(await grantsOf("leaked"), "refused");
   await outage(async () => {
     assert.equal(await grantsOf("leaked"), "refused");
-    // The worker knows that the grants in Workers KV are old, and cannot read the new ones before Workers KV shows them.
+    // The feed tells the worker that the grants in Workers KV are old. The worker cannot get the new grants until
+    // Workers KV has them.
     const isShown = now > start + HOUR;
     if (isShown) put("narrowed", ["npm:other:pull"], { revision: 2 });
     assert.deepEqual(await grantsOf("narrowed"), isShown ? ["npm:other:pull"] : "unavailable");

@@ -83,7 +83,7 @@ def origin() -> Iterator[str]:
 
 
 def read(machine: Machine, url: str) -> bytes:
-    """Reads the object with the credentials that Traffic Server has at this moment."""
+    """Reads the test's object with the credentials that Traffic Server currently has."""
     lines = (line.partition("=") for line in machine.files()["s3_auth.config"].splitlines())
     found = {name: value for name, _, value in lines}
     session = boto3.Session(found["access_key"], found["secret_key"], found["session_token"])
