@@ -40,8 +40,8 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The ports of the copies of workerd lie above the ports of the PoP. Each copy listens on two ports: one for clients,
-# and one for the requests that L1 sends after a miss.
+# The program runs several copies of workerd (COPIES). Each copy listens on two ports: one for clients, and one for the
+# requests that L1 sends after a miss. The first of these ports is above all ports of the PoP.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}

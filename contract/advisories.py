@@ -54,8 +54,8 @@ def shard_of(key: str) -> int:
 
 
 class PackageFilter:
-    """A Bloom filter of package keys. Its size in bits is the power of two with 8 to 16 bits for each key, but at least
-    1,024 bits and at most 1 MiB.
+    """A Bloom filter of package keys. Its size is the smallest power of two that gives each key at least 8 bits, within
+    the limits of 1,024 bits and 1 MiB.
     """
 
     def __init__(self, keys: int) -> None:

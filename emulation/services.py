@@ -42,8 +42,8 @@ CLOUDS = (
     Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
 
-# The processes that emulate running services: DNS, accelerators, machines, Cloud Run and Lambda. They serve the DNS
-# records, carry connections through the accelerators, and run the machines, services and functions that a Pulumi
+# The processes that emulate what runs in the clouds: DNS, accelerators, machines, Cloud Run and Lambda. They serve the
+# DNS records, carry connections through the accelerators, and run the machines, services and functions that a Pulumi
 # program has created.
 RUNTIME = (
     Service("dns", client.ready),

@@ -1,7 +1,8 @@
-"""Sets up a shell as a client of the sandbox: the exports of `eval "$(python -m local client reader)"`.
+"""Sets up a shell as a client of the sandbox. The user runs `eval "$(python -m local client reader)"`, which sets
+environment variables in the shell.
 
 In this shell, npm, pnpm, yarn, pip, uv and skopeo work with their usual commands. Tokens stay in files that only their
-owner can read; no exported value contains a token.
+owner can read; no environment variable contains a token.
 """
 
 from __future__ import annotations

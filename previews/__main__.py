@@ -1,4 +1,6 @@
-"""`python -m previews`: plans every stack against the emulated clouds, and records the states of releases."""
+"""`python -m previews`: plans every stack against the emulated clouds, and records the state that each stack has at a
+release.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Writes docs/configuration.md and the JSON Schema of stack config: `python -m stacks.reference`.
 
-The models that check the config are the source of both files. The page also shows the values in the stacks' files.
+Both files are generated from the models that check the config. docs/configuration.md also shows the values that each
+stack sets in its file Pulumi.<stack>.yaml.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import httpx
 
-# The path at which the emulated AWS reads and sets the length of its minute. GET answers `{"minute_seconds": 60}`, and
-# PUT of such a document sets the length. The length applies to the periods of alarms and to the schedules of
-# EventBridge. A shorter minute also makes the ages in the metrics of other services grow faster.
+# The path at which clients read and set the number of real seconds that a minute of the emulated AWS lasts. GET answers
+# `{"minute_seconds": 60}`, and PUT of such a document sets the number. The number applies to the periods of alarms and
+# to the schedules of EventBridge. With a shorter minute, the ages in the metrics of other services also grow faster.
 PATH = "/_artifact-edge/alarms"
 
 MINUTE_SECONDS = 60.0

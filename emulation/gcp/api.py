@@ -164,7 +164,7 @@ def _transfer_agent(project: str) -> Response:
 
 
 def _parameters() -> dict[str, str]:
-    """Returns the query parameters of a request that describe the requested resource. Leaves out `alt=json` and
+    """Returns the query parameters that say which resource a request concerns. Leaves out `alt=json` and
     `projection=noAcl`, because the emulation always answers in JSON and without access control lists (Cloud Storage
     JSON API, "Standard query parameters"; `buckets.insert`, `projection`).
     """

@@ -190,8 +190,8 @@ class Edge(pulumi.ComponentResource):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns an output that resolves to `records`, the validation records, once Cloudflare serves the clients'
-        hostname and sends its requests to the worker.
+        """Returns an output that resolves to `records`, the validation records, once two conditions hold: Cloudflare
+        serves the clients' hostname, and sends requests for this hostname to the worker.
         """
 
         async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:

@@ -175,7 +175,7 @@ class Delivery:
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # If the changes to deliver wrote all records of the package, the package is new, and the origin has no
+        # If this delivery includes the changes of all the package's records, the package is new, and the origin has no
         # documents of the package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:

@@ -237,7 +237,9 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
 
 
 def _no_constant(name: str) -> None:
-    """Raises ValueError for NaN and Infinity in a package.json, which only Python's JSON parser accepts."""
+    """Raises ValueError for the values NaN and Infinity in a package.json. Python's JSON parser accepts these values,
+    but JSON does not have them.
+    """
     raise ValueError(f"{name} is not a JSON value")
 
 

@@ -28,7 +28,7 @@ def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict
     """Returns a version's object in the full packument, without the fields that name the version and its tarball.
 
     `contents` is the metadata record about the tarball's files, or empty. The result leaves out each value in the
-    package.json that no client could use. No value raises an error.
+    package.json that no client could use. The function raises no error, whatever values the package.json contains.
     """
     found = {name: value for name, value in manifest.items() if not name.startswith("_") and value is not None}
     for name in _OF_THE_REGISTRY:

@@ -163,8 +163,8 @@ class Import:
         """Fetches, checks and stores the items in parallel. Yields each item, together with its result, when it is
         done.
 
-        The result has the item's artifacts, or it is the reason for a failure. At most twice `workers` items are in
-        progress.
+        The result contains the item's artifacts, or the reason why the item failed. The number of items in progress is
+        at most twice the number of workers.
         """
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):

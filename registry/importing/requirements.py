@@ -160,7 +160,8 @@ class _Reader:
             elif line.startswith(("-e ", "--editable")):
                 yield Refused(title, "is a directory or a repository; import what it needs from an index")
             elif index := _INDEX.match(line):
-                # The message does not repeat the line, because the line's URL may contain a password.
+                # The reason names only the option and not the whole line, because the URL in the line may contain a
+                # password.
                 yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
             elif line and not line.startswith("-"):
                 yield _requirement(title, line)
@@ -179,9 +180,11 @@ class _Reader:
     def _included(
         self, file: Path, title: str, named: str, including: tuple[Path, ...]
     ) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements in a file that an option of `file` names.
+        """Yields the requirements of a further requirements file, which an option in `file` includes. `named` is the
+        option's value. `including` has the files that are being read, from the first file to `file`.
 
-        Yields an item that counts as failed if the file cannot be read, or if it is one of the files in `including`.
+        If the further file cannot be read, or is one of the files in `including`, yields a Refused with the reason
+        instead.
         """
         try:
             name = shlex.split(named)[0]

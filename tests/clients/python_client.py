@@ -100,8 +100,8 @@ class PythonClient(ABC):
         self.write_configuration()
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program that trusts the sandbox's certificate authority. The program's environment also has the token,
-        or shows where the token is, if the tested way to pass the token needs this.
+        """Runs a program that trusts the sandbox's certificate authority. For the kinds of credential that need
+        environment variables, the program's environment contains the token or the place where the token is.
         """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -204,7 +204,7 @@ class Network:
         self.api.workers.scripts.deployments.create("edge", account_id=ACCOUNT, strategy="percentage", versions=parts)
 
     def serving(self) -> str:
-        """Returns the id of the version that answers most requests."""
+        """Returns the id of the worker version that answers most requests."""
         path = f"/accounts/{ACCOUNT}/workers/scripts/edge/deployments"
         answer: Any = self.api.get(path, cast_to=object)
         return answer["result"]["deployments"][0]["versions"][0]["version_id"]

@@ -167,7 +167,7 @@ def is_document(write: str) -> bool:
 
 
 def publish(clouds: ServedClouds, case: list[str]) -> None:
-    """Publishes the files of a test case in the process of the test, which is not killed."""
+    """Publishes the files of a test case. The publisher runs in the process of the test and is not killed."""
     files, repository = [Path(case[0])], case[2] if len(case) > 1 else ""
     report = publishing.publish(
         Target.model_validate(clouds.outputs), files, By("tester", "", "publish"), repository=repository
@@ -230,7 +230,9 @@ def pending(clouds: ServedClouds) -> int:
 def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests that the function `shown` of a test case raises an error if a document names a missing file."""
+    """Tests that a test case notices a broken document: its function `shown` raises an error if a document names a
+    missing file.
+    """
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     case = npm_case(tmp_path)

@@ -1,5 +1,5 @@
-"""Tests the part of the plan gate that proves what a stack survives: which read paths of a small stack remain when
-parts of the stack are lost.
+"""Tests the part of the plan gate that finds out which read paths of a stack remain when parts of the stack are lost.
+The tests use a small stack.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from local.stack import StackError
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    # The full check of a sandbox's directory would fail, because Traffic Server's user cannot enter pytest's temporary
-    # directories. These tests do not start Traffic Server.
+    # The full check of the sandbox's directory would fail, because Traffic Server's user cannot enter pytest's
+    # temporary directories. The part check_content is sufficient here, because these tests do not start Traffic Server.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")

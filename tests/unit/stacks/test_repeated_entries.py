@@ -1,5 +1,5 @@
-"""Tests that each list in a stack config refuses an entry that it has twice. Pulumi would register two resources with
-one URN for such an entry, and fail in the middle of an update.
+"""Tests that the config loader refuses a list in a stack config that contains the same entry twice. Pulumi would
+register two resources with one URN for the two entries, and fail in the middle of an update.
 """
 
 from __future__ import annotations

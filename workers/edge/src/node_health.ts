@@ -17,7 +17,7 @@ const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
   failures: number; // the number of failed requests in a row
-  losses: number; // the number of lost hedged requests in a row
+  losses: number; // the number of hedged requests in a row that another node answered first
   failedAt: number;
   retryAt: number;
   samples: number[];

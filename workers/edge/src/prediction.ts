@@ -128,8 +128,8 @@ export class Predictions {
   }
 
   /**
-   * Records the end of a prefetch. `reachedShield` is false when L1 had the object. Such a prefetch does not count
-   * against the number of prefetches that may reach shields.
+   * Records the end of a prefetch. `reachedShield` is false when L1 had the object. Such a prefetch does not use up the
+   * allowance of prefetches that may reach shields.
    */
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);

@@ -115,8 +115,8 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 }
 
 /**
- * Prefetches an object. Returns false when L1 had a fresh copy, or when the edge policy refuses the object, because
- * then no request has reached a shield.
+ * Prefetches an object, and returns whether L1 asked a shield for it. Returns false when L1 had a fresh copy, and when
+ * the edge policy refuses the object.
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;

@@ -45,8 +45,8 @@ export type Route =
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
   /**
-   * `change` says which registry command makes the change that the client requests with this path. The worker refuses
-   * the client's request.
+   * A path that the worker does not answer. `reason` explains this to the client. If the client requests a change with
+   * this path, `change` names the registry command that makes such a change.
    */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 

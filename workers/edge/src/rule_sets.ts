@@ -1,4 +1,5 @@
-// Combines the edge policy with the advisories: the rules that decide about the artifacts of one package.
+// Combines the edge policy with the advisories. The result is a set of rules that decides which artifacts of a package
+// a client may get.
 
 import { advisoriesOf, type DataSet, dataSetWith, type Advisory, type Level, type PackageAdvisories } from "./advisories";
 import { rulesFor } from "./filtering";

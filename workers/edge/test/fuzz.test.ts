@@ -105,7 +105,7 @@ async function send(target: string, headers: Record<string, string>): Promise<[n
 }
 
 /**
- * Returns whether one of the grants allows to pull the object with this key. The function does not use the worker's
+ * Returns whether one of the grants permits a pull of the object with this key. The function does not use the worker's
  * patterns to parse the key. With the same patterns, the test could not find a mistake in them.
  */
 function isGranted(key: string, given: readonly string[]): boolean {
