@@ -16,8 +16,8 @@ Losses = frozenset[str]
 
 @dataclass(frozen=True)
 class Need:
-    """One thing that a part of a read path needs. `what` is the purpose, and `alternatives` are the parts that can meet
-    the need, tried in turn.
+    """One need of a part of a read path. `what` says what the part needs, such as a name for clients. `alternatives`
+    are the parts that can each meet the need. The read path tries them in turn.
     """
 
     what: str

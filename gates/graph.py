@@ -46,8 +46,9 @@ class Graph:
         for host in self._client_hosts():
             records = self._records(host)
             led = [list(self._networks_of(record, token, objects)) for record in records]
-            # DNS answers leave a record out only if its health check fails. A record without a health check stays in
-            # the answers, so the network that it leads to must work itself.
+            # Route 53 leaves a record out of its answers only if the record's health check fails. A record without a
+            # health check is always in the answers. The network that such a record leads to must therefore work for the
+            # host name to work.
             checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
             groups = [checked] * any(map(_checked, records))
             groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]

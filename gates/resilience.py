@@ -88,7 +88,8 @@ class Statements(BaseModel):
 @dataclass(frozen=True)
 class Proof:
     """The result of a resilience check. `findings` has one line for each difference between the resource graph and the
-    resilience statements. `sets` is the number of checked sets of losses, and `paths` the number of checked read paths.
+    resilience statements. `sets` says how many sets of simultaneous losses, such as the loss of two regions, the check
+    went through. `paths` says how many read paths it checked.
     """
 
     findings: list[str]

@@ -98,12 +98,12 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Moves the change of one resource, or changes of resources that it uses, to later positions in the order of
-    applies. Returns whether any position changed.
+    """Adjusts the order of applies for one planned change and the changes of the resources that its resource depends on
+    (here: used resources). Moves changes to later applies only. Returns whether any change moved.
 
-    A used resource is one that the resource depends on. If the resource uses another resource after the plan, the used
-    resource must change first, or in the same apply. If the resource uses another resource only before the plan, the
-    used resource must change last, or in the same apply.
+    If the new state of the resource depends on a used resource, the resource changes in the same apply as the used
+    resource or later. If only the old state depends on a used resource, the used resource changes in the same apply as
+    the resource or later.
     """
     before = dict(ranks)
     if change.new is not None:

@@ -41,7 +41,7 @@ def set_up(sandbox: Sandbox, identity: str) -> str:
 
 
 def commands(host: str) -> list[str]:
-    """Returns the commands that install the samples, one for each ecosystem."""
+    """Returns a command for each ecosystem that installs the ecosystem's sample package or image."""
     return [
         f"npm install {NPM_PACKAGE}",
         f"pip install {PYTHON_PACKAGE}",

@@ -1,4 +1,4 @@
-"""Probes of IAM and AWS Certificate Manager, which check permissions boundaries and pending certificates."""
+"""Probes how IAM treats permissions boundaries, and how AWS Certificate Manager treats pending certificates."""
 
 from __future__ import annotations
 

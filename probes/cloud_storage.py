@@ -1,4 +1,4 @@
-"""Probe of Google Cloud Storage, which checks the names of new buckets."""
+"""Probes which names Google Cloud Storage accepts for new buckets."""
 
 from __future__ import annotations
 

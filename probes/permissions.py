@@ -1,4 +1,4 @@
-"""Probes of IAM, which check what the policies of a role allow."""
+"""Probes what IAM allows a role under its policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of Amazon S3, which check bucket names, replication rules, and copies and reads with preconditions."""
+"""Probes how Amazon S3 treats bucket names, replication rules, and copies and reads with preconditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probe of S3 replication, which checks the permissions that a rule's role needs on the KMS key of the replica."""
+"""Probes which permissions on the KMS key of a replica the role of an S3 replication rule needs."""
 
 from __future__ import annotations
 

@@ -115,10 +115,10 @@ class Worker:
         self._deploy([part for part in parts if part[1]], release_message(new.name, percentage))
 
     def roll_back(self) -> tuple[Version, Version]:
-        """Lets the version that answered before the release answer all requests again. If no release is under way, the
-        method goes back from the current version to an earlier version, which answered before it.
+        """Makes an older version answer all requests again. During a release, this is the version from before the
+        release. If no release is under way, it is the version that was deployed before the current one.
 
-        Returns the version that answers no more requests, and the version that answers all requests now.
+        Returns the version that no longer answers requests, and the version that now answers all requests.
         """
         now = self.serving()
         left, kept = (now.new, now.old) if now.new else (now.old, self._before(now.old))

@@ -139,7 +139,9 @@ def prediction_limits(setting: Prediction | None) -> PredictionArgs | None:
 
 
 def memory_limits(setting: Memory | None) -> MemoryArgs | None:
-    """Returns the limits of the edge worker's memory tier in bytes. Returns None if the memory tier is off."""
+    """Returns the size limits of the memory tier (workers/edge/src/memory.ts) in bytes: of all objects together, and of
+    one object. Returns None if the memory tier is off.
+    """
     if setting is None:
         return None
     return MemoryArgs(bytes=setting.megabytes << 20, object_bytes=setting.object_kilobytes << 10)

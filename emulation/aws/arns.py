@@ -123,8 +123,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# Maps an API operation that creates a resource to the parameter with the resource's name and to the pattern of the
-# resource's ARN. These parameters are not in `_PATTERNS`.
+# For operations that create a resource and have no ARN in `_PATTERNS`: maps each operation to the parameter with the
+# name of the new resource, and to the pattern of the resource's ARN.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),

@@ -202,10 +202,13 @@ class HealthChecks:
     async def _probe_endpoint(self, check: Check) -> str:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
-        Route 53 considers an endpoint healthy if more than 18 % of its health checkers find the endpoint healthy. The
-        sandbox resolves the name of an endpoint for three client locations. If one address answers, at least a third of
-        the locations reach the endpoint, so the endpoint is healthy. The same holds for an address that leads each
-        location to another server.
+        Route 53 considers an endpoint healthy if more than 18 % of its health checkers reach the endpoint. The sandbox
+        resolves the endpoint's name as clients in three locations do. Each address in the answers belongs to at least
+        one of these locations, which is a third of them and more than 18 %. The endpoint is therefore healthy if a
+        single address answers.
+
+        An accelerator's address leads each location to another server. The probe therefore connects to such an address
+        from each location, and one success suffices.
         """
         failure = f"{check.name or 'the endpoint'} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

@@ -94,7 +94,9 @@ def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
 
 
 def user_data_size(rendered: str, cloud: Cloud) -> int:
-    """Returns the size of user data in bytes, for the cloud's limit. EC2 counts the bytes of compressed user data."""
+    """Returns how many bytes of user data count towards the cloud's size limit. On EC2 these are the bytes after
+    compression.
+    """
     return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
 
 

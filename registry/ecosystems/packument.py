@@ -80,9 +80,9 @@ class NpmPackage:
                 version: {name: value for name, value in manifest.items() if name in _ABBREVIATED}
                 for version, manifest in versions.items()
             },
-            # The abbreviated packuments of npm's registry contain no publication times. With the setting
-            # `registrySupportsTimeField`, pnpm reads the times here. For `minimumReleaseAge`, pnpm then need not fetch
-            # the full packument (pnpm/rfcs#2, pnpm/pnpm#13936).
+            # npm's own registry has no publication times in abbreviated packuments. With the setting
+            # `registrySupportsTimeField`, pnpm reads the times from this field. For its setting `minimumReleaseAge`,
+            # pnpm then need not fetch the full packument (pnpm/rfcs#2, pnpm/pnpm#13936).
             "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}

@@ -273,7 +273,8 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
     setting proxy.config.http.parent_proxy.retry_time. Traffic Server counts this time separately for objects that never
     change and for documents.
     """
-    # After 403 the shield asks the next origin for both kinds, and does not take the 403 for a failure.
+    # For immutable objects and for documents, the shield requests the object from the next origin after a 403. It does
+    # not count the 403 as a failure of the origin.
     shield.cloud.failing = {NEAR: 403, FAR: 403}
     deadline = time.monotonic() + 120
     for prefix in ("npm/probe/-/", "npm/probe/"):

@@ -56,8 +56,8 @@ class Edge:
             yield connection
 
     def send(self, sent: bytes, requests: int = 1) -> Exchange:
-        """Sends bytes that contain the given number of requests on a new connection. Returns the edge's answers, and
-        whether the edge ended the connection.
+        """Opens a connection, and sends bytes that contain the given number of requests. Returns the edge's answers,
+        and whether the edge ended the connection.
         """
         received, made = b"", Exchange()
         with self.connected() as connection:

@@ -65,7 +65,9 @@ def run_hook(version: str = "good") -> pulumi.ResourceHook:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a server that answers the hook's requests for the deployments of a worker script."""
+    """Runs a server in place of Cloudflare's API. The server answers the release guard, which requests the deployments
+    of a worker script.
+    """
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "the-token")
     monkeypatch.setattr(Api, "requests", [])
     with serving(Api) as url:

@@ -24,7 +24,8 @@ case "$1 $2" in
 esac
 """
 
-# The same, but destroys a stack if the previous engine has ended. Until then, that engine holds the stack's lock.
+# Another script that takes the place of the Pulumi engine. It destroys a stack only after the previous engine has
+# ended. Until then, the previous engine holds the stack's lock, so the script fails.
 ENGINE_AFTER_ANOTHER = """\
 #!/bin/sh
 case "$1 $2" in

@@ -18,8 +18,8 @@ let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
  * Requests an object from shield nodes, and returns the first response with status 200, 206, 304, 404 or 416. Returns
- * undefined when no node sends such a response. `conditions` are the request's range and validators. The flags come
- * from the variants that the client is assigned to.
+ * undefined when no node sends such a response. `conditions` holds the headers for the request's range and validators.
+ * `shieldPool` and `hedging` are flags of the experiment variants that the client is assigned to.
  */
 export async function fetchFromShields(
   key: string,

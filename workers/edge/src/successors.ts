@@ -1,6 +1,8 @@
-// Finds out what clients request after they have read a document. The metadata of a package's document has a list of
-// these objects (contract/predictions.py). The manifest of an image names the image's objects itself. All functions are
-// pure, and never throw an error for a text that a publisher or a client wrote.
+// Finds out what clients request after they have read a document. For packuments and simple indexes, the registry
+// stores a list of these objects in the metadata of the document's object (contract/predictions.py). For an image, the
+// image's manifest names them.
+//
+// No function has side effects, and none throws an error for a text that a publisher or a client wrote.
 
 import compare from "semver/functions/rcompare";
 import satisfies from "semver/functions/satisfies";

@@ -178,7 +178,7 @@ test("a version is refused by its integrity", async () => {
 
 test("nothing of a refused package is served, and no shield is asked for its objects", async () => {
   npmPackage("evil", { "1.0.0": {} }, { latest: "1.0.0" });
-  await status("/npm/web"); // makes the isolate read the policy
+  await status("/npm/web"); // this request makes the isolate load the edge policy
   l1Requests.length = 0;
   for (const path of ["/npm/evil", "/npm/evil/-/evil-1.0.0.tgz", "/npm/evil-twin", "/npm/evil/latest"]) {
     assert.match((await refusalOf(path))[1], /rule no-evil of the edge policy/, path);
