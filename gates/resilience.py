@@ -61,7 +61,7 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """A resilience statement about losses after which every read path of clients still works."""
+    """A statement that every read path of clients still works after certain losses."""
 
 
 class NotSurvived(_Statement):

@@ -32,7 +32,9 @@ class Shift:
         return {*self.arrived, *self.arriving}
 
     def passed(self, root: str) -> set[str]:
-        """Returns the names that clients of a root resolve on the way to a target, before the plan or after it."""
+        """Returns the DNS names that clients look up on the way from a root to its targets, before the plan or after
+        it.
+        """
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:

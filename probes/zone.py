@@ -121,8 +121,8 @@ class Zone:
         return answer
 
     def read(self, path: str) -> str:
-        """Reads a response of the deployed worker script to its end, without keeping its bytes. Returns its header
-        `x-call`. The header names the call that made the response: a call of the entrypoint whose responses are cached.
+        """Reads a response of the deployed worker script to its end, without keeping its bytes. Returns the response's
+        header `x-call`. The header contains the id of the call to the cached entrypoint that made the response.
         """
         with self._http.stream("GET", f"https://{self._host}{path}") as answer:
             for _ in answer.iter_raw():

@@ -84,7 +84,9 @@ class GceShield(pulumi.ComponentResource):
         address: gcp.compute.Address,
         before: pulumi.Output[pulumi.Resource] | None,
     ) -> gcp.compute.Instance:
-        """Creates a machine with a fixed address. An update replaces the machine after the machine `before`."""
+        """Creates a machine with a fixed address. When an update replaces both this machine and the machine `before`,
+        it first replaces `before`.
+        """
         args = self._args
         name = f"{args.prefix}-{node}"
         user_data = pulumi.Output.from_input(args.role_arn).apply(

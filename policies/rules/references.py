@@ -1,5 +1,5 @@
-"""Policies for what a stack's resources take from elsewhere: keys, code and images of another AWS account or Google
-Cloud project, whose owner could change or delete them.
+"""Policies for resources that do not belong to the stack but that the stack uses: keys, code and images of another AWS
+account or Google Cloud project. The owner of that account or project could change or delete them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two kinds of clients. Clients of Cloudflare's API read and write entries in Workers KV. Clients of the edge worker
+"""Clients of two kinds. Clients of Cloudflare's API read and write entries in Workers KV. Clients of the edge worker
 send it purge requests, and the worker then purges objects from its cache.
 
 The registry's command line and the functions in workers/ use these clients. The archives of Lambda functions contain

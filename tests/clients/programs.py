@@ -28,7 +28,7 @@ DEBIAN = {
     "skopeo": "skopeo",
 }
 
-# Go modules of image clients, with releases of 2026 whose dependencies are all on the Go module proxy.
+# Go modules of image clients. The pinned releases are of 2026, and the Go module proxy has all their dependencies.
 GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",

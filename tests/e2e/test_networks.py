@@ -193,7 +193,7 @@ def start_service(sandbox: TemporarySandbox, name: str) -> None:
 
 
 def _tls(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Returns the TLS settings of the test's servers and of their clients. Route 53's health checkers accept any
+    """Returns the TLS settings of the test's servers, and the settings of the clients that validate the servers'
     certificate.
     """
     authority = Authority("tests")

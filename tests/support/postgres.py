@@ -39,7 +39,8 @@ def server() -> Generator[Path]:
     programs = postgres_programs()
     assert programs is not None, "PostgreSQL's server is missing; install Debian's package `postgresql`"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    # The path is short, because the length of a Unix socket's path is limited.
+    # The path of this directory is short, because PostgreSQL creates a Unix socket in it, and the length of a socket's
+    # path is limited.
     home = Path(tempfile.mkdtemp(prefix="artifact-edge-postgres-", dir="/tmp"))
     try:
         if user is not None:

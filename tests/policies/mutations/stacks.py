@@ -35,8 +35,8 @@ _ACCELERATED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PolicyStack:
-    """A stack before any mutation, and the policy settings that apply to this stack. Only resources whose types are not
-    in `unbroken` are broken.
+    """A stack before any mutation, and the policy settings that apply to this stack. The tests break only resources
+    whose types are not in `unbroken`.
     """
 
     title: str
@@ -55,7 +55,8 @@ class PolicyStack:
 @cache
 def policy_stacks() -> Sequence[PolicyStack]:
     """Returns the stack of prod as configured, a variant of prod with all possible parts on Google Cloud, and a variant
-    with an accelerator. Of the last variant, only resources of types that prod lacks are broken.
+    with an accelerator. The tests break all resources of the first two stacks. In the last stack, they break only
+    resources of types that prod does not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
     prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources

@@ -51,7 +51,7 @@ class _NoResources(mocks.Mocks):
 
 
 def run_hook(version: str = "good") -> pulumi.ResourceHook:
-    """Runs the hook as the Pulumi engine does before it updates the worker script."""
+    """Runs the hook of release_guard as the Pulumi engine does before it updates the worker script."""
 
     async def run() -> pulumi.ResourceHook:
         mocks.set_mocks(_NoResources())

@@ -36,7 +36,7 @@ def api(tmp_path: Path, invocations: Invocations) -> Cloudflare:
 
 @pytest.fixture
 def worker(api: Cloudflare) -> Worker:
-    """Returns the worker of a stack, whose version OLD was deployed by `pulumi up`."""
+    """Returns a worker after `pulumi up` has deployed its version OLD."""
     deploy(api, OLD)
     return Worker(api, ACCOUNT, SCRIPT)
 

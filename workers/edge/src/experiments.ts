@@ -33,7 +33,7 @@ export interface Experiment {
   name: string;
   /** The name of a layer. A client takes part in at most one of the experiments of a layer. */
   layer: string;
-  /** The hash that assigns clients to variants covers this text, too. With another salt, clients are assigned anew. */
+  /** A text in the hash that assigns clients to variants. With another salt, the clients are assigned anew. */
   salt: string;
   unit: "principal" | "token";
   /**

@@ -8,7 +8,8 @@ import { searchQuery } from "./npm_search";
 import { type ObjectRoute, preferred, type Queried, type Route } from "./routes";
 
 /**
- * A part of an npm packument: the dist-tags, or a single version. `named` is a version number, a range or a dist-tag.
+ * The part of an npm packument that a client requests: the dist-tags, or a single version. `named` says which version:
+ * a version number, a range or a dist-tag.
  */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 

@@ -1,6 +1,6 @@
 // Decides which objects the worker prefetches into L1, and how many. The data for these decisions is in the isolate's
-// memory, and describes objects but no clients. A prefetch never answers a client, so it does not change what a client
-// may have.
+// memory, and describes objects but no clients. A prefetch never answers a client, so prefetches do not change which
+// objects a client can get.
 
 import { PREDICTED_HEADER } from "./l1";
 import { settingOf } from "./settings";

@@ -164,8 +164,8 @@ function listOf(value: unknown): Descriptor[] {
 }
 
 /**
- * Returns a list with the object that a path of the worker's URLs leads to. The list is empty for a path without an
- * object.
+ * Parses a path of a URL that the worker serves. Returns a list with the one object at this path, or an empty list if
+ * the path names no object.
  */
 function expected(path: string, accept = "", range = ""): Expected[] {
   if (!URL.canParse(path, "https://l1")) return [];

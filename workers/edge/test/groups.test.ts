@@ -58,8 +58,8 @@ async function rendered(text: string, of: string): Promise<[string, string]> {
 }
 
 /**
- * Returns the versions that an edge policy lets a principal download. The function applies the first rule that matches,
- * and does not use the worker's code for groups of principals, which the test checks.
+ * Returns the versions that an edge policy lets a principal download. The function applies the first rule that matches.
+ * It does not use the worker's code for groups of principals, because the test checks this code.
  */
 function allowed(text: string, of: string): string[] {
   const { rules } = JSON.parse(text) as { rules: Record<string, string[]>[] };

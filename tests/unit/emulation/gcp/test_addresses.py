@@ -18,7 +18,9 @@ PATH = "/compute/v1/projects/test/regions/us-east1/addresses"
 
 
 def test_simultaneous_requests_reserve_different_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sends two requests that read the reserved addresses before either writes its own, if the emulation permits it."""
+    """Sends two simultaneous requests for an address. If the emulation reads the reserved addresses without a lock,
+    both requests read them before either request reserves its own address.
+    """
     both_have_read = threading.Barrier(2, timeout=0.5)
     read = StateStore.all
 
