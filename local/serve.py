@@ -35,7 +35,8 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    # A killed container can have left files of an earlier sandbox, whose network no longer runs.
+    # A container that was killed can have left the files of its sandbox, although no process of the sandbox runs
+    # anymore.
     shutil.rmtree(sandbox.directory, ignore_errors=True)
     try:
         up(sandbox, report)

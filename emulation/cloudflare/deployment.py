@@ -96,7 +96,7 @@ class Deployment:
 
 
 class Edge(Protocol):
-    """The operations of the emulated edge network that the emulated Cloudflare API calls."""
+    """The interface through which the emulated Cloudflare API uses the emulated edge network."""
 
     def check(self, script: Script) -> None:
         """Checks that a worker script starts. Raises EdgeError with workerd's error output if the script does not

@@ -22,8 +22,8 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# The client location that the DNS server assumes for a client whose network is in no client location's subnet. Real
-# GeoIP databases also contain guesses.
+# The DNS server does not know the location of a client whose network is in no client location's subnet. It assumes this
+# one, as real GeoIP databases guess for some networks.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 

@@ -46,11 +46,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the program measured at one number of idle connections.
+    """What the program measured at one number of idle connections. One of the two PoP machines holds these connections.
 
-    `spent` is the processor time in seconds that NGINX's processes had used before this measurement. `p99` has the 99th
-    percentiles in milliseconds of an active client of the machine with idle connections. `p99_without` has those of an
-    active client of the other machine.
+    `spent` is the processor time in seconds that NGINX's processes had used before this measurement. `p99` lists, for
+    each round, the 99th percentile of the response times of an active client, in milliseconds. This client uses the
+    machine with idle connections. `p99_without` lists the same for an active client of the machine without them.
     """
 
     connections: int

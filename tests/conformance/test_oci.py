@@ -20,9 +20,9 @@ from tests.clients.published import REPOSITORY
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
-# The tests of the OCI conformance suite that must pass: the tests of reads. The suite crashes without pushes when it
-# writes its file results.yaml, so its exit status does not show the verdicts. Before the crash, the suite prints a
-# summary, from which this module reads the verdicts.
+# The tests of the OCI conformance suite that must pass: those that only read. Without tests that push, the suite
+# crashes when it writes its file results.yaml, so its exit status says nothing about the tests. Before the crash, the
+# suite prints a summary, from which this module reads the verdicts.
 PASS = {
     "Ping",
     "Tag listing",

@@ -102,7 +102,9 @@ def image(directory: Path, prefix: str) -> Path:
 
 
 def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
-    """Returns the log events of the requests of a variant's client at all PoPs."""
+    """Returns the log events of all PoPs about the requests of one client: the client to which the experiment assigns
+    the given variant.
+    """
     found: list[dict[str, Any]] = []
     for path in up.sandbox.path("logs", "x").parent.glob("pop-*-workerd.log"):
         lines = [line[line.index("{") :] for line in path.read_text().splitlines() if '"event":"request"' in line]

@@ -17,8 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# Object keys such as `npm/web` and media types such as `application/json` look like paths of files. The tests ignore a
-# text if its part before the first slash is one of these.
+# Object keys such as `npm/web` and media types such as `application/json` look like paths of files. The tests therefore
+# ignore a text that begins with one of these names and a slash.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # Matches a list of files of one folder on a documentation page, as in "`a.py`, `b.py` and `c.py` in `folder/`".

@@ -106,7 +106,8 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if page.parent.name != "decisions"],  # records of decisions have no steps
+    # the pages in docs/decisions contain no steps to follow
+    [page for page in PAGES if page.parent.name != "decisions"],
     ids=lambda page: str(page.relative_to(CHECKOUT)),
 )
 def test_a_command_within_a_list_item_has_its_required_arguments(page: Path) -> None:

@@ -7,8 +7,8 @@
 
 // The age of a feed document above which the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// The age of the isolate's feed document above which a request waits for a new document. Requests do not wait while the
-// metadata API does not answer.
+// When the isolate's feed document is older than this, a request waits for a new document. Requests do not wait while
+// the metadata API does not answer.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // how long a request waits for a new feed document
 // For this time after a failed fetch, no request waits for a document. An outage of the metadata API therefore delays

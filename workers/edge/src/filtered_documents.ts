@@ -8,7 +8,10 @@ import { pythonVersion } from "./artifacts";
 import type { Rule } from "./policy";
 import { type DocumentSubject, tagId } from "./subjects";
 
-/** Returns the policy rule that refuses the artifact with an id, or undefined when the artifact is allowed. */
+/**
+ * A function that returns the policy rule that refuses an artifact. The result is undefined if all rules allow the
+ * artifact. `id` is the artifact's id among the artifacts of its package, such as a filename.
+ */
 export type Refusing = (id: string) => Rule | undefined;
 
 interface Packument {

@@ -73,7 +73,8 @@ export class NodeHealth {
    * answered.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The loss does not show that the node is slow. The other node answered before this node had had its usual time.
+    // The other node answered before this node had had its usual response time. This node is therefore not known to be
+    // slow.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

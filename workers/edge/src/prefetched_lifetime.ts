@@ -8,9 +8,9 @@
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 
-// For how many seconds a prefetched document is fresh in L1. After a publish, L1 may prefetch the earlier document from a
-// shield, which uses it for 5 s. The time from the publish to the last client must stay below 30 s
-// (docs/publish-to-visible.md).
+// For how many seconds a prefetched document is fresh in L1. A shield answers with the previous document for up to 5 s
+// after a publish, so L1 may prefetch that document and keep it for this time, too. The time from the publish to the
+// last client must stay below 30 s (docs/publish-to-visible.md).
 const FRESH_SECONDS = 20;
 const FRESH = /\bmax-age=(\d+)/;
 const STALE = /\bstale-while-revalidate=(\d+)/;

@@ -20,7 +20,8 @@ export interface SignedSession {
 }
 
 export const SESSION_SECONDS = 300;
-// The most scopes that a session covers. Clients send the JWT in a header, and servers accept only headers of some KB.
+// The most scopes that a session covers. The JWT of a session names all its repositories. Clients send the JWT in a
+// header, and servers accept only headers of some KB.
 const SCOPES_MAX = 100;
 
 /**

@@ -18,8 +18,8 @@ export interface Named<T> {
 const KEPT = 8; // an isolate remembers at most this number of valid documents, and as many digests of invalid ones
 
 /**
- * The versions of one kind of document. `kind` names the kind in the log, and `what` is the message to clients when a
- * version cannot be read.
+ * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of this kind of
+ * document in the log. Clients get the message `what` when no version can be read.
  */
 export class VersionedDocuments<T> {
   readonly #valid = new Map<string, T>();

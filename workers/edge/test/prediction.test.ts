@@ -1,5 +1,5 @@
-// Tests with the deployed bundle of the edge worker that prefetches bring to L1 what a client requests next. Also tests
-// that prefetches keep to the client's grants, to the edge policy and to the limits of prefetches.
+// Runs the deployed bundle of the edge worker. Tests that prefetches bring to L1 what a client requests next. Also
+// tests that prefetches keep to the client's grants, to the edge policy and to the limits of prefetches.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
