@@ -20,7 +20,8 @@ from bootstrap.state import ALIAS, logs_of
 from infra.iam import Statement, allow, document
 
 _CONFIG = Path(__file__).parent / "Pulumi.bootstrap.yaml"
-# The tag `environment` of the bootstrap stack's resources, and the name of the stack's directory in the state bucket.
+# The name of the bootstrap stack's environment. It is the value of the tag `environment` on the stack's resources, and
+# the name of the stack's directory in the state bucket.
 ENVIRONMENT = "bootstrap"
 
 app = typer.Typer(add_completion=False)

@@ -1,5 +1,5 @@
-"""Probe of the versions and deployments of workers: how they share the requests, what Cloudflare refuses, and how
-Workers Observability counts them.
+"""Probes the versions and deployments of workers: how requests spread over the versions of a deployment, which
+deployments Cloudflare refuses, and how Workers Observability counts the requests of each version.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from emulation.providers.handler import CloudError, Function, Handler, HoldsSets
 # example, the resource gets the region of the provider.
 INHERITED = ("region", "project")
 
-# The type of gRPC messages is Any, because the classes that are generated for messages have only incomplete types.
+# Stands for the classes of gRPC messages, whose generated types are incomplete.
 Messages = Any
 
 

@@ -33,9 +33,9 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """Three objects at the origin, which PoP machines fetch. One is the edge worker, and its key contains the worker's
-    digest. One names the digest of the current worker. One has the programs of PoP machines, whose user data names the
-    object's digest.
+    """Three objects at the origin, which PoP machines fetch: the edge worker under a key with the worker's digest, a
+    file that names the digest of the current worker, and a bundle of the programs of PoP machines. The machines' user
+    data names the digest of the bundle.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a cell in docs/clients.md if the row's client does not have the column's action
+_ABSENT = "-"  # the cell's text if the client has no such action
 _INTRODUCTION = """\
 # Clients
 

@@ -78,9 +78,9 @@ def python_tree(directory: Path, prefix: str) -> list[Path]:
 
 
 def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) -> None:
-    """Runs a client program once for each variant of the experiment, and checks what prediction changed.
-
-    `program` takes the name of the variant.
+    """Runs a client program once for each variant of the experiment: with prediction on, and with prediction off.
+    Checks that prediction reduces the misses of L1. `program` runs the client with the token of the variant that its
+    argument names.
     """
     on, off = (install(up, variant, ecosystem, lambda variant=variant: program(variant)) for variant in PRINCIPALS)
     for variant, each in (("on", on), ("off", off)):

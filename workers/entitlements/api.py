@@ -45,7 +45,8 @@ class DynamoDb:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-# This instance of the Lambda function keeps its rate limit and its feed documents here between two invocations.
+# Lambda keeps this object between the invocations of one instance, with the counts of the rate limit and the cached
+# feed documents.
 endpoint = Endpoint()
 _database = DynamoDb()
 

@@ -1,4 +1,4 @@
-"""Tests the summary of a Pulumi plan that reviewers of a change read."""
+"""Tests the summary of a Pulumi plan. Reviewers of a change read this summary."""
 
 from __future__ import annotations
 

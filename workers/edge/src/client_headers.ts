@@ -33,7 +33,8 @@ const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "conte
 const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includes(name));
 // The entries of an object's metadata that clients get as headers (docs/publish-to-visible.md).
 const DOCUMENT_METADATA = ["revision", "published"];
-const KEPT = 2_000; // the most objects whose finished headers an isolate keeps, which take some 2 MB
+// the maximum number of objects whose headers an isolate keeps in finished form; the headers take some 2 MB
+const KEPT = 2_000;
 
 // An object without finished headers has been requested once.
 const kept = new Map<string, Finished | undefined>();

@@ -31,8 +31,8 @@ const QUEUED = 2_000;
 // the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
 // request 30 s after the response. The runtime does not tell the worker that it has ended the work.
 const WAIT_MILLISECONDS = 30_000;
-// For this time after it has queued a prefetch, an isolate does not prefetch the same file again. An install rarely takes
-// longer.
+// After an isolate has queued a prefetch of a file, it does not prefetch the same file again for this time. An install
+// rarely takes longer than this time.
 const FILE_MILLISECONDS = 600_000;
 // For this time after it has queued a prefetch of a document, an isolate does not prefetch the document again. L1
 // answers with a document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE: `max-age` and

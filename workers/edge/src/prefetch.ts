@@ -1,5 +1,5 @@
-// Prefetches into L1 what clients are expected to request next, after the response to a client. An error in a prefetch
-// has no effect on clients.
+// After the response to a client, prefetches into L1 the objects that clients are expected to request next. An error in
+// a prefetch has no effect on clients.
 
 import { packageTag } from "./cache_tags";
 import { rulingOn } from "./enforcement";

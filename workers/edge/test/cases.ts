@@ -9,8 +9,9 @@ let planned = 0;
 if (ALL !== undefined) process.on("exit", () => console.log(`# ${planned} random cases in this file`));
 
 /**
- * Returns the setting of fast-check for a property: `quick` cases, or a share of all cases in a long run. The shares of
- * all properties that use this function add up to 1.
+ * Returns the number of random cases of a property, as a setting of fast-check. This is `quick` in a usual run. In a
+ * long run, the environment variable FUZZ_CASES is the number of cases of all properties together, and the property
+ * gets the part `share` of it. The shares of all properties that use this function add up to 1.
  */
 export function cases(quick: number, share: number): { numRuns: number } {
   const numRuns = ALL === undefined ? quick : Math.ceil(share * ALL);

@@ -1,5 +1,6 @@
-"""Tests how the emulated S3 evaluates the preconditions of reads. The object was last modified at the time that the
-client states, as it is after a second publish within one second.
+"""Tests how the emulated S3 evaluates the preconditions of reads. If an object is published twice within one second,
+its ETag changes and its modification time does not. The tests therefore combine the current modification time with the
+ETag of another content.
 """
 
 from __future__ import annotations

@@ -217,8 +217,8 @@ NOON = 1_795_000_000 // 86_400 * 86_400 + 43_200
 
 
 class Outage:
-    """A clock of the machine that only the test and botocore's pauses advance, and an AWS that does not answer while
-    `is_down` is true.
+    """Simulates the machine's clock, and outages of AWS. Only the test and the pauses of botocore advance the clock.
+    While `is_down` is true, AWS does not answer.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
