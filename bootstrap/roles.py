@@ -23,8 +23,9 @@ class Repository:
     """A GitHub repository whose jobs may assume the IAM roles.
 
     `name` has the form `owner/name`. GitHub never reuses `owner_id` and `repository_id`. With
-    `trust_subject_without_ids`, the roles also trust the token subject without IDs. Repositories from before 2026-07-15
-    send this subject. Somebody who later gets the same owner and repository name could send it, too.
+    `trust_subject_without_ids`, the roles also trust tokens whose subject contains only the names, without the IDs.
+    GitHub issues such tokens to repositories that were created before 2026-07-15. GitHub would also issue them to
+    somebody who later gets the same owner and repository name.
     """
 
     name: str

@@ -27,9 +27,9 @@ DEPLOYABLE = 100
 _MOST_VERSIONS = 2
 _LEAST_PERCENT, _ALL = 0.01, 100
 _LONGEST_MESSAGE = 1000
-# The first error code is for a deployment whose versions have other secrets than the versions that answer requests now
-# (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). Cloudflare documents no code for other invalid
-# deployments, so all of them get the second code.
+# _CHANGED_SECRET: Cloudflare refuses a deployment if its versions have other secrets than the versions that answer
+# requests now (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). _INVALID is the error code of all other
+# refusals, because Cloudflare documents no codes for them.
 _CHANGED_SECRET, _INVALID = 10220, 10001
 
 

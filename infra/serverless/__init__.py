@@ -40,11 +40,11 @@ class ServiceArgs:
     """Arguments of a Cloud Run service.
 
     The service runs the module `code.module` with `python3 -m`. The module serves HTTP on the port in the variable
-    PORT, and answers health checks at /healthz. `account` is a short name that ends the names of the service's
-    identities on both clouds. `variables` are environment variables without secrets. The service reads the secret
-    `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the minimum and the
-    maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between requests. With `open`
-    anyone may call the service; otherwise only internal traffic reaches it.
+    PORT, and answers health checks at /healthz. The service has an identity on each cloud. The names of these
+    identities end with the short name `account`. `variables` are environment variables without secrets. The service
+    reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
+    minimum and the maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between
+    requests. With `open` anyone may call the service; otherwise only internal traffic reaches it.
     """
 
     prefix: str

@@ -70,9 +70,11 @@ class GceShield(pulumi.ComponentResource):
         )
 
     def _after(self, node: str, machine: gcp.compute.Instance, next_node: str) -> pulumi.Output[pulumi.Resource]:
-        """Returns a machine once it serves, so that the next machine of the region is replaced only then. On Compute
-        Engine, a new machine cannot take an address while the old machine has the address. Each machine is therefore
-        down while it is replaced (docs/decisions/google-shield-addresses.md).
+        """Returns an output that resolves to `machine` once the machine serves requests. The next machine of the region
+        waits for this output before it is replaced.
+
+        On Compute Engine, a new machine cannot take an address while the old machine has the address. Each machine is
+        therefore down while it is replaced (docs/decisions/google-shield-addresses.md).
         """
         served = before_the_next_is_replaced(self._args.boot.serving, node, machine.instance_id, next_node)
         return served.apply(lambda _: machine)

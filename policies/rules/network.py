@@ -1,4 +1,6 @@
-"""Policies for networks: only listed networks may connect, only to listed ports, and never the whole internet."""
+"""Policies for networks: traffic comes only from listed networks, and only to listed ports. The whole internet reaches
+only the HTTPS port of own PoPs.
+"""
 
 from __future__ import annotations
 

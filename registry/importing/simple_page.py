@@ -30,7 +30,8 @@ _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA
 class ListedFile:
     """A file that another simple index lists. `hashes` maps algorithms to hex digests.
 
-    `left_out` names the statements of the index about the file that an import leaves out, such as attestations.
+    The other index can state facts about the file that an import does not take over, such as attestations. `left_out`
+    names these facts.
     """
 
     filename: str
@@ -43,8 +44,8 @@ class ListedFile:
 def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
     """Yields the files that the page of a Python project at another simple index lists.
 
-    For an invalid entry of the page, yields an item that counts as failed. Raises RegistryError for a page that is
-    neither JSON nor HTML, and for a page of a later version of the API.
+    For an invalid entry of the page, yields `Refused`, which the import reports as a failure. Raises RegistryError for
+    a page that is neither JSON nor HTML, and for a page of a later version of the API.
     """
     body = body.removeprefix(_MARK)
     if body.lstrip().startswith((b"{", b"[")):
@@ -96,8 +97,8 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
 
 
 def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
-    """Yields a reason for each statement about a whole project that an import leaves out: the project's status (PEP
-    792), and other repositories of the project (PEP 708).
+    """Yields the facts about a whole project that the other index states and an import does not take over: the
+    project's status (PEP 792), and other repositories of the project (PEP 708).
     """
     if status not in ("", "active"):
         yield LeftOut(

@@ -102,14 +102,15 @@ class Origin:
         return self._store.read(key)
 
     def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
-        """Writes or removes a document unless the stored document has the same revision or a later one. Returns whether
-        the stored document was changed.
+        """Writes the object of a document with the given revision, or removes the object. Does nothing if the stored
+        object already has this revision or a later one. Returns whether the stored object was changed.
 
-        With `new`, the caller expects that the document does not exist, so the first attempt writes without a read.
+        With `new`, the caller expects that the object does not exist, so the first attempt writes without a read.
 
-        Two publishers may write the same document at once. Each write has the condition that the stored revision is
-        still the one that was read. The later revision, which includes all earlier changes, therefore stays. Raises
-        RegistryError when every attempt collides with another writer.
+        Two publishers may write the same document at once. A write therefore succeeds only if the stored revision is
+        still the one that was read before. Otherwise the method reads the revision and tries again. In the end, the
+        object has the later revision, which includes all earlier changes. Raises RegistryError when every attempt
+        collides with another writer.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}

@@ -821,7 +821,9 @@ def _unreachable_address(sandbox: Sandbox) -> str:
 
 @contextmanager
 def _full_queue(sandbox: Sandbox) -> Generator[None]:
-    """Listens at the unreachable shield's address with a full queue, so that the kernel drops further connections."""
+    """Listens at the address of the unreachable shield. The queue of connections that wait to be accepted is full, so
+    the kernel drops all others.
+    """
     address = (_unreachable_address(sandbox), 8443)
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())

@@ -125,8 +125,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # Of the types that the policy governs, the properties fit the alphabetically first. For functions, this is the
-        # Lambda function, because `aws:` sorts before `gcp:`.
+        # Each policy governs several resource types. `props` are the properties of the type whose name is the first in
+        # alphabetical order. For functions, this is the Lambda function, because `aws:` sorts before `gcp:`.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

@@ -1,5 +1,5 @@
-"""Creates accelerators of the emulated Global Accelerator, and instances for their endpoint groups, in an account that
-the test has.
+"""Creates accelerators of the emulated Global Accelerator, and EC2 instances for their endpoint groups. The test must
+provide the emulated AWS account.
 """
 
 from __future__ import annotations

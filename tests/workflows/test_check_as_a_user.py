@@ -1,8 +1,11 @@
 """Runs each job of .github/workflows/check.yml in a new user account that is not root, from a fresh clone.
 
 `make test-workflow` runs all jobs, which takes about an hour; `-k style` selects one. The account exists only during
-the run. The account has what other actions install on GitHub's runner: Python, Node.js, and the Pulumi engine, which is
-copied from root's cache. Steps that use such actions are skipped, and commands after `sudo` run as root.
+the run.
+
+On GitHub's runner, the jobs install Python, Node.js and the Pulumi engine by actions. The test skips these steps,
+because the account already has these programs. It copies the Pulumi engine from root's cache. Commands after `sudo` run
+as root.
 """
 
 from __future__ import annotations

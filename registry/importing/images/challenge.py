@@ -46,8 +46,8 @@ class Challenged(httpx.Auth):
         is_challenge = response.status_code == 401 and "www-authenticate" in response.headers
         if not is_challenge or not self._is_registry(response.request.url):
             return
-        # If the stored header differs from the header of this request, another thread has answered the challenge in the
-        # meantime. The request is then repeated with the stored header.
+        # `sent` is the header that this request had, and `_header` is the newest one. If they differ, another thread
+        # has got a new header in the meantime, and this request is repeated with it.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header

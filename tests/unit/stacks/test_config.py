@@ -125,7 +125,7 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
     for environment in ENVIRONMENTS:
         document = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
         assert set(document) - {"encryptionsalt"} == {"config"}
-        # docs/decisions/local-passphrase.md says why only `local` has a salt
+        # Only `local` has an encryption salt in its stack file (docs/decisions/local-passphrase.md).
         assert "encryptionsalt" not in document or environment == "local"
         assert not any("secure" in str(value) for value in document["config"].values())
 

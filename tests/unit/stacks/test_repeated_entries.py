@@ -16,7 +16,7 @@ from tests.support.stacks import stack_config
 
 SCHEMA = StackConfig.model_json_schema()
 MACHINES = {"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}
-# An entry for each list in the namespace `artifact-edge`, by the list's place in the config.
+# An entry for each list in the namespace `artifact-edge`. The keys are the paths of the lists in the config.
 ENTRIES: Mapping[str, Any] = {
     "alerts.email": "a@b.example",
     "blobs.regions": "us-east-1",
@@ -36,7 +36,9 @@ ENTRIES: Mapping[str, Any] = {
 
 
 def lists(node: Mapping[str, Any], place: Sequence[str] = ()) -> Iterator[str]:
-    """Yields the place of each list in a part of the config's JSON schema."""
+    """Yields the path of each list in the config's JSON schema, such as `waf.allow.addresses`. `node` is the part of
+    the schema at the path `place`.
+    """
     if "$ref" in node:
         node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
     if node.get("type") == "array":

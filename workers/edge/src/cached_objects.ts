@@ -124,7 +124,10 @@ export class Objects extends WorkerEntrypoint<Bindings> {
   }
 }
 
-/** Marks an answer for L1 as prefetched, and lets L1 use it for longer than clients. */
+/**
+ * Marks an answer for L1 as prefetched. Sets the time for which L1 may use the answer, which is longer than the time
+ * for clients.
+ */
 function markPrefetched(headers: Headers): void {
   headers.set(PREDICTED_HEADER, "1");
   const caching = headers.get("cache-control") ?? NOT_STORED;

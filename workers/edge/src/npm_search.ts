@@ -98,8 +98,8 @@ export async function searchResponse(
 
 /**
  * Returns a package in the form of npm's search results. npm's clients need a list of maintainers, so the list is empty
- * for a package without maintainers. The results also contain scores for quality, popularity and maintenance. The registry does
- * not measure them, so all three are 1.
+ * for a package without maintainers. Each result also has scores for quality, popularity and maintenance. The registry
+ * does not measure them, so all three are 1.
  */
 function resultOf(found: Package, rank: number): unknown {
   const detail = { quality: 1, popularity: 1, maintenance: 1 };

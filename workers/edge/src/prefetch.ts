@@ -73,7 +73,8 @@ async function prefetchAll(
 ): Promise<void> {
   const { requests, bytes } = cause.budget;
   const progress: Progress = { requests, bytes, running: [] };
-  await new Promise((done) => setTimeout(done)); // the worker first returns the response to the client
+  // lets the worker return the response to the client before it prefetches
+  await new Promise((done) => setTimeout(done));
   try {
     if (body !== undefined) expect(document, headers?.get(NEXT_HEADER) ?? "", await body, 1, cause);
     start(progress, cause);

@@ -153,7 +153,10 @@ function simple(name: string | undefined, trailingSlash: boolean, accept: string
   return { kind: "object", ecosystem: "pypi", name, key: `pypi/simple/${name}/${document}`, negotiated: true };
 }
 
-/** Decodes percent-encoding once. Returns undefined for a path with control characters, `\`, or `%` after decoding. */
+/**
+ * Decodes percent-encoding once. Returns undefined if the decoded path contains a control character, a space, `\` or
+ * `%`.
+ */
 function decodeOnce(path: string): string | undefined {
   try {
     const decoded = decodeURIComponent(path);

@@ -265,8 +265,8 @@ def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> No
 
 
 def test_a_bucket_is_created_and_changed_as_the_command_line_does(cloud: Cloud) -> None:
-    """Checks that the emulated Cloud Storage accepts a change of a bucket with the bucket's present name. The command
-    `gcloud storage buckets update` sends this name, too.
+    """Checks that the emulated Cloud Storage accepts a request that changes a bucket and also repeats the bucket's
+    current name. The command `gcloud storage buckets update` sends such requests.
     """
     made = cloud.send("POST", "?alt=json&project=unit&projection=noAcl", json={"name": "states", "location": "eu"})
     assert made.status_code == 200, made.text
