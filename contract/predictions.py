@@ -56,8 +56,8 @@ def encode(releases: Sequence[Release]) -> str:
     """Returns the encoded list of the given releases. The caller sorts the releases by importance, the most important
     first.
 
-    The list has a maximum length. The function first adds the first release and its dependencies. It then adds the
-    names of the other releases, and then the dependencies of the other releases, until the list is full.
+    The list has a maximum length. The function first adds the first release with its dependencies, and then the names
+    of the other releases. It then adds the dependencies of the other releases until the list is full.
     """
     kept = [[("" if each.prefetched else "!") + _text(each.name)] for each in releases[:RELEASES]]
     left = CHARACTERS

@@ -90,7 +90,9 @@ def record(
         typer.Option(help="JSON file with the name and value of each secret, so that the state keeps the name"),
     ] = None,
 ) -> None:
-    """Save a stack's state as the state of a release, without its secrets."""
+    """Save the state of a stack of a release, so that previews can plan upgrades from this release. The values of
+    secrets are left out.
+    """
     named: dict[str, str] = load(secrets) if secrets else {}
     state.write(state.scrub(load(export), named), target)
 

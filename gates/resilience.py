@@ -18,8 +18,8 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
-# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). The second value is true if
-# an object in a bucket answers the request, and false if the edge worker itself does.
+# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). True means that an object in
+# a bucket answers the request. False means that the edge worker answers it without such an object.
 _REQUESTS = (
     ("npm packument", True),
     ("npm tarball", True),
@@ -98,8 +98,8 @@ class Proof:
 
 
 def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
-    """Checks whether each read path of clients still works after every single loss, and after every set of losses that
-    the statements name.
+    """Checks whether each read path of clients still works after each single loss, such as the loss of a zone or a
+    cloud. Also checks each set of simultaneous losses in the resilience statements.
     """
     paths = _paths(Graph(resources))
     known = frozenset[str]().union(*(losses(path) for path in paths))

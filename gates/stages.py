@@ -1,5 +1,5 @@
-"""Splits a plan that the gate refuses into several applies, to be run one after the other, each with its `--target`
-options.
+"""Splits a plan that the plan gate refuses into several applies. The operator runs them one after the other, each with
+its `--target` options.
 
 The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If one DNS name
 leads clients to another DNS name, the name that is nearer to the clients' targets is changed first. Resources that
@@ -22,10 +22,12 @@ from gates.rules import Refusal, at_once, by_group, emptied, judge
 from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
-# Positions of planned changes in the order of applies: creations, certificates, replacements of machines, DNS with load
-# balancers, and removals. The first wave of replaced machines has the position _ROTATE, and each later wave the next
-# higher number. The DNS name nearest to the clients' targets has _LEAD, and names nearer to the clients have higher
-# positions.
+# Each planned change has a position in the order of applies: creations, certificates, replacements of machines, DNS
+# with load balancers, and removals.
+#
+# The first wave of replaced machines has the position _ROTATE, and each later wave has the next higher number. The DNS
+# names nearest to the clients' targets have the position _LEAD. The nearer a name is to the clients, the higher its
+# position.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

@@ -14,9 +14,9 @@ _POLL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limit:
-    """How many seconds a wait may last, and the error that ends a longer wait.
+    """The longest time in seconds that a wait may last, and the error that ends a longer wait.
 
-    `error` returns the error for a text that says what is still missing.
+    `error` makes this error from a text that says what is still missing.
     """
 
     seconds: float

@@ -133,7 +133,7 @@ class Client:
 
 
 def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
-    """Configures the three identities. `issue` creates a token for a principal with the given grants.
+    """Configures each client identity. `issue` creates a token for a principal with the given grants.
 
     An identity that is configured already keeps its files, so that shells which use these files continue to work.
     """

@@ -90,7 +90,9 @@ class Zone:
         self.later(self.api.dns.records.delete, record.id, zone_id=self.id)
 
     def purge(self, path: str) -> None:
-        """Purges the URL of a path from the cache of the Cloudflare zone. Workers Cache is another cache."""
+        """Purges the URL of a path from the cache of the Cloudflare zone. This does not purge Workers Cache, which is a
+        separate cache.
+        """
         self.api.cache.purge(zone_id=self.id, files=[f"https://{self._host}{path}"])
 
     def deploy(

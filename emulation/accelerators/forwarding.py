@@ -21,8 +21,8 @@ Choose = Callable[[str], Endpoint | None]
 async def listen(address: str, port: int, choose: Choose) -> asyncio.Server:
     """Accepts connections at a static address and a port, and forwards each one to the endpoint that `choose` returns.
 
-    The endpoint sees the client's IP address if it preserves addresses, and else the static address. The client's port
-    is another one there. A client whose connection cannot be forwarded loses it.
+    With `preserves_address`, the endpoint sees the client's IP address, but another port than the client's. Without it,
+    the endpoint sees the static address. If a connection cannot be forwarded, it is closed.
     """
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

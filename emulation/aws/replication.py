@@ -130,8 +130,8 @@ class Replication:
 
 
 def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
-    """Copies one version of an S3 object to each destination bucket that lacks this version. The copied version was the
-    newest one at the time `written`.
+    """Copies one version of an S3 object, the newest one at the time `written`, to each destination bucket that lacks
+    this version.
 
     Returns False if a bucket is unreachable, so that the caller repeats the copy later.
     """

@@ -61,8 +61,8 @@ class Instance:
 
 
 class Machine:
-    """An emulated machine, which runs its first boot once for each combination of address and user data. The method
-    `tend` then keeps the machine's services and timers running.
+    """An emulated machine. The method `boot` runs the first boot again only if the machine's address or user data has
+    changed. The method `tend` then keeps the machine's services and timers running.
     """
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:

@@ -31,8 +31,8 @@ def check_name(name: str, prefix: str) -> None:
 
 
 def prefix_of(types: Collection[str]) -> str:
-    """Returns the prefix of the name of a policy for resources of these types: a cloud, or `multi` for
-    several clouds.
+    """Returns the first part of a policy's name: the cloud of the resource types that the policy checks, or `multi` if
+    they belong to several clouds.
     """
     clouds = {token.split(":")[0] for token in types}
     return clouds.pop() if len(clouds) == 1 else SEVERAL_CLOUDS

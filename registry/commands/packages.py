@@ -79,7 +79,9 @@ def sign(
     stack_outputs: Outputs,
     principal: Principal = "",
 ) -> None:
-    """Sign all versions of an npm package with the current key. The commands publish and import sign new versions."""
+    """Sign all versions of an npm package with the current key. The commands `publish` and `import` already sign new
+    versions.
+    """
     from registry import amend, caller
     from registry import publish as publishing
     from registry.ecosystems.packages import parse

@@ -18,8 +18,8 @@ _TRIES = 5
 # The maximum number of search records that one transaction writes. A database transaction takes at most 100 writes, and
 # one of them writes the revision of the list.
 _AT_ONCE = 90
-# Maps the name of each npm package to a revision of the package, and to the entry for the list of npm packages that was
-# made from this revision. The entry is None for a package without published versions.
+# Maps the name of each npm package to a pair: a revision of the package, and the package's entry in the list of npm
+# packages at this revision. The entry is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 

@@ -145,9 +145,11 @@ class _Reader:
     constraints: dict[str, list[Pinned]] = field(default_factory=dict[str, list[Pinned]])
 
     def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements in the text of a requirements file. Adds the versions that its constraints files pin
-        to the field `constraints`. The first file in `including` is the file that the operator names, and the last is
-        `file`. Each file in `including` includes the next one.
+        """Yields the requirements in `text`, which is the text of the requirements file `file`. If the file names
+        constraints files, adds the versions that these pin to the field `constraints`.
+
+        `including` is the chain of files that leads to `file`. The first one is the file that the operator names, each
+        file includes the next one, and the last one is `file`.
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()

@@ -130,8 +130,8 @@ class Stack:
         engine = self._started(operation, writes)
         for number in range(times):
             engine.send_signal(signal.SIGINT)
-            # The engine prints "^C received" for each signal. The loop checks the log every millisecond, because the
-            # engine may end before it receives the next signal.
+            # The engine prints "^C received" for each signal, and the loop waits for this line before it sends the next
+            # signal. It checks every millisecond, because the engine may end soon.
             while self.log.read_text().count("^C received") <= number and engine.poll() is None:
                 time.sleep(0.001)
         engine.wait(timeout=120)

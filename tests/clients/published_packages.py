@@ -20,9 +20,7 @@ SCOPE = "@clients"
 
 @dataclass(frozen=True)
 class Packages:
-    """The identity that may pull the published packages, and a mapping from each published Python file to its SHA-256
-    digest.
-    """
+    """The published packages: the client identity that may pull them, and the SHA-256 digest of each Python file."""
 
     identity: Client
     digests: dict[str, str]

@@ -154,7 +154,9 @@ def restart_shields(up: Up) -> None:
 
 
 def each_location_gets_a_new_object(up: Up) -> bool:
-    """Returns whether clients at each location get an object that no cache holds, so that the edge asks a shield."""
+    """Returns whether clients at all locations get new objects. No cache holds such an object, so the edge must ask a
+    shield for it.
+    """
     answers: list[bool] = []
     for location in CLIENT_LOCATIONS:
         key = f"npm/@acme/greeting/-/greeting-6.{datetime.now(UTC).timestamp():.0f}.{len(answers)}.tgz"

@@ -43,7 +43,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """The change that leaves the program and the config unchanged, for comparison with other changes."""
+    """Changes neither the program nor the config, for comparison with the plans of the other changes."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:

@@ -135,11 +135,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns the child partition `child` of the change stream, without `ended` among the parents that the follower
-    waits for.
+    """Returns the child partition `child` of the change stream after its parent `ended` has ended. The result's
+    `waits_for` has the parents that have not ended yet.
 
     Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
-    the child after the earlier reports, with the parents that have not ended yet. It is None at the first report.
+    the result for the child's previous report, or None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -56,7 +56,9 @@ class Spanner:
         self._in_session("commit", {"singleUseTransaction": _BLIND, "mutations": list(mutations)})
 
     def now(self) -> str:
-        """Returns the time of Spanner's clock (RFC 3339). Later commits have later times. Raises SpannerError."""
+        """Returns the time of Spanner's clock (RFC 3339). Later commits have later times. Raises SpannerError if
+        Spanner refuses the query or does not answer.
+        """
         return self.query("SELECT CURRENT_TIMESTAMP")[0][0]
 
     def _in_session(self, verb: str, body: Any) -> str:

@@ -56,7 +56,10 @@ export interface Subject {
  */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** Maps each A/B test to the client's number in it. Log events name the client by this number of 24 bits. */
+  /**
+   * Maps the name of each A/B test to a number of 24 bits that stands for the client. Log events of the test contain
+   * this number.
+   */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }

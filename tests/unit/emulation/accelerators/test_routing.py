@@ -21,7 +21,7 @@ def endpoint(name: str, weight: int = 128) -> Endpoint:
 
 
 def group(region: str, dial: float = 100.0, *endpoints: Endpoint) -> EndpointGroup:
-    """Returns an endpoint group. Without `endpoints`, it has one, which is named for the region."""
+    """Returns an endpoint group. If `endpoints` is empty, the group has one endpoint, with the name of the region."""
     return EndpointGroup(region, dial, endpoints or (endpoint(region),))
 
 

@@ -40,8 +40,8 @@ def configuration(*endpoints: Endpoint, by_client: bool = False, **dials: float)
 
 @asynccontextmanager
 async def server(region: str) -> AsyncGenerator[None]:
-    """Runs a server at the address of a region's machine. It repeats what a client sends, after the region's name and
-    the client's address.
+    """Runs a server at the address of a region's machine. The server first sends the region's name and the client's
+    address, and then repeats everything that the client sends.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -319,7 +319,7 @@ def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: 
 
 
 def reported() -> list[str]:
-    """Returns the instance ID that the machine reported, in a list that is empty if there is no report."""
+    """Returns a list with the instance ID that the machine reported, or an empty list if there is no report."""
     found = client("ssm", {"region": "us-east-1"}).get_parameters_by_path(Path=SERVING.rpartition("/")[0])
     return [each["Value"] for each in found["Parameters"] if each["Name"] == SERVING]
 

@@ -36,7 +36,7 @@ BY = By("importer", "", "import")
 
 
 class Bytes(httpx.SyncByteStream):
-    """A response body that an HTTP client reads as a stream, as from the network."""
+    """A response body that an HTTP client must read as a stream, as it reads a body from the network."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
