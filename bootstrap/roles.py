@@ -1,4 +1,6 @@
-"""IAM roles that GitHub's workflows assume with identity tokens, to deploy an environment or to detect drift."""
+"""IAM roles for GitHub's workflows that deploy an environment or detect drift. A workflow assumes its role with an
+identity token from GitHub.
+"""
 
 from __future__ import annotations
 

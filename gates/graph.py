@@ -212,8 +212,8 @@ class Graph:
         return [self._bucket(one) for one in buckets if user_data.reads(machine, named[one.urn])]
 
     def _bucket(self, bucket: Resource) -> Part:
-        """Returns a bucket as a fault tree part with its needs. An encrypted bucket needs its key, and a bucket in
-        several regions needs any one of its copies.
+        """Returns a bucket as a part of the fault tree, with the other parts that the bucket needs. An encrypted bucket
+        needs its key, and a bucket in several regions needs any one of its copies.
         """
         keys = [
             Part(key.label, self._losses_of(key) | {f"store:{key.label}"})

@@ -1,5 +1,5 @@
-"""Turns Pulumi states of stacks into files from which later previews of upgrades start. The files contain no secrets,
-and no data about the machine that made the state.
+"""Turns the Pulumi state of a stack into a file. Later previews of an upgrade start from this file. The file contains
+no secrets, and no data about the machine that made the state.
 
 Each secret is replaced by its name if the name is known, and removed otherwise. A later preview replaces each name by
 the secret of the preview's own sandbox. A secret that differs between sandboxes therefore does not look like a change

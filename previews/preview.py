@@ -24,7 +24,8 @@ from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
-# The loopback network of previews differs from the network of `make up`, so that both can run at once.
+# The loopback network of previews differs from the network of `make up`, so that a preview can run at the same time as
+# `make up`.
 LOOPBACK = "127.76"
 
 SURVIVE = CHECKOUT / "gates" / "resilience_limits"

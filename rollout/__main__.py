@@ -21,7 +21,8 @@ from stacks.config import ConfigError
 from stacks.stack_file import StackFileError, read_stack
 
 _ROOT = Path(__file__).parents[1]
-# The exit code of the command `watch` after an automatic rollback, and the exit code of any command that fails.
+# Exit codes. _ROLLED_BACK is the exit code of the command `watch` after an automatic rollback. _FAILED is the exit code
+# of any command that fails.
 _ROLLED_BACK, _FAILED = 1, 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)

@@ -95,7 +95,8 @@ class AcceleratorService:
             listener = self._listeners.get(entry)
             if listener is None:
                 return None
-            # With client affinity, the same client address gives the same numbers.
+            # With client affinity, the client's address seeds the random numbers, so all connections of one client go
+            # to the same endpoint while it is healthy.
             random = Random(f"{listener.arn} {client}") if listener.by_client else self._random  # noqa: S311
             location = self._locations.get(client, DEFAULT_CLIENT_LOCATION)
             return choose(listener.groups, location, lambda endpoint: self._checks.healthy(endpoint.check.id), random)

@@ -46,8 +46,8 @@ def project_number(name: str) -> str:
 
 
 def _member(name: str) -> Callable[[Json], Any]:
-    """Returns a function that returns the value of the field `name` in the JSON body of a request. If the field is
-    missing, the function returns an empty object.
+    """Returns a function that takes the JSON body of a request and returns the value of the body's field `name`. If the
+    field is missing, that function returns an empty object.
     """
     return lambda body: body.get(name, {})
 

@@ -28,8 +28,8 @@ MODULE = "worker.js"
 # a name in the zone.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# Maps each entrypoint of the edge worker to whether Workers Cache stores the entrypoint's responses. The default
-# entrypoint authenticates each client, so it must run for each request (Cloudflare Workers, "Workers Cache",
+# The entrypoints of the edge worker. For each entrypoint, `cache` says whether Workers Cache stores its responses. The
+# default entrypoint authenticates each client, so it must run for each request (Cloudflare Workers, "Workers Cache",
 # "Per-entrypoint caching").
 ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
@@ -157,7 +157,7 @@ class Edge(pulumi.ComponentResource):
             type="AAAA",
             content=_NO_ORIGIN,
             proxied=True,
-            ttl=1,  # the TTL 1 means automatic, and a proxied DNS record may have no other TTL
+            ttl=1,  # With the TTL 1, Cloudflare chooses the TTL. A proxied DNS record may have no other value.
             opts=pulumi.ResourceOptions(parent=self),
         )
         fallback = cloudflare.CustomHostnameFallbackOrigin(

@@ -17,7 +17,7 @@ from infra.machines.serving import ServingReports
 from infra.pop import pop_name
 
 _ROLE = "pop"
-# The partition of the metadata table that lists withdrawn objects (registry/delivery/quarantine.py).
+# The partition of the metadata table whose items name the withdrawn objects (registry/delivery/quarantine.py).
 _WITHDRAWN = "quarantine"
 
 

@@ -15,7 +15,8 @@ from infra.iam import Statement, allow
 _OWN = ("npm-search", "outbox", "quarantine", "revocations")
 # Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay only reads them.
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
-# Key patterns of the documents that the outbox relay renders again (docs/contracts.md, "Client-facing URLs").
+# Key patterns of the documents that the outbox relay writes. The relay renders a document anew after each change
+# (docs/contracts.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/-/keys.json",
     "npm/-/search.json",

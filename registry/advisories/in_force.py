@@ -24,8 +24,9 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# An import fails if a new data set has less than this share of an ecosystem's previous number of advisories, because
-# its source is then probably incomplete. The option `--fewer` of the import disables this check.
+# A new data set must have at least this share of the advisories that the previous data set had for an ecosystem.
+# Otherwise the import fails, because the source of the new data set is probably incomplete. The import's option
+# `--fewer` disables this check.
 _KEPT = 0.9
 
 

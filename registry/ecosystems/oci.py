@@ -148,10 +148,10 @@ def tag_fact(tag: str, digest: str) -> Fact:
 def _reachable(
     layout: Path, top: Descriptor, absent: Collection[str], depth: int = 0
 ) -> Iterator[tuple[Descriptor, Fact | None]]:
-    """Yields the descriptors of all manifests and blobs that a pull of the image `top` needs.
+    """Yields the descriptor of each manifest and blob that a pull of the image `top` needs.
 
-    Each manifest's descriptor comes with the manifest's metadata record. A blob has no metadata record, so its
-    descriptor comes with None.
+    Each descriptor is the first item of a tuple. The second item is the manifest's metadata record. It is None for a
+    blob, because a blob has no metadata record.
     """
     kind = kind_of(top.mediaType, f"{layout}: {top.digest}")
     if top.digest in absent:

@@ -37,9 +37,11 @@ def files_to_import(
     `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects exactly this
     version. If the index has no file of this version, the highest local version is selected, such as 1.0+cpu (PEP 440,
     "Version matching"). Without `version`, the function selects the highest release that is not yanked, or the highest
-    pre-release if there is no release. With `hashes`, only files with one of these digests (`sha256:…`) are yielded.
-    For a file that cannot be imported, an item is yielded that counts as failed. Raises RegistryError when the project
-    does not have the version.
+    pre-release if there is no release.
+
+    With `hashes`, yields only files with one of these digests (`sha256:…`), and yields a Refused if no file has one of
+    them. For a file of these versions that cannot be imported, yields a LeftOut with the reason. Raises RegistryError
+    when the project does not have the version.
     """
     found = _Project()
     for entry in entries:

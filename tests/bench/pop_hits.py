@@ -157,7 +157,7 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 def fill(root: Path, pop: OwnPop) -> None:
     """Stores the objects on the emulated shield, and as files for the second NGINX. Then requests each object from the
-    PoP until L1 has the object and NGINX remembers the decision.
+    PoP until L1 has the object, and until NGINX remembers the worker's decision that the client may read it.
     """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():

@@ -47,7 +47,7 @@ class Breakdown:
         return self.validated + self.absent + self.in_full
 
     def cells(self) -> Sequence[str]:
-        """Returns the cells of the row in a table with the columns `COLUMNS`."""
+        """Returns the numbers as the cells of a table row with the columns `COLUMNS`."""
         first = (self.requests, self.objects, self.unwanted, self.twice, self.more)
         again = (self.validated, self.absent, self.in_full, self.at_once, round(self.seconds))
         return [str(each) for each in (*first, *again)]

@@ -144,7 +144,9 @@ def test_the_last_releases_shields_serve_todays_worker(up: Up) -> None:
 
 @contextmanager
 def afterwards(restore: Callable[[], None]) -> Generator[None]:
-    """Calls `restore` after the `with` block to undo a test's changes, because other tests use the same sandbox."""
+    """Calls `restore` at the end of the `with` block. `restore` undoes the changes that a test has made, because other
+    tests use the same sandbox.
+    """
     try:
         yield
     finally:

@@ -162,8 +162,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        # The change stream delivers each change twice. The test waits until the second delivery is over, because this
-        # delivery would otherwise restore the entry that the test deletes next.
+        # The change stream delivers each change of a token twice. The test waits until the second delivery is over.
+        # Otherwise, this delivery could restore the token's entry after the test has deleted it.
         time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
@@ -219,8 +219,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
-    # The change stream delivers each change twice. The test waits until the second delivery is over, because this
-    # delivery would otherwise restore the entry that the test deletes next.
+    # The change stream delivers each change of a token twice. The test waits until the second delivery is over.
+    # Otherwise, this delivery could restore the token's entry after the test has deleted it.
     time.sleep(1)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

@@ -119,7 +119,7 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
 
 @contextlib.contextmanager
 def slow_clients(edge: Edge, count: int) -> Generator[Sequence[ssl.SSLSocket]]:
-    """Opens connections on which clients send a part of a request's header fields."""
+    """Opens connections on which clients send only the first lines of a request, and then nothing more."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(edge.connected()) for _ in range(count)]
         for connection in connections:

@@ -74,7 +74,9 @@ class Follower:
             self._save(list(self._partitions.values()))
 
     def _begin(self) -> dict[str, Partition]:
-        """Sends all existing tokens to the edge, and returns the partitions of the stream from the current time on."""
+        """Sends all existing tokens to the edge. Returns the partitions of the change stream, which the follower then
+        reads from the time of this call on.
+        """
         now, last, written = self._spanner.now(), "", 0
         while True:
             rows = self._spanner.query(_SCAN, ("STRING", PARTITION), ("STRING", last))

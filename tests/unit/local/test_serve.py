@@ -73,7 +73,7 @@ def test_a_network_that_does_not_start_ends_every_process(sandbox: Sandbox, monk
 
 def test_a_running_network_is_left_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_up(monkeypatch, fail)
-    sandbox.path("run", "lock").touch()  # `make up` locks the sandbox with this file
+    sandbox.path("run", "lock").touch()  # `make up` creates this file to lock the sandbox
     pid = started(sandbox)
     try:
         with pytest.raises(RunningError, match=f"{sandbox.directory}; end it with: make down"):

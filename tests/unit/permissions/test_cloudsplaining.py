@@ -23,9 +23,9 @@ from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
-# The findings that the tests accept: the services of which the deploy role may call all actions. Each value says which
-# resources these calls are limited to. The role creates, changes and deletes the resources of these services, so a list
-# of actions would name nearly all of them. Every other finding fails a test.
+# The findings that the tests accept. Each key is a service of which the deploy role may call all actions, and each
+# value says to which resources these calls are limited. The role creates, changes and deletes the resources of these
+# services, so a list of actions would name nearly all of them. Every other finding fails a test.
 _BY_NAME = "only on resources whose name begins with the environment's prefix"
 EXPLAINED: Mapping[str, str] = {
     "cloudwatch": _BY_NAME,

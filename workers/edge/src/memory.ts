@@ -54,7 +54,8 @@ export const memoryLimitsIn = settingOf(
 /** The objects in the memory of an isolate. When the memory is full, the oldest objects are removed. */
 export class Memory {
   readonly #objects = new Map<string, Kept>();
-  // Maps the key of an object to the time of the last request for the object that this memory could not answer.
+  // For each requested object that was not in this memory, the time of the last such request. The keys are the objects'
+  // keys.
   readonly #seen = new Map<string, number>();
   #bytes = 0;
 

@@ -32,8 +32,8 @@ const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations unde
 const KEYS = "-/npm/v1/keys"; // source: npm docs, "About registry signatures"
 const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
-// The features of npm's API that this registry does not offer. For each feature, NOT_OFFERED has a pattern of the paths
-// that clients request, and the reason why the registry does not offer the feature. Clients print the reason.
+// NOT_OFFERED lists the features of npm's API that this registry does not offer. Each row has a pattern of the paths
+// that clients request for the feature, and the reason why the registry does not offer it. Clients print the reason.
 const NO_LOGIN = "this registry has no login; put a token that your platform team issued into .npmrc as _authToken";
 const NO_ACCOUNTS = "this registry has no accounts, teams or hooks; your platform team issues tokens and their grants";
 const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [

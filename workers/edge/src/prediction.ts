@@ -16,7 +16,7 @@ export interface Budget {
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
-  /** How many prefetches may reach a shield for each request of a client, on average. */
+  /** How much each request of a client adds to the allowance of prefetches that may reach shields. */
   share: number;
 }
 

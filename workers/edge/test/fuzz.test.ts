@@ -30,7 +30,10 @@ const PIECES = ["/", "//", "..", "%2e%2e", "%2f", "%00", "%25", "%", "@", "?", "
 
 const wellFormed = fc.tuple(fc.constantFrom(...PATHS), fc.constantFrom(...NAMES)).map(([path, name]) => path.replace("@", name));
 const piece = fc.oneof(fc.constantFrom(...PIECES), fc.string({ maxLength: 5 }));
-/** A path of the worker's URLs, into which random characters are inserted, or any other path. */
+/**
+ * A path of one of three kinds: a path that the worker serves, such a path with random characters inserted, or a path
+ * of random pieces.
+ */
 const path = fc.oneof(
   { weight: 2, arbitrary: wellFormed },
   fc.tuple(wellFormed, fc.nat(), piece).map(([text, at, more]) => text.slice(0, at % text.length) + more + text.slice(at % text.length)),
@@ -109,7 +112,7 @@ async function send(target: string, headers: Record<string, string>): Promise<[n
  * patterns to parse the key. With the same patterns, the test could not find a mistake in them.
  */
 function isGranted(key: string, given: readonly string[]): boolean {
-  if (key.startsWith("npm/-/")) return true; // each client with a token may read these documents
+  if (key.startsWith("npm/-/")) return true; // each client with a token may read the documents below npm/-/
   const [, ecosystem = "", name = "*"] =
     /^(npm)\/((?:@[^/]+\/)?[^/]+)\//.exec(key) ?? /^(pypi)\/(?:simple|files)\/([^/]+)\//.exec(key) ??
     /^(oci)\/(?:tags|taglists)\/(.+)\/[^/]+$/.exec(key) ?? /^(oci)\/(?:manifests|blobs|referrers)\/(.+)\/[^/]+\/[^/]+$/.exec(key) ??
@@ -141,7 +144,7 @@ test("no request gets an object without a token and a grant, and each request ge
     if (!/^\/[\x21-\x7e]*$/.test(target)) return;
     const [status, body] = await send(target, Object.fromEntries(fields));
     assert.ok(status >= 200 && status < 500, `${status} ${body}`);
-    // the header reaches the worker without spaces and tabs at the end of its value, because HTTP ignores them
+    // HTTP ignores spaces and tabs at the end of a header's value, so the worker gets the value without them
     const hasToken = isIssued && (credential.replace(/[ \t]+$/, "") === `Bearer ${token}` || credential.startsWith("Basic "));
     for (const [, key = ""] of body.matchAll(/<([^>]*)>/g)) {
       served += 1;

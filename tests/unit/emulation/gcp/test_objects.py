@@ -246,7 +246,7 @@ def test_the_operator_reads_at_the_path_of_a_bucket_without_a_token_and_a_shield
     cloud: Cloud,
 ) -> None:
     cloud.upload(b"state").raise_for_status()
-    # Google's library for Go writes a slash in an object's name as %2F.
+    # Google's library for Go writes a slash in an object's name as %2F, so this test does, too.
     url = f"{API}/objects/{quote(NAME, safe='')}"
     assert cloud.http.get(url).content == b"state"
     assert cloud.http.get(url, headers={"Authorization": cloud.token()}).status_code == 403

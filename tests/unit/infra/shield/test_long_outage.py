@@ -60,7 +60,8 @@ def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(moto.sts.models, "utcnow", lambda: made.now)
     monkeypatch.setattr(permissions, "utcnow", lambda: made.now)
-    # botocore pauses before it repeats a request to a region that does not answer.
+    # botocore pauses before it repeats a request to a region that does not answer. Such a pause only advances the
+    # test's clock.
     monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(time=made.time, sleep=made.skip))
     machine.program.time = types.SimpleNamespace(time=made.time)
     os.utime(machine.run / "server_key.pem", (made.time(), made.time()))

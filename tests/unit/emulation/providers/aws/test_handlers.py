@@ -37,11 +37,11 @@ def client(service: str, region: str = "us-east-1") -> Any:
 
 
 class Refused(Exception):
-    """Carries the error message that a gRPC client of the provider receives."""
+    """Raised when the provider aborts a gRPC call. Carries the error message that the caller would receive."""
 
 
 class Context:
-    """Emulates the context of a gRPC call. `abort` ends the call by raising Refused."""
+    """Takes the place of the context of a gRPC call. `abort` raises Refused."""
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise Refused(details)
