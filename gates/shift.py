@@ -46,8 +46,8 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes this name while the records of another name lead to it. The records
-        of the other name then show which clients the plan sends to other targets.
+        """Returns whether the records of another name lead to this name, and the plan adds or removes this name. In
+        this case, the records of the other name already show which clients the plan sends to other targets.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))

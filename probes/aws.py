@@ -73,7 +73,7 @@ class AwsAccount:
         return name
 
     def role(self, kind: str, trusted: Mapping[str, str], statements: Sequence[Statement]) -> str:
-        """Creates a role that `trusted` may assume, with the statements of an inline policy. Returns the role's ARN."""
+        """Creates a role that `trusted` may assume. `statements` are the role's permissions. Returns the role's ARN."""
         iam, name = self.client("iam"), self.name(kind)
         trust = {"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document([trust]))["Role"]["Arn"]

@@ -23,8 +23,9 @@ def choose(
 ) -> Endpoint | None:
     """Chooses the endpoint for a connection of a client. Returns None if no endpoint group has an endpoint.
 
-    If the chosen endpoint group has no healthy endpoint, the three nearest others follow, whatever their traffic dials
-    are. If these have none either, the result is any endpoint of the nearest endpoint group, healthy or not.
+    The traffic dials decide which endpoint group is asked first. If it has no healthy endpoint, the three other
+    endpoint groups nearest to the client are asked in turn, whatever their dials are. If none of them has a healthy
+    endpoint, the function returns any endpoint of the nearest endpoint group.
     """
     nearest_first = sorted(
         (group for group in groups if group.endpoints),

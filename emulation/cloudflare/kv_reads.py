@@ -52,8 +52,8 @@ class KvReads:
             return entry
 
     def forget(self, pop: str, namespace: str, key: str) -> None:
-        """Removes a PoP's copy of one Workers KV value. In the PoP that writes a value, the write is usually visible
-        immediately.
+        """Removes the copy of one Workers KV value that a PoP keeps. The PoP that writes a value calls this, because
+        there the write is usually visible immediately.
         """
         with self._lock:
             self._copies.pop((pop, namespace, key), None)

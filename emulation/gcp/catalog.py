@@ -69,9 +69,9 @@ class Collection:
     """A collection of the emulated Google Cloud API, which holds all resources of one type.
 
     `path` has placeholders in braces for the names of parents. `identity` reads the id of a new resource from the body
-    of the request. An id has `shortest` to `longest` characters. If `computed_id` is set, the resource's path ends in
-    the value of this computed field and not in the id. `listed` is the field with the resources in the response to a
-    list request. Collections without this field refuse list requests.
+    of the request. An id must have at least `shortest` and at most `longest` characters. `computed_id` names a computed
+    field: if it is set, the resource's path ends in the value of this field instead of the id. `listed` is the field
+    with the resources in the response to a list request. Collections without this field refuse list requests.
     """
 
     path: str

@@ -102,11 +102,12 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 
 
 def _servers(settings: PopSettings, socket: str) -> str:
-    """Returns the lines of an NGINX upstream, one for each workerd process. A line names the process's socket for
-    `socket`.
+    """Returns the lines of an NGINX upstream, one for each workerd process. Each process has several sockets, and
+    `socket` names the kind of socket that the lines contain.
 
     `max_fails=0` keeps each process in use after a failed request. Without it, one failed request per process would
-    stop all requests for 10 s. systemd starts a process again when it has ended, and NGINX then asks another process.
+    stop all requests for 10 s. systemd starts a process again when it has ended, and NGINX meanwhile asks another
+    process.
     """
     run = settings.directories.run
     return "\n    ".join(

@@ -60,7 +60,7 @@ def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, r
 
 
 def _secret_regions(boot: BootSettings, region: str, cloud: Cloud) -> set[str]:
-    """Returns the AWS regions from which a machine in `region` can read its secret."""
+    """Returns the AWS regions from which a shield machine in `region` can read its secret."""
     return {*boot.secret_regions, region} if cloud == "aws" else set(boot.secret_regions)
 
 

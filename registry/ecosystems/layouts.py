@@ -32,10 +32,11 @@ def tags_of(layout: Path) -> list[str]:
 
 
 def tag_of(descriptor: Descriptor) -> str:
-    """Returns the tag of a manifest in the index of an OCI image layout, or an empty string without a tag.
+    """Returns the tag of a manifest in the index of an OCI image layout, or an empty text if the manifest has no tag.
 
-    The annotation with the tag may instead contain the whole name of an image, such as `docker.io/library/alpine:3.20`.
-    podman and skopeo write the name that the operator gives.
+    The annotation for the tag may contain the whole name of an image, such as `docker.io/library/alpine:3.20`. podman
+    and skopeo write into the annotation whatever name the operator gives. The function then returns the tag in this
+    name.
     """
     name = _ref_name(descriptor)
     if not set(name) & set("/:@"):

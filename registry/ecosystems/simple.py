@@ -54,14 +54,14 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the other index states about the file. When the index states something new, the
-        text changes, and a repeated import does not skip the file.
+        """A text that identifies what the source index of an import states about the file. When the source index states
+        something new, the text changes, and a repeated import does not skip the file.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record `upstream#<filename>`, which stores what the other index states about the file. A
-        later import of the file replaces the record.
+        """Returns the metadata record `upstream#<filename>`. The record stores what the source index of the import
+        states about the file. A later import of the file replaces the record.
         """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 

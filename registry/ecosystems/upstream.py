@@ -13,17 +13,17 @@ from typing import Any, cast
 from registry.catalog.artifact import Fact
 from registry.clock import in_utc
 
-# The name of a metadata record about an imported npm package. This record stores what the other registry states about
-# the whole package. The record `upstream#<version>` stores what the other registry states about one version.
+# The name of a metadata record about an imported npm package. This record stores what the source registry of the import
+# states about the whole package. The record `upstream#<version>` stores what it states about one version.
 PACKAGE = "upstream"
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """What another npm registry states about a version and its package.
+    """What the source registry of an import states about an npm version and its package.
 
-    An empty string means that the registry states nothing. `left_out` has a reason for each statement that an import
-    leaves out.
+    An empty string means that the registry states nothing. `left_out` says which of these data an import does not take
+    over, and why.
     """
 
     time: str = ""
@@ -33,14 +33,14 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the other registry states about the version and its package. When the registry
+        """A text that identifies what the source registry states about the version and its package. When the registry
         states something new, the text changes, and a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns the metadata records that store what the other registry states: one record about the version and, if
-        there are dist-tags, one about the package. A later import replaces the records.
+        """Returns the metadata records that store what the source registry of an import states: one record about the
+        version and, if there are dist-tags, one about the package. A later import replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]

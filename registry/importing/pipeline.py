@@ -219,11 +219,11 @@ class Import:
         yield artifact
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
-        """Returns what the source registry states about a version of an npm package. Returns None for an item that is
-        no npm version.
+        """Returns what the source registry states about a version of an npm package. Returns None if `wanted` is not an
+        npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read, and for each statement of the registry that is not
-        imported.
+        Adds a reason to `left_out` if the registry cannot be read, and for each part of its data about the version that
+        is not imported.
         """
         found = wanted.upstream
         if found is None and wanted.registry:

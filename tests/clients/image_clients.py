@@ -88,7 +88,8 @@ class ImageClient:
     content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README of an image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file of an OCI artifact
+    # prints the file in an OCI artifact that is not an image
+    artifact: Callable[[Setting, str], Finished] | None = None
     login: tuple[str, ...] = ()  # the arguments of the log-in command up to the user's name
     version_option: str = "--version"
 

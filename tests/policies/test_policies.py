@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# Policies that the test of unknown property values leaves out. These policies read only a resource's type, a resource's
-# options, or exemptions. A preview always knows these.
+# The test of unknown property values leaves these policies out. They read only what a preview always knows: exemptions,
+# or the type and the options of a resource.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

@@ -21,7 +21,7 @@ class Scoped(ReplacedBeforeDeletion):
     replace_on: frozenset[str]
     # The name of the Pulumi input that contains the id of the account or zone to which the resource belongs.
     scope: ClassVar[str]
-    # The names of the inputs of a Cloudflare resource that the emulation applies. Any other input raises CloudError.
+    # The names of the inputs that the emulation supports for this resource type. Any other input raises CloudError.
     emulated: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None:

@@ -34,7 +34,7 @@ const FRESH_MILLISECONDS = 2_000;
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();
-let remembered = 0; // the total number of characters of all lists in memory
+let remembered = 0; // the total number of characters of all lists that are in memory now
 
 /**
  * Returns the edge policy's decision on a request. `stored` fetches objects as the origin stores them. `refusals`

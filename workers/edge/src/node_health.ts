@@ -1,11 +1,11 @@
 // Records for each shield node, in the isolate's memory, how long the node takes to answer and whether it has failed.
 // All times are in milliseconds.
 
-// The shortest time in milliseconds before a hedged request. A shield needs 250 ms for a normal fetch from the origin,
-// so a shorter time would cause a second request for each fetch from the origin.
+// The shortest time in milliseconds that the worker waits for a node before it sends a hedged request. A shield needs
+// 250 ms for a normal fetch from the origin. A shorter time would therefore cause a second request for each such fetch.
 export const HEDGE_FLOOR = 300;
-// The longest time in milliseconds before a hedged request. It also applies to a node with fewer than LEAST_SAMPLES
-// recorded response times.
+// The longest time in milliseconds that the worker waits for a node before it sends a hedged request. The worker also
+// waits for this time if it has recorded fewer than LEAST_SAMPLES response times of the node.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
 const KEPT_SAMPLES = 128; // An isolate keeps the last 128 response times of each node, in 1 KB for each node.

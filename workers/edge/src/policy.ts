@@ -33,8 +33,9 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * Only deny rules use this field. If a condition of such a rule is about a property that is unknown for an artifact,
-   * the rule matches the artifact if this field is false, and does not match it if the field is true.
+   * What a deny rule does if it has a condition about a property, and the property is unknown for an artifact. If this
+   * field is true, the rule does not match the artifact. If it is false, the rule matches. Rules of other kinds do not
+   * use this field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

@@ -58,7 +58,7 @@ export async function signed(session: Session, principal: string, key: string, s
   return { jwt, issuedAt };
 }
 
-/** Returns the session of a JWT with a valid signature that has not expired, or undefined. */
+/** Returns the session in a JWT. Returns undefined if the JWT's signature is invalid or the JWT has expired. */
 export async function verified(jwt: string, key: string, service: string): Promise<Session | undefined> {
   try {
     const { payload } = await jwtVerify(jwt, new TextEncoder().encode(key), {

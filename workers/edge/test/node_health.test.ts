@@ -53,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  lose(10); // this lost request does not count, because the node had only 10 ms to answer
+  lose(10); // the node had only 10 ms to answer this request, so its loss says nothing about the node
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);
   assert.ok(health.isBackedOff("node", now + 4_999));

@@ -10,8 +10,8 @@ from pulumi.runtime.proto import language_pb2
 
 from emulation.engine.language_host import LanguageHost
 
-# A policy pack writes its port and then serves without an end. This plugin ends without a flush after 5 s, so that the
-# test ends too.
+# This plugin behaves as a policy pack does: it writes its port, and then does not end by itself. After 5 s, it ends
+# without flushing its output, so that the test ends too.
 PLUGIN = """
 import os, sys, time
 sys.stdout.buffer.write(b"41234\\n")

@@ -12,7 +12,7 @@ from infra.pop import programs
 
 
 def add_bytecode(directory: Path) -> None:
-    """Writes bytecode as Python does when a test loads a program in the directory."""
+    """Writes a bytecode file to the directory, as Python does when it imports a program from there."""
     (directory / "__pycache__").mkdir()
     (directory / "__pycache__" / "programcpython-311.pyc").write_bytes(b"\xa7\r\r\n")
 
