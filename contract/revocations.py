@@ -104,8 +104,8 @@ def feed_document(changes: Iterable[Document], read: float) -> str:
     """Returns the feed document with the given revocations and withdrawals, which were read from the database at the
     time `read`, in seconds since 1970.
 
-    If a token has several changes, the document has the highest version of the token's record among them. The document
-    lists the token as revoked if at least one of the changes is a revocation.
+    If several changes concern a token, the document states only the highest record version among these changes. The
+    document lists the token as revoked if at least one of the changes is a revocation.
     """
     tokens: dict[str, dict[str, Any]] = {}
     objects: dict[str, None] = {}

@@ -192,7 +192,7 @@ class Graph:
 
     def _leads_to(self, record: Resource, machine: Resource) -> bool:
         """Returns whether a DNS record leads to a machine. The record leads to the machine if the record's address is
-        attached to the machine, or if the machine's resource refers to the address.
+        attached to the machine, or if the machine's inputs name the address.
         """
         addresses = {
             urn

@@ -1,4 +1,4 @@
-"""A probe of Route 53, which checks the record sets that a hosted zone refuses."""
+"""Probes which record sets a hosted zone of Route 53 refuses."""
 
 from __future__ import annotations
 

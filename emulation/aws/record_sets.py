@@ -31,10 +31,10 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Routed:
-    """What matters of one record set for its conflicts with other record sets. `policies` names the record set's
-    routing policies. `alias` is the name of the alias target if the record set is an alias of a name in the zone, and
-    otherwise None. `accelerator` is the name of the alias target if the record set is an alias of an accelerator, and
-    otherwise None.
+    """The properties of a record set that decide whether it conflicts with other record sets. `policies` names the
+    record set's routing policies. `alias` is the name of the alias target if the record set is an alias of a name in
+    the zone, and otherwise None. `accelerator` is the name of the alias target if the record set is an alias of an
+    accelerator, and otherwise None.
     """
 
     policies: tuple[str, ...]

@@ -1,5 +1,5 @@
-"""Renders cloud-init user data: a file has the first part of the user data, and a tree of files mirrors the machine's
-file system.
+"""Renders the cloud-init user data of a machine from a template file and a directory tree. The template is the first
+part of the user data, and the tree mirrors the machine's file system.
 
 Each file in the tree becomes one `write_files` entry with the same content. In files whose names end in `.in`, values
 of the deployment replace the placeholders of the form `@NAME@`.

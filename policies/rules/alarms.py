@@ -17,8 +17,8 @@ from policies.framework.relations import all_of, refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# Some dimensions of CloudWatch metrics name a resource. Maps the name of each such dimension to the resource's Pulumi
-# type, and to the property of the resource that contains the dimension's value.
+# Maps the name of each CloudWatch dimension that identifies a resource to the Pulumi type of the resource. Also states
+# which property of the resource has the value of the dimension.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),

@@ -58,11 +58,12 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _refuse_other_kind(file: Path, project: str) -> None:
-    """Raises NotInstallable for a file whose name is not the name of an sdist.
+    """Raises NotInstallable for a file whose name is not the name of an sdist. `project` is the project's name, or
+    empty if the name is not known.
 
-    The name is checked before the content. Otherwise a Python egg could pass for an sdist, because eggs and some sdists
-    are zip archives. Without `project`, a name such as `p-1.0-beta1.tar.gz` may be ambiguous. The function accepts such
-    a name, because the file's content later decides.
+    The function does not read the file's content. By its content, a Python egg could pass for an sdist, because eggs
+    and some sdists are zip archives. If `project` is empty, the function also accepts ambiguous names such as
+    `p-1.0-beta1.tar.gz`. The content of such a file states its project later.
     """
     try:
         parsed(file.name, project)

@@ -87,8 +87,8 @@ def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) 
 
 
 class _Sample:
-    """The requests of one variant of an experiment, as arrays. The methods' parameter `weights` says for each client
-    how many times the bootstrap drew the client.
+    """The requests of one variant of an experiment, as arrays. In the methods' parameter `weights`, each client has a
+    number: how many times the client was drawn in a resample of the statistical bootstrap.
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:

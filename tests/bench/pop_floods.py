@@ -58,8 +58,9 @@ def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[Non
 
 
 def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
-    """Measures the other client without and with a flood in each round. Returns the client's 99th percentiles with a
-    flood, and those without a flood. Each list has one percentile for each round.
+    """In each round, measures the response times of the client `_CLIENT`, first without and then with a flood from
+    another client. Returns the 99th percentiles of `_CLIENT` with a flood, and those without a flood. Each list has one
+    percentile for each round.
     """
     pairs: list[tuple[float, float]] = []
     with running_pop(root / kind, _FLOODS[kind][1]) as pop:

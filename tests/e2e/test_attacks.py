@@ -1,4 +1,6 @@
-"""Tests that the emulated Cloudflare and a PoP of our own refuse the same attacks, and no request of a client."""
+"""Tests that the emulated Cloudflare and a PoP of our own refuse the same attacks. Neither of them may refuse a request
+of a real client.
+"""
 
 from __future__ import annotations
 

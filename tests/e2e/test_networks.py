@@ -150,10 +150,12 @@ class Networks:
         return through, next(region for region, each in self.machines.items() if each == server)
 
     def reach(self, through: str, us: str, eu: str, asia: str, *, always: bool = False) -> bool:
-        """Waits at most two minutes until clients in the US, in Europe and in Asia connect to the accelerator or to
-        machines, as `through` says, and reach the regions that `us`, `eu` and `asia` name.
+        """Waits at most two minutes until clients connect to the expected kind of address and reach the expected
+        region. The kind `through` is "accelerator" or "machine". `us`, `eu` and `asia` are the regions that clients in
+        the US, in Europe and in Asia must reach. Returns whether they do.
 
-        With `always`, the result is False if DNS leads a client elsewhere than `through` says meanwhile.
+        With `always`, the result is False if a client connected to another kind of address while the method was
+        waiting.
         """
         wanted = [(through, us), (through, eu), (through, asia)]
         seen: set[str] = set()

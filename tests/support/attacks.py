@@ -19,7 +19,8 @@ from tests.support.registry_requests import REFUSED, SERVED
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 _FIRST_SECONDS = 30  # seconds within which an edge must answer or end the connection
-_NEXT_SECONDS = 2  # seconds that a client then waits for an answer to a hidden request
+# seconds that a client waits for a further answer, which would belong to a request hidden in the first request
+_NEXT_SECONDS = 2
 
 
 @dataclass

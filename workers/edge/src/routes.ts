@@ -34,7 +34,10 @@ export function isPart({ part, list, search }: ObjectRoute): boolean {
   return part !== undefined || list !== undefined || search !== undefined;
 }
 
-/** A URL whose query a route may read. The runtime parses the query when the worker first reads it. */
+/**
+ * A request's URL, of which routes read only the query parameters. The runtime parses the query when the worker first
+ * reads a parameter.
+ */
 export type Queried = Pick<URL, "searchParams">;
 
 export type Route =

@@ -1,5 +1,5 @@
-// Finds out from an object's key how the rules of the edge policy apply to the object: as a document that lists
-// artifacts, as an artifact, or as a blob of an image.
+// Finds out from an object's key what kind of object the rules of the edge policy apply to: a document that lists
+// artifacts, an artifact, or a blob of an image.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 

@@ -48,7 +48,7 @@ function cacheWithoutConditions(stored: Stored): (asked: IncomingMessage, respon
   };
 }
 
-/** Sends the request by node's client, which neither decodes bodies nor adds header fields. */
+/** Sends the request with the HTTP client of Node.js, which neither decodes bodies nor adds header fields. */
 async function ask(headers: Record<string, string>, method = "GET", path = FILE): Promise<Seen> {
   return new Promise((done, failed) => {
     const sent = request(edge + path, { method, headers: { ...bearer("reader"), ...headers } }, async (answer) => {

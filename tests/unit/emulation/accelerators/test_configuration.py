@@ -1,4 +1,6 @@
-"""Tests that the data plane of the emulated Global Accelerator reads what its API keeps."""
+"""Tests that the emulated Global Accelerator forwards connections by the accelerators, listeners and endpoints that
+were created through its API.
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_a_late_delivery_does_not_return_an_older_entry(network: Network, tmp_pa
     publish(network, tmp_path, "web", "2.0.0")
     target = network.target
     # A package's first revision is the time of its first publish, and each change increases the revision. The test
-    # delivers the old entry late, with the revision 1, which is earlier than all others.
+    # delivers the package's old entry late. The entry's revision 1 stands for a time before all changes.
     SearchList(target.repository, target.origin).update({"web": (1, search_entry("web", known))})
     assert [each["version"] for each in listed(network)] == ["2.0.0"]
 

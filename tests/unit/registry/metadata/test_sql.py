@@ -1,5 +1,5 @@
-"""Tests that Spanner accepts the registry's SQL: by PostgreSQL's parser, a list of features that Spanner lacks, and
-Google's Spanner emulator where it is installed.
+"""Tests that Spanner accepts the registry's SQL. The tests use PostgreSQL's parser with a list of features that Spanner
+lacks. They also use Google's Spanner emulator where it is installed.
 """
 
 from __future__ import annotations
