@@ -35,7 +35,7 @@ WINDOW_SECONDS = 900
 # How many seconds the edge's cache may use a copy of the feed document of revocations.
 LIFETIME_SECONDS = 2
 
-# The number of seconds after which the database may delete the item of a revocation or withdrawal.
+# The number of seconds after which the database may delete the item that records a revocation or withdrawal.
 KEPT_SECONDS = 86_400
 
 # The URL path at which each PoP reports whether it has a current copy of the revocation feed.

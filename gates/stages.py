@@ -131,8 +131,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the position in the order of applies of each machine that loses its cache. At each position there are
-    only as many machines as the limits for one region and for all regions allow.
+    """Maps the URN of each machine that loses its cache to a number: the apply with this number changes the machine.
+    The applies run in the order of their numbers. No apply changes more such machines than the limits for one region
+    and for all regions allow.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)

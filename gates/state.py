@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-# How the Pulumi engine marks a secret in a state: the value is an object with a member named _SIGNATURE, whose value is
-# _SECRET (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
+# The Pulumi engine writes a secret in a state as an object. This object has a member whose name is `_SIGNATURE` and
+# whose value is `_SECRET` (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 

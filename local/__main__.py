@@ -130,7 +130,7 @@ def serve(
 
 @app.command()
 def engine() -> None:
-    """Download or build the Pulumi engine, which the other commands do when they need it."""
+    """Download or build the Pulumi engine. The other commands also do this when the engine is missing."""
     print(ensure_engine(since_the_start()).pulumi)
 
 

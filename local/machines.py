@@ -30,7 +30,7 @@ def start_stopped(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) 
 
 
 def _stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]:
-    """Yields an EC2 client for the machine's region, the ID and the name of each stopped machine."""
+    """Yields three values for each stopped machine: an EC2 client for its region, its ID and its name."""
     session = cast(Any, boto3).Session("local", "local")
     filters = [
         {"Name": "instance-state-name", "Values": ["stopping", "stopped"]},

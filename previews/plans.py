@@ -90,8 +90,8 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _mandatory_findings(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields a text for each mandatory finding of the policy pack: the policy, the resource, and the message. The text
-    leaves out the first line of the message, because this line only describes the policy.
+    """Yields a line for each mandatory finding of the policy pack, with the policy's name, the resource's name and the
+    message. The first line of the message is left out, because it only describes the policy.
     """
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]

@@ -23,8 +23,8 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# The loopback network of release recordings differs from the networks of `make up` and `make preview`, so that all can
-# run at once.
+# The loopback network of the sandboxes in which release states are recorded. `make up` and `make preview` use other
+# networks, so all three can run at the same time.
 LOOPBACK = "127.75"
 
 _SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")

@@ -36,8 +36,8 @@ _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|su
 
 def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
     """Returns the WSGI application of the emulated Google Cloud API. New public addresses come from the network
-    `machine_network`. `effects` maps the path of a collection to an object whose methods run when a resource of this
-    collection is created, changed or deleted.
+    `machine_network`. `effects` maps the path of an API collection to the side effects of creating, changing and
+    deleting a resource in this collection.
     """
     app = Flask(__name__)
     known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}

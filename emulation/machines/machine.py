@@ -284,8 +284,9 @@ class _Supervisor:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # The scripts of a service run as the sandbox's user, because the service's user may lack the permission to run
-        # the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts wrote.
+        # The sandbox's user runs the scripts of a service, because the service's own user may lack the permission to
+        # run the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts
+        # wrote.
         for path in _paths_below(self._place.root / "run"):
             _change_owner(path, self._user)
         if done.returncode != 0:

@@ -136,7 +136,8 @@ class Edge(pulumi.ComponentResource):
             # with an old version of TLS.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
-        # Health checks request the name in the zone, which leads to Cloudflare whatever the clients' hostname leads to.
+        # Health checks request this name in the zone, because this name always leads to Cloudflare. The clients'
+        # hostname may lead to other networks.
         cloudflare.WorkersRoute(
             f"{name}-health",
             zone_id=self.zone_id,

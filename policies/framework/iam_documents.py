@@ -145,8 +145,8 @@ def _is_for_all_principals(statement: Properties) -> bool:
 
 
 def _covers_whole_bucket(statement: Properties) -> bool:
-    """Returns whether an IAM statement applies to a bucket and to its objects, which are two resources (S3 User Guide,
-    "Policy resources for Amazon S3").
+    """Returns whether an IAM statement applies both to a bucket and to the objects in it. The bucket and its objects
+    are separate resources in IAM (S3 User Guide, "Policy resources for Amazon S3").
     """
     resources = texts(statement.get("Resource"))
     return "*" in resources or any(f"{resource}/*" in resources for resource in resources)

@@ -39,7 +39,9 @@ def create(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Issue a client token and print it. The token cannot be shown again; only the token goes to standard output."""
+    """Issue a client token and print it to standard output. The token cannot be shown again. All messages go to
+    standard error.
+    """
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens

@@ -28,7 +28,7 @@ _ABBREVIATED = {
     *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "acceptDependencies"),
     *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
 }
-# The fields of the version tagged `latest` that npm's full packument repeats at its top level.
+# The fields that npm's full packument has at its top level, with the values of the version tagged `latest`.
 _OF_LATEST = (
     *("author", "bugs", "contributors", "description", "homepage", "keywords"),
     *("license", "maintainers", "readme", "readmeFilename", "repository"),

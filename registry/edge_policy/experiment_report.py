@@ -50,8 +50,8 @@ class Measured:
 
 
 def compare(requests: Iterable[Request], control: str) -> list[Measured]:
-    """Returns the measurements of each variant of an experiment. The control variant comes first, and has no
-    differences.
+    """Returns the measurements of each variant of an experiment. The control variant comes first. Each other variant
+    also has the differences from the control variant.
     """
     by_variant: dict[str, list[Request]] = defaultdict(list)
     for request in requests:

@@ -110,7 +110,9 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wanted | Refused:
-    """Returns the tarball for an entry of a package-lock.json. `place` is the entry's key, which is a directory."""
+    """Returns where the import gets the tarball of an entry of a package-lock.json. `place` is the entry's key, which
+    is a directory. Returns Refused if the entry does not say enough to import the package.
+    """
     name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
     spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
     resolved = _text(entry, "resolved")

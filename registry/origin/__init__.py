@@ -1,6 +1,7 @@
 """The origin bucket: immutable objects are never overwritten, and a document never returns to an earlier revision.
 
-The rules for all clouds are in this module. `s3.py` and `gcs.py` hold the conditional writes of each store.
+This module has the rules that are the same on all clouds. `s3.py` and `gcs.py` make the conditional writes to the
+object store of one cloud.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ class Networks:
         assert '"cloudflare"' in said and '"own"' in said
 
     def start(self, region: str) -> None:
-        """Starts a server at the address of a region's PoP machine, which answers in place of the machine, unless it
-        runs.
+        """Starts a server at the address of a region's PoP machine, if none runs there yet. The server answers in place
+        of the machine.
         """
         if region in self._servers:
             return

@@ -36,7 +36,9 @@ def up() -> Iterator[OwnStack]:
 
 @pytest.fixture(scope="module")
 def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Client]:
-    """Publishes one copy of each tree for each variant of the experiment. Returns a client for each variant."""
+    """Publishes an npm tree, a Python tree and an image for each variant of the experiment. Returns a client for each
+    variant.
+    """
     directory = tmp_path_factory.mktemp("trees")
     put_experiment(up, directory)
     files = [

@@ -1,4 +1,4 @@
-"""The program with which a shield machine fetches its secrets, on a machine whose AWS services can be taken away."""
+"""Runs the program with which a shield machine fetches its secrets. Tests can make AWS services unreachable for it."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ import socket
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Returns ports of an IP address at which nothing listens. Linux takes the ports of outgoing connections from
-    32,768 on (ip(7)), so no connection of another program can take one of these ports before a program listens there.
+    """Returns ports of an IP address at which no program listens. The ports are below 32,768, because Linux chooses the
+    ports of outgoing connections from 32,768 on (ip(7)). Until a caller listens at a returned port, no outgoing
+    connection can take it.
     """
     found: list[int] = []
     with contextlib.ExitStack() as stack:

@@ -217,7 +217,8 @@ class MetadataContract:
         assert names(repository, "p", prefix="mine#") == [f"mine#{won[0]}"]
 
     def test_no_write_of_many_writers_is_lost(self, repository: Repository) -> None:
-        """Checks that no update is lost when six concurrent writers each increment two numbers in one transaction.
+        """Checks that no update is lost when six writers increment the same two numbers at the same time. Each writer
+        increments both numbers in one transaction.
 
         A write fails if another writer has changed an item since this writer read it.
         """

@@ -28,8 +28,8 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-# The pause between two polls of the change stream. A change of a token waits for the end of the running poll, and then
-# for this pause, before the next poll reads it.
+# The pause between two polls of the change stream. A token's change that is committed during a poll is read by the next
+# poll, so it waits for the end of this poll and for the pause.
 POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.

@@ -26,7 +26,7 @@ Find = Callable[[str], Record | None]
 
 
 class TokenBucket:
-    """A token bucket that limits calls to `rate` per second on average, and `burst` at once."""
+    """A token bucket. It permits `rate` calls per second on average, and up to `burst` calls at the same time."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate, self._burst = rate, burst

@@ -79,8 +79,8 @@ class Bucket(Rest):
 
 
 def _bucket_collection(inputs: Properties) -> str:
-    """Returns the API path for the request that creates a Cloud Storage bucket. Object retention is a query parameter
-    of this request (Cloud Storage JSON API, "Buckets: insert").
+    """Returns the API path, with the query, of the request that creates a Cloud Storage bucket. A query parameter of
+    this request turns object retention on (Cloud Storage JSON API, "Buckets: insert").
     """
     collection = _STORAGE.removesuffix("/")
     return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection

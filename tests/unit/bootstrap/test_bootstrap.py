@@ -22,7 +22,7 @@ from tests.support.bootstrap_stack import BUCKET, bootstrap_up, role_statements
 from tests.support.service_authorization import needs_any_resource
 
 ACCOUNT = "123456789012"
-# The subject claim in the OpenID Connect tokens of GitHub workflows has this form for repositories that were created or
+# The form of the subject claim in the OpenID Connect tokens of GitHub workflows, for repositories that were created or
 # renamed since 2026-07-15 (GitHub Docs, "OpenID Connect reference": Immutable subject claims).
 IMMUTABLE = "repo:acme@123456/artifact-edge@456789"
 

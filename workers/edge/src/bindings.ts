@@ -18,7 +18,7 @@ export interface Bindings {
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;
   /**
-   * Limits the rate of the requests with each valid token. The key for which the binding counts is the token's digest.
+   * Limits the rate of the requests with each valid token. The binding counts requests by the digest of their token.
    */
   TOKEN_REQUESTS?: RateLimit;
   /** Limits the rate of the requests with invalid tokens from each client address. */

@@ -40,7 +40,7 @@ const FRESH_MILLISECONDS = 4_000;
 // of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
-// The bytes that the limit of the memory counts for an object's headers and key, in addition to the body.
+// The memory's limit counts so many bytes for the headers and the key of each object, in addition to the object's body.
 const OVERHEAD_BYTES = 2_000;
 // The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
 // the duration in `server-timing` is zero.

@@ -20,7 +20,7 @@ export interface ListQuery {
   limit?: number;
   /** The tag or referrer after which the requested part begins (query parameter `last`). */
   last?: string;
-  /** The artifact types that a list of referrers is filtered by. Empty when the client sets no filter. */
+  /** The artifact types of the referrers that the client asks for. Empty when the client asks for all types. */
   artifactTypes: readonly string[];
 }
 

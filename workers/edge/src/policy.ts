@@ -41,8 +41,8 @@ export interface Rule {
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
   /**
-   * The text that identifies the rule in a package's list of refused artifacts. Absent when the rule's name identifies
-   * the rule.
+   * The rule's name and the id of the advisory for which the rule was made (rule_sets.ts). A package's list of refused
+   * artifacts names the rule by this text. Absent in other rules, which the list names by their name.
    */
   id?: string;
   reason: string;

@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * An encoded data set of advisories: the digest of its index, and the texts of its index and its shards by their object
- * keys.
+ * An encoded data set of advisories. `index` is the text of its index, and `digest` the digest of this text. `objects`
+ * maps object keys to the texts of the index and of the shards.
  */
 export interface EncodedDataSet {
   index: string;

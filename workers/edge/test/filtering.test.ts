@@ -313,8 +313,8 @@ test("L1 keeps filtered documents by policy and not by client, with the tags of 
 const malware = (id: string, ...spans: number[][]): unknown => ({ id, level: "malware", aliases: [], spans });
 
 /**
- * Requests a path until the response has this status. The worker may apply a change late, because an isolate reads the
- * feed only every two seconds.
+ * Requests a path again and again until the response has the status `wanted`. The worker may apply a change late,
+ * because an isolate reads the feed only every two seconds.
  */
 async function becomes(path: string, wanted: number): Promise<void> {
   const end = Date.now() + 120_000;

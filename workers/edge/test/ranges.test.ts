@@ -169,7 +169,8 @@ test("a range is ignored for methods other than GET", async () => {
   for (const value of ["bytes=0-4", "bytes=100-"]) {
     const seen = await ask(range(value), "HEAD");
     assert.deepEqual([seen.status, seen.headers["content-length"], seen.headers["content-range"]], [200, "100", undefined]);
-    assert.equal(seen.headers["accept-ranges"], "bytes"); // uv asks by HEAD whether ranges are supported
+    // uv sends a HEAD request to find out whether ranges are supported
+    assert.equal(seen.headers["accept-ranges"], "bytes");
   }
 });
 

@@ -49,7 +49,7 @@ def test_clients_reach_the_nearest_region(client: ClientLocation, expected: str)
 
 
 def test_two_groups_with_the_dial_50_serve_half_of_each_coasts_clients() -> None:
-    """Repeats the example of the guide, "Mix traffic between two Regions"."""
+    """Repeats the example "Mix traffic between two Regions" in the Global Accelerator Developer Guide."""
     groups = group("us-east-1", 50), group("us-west-2", 50)
     assert shares(US, *groups) == about(us_east_1=50, us_west_2=50)
 

@@ -110,8 +110,8 @@ def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
 
 
 def assert_complete(network: Network, sample_images: SampleImages, repository: str) -> None:
-    """Asserts that an imported image is in the bucket completely and byte for byte, and that its referrers
-    are listed.
+    """Asserts that the bucket contains all parts of an imported image byte for byte. Also asserts that the lists of
+    referrers in the bucket name the image's SBOM and signature.
     """
     assert sha256(network.get(f"oci/tags/{repository}/1.0")) == sample_images.top["digest"]
     waiting, seen = [sample_images.top, sample_images.sbom, sample_images.signature], 0

@@ -89,7 +89,7 @@ def test_a_bad_line_of_requirements_is_named_and_stops_no_other(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        # Windows ends lines with CR LF, also behind the backslash of a line that continues.
+        # Windows ends each line with CR LF. A backslash before these two characters also continues the line.
         ("p==1.0 \\\r\n    --hash=sha256:aa\r\nq==2.0\r\n", [("p", ("sha256:aa",)), ("q", ())]),
         # pip-compile writes a backslash before the comment that ends a requirement (jazzband/pip-tools#1063).
         ("p==1.0 \\\n    --hash=sha256:aa \\\n    # via r\nq==2.0\n", [("p", ("sha256:aa",)), ("q", ())]),
