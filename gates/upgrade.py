@@ -1,5 +1,5 @@
-"""The upgrade check: an upgrade from a released state to the current program must not replace or delete a store or a
-resource that clients reach.
+"""The upgrade check, for an upgrade from a released state to the current program. The upgrade must not replace or
+delete two kinds of resources: stores, whose content Pulumi cannot create again, and resources that clients reach.
 """
 
 from __future__ import annotations

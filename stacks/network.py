@@ -70,7 +70,8 @@ def compose(stack: Stack) -> None:
     # The PoPs on machines of our own, which run the same edge worker as Cloudflare.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
-    # The functions that bring tokens to the edge worker's key-value store and published changes to readers.
+    # The token sync copies tokens to the edge worker's key-value store, and the outbox relay brings published changes
+    # to readers.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge)
 

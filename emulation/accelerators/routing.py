@@ -14,7 +14,8 @@ from contract.regions import REGIONS, distance
 from emulation.accelerators.configuration import Endpoint, EndpointGroup
 from emulation.layout import ClientLocation
 
-# The number of other endpoint groups in which Global Accelerator searches for a healthy endpoint.
+# If the first endpoint group has no healthy endpoint, Global Accelerator searches in this number of other endpoint
+# groups.
 _FAILOVER_GROUPS = 3
 
 

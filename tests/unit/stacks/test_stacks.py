@@ -88,10 +88,7 @@ def test_every_environment_deploys_with_the_documented_outputs(environment: str)
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str) -> None:
-    """Checks the policies in the test's process, where every value is known.
-
-    `make preview` checks the policies with the Pulumi engine.
-    """
+    """Checks that each environment's stack meets the policies, in the test's process, where every value is known."""
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}

@@ -83,8 +83,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const { tag, rules, flags } = terms;
   const l1 = l1Of(tag, authorized, flags);
   const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
-  // `l1` asks the runtime for the cached entrypoint, and the runtime makes a new stub each time. An answer from memory
-  // needs no stub, so this function calls `l1` only when an object is not in memory.
+  // `l1()` makes the runtime create a new stub of the cached entrypoint. An answer from memory needs no stub, so
+  // `stored` calls `l1()` only when the object is not in memory.
   const stored: L1 = (key, method, headers) => l1()(key, method, headers);
   const found: Found = {};
   const remember = (answer: Response): void => void (found.inMemory = answer);

@@ -1,4 +1,4 @@
-// Tests that clients get the headers of L1's answer, whether or not the isolate has the finished headers of the object.
+// Tests that clients get the headers of L1's answer, whether or not the isolate has kept the headers of the object.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// Tests the decisions about prefetches as pure functions. For any list of objects that clients request next, the parsed
-// objects are valid. For any sequence of calls, the worker keeps to the limits of prefetches.
+// Tests the decisions about prefetches as pure functions. From any list of next requests, however malformed, the parser
+// returns only valid objects. For any sequence of calls, the worker keeps to the limits of prefetches.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -263,7 +263,8 @@ def test_a_machine_keeps_its_settings_for_a_day_without_the_home_region(
         if found["ticket.key"] != tickets[-1]:
             assert found["previous-ticket.key"] == tickets[-1]
             tickets.append(found["ticket.key"])
-    # At midnight, NGINX reads a new ticket key. No worker restarts.
+    # At midnight, the program writes a new key for TLS session tickets, and NGINX reloads it. The program does not
+    # restart workerd.
     assert len(tickets) == 2
     assert machine.controlled == [("reload", "artifact-edge-front.service")]
     outage.is_down = False
