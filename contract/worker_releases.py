@@ -15,7 +15,7 @@ _ROLLED_BACK = "artifact-edge: rolled back from "
 
 
 def rolled_back_message(version: str) -> str:
-    """Returns the message of the deployment that rolls back a version, so that the version answers no more requests."""
+    """Returns the message of a deployment that takes all requests away from the version `version`, in a rollback."""
     return f"{_ROLLED_BACK}{version}"
 
 

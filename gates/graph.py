@@ -253,7 +253,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the fault tree parts, with only one part of each name. The input contains an edge network once for each
-    DNS record that leads to the network.
+    """Returns the fault tree parts without duplicates: one part for each name. `parts` contains an edge network once
+    for each DNS record that leads to the network.
     """
     return list({part.name: part for part in parts}.values())

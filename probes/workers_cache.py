@@ -17,8 +17,8 @@ ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 # The longest cache tag that Workers Cache keeps, in characters. It drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
-# The value of `x-delay` in the URL of the simultaneous requests: how long the entrypoint `Cached` waits before it
-# answers. All of these requests arrive during this time.
+# How long the entrypoint `Cached` waits before it answers the simultaneous requests, which send this number in the URL
+# parameter `x-delay`. All of these requests arrive during this time.
 _DELAY_MILLISECONDS = 500
 
 

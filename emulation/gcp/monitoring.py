@@ -89,8 +89,9 @@ class Monitoring:
             return jsonify(self._existing(_scope(stored, project), id))
 
         def replace(project: str, id: str) -> Response:
-            """Handles a PATCH request for a Cloud Monitoring resource. Without an update mask, a PATCH request replaces
-            the whole resource (REST reference, "alertPolicies.patch").
+            """Handles a PATCH request for a Cloud Monitoring resource by replacing the whole resource. The real API
+            does so for a request without an update mask (REST reference, "alertPolicies.patch"). The emulation refuses
+            requests with such a mask.
             """
             self._existing(_scope(stored, project), id)
             if request.args:

@@ -106,8 +106,8 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            # SystemExit ends this thread. A later thread for this event source mapping delivers the batch of stream
-            # records again.
+            # SystemExit ends only the thread that delivers records of this event source mapping. The next thread for
+            # the mapping delivers the same batch of records again.
             raise SystemExit
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:

@@ -88,9 +88,10 @@ class PredictionArgs:
 
 @dataclass(frozen=True)
 class MemoryArgs:
-    """The limits of the small immutable objects that the edge worker keeps in the memory of an isolate.
+    """Limits of the memory tier, in which each isolate of the edge worker keeps small immutable objects.
 
-    `bytes` limits the total size of the objects that an isolate keeps. Larger objects than `object_bytes` are not kept.
+    `bytes` is the maximum size of all objects of an isolate together. An isolate does not keep objects larger than
+    `object_bytes`.
     """
 
     bytes: int

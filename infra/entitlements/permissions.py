@@ -33,7 +33,7 @@ def send(queue_arn: str) -> Statement:
 
 
 def read_tokens(table_arn: str) -> Statement:
-    """Returns the permission to get single items from the DynamoDB partition that holds the tokens."""
+    """Returns the permission to get items by their keys from the DynamoDB partition that holds the tokens."""
     return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=_in_partition(tokens.PARTITION))
 
 

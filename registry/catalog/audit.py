@@ -50,8 +50,8 @@ def entry(by: By, what: str, at: str) -> Put:
 
 
 def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry]:
-    """Yields the audit entries since a time, oldest first. `since` may leave out the end of the time, as `2026-11`
-    does.
+    """Yields the audit entries since a time, oldest first. `since` is the beginning of an ISO 8601 time, such as the
+    month `2026-11`.
     """
     for month in _months(since[:7]):
         for item in repository.items(f"audit#{month}", after=since):

@@ -169,7 +169,8 @@ class Delivery:
         """Renders those documents of a package that depend on the changed records `names`. Writes a document to the
         origin unless the origin has it already.
 
-        The caller purges all these documents, because an earlier run may have ended between its write and its purge.
+        The caller purges all these documents, even those that the origin had already. An earlier run may have written
+        them and ended before it could purge them.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)

@@ -49,8 +49,8 @@ def images(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Published:
 
 @pytest.fixture
 def client(name: str) -> ImageClient:
-    """Provides an image client. Skips the test if the client's program is missing, or is not of the version in the
-    client's name.
+    """Provides an image client. Skips the test if the client's program is missing, or if it has another version than
+    the client's name says.
     """
     found = IMAGE_CLIENTS[name]
     for each in found.programs:

@@ -328,7 +328,8 @@ def _listens(port: int) -> bool:
 
 
 class _StubServer(socketserver.ThreadingUnixStreamServer):
-    request_queue_size = 1024  # NGINX answers 502 if more connections than this wait for the stub to accept them
+    # the number of connections that may wait for the stub to accept them; NGINX answers 502 if more wait
+    request_queue_size = 1024
     daemon_threads = True
 
 

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-# Spanner requires a heartbeat interval in each query, although queries that return immediately get no heartbeats.
+# Spanner requires this interval in each query of a change stream. It has no effect here: the service's queries return
+# immediately, and so get no heartbeats.
 _HEARTBEAT_MS = "10000"
 
 

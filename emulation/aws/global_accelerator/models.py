@@ -57,7 +57,9 @@ def backend_of(account: str = AWS_ACCOUNT_ID) -> GlobalAcceleratorBackend:
 
 
 def below(arn: str, resources: Mapping[str, Fields]) -> list[Fields]:
-    """Returns the listeners of an accelerator, or the endpoint groups of a listener."""
+    """Returns the resources directly below `arn`: the listeners of an accelerator, or the endpoint groups of a
+    listener.
+    """
     return [fields for each, fields in resources.items() if each.startswith(f"{arn}/")]
 
 

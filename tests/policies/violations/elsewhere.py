@@ -43,7 +43,7 @@ def _named(name: str) -> Callable[[Registered], bool]:
 
 
 def _added_rule(**rule: Any) -> Change:
-    """Returns a change that adds a rule in front of all rules of a ruleset."""
+    """Returns a change to a ruleset. The change adds the given rule before the ruleset's own rules."""
 
     def change(ruleset: Registered) -> Sequence[Registered]:
         return put("rules", [rule, *ruleset.inputs["rules"]])(ruleset)

@@ -41,7 +41,9 @@ class Api(BaseHTTPRequestHandler):
 
 
 class _NoResources(mocks.Mocks):
-    """Raises an error if the program creates a resource or calls a function of a provider. The hook does neither."""
+    """Raises an error if the program creates a resource or calls a function of a provider. The release guard's hook
+    does neither.
+    """
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         raise NotImplementedError

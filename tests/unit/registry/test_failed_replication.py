@@ -16,9 +16,8 @@ ENOUGH = [document_statement("s3:*", "*")]
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    """Provides an emulated S3 with two objects whose replication failed.
-
-    The replication role has no permission to write replicas. A third object matches no replication rule.
+    """Provides an emulated S3 with three objects. The replication of two of them has failed, because the replication
+    role has no permission to write replicas. The third object matches no replication rule.
     """
     with replicated_buckets() as client:
         write_role(client, NOT_ENOUGH)

@@ -39,7 +39,9 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns a copy of the registry's settings object without cached values, like the object of a new process."""
+    """Returns the settings object of a new registry process: a copy of the test's object, without values that a process
+    caches.
+    """
     return network.target.model_copy()
 
 

@@ -46,7 +46,8 @@ def test_fewer_errors_never_make_a_version_worse(old: Counts, more: int, new: Co
         (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # the single error of the new version may be a coincidence
         (Counts(1000, 500), Counts(9000, 4500), Verdict.GOOD),  # both versions have the same error rate
         (Counts(1000, 0), Counts(9000, 90), Verdict.GOOD),
-        (Counts(1_000_000, 1900), Counts(9_000_000, 9900), Verdict.GOOD),  # the rates differ within the tolerance
+        # the error rates differ by less than the tolerance
+        (Counts(1_000_000, 1900), Counts(9_000_000, 9900), Verdict.GOOD),
         (Counts(1_000_000, 2200), Counts(9_000_000, 9900), Verdict.WORSE),
     ],
 )

@@ -86,8 +86,9 @@ export function route(url: URL, accept: string): Route {
 }
 
 /**
- * Returns a path of npm's or Python's registry without repeated slashes, and without a slash behind the name of an npm
- * package. Some clients append a path to a registry URL that already ends with a slash. Other paths stay as they are.
+ * Removes extra slashes from a path of npm's or Python's registry: repeated slashes, and a slash after the name of an
+ * npm package. Some clients append a path to a registry URL that already ends with a slash. Returns all other paths,
+ * such as those of images, unchanged.
  */
 function withoutExtraSlashes(pathname: string): string {
   const single = pathname.replace(/\/{2,}/g, "/");

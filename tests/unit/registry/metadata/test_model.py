@@ -113,7 +113,7 @@ def test_the_repository_behaves_like_a_dictionary(database: tuple[Repository, Cl
             max_examples=25,
             stateful_step_count=20,
             deadline=None,
-            # Hypothesis does not shrink a failing example, because the search for a shorter example would query the
+            # Hypothesis does not look for a shorter version of a failing example, because the search would query the
             # databases for minutes.
             phases=[Phase.reuse, Phase.generate],
             suppress_health_check=[HealthCheck.too_slow],
