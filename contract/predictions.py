@@ -75,8 +75,8 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Adds to `tokens` the encoded dependencies of a release, as long as they fit into `left` characters of the list.
-    Returns how many of these characters are still free.
+    """Adds the encoded dependencies of a release to `tokens`, until the next one would need more than `left`
+    characters. Returns how many of these characters are still free.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

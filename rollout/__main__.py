@@ -66,7 +66,7 @@ def status(stack: StackName) -> None:
 
 @app.command()
 def advance(stack: StackName, percent: Percent) -> None:
-    """Let the new version answer more of the requests. With 100, the release ends."""
+    """Let the new version answer more of the requests. If it answers 100 % of them, the release ends."""
     worker, _ = _of(stack)
     worker.advance(percent)
     _show(worker)

@@ -1,5 +1,5 @@
-"""Watches a release of the edge worker by percentage, and rolls it back automatically if the new version fails more
-often than the old one.
+"""Watches a release in which the new version of the edge worker answers only a percentage of the requests. Rolls the
+release back automatically if the new version fails more often than the old one.
 """
 
 from __future__ import annotations

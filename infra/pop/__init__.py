@@ -164,9 +164,9 @@ class PopArgs:
     """Arguments of the component that creates the machines of one PoP.
 
     `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
-    `user_data` has the user data of each machine by the machine's name, compressed and encoded in base64. `serving` are
-    the parameters to which machines report that they serve. `shield_addresses` are the addresses of all shield
-    machines. The resources in `boots_after` must exist before a machine boots.
+    `user_data` has the user data of each machine by the machine's name, compressed and encoded in base64. `serving`
+    says in which parameters of Parameter Store machines report that they are ready to serve clients. `shield_addresses`
+    are the addresses of all shield machines. The resources in `boots_after` must exist before a machine boots.
     """
 
     prefix: str

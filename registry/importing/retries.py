@@ -55,7 +55,9 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
 
 
 def _retry_after(text: str) -> float | None:
-    """Returns the seconds in a Retry-After header, which has a number or an HTTP date, or None for another text."""
+    """Returns the number of seconds to wait that a Retry-After header states. The header contains a number or an HTTP
+    date. Returns None for any other text.
+    """
     if text.isdecimal():
         return float(text)
     try:

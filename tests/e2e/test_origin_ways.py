@@ -64,8 +64,8 @@ def pause_copies(up: Up, paused: bool) -> None:
 
 @contextmanager
 def changed_access_policy(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
-    """Changes the IAM role policy that limits the networks of shields, and restores the policy after the `with`
-    block.
+    """Changes the IAM role policy that says from which networks shields may read the buckets. Restores the policy after
+    the `with` block.
     """
     iam = up.aws("iam")
     role = next(each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("-shield"))

@@ -28,7 +28,9 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """Returns the stack output that describes the shield on Google Cloud, which is near the third client location."""
+    """Returns the stack output that describes the shield on Google Cloud. This shield is near the third client
+    location.
+    """
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 
 

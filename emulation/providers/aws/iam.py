@@ -114,11 +114,11 @@ def _boundary(inputs: Properties) -> Properties:
 
 
 def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes the settings of an IAM role in place. In this order: the trust policy, the description and session
-    length, the permissions boundary, and the tags.
+    """Changes the settings of an IAM role in place. The order is: the trust policy, the description and session length,
+    the permissions boundary, and the tags.
 
-    As in the real provider (terraform-provider-aws, `resourceRoleUpdate`), a setting that differs is changed by a call
-    of its own. Each call needs a permission of its own.
+    As in the real provider (terraform-provider-aws, `resourceRoleUpdate`), each setting that differs is changed by a
+    call of its own. Each call needs a permission of its own.
     """
     if json.loads(old["assumeRolePolicy"]) != json.loads(new["assumeRolePolicy"]):
         iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])

@@ -42,7 +42,8 @@ _ATTACHED = (".sig", ".att", ".sbom")
 _NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
 # The statuses with which some proxies of registries refuse HEAD requests.
 _NO_HEAD = (405, 501)
-# The statuses with which storage hosts refuse to continue a download, which then starts again from its first byte.
+# The statuses with which storage hosts refuse to send the rest of a broken download. The import then starts the
+# download again from its first byte.
 _NO_CONTINUATION = (400, 412, 416)
 _TAGS_A_PAGE = 1000
 

@@ -192,7 +192,7 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns violations of policies in which the conditions of an IAM statement restrict nothing."""
+    """Returns violations in each of which an IAM statement has a condition that restricts nothing."""
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("aws:PrincipalArn matches *", {"StringLike": {"aws:PrincipalArn": "*"}}),
         ("aws:PrincipalAccount matches *", {"StringLike": {"aws:PrincipalAccount": "*"}}),

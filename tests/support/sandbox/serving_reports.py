@@ -1,5 +1,5 @@
-"""Reports to Parameter Store that shield machines serve. The machines would report this themselves, but the emulated
-clouds of these tests run no machines.
+"""Reports to Parameter Store that shield machines are ready to serve clients. The machines would report this
+themselves, but the emulated clouds of these tests run no machines.
 """
 
 from __future__ import annotations

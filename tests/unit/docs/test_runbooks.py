@@ -39,7 +39,7 @@ def typed(text: str) -> list[str]:
 
 
 def sources() -> dict[tuple[str, str], str]:
-    """Returns the source of the test file that runs a runbook, by the runbook's page and heading."""
+    """Maps the page and the heading of each runbook to the source of the test file that runs the runbook."""
     found: dict[tuple[str, str], str] = {}
     for file in sorted(each for folder in FOLDERS for each in (CHECKOUT / "tests" / folder).glob("test_*.py")):
         source = file.read_text()

@@ -14,8 +14,8 @@ from local import down
 from local.stack import StackError
 from tests.support.waiting import eventually
 
-# A script that takes the place of the Pulumi engine. The script lists the stacks in the file `stacks`, and fails to
-# destroy a stack.
+# A script that takes the place of the Pulumi engine. `stack ls` prints the list of stacks in the file `stacks`. Every
+# other command, such as `destroy`, fails.
 ENGINE = """\
 #!/bin/sh
 case "$1 $2" in

@@ -48,8 +48,8 @@ def deploy_role(environment: str) -> str:
 
 
 def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
-    """Returns the needed permissions that AWS's Service Authorization Reference does not have. Each of these
-    permissions is a mistake of the emulated AWS.
+    """Returns those of the needed permissions that AWS's Service Authorization Reference does not list. If there is
+    one, the emulated AWS requires a permission that the real AWS never checks.
     """
     assert needed
     return {each for each in needed if not is_evaluated(each.action, each.resource)}

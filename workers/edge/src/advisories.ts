@@ -49,8 +49,8 @@ export interface DataSet {
 
 const FORMAT = 1;
 const SHARDS = 256;
-// A SHA-256 digest has this number of words of 32 bits. For each package, the Bloom filter has one bit for each word of
-// the digest.
+// The number of words of 32 bits in a SHA-256 digest. The Bloom filter sets one bit for each word of the digest of a
+// package's key.
 const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
 const REMEMBERED_PACKAGES = 2_000; // the most packages whose advisories an isolate keeps in memory for each data set

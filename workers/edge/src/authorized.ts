@@ -58,8 +58,8 @@ interface Found {
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
   const tag = packageTag(wanted.ecosystem, wanted.name);
-  // `read` fetches a policy or a data set of advisories. Most requests do not call it, because the isolate has these
-  // documents in memory.
+  // `read` fetches a policy or a data set of advisories. For most requests, the worker does not call `read`, because
+  // the isolate has these documents in memory.
   const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);

@@ -26,7 +26,8 @@ type Index = { text: string; answer: Response } | "absent";
 
 /**
  * Answers with the filtered form of the document `key`, or with the list of refusals for the package whose index has
- * this key. `view` says which of the two. The status is 200, 304 or 404. Returns undefined when a shield or the policy
+ * this key. `view` says which of the two. The status is 200, 304 or 404. Returns undefined when no shield answers, or
+ * when the object has no such form. Throws `Unavailable` or `InvalidDocument` when the edge policy or the advisories
  * cannot be read. `l1` fetches stored objects.
  */
 export async function filteredObject(

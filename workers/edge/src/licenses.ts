@@ -38,8 +38,8 @@ class Parser {
   }
 
   /**
-   * Reads parts of an expression that OR joins. Returns whether the licences satisfy these parts, or undefined for a
-   * text that does not have the form of an expression.
+   * Reads one or more parts that OR joins. Returns whether the licences satisfy them, or undefined for a text that does
+   * not have the form of an expression.
    */
   either(): boolean | undefined {
     return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);

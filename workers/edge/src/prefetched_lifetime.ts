@@ -3,8 +3,8 @@
 // would then ask a shield whether L1's copy is current. Each document would cost two requests to shields.
 
 /**
- * The name of the header with the Cache-Control of the origin, in copies that L1 uses for longer. Clients get this
- * Cache-Control.
+ * The name of a header in copies that L1 uses for longer than the origin states. The header contains the Cache-Control
+ * of the origin, which the worker sends to clients.
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 

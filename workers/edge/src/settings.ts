@@ -1,4 +1,4 @@
-// Reads the settings that the worker has as texts in JSON in its bindings (docs/contracts.md).
+// Reads the settings of the worker. Each setting is a JSON text in a binding of the worker (docs/contracts.md).
 
 /**
  * Returns a function that reads a setting from the text of its binding. If the worker has no such binding, the function
