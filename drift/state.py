@@ -47,9 +47,10 @@ class State:
 
 
 def tag_of(project: str) -> str:
-    """Returns the value that the resources of a Pulumi project have in their tag `project`.
+    """Returns the value of the tag `project` on the resources of a Pulumi project.
 
-    The resources of the program in `bootstrap/` have the same value as those of the network's program.
+    The program in `bootstrap/` has a project of its own, but its resources have the same value in this tag as those of
+    the main program.
     """
     return project.removesuffix("-bootstrap")
 

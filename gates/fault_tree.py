@@ -51,7 +51,9 @@ def broken(part: Part, lost: Losses) -> str | None:
 
 
 def losses(part: Part) -> frozenset[str]:
-    """Returns every loss that can take down a part of a read path, directly or through the parts that it needs."""
+    """Returns every loss, such as the loss of a region, that can take down a part of a read path. A loss takes the part
+    down directly, or through another part that it needs.
+    """
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
     return part.lost_with.union(*below)
 

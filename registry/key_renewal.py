@@ -34,8 +34,9 @@ from registry.certificates import Pair, authority_name, client_certificate, leaf
 # each certificate that it has issued.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The shortest time between the two runs that renew the certificate authority. The shields read a new authority from
-# their secret within minutes, so a day is long enough.
+# The renewal of the certificate authority takes two runs: the first adds a next authority, and the second replaces the
+# current authority by it. This is the shortest time between the two runs. The shields read a new authority from their
+# secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
 
 Secret = Mapping[str, str]

@@ -23,7 +23,7 @@ def of_token(digest: str, version: int, *, revoked: bool) -> Put:
 
 
 def of_objects(keys: Sequence[str]) -> Put:
-    """Returns the database write that adds a withdrawal of objects to the feed."""
+    """Returns the database write that adds a withdrawal of objects to the feed of recent changes."""
     return _put(withdrawal(keys))
 
 

@@ -95,10 +95,12 @@ def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
-    """Returns whether all records of a DNS name lead to PoPs of our own. A record may contain only addresses of these
-    PoPs, or be an alias of a name that leads to them or of an accelerator in front of them.
+    """Returns whether all records of a DNS name lead to PoPs of our own. A record leads to them if it contains only
+    addresses of these PoPs. A record also leads to them if it is an alias: of a name that leads to them, or of an
+    accelerator in front of them.
 
-    An address is not known before `pulumi up`, so the check reads the resources that the record's values come from.
+    The addresses are not known before `pulumi up`. The function therefore checks from which resources the record takes
+    its values.
     """
     name = target.removesuffix(".")
     if name in via:

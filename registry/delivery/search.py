@@ -1,5 +1,5 @@
-"""Updates the list of npm packages in which the edge searches. Each delivery of changed packages writes their entries
-to the list.
+"""Updates the list of npm packages that the edge uses to answer searches. When the registry delivers changed packages,
+it writes their entries to this list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
+"""Writes the digests of the latest edge policies and data sets of advisories to an entry in Workers KV.
 
 The edge worker reads this entry when it has no feed document of the metadata API.
 """

@@ -65,8 +65,8 @@ class DynamoDbRepository:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
             # DynamoDB refuses a query whose start key does not begin with the prefix. If `after` sorts behind all names
-            # with the prefix, no item is left. If `after` sorts before these names, the query reads from the first of
-            # them.
+            # with the prefix, the query would find nothing. If `after` sorts before these names, the query starts at
+            # the first of them.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""

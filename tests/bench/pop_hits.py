@@ -118,7 +118,7 @@ RATIOS = (
     ("l1 only", "bare", "1 MB", None),
 )
 
-# The goal for the 99th percentile of a PoP's hits: at most this many times that of the bare NGINX.
+# The goal for a PoP's hits: their 99th percentile is at most this many times the 99th percentile of the bare NGINX.
 P99_GOAL = 2
 
 

@@ -89,6 +89,6 @@ def test_an_experiment_reaches_each_pop_and_only_operators_read_their_variant(
 
 
 def _requests(up: Up, policy: Path) -> list[int]:
-    """Returns the number of requests of each variant in the report."""
+    """Returns how many requests of each variant the experiment's report counts."""
     rows = [row for row in reported(up, policy).splitlines() if row.startswith("│ requests")]
     return [int(cell) for row in rows for cell in row.split("│")[2:4]] or [0, 0]

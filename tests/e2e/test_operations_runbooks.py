@@ -125,8 +125,8 @@ def publish(up: Up, directory: Path, name: str) -> str:
 
 
 def urn_of(shell: OperatorShell, down: Runbook, instance: str) -> str:
-    """Returns the URN of the machine with the id `instance`. The URN is in the output of `pulumi stack --show-urns`, a
-    command in the runbook `down`.
+    """Returns the URN of the machine with the id `instance`. The function runs the command `pulumi stack --show-urns`
+    from the runbook `down`, and finds the URN in the output.
     """
     shown = shell.run(down.command("pulumi stack --show-urns") + " --stack local --show-ids")
     lines = shown.splitlines()

@@ -75,7 +75,8 @@ def test_the_origin_receives_no_client_headers(shield: Shield) -> None:
     assert not {"x-artifact-edge-key", "cookie", "x-forwarded-for", "accept", "via"} & headers.keys()
 
 
-# S3 could answer 400 to an invalid validator, and the shield takes a 400 for a failure of the origin.
+# S3 could answer 400 to a malformed validator. The shield would treat this 400 as a failure of the origin, so it must
+# not pass on clients' validators.
 @pytest.mark.parametrize("validator", [{"If-None-Match": '"' + "x" * 9_000}, {"If-Modified-Since": "yesterday"}])
 def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validator: dict[str, str]) -> None:
     key = f"npm/{next(iter(validator)).lower()}/packument.json"

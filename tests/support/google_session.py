@@ -38,7 +38,7 @@ class GoogleSession:
 
 
 def connect(patch: pytest.MonkeyPatch, client: httpx.Client) -> None:
-    """Connects `drift` with the emulated Google Cloud of this client."""
+    """Makes `drift` send its requests to the emulated Google Cloud that `client` calls."""
     for name, path in _PATHS.items():
         patch.setenv(name, f"http://googleapis.invalid/{path}")
     patch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "any")

@@ -98,8 +98,8 @@ class OnCloudStorage:
 
 @dataclass
 class ServedClouds:
-    """Holds the settings and clients of the emulated clouds. A test can set `gate`; the default gate lets every write
-    pass.
+    """Holds the settings and clients of the emulated clouds. The function `gate` is called for each write request to
+    the clouds, and decides what happens with it. The default lets every write pass. A test can set another function.
     """
 
     environment: dict[str, str]

@@ -68,8 +68,8 @@ class Cloud:
     """Holds the emulated S3's objects by bucket host and key.
 
     `requests` lists the host, key and headers of each request that reached a bucket. While `session_ended` is true, S3
-    answers each request as one with expired credentials. A test that needs answers that S3 would not give sets the
-    function `answer`, which gets the method, the key and the headers of each request.
+    treats the credentials of each request as expired. A test can set the function `answer` to give answers that S3
+    would not give. The function gets the method, the key and the headers of each request.
     """
 
     address: str

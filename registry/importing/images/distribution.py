@@ -79,8 +79,8 @@ class SourceRepository:
         # The repository's tags that name a digest: they begin with `sha256-` or `sha512-`. None until the client has
         # listed the tags.
         self._listed: list[str] | None = None
-        self._lists_tags = True  # False after the registry refused to list the tags
-        self._lists_referrers = True  # False after the registry answered that it does not have the referrers API
+        self._lists_tags = True  # becomes False when the registry refuses to list the tags
+        self._lists_referrers = True  # becomes False when the registry answers that it has no referrers API
 
     def tags(self) -> Iterator[str]:
         for answer in self._pages(f"{self._base}/tags/list?n={_TAGS_A_PAGE}"):
@@ -282,9 +282,8 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns whether the client can use the answer to a request that continues a download. The request asks for the
-    bytes of a blob from position `have` on. The client can use an answer with these bytes or with the whole blob, and
-    an error after which a repeated request may succeed.
+    """Returns whether the client can use the answer to a request for the rest of a blob, from position `have` on. The
+    client can use these bytes, or the whole blob. It can also use an error if a repeated request may succeed.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION

@@ -56,7 +56,9 @@ def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
 
 @pytest.fixture(scope="module")
 def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
-    """Provides the resources of the stack `prod` with changed settings. Only one stack exists at a time."""
+    """Provides the resources of the stack `prod` with the settings that the test's parameter names. Each stack is
+    removed before the next one is deployed.
+    """
     yield from deployed(request.param)
 
 

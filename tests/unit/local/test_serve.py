@@ -33,9 +33,10 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Makes `serve` start one process in place of all processes of a sandbox, and then call `then`.
+    """Replaces the function with which `serve` starts all processes of a sandbox. The replacement starts one process,
+    and then calls `then`.
 
-    Returns a list, which is empty until `serve` adds the pid of the process.
+    Returns a list. The replacement appends the pid of the process to it.
     """
     pids: list[int] = []
 

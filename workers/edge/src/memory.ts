@@ -94,7 +94,10 @@ export class Memory {
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 
-  /** Keeps an object. `given` are the headers for clients, without the headers that depend on the tier that answers. */
+  /**
+   * Keeps an object in memory. `given` has the headers for clients. It lacks `x-cache` and `server-timing`, which
+   * depend on the tier that answers.
+   */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
     const age = Number(given["age"] ?? 0);

@@ -9,8 +9,8 @@ type Version = NonNullable<ReturnType<typeof explain>>;
 const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
 
 /**
- * Returns whether each part of the text is a version specifier. The operator `===` is refused, because it compares
- * texts.
+ * Returns whether the text is a list of version specifiers with commas between them. The operator `===` is refused,
+ * because it compares versions as texts.
  */
 export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));

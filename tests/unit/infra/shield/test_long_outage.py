@@ -1,6 +1,6 @@
 """Tests that a shield machine reads the origin for a whole day while its home region has no Secrets Manager and no STS.
 
-The test sets the clock of the machine and of the emulated AWS, whose credentials of roles expire after an hour.
+Role credentials expire after an hour, so the test sets the clock of the machine and of the emulated AWS.
 """
 
 from __future__ import annotations
