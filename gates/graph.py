@@ -18,9 +18,9 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The two cases for which the check follows each read path. With `cached`, the edge worker finds the client's token in
-# its key-value store. A PoP of our own finds the token in a replica of the metadata table. With `cold`, the edge worker
-# or the PoP must query the metadata API for the token.
+# Each read path is checked in two cases. With `cached`, the edge worker finds the client's token in its key-value
+# store, and a PoP of our own finds it in a replica of the metadata table. With `cold`, the edge worker or the PoP must
+# query the metadata API for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}

@@ -57,8 +57,8 @@ ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
-# Types of certificates that a tier presents to clients or other tiers, and of trust stores that a tier checks
-# certificates against.
+# Types of certificates that a tier presents to clients or other tiers, and types of trust stores with which a tier
+# checks certificates.
 CERTIFICATES = frozenset(
     {
         "aws:acm/certificate:Certificate",

@@ -94,8 +94,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that replaces too many machines at once. Replaced machines start with empty caches, and the origin
-    would get all requests of clients at the same time.
+    """Refuses a plan that replaces too many machines at once. New machines start with empty caches, so they would send
+    all requests of clients to the origin at the same time.
     """
     groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
     all_replaced: list[Change] = []
@@ -145,9 +145,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes the DNS records of two names that the same clients resolve, one after the other. For
-    example, the records of the clients' hostname name an edge network, and the records of that network name its
-    regions. If both changes are in one apply and clients then have a fault, nobody knows which change to undo.
+    """Refuses a plan with two changes of DNS records on the way of the same clients. For example, the records of the
+    clients' hostname lead to an edge network, and the records of that network lead to its regions. If one apply changes
+    both and clients then have a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

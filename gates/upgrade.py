@@ -37,8 +37,8 @@ class Allowances(BaseModel):
 
 
 def read_allowances(file: Path) -> Allowances:
-    """Returns the intended replacements and deletions in the file, or none if the file does not exist. Raises
-    SettingsError if the file is not valid.
+    """Returns the allowances in a file, or none if the file does not exist. Raises SettingsError if the file is not
+    valid.
     """
     return read_settings(file, Allowances) if file.exists() else Allowances()
 

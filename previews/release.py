@@ -62,8 +62,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
     """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # A state to import must name the secrets provider that decrypts it, so the imported state gets the provider of the
-    # new stack.
+    # Pulumi imports a state only if the state names the secrets provider that decrypts it. The state of the release
+    # therefore gets the secrets provider of the stack in the sandbox.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")

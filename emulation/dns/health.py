@@ -132,7 +132,7 @@ class HealthChecks:
         self._checks: dict[str, Check] = {}
         self._standings: dict[str, Standing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # The HTTP clients by their source addresses.
+        # Maps each source address to the HTTP client that sends requests from this address.
         self._http: dict[str, httpx.AsyncClient] = {}
 
     def configure(self, checks: Iterable[Check]) -> None:

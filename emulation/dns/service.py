@@ -107,8 +107,8 @@ class DnsService:
         )
 
     def _probed_from(self, address: str) -> list[str]:
-        """Returns the source addresses from which health checkers probe an address: all client locations for a static
-        address of an accelerator, because the place of the checker decides which server answers.
+        """Returns the source addresses from which health checkers probe an address. A static address of an accelerator
+        is probed from all client locations, because a different server can answer at each location.
         """
         if ipaddress.ip_address(address) not in ipaddress.ip_network(self._sandbox.accelerator_network):
             return [""]

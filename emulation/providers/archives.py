@@ -22,7 +22,7 @@ from emulation.providers.handler import CloudError, Properties
 _MARK = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]  the SDK has no public name for it
 _ASSET = rpc._special_asset_sig  # pyright: ignore[reportPrivateUsage]
 _ARCHIVE = rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # The earliest time of a file that a zip archive can store.
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest file time that a zip archive can contain
 
 
 def on_the_wire(value: Any) -> Any:

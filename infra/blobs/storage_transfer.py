@@ -1,4 +1,6 @@
-"""A standby copy of all objects on Cloud Storage, made by Storage Transfer Service, in case the AWS account is lost."""
+"""A copy of all objects on Cloud Storage: the standby for the case that the AWS account is lost. Storage Transfer
+Service makes the copy.
+"""
 
 from __future__ import annotations
 

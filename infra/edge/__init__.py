@@ -109,12 +109,14 @@ class EdgeArgs:
 
     `zone_name` is an active Cloudflare zone of the account. No other stack uses this zone. `hostname` is the name that
     clients use, and belongs to another domain than the zone. `bundle` is the compiled worker. The worker verifies the
-    signature of the registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new
-    token only after its key-value store has an entry for the token. `reserved_python_names` are patterns of Python
-    project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
-    `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept. Without `prediction`, the worker
-    fetches only what clients request. Without `memory`, the worker keeps no objects in memory. `by_token` limits the
-    requests with one valid token, and `failed_tokens` limits the requests with invalid tokens from one address.
+    signature of the registry's purge requests with `purge_key`. `reserved_python_names` are patterns of Python project
+    names. If a token has no grant for such a project, a request with this token gets 403 instead of 404. `log_sampling`
+    is the fraction of requests, from 0 to 1, whose logs are kept.
+
+    If `metadata_api` is None, the worker accepts a new token only after its key-value store has an entry for the token.
+    If `prediction` is None, the worker prefetches nothing. If `memory` is None, the worker keeps no objects in memory.
+    `by_token` limits the requests with one valid token, and `failed_tokens` limits the requests with invalid tokens
+    from one address.
     """
 
     prefix: str

@@ -20,8 +20,8 @@ class PolicyNameError(Exception):
 
 
 def check_name(name: str, prefix: str) -> None:
-    """Checks the name of a policy. Raises PolicyNameError for a name that lacks the prefix or one of
-    the three parts.
+    """Checks that the name of a policy has the form `<prefix>-<service>-<what must hold>`. Raises PolicyNameError for
+    any other name.
     """
     if not _FORM.fullmatch(name) or name.split("-")[0] != prefix:
         raise PolicyNameError(

@@ -153,7 +153,8 @@ def report(results: Sequence[Measured]) -> None:
         line = f"{each.connections} idle connections: "
         if each.connections:
             nginx = (each.memory.nginx - before.memory.nginx) / each.connections
-            # The other half of the kernel's memory belongs to the clients, which run on the same machine.
+            # The kernel's memory is for both ends of each connection, because the clients run on the same machine. Half
+            # of it belongs to the PoP.
             kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2
             # The processor time also covers the requests of the active client, which are a small part of it.
             opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)

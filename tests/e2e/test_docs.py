@@ -48,8 +48,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
-    """Replaces what differs on every machine in a documented command: the checkout's path, the sandbox's directory, the
-    stack's name and the token's id.
+    """Replaces those parts of a documented command that differ from machine to machine: the checkout's path, the
+    sandbox's directory, the stack's name and the token's id.
     """
     here = f"--directory {up.sandbox.directory}"
     text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)

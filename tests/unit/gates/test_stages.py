@@ -1,4 +1,4 @@
-"""Tests how the plan gate splits a refused plan into stages that may be applied one after the other.
+"""Tests how a plan that the plan gate refuses is split into stages, which an operator may apply one after the other.
 
 The plans are from the real Pulumi engine (tests/support/plans_of_changes.py).
 """

@@ -1,4 +1,4 @@
-"""Tests the encryption keys by the state of the emulated KMS in each region, after the Pulumi program ran."""
+"""Tests the encryption keys that the Pulumi program creates, by reading them from the emulated KMS of each region."""
 
 from __future__ import annotations
 

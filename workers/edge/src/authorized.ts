@@ -118,8 +118,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
 }
 
 /**
- * Answers an authorized request with the object, or with a part of it. If an answer comes from memory, `l1` puts the
- * answer into `found`.
+ * Answers an authorized request with the object, or with a part of it. When `l1` answers from the isolate's memory, it
+ * also stores this answer in `found.inMemory`.
  */
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();

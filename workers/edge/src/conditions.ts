@@ -62,9 +62,11 @@ function canMatch(ifRange: string): boolean {
 }
 
 /**
- * Returns the conditional header fields for the request to the cache or the origin; `whole` leaves out the range. The
- * worker evaluates If-Range itself, because Traffic Server ignores If-Range on a miss. If the range is also beyond the
- * object's end, Traffic Server never answers such a request.
+ * Returns the conditional header fields that the worker sends to the cache or the origin. With `whole`, the header
+ * Range is left out.
+ *
+ * The header If-Range is never sent, because the worker evaluates it itself. On a miss, Traffic Server ignores
+ * If-Range. If the range also begins beyond the end of the object, Traffic Server does not answer the request at all.
  */
 export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
   const { ifNoneMatch, ifModifiedSince, range } = conditions;

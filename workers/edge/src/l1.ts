@@ -98,7 +98,10 @@ export function pathOf(key: string, view = STORED): string {
   return start + key.split("/").map(encodeURIComponent).join("/");
 }
 
-/** Returns the object's key and the view that the path of an L1 URL names, or undefined for any other path. */
+/**
+ * Reads the path of an L1 URL. Returns the key of the object that the path names, and the view of this object. Returns
+ * undefined for any other path.
+ */
 export function requestedIn(path: string): { key: string; view: View } | undefined {
   const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];
   if (encoded === undefined) return undefined;

@@ -96,7 +96,7 @@ function withAdvisories(
 
 /**
  * Returns the advisories about vulnerabilities that meet a rule's condition on severities. A vulnerability of unknown
- * severity meets the condition, unless the rule allows what is unknown.
+ * severity meets the condition, unless the rule has `allowsUnknown`.
  */
 function concerned({ severity, allowsUnknown }: Rule, advisories: readonly Advisory[]): readonly Advisory[] {
   const least = SEVERITIES.indexOf(severity ?? "low");

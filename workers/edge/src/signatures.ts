@@ -6,7 +6,7 @@ const SIGNATURE_SECONDS = 60; // how long a signature is valid, including differ
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 const encoder = new TextEncoder();
 
-/** Returns the value of the signature header for a body that is sent at a time, in milliseconds since 1970. */
+/** Returns the value of the signature header for a body. `now` is the time of sending, in milliseconds since 1970. */
 export async function signatureOf(body: string, key: string, now: number): Promise<string> {
   const time = Math.floor(now / 1000);
   const mac = new Uint8Array(await crypto.subtle.sign(ALGORITHM.name, await imported(key, "sign"), signedText(time, body)));
