@@ -51,7 +51,7 @@ class WorkersCache:
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
         """Purges Workers Cache: removes each cached response of an entrypoint if the response has at least one of
-        `tags`. `cache` is the part of the responses' paths that names the script, the version and the entrypoint.
+        `tags`. The paths of these responses begin with `cache`, which names the script, the version and the entrypoint.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

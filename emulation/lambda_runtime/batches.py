@@ -46,8 +46,9 @@ def deliver(
     age: Callable[[Record], float],
     pause: Callable[[float], None],
 ) -> None:
-    """Delivers stream records to a Lambda function in order. Returns when each record is either processed or discarded.
-    `give_up` is called with the discarded records, the reason and the number of attempts."""
+    """Delivers stream records to a Lambda function in order. The function ends when each record is either processed or
+    discarded. It calls `give_up` with discarded records, the reason and the number of attempts.
+    """
     parts = deque([_Part(records)] if records else [])
     while parts:
         part = parts.popleft()

@@ -89,10 +89,11 @@ def before_its_address_moves(
     allocation_id: pulumi.Output[str],
     region: str,
 ) -> pulumi.Output[str]:
-    """Returns the ID of an EC2 instance once its machine may have the fixed address with the given allocation ID.
+    """Waits until an EC2 instance may get the fixed address with the given allocation ID, and returns the instance's
+    ID.
 
-    A new machine may have the address at once if no other machine has it. Otherwise the other machine keeps the address
-    until the new machine serves. A preview does not wait.
+    If another instance has the address, it keeps the address until the new instance reports that it serves. If no other
+    instance has the address, the function does not wait. A preview does not wait either.
     """
 
     async def wait(known: list[str]) -> str:

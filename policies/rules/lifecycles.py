@@ -142,8 +142,8 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns, for each S3 lifecycle rule with a certain action, after how many days the rule applies the action.
-    `action` is the action's name in Pulumi, and `name` is the setting of the action that contains the number of days.
+    """Returns the number of days of each S3 lifecycle rule that has the given action. `action` is the action's name in
+    Pulumi, and `name` is the setting of the action that contains the number of days.
     """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 

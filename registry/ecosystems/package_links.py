@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-# The hosts of repositories that npm knows. For a repository on one of these hosts, npm derives the addresses of its web
-# pages from its name. Each key is the word that names the host in a short form such as `gitlab:acme/web`.
+# The hosts of repositories that npm knows. npm derives the URLs of a repository's web pages from the repository's name
+# if the repository is on one of these hosts. Each key is the word for the host in a short form such as
+# `gitlab:acme/web`.
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
 # The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
 # host, as in `acme/web`, the repository is on GitHub.

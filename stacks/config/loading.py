@@ -240,8 +240,8 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each setting that Global Accelerator does not support, or that has no effect without
-    it.
+    """Yields an error message for each value in the config that does not fit the setting `pops_reached_by`. Some values
+    have no effect without Global Accelerator, and some do not work with it.
     """
     if config.pops_reached_by == "addresses":
         yield from (

@@ -54,7 +54,7 @@ class Breakdown:
 
 
 def is_document(key: str) -> bool:
-    """Returns whether the object with this key changes with publishes, so that L1 keeps it for seconds only."""
+    """Returns whether a publish can change the object with this key, so that L1 keeps the object for seconds only."""
     return _DOCUMENT.fullmatch(key) is not None
 
 

@@ -90,7 +90,8 @@ class ImageClient:
     referrers: Callable[[Setting, str], Finished] | None = None
     # prints the file in an OCI artifact that is not an image
     artifact: Callable[[Setting, str], Finished] | None = None
-    login: tuple[str, ...] = ()  # the arguments of the log-in command up to the user's name
+    # the arguments of the log-in command, without the options for the user's name and the password
+    login: tuple[str, ...] = ()
     version_option: str = "--version"
 
     @property

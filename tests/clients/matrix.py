@@ -51,8 +51,8 @@ def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
 
 
 def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDecorator:
-    """Runs a test once for each client. The verdicts of the test fill the column of `action` in a table of
-    docs/clients.md.
+    """Runs a test once for each client. The test decides the verdicts in one column of a table in docs/clients.md: the
+    column with the heading `action`.
 
     The test, or one of its fixtures, receives the client's name as the parameter `name`.
     """

@@ -1,8 +1,8 @@
 """Runs the suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, and writes a report.
 
 A shield forwards only few header fields of requests and of origins' responses. The suite needs header fields of its own
-to tell which response came from the cache. This module therefore passes the suite's own fields from the suite's client
-to its server without the shield. All other parts of a message go through the shield unchanged.
+to tell which response came from the cache. This module therefore carries the suite's own fields around the shield, from
+the suite's client to its server. All other parts of a message go through the shield unchanged.
 """
 
 from __future__ import annotations

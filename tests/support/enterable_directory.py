@@ -10,11 +10,12 @@ from pathlib import Path
 
 @contextmanager
 def enterable_directory() -> Generator[Path]:
-    """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block. The
-    directory's path is short, because the length of a socket's path is limited.
+    """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block. Programs
+    that run as another user, such as Traffic Server, need such a directory. Its path is short, because the length of a
+    socket's path is limited.
 
-    Fixtures such as `tmp_path` do not suit these programs: when another run of pytest starts, pytest closes the parent
-    of these directories to other users.
+    Directories of fixtures such as `tmp_path` do not suit these programs. When another run of pytest starts, pytest
+    closes the parent of such directories to other users.
     """
     with tempfile.TemporaryDirectory(prefix="ae-") as name:
         directory = Path(name)

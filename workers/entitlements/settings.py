@@ -14,8 +14,8 @@ def setting(name: str) -> str:
 
 
 def api(name: str) -> str:
-    """Returns the address of a Google API from the service's environment, or an empty string for the public address.
-    gcloud reads the same variable (`gcloud topic configurations`, api_endpoint_overrides).
+    """Returns the address of a Google API that an environment variable sets, or an empty string if the service must use
+    the public address. gcloud reads the same variable (`gcloud topic configurations`, api_endpoint_overrides).
     """
     return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}", "")
 

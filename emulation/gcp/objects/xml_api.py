@@ -2,7 +2,7 @@
 
 Regional shields read at the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their requests
 have a bearer token. Google's library for Go, which the Pulumi engine uses, reads at the path of a bucket:
-`/<bucket>/<object>`. As in the JSON API, such a request without a token counts as the operator's.
+`/<bucket>/<object>`. As in the JSON API, a request without a token counts as a request of the operator.
 
 Sources: Cloud Storage, "XML API" and "Request endpoints". Requests are GET or HEAD. Errors are XML. The response has a
 header `x-goog-meta-…` for each metadata entry of the object.

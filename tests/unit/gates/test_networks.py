@@ -76,8 +76,8 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to our own PoPs. A second region of PoPs gets half of these clients, so the
-    # plan moves half of `percent` of all clients.
+    # DNS sends `percent` of all clients to our own PoPs, so far in one region. The plan adds a second region, which
+    # gets half of these clients.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])
