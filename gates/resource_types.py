@@ -72,7 +72,7 @@ CERTIFICATES = frozenset(
     }
 )
 
-# Types of resources that clients reach through DNS, and of the addresses in DNS records.
+# Types of resources to which DNS records lead clients, such as load balancers and public addresses.
 ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",

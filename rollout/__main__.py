@@ -104,10 +104,12 @@ def watch_release(
     every: Annotated[float, typer.Option(min=0.1, help="seconds between two queries")] = 15,
     minutes: Annotated[float, typer.Option(min=0, help="longest time for each percentage")] = 60,
 ) -> None:
-    """Compare the error rates of both versions, and roll back by itself when the new version fails more often.
+    """Compare the error rates of the new and the old version, and roll back automatically if the new version fails more
+    often.
 
     An error is a response with a status of 500 or more, or an invocation without a response. The exit code is 0 if the
-    new version is good, 1 after a rollback, and 2 if nothing is decided and the percentages stay.
+    new version is good, and 1 after a rollback. It is 2 if there is no decision; each version then keeps its percentage
+    of the requests.
     """
     worker, rates = _of(stack)
     new, _ = worker.serving().under_way()

@@ -1,5 +1,5 @@
-"""Reads access tokens and identity tokens of the service account that a service runs as, from Google Cloud's metadata
-server.
+"""Reads tokens from Google Cloud's metadata server: access tokens and identity tokens of the service account with whose
+permissions this program runs.
 
 Source: Compute Engine, "About VM metadata"; Cloud Run has the same server ("Container runtime contract").
 """

@@ -231,8 +231,8 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
 
 
 def _references_to(store: StateStore, link: str) -> Iterator[str]:
-    """Yields the path of each resource that refers to the resource at `link` or whose path lies below `link`. The
-    emulated Google Cloud does not delete a resource while other resources depend on it.
+    """Yields the paths of the resources that depend on the resource at `link`: resources that refer to it, and
+    resources below its path. The emulated Google Cloud does not delete a resource while other resources depend on it.
     """
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):

@@ -25,7 +25,8 @@ class Accelerator(pulumi.ComponentResource):
     clients (Global Accelerator Developer Guide, "Requirements for endpoints with client IP address preservation"). The
     limits of the firewall count by these addresses.
 
-    The accelerator writes no flow logs, because they contain the address of each client. No log of the network does.
+    The accelerator writes no flow logs, because they contain the addresses of clients. No log of the network contains
+    such addresses.
     """
 
     entry: AcceleratorEntry

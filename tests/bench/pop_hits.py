@@ -26,8 +26,8 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
-# The files of the measured machine are in this directory, because it is in memory. On a real PoP machine, NGINX keeps
-# its remembered decisions and its cached objects below /run, which is in memory too.
+# This directory holds the files of the measured machine, because its file system is in memory. On a real PoP machine,
+# the file system of /run is in memory too, and holds NGINX's remembered decisions and cached objects.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
 # wrk runs this script before each request. The script sends another value of the header Accept each time. NGINX

@@ -63,7 +63,9 @@ def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDe
 
 
 def cell_of(item: pytest.Item) -> Cell | None:
-    """Returns the cell of docs/clients.md that a test decides, or None."""
+    """Returns the cell of docs/clients.md whose content is the result of this test. Returns None if no cell belongs to
+    the test.
+    """
     mark = item.get_closest_marker("cell")
     return Cell(*mark.args) if mark else None
 

@@ -67,7 +67,9 @@ def npm_tree(directory: Path, prefix: str) -> list[Path]:
 
 
 def python_tree(directory: Path, prefix: str) -> list[Path]:
-    """Writes the wheels of Python projects, each of which requires the next one, with `<prefix>-chain-0` first."""
+    """Writes the wheels of Python projects, and returns their paths. Each project requires the next one. The first one
+    is `<prefix>-chain-0`.
+    """
     names = [f"{prefix}-chain-{number}" for number in range(PYTHON_PROJECTS)]
     paths: list[Path] = []
     for name, following in pairwise([*names, ""]):

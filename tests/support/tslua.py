@@ -91,7 +91,7 @@ class Message:
     arguments: str = "as=sent"
     port: int = 0
     status: int = 0
-    # For a response of the origin: whether a script allows Traffic Server's cache to store it.
+    # Whether Traffic Server's cache may store the response. A script can set this for a response of the origin.
     is_storable: bool = True
 
 

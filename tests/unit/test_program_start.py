@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# What each Pulumi program prints after its imports: the first missing setting, or the port of its server.
+# For each Pulumi program, the pattern of a line that it prints after its imports. The programs of `stacks` and
+# `bootstrap` name the first missing setting. The policy pack prints the port of its server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

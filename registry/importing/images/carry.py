@@ -73,9 +73,9 @@ class Carrier:
         """Saves the manifests of an image and of its referrers to the OCI image layout `layout`. Yields an artifact for
         the image, and one for each referrer.
 
-        Here, the referrers include signatures, attestations and SBOMs that refer to the image by their tag. The image
-        comes first, then its referrers, then the referrers of these referrers, and so on. Each artifact comes with the
-        configs and layers to copy with `carry`.
+        Here, the referrers include signatures, attestations and SBOMs whose tag contains the image's digest
+        (`sha256-<hex>.sig`, for example). The image comes first, then its referrers, then the referrers of these
+        referrers, and so on. Each artifact comes with the configs and layers to copy with `carry`.
 
         An image index may list manifests that the source registry does not have. The method adds a message to
         `left_out` for each of these manifests. Raises RegistryError if the source registry refuses a request or does

@@ -1,6 +1,6 @@
-"""Harmful changes to bucket lifecycles and to replication, which lose published objects. Further harmful changes set a
-policy or an access list in a property of a bucket, queue, topic, secret or role. Tests make each change, and a policy
-must report it.
+"""Harmful changes to a stack's stored objects. Some change bucket lifecycles or replication, so that published objects
+are lost. Others set a policy or an access list in a property of a bucket, queue, topic, secret or role. Tests make each
+change, and a policy must report it.
 """
 
 from __future__ import annotations

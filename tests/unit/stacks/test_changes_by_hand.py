@@ -17,7 +17,8 @@ EXCLUSIVE = (
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 )
-# The input by which someone can disable a resource of each type, and the value of an enabled resource.
+# Someone can disable a resource of these types by changing one input. Maps each type to the name of this input, and to
+# the value that it has while the resource is enabled.
 ENABLED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("actionsEnabled", True),
     "aws:cloudwatch/eventRule:EventRule": ("state", "ENABLED"),

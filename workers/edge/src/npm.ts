@@ -30,7 +30,7 @@ const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // the form of a version 
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations under this path (pacote, lib/registry.js)
 const KEYS = "-/npm/v1/keys"; // source: npm docs, "About registry signatures"
-const SEARCH = "-/v1/search"; // npm/registry, docs/REGISTRY-API.md
+const SEARCH = "-/v1/search"; // source: npm/registry, docs/REGISTRY-API.md
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
 // NOT_OFFERED lists the features of npm's API that this registry does not offer. Each row has a pattern of the paths
 // that clients request for the feature, and the reason why the registry does not offer it. Clients print the reason.
@@ -44,8 +44,9 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// Each entry has a pattern of paths with which npm's API changes something, and the registry command that makes this
-// change. The worker refuses requests to these paths with 405, because `npm unpublish` takes 404 for success.
+// Requests that change something in npm's API. Each entry has a pattern of the requests' paths, and the registry
+// command that makes the change. The worker refuses these requests with 405, because `npm unpublish` takes 404 for
+// success.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
   [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],

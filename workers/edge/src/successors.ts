@@ -100,7 +100,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
   // The list in the packument's metadata may lack the release that npm selects. If the range is an exact version, the
-  // URL of its tarball follows from the version alone, and only the release's dependencies remain unknown.
+  // URL of its tarball follows from the version, so the worker can prefetch the tarball. It does not know the
+  // dependencies of the release.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 

@@ -344,7 +344,7 @@ test("a change that npm requests is 405 with the command for it, because npm unp
 
 test("methods other than GET and HEAD are 405", async () => {
   for (const [method, path] of [
-    ["PUT", "npm/web"], // `npm publish` sends this
+    ["PUT", "npm/web"], // `npm publish` sends this request
     ["POST", "pypi/"], // twine, flit, poetry and uv send POST to any URL that the user configured for uploads
     ["POST", "pypi/legacy/"],
     ["POST", "pypi/simple/acme-greeter/"],

@@ -234,7 +234,7 @@ def test_a_record_with_an_infinite_number_of_an_earlier_release_still_renders(tm
 
 
 def test_a_tarball_without_compression_is_accepted(tmp_path: Path) -> None:
-    """npm unpacks a tarball without compression, although npm pack never makes one."""
+    """npm accepts a tarball that is not compressed, although npm pack never makes one."""
     file = packed(tmp_path, {"description": "plain"})
     file.write_bytes(gzip.decompress(file.read_bytes()))
     assert read_back(npm.read(file))[0]["description"] == "plain"

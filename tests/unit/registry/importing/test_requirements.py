@@ -16,7 +16,7 @@ from registry.importing.requirements import Pinned, requirements
     [
         b"p==1.0\n",
         "\ufeffp==1.0\r\n".encode(),
-        "p==1.0\r\n".encode("utf-16"),  # `pip freeze > requirements.txt` writes this encoding in Windows PowerShell
+        "p==1.0\r\n".encode("utf-16"),  # Windows PowerShell writes UTF-16 for `pip freeze > requirements.txt`
         b"\xfe\xff" + "p==1.0\n".encode("utf-16-be"),
         "p==1.0\n".encode("utf-32"),
         b"# -*- coding: latin-1 -*-\n# J\xfcrgen\np==1.0\n",
