@@ -21,8 +21,9 @@ _HTTPS = 443
 
 @dataclass(frozen=True)
 class LatencyRecord:
-    """One of several DNS records of a name. Clients for which `region` has the lowest latency get `values`, while the
-    health check passes. `place` distinguishes the records of one name.
+    """One of several DNS records of a name, of which Route 53 chooses the one whose `region` has the lowest latency for
+    the client. Route 53 leaves out a record while its health check `check` fails. `place` distinguishes the records of
+    one name.
     """
 
     name: str
@@ -35,9 +36,9 @@ class LatencyRecord:
 
 @dataclass(frozen=True)
 class LatencyAlias:
-    """One of several alias records of a name. Clients for which `region` has the lowest latency get the records of
-    `target`, a name in the zone, while at least one of these records is healthy. `place` distinguishes the alias
-    records of one name.
+    """One of several alias records of a name, of which Route 53 chooses the one whose `region` has the lowest latency
+    for the client. The alias leads to the records of `target`, a name in the zone. Route 53 leaves out the alias while
+    none of these records is healthy. `place` distinguishes the alias records of one name.
     """
 
     name: str
@@ -65,8 +66,9 @@ class FailoverAlias:
 
 @dataclass(frozen=True)
 class WeightedRecord:
-    """One of several DNS records of a name. Clients get `value` in proportion to `weight`, while the health check
-    passes. `identifier` distinguishes the records of one name.
+    """One of several DNS records of a name, of which Route 53 chooses one for each client, in proportion to `weight`.
+    Route 53 leaves out a record while its health check `check` fails. `identifier` distinguishes the records of one
+    name.
     """
 
     name: str

@@ -17,7 +17,8 @@ from infra.serverless.lambda_function import function
 from infra.serverless.package import Code, pack
 
 _NAME = "drain"
-# The timeout in seconds. A run starts each minute, and a run that hangs must end before the next one starts.
+# The timeout of the Lambda function in seconds. A run starts each minute, and a run that hangs must end before the next
+# one starts.
 _TIMEOUT = 55
 _SCHEDULE = "rate(1 minute)"  # the shortest interval that an EventBridge schedule offers
 

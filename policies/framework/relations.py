@@ -57,8 +57,8 @@ def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool
 def settings_of(
     target: PolicyResource, token: str, stack: StackValidationArgs, name: str, keys: Collection[str]
 ) -> list[PolicyResource]:
-    """Returns the resources of the type `token` that refer to the target resource, such as the separate settings of a
-    bucket. `name` is the name of the property that refers to the target.
+    """Returns the resources of one Pulumi type that refer to the target resource, such as the separate settings of a
+    bucket. `token` is the type token of these resources. `name` is the property with which they refer to the target.
     """
     return [each for each in all_of(stack, {token}) if refers_to(each, name, target, keys)]
 

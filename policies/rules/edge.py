@@ -118,8 +118,8 @@ def proxied_record_has_worker(record: PolicyResource, stack: StackValidationArgs
         return
     name = str(record.props.get("name"))
     if name in fallback_origins(stack):
-        # The DNS record of the fallback origin needs no route, because Cloudflare sends only requests for custom
-        # hostnames to the fallback origin. Another policy checks the routes of custom hostnames.
+        # The DNS record of the fallback origin needs no worker route of its own, because Cloudflare sends the fallback
+        # origin only requests for custom hostnames. Another policy checks that custom hostnames have routes.
         return
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
     if not any(is_set(route, "script") for route in routes):

@@ -171,7 +171,8 @@ def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")
     for ecosystem, program in _ECOSYSTEMS.items():
-        # Each object that a client requests at an empty L1 reaches the shield.
+        # Without prediction, L1 requests from the shield exactly the objects that clients request, because L1 is empty
+        # at first.
         wanted = {each.key for each in off[ecosystem].requests}
         for variant, measured in (("off", off), ("on", on)):
             for kind in ("documents", "files"):

@@ -46,7 +46,7 @@ const OVERHEAD_BYTES = 2_000;
 // the duration in `server-timing` is zero.
 const FROM_MEMORY = { "x-cache": "memory; hit", "server-timing": "edge;dur=0" };
 
-/** Returns the limits in the text of the binding MEMORY, or undefined when the memory tier is off. */
+/** Reads the limits of the memory tier from the text of the binding MEMORY. Returns undefined when the tier is off. */
 export const memoryLimitsIn = settingOf(
   ({ bytes, object_bytes: objectBytes }) => ({ bytes, objectBytes }) as MemoryLimits,
 );

@@ -56,8 +56,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records a request to the node that failed after some milliseconds. Several failed requests that ran at the same
-   * time count as one failure.
+   * Records a failed request to the node. `milliseconds` is the time until the request failed. Several failed requests
+   * that ran at the same time count as one failure.
    */
   failed(node: string, milliseconds: number, now: number): void {
     const health = this.#of(node);

@@ -56,7 +56,7 @@ export interface Waiting {
   until: number;
 }
 
-/** Returns the limits of prefetches in the text of the binding PREDICTION, or undefined when prediction is off. */
+/** Reads the limits of prefetches from the text of the binding PREDICTION. Returns undefined when prediction is off. */
 export const budgetIn = settingOf(
   ({ requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share }) =>
     ({ requests, inFlight, bytes, objectBytes, share }) as Budget,
