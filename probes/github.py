@@ -1,4 +1,4 @@
-"""Probe of GitHub Actions, which checks the subject of the tokens with which a workflow assumes the deploy roles.
+"""Probes the subject of the tokens from GitHub Actions with which a workflow assumes the deploy roles.
 
 The probe runs in a job of a workflow with the permission `id-token: write`.
 """

@@ -26,9 +26,8 @@ _FEW_CLIENTS = 20
 # The width in characters that the command assumes for the terminal. With this width, the report's table is never
 # wrapped.
 _WIDTH = 400
-# The probability below which the command warns. If clients were assigned correctly to variants, the numbers of clients
-# in the log would differ this much from the weights only with this probability. The assignment or the log is then
-# probably wrong.
+# The probability of the measured split (chi-squared test) below which the command warns. With such a split, the
+# assignment of clients to variants or the log is probably wrong.
 _IMPROBABLE = 0.001
 
 

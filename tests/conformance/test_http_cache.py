@@ -75,8 +75,8 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 class SuiteProxy:
     """Forwards requests from the conformance suite's client to the shield, and from the shield to the suite's server.
 
-    The shield removes the suite's own header fields, so this proxy passes these fields from the client to the server
-    without the shield.
+    The shield removes the suite's own header fields. This proxy therefore carries these fields around the shield, from
+    the client to the server.
     """
 
     def __init__(self, shield: Shield, suite_port: int) -> None:

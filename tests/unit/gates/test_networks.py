@@ -76,8 +76,8 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to our own PoPs, so far in one region. The plan adds a second region, which
-    # gets half of these clients.
+    # DNS sends `percent` of all clients to our own PoPs. The plan creates or deletes a second region of PoPs, and so
+    # moves half of these clients to it or away from it.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])
