@@ -131,7 +131,7 @@ def version_of(store: StateStore, account: str, name: str, id: str) -> Json:
 
 
 def latest(store: StateStore, account: str, name: str) -> Json:
-    """Returns the version of a worker script that was uploaded last."""
+    """Returns the newest version of a worker script, by the order of the uploads."""
     return store.all("version", versions_of(account, name))[-1]
 
 

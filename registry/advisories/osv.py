@@ -89,7 +89,7 @@ class LeftOut:
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory that the JSON `text` describes. The property `text` of Advisory returns such JSON."""
+    """Returns the advisory that a JSON text describes. The property `Advisory.text` returns such a text."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

@@ -69,7 +69,7 @@ def _strings(value: Any) -> list[str] | None:
 
 def _ranges(value: Any) -> dict[str, str] | None:
     """Returns a mapping from names to version ranges. `value` is the field `engines` of a package.json, or a field with
-    dependencies: an object, a list such as `["node >= 0.8"]`, or a single string.
+    dependencies. It may be an object, a list such as `["node >= 0.8"]`, or a single string.
     """
     if isinstance(value, dict):
         return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}

@@ -148,7 +148,7 @@ def measure(up: OwnStack, installs: Trees, variant: str, client: Client) -> dict
 
 
 def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds: int) -> list[Bars]:
-    """Prints the results as a table in Markdown. Returns the bars of the chart."""
+    """Prints the results as a table in Markdown. Returns the bars of the chart docs/prediction.svg."""
     print("| | requests of the client | misses, off | on | seconds, off | on | requests at the shield, off | on |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     bars: list[Bars] = []

@@ -72,7 +72,8 @@ def test_an_expired_certificate_is_unhealthy_until_the_machine_has_a_new_one(shi
     run_file(shield, "server_certificate.pem").write_text(certificate)
     run_file(shield, "server_key.pem").write_text(key)
     shield.tend_until(healthy=False)
-    run_file(shield, "server_key.pem").unlink()  # without the key's file, the machine exports the certificate again
+    # because the key's file is missing, the machine exports the certificate and its key again
+    run_file(shield, "server_key.pem").unlink()
     shield.tend_until(healthy=True)
 
 

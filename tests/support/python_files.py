@@ -19,7 +19,9 @@ _MODES: dict[str, Literal["w:gz", "w:bz2", "w:xz", "w:"]] = {
 
 
 def metadata(*lines: str, name: str = "p", version: str = "1.0", of: str = "2.1") -> str:
-    """Returns a Python distribution's core metadata. `of` is the metadata version; an empty version omits its line."""
+    """Returns a Python distribution's core metadata. `of` is the value of the field Metadata-Version. If `of` is empty,
+    the metadata lacks this field.
+    """
     first = [f"Metadata-Version: {of}"] if of else []
     return "\n".join([*first, f"Name: {name}", f"Version: {version}", *lines, ""])
 

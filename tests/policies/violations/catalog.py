@@ -1,4 +1,6 @@
-"""Lists all violations that the policy pack must find, grouped by subject, and the violations that it does not find."""
+"""Lists two kinds of violations, grouped by subject: those that the policy pack must find, and those that it is known
+to miss.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests that docs/clients.md parses to the data from which it was written, and that each cell has a verdict."""
+"""Tests the functions that read, write and compare the table in docs/clients.md, and that each cell of the table has a
+verdict.
+"""
 
 from __future__ import annotations
 
