@@ -7,8 +7,8 @@ from __future__ import annotations
 # The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines. No
 # URL of clients leads to these objects. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
-# The key of the object at the origin that contains the digest of the current edge worker. The program `fetch-settings`
-# on PoP machines reads the object.
+# The key under which the origin stores the digest of the current edge worker. The program `fetch-settings` on PoP
+# machines reads this object.
 CURRENT_WORKER = f"{WORKERS}current.json"
 
 
@@ -20,9 +20,7 @@ def programs_key(digest: str) -> str:
 
 
 def worker_key(digest: str) -> str:
-    """Returns the key of the object at the origin that holds the compiled edge worker whose SHA-256 digest is
-    `digest`.
-    """
+    """Returns the key under which the origin stores a compiled edge worker. `digest` is the worker's SHA-256 digest."""
     return f"{WORKERS}{digest}.js"
 
 

@@ -85,8 +85,8 @@ class Graph:
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks_of(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks that a DNS record leads to, directly or through another name. The function yields
-        each machine of our own PoPs as a network of its own, because one healthy machine is enough to serve clients.
+        """Yields the edge networks to which a DNS record leads, directly or through another name. Each machine of our
+        own PoPs counts as an edge network of its own, because one healthy machine is enough to serve clients.
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
         yield from self._behind_accelerator(record, token, objects)
@@ -98,8 +98,8 @@ class Graph:
                     yield from self._networks_of(further, token, objects)
 
     def _behind_accelerator(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields each machine that clients reach through the accelerator to which a DNS record leads. Clients reach
-        such a machine only while Global Accelerator works.
+        """If a DNS record leads to an accelerator of Global Accelerator, yields the machines behind the accelerator.
+        Clients reach these machines only while Global Accelerator works.
         """
         groups = endpoint_groups(record, self._all)
         for machine in self._machines:

@@ -114,8 +114,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing. When a write is copied to a replica of a DynamoDB table, this function takes the place of the one
-    that copies writes to the other replicas. Otherwise the replicas would copy each write to each other without end.
+    """Takes the place of the function that copies a write to the other replicas of a DynamoDB table, while such a copy
+    is written. Does nothing, because otherwise the replicas would copy each write to each other without end.
     """
 
 

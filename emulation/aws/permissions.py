@@ -96,7 +96,7 @@ def _of_s3(environ: dict[str, Any]) -> Iterator[RequiredPermission]:
 
 
 def is_permitted(session: Any, needed: RequiredPermission, bucket: str | None, address: str) -> bool:
-    """Returns whether the IAM policies allow a role session one action.
+    """Returns whether the IAM policies permit a role session to perform one action.
 
     `bucket` is the S3 bucket that the request names, or None. `address` is the IP address of the client.
     """

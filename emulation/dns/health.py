@@ -107,7 +107,7 @@ class Standing:
     """The decision of a health checker whether an endpoint is healthy, and the reason."""
 
     healthy: bool = True
-    # The number of consecutive probes, up to the latest one, whose result contradicts `healthy`.
+    # How many probes in a row, up to the latest one, had a result that contradicts `healthy`.
     against: int = 0
     reason: str = ""
 

@@ -10,9 +10,9 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """The side effects in the emulated Google Cloud when a resource of one type is created, changed or deleted. The
-    emulation calls a method before it stores the resource's JSON document. If the method raises Refused, nothing is
-    stored.
+    """What else changes in the emulated Google Cloud when a resource of one type is created, changed or deleted. The
+    emulation calls one of these methods before it stores the resource's JSON document. If the method raises Refused,
+    nothing is stored.
     """
 
     def create(self, document: Json) -> None: ...

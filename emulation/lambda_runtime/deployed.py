@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-# The number of regions that each call of `Functions.deployed` checks besides the regions with known Lambda functions.
-# The checked regions rotate from call to call.
+# Each call of `Functions.deployed` checks the regions with known Lambda functions, and this number of other regions.
+# The other regions take turns from call to call.
 _REGIONS_PER_POLL = 6
 
 

@@ -77,15 +77,15 @@ class CloudMonitoringAlarm:
     """An alarm on one Cloud Monitoring metric.
 
     `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types from Google's
-    lists ("Google Cloud metrics", "Monitored resource types"). `where` maps labels, `resource.labels.<name>` or
-    `metric.labels.<name>`, to the values that select the series. `bad` is a pair of a label and a value: events whose
-    label has this value are bad. With `bad`, the alarm watches the share of bad events among all events that `where`
-    selects.
+    lists ("Google Cloud metrics", "Monitored resource types"). `where` selects time series: it maps the names of labels
+    to the values that they must have. The name of a label has the form `resource.labels.<name>` or
+    `metric.labels.<name>`. If `bad` is given, it is a pair of a label and a value. An event whose label has this value
+    is bad, and the alarm watches the share of bad events among all events that `where` selects.
 
     `aligner` reduces each `period` (seconds, whole minutes) of a series to one value. `reducer` reduces all series that
     share the labels `by` to one value. The alarm goes off when the value stays beyond `threshold` for `lasting` seconds
-    (whole minutes; 0 is at once). `missing` says how to treat missing data and requires `lasting`. A series that never
-    had a value does not count as missing (Cloud Monitoring, "Partial metric data").
+    (whole minutes; 0 means at once). `missing` says how the alarm treats missing data, and requires `lasting`. A series
+    that never had a value does not count as missing (Cloud Monitoring, "Partial metric data").
     """
 
     name: str

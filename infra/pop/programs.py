@@ -14,8 +14,8 @@ _FILES = Path(__file__).parent / "machine" / "programs"
 
 
 def bundle() -> str:
-    """Returns the programs as a JSON object: the text of each program by its name. The same programs always give the
-    same text.
+    """Returns a JSON object that maps the name of each program to its text. The same programs always give the same JSON
+    text.
     """
     return json.dumps({file.name: file.read_text() for file in sorted(files_below(_FILES))})
 

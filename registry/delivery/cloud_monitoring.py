@@ -44,10 +44,10 @@ class CloudMonitoring:
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
+        """Reports how many seconds after the commit of a change each origin bucket, shield or edge served it.
 
-        The keys of `seconds` are the tier and the name of the bucket, shield or edge. The method reports no maximum of
-        the values, because the alarm in Cloud Monitoring computes the maximum.
+        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. The method does not report
+        the maximum of the values, because the alarm in Cloud Monitoring computes it.
         """
         self._write(
             [

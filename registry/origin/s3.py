@@ -16,7 +16,7 @@ _MISSING = ("404", "NoSuchKey")
 
 class S3:
     """A bucket on S3. `s3` is a boto3 client for the bucket's region. If the bucket has a default retention, S3 applies
-    it to new objects.
+    it to each new object.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:

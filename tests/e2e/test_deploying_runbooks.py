@@ -162,7 +162,7 @@ def test_a_plan_that_the_gate_refuses_is_applied_in_the_printed_parts(shell: Ope
 
 
 def secrets_of(up: Sandbox) -> dict[str, str]:
-    """Returns the content of each secret of the stack by the secret's name."""
+    """Returns a mapping from the name of each secret of the stack to its content."""
     manager: Any = cast(Any, boto3).client(
         "secretsmanager",
         "us-east-1",

@@ -21,8 +21,8 @@ def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Returns the Pulumi resources `registered` as policies receive them. Their parents and dependencies are found by
-    URN among the resources of `registered` and of `around`. Dependencies on other URNs are left out.
+    """Returns the Pulumi resources `registered` as policies receive them. Parents and dependencies are given as URNs.
+    They are looked up among `registered` and `around`, and dependencies on other URNs are left out.
     """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}

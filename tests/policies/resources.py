@@ -55,9 +55,10 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a Pulumi resource in a component of the type `within`. By default, a machine is in a shield component.
+    """Returns a Pulumi resource that is a child of a component of the type `within`. If `within` is empty, an instance
+    is in a shield component, and any other resource is in no component.
 
-    `on` lists the resources that each property depends on.
+    `on` maps each property to the resources that it depends on.
     """
     component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(

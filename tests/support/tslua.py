@@ -97,7 +97,8 @@ class Message:
 
 @dataclass
 class Transaction:
-    """Calls the functions that a Lua script has registered for hooks, for one request, as Traffic Server does.
+    """Runs one request through a Lua script: calls the functions that the script has registered for hooks, as Traffic
+    Server does.
 
     If the script refuses the request, `refusal` contains the status and the body of the script's response.
     """

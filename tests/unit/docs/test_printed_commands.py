@@ -89,7 +89,9 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 
 def problems_of_sentences(text: str) -> list[tuple[str, str]]:
-    """Returns each wrong command within the sentences of a documentation text, with the mistake."""
+    """Returns the wrong commands in the sentences of a documentation text. Each comes with the message that names the
+    mistake.
+    """
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", text)
     return [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
 

@@ -36,7 +36,7 @@ function name(policy: unknown): string {
   return digest;
 }
 
-/** Makes these edge policies the latest ones at the edge, the newest first. */
+/** Replaces the latest edge policies at the edge by these, of which the first is the newest. */
 function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }

@@ -1,4 +1,6 @@
-"""Tests which lines of a requirements file an import reads as pinned versions, and which it refuses by name."""
+"""Tests which lines of a requirements file an import reads as pinned versions, and that it names each line that it
+refuses.
+"""
 
 from __future__ import annotations
 
