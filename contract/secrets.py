@@ -25,6 +25,9 @@ SecretName = Literal[
     "cloudflare-read",
 ]
 
+# The secrets that machines of own PoPs read.
+POP_SECRETS: tuple[SecretName, ...] = ("edge", "metadata-api", "purge-signing")
+
 
 def secret_id(environment: str, name: SecretName) -> str:
     """Returns the full name of an environment's secret in AWS Secrets Manager."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.secrets import SecretName
+from contract.secrets import POP_SECRETS, SecretName
 from doctor.finding import Finding
 from stacks.config import Stack
 
@@ -112,11 +112,14 @@ def _boundary(stack: Stack, account: str, clients: Clients) -> Iterator[Finding]
 def _secrets(stack: Stack, clients: Clients) -> Iterator[Finding]:
     manager = clients("secretsmanager", stack.home_region)
     home, *replicas = stack.secret_regions
+    pop_replicas = stack.pop_secret_regions[1:]
+    expected = {"shield": replicas, **dict.fromkeys(POP_SECRETS, pop_replicas)}
     command = " ".join(
         [
             f"run: python -m registry keys init --environment {stack.environment} --domain {stack.config.domain}",
             f"--region {home}",
             *(f"--replica {region}" for region in replicas),
+            *(f"--pop-replica {region}" for region in pop_replicas),
         ]
     )
     for name in _SECRETS:
@@ -127,7 +130,7 @@ def _secrets(stack: Stack, clients: Clients) -> Iterator[Finding]:
             yield Finding(f"secret {secret}", _short(error), command)
             continue
         synchronized = {each["Region"] for each in found.get("ReplicationStatus", []) if each["Status"] == "InSync"}
-        missing = [region for region in replicas if region not in synchronized] if name == "shield" else []
+        missing = [region for region in expected.get(name, []) if region not in synchronized]
         if missing:
             yield Finding(f"secret {secret}", f"has no current replica in {', '.join(missing)}", command)
         else:

@@ -110,9 +110,11 @@ def read_secret(regions: Sequence[str], account: str, secret_id: str) -> Stateme
     return allow("secretsmanager:GetSecretValue", secrets)
 
 
-def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:
-    """Returns the IAM statement that allows a role to read several secrets of one region in AWS Secrets Manager."""
-    secrets = [secret_arn(region, account, secret_id) for secret_id in secret_ids]
+def read_secrets(regions: Sequence[str], account: str, secret_ids: Sequence[str]) -> Statement:
+    """Returns the IAM statement that allows a role to read several secrets in AWS Secrets Manager, in each of
+    `regions`.
+    """
+    secrets = [secret_arn(region, account, secret_id) for region in regions for secret_id in secret_ids]
     return allow(["secretsmanager:GetSecretValue"], secrets, sid="Secrets")
 
 

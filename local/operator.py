@@ -43,7 +43,8 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
         if config[f"artifact-edge:{section}"]["store"] == store:
             regions |= {*config[f"artifact-edge:{section}"]["regions"]}
     replicas = [option for region in sorted(regions) for option in ("--replica", region)]
-    _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas])
+    pops = [option for pop in config.get("artifact-edge:pops", []) for option in ("--pop-replica", pop["region"])]
+    _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas, *pops])
 
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:

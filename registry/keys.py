@@ -16,18 +16,25 @@ from typing import Any, cast
 import boto3
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from contract.secrets import SecretName, secret_id
+from contract.secrets import POP_SECRETS, SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import authority_name, client_certificate, leaf_name, load, new_authority, private_pem
 
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
 
 
-def initialize(environment: str, domain: str, region: str, kv_token: str, replicas: Sequence[str] = ()) -> list[str]:
+def initialize(
+    environment: str,
+    domain: str,
+    region: str,
+    kv_token: str,
+    replicas: Sequence[str] = (),
+    pop_replicas: Sequence[str] = (),
+) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
 
-    The secret of the shields gets a replica in each of the regions `replicas`, unless it has one. Secrets Manager then
-    keeps the replicas equal to the secret.
+    The secret of the shields gets a replica in each of the regions `replicas`, unless it has one. The secrets of own
+    PoPs get replicas in the regions `pop_replicas`. Secrets Manager then keeps the replicas equal to the secrets.
 
     `kv_token` is a Cloudflare API token that may edit Workers KV. Cloud functions write token entries with this API
     token. If `kv_token` is empty and its secret does not exist yet, the function writes the other secrets and then
@@ -56,6 +63,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str, replic
     ensure("npm-signing", lambda: {"private_key": private_pem(ec.generate_private_key(ec.SECP256R1()))})
     ensure("purge-signing", lambda: {"key": secrets.token_urlsafe(32)})
     written += _replicate(manager, secret_id(environment, "shield"), region, replicas)
+    for name in POP_SECRETS:
+        written += _replicate(manager, secret_id(environment, name), region, pop_replicas)
     ensure("edge-kv", lambda: _api_token(kv_token))
     return written
 

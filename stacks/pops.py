@@ -8,6 +8,7 @@ import pulumi
 
 from contract.pops import certificate_parameter
 from contract.regions import REGIONS, nearest_first
+from contract.secrets import POP_SECRETS
 from contract.shields import EDGE_PORT
 from infra.dns.pops import PopDns, PopDnsArgs
 from infra.dns.route53 import Dns
@@ -120,8 +121,8 @@ def _create_accelerator(stack: Stack, pops: Sequence[AcceleratedPop]) -> Acceler
 def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
     args = PopIdentityArgs(
         prefix=stack.prefix,
-        secret_ids=[stack.secret("edge"), stack.secret("metadata-api"), stack.secret("purge-signing")],
-        secret_region=stack.home_region,
+        secret_ids=[stack.secret(name) for name in POP_SECRETS],
+        secret_regions=stack.pop_secret_regions,
         table=metadata.table,
         table_regions=stack.config.metadata.regions,
         serving=serving_reports(stack),
@@ -163,7 +164,9 @@ def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], me
             edge_secret=stack.secret("edge"),
             metadata_api_secret=stack.secret("metadata-api"),
             purge_secret=stack.secret("purge-signing"),
-            secret_region=stack.home_region,
+            # The list has no regions of other PoPs. Otherwise a new PoP would change the user data of all PoPs.
+            secret_regions=list(dict.fromkeys([pop.region, stack.home_region])),
+            home_region=stack.home_region,
             certificate_parameter=certificate_parameter(stack.environment),
             table=f"{stack.prefix}-metadata",
             table_regions=nearest_first(pop.region, dict.fromkeys(config.metadata.regions)),

@@ -25,13 +25,13 @@ _WITHDRAWN = "quarantine"
 class PopIdentityArgs:
     """Arguments of the component that creates the IAM role of PoP machines.
 
-    Machines read the secrets `secret_ids` in `secret_region`, and some partitions of the metadata table in
+    Machines read the secrets `secret_ids` in each of `secret_regions`, and some partitions of the metadata table in
     `table_regions`. They report to `serving` that they serve.
     """
 
     prefix: str
     secret_ids: Sequence[str]
-    secret_region: str
+    secret_regions: Sequence[str]
     table: pulumi.Input[str]
     table_regions: Sequence[str]
     serving: ServingReports
@@ -81,7 +81,7 @@ def _permissions(args: PopIdentityArgs, account: str, table: str) -> str:
     tables = [f"arn:aws:dynamodb:{region}:{account}:table/{table}" for region in args.table_regions]
     partitions = {"dynamodb:LeadingKeys": [tokens.PARTITION, _WITHDRAWN, edge_policies.PARTITION]}
     return iam.document(
-        iam.read_secrets(args.secret_region, account, args.secret_ids),
+        iam.read_secrets(args.secret_regions, account, args.secret_ids),
         iam.allow(
             ["dynamodb:GetItem", "dynamodb:Query"],
             tables,

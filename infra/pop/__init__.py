@@ -58,16 +58,17 @@ class Directories:
 class Sources:
     """The secrets, the certificate and the metadata table that a PoP machine reads with its IAM role.
 
-    The three secrets are in AWS Secrets Manager. `certificate_parameter` is the Parameter Store parameter that holds
-    the ARN of the certificate for the clients' hostname. Secrets and parameter are in `secret_region`. `table` is the
-    metadata table on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of their distance
-    from the PoP.
+    The three secrets are in AWS Secrets Manager, in each of `secret_regions`. The machine reads them in the first of
+    these regions that answers. `certificate_parameter` is the Parameter Store parameter that holds the ARN of the
+    certificate for the clients' hostname. Parameter and certificate are in `home_region`. `table` is the metadata table
+    on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of their distance from the PoP.
     """
 
     edge_secret: str
     metadata_api_secret: str
     purge_secret: str
-    secret_region: str
+    secret_regions: Sequence[str]
+    home_region: str
     certificate_parameter: str
     table: str
     table_regions: Sequence[str]
@@ -77,8 +78,8 @@ class Sources:
 class PopSettings:
     """The settings of one PoP machine.
 
-    `hostname` is the name that clients use. `serving_parameter` is the Parameter Store parameter, in the region of the
-    secrets, to which the machine reports that it serves. `metadata_api` is the URL of the metadata API.
+    `hostname` is the name that clients use. `serving_parameter` is the Parameter Store parameter, in the home
+    region, to which the machine reports that it serves. `metadata_api` is the URL of the metadata API.
     `shield_authority` is a PEM certificate, to which the certificates of shields must chain. Without
     `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the addresses
     that the worker may connect to, and has the form of workerd's setting `allow`. `waf` are the arguments of the

@@ -60,7 +60,7 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
         name="read-secret",
         role=role.name,
         policy=aws_account.apply(
-            lambda known: iam.document(iam.read_secrets(args.secret_region, known, [args.secret_id]))
+            lambda known: iam.document(iam.read_secrets([args.secret_region], known, [args.secret_id]))
         ),
         opts=child,
     )

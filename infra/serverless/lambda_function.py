@@ -42,7 +42,7 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
     )
     account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
     ids = list(args.secrets.values())
-    secrets = account.apply(lambda known: iam.read_secrets(args.secret_region, known, ids))
+    secrets = account.apply(lambda known: iam.read_secrets([args.secret_region], known, ids))
     policy = aws.iam.RolePolicy(
         name,
         name="work",

@@ -30,18 +30,23 @@ def init(
     replica: Annotated[
         list[str] | None, typer.Option(help="another AWS region of the stack with shields; may be repeated")
     ] = None,
+    pop_replica: Annotated[
+        list[str] | None, typer.Option(help="another AWS region of the stack with own PoPs; may be repeated")
+    ] = None,
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
     The secret of the shields gets a replica in each region of --replica. The shields in a region with a replica can
-    start and renew their secrets while the primary region fails.
+    start and renew their secrets while the primary region fails. The secrets that own PoPs read get replicas in each
+    region of --pop-replica.
 
     CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The token is stored with the
     keys.
     """
     from registry import keys
 
-    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""), replica or [])
+    kv_token = os.environ.get(keys.KV_TOKEN_VARIABLE, "")
+    written = keys.initialize(environment, domain, region, kv_token, replica or [], pop_replica or [])
     for name in written:
         print(f"wrote {name}")
     if not written:

@@ -72,6 +72,13 @@ class Stack:
         """
         return list(dict.fromkeys([self.home_region, *self.config.regions_kept_by("aws")]))
 
+    @property
+    def pop_secret_regions(self) -> list[str]:
+        """The AWS regions in which Secrets Manager has the secrets of own PoPs: the home region, and each region with a
+        PoP. The secrets in the home region are the originals.
+        """
+        return list(dict.fromkeys([self.home_region, *sorted(pop.region for pop in self.config.pops)]))
+
     def secret(self, name: SecretName) -> str:
         """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""
         return secret_id(self.environment, name)

@@ -106,6 +106,19 @@ def test_a_secret_of_shields_without_a_replica_in_their_region_is_a_problem(acco
     assert problems(dev(shields=shields), account) == []
 
 
+def test_a_secret_of_own_pops_without_a_replica_in_their_region_is_a_problem(account: Account) -> None:
+    stack = dev(pops=[{"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1}])
+    assert [found.subject for found in problems(stack, account)] == [
+        f"secret artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "purge-signing")
+    ]
+    assert problems(stack, account)[0].line().endswith("--region us-east-1 --pop-replica eu-west-1")
+    for name in ("edge", "metadata-api", "purge-signing"):
+        account.client("secretsmanager", "us-east-1").replicate_secret_to_regions(
+            SecretId=f"artifact-edge/dev/{name}", AddReplicaRegions=[{"Region": "eu-west-1"}]
+        )
+    assert problems(stack, account) == []
+
+
 @pytest.mark.parametrize(
     ("arn", "found"),
     [

@@ -38,4 +38,8 @@ def test_the_permission_to_read_a_secret_covers_only_that_secret_in_the_given_re
     assert replica == pattern.replace("us-east-1", "eu-west-1")
     assert fnmatchcase(f"{begin}-AbCdE1", pattern)
     assert not fnmatchcase(f"{begin}-kv-AbCdE1", pattern)
-    assert read_secrets("us-east-1", "123456789012", ["artifact-edge/dev/edge"]).get("Resource") == [pattern]
+    assert read_secrets(["us-east-1", "eu-west-1"], "123456789012", ["artifact-edge/dev/edge"]) == {
+        **statement,
+        "Action": ["secretsmanager:GetSecretValue"],
+        "Sid": "Secrets",
+    }

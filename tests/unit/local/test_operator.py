@@ -16,17 +16,18 @@ from stacks.stack_file import read_stack
 
 
 @pytest.mark.parametrize("shields", [1, 6])
-def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expects(
+def test_secrets_are_replicated_to_the_regions_that_the_program_expects(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shields: int
 ) -> None:
-    """Compares the regions to which `make up` replicates the shields' secret with the regions that the Pulumi program
-    expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
+    """Compares the regions to which `make up` replicates the secrets of shields and own PoPs with the regions that the
+    Pulumi program expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
 
     In the case `shields=1`, only one region has shields. The secret must then also be in the other regions that hold
     objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]
+    document["config"]["artifact-edge:pops"] = [{"region": "sa-east-1", "machine_type": "i4i.large", "nodes": 1}]
     (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(document))
     commands: list[Sequence[str]] = []
 
@@ -39,3 +40,5 @@ def test_the_shields_secret_is_replicated_to_the_regions_that_the_program_expect
     regions = {value for option, value in pairwise(command) if option == "--replica"}
     stack, _ = read_stack(tmp_path, "prod")
     assert regions | {stack.home_region} == set(stack.secret_regions)
+    of_pops = {value for option, value in pairwise(command) if option == "--pop-replica"}
+    assert of_pops | {stack.home_region} == set(stack.pop_secret_regions)

@@ -73,6 +73,17 @@ def test_the_secret_of_shields_gets_each_replica_once_and_replicas_follow_it() -
     assert replica.get_secret_value(SecretId="artifact-edge/dev/shield")["SecretString"] == "{}"
 
 
+def test_only_the_secrets_of_own_pops_get_replicas_in_the_regions_of_pops() -> None:
+    arguments = ["keys", "init", "--environment", "dev", "--domain", "example.com", "--region", "us-east-1"]
+    arguments += ["--pop-replica", "us-east-1", "--pop-replica", "sa-east-1"]
+    CliRunner().invoke(app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token"})
+    listed = client("secretsmanager", {"region": "sa-east-1"}).list_secrets()["SecretList"]
+    assert {each["Name"] for each in listed} == {
+        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "purge-signing")
+    }
+    assert CliRunner().invoke(app, arguments).output == "the keys of dev exist already\n"
+
+
 def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*arguments: object) -> dict[str, str]:
         raise KeyboardInterrupt

@@ -95,6 +95,13 @@ def test_everyone_reaches_the_https_port_and_pops_reach_shields_and_https_only()
     ]
 
 
+def test_a_machine_reads_its_secrets_in_its_own_region_first_and_then_in_the_home_region() -> None:
+    for name, region in (("pop-eu-west-1-0", "eu-west-1"), ("pop-us-west-2-0", "us-west-2")):
+        settings_of_it = user_data(name)["/etc/artifact-edge/pop.env"].splitlines()
+        assert f"SECRET_REGIONS={region} us-east-1" in settings_of_it
+        assert "HOME_REGION=us-east-1" in settings_of_it
+
+
 def test_shields_admit_the_addresses_of_pops() -> None:
     group = deployment().of(aws.ec2.SecurityGroup)["shield-us-east-1"].inputs
     (edge,) = [rule for rule in group["ingress"] if rule["fromPort"] == 8443]
@@ -122,10 +129,10 @@ def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_o
     reports = by_action["ssm:PutParameter"]["Resource"]
     assert reports == "arn:aws:ssm:us-east-1:123456789012:parameter/artifact-edge/local/serving/pop-*-*"
     secrets = by_action["['secretsmanager:GetSecretValue']"]["Resource"]
-    assert [name.rsplit("/", 1)[1].removesuffix("-??????") for name in secrets] == [
-        "edge",
-        "metadata-api",
-        "purge-signing",
+    assert [(arn.split(":")[3], arn.rsplit("/", 1)[1].removesuffix("-??????")) for arn in secrets] == [
+        (region, name)
+        for region in ("us-east-1", "eu-west-1", "us-west-2")
+        for name in ("edge", "metadata-api", "purge-signing")
     ]
     table = by_action["['dynamodb:GetItem', 'dynamodb:Query']"]
     assert [arn.split(":")[3] for arn in table["Resource"]] == ["us-east-1", "eu-west-1"]

@@ -37,6 +37,7 @@ PROGRAMS_DIGEST = hashlib.sha256(PROGRAMS).hexdigest()
 DIGEST = hashlib.sha256(WORKER).hexdigest()
 KEYS = own_pop.KEYS
 HOSTNAME = "packages.example.com"
+HOME, NEAR = "us-east-1", "ap-southeast-1"
 SERVING = "/artifact-edge/test/serving/pop-us-east-1-0"
 
 
@@ -97,9 +98,10 @@ class Machine:
             "metadata-api": {"key": KEYS["METADATA_API_KEY"]},
             "purge-signing": {"key": KEYS["PURGE_KEY"]},
         }
-        manager = client("secretsmanager", {"region": "us-east-1"})
+        manager = client("secretsmanager", {"region": HOME})
         for name, value in values.items():
-            manager.create_secret(Name=f"artifact-edge/test/{name}", SecretString=json.dumps(value))
+            secret, replicas = f"artifact-edge/test/{name}", [{"Region": NEAR}]
+            manager.create_secret(Name=secret, SecretString=json.dumps(value), AddReplicaRegions=replicas)
 
 
 @pytest.fixture
@@ -110,7 +112,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Machin
         "EDGE_SECRET": "artifact-edge/test/edge",
         "METADATA_API_SECRET": "artifact-edge/test/metadata-api",
         "PURGE_SECRET": "artifact-edge/test/purge-signing",
-        "SECRET_REGION": "us-east-1",
+        "SECRET_REGIONS": f"{NEAR} {HOME}",
+        "HOME_REGION": HOME,
         "SERVING_PARAMETER": SERVING,
         "HOSTNAME": HOSTNAME,
         "PROCESSES": "2",
@@ -218,15 +221,20 @@ NOON = 1_795_000_000 // 86_400 * 86_400 + 43_200
 
 class Outage:
     """Simulates the machine's clock, and outages of AWS. Only the test and the pauses of botocore advance the clock.
-    While `is_down` is true, AWS does not answer.
+    The regions `down` do not answer. `asked` has the regions of the requests for secrets.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.is_down = NOON, False
+        self.now = NOON
+        self.down: set[str] = set()
+        self.asked: list[str] = []
         send: Any = vars(botocore.endpoint.Endpoint)["_do_get_response"]
 
         def sent(endpoint: Any, request: Any, operation: Any, context: Any) -> Any:
-            if self.is_down:
+            service, region = request.url.split("/")[2].split(".")[:2]
+            if service == "secretsmanager":
+                self.asked.append(region)
+            if region in self.down:
                 return None, EndpointConnectionError(endpoint_url=request.url)
             return send(endpoint, request, operation, context)
 
@@ -240,7 +248,31 @@ class Outage:
         self.now += seconds
 
 
-def test_a_machine_keeps_its_settings_for_a_day_without_the_home_region(
+def test_a_machine_reads_its_secrets_in_its_own_region(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Outage(monkeypatch)
+    machine.program.update_worker()
+    assert set(outage.asked) == {NEAR}
+
+
+@pytest.mark.parametrize("region", [NEAR, HOME])
+def test_a_new_machine_gets_the_worker_while_one_region_is_down(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    outage = Outage(monkeypatch)
+    machine.program.time = outage.clock()
+    outage.down = {region}
+    machine.program.update_worker()
+    assert (machine.run / "worker.js").read_bytes() == WORKER
+
+
+def test_a_secret_without_a_replica_in_the_region_is_read_in_the_home_region(machine: Machine) -> None:
+    manager = client("secretsmanager", {"region": HOME})
+    manager.remove_regions_from_replication(SecretId="artifact-edge/test/edge", RemoveReplicaRegions=[NEAR])
+    machine.program.update_worker()
+    assert (machine.run / "worker.js").read_bytes() == WORKER
+
+
+def test_a_machine_keeps_its_settings_for_a_day_without_secrets(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage = Outage(monkeypatch)
@@ -251,7 +283,7 @@ def test_a_machine_keeps_its_settings_for_a_day_without_the_home_region(
     machine.program.main()
     settings = contents(machine)
     machine.controlled.clear()
-    outage.is_down, lost, tickets = True, outage.now, [settings["ticket.key"]]
+    outage.down, lost, tickets = {HOME, NEAR}, outage.now, [settings["ticket.key"]]
     while outage.now - lost <= 25 * 3600:
         outage.skip(1800)
         with pytest.raises(SystemExit, match="update_worker: EndpointConnectionError"):
@@ -267,7 +299,7 @@ def test_a_machine_keeps_its_settings_for_a_day_without_the_home_region(
     # restart workerd.
     assert len(tickets) == 2
     assert machine.controlled == [("reload", "artifact-edge-front.service")]
-    outage.is_down = False
+    outage.down = set()
     os.utime(machine.run / "server.key", (outage.now, outage.now))
     machine.publish(b"export default { changed: true };\n")
     machine.program.main()
@@ -321,7 +353,7 @@ def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: 
 
 def reported() -> list[str]:
     """Returns a list with the instance ID that the machine reported, or an empty list if there is no report."""
-    found = client("ssm", {"region": "us-east-1"}).get_parameters_by_path(Path=SERVING.rpartition("/")[0])
+    found = client("ssm", {"region": HOME}).get_parameters_by_path(Path=SERVING.rpartition("/")[0])
     return [each["Value"] for each in found["Parameters"] if each["Name"] == SERVING]
 
 
@@ -329,7 +361,7 @@ def test_a_machine_reports_its_instance_id_once_it_serves(machine: Machine, monk
     with front(machine, monkeypatch, 200):
         machine.program.report_serving()
         assert reported() == ["i-0123"]
-        client("ssm", {"region": "us-east-1"}).delete_parameter(Name=SERVING)
+        client("ssm", {"region": HOME}).delete_parameter(Name=SERVING)
         machine.program.report_serving()
         assert reported() == []
 
