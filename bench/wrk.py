@@ -1,4 +1,4 @@
-"""Runs wrk, which sends requests over several connections as fast as it can, and reads the figures that wrk prints."""
+"""Runs wrk, which sends as many requests over several connections as it can. Reads the figures that wrk prints."""
 
 from __future__ import annotations
 

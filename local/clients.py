@@ -93,8 +93,8 @@ class Client:
         self._write("url", self.url)
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
-        """Returns the client's configuration files. Maps the path of each file in the client's directory to the file's
-        text.
+        """Returns the text of each configuration file of the client. The keys are the paths of the files in the
+        client's directory.
 
         `authority` is the certificate authority in PEM form.
         """

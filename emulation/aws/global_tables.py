@@ -36,8 +36,9 @@ _Key = tuple[DynamoType, DynamoType | None]
 
 @dataclass
 class _GlobalTable:
-    """A DynamoDB global table. `regions` lists the regions with a replica. `written` holds a time for each region and
-    item: when a client wrote the version of the item that the region has now.
+    """A DynamoDB global table. `regions` lists the regions with a replica. Each region has a version of each item,
+    which may be older than that of another region. `written` maps a region and an item to the time when a client wrote
+    this version.
     """
 
     regions: list[str]

@@ -193,10 +193,10 @@ def _from_tar(file: Path) -> _Sdist:
 
 
 def _at_root(name: str) -> str:
-    """Returns the filename of an archive member at the root of an sdist. Returns an empty string for a member that is
-    deeper.
+    """Returns the filename of an archive member in the root directory of an sdist. Returns an empty string for a member
+    in a subdirectory.
 
-    Most sdists have a single top-level directory, which then is the root.
+    Most sdists have a single top-level directory. This directory is then the root directory.
     """
     # PurePosixPath drops the leading `.` with which some sdists start each path.
     parts = PurePosixPath(name).parts

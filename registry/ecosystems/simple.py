@@ -133,8 +133,9 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 # The page leaves out `data-dist-info-metadata`, the older name of the attribute (PEP 714). pip 22.3 to
-                # 23.0 read it, and then refuse a wheel whose name differs from the requirement in upper case, such as
-                # PyYAML. Without the attribute, they read the metadata from the wheel.
+                # 23.0 would read it. They would then refuse a wheel if the project's name has capitals that the
+                # requirement lacks, as in PyYAML and pyyaml. Without the attribute, these versions of pip read the
+                # metadata from the wheel.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:

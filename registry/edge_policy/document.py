@@ -22,8 +22,9 @@ from registry.edge_policy.rules import Exemption, Rule, Texts, each_of
 
 # The format version of an edge policy's document. The edge worker ignores a document with another version.
 FORMAT = 1
-# The maximum size of an edge policy's document, so that it fits into an item of the metadata database. The maximum
-# number of its rules, so that the edge evaluates the policy fast.
+# MOST_BYTES is the maximum size of an edge policy's document. A larger document would not fit into an item of the
+# metadata database. MOST_RULES is the maximum number of rules in the document. With more rules, the edge would evaluate
+# the policy too slowly.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
 # The maximum number of rules that apply only to some principals. The edge removes refused versions from the documents

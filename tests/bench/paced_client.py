@@ -41,7 +41,7 @@ class PacedClient:
         return self._context.wrap_socket(plain, server_hostname=HOSTNAME)
 
     def get(self, connection: ssl.SSLSocket) -> None:
-        """Sends a request and reads the answer. Ends the program if the answer is an error."""
+        """Sends a request and reads the answer. If the answer is an error, exits from this Python program."""
         lines = [f"GET {self.path} HTTP/1.1", f"Host: {HOSTNAME}", f"Authorization: Bearer {self.token}", "", ""]
         connection.sendall("\r\n".join(lines).encode())
         received = b""

@@ -91,7 +91,7 @@ class NpmClient:
             "nodeLinker": "node-modules",
             "enableTelemetry": False,
         }
-        return json.dumps(settings)  # yarn reads the file as YAML, and every JSON document is also a YAML document
+        return json.dumps(settings)  # yarn reads this file as YAML, and every JSON document is also a YAML document
 
     def _credential(self, credential: Credential) -> tuple[str, str]:
         token = self.setting.token

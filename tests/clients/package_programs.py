@@ -76,7 +76,8 @@ def install() -> None:
 def _install(client: str) -> None:
     """Installs a package client into its directory in the cache. Deletes the directory if the installation fails.
 
-    The client cannot be installed elsewhere and moved later, because virtual environments contain absolute paths.
+    The function cannot install the client in another directory first, because virtual environments contain absolute
+    paths.
     """
     place = directory(client)
     place.mkdir(parents=True)

@@ -155,9 +155,9 @@ def accepted_resets(edge: Edge) -> int:
 
 
 def guesses_until_slowed(edge: Edge, path: str, most: int) -> tuple[int, bytes]:
-    """Sends requests with different invalid tokens from the client's address, one after the other. Each request claims
-    a different client address in its headers. Returns the number of 401 answers before the first 429 answer, and the
-    header fields of the 429 answer. Returns `most` and no header fields if there is no 429 answer.
+    """Sends requests from one client address, one after the other, each with a different invalid token. Each request
+    claims a different client address in its headers. Returns the number of 401 answers before the first 429 answer, and
+    the header fields of the 429 answer. Returns `most` and no header fields if there is no 429 answer.
     """
     for number in range(most):
         claimed = f"198.51.100.{number % 250}"

@@ -31,8 +31,8 @@ def reset_streams(attacker: ssl.SSLSocket) -> int:
 
 
 def _accepted(attacker: socket.socket) -> int:
-    """Returns how many streams the server accepted: those up to the last one that its GOAWAY frame names, without those
-    that it refused because too many were open (RFC 9113, sections 6.8 and 8.7).
+    """Returns how many streams the server accepted. These are the streams up to the number in the server's GOAWAY
+    frame, except those that the server refused because too many were open (RFC 9113, sections 6.8 and 8.7).
     """
     received, refused = b"", 0
     while part := attacker.recv(1 << 16):

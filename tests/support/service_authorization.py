@@ -40,8 +40,8 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_evaluated(action: str, resource: str) -> bool:
-    """Returns whether IAM evaluates the action for the resource. IAM does so if the resource is an ARN of one of the
-    action's resource types. For an action without resource types, the resource must be `*`.
+    """Returns whether a statement with this action and this resource has an effect in IAM. If the action has resource
+    types, the resource must be an ARN of one of these types. If the action has none, the resource must be `*`.
     """
     if not _matching(action):
         return False

@@ -13,8 +13,8 @@ import pytest
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.unit.docs import CHECKOUT
 
-# The tests leave out the records of decisions in docs/decisions. Each record has a date, and its figures are of that
-# day.
+# The tests leave out the decision records in docs/decisions. Each record has a date, and its figures are those of this
+# date.
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 

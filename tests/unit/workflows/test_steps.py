@@ -30,7 +30,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                     yield file, workflow, step
 
 
-# The commands of all steps whose arguments tests/support/command_syntax.py can parse.
+# The commands in all workflow steps, if tests/support/command_syntax.py can parse their arguments.
 PARSED = [
     (f"{file} {' '.join(words)}", words)
     for file, _, step in steps()

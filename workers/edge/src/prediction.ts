@@ -167,8 +167,8 @@ export class Predictions {
 
 /**
  * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are those of L1's
- * answer with the document. The result is false for a copy in L1 that a client's request brought there, because that
- * request has already caused the prefetches.
+ * answer with the document. If L1 stored the document for an earlier request of a client, the result is false, because
+ * that request has already caused the prefetches.
  */
 export function isWorthFollowing(status: number, headers: Headers): boolean {
   return status === 200 && (headers.get("cf-cache-status") !== "HIT" || headers.has(PREDICTED_HEADER));

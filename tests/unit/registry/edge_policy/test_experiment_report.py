@@ -42,8 +42,8 @@ def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 
     """Yields log entries for the requests of an experiment's clients. Each client has its own distance to the edge, and
     sends 1 to 19 requests.
 
-    The clients of variant `off` wait `slower` ms longer for the first byte of each response. The edge's cache answers
-    the share `hits` of the requests of variant `off`, and 0.8 of the requests of variant `on`.
+    The clients of variant `off` wait `slower` ms longer for the first byte of each response. `hits` is the share of the
+    requests of variant `off` that the edge's cache answers. For variant `on`, this share is 0.8.
     """
     chance = random.Random(seed)  # noqa: S311  # the same requests in each run
     for subject in range(clients):

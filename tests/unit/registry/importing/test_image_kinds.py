@@ -335,8 +335,9 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
 
 
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
-    """Imports a sparse index from a registry that answers the tag `sha256-<hex>` with the manifest of this digest, as
-    GitLab's does (oras-project/oras-go#1396). The manifests that the index lists are no referrers.
+    """Imports an image whose index lists a manifest that the source registry lacks. This registry answers the tag
+    `sha256-<hex>`, under which others list an image's referrers, with the manifest of this digest, as GitLab's does
+    (oras-project/oras-go#1396). The import must not take the manifests in the index for referrers.
     """
     there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
     top = index(images, [there, absent])
