@@ -23,8 +23,8 @@ class Allowed(BaseModel):
 
 
 class Limits(BaseModel):
-    """The plan gate's limits, read from the file that `--limits` names. A limit that the file leaves out has the
-    default of its field.
+    """The plan gate's limits, read from the file that `--limits` names. If the file leaves a limit out, the
+    default in this class applies.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

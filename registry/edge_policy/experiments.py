@@ -23,8 +23,8 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. A field
-    that the variant does not set keeps the value that it has without the experiment.
+    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. For
+    each field that a variant does not set, its subjects get the value that applies without the experiment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

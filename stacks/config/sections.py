@@ -114,7 +114,7 @@ class Blobs(Section):
 
 
 class Scaling(Section):
-    """Limits between which auto scaling changes the capacity of a provisioned DynamoDB table."""
+    """The lowest and the highest capacity that auto scaling may give to a provisioned DynamoDB table."""
 
     reads_from: int = Field(default=10, ge=1, le=40_000, description="fewest read units a second (one unit: 4 KB)")
     reads_to: int = Field(default=1_000, ge=1, le=40_000, description="most read units a second")
