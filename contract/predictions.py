@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # The name of the entry in an object's metadata that lists what clients request next. Object stores add a prefix to the
 # name, such as `x-amz-meta-` in `x-amz-meta-next`.
@@ -72,6 +72,12 @@ def encode(releases: Sequence[Release]) -> str:
     for tokens, release in list(zip(encoded, releases, strict=False))[1:]:
         left = _fill(tokens, release, left)
     return ";".join(" ".join(tokens) for tokens in encoded)
+
+
+def names_in(text: str) -> set[str]:
+    """Returns the names of all packages in an encoded list, without the package that the list is about."""
+    dependencies = [unquote(token) for release in text.split(";") for token in release.split(" ")[1:]]
+    return {each[:1] + each[1:].partition("@")[0] for each in dependencies}
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:

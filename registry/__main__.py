@@ -14,6 +14,7 @@ from registry.commands import (
     imports,
     keys,
     packages,
+    predictions,
     purges,
     replication,
     tokens,
@@ -31,6 +32,7 @@ app.add_typer(packages.tag_app, name="tag")
 app.add_typer(purges.app, name="purges")
 app.add_typer(replication.app, name="replication")
 app.add_typer(edge.app, name="edge")
+app.add_typer(predictions.app, name="predict")
 app.add_typer(advisories.app, name="advisories")
 
 

@@ -1,0 +1,59 @@
+"""Finds the packages to which the lists in documents lead (contract/predictions.py). Prediction fetches these packages
+without a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from contract.predictions import names_in
+from registry.catalog.facts import Facts
+from registry.ecosystems.packages import parse
+from registry.metadata import Repository
+
+# The longest chain of dependencies that the edge follows (workers/edge/src/prediction.ts, DEPTH).
+_DEPTH = 16
+_AT_ONCE = 8
+
+
+def reached(packages: Collection[str], successors_of: Callable[[str], Collection[str]]) -> Iterator[tuple[str, str]]:
+    """Yields each of the packages with each other package to which its lists lead, directly or through the lists of
+    other packages. `successors_of` returns the packages that the list of a package names.
+    """
+    known: dict[str, Collection[str]] = {}
+    level = set(packages)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in range(_DEPTH):
+            level -= known.keys()
+            ordered = sorted(level)
+            known.update(zip(ordered, pool.map(successors_of, ordered), strict=True))
+            level = {each for package in ordered for each in known[package]}
+    for package in packages:
+        for other in _closure(package, known) - {package}:
+            yield package, other
+
+
+def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
+    found, level = {package}, {package}
+    for _ in range(_DEPTH):
+        level = {each for one in level for each in known.get(one, ())} - found
+        found |= level
+    return found
+
+
+def listed(repository: Repository) -> Callable[[str], Collection[str]]:
+    """Returns a function that returns the packages in the list of a package's documents. A package that the registry
+    does not have has no list.
+    """
+    facts = Facts(repository)
+
+    def successors_of(package: str) -> Collection[str]:
+        reference = parse(package)
+        known = facts.read(reference.package.partition).known
+        if not known.facts:
+            return ()
+        documents = reference.package.documents(known, (), "", lambda _: b"")
+        return {f"{reference.ecosystem}:{name}" for name in names_in(documents[0].following)}
+
+    return successors_of

@@ -1,0 +1,58 @@
+"""The model of co-downloads, and the file that holds it between its training and its use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry import RegistryError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Figures(_Part):
+    """How a model does on the held-out days. A package counts once for each install.
+
+    `wanted` counts packages that clients requested after another package, and that no list in a document leads to.
+    `predicted` counts packages that the model would have fetched. `hits` counts packages that are both.
+    """
+
+    installs: int
+    held_out_installs: int
+    wanted: int
+    predicted: int
+    hits: int
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the wanted packages that the model predicts, or None if no package was wanted."""
+        return self.hits / self.wanted if self.wanted else None
+
+    @property
+    def precision(self) -> float | None:
+        """The share of the predicted packages that clients requested, or None if the model predicts nothing."""
+        return self.hits / self.predicted if self.predicted else None
+
+
+class Model(_Part):
+    """What clients request in the same install after a package.
+
+    `successors` maps a package, such as `npm:@acme/web`, to the names of packages of the same ecosystem, the most
+    frequent first. `first_day` and `last_day` are the days of the training, without the held-out days.
+    """
+
+    format: int = Field(1, ge=1, le=1)
+    first_day: str
+    last_day: str
+    figures: Figures
+    successors: dict[str, list[str]]
+
+
+def write(model: Model, file: Path) -> None:
+    try:
+        file.write_text(model.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise RegistryError(f"model {file}: cannot be written: {error}") from None

@@ -1,0 +1,63 @@
+"""The model of co-downloads, which extends what the edge prefetches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from registry.commands import Outputs
+
+if TYPE_CHECKING:
+    from registry.co_downloads.model import Model
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@app.callback()
+def root() -> None:
+    """Train the model of co-downloads: packages that clients request in one install, although none names the other."""
+
+
+@app.command()
+def train(
+    logs: Annotated[Path, typer.Option(help="directory with a copy of the shields' access logs")],
+    stack_outputs: Outputs,
+    held_out_days: Annotated[int, typer.Option(min=1, help="the last days of the logs, which test the model")] = 7,
+    support: Annotated[int, typer.Option(min=2, help="fewest installs that must contain both packages of a pair")] = 20,
+    confidence: Annotated[
+        int, typer.Option(min=1, max=100, help="fewest installs with both packages, in percent of those with the first")
+    ] = 50,
+    most: Annotated[int, typer.Option(min=1, help="most successors of a package")] = 8,
+    out: Annotated[Path, typer.Option(help="file for the model")] = Path("model.json"),
+) -> None:
+    """Find the packages that clients request in one install, in the access logs of shields.
+
+    The model leaves out packages that the published dependencies name. Print the size of the model, and its recall and
+    precision on the last days of the logs, which it has not seen. The logs need the field `install`.
+    """
+    from registry.co_downloads import lists, model
+    from registry.co_downloads.training import Settings, Training
+    from registry.target import read_target
+
+    repository = read_target(stack_outputs).repository
+    training = Training(logs)
+    known = lists.reached(training.packages(), lists.listed(repository))
+    made = training.train(known, Settings(held_out_days, support, confidence, most))
+    model.write(made, out)
+    _print(made, out)
+
+
+def _print(made: Model, out: Path) -> None:
+    figures = made.figures
+    pairs = sum(len(each) for each in made.successors.values())
+    print(f"trained with {figures.installs:,} installs, {made.first_day} to {made.last_day}")
+    print(f"size: packages: {len(made.successors):,}; successors: {pairs:,}; bytes of {out}: {out.stat().st_size:,}")
+    print(f"held out: {figures.held_out_installs:,} installs")
+    print(f"recall: {_share(figures.recall)}, {figures.hits:,} of {figures.wanted:,} packages that no list leads to")
+    print(f"precision: {_share(figures.precision)}, {figures.hits:,} of {figures.predicted:,} packages predicted")
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
