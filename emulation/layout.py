@@ -79,10 +79,11 @@ class ClientLocation:
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
     host: int  # The last number of the IP address of the client location's proxy.
+    state: str = ""  # The code of two letters of the state, for client locations in the US only.
 
 
 CLIENT_LOCATIONS = (
-    ClientLocation("us-east", "192.0.2.0/24", 38.9, -77.4, "NA", "US", 11),
+    ClientLocation("us-east", "192.0.2.0/24", 38.9, -77.4, "NA", "US", 11, "VA"),
     ClientLocation("eu-west", "198.51.100.0/24", 53.3, -6.3, "EU", "IE", 12),
     ClientLocation("ap-southeast", "203.0.113.0/24", 1.35, 103.8, "AS", "SG", 13),
 )

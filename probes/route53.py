@@ -58,4 +58,33 @@ def _record_sets(account: AwsAccount) -> Iterator[Fact]:
     yield Fact("A zone accepts an alias of a weighted record", code == "accepted", code)
 
 
-PROBES = (Probe("route53-record-sets", 'Route 53 API Reference, "ResourceRecordSet"', _record_sets),)
+def _locations(account: AwsAccount) -> Iterator[Fact]:
+    zone, address = _Zone(account), _values("192.0.2.1")
+    texas = {"CountryCode": "US", "SubdivisionCode": "TX"}
+    for identifier, place in (("eu", {"ContinentCode": "EU"}), ("tx", texas), ("default", {"CountryCode": "*"})):
+        code = zone.create("geo", "A", SetIdentifier=identifier, GeoLocation=place, **address)
+        yield Fact(f"A zone accepts a geolocation record of {place}", code == "accepted", code)
+    code = zone.create("geo", "A", SetIdentifier="again", GeoLocation={"ContinentCode": "EU"}, **address)
+    yield Fact("A zone refuses two geolocation records of one location", code == _REFUSED, code)
+    both = {"ContinentCode": "EU", "CountryCode": "IE"}
+    code = zone.create("both", "A", SetIdentifier="x", GeoLocation=both, **address)
+    yield Fact("A geolocation record has no continent beside a country", code == "InvalidInput", code)
+    ontario = {"CountryCode": "CA", "SubdivisionCode": "ON"}
+    code = zone.create("both", "A", SetIdentifier="x", GeoLocation=ontario, **address)
+    yield Fact("A geolocation record has no subdivision of a country other than the US", code == "InvalidInput", code)
+    near = {"AWSRegion": "eu-west-1", "Bias": -99}
+    code = zone.create("near", "A", SetIdentifier="eu", GeoProximityLocation=near, **address)
+    yield Fact("A zone accepts a geoproximity record with the bias -99", code == "accepted", code)
+    code = zone.create("near", "A", SetIdentifier="us", Region="us-east-1", **address)
+    yield Fact("A zone refuses a latency record beside a geoproximity record of its name", code == _REFUSED, code)
+    code = zone.create("far", "A", SetIdentifier="x", GeoProximityLocation={**near, "Bias": 100}, **address)
+    yield Fact("A geoproximity record has no bias over 99", code == "InvalidInput", code)
+    coordinates = {"Latitude": "40.713", "Longitude": "-74"}
+    code = zone.create("far", "A", SetIdentifier="x", GeoProximityLocation={"Coordinates": coordinates}, **address)
+    yield Fact("Coordinates have at most two decimals", code == "InvalidInput", code)
+
+
+PROBES = (
+    Probe("route53-record-sets", 'Route 53 API Reference, "ResourceRecordSet"', _record_sets),
+    Probe("route53-locations", 'Route 53 API Reference, "GeoLocation" and "GeoProximityLocation"', _locations),
+)

@@ -1,5 +1,6 @@
 """Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts. Also deletes only the record that a
-request names, while moto deletes every record of the zone with the same set identifier.
+request names, while moto deletes every record of the zone with the same set identifier. Keeps
+the locations of geoproximity records, which moto drops.
 
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53
@@ -17,13 +18,17 @@ from typing import Any
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import FakeZone, RecordSet, Route53Backend
 
+from emulation.aws import record_locations
 from emulation.aws.global_accelerator.models import backend_of
 from emulation.dns.records import ACCELERATORS_ZONE
 
 _CHANGE = Route53Backend.change_resource_record_sets
 
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
-_POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer")
+_POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "GeoProximityLocation")
+
+# The attribute of moto's record sets that holds the location of a geoproximity record.
+_GEOPROXIMITY = "geo_proximity_location"
 
 # The name, the type and the set identifier of a record set, which together identify the record set in a zone.
 _Key = tuple[str, str, str]
@@ -31,13 +36,13 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Routed:
-    """The properties of a record set that decide whether it conflicts with other record sets. `policies` names the
-    record set's routing policies. `alias` is the name of the alias target if the record set is an alias of a name in
-    the zone, and otherwise None. `accelerator` is the name of the alias target if the record set is an alias of an
-    accelerator, and otherwise None.
+    """The properties of a record set that decide whether it conflicts with other record sets. `policies` maps the name
+    of the record set's routing policy to the value of this policy. `alias` is the name of the alias target if the
+    record set is an alias of a name in the zone, and otherwise None. `accelerator` is the name of the alias target if
+    the record set is an alias of an accelerator, and otherwise None.
     """
 
-    policies: tuple[str, ...]
+    policies: Mapping[str, Any]
     alias: str | None
     accelerator: str | None
 
@@ -63,11 +68,24 @@ def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[
             after[key] = _routed(change["ResourceRecordSet"], zone)
     for change in change_list:
         key = _key(change["ResourceRecordSet"])
+        if key in after and (fault := record_locations.fault(change["ResourceRecordSet"])):
+            raise Route53ClientError("InvalidInput", fault)
         if key in after and (problem := _problem(key, after, zone)):
             raise Route53ClientError("InvalidChangeBatch", f"[{problem}]")
     _CHANGE(backend, zoneid, change_list)
+    _keep_locations(zone, change_list)
     kept = {_key(_fields(each)) for each in zone.rrsets}
     zone.rrsets += [each for each in before if _key(_fields(each)) in after.keys() - kept]
+
+
+def _keep_locations(zone: FakeZone, change_list: list[dict[str, Any]]) -> None:
+    """Adds the locations of geoproximity records to the record sets that moto has created for a batch of changes. Moto
+    converts a record set to an answer by the names of the record set's attributes.
+    """
+    given = {_key(change["ResourceRecordSet"]): change["ResourceRecordSet"] for change in change_list}
+    for record in zone.rrsets:
+        if wanted := given.get(_key(_fields(record))):
+            setattr(record, _GEOPROXIMITY, wanted.get("GeoProximityLocation"))
 
 
 def _fields(record: RecordSet) -> dict[str, Any]:
@@ -81,6 +99,7 @@ def _fields(record: RecordSet) -> dict[str, Any]:
         "GeoLocation": record.geo_location,
         "Failover": record.failover,
         "MultiValueAnswer": record.multi_value_answer,
+        "GeoProximityLocation": getattr(record, _GEOPROXIMITY, None),
         "AliasTarget": record.alias_target,
     }
 
@@ -98,7 +117,7 @@ def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
     # A record set with the weight 0 has the weighted routing policy. The comparison uses `is not False`, because 0
     # equals False in Python.
-    policies = tuple(name for name in _POLICIES if record.get(name) is not None and record[name] is not False)
+    policies = {name: record[name] for name in _POLICIES if record.get(name) is not None and record[name] is not False}
     return _Routed(policies, name if of == zone.resource_id else None, name if of == ACCELERATORS_ZONE else None)
 
 
@@ -110,10 +129,13 @@ def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str 
     alike = [other for other in records if other[:2] == (name, kind)]
     others = {other[1] for other in records if other[0] == name} - {kind}
     alias = records[key].alias
-    policies = {records[other].policies for other in alike}
+    policies = {tuple(records[other].policies) for other in alike}
     if len(alike) > 1 and (len(policies) > 1 or () in policies):
         reason = "cannot be created as other RRSets exist with the same name and type."
         return f"RRSet with DNS name {name}, type {kind} {reason}"
+    located = [records[other].policies for other in alike if other != key]
+    if conflict := record_locations.conflict(records[key].policies, located):
+        return f"RRSet with DNS name {name}, type {kind} cannot be created: {conflict}"
     if kind == "CNAME" and others:
         reason = "is not permitted as it conflicts with other records with the same DNS name in zone"
         return f"RRSet of type CNAME with DNS name {name} {reason} {zone.name}"

@@ -62,6 +62,17 @@ class Geolocation:
 
 
 @dataclass(frozen=True)
+class Geoproximity:
+    """Route 53's geoproximity routing: DNS answers contain the record set whose place is nearest to the client, after
+    each distance is multiplied by 1 - `bias` / 100. The bias is from -99 to 99.
+    """
+
+    latitude: float
+    longitude: float
+    bias: int = 0
+
+
+@dataclass(frozen=True)
 class Failover:
     """Route 53's failover routing: DNS answers contain the primary record set as long as it is healthy."""
 
@@ -73,7 +84,7 @@ class Multivalue:
     """Route 53's multivalue answer routing: one DNS answer contains up to eight healthy record sets."""
 
 
-Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
+Policy = Simple | Weighted | Latency | Geolocation | Geoproximity | Failover | Multivalue
 
 
 @dataclass(frozen=True)
@@ -154,6 +165,8 @@ def _policy(raw: Mapping[str, Any], title: str) -> Policy:
             return Geolocation(
                 place.get("ContinentCode") or "", place.get("CountryCode") or "", place.get("SubdivisionCode") or ""
             )
+        case ["GeoProximityLocation"]:
+            return _geoproximity(raw["GeoProximityLocation"], title)
         case ["Failover"]:
             return Failover(raw["Failover"] == "PRIMARY")
         case ["MultiValueAnswer"]:
@@ -161,6 +174,18 @@ def _policy(raw: Mapping[str, Any], title: str) -> Policy:
         case [*keys]:
             policies = " with ".join(_POLICY_KEYS[key] for key in keys)
             raise RefusedRecord(f"{title}: routing policy not emulated: {policies}")
+
+
+def _geoproximity(place: Mapping[str, Any], title: str) -> Geoproximity:
+    bias = int(place.get("Bias") or 0)
+    if place.get("LocalZoneGroup"):
+        raise RefusedRecord(f"{title}: no coordinates are known of local zone group {place['LocalZoneGroup']}")
+    if coordinates := place.get("Coordinates"):
+        return Geoproximity(float(coordinates["Latitude"]), float(coordinates["Longitude"]), bias)
+    if place["AWSRegion"] not in REGIONS:
+        raise RefusedRecord(f"{title}: no coordinates are known of region {place['AWSRegion']}")
+    region = REGIONS[place["AWSRegion"]]
+    return Geoproximity(region.latitude, region.longitude, bias)
 
 
 def _value(text: str, record_type: dns.rdatatype.RdataType, title: str) -> dns.rdata.Rdata:

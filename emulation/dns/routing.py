@@ -1,8 +1,8 @@
 """Chooses the record sets of a DNS answer as Route 53's routing policies do. The functions have no side effects.
 
 The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured". Latency routing chooses the nearest region, because the sandbox cannot
-measure latency.
+records when health checking is configured", and "Geoproximity routing", which has the formula of the bias. Latency
+routing chooses the nearest region, because the sandbox cannot measure latency.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from contract.regions import REGIONS, distance
-from emulation.dns.records import Failover, Geolocation, Latency, Multivalue, RecordSet, Weighted
+from emulation.dns.records import Failover, Geolocation, Geoproximity, Latency, Multivalue, RecordSet, Weighted
 from emulation.layout import ClientLocation
 
 _MULTIVALUE_ANSWERS = 8
@@ -32,6 +32,8 @@ def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy,
             return [min(_usable(group, healthy), key=lambda record: _kilometres(record, client))]
         case Geolocation():
             return _geolocation(group, client, healthy)
+        case Geoproximity():
+            return [min(_usable(group, healthy), key=lambda record: _biased_kilometres(record, client))]
         case Failover():
             return [_failover(group, healthy)]
         case Multivalue():
@@ -45,7 +47,7 @@ def depends_on_place(group: Sequence[RecordSet]) -> bool:
     """Returns whether clients at different locations can get different DNS answers from the given record sets. An
     answer that depends on the client's location is valid only for the client's subnet (RFC 7871).
     """
-    return isinstance(group[0].policy, Latency | Geolocation)
+    return isinstance(group[0].policy, Latency | Geolocation | Geoproximity)
 
 
 def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
@@ -78,15 +80,29 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
     return distance(REGIONS[region], client), region
 
 
-def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """Chooses a record set as Route 53's geolocation routing does: the healthy record set for the client's country,
-    otherwise that for the client's continent, otherwise the default record set.
-
-    If no matching record set is healthy, returns the record set for the smallest matching area. A client location has
-    no subdivision of a country, so a record set for a subdivision never matches.
+def _biased_kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
+    """Returns the distance between a geoproximity record and a client, as the record's bias changes it. The set
+    identifier decides between records at equal distances, for which Route 53 documents no rule.
     """
-    places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
-    fitting = [record for place in places for record in group if record.policy == place]
+    place = record.policy
+    if not isinstance(place, Geoproximity):
+        raise TypeError(f"{record.name}: {record.identifier} is no geoproximity record")
+    return distance(place, client) * (1 - place.bias / 100), record.identifier
+
+
+def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
+    """Chooses a record set as Route 53's geolocation routing does: the healthy record set for the client's state of
+    the US, otherwise that for the client's country, otherwise that for the continent, otherwise the default record set.
+
+    If no matching record set is healthy, returns the record set for the smallest matching area.
+    """
+    places = (
+        Geolocation(country=client.country, subdivision=client.state),
+        Geolocation(country=client.country),
+        Geolocation(continent=client.continent),
+        Geolocation(country="*"),
+    )
+    fitting = [record for place in dict.fromkeys(places) for record in group if record.policy == place]
     return _usable(fitting, healthy)[:1]
 
 

@@ -4,6 +4,7 @@ checks."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi_aws as aws
@@ -11,6 +12,12 @@ import pulumi_aws as aws
 from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
+
+# Maps the Pulumi properties of the locations of records to the names of the fields in the Route 53 API (GeoLocation,
+# GeoProximityLocation and Coordinates, Route 53 API reference).
+_GEOLOCATION = {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"}
+_GEOPROXIMITY = {"awsRegion": "AWSRegion", "bias": "Bias"}
+_COORDINATES = {"latitude": "Latitude", "longitude": "Longitude"}
 
 
 def handlers() -> list[Handler]:
@@ -130,10 +137,44 @@ def _record_set(properties: Properties) -> dict[str, Any]:
         record["Weight"] = policy["weight"]
     for policy in properties.get("failoverRoutingPolicies", []):
         record["Failover"] = policy["type"]
-    for unknown in ("geolocationRoutingPolicies", "geoproximityRoutingPolicy", "cidrRoutingPolicy"):
-        if properties.get(unknown):
-            raise CloudError(f"records with {unknown} are not emulated; use a latency, weighted or failover policy")
+    for place in properties.get("geolocationRoutingPolicies", []):
+        record["GeoLocation"] = _renamed(place, _GEOLOCATION)
+    if proximity := properties.get("geoproximityRoutingPolicy"):
+        record["GeoProximityLocation"] = _geoproximity(proximity)
+    if properties.get("cidrRoutingPolicy"):
+        raise CloudError("records with cidrRoutingPolicy are not emulated; use another routing policy")
     return record
+
+
+def _geoproximity(place: Properties) -> dict[str, Any]:
+    """Converts the location of a geoproximity record from Pulumi inputs to fields of the Route 53 API."""
+    if place.get("localZoneGroup"):
+        raise CloudError("geoproximity records of a localZoneGroup are not emulated; use awsRegion or coordinates")
+    coordinates = [_renamed(one, _COORDINATES) for one in place.get("coordinates", [])]
+    return {**_renamed(place, _GEOPROXIMITY), **({"Coordinates": coordinates[0]} if coordinates else {})}
+
+
+def _renamed(values: Properties, names: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the values that are set, under the names to which `names` maps their keys."""
+    return {name: values[key] for key, name in names.items() if values.get(key) is not None}
+
+
+def _locations_in_state(record: dict[str, Any]) -> Properties:
+    """Converts the location of a geolocation or geoproximity record from fields of the Route 53 API to Pulumi
+    properties.
+    """
+    if place := record.get("GeoLocation"):
+        return {"geolocationRoutingPolicies": [_renamed(place, _inverted(_GEOLOCATION))]}
+    if place := record.get("GeoProximityLocation"):
+        policy = _renamed(place, _inverted(_GEOPROXIMITY))
+        if coordinates := place.get("Coordinates"):
+            policy["coordinates"] = [_renamed(coordinates, _inverted(_COORDINATES))]
+        return {"geoproximityRoutingPolicy": policy}
+    return {}
+
+
+def _inverted(names: Mapping[str, str]) -> dict[str, str]:
+    return {theirs: ours for ours, theirs in names.items()}
 
 
 def _target(properties: Properties) -> dict[str, Any]:
@@ -170,6 +211,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
                 **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
                 **({"weightedRoutingPolicies": [{"weight": record["Weight"]}]} if "Weight" in record else {}),
                 **({"failoverRoutingPolicies": [{"type": record["Failover"]}]} if record.get("Failover") else {}),
+                **_locations_in_state(record),
             }
     return None
 

@@ -19,16 +19,16 @@ class Zone:
         created = client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
         self.id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
-    def change(self, *changes: tuple[str, dict[str, Any]]) -> str:
+    def change(self, *changes: tuple[str, dict[str, Any]], code: str = "InvalidChangeBatch") -> str:
         """Sends one batch of changes to Route 53. Returns the text of the error, or an empty text if Route 53 accepts
-        the batch.
+        the batch. Asserts that an error has the given code.
         """
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
         try:
             client("route53").change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
         except ClientError as error:
             details: Any = error.response
-            assert details["Error"]["Code"] == "InvalidChangeBatch"
+            assert details["Error"]["Code"] == code
             return details["Error"]["Message"]
         return ""
 
@@ -49,8 +49,30 @@ WEIGHTED = record("www", SetIdentifier="one", Weight=0)
 LATENCY = record("www", SetIdentifier="two", Region="us-east-1")
 
 
+def located(identifier: str, **place: str) -> dict[str, Any]:
+    """Returns a geolocation record. `place` has the fields of its location in the Route 53 API."""
+    return record("www", SetIdentifier=identifier, GeoLocation=place)
+
+
+def near(identifier: str, **place: Any) -> dict[str, Any]:
+    """Returns a geoproximity record. `place` has the fields of its location in the Route 53 API."""
+    return record("www", SetIdentifier=identifier, GeoProximityLocation=place)
+
+
+EUROPE = located("three", ContinentCode="EU")
+NEAR = near("four", AWSRegion="eu-west-1", Bias=-5)
+
+
 @pytest.mark.parametrize(
-    ("first", "second"), [(WEIGHTED, LATENCY), (LATENCY, record("www")), (record("www"), WEIGHTED)]
+    ("first", "second"),
+    [
+        (WEIGHTED, LATENCY),
+        (LATENCY, record("www")),
+        (record("www"), WEIGHTED),
+        (LATENCY, EUROPE),
+        (EUROPE, NEAR),
+        (NEAR, LATENCY),
+    ],
 )
 def test_the_records_of_a_name_and_type_have_one_routing_policy(first: dict[str, Any], second: dict[str, Any]) -> None:
     zone = Zone()
@@ -109,3 +131,63 @@ def test_an_alias_of_an_accelerator_needs_an_accelerator_with_addresses_of_its_t
     assert "does not lie within the target zone" in alias("edge.example.test")
     # This accelerator has only IPv4 addresses. Its DNS name therefore has no AAAA record that an alias could name.
     assert "but that target was not found" in alias(known, "AAAA")
+
+
+def test_records_keep_their_locations() -> None:
+    zone = Zone()
+    texas = record("geo", SetIdentifier="tx", GeoLocation={"CountryCode": "US", "SubdivisionCode": "TX"})
+    at = near("at", Coordinates={"Latitude": "1.35", "Longitude": "103.80"}, Bias=99)
+    assert zone.change(("CREATE", texas), ("CREATE", NEAR), ("CREATE", at)) == ""
+    assert zone.change(("UPSERT", near("at", Coordinates={"Latitude": "-90", "Longitude": "-180"}))) == ""
+    listed = client("route53").list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"]
+    found = {each["SetIdentifier"]: each for each in listed if "SetIdentifier" in each}
+    assert found["tx"]["GeoLocation"] == {"CountryCode": "US", "SubdivisionCode": "TX"}
+    assert found["four"]["GeoProximityLocation"] == {"AWSRegion": "eu-west-1", "Bias": -5}
+    assert found["at"]["GeoProximityLocation"] == {"Coordinates": {"Latitude": "-90", "Longitude": "-180"}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        (located("x", ContinentCode="EU", CountryCode="IE"), "ContinentCode excludes CountryCode"),
+        (located("x", ContinentCode="XX"), "XX is no code of a continent"),
+        (located("x", CountryCode="ie"), "ie is no code of a country"),
+        (located("x", CountryCode="CA", SubdivisionCode="ON"), "ON is no state of the country US"),
+        (near("x", Bias=1), "exactly one of AWSRegion, LocalZoneGroup and Coordinates"),
+        (
+            near("x", AWSRegion="eu-west-1", Coordinates={"Latitude": "1", "Longitude": "1"}),
+            "exactly one of AWSRegion, LocalZoneGroup and Coordinates",
+        ),
+        (near("x", AWSRegion="eu-west-1", Bias=100), "Bias 100 is not from -99 to 99"),
+        (near("x", AWSRegion="europe-west1"), "europe-west1 is no AWS region"),
+        (near("x", Coordinates={"Latitude": "40.713", "Longitude": "1"}), "Latitude '40.713' is not a number"),
+        (near("x", Coordinates={"Latitude": "40", "Longitude": "181"}), "Longitude '181' is not a number"),
+    ],
+)
+def test_a_location_that_route_53_does_not_know_is_invalid(wanted: dict[str, Any], reason: str) -> None:
+    zone = Zone()
+    assert reason in zone.change(("CREATE", wanted), code="InvalidInput")
+    assert zone.identifiers("www") == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(EUROPE, located("other", ContinentCode="EU")), (LATENCY, {**LATENCY, "SetIdentifier": "x"})]
+)
+def test_two_records_of_a_name_have_different_locations(first: dict[str, Any], second: dict[str, Any]) -> None:
+    zone = Zone()
+    assert zone.change(("CREATE", first)) == ""
+    assert "a record set with the same" in zone.change(("CREATE", second))
+    assert zone.change(("DELETE", first), ("CREATE", second)) == ""
+
+
+@pytest.mark.parametrize(
+    ("records", "most"),
+    [
+        ([near(str(number), AWSRegion="eu-west-1", Bias=number) for number in range(31)], 30),
+        ([record("www", SetIdentifier=str(number), Weight=1) for number in range(101)], 100),
+    ],
+)
+def test_a_name_has_a_limited_number_of_records(records: list[dict[str, Any]], most: int) -> None:
+    zone = Zone()
+    assert f"at most {most} record sets" in zone.change(*(("CREATE", each) for each in records))
+    assert zone.change(*(("CREATE", each) for each in records[:most])) == ""

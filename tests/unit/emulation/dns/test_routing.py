@@ -15,6 +15,7 @@ from contract.regions import REGIONS, distance
 from emulation.dns.records import (
     Failover,
     Geolocation,
+    Geoproximity,
     Latency,
     Multivalue,
     Policy,
@@ -51,6 +52,22 @@ PLACES = [
     record("texas", Geolocation(country="US", subdivision="TX")),
     record("others", Geolocation(country="*")),
 ]
+STATES = [
+    record("virginia", Geolocation(country="US", subdivision="VA")),
+    record("states", Geolocation(country="US")),
+    record("america", Geolocation(continent="NA")),
+    record("all", Geolocation(country="*")),
+]
+
+
+def near(region: str, bias: int = 0) -> RecordSet:
+    return record(region, Geoproximity(REGIONS[region].latitude, REGIONS[region].longitude, bias))
+
+
+PROXIMITY = [near(region) for region in ("us-east-1", "eu-west-1", "ap-southeast-1")]
+# From Ireland, us-east-1 is about 5,500 km away, and eu-central-1 about 1,100 km.
+BIASED = [near("us-east-1", 81), near("eu-central-1")]
+SHRUNK = [near("eu-west-2", -99), near("eu-central-1", 50)]
 PAIR = [record("second", Failover(primary=False)), record("first", Failover(primary=True))]
 
 
@@ -68,6 +85,22 @@ PAIR = [record("second", Failover(primary=False)), record("first", Failover(prim
         (PLACES, EU, ["ireland", "europe"], "others"),
         (PLACES, EU, ["ireland", "europe", "others"], "ireland"),
         (PLACES, US, [], "others"),
+        (STATES, US, [], "virginia"),
+        (STATES, US, ["virginia"], "states"),
+        (STATES, US, ["virginia", "states"], "america"),
+        (STATES, US, ["virginia", "states", "america"], "all"),
+        (STATES, US, ["virginia", "states", "america", "all"], "virginia"),
+        (STATES, EU, [], "all"),
+        (PROXIMITY, US, [], "us-east-1"),
+        (PROXIMITY, EU, [], "eu-west-1"),
+        (PROXIMITY, ASIA, [], "ap-southeast-1"),
+        (PROXIMITY, EU, ["eu-west-1"], "us-east-1"),
+        (PROXIMITY, EU, ["us-east-1", "eu-west-1", "ap-southeast-1"], "eu-west-1"),
+        (BIASED, EU, [], "us-east-1"),
+        (BIASED, EU, ["us-east-1"], "eu-central-1"),
+        ([near("us-east-1", 79), near("eu-central-1")], EU, [], "eu-central-1"),
+        (SHRUNK, EU, [], "eu-central-1"),
+        ([near("eu-west-2"), near("eu-central-1")], EU, [], "eu-west-2"),
         (PAIR, US, [], "first"),
         (PAIR, US, ["first"], "second"),
         (PAIR, US, ["second"], "first"),
@@ -120,6 +153,21 @@ def test_the_weight_zero_of_the_api_is_a_weight() -> None:
     assert parse({"Name": "a.test.", "Type": "A", "SetIdentifier": "x", "Weight": 0}, "Z1").policy == Weighted(0)
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ({"AWSRegion": "ap-southeast-1"}, Geoproximity(1.4, 103.8)),
+        ({"AWSRegion": "ap-southeast-1", "Bias": -99}, Geoproximity(1.4, 103.8, -99)),
+        ({"Coordinates": {"Latitude": "-33.92", "Longitude": "18.42"}, "Bias": 7}, Geoproximity(-33.92, 18.42, 7)),
+    ],
+)
+def test_a_geoproximity_record_is_at_a_region_or_at_coordinates(
+    location: dict[str, object], expected: Geoproximity
+) -> None:
+    raw = {"Name": "a.test.", "Type": "A", "SetIdentifier": "x", "GeoProximityLocation": location}
+    assert parse(raw, "Z1").policy == expected
+
+
 @given(st.integers(1, 20), st.data())
 def test_multivalue_answers_up_to_eight_healthy_ones(size: int, data: st.DataObject) -> None:
     identifiers = [str(number) for number in range(size)]
@@ -134,7 +182,11 @@ def test_multivalue_answers_up_to_eight_healthy_ones(size: int, data: st.DataObj
     ("raw", "reason"),
     [
         ({"CidrRoutingConfig": {"CollectionId": "c", "LocationName": "l"}}, "not emulated: IP-based"),
-        ({"GeoProximityLocation": {"AWSRegion": "us-east-1"}}, "not emulated: geoproximity"),
+        ({"GeoProximityLocation": {"AWSRegion": "mars-north-1"}}, "no coordinates are known of region mars-north-1"),
+        (
+            {"GeoProximityLocation": {"LocalZoneGroup": "us-west-2-den-1"}},
+            "no coordinates are known of local zone group us-west-2-den-1",
+        ),
         ({"Region": "us-east-1", "Weight": 1}, "not emulated: weighted with latency"),
         ({"Region": "mars-north-1"}, "no coordinates are known of region mars-north-1"),
         ({}, "a set identifier but no routing policy"),

@@ -103,19 +103,39 @@ def test_a_record_has_either_an_alias_or_values_with_a_ttl(inputs: dict[str, Any
         handler(aws.route53.Record).create({"zoneId": "Z1", "name": "a.test", "type": "A", **inputs})
 
 
-def test_a_routing_policy_that_is_not_emulated_is_refused_by_name() -> None:
+PROXIMITY = {"awsRegion": "eu-west-1", "bias": -7}
+AT = {"coordinates": [{"latitude": "1.35", "longitude": "103.8"}]}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"geolocationRoutingPolicies": [{"continent": "EU"}]},
+        {"geolocationRoutingPolicies": [{"country": "US", "subdivision": "TX"}]},
+        {"geolocationRoutingPolicies": [{"country": "*"}]},
+        {"geoproximityRoutingPolicy": PROXIMITY},
+        {"geoproximityRoutingPolicy": AT},
+    ],
+)
+def test_a_record_lives_with_its_location(policy: dict[str, Any]) -> None:
     zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
-    with pytest.raises(CloudError, match="geoproximityRoutingPolicy are not emulated"):
-        handler(aws.route53.Record).create(
-            {
-                "zoneId": zone.id,
-                "name": "x",
-                "type": "A",
-                "ttl": 1,
-                "records": ["192.0.2.1"],
-                "geoproximityRoutingPolicy": {"bias": 1},
-            }
-        )
+    values = {"name": "pops.artifact-edge.test", "type": "A", "ttl": 30, "records": ["192.0.2.1"]}
+    record = create(aws.route53.Record, zoneId=zone.id, setIdentifier="one", region=None, **values, **policy)
+    assert gone(aws.route53.Record, record)
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ({"cidrRoutingPolicy": {"collectionId": "c", "locationName": "l"}}, "cidrRoutingPolicy are not emulated"),
+        ({"geoproximityRoutingPolicy": {"localZoneGroup": "us-west-2-den-1"}}, "localZoneGroup are not emulated"),
+    ],
+)
+def test_a_routing_policy_that_is_not_emulated_is_refused_by_name(policy: dict[str, Any], reason: str) -> None:
+    zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
+    values = {"name": "x", "type": "A", "ttl": 1, "records": ["192.0.2.1"]}
+    with pytest.raises(CloudError, match=reason):
+        handler(aws.route53.Record).create({"zoneId": zone.id, **values, **policy})
 
 
 def test_a_role_its_policy_and_its_profile_can_be_created_and_deleted() -> None:

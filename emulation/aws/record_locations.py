@@ -1,0 +1,88 @@
+"""Finds faults in the locations of Route 53 record sets with geolocation, geoproximity and latency routing, which moto
+5.2 accepts and Route 53 refuses.
+
+Sources: Route 53 API Reference, "GeoLocation", "GeoProximityLocation", "Coordinates" and "ResourceRecordSet"; AWS's
+model of the API in botocore (the limits of a bias, and the patterns of coordinates); Route 53 Developer Guide, "Quotas
+on records". The documents name the errors `InvalidInput` and `InvalidChangeBatch`, but not their texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contract.regions import REGIONS
+
+_CONTINENTS = frozenset({"AF", "AN", "AS", "EU", "NA", "OC", "SA"})
+_COUNTRY = re.compile(r"[A-Z]{2}|\*")
+_STATE = re.compile(r"[A-Z]{2}")
+_LATITUDE = re.compile(r"[-+]?[0-9]{1,2}(\.[0-9]{0,2})?")
+_LONGITUDE = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,2})?")
+_LARGEST_BIAS = 99
+
+# The most record sets that one name and type can have, by the field that selects their routing policy.
+_MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
+
+# The fields of record sets whose values must differ among all record sets of one name and type.
+_DISTINCT = ("GeoLocation", "Region")
+
+
+def fault(record: Mapping[str, Any]) -> str | None:
+    """Returns why Route 53 refuses the location of a record set as invalid input, or None if it accepts the location.
+    `record` has the fields of the Route 53 API.
+    """
+    if record.get("GeoLocation"):
+        return _fault_of_geolocation(record["GeoLocation"])
+    if record.get("GeoProximityLocation"):
+        return _fault_of_geoproximity(record["GeoProximityLocation"])
+    return None
+
+
+def conflict(record: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str | None:
+    """Returns why Route 53 refuses a record set beside `others`, the other record sets of its name and type. Returns
+    None if their locations and their number are allowed.
+    """
+    for field in _DISTINCT:
+        if record.get(field) and any(other.get(field) == record[field] for other in others):
+            return f"a record set with the same {field} {record[field]} exists"
+    for field, most in _MOST.items():
+        if record.get(field) not in (None, False) and len(others) >= most:
+            return f"a name has at most {most} record sets of one type with {field}"
+    return None
+
+
+def _fault_of_geolocation(place: Mapping[str, str]) -> str | None:
+    continent, country, state = (place.get(key) for key in ("ContinentCode", "CountryCode", "SubdivisionCode"))
+    if continent and (country or state):
+        return "GeoLocation: ContinentCode excludes CountryCode and SubdivisionCode"
+    if not continent and not country:
+        return "GeoLocation: ContinentCode or CountryCode is required"
+    if continent and continent not in _CONTINENTS:
+        return f"GeoLocation: {continent} is no code of a continent"
+    if country and not _COUNTRY.fullmatch(country):
+        return f"GeoLocation: {country} is no code of a country"
+    if state and (country != "US" or not _STATE.fullmatch(state)):
+        return f"GeoLocation: SubdivisionCode {state} is no state of the country US"
+    return None
+
+
+def _fault_of_geoproximity(place: Mapping[str, Any]) -> str | None:
+    given = [key for key in ("AWSRegion", "LocalZoneGroup", "Coordinates") if place.get(key)]
+    bias = int(place.get("Bias") or 0)
+    if len(given) != 1:
+        return "GeoProximityLocation: exactly one of AWSRegion, LocalZoneGroup and Coordinates is required"
+    if abs(bias) > _LARGEST_BIAS:
+        return f"GeoProximityLocation: Bias {bias} is not from -{_LARGEST_BIAS} to {_LARGEST_BIAS}"
+    region = place.get("AWSRegion")
+    if region and (region not in REGIONS or REGIONS[region].cloud != "aws"):
+        return f"GeoProximityLocation: {region} is no AWS region"
+    return _fault_of_coordinates(place["Coordinates"]) if place.get("Coordinates") else None
+
+
+def _fault_of_coordinates(place: Mapping[str, str]) -> str | None:
+    for key, pattern, most in (("Latitude", _LATITUDE, 90.0), ("Longitude", _LONGITUDE, 180.0)):
+        value = place[key]
+        if not pattern.fullmatch(value) or abs(float(value)) > most:
+            return f"Coordinates: {key} {value!r} is not a number from -{most:.0f} to {most:.0f} with two decimals"
+    return None
