@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from bootstrap.google import google_trust
 from bootstrap.roles import Repository, Roles, RolesArgs
 from bootstrap.state import State, StateArgs
 from infra import transforms
@@ -80,6 +81,7 @@ def compose(found: Settings) -> None:
     pulumi.export("secrets_provider", f"awskms://{state.alias}?region={found.region}")
     pulumi.export("deploy_roles", {name: roles.deploy[name] for name in environments})
     pulumi.export("boundaries", {name: roles.boundaries[name] for name in environments})
+    pulumi.export("google", google_trust(repository, environments))
     pulumi.export("drift_roles", {name: roles.drift[name] for name in environments})
 
 

@@ -1,4 +1,4 @@
-"""Probes the subject of the tokens from GitHub Actions with which a workflow assumes the deploy roles.
+"""Probes the claims of the tokens from GitHub Actions with which a workflow deploys.
 
 The probe runs in a job of a workflow with the permission `id-token: write`.
 """
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -28,8 +29,8 @@ class GithubJob:
     http: httpx.Client
     recording: Recording
 
-    def subject(self) -> str:
-        """Requests a token for the job, and returns its subject. The recording gets neither the token nor the subject.
+    def claims(self) -> Mapping[str, Any]:
+        """Requests a token for the job, and returns its claims. The recording gets neither the token nor the claims.
 
         Raises ProbeError outside of a job with the permission `id-token: write`.
         """
@@ -39,13 +40,18 @@ class GithubJob:
         answer = self.http.get(self.environment[_URL], headers=headers).raise_for_status()
         self.recording.add("GET token", answer.status_code, "", answer.headers, None)
         payload = answer.json()["value"].split(".")[1]
-        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 def _subject(job: GithubJob) -> Iterator[Fact]:
-    subject = job.subject()
+    claims = job.claims()
+    subject = claims["sub"]
     text = "The subject of a token has the IDs of the owner and the repository"
     yield Fact(text, _IMMUTABLE.fullmatch(subject) is not None, subject)
+    for name in ("repository_id", "repository_owner_id"):
+        found = claims.get(name)
+        holds = isinstance(found, str) and found.isdigit()
+        yield Fact(f"A token has the claim {name}, which is a text of digits", holds, repr(found))
 
 
 PROBES = (Probe("github-subjects", 'GitHub Docs, "OpenID Connect reference": Immutable subject claims', _subject),)

@@ -169,7 +169,8 @@ def test_the_emulated_cloud_storage_has_the_facts_and_nothing_is_left(tmp_path: 
     [("repo:acme@1234/network@5678:environment:prod", True), ("repo:acme/network:environment:prod", False)],
 )
 def test_a_subject_with_ids_is_told_from_one_without(subject: str, holds: bool) -> None:
-    payload = base64.urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode().rstrip("=")
+    claims = {"sub": subject, "repository_id": "5678", "repository_owner_id": 1234}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer any"
@@ -177,6 +178,6 @@ def test_a_subject_with_ids_is_told_from_one_without(subject: str, holds: bool) 
 
     variables = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://github.test/", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "any"}
     job = GithubJob(variables, httpx.Client(transport=httpx.MockTransport(answer)), Recording(RUN))
-    assert [fact.holds for fact in ON_GITHUB["github-subjects"].check(job)] == [holds]
+    assert [fact.holds for fact in ON_GITHUB["github-subjects"].check(job)] == [holds, True, False]
     with pytest.raises(ProbeError, match="id-token: write"):
-        GithubJob({}, httpx.Client(), Recording(RUN)).subject()
+        GithubJob({}, httpx.Client(), Recording(RUN)).claims()

@@ -1,0 +1,67 @@
+"""A workload identity provider of Google Cloud, which exchanges identity tokens as Google's Security Token Service
+does.
+
+Sources: Google Cloud, "Configure Workload Identity Federation with deployment pipelines"; IAM API Reference,
+"projects.locations.workloadIdentityPools.providers"; "Troubleshoot Workload Identity Federation". The expressions are
+evaluated by Google's own implementation of the Common Expression Language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
+
+# The most bytes of the attribute `google.subject`, and the most characters of a condition.
+MOST_SUBJECT_BYTES = 127
+MOST_CONDITION_CHARACTERS = 4096
+
+
+class Refused(Exception):
+    """Raised when Google would refuse a token, or the settings of a provider."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider of a workload identity pool.
+
+    `name` is the full name of the provider. By default, Google accepts only tokens for this audience.
+    """
+
+    name: str
+    issuer: str
+    attribute_mapping: Mapping[str, str]
+    attribute_condition: str
+
+    def __post_init__(self) -> None:
+        if "google.subject" not in self.attribute_mapping:
+            raise Refused("the mapping has no google.subject")
+        if len(self.attribute_condition) > MOST_CONDITION_CHARACTERS:
+            raise Refused(f"the condition has {len(self.attribute_condition)} characters")
+
+    def subject(self, claims: Mapping[str, Any]) -> str:
+        """Exchanges a valid token with these claims. Returns the subject of the federated identity.
+
+        Raises Refused if the token is of another issuer or audience, if the condition is not true, if the condition or
+        the mapping reads a claim that the token lacks, or if the subject is too long.
+        """
+        if claims["iss"] != self.issuer:
+            raise Refused(f"the token is of the issuer {claims['iss']}")
+        if claims["aud"] != f"https://iam.googleapis.com/{self.name}":
+            raise Refused(f"the token is for the audience {claims['aud']}")
+        if _value(self.attribute_condition, claims) is not True:
+            raise Refused("the condition is not true")
+        subject = _value(self.attribute_mapping["google.subject"], claims)
+        if not isinstance(subject, str) or len(subject.encode()) > MOST_SUBJECT_BYTES:
+            raise Refused(f"google.subject {subject!r} is not a text of at most {MOST_SUBJECT_BYTES} bytes")
+        return subject
+
+
+def _value(expression: str, claims: Mapping[str, Any]) -> object:
+    environment = cel.NewEnv(variables={"assertion": cel.Type.DYN})
+    found = environment.compile(expression).eval(data={"assertion": dict(claims)})
+    if found.type() == cel.Type.ERROR:
+        raise Refused(f"{expression}: {found}")
+    return found.value()

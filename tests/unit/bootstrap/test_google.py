@@ -1,0 +1,102 @@
+"""Tests which identity tokens of GitHub's jobs Google Cloud accepts with the settings that the bootstrap program
+exports. The tests evaluate the settings as Google's Security Token Service does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from bootstrap.google import google_trust
+from bootstrap.roles import ISSUER, Repository
+from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.workload_identity import Provider, Refused
+
+NAME = "projects/1234567890/locations/global/workloadIdentityPools/github/providers/artifact-edge"
+REPOSITORY = Repository("acme/artifact-edge", owner_id="123456", repository_id="456789")
+WITH_IDS = "repo:acme@123456/artifact-edge@456789"
+WITHOUT_IDS = "repo:acme/artifact-edge"
+
+
+def claims(subject: str = WITH_IDS, environment: str | None = "prod", **changes: str) -> Mapping[str, Any]:
+    """Returns the claims of the token that GitHub gives to a job of the repository, or of another one with `changes`.
+
+    Source: GitHub Docs, "OpenID Connect reference". A token has the claim `environment` only if the job has a GitHub
+    environment.
+    """
+    of_environment = {"environment": environment} if environment else {}
+    return {
+        "iss": f"https://{ISSUER}",
+        "aud": f"https://iam.googleapis.com/{NAME}",
+        "sub": f"{subject}:environment:{environment}" if environment else f"{subject}:pull_request",
+        "repository": "acme/artifact-edge",
+        "repository_id": "456789",
+        "repository_owner": "acme",
+        "repository_owner_id": "123456",
+        "event_name": "push",
+        **of_environment,
+        **changes,
+    }
+
+
+def provider(repository: Repository = REPOSITORY) -> Provider:
+    trust = google_trust(repository, ["dev", "prod"])
+    return Provider(NAME, f"https://{ISSUER}", trust["attribute_mapping"], trust["attribute_condition"])
+
+
+@pytest.mark.parametrize("subject", [WITH_IDS, WITHOUT_IDS])
+@pytest.mark.parametrize("environment", ["dev", "dev-drift", "prod", "prod-drift"])
+def test_a_job_has_the_subject_of_its_environment_whatever_form_the_token_has(subject: str, environment: str) -> None:
+    subjects = google_trust(REPOSITORY, ["dev", "prod"])["subjects"]
+    assert provider().subject(claims(subject, environment)) == subjects[environment]
+    assert len(set(subjects.values())) == len(subjects) == 4
+
+
+@pytest.mark.parametrize("subject", [WITH_IDS, WITHOUT_IDS])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"repository_id": "999"}, id="another repository with the same name"),
+        pytest.param({"repository_owner_id": "999"}, id="another owner with the same name"),
+        pytest.param({"repository_owner_id": "999", "repository_id": "999"}, id="both names taken again"),
+        pytest.param({"environment": "staging"}, id="another environment"),
+        pytest.param({"environment": "prod-"}, id="an environment whose name begins with the right one"),
+        pytest.param({"iss": "https://token.actions.githubusercontent.com/acme"}, id="another issuer"),
+        pytest.param({"aud": "sts.amazonaws.com"}, id="a token for AWS"),
+    ],
+)
+def test_other_tokens_are_refused(subject: str, changes: Mapping[str, str]) -> None:
+    with pytest.raises(Refused):
+        provider().subject(claims(subject, **changes))
+
+
+@pytest.mark.parametrize("subject", [WITH_IDS, WITHOUT_IDS])
+def test_a_pull_request_and_other_jobs_without_an_environment_are_refused(subject: str) -> None:
+    for event in ("pull_request", "pull_request_target", "push"):
+        with pytest.raises(Refused, match="environment"):
+            provider().subject(claims(subject, environment=None, event_name=event))
+
+
+def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> None:
+    # An owner has at most 39 characters, a repository 100, an environment of the config 20, and an ID fewer than 20.
+    owner, name, environment = "o" * 39, "n" * 100, "e" * 20
+    long = Repository(f"{owner}/{name}", owner_id="9" * 19, repository_id="9" * 19)
+    trust = google_trust(long, [environment])
+    token = claims(
+        f"repo:{owner}@{long.owner_id}/{name}@{long.repository_id}",
+        f"{environment}-drift",
+        repository_id=long.repository_id,
+        repository_owner_id=long.owner_id,
+    )
+    condition = trust["attribute_condition"]
+    found = Provider(NAME, f"https://{ISSUER}", trust["attribute_mapping"], condition).subject(token)
+    assert found == trust["subjects"][f"{environment}-drift"]
+    with pytest.raises(Refused, match="127 bytes"):
+        Provider(NAME, f"https://{ISSUER}", {"google.subject": "assertion.sub"}, condition).subject(token)
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_program_exports_the_settings() -> None:
+    assert bootstrap_up().outputs["google"] == google_trust(REPOSITORY, ["dev", "prod"])
