@@ -170,8 +170,8 @@ class Bench:
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
-        """Starts another workerd process with the configuration of a copy. Returns the seconds until the process has
-        started.
+        """Starts one more workerd process with the configuration of `copy`, on other ports. Returns the seconds until
+        the process has started.
         """
         directory = self._directory(copy)
         text = (directory / "workerd.capnp").read_text()

@@ -165,18 +165,18 @@ class Sandbox:
 
     @property
     def machine_network(self) -> str:
-        """The network from which a sandbox takes the public addresses of emulated EC2 instances."""
+        """The IP network from which a sandbox takes the public addresses of emulated EC2 instances."""
         return f"{self.loopback}.2.0/24"
 
     @property
     def gcp_machine_network(self) -> str:
-        """The network from which a sandbox takes the public addresses of emulated Compute Engine instances."""
+        """The IP network from which a sandbox takes the public addresses of emulated Compute Engine instances."""
         return f"{self.loopback}.3.0/24"
 
     @property
     def metadata_network(self) -> str:
-        """The network from which a sandbox takes the addresses of emulated Google metadata servers. Each client of the
-        metadata server, such as a machine, has a server with its own address.
+        """The IP network from which a sandbox takes the addresses of emulated Google metadata servers. Each client of a
+        metadata server, such as a machine, has a server of its own, with an address of its own.
         """
         return f"{self.loopback}.4.0/24"
 

@@ -24,12 +24,12 @@ class RunningError(Exception):
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
-    """Starts the network, and forwards connections from `address` and `port` to the proxy of the first client location.
-    At SIGINT or SIGTERM, ends every process.
+    """Starts the network of `make up`, and forwards connections from `address` and `port` to the proxy of the first
+    client location. Ends every process at SIGINT or SIGTERM.
 
     Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken if
-    `port` cannot be used, and the errors that `up` raises. Before the function raises PortTaken or an error of `up`, it
-    ends every process that it has started.
+    `port` cannot be used, or an error of `up`; before it raises one of these, it ends every process that it has
+    started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):

@@ -157,7 +157,9 @@ class Zone:
 
 
 def error_code(error: CloudflareError) -> str:
-    """Returns the first error code of Cloudflare's answer, or the name of the error for an answer without a code."""
+    """Returns the first error code of Cloudflare's answer. If the answer has no code, returns the name of the error's
+    Python class.
+    """
     body: Any = getattr(error, "body", None) or {}
     codes = [str(each["code"]) for each in body.get("errors", [])]
     return codes[0] if codes else type(error).__name__

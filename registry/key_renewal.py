@@ -52,8 +52,8 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Returns the secrets after all renewals that are due. If no renewal is due, the result equals
-    the given secrets.
+    """Renews the secrets whose renewal is due at the time `now`, and returns all three secrets. If no renewal is due,
+    the result equals `secrets`.
     """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])

@@ -44,5 +44,5 @@ def create_identities(stack: Stack) -> Identities:
 
 
 def serving_reports(stack: Stack) -> ServingReports:
-    """Returns the parameters in Parameter Store to which the stack's shield machines write once they serve requests."""
+    """Returns the parameters in Parameter Store in which the stack's shield machines report that they serve clients."""
     return ServingReports(serving_parameters(stack.environment), stack.home_region)

@@ -13,9 +13,9 @@ from emulation.dns.route53 import Route53
 
 
 class PublicDns:
-    """Looks names up in public DNS. A call returns the values of the records that a name has for one record type. It
-    returns an empty list if the name has no such records, or if the emulated Route 53 does not answer. Without an
-    `aws_url`, look-ups use the emulated Route 53 in this process.
+    """Looks names up in the emulated Route 53, which takes the place of public DNS. A call returns the values of the
+    records that a name has for one record type. It returns an empty list if the name has no such records, or if Route
+    53 does not answer. Without an `aws_url`, look-ups use the Route 53 that moto emulates in this process.
     """
 
     def __init__(self, aws_url: str | None = None) -> None:

@@ -86,8 +86,8 @@ class DnsServer:
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
-            # A query whose client subnet has a scope is malformed, because only answers have a scope (RFC 7871, section
-            # 7.1.2).
+            # Only an answer may set the scope of the client subnet option (RFC 7871, section 7.1.2). A query that sets
+            # the scope is therefore malformed.
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):

@@ -131,8 +131,8 @@ class CloudWatchObservabilityArgs:
 
 @dataclass(frozen=True)
 class CloudMonitoringObservabilityArgs:
-    """Arguments of the component that creates the alarms on Cloud Monitoring. `emails` are notified when an alarm
-    starts and when it ends.
+    """Arguments of the component that creates the alarms on Cloud Monitoring. Cloud Monitoring sends a mail to each
+    address in `emails` when an alarm starts and when it ends.
     """
 
     prefix: str

@@ -1,3 +1,3 @@
-"""Co-downloads: packages that clients request in one install, although no list in a document names them together
+"""Co-downloads: packages that clients request in one install, although neither is in the list of the other's successors
 (docs/decisions/prediction.md).
 """

@@ -14,10 +14,12 @@ class _Part(BaseModel):
 
 
 class Figures(_Part):
-    """How a model does on the held-out days. A package counts once for each install.
+    """How well the model predicts the installs on the held-out days, which it was not trained on. A package counts once
+    for each install.
 
-    `wanted` counts packages that clients requested after another package, and that no list in a document leads to.
-    `predicted` counts packages that the model would have fetched. `hits` counts packages that are both.
+    `wanted` counts packages that clients requested after another package of the install, and that no list in an earlier
+    document contains. `predicted` counts packages that the model would have prefetched. `hits` counts packages that are
+    both wanted and predicted.
     """
 
     installs: int

@@ -1,4 +1,4 @@
-"""The command that repairs the token entries at the edge."""
+"""The command that repairs the token entries in the edge worker's key-value store."""
 
 from __future__ import annotations
 

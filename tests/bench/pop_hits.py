@@ -127,7 +127,7 @@ def path(size: int) -> str:
 
 
 def p99(printed: str) -> float:
-    """Returns the 99th percentile in milliseconds that wrk has printed."""
+    """Returns the 99th percentile of the response times, in milliseconds, from the output of wrk."""
     found = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", printed)
     if found is None:
         raise SystemExit(f"wrk printed no percentile:\n{printed}")

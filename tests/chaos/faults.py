@@ -89,8 +89,8 @@ class Stack:
         engine.wait()
 
     def fails(self, operation: str, writes: int, fault: Callable[[], None]) -> str:
-        """Starts a Pulumi operation, and causes a fault after `writes` writes of the Pulumi state. Returns the output
-        of the Pulumi engine, which must fail.
+        """Starts the Pulumi operation, and calls `fault` after `writes` writes of the Pulumi state. The operation must
+        then fail. Returns what the Pulumi engine printed.
         """
         engine = self._started(operation, writes)
         fault()

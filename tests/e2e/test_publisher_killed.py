@@ -1,7 +1,7 @@
 """Tests publishing when the publisher's process is killed with SIGKILL at each of its writes in turn.
 
-Readers always find either the old release or the whole new one. Publishing again loses nothing, and each changed
-document is purged after its last change.
+At all times, readers find either the old release or the whole new one. After a second attempt to publish, readers find
+the whole new release, and each changed document has been purged after its last change.
 """
 
 from __future__ import annotations

@@ -52,9 +52,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Repository, Cloc
 
 
 def one_by_one(client: Any, TransactItems: list[dict[str, Any]]) -> None:
-    """Makes the writes of a transaction one after the other.
+    """Sends the writes of a transaction as separate requests, one after the other.
 
-    Raises the error of a cancelled transaction at the first write whose condition does not hold.
+    If the condition of a write does not hold, sends no further write, and raises the error of a cancelled transaction.
     """
     for number, item in enumerate(TransactItems):
         ((kind, given),) = item.items()

@@ -42,7 +42,7 @@ WITH_POPS: Mapping[str, Any] = {
         {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
     ]
 }
-# Settings of a stack with the PoPs of WITH_POPS. Clients reach these PoPs through AWS Global Accelerator.
+# Settings of a stack with the same PoPs as in WITH_POPS. Clients reach these PoPs through AWS Global Accelerator.
 WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},

@@ -112,7 +112,7 @@ def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """Returns `value` if it is an object already, or the object in a JSON string. Returns an empty object for None."""
+    """Returns the JSON object `value`, or the JSON object in the string `value`. Returns an empty object for None."""
     return json.loads(value) if isinstance(value, str) else (value or {})
 
 

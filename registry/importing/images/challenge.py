@@ -117,8 +117,8 @@ def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]
     for header in response.headers.get_list("www-authenticate"):
         scheme, parameters = "", dict[str, str]()
         for item in parse_http_list(header):
-            # One header field may contain several challenges. An item in its comma-separated list is a parameter, or
-            # begins the next challenge with the name of a scheme.
+            # One header field may contain several challenges. Each item of its comma-separated list is either a further
+            # parameter of the current challenge, or the scheme and the first parameter of the next challenge.
             begins = _SCHEME.fullmatch(item)
             if begins:
                 if scheme:

@@ -158,8 +158,8 @@ def to_accelerator(percent: int) -> Steps:
 
 
 def behind_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes neither of them, and
-    the record of our own PoPs leads to the accelerator.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record leads to
+    Cloudflare, and the other through an accelerator to our own PoPs. The plan changes neither record.
     """
     return [{**part, "op": "same", "oldState": part["newState"]} for part in to_accelerator(percent)]
 

@@ -95,8 +95,8 @@ export class Memory {
   }
 
   /**
-   * Keeps an object in memory. `given` has the headers for clients. It lacks `x-cache` and `server-timing`, which
-   * depend on the tier that answers.
+   * Keeps an object in memory. `given` has the headers for clients, except `x-cache` and `server-timing`. The values of
+   * these two depend on the tier that answers a client.
    */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);

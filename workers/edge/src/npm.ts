@@ -1,5 +1,5 @@
-// Routes of the npm registry API. Sources: npm/registry, docs/REGISTRY-API.md; npm docs, package.json; the requests of
-// npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot.
+// Routes of the npm registry API. Sources: "docs/REGISTRY-API.md" in the repository npm/registry; npm docs,
+// "package.json"; and the requests that npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot send.
 
 import satisfies from "semver/functions/satisfies";
 import maxSatisfying from "semver/ranges/max-satisfying";

@@ -53,7 +53,7 @@ export type Route =
    */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 
-const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // the form of a name in PEP 508
+const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // a project's name as PEP 508 defines it
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 const PATH_MAX = 1024;
 // The media types of pages of the simple index (PEP 691). In a media type, `latest` stands for the newest version of

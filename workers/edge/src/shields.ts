@@ -49,7 +49,7 @@ export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) 
   return [first, second, last].filter((node) => node !== undefined);
 }
 
-/** Returns the shield nodes in a new order: first the nodes whose names match one of the patterns. */
+/** Returns the shield nodes in a new order. The nodes whose host names match one of `patterns` come first. */
 export function preferring(order: readonly Shield[], patterns: readonly string[]): Shield[] {
   const isPreferred = ({ host }: Shield): boolean => patterns.some((pattern) => matches(pattern, host.split(":")[0] ?? ""));
   return [...order.filter(isPreferred), ...order.filter((node) => !isPreferred(node))];

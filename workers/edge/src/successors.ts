@@ -99,9 +99,9 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // The list in the packument's metadata may lack the release that npm selects. If the range is an exact version, the
-  // URL of its tarball follows from the version, so the worker can prefetch the tarball. It does not know the
-  // dependencies of the release.
+  // `releases` comes from the packument's metadata, which may lack the release that npm selects. If the range is an
+  // exact version, the URL of the release's tarball follows from the version. The worker can then prefetch the tarball,
+  // but does not know the dependencies of the release.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 
@@ -137,7 +137,8 @@ function fits(wheel: string, userAgent: string): boolean {
 }
 
 /**
- * Returns the config and the layers of an image's manifest, or the manifests of an index for the client's architecture.
+ * Returns what a client requests after it has read `body`. For the manifest of an image, these are the image's config
+ * and layers. For an index, these are the manifests of the images for the client's architecture.
  */
 function imageSuccessors(name: string, body: string, userAgent: string, bytesMax: number): Expected[] {
   const { config, layers, manifests } = parsed(body);

@@ -45,7 +45,8 @@ test("a slow place gets a competitor, and the first answer aborts the slower req
   assert.deepEqual(ended, [[1, "answered", 50], [0, "lost", 350]]);
   assert.deepEqual(aborted, [0]);
   await clock.advance(10_000);
-  assert.deepEqual([started.length, discarded], [2, [0]]); // the late answer of place 0 is passed to `discard`
+  // The late answer of place 0 becomes an argument of `discard`.
+  assert.deepEqual([started.length, discarded], [2, [0]]);
 });
 
 test("a slow place that answers before its competitor wins", async () => {

@@ -31,8 +31,8 @@ const IN_THE_US = { latitude: 39, longitude: 0 };
 beforeEach(() => mock.timers.reset());
 
 /**
- * Requests an object from shield nodes that answer as `answer` says. Returns the answer, and the names of the requested
- * nodes.
+ * Requests an object from shield nodes. `answer` makes the answer of each node. Returns the answer to the request, and
+ * the names of the nodes that received it.
  */
 function request(
   flags: Partial<ShieldFlags>,

@@ -321,8 +321,8 @@ def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Mac
 
 @contextmanager
 def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: str = HOSTNAME) -> Generator[None]:
-    """Serves HTTPS in the place of the machine's NGINX, with a certificate for `host`. The environment variable
-    SSL_CERT_FILE makes the machine's program trust the authority that issued the certificate.
+    """Serves HTTPS in place of the machine's NGINX, with a certificate for `host`. Sets the environment variable
+    SSL_CERT_FILE, so that `machine.program` trusts the authority that issued the certificate.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,5 @@
-"""Tests imports from other Python indexes: what the registry's own pages keep about each file, which files and
-statements an import leaves out, and repeated imports.
+"""Tests imports from Python indexes of others: what the registry's own pages say about each imported file, which files
+and which facts about files an import leaves out, and repeated imports.
 """
 
 from __future__ import annotations
