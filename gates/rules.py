@@ -179,7 +179,7 @@ def at_once(share: float, of: int) -> int:
 
 
 def emptied(machine: Change) -> bool:
-    """Returns whether a planned change leaves the machine with an empty cache."""
+    """Returns whether a planned change to a machine leaves the machine's cache empty."""
     return machine.action == "replace" or (machine.action == "update" and not STOPPED_FOR.isdisjoint(machine.keys))
 
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-# Each call of `Functions.deployed` checks the regions with known Lambda functions, and this number of other regions.
-# The other regions take turns from call to call.
+# The number of further regions in which each call of `Functions.deployed` looks for Lambda functions. Each call also
+# looks in all regions that are known to have functions. The further regions take turns from call to call.
 _REGIONS_PER_POLL = 6
 
 

@@ -41,7 +41,7 @@ FAILURE_SECONDS = 60
 PATH_ATTACKS = (
     "/.",  # matches a segment that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
-    "%2f.",  # matches a dot after an encoded slash
+    "%2f.",  # matches an encoded slash with a dot behind it
     "\\",
     "%5c",  # matches an encoded backslash
     "%25",  # matches an encoded percent sign: a server that decodes twice would see another path than the firewall

@@ -70,7 +70,7 @@ def _bound(name: str, bound: Bound) -> Mapping[str, str]:
 
 
 def _pattern(part: str) -> str:
-    """Returns a regular expression that matches a part of a path. The expression contains no escape sequence of NGINX's
-    strings, such as two backslashes.
+    """Returns a regular expression that matches the text `part` of a path. NGINX would interpret a backslash pair in
+    its strings as an escape sequence, so the expression contains none.
     """
     return part.replace(".", "[.]").replace("\\", r"\x5c")

@@ -208,8 +208,8 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
 
 
 def permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
-    """Returns the name of the role, user or group that has the permissions of an IAM policy, or the
-    policy's own name.
+    """Returns the name of the role, user or group that has the permissions of an IAM policy. Returns the Pulumi
+    resource's own name if that name is not known.
     """
     named = "name" if kind(resource) in (ROLE, "aws:iam/policy:Policy") else "role"
     return str(known(resource.props, named) or resource.name)

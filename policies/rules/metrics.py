@@ -36,9 +36,8 @@ def _metric(
     return Metric(most, low, silent, frozenset(dimensions), per_event)
 
 
-# Maps the namespace and the name of each CloudWatch metric that alarms may watch to the values of the metric (each
-# service's documentation, "Metrics and dimensions"). The registry itself writes the metrics in the namespace
-# `NAMESPACE`.
+# Describes each CloudWatch metric that alarms may watch (each service's documentation, "Metrics and dimensions"). A key
+# is the namespace and the name of the metric. The metrics in the namespace `NAMESPACE` come from the registry itself.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),

@@ -21,10 +21,11 @@ class CloudWatch:
         self._client = cast(Any, boto3).client("cloudwatch", region_name=region)
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports how far the delivery of changes to readers is behind.
+        """Writes the metrics of changes that readers have not yet received.
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
-        the number of changes whose delivery failed too often and waits for an operator.
+        the number of changes that the relay no longer tries to deliver, because their delivery failed too often. An
+        operator must handle them.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 

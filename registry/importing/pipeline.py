@@ -49,8 +49,8 @@ Progress = Callable[["Imported"], None]
 
 @dataclass
 class _Stored:
-    """An item of an import whose objects are at the origin: the artifacts to commit, and a reason for each part of the
-    item that is left out.
+    """A part of an import, such as one version, whose objects have been written to the origin. `artifacts` are to be
+    committed. `left_out` holds a reason for each part that is not imported.
     """
 
     artifacts: list[Artifact]

@@ -113,7 +113,7 @@ class NpmClient:
         return self.setting.run(name, *arguments, **settings)
 
     def add(self, package: str) -> Finished:
-        """Adds an npm package to the project and installs it."""
+        """Adds an npm package to the npm project of this client and installs it."""
         return self.run("install" if self.setting.family == "npm" else "add", package)
 
     def add_all(self, dependencies: Mapping[str, str]) -> Finished:

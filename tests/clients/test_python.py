@@ -1,4 +1,6 @@
-"""Tests which actions each client of Python packages can do through the edge, starting with empty caches."""
+"""Tests each client of Python packages, such as pip and uv, against the edge: which actions it can do when all caches
+are empty at the start.
+"""
 
 from __future__ import annotations
 

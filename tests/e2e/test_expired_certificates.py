@@ -39,8 +39,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
-# An authority is renewed when less than two years of its life are left. A client certificate is renewed 90 days before
-# it expires.
+# A certificate authority is renewed when it expires in less than two years. A client certificate is renewed 90 days
+# before it expires.
 UNTIL_AUTHORITY_IS_RENEWED = timedelta(days=AUTHORITY_DAYS - 2 * 365 + 1)
 UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 

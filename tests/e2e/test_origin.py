@@ -120,8 +120,8 @@ def package_clients(up: Up, tmp_path: Path) -> list[PackageClient]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
-    """Publishes a new version while the replica buckets still hold the old version's documents. Clients at all
-    locations have installed the old version before.
+    """Clients at all locations install a package. Then a new version is published while the replica buckets still hold
+    the documents without it.
     """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
     wait_until_copied(up)

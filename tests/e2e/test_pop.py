@@ -707,7 +707,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
             emulator.terminate()
             assert emulator.wait(20) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
-            assert running == []  # no PoP process outlives its emulator
+            assert running == []  # the PoP's processes ended with the emulator
         finally:
             emulator.kill()
 

@@ -51,7 +51,7 @@ class ObjectHead:
 
 
 class Bucket(Protocol):
-    """Reads the origin bucket with a client that does not use the registry's code."""
+    """An interface to read the objects of the origin bucket. Its implementations do not use the registry's code."""
 
     def read(self, key: str) -> bytes: ...
 

@@ -27,7 +27,7 @@ class Refused(Exception):
 class Provider:
     """A provider of a workload identity pool.
 
-    `name` is the full name of the provider. By default, Google accepts only tokens for this audience.
+    `name` is the full name of the provider. By default, Google accepts only tokens whose audience is this name.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""Resources for the test cases of policies, as the Pulumi program or a careless change to it registers them."""
+"""Resources for the test cases of policies. Some are as the Pulumi program declares them, and some are as a careless
+change of the program would declare them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests that a test runs the commands of each runbook. For each command that no test runs, this file says why."""
+"""Tests that each command of a runbook is run by a test. For each command that no test runs, this file states the
+reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the checks of an AWS account with moto. The tests create the resources that a stack needs in moto's account."""
+"""Tests the doctor's checks of an AWS account. The account is moto's, and the tests create in it the resources that a
+stack needs.
+"""
 
 from __future__ import annotations
 

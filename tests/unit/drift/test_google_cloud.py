@@ -24,7 +24,9 @@ PROJECT = "acme-packages-prod"
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[tuple[State, httpx.Client]]:
-    """Deploys the stack `prod` on Google Cloud. Provides the stack's state and a client of the Google Cloud project."""
+    """Deploys the stack `prod` on an emulated Google Cloud. Yields the stack's state and an HTTP client of the emulated
+    Google Cloud.
+    """
     config = stack_config("prod") | {f"artifact-edge:{name}": json.dumps(value) for name, value in ON_GOOGLE.items()}
     with aws_account(), tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         deployment, client = brought_up("prod", config, Path(directory))

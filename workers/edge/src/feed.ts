@@ -1,6 +1,6 @@
 // Fetches a small document that the metadata API serves with a short lifetime, and keeps the last document in the
-// isolate's memory. All isolates of a PoP share the copy in Workers Cache, so a PoP sends the API one request for each
-// lifetime.
+// isolate's memory. All isolates of a PoP share the copy in Workers Cache, so a PoP sends the API only one request in
+// each lifetime of a document.
 //
 // A document contains the time at which the API read its database. The age of the document counts from this time, so
 // that an old document in a cache never looks new.

@@ -116,7 +116,7 @@ export function placeIn(headers: Headers): Place | undefined {
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
 }
 
-/** Returns the header with the flags for requests to shields, or no header when all flags have their default values. */
+/** Returns the header that carries the shield flags to shields, or no header when all flags have their default values. */
 export function flagsHeader({ shieldPool, hedging }: ShieldFlags): Record<string, string> {
   return shieldPool === undefined && hedging ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging }) };
 }

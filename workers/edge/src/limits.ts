@@ -7,8 +7,8 @@ import { failure } from "./answers";
 import type { Bindings } from "./bindings";
 import type { Ecosystem } from "./routes";
 
-// The periods in seconds for which the rate limiting bindings count (infra/waf). A binding does not say when its period
-// ends, so a 429 response tells the client to wait for a whole period.
+// The periods in seconds in which the rate limiting bindings count requests (infra/waf). A binding does not say when
+// its period ends, so a 429 response tells the client to wait for a whole period.
 const TOKEN_SECONDS = 10;
 const FAILURE_SECONDS = 60;
 

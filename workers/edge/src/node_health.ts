@@ -16,7 +16,7 @@ const LONGEST_BACK_OFF = 60_000;
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
-  failures: number; // the number of failed requests in a row
+  failures: number; // the number of the node's latest requests that failed in a row
   losses: number; // the number of hedged requests in a row that another node answered first
   failedAt: number;
   retryAt: number;
@@ -27,8 +27,8 @@ export class NodeHealth {
   readonly #nodes = new Map<string, Health>();
 
   /**
-   * Returns how long to wait for the node's answer before a hedged request: the 99th percentile of its last response
-   * times.
+   * Returns how long to wait for a node's answer before the worker sends a hedged request to another node: the 99th
+   * percentile of the node's latest response times.
    */
   hedgeAfter(node: string): number {
     const samples = this.#nodes.get(node)?.samples ?? [];

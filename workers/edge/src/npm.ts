@@ -108,7 +108,10 @@ function unknown(reason?: string): Route {
   return { kind: "unknown", ecosystem: "npm", ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Returns a response with a part of the packument in `whole`, or undefined when the packument has no such version. */
+/**
+ * Returns a response with one part of the packument that the response `whole` contains. Returns undefined when the
+ * packument has no such tag or version.
+ */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;
   const found = part.kind === "dist-tags" ? packument["dist-tags"] : versionIn(packument, part.named);

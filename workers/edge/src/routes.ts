@@ -117,7 +117,10 @@ export function preferred(accept: string, offered: readonly [string, ...string[]
   return best.type;
 }
 
-/** Returns the quality of the range in the Accept header that matches a media type best, and how specific the range is. */
+/**
+ * Finds the range in the Accept header that matches a media type most specifically. Returns the range's quality (`q`)
+ * and how specific the range is.
+ */
 function weightOf(accept: string, type: string): { quality: number; specificity: number } {
   let found = { specificity: -1, quality: 0 };
   for (const range of accept.split(",")) {

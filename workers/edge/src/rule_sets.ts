@@ -58,8 +58,8 @@ export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
 }
 
 /**
- * Returns the rules that decide about a package's artifacts, in the order in which they apply. `read` fetches stored
- * objects. Throws `Unavailable` when the package's advisories cannot be read.
+ * Returns the rules that allow or refuse artifacts of a package, in the order in which the rules apply. `read` fetches
+ * the stored rules and advisories. Throws `Unavailable` when the package's advisories cannot be read.
  */
 export async function rulesOf(ruleSet: RuleSet, ecosystem: Ecosystem, name: string, read: Read): Promise<readonly Rule[]> {
   const { policy, dataSet } = ruleSet;

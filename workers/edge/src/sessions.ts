@@ -1,5 +1,5 @@
-// Sessions of the token endpoint: short-lived JWTs, each bound to the repositories that its client requested.
-// Specification: distribution, "Token Authentication Specification", "Token Scope Documentation" and its JWT `access`.
+// Sessions of the token endpoint: short-lived JWTs, each bound to the repositories that its client requested. Source:
+// CNCF Distribution, "Token Authentication Specification" and "Token Scope Documentation".
 
 import { jwtVerify, SignJWT } from "jose";
 

@@ -57,8 +57,8 @@ export function isUrgent({ key }: ObjectRoute): boolean {
 
 /**
  * Returns what a client requests after it has read the given document, the most urgent object first. `list` is the list
- * in the document's metadata. `body` is the text of an image's manifest, and unused for other documents.
- * Objects that are known to have more than `bytesMax` bytes are left out.
+ * of releases in the metadata of a package document. `body` is the text of an image's manifest, and is unused for other
+ * documents. Objects that are known to have more than `bytesMax` bytes are left out.
  */
 export function successorsOf(
   { route: { ecosystem, name, key }, range }: Expected,

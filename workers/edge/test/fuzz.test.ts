@@ -81,8 +81,8 @@ test("any URL has a route, and the key of its object belongs to the package whos
 
 test("any Authorization header has a credential, and only signed sessions are sessions", async () => {
   await fc.assert(fc.asyncProperty(authorization, fc.string(), async (headerOf, token) => {
-    // Some of the tested headers contain the token in the encoding of `btoa`, which accepts only characters up to
-    // U+00FF.
+    // Some of the tested headers encode the token with `btoa`. `btoa` accepts only characters up to U+00FF, so the test
+    // removes all others.
     const sent = headerOf([...token].filter((character) => character <= "\xff").join(""));
     assert.notEqual((await credentialOf(sent, "key", "packages.test")).kind, "session");
   }), cases(1_000, 0.1));

@@ -40,7 +40,7 @@ def upload(api: Cloudflare, bindings: Sequence[dict[str, Any]] = (), source: str
     """Uploads a version of the script without deploying it, and returns the version's id."""
     metadata = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": list(bindings)}
     metadata |= arguments.pop("metadata", {})
-    # The SDK has no valid model of a version, so the test reads the raw response.
+    # Cloudflare's SDK cannot parse a version of a worker, so the test reads the raw response.
     created = api.workers.scripts.versions.with_raw_response.create(
         "edge",
         account_id=ACCOUNT,

@@ -177,7 +177,7 @@ def test_docker_schema_2_and_zstd_and_many_layers(network: Network, importing: A
 
 
 def by_sha512(images: Images, body: bytes, media_type: str) -> dict[str, Any]:
-    """Writes a blob whose digest is by SHA-512. Returns the blob's descriptor."""
+    """Writes a blob whose digest is a SHA-512 hash. Returns the blob's descriptor."""
     digest = hashlib.sha512(body).hexdigest()
     (images.directory / "blobs" / "sha512").mkdir(exist_ok=True)
     (images.directory / "blobs" / "sha512" / digest).write_bytes(body)

@@ -28,7 +28,7 @@ from tests.support.packages import tarball
 from tests.support.served_clouds import ServedClouds, served_clouds
 
 ROOT = Path(__file__).parents[4]
-# Lambda's Python runtime includes boto3 and its dependencies.
+# Lambda's Python runtime includes boto3 and its dependencies, so the test provides these packages to the function.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil")
 BOOTSTRAP = """
 import importlib, json, sys
