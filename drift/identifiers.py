@@ -81,8 +81,8 @@ _FORMS: Mapping[str, str] = {
     "gcp:storage/bucketObject:BucketObject": "{bucket}-{name}",
     "gcp:storage/transferJob:TransferJob": "{name}",
 }
-# Resource types whose creation changes nothing in a cloud: a certificate validation, which only waits until a
-# certificate is issued, and Pulumi providers.
+# Types of Pulumi resources whose creation changes nothing in a cloud. A certificate validation only waits until a
+# certificate is issued. A Pulumi provider exists only in the state.
 WITHOUT_TRACE = ("aws:acm/certificateValidation:CertificateValidation", "pulumi:providers:")
 
 

@@ -49,7 +49,7 @@ def repair(
 
 
 def _state(stack: str) -> State:
-    """Returns the Pulumi state of the stack. If the state has no resources, the project's name comes from
+    """Returns the Pulumi state of the stack. If the state has no resources, the name of the Pulumi project comes from
     Pulumi.yaml.
     """
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))

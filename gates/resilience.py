@@ -137,8 +137,8 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields findings about read paths that do not work after the losses. There is one finding for each reason. The
-    finding names the first path that is broken for this reason, and counts the other such paths. Paths that a
+    """Yields findings about those of `paths` that do not work after the losses `lost`. Each finding is about one
+    reason: it names the first path that is broken for this reason, and counts the other paths that are. Paths that a
     `does_not_survive` statement names are left out.
     """
     if unknown := sorted(lost - known):

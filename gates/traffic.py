@@ -117,8 +117,8 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """Returns the target of a DNS record, or of a pool of a load balancer, as text. If the target is not known before
-    the apply, the text differs from those of all known targets.
+    """Returns the target of a DNS record, or of a pool of a load balancer, as text. If the target is known only after
+    the apply, the text differs from the text of every known target.
     """
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 

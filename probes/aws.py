@@ -19,7 +19,7 @@ REGION = "us-east-1"
 # not always immediately visible).
 _TIMEOUT_SECONDS = 120.0
 
-KEY_DELETION_DAYS = 7  # the shortest time after which AWS KMS deletes a key
+KEY_DELETION_DAYS = 7  # the shortest time, in days, after which AWS KMS deletes a key that is scheduled for deletion
 
 Statement = Mapping[str, Any]
 

@@ -100,8 +100,8 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
 
 
 def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
-    """Returns the secret of the edge. The secret gets a new certificate if the current certificate expires soon, or if
-    another authority than the current one has issued the certificate.
+    """Returns the secret of the edge. The secret gets a new client certificate if the current one expires soon, or if
+    `issuer` did not issue the current one.
     """
     current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
     if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):

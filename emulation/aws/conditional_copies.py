@@ -15,7 +15,9 @@ _copy: Any = cast(Any, S3Response).copy_object
 
 
 def copy_object(response: Any) -> Any:
-    """Replaces `S3Response.copy_object`: refuses a copy if the object at the destination has another ETag."""
+    """Replaces `S3Response.copy_object`: refuses a copy if the object at the destination does not exist or does not
+    have the ETag in the request's header `If-Match`.
+    """
     wanted: str | None = response.headers.get("If-Match")
     if wanted is not None:
         key = response.parse_key_name()

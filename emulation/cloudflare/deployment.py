@@ -77,8 +77,8 @@ class Deployment:
     # The deployed versions of all worker scripts. The versions of a script are in the order in which the script's
     # current deployment lists them.
     scripts: Sequence[Script]
-    # Worker routes as pairs of a URL pattern and a script's name. With None in place of the name, no script receives
-    # the requests that match the pattern.
+    # Worker routes as pairs of a URL pattern and a script's name. If the name is None, no script receives the requests
+    # that match the pattern.
     routes: Sequence[tuple[str, str | None]]
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]

@@ -27,8 +27,9 @@ class Setting:
     initial: str
 
 
-# The emulated zone settings by id (developers.cloudflare.com/api, "Zone settings"). workerd supports no TLS version
-# before 1.2, although a new zone allows older versions. PoPs listen with TLS only, so `always_use_https` has no effect.
+# The emulated zone settings by id (developers.cloudflare.com/api, "Zone settings"). A new zone of Cloudflare allows TLS
+# 1.0, but the emulated PoPs refuse versions before 1.2, because workerd does not support them. The setting
+# `always_use_https` has no effect, because the emulated PoPs listen with TLS only.
 SETTINGS: Mapping[str, Setting] = {
     "ssl": Setting(("off", "flexible", "full", "strict"), ("full", "strict"), "full"),
     "min_tls_version": Setting(("1.0", "1.1", "1.2", "1.3"), ("1.2", "1.3"), "1.0"),

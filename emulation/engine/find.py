@@ -27,7 +27,8 @@ import httpx
 
 from emulation.layout import cache_directory
 
-# The version of the Pulumi engine to download or build. For newer versions, the Go module proxy lacks some modules.
+# The version of the Pulumi engine to download or build. A newer version could not be built, because the Go module proxy
+# lacks some of its modules.
 VERSION = "3.250.0"
 
 # The oldest version of an installed Pulumi engine that the project uses. The Python SDK in requirements.txt was not

@@ -32,11 +32,12 @@ class BlobsArgs:
 
     The names of the buckets begin with `prefix`. Bucket names are unique in the whole cloud, so no other account may
     already use one of these names. On AWS, each of `regions` has a bucket of its own, and the bucket in the first
-    region is the primary. On Google Cloud, one bucket is in all of `regions`. Publishers write to the primary or only
-    bucket. `readers` are the only principals that may get and list objects: role ARNs on AWS, IAM members on Google
-    Cloud. `keys` maps the region of a bucket to the encryption key of its data: an ARN on AWS, a name on Google Cloud.
-    An overwritten or deleted object can be restored for `noncurrent_days`. `lock` is the object lock of published
-    objects. Access logs are kept for `log_days`. `removable` allows the deletion of buckets that still hold objects.
+    region is the primary. On Google Cloud, a single bucket is stored in all of `regions`. Publishers write to the
+    primary bucket on AWS, and to the single bucket on Google Cloud. `readers` are the only principals that may get and
+    list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps the region of a bucket to the encryption
+    key of its data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object can be restored for
+    `noncurrent_days`. `lock` is the object lock of published objects. Access logs are kept for `log_days`. `removable`
+    allows the deletion of buckets that still hold objects.
     """
 
     prefix: str

@@ -1,5 +1,5 @@
-"""DNS of the PoPs on machines of our own. One name resolves to the healthy PoP that is nearest to the client, and a
-weighted record of the clients' hostname leads to this name.
+"""DNS records of the PoPs on machines of our own. One name resolves to the healthy PoP that is nearest to the client. A
+weighted record leads from the hostname that clients connect to, to this name.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class AwsKeysArgs:
 
 @dataclass(frozen=True)
 class GcpKeysArgs:
-    """Arguments of the component that creates the encryption key on Google Cloud.
+    """Arguments of the component that creates the encryption key of the origin's bucket on Google Cloud.
 
-    `location` is the location of the bucket: a region, or the multi-region of Cloud Storage that contains the bucket's
+    `location` is the location of this bucket: a region, or the multi-region of Cloud Storage that contains the bucket's
     two regions, such as `EU`.
     """
 

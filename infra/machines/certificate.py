@@ -36,8 +36,8 @@ class MachineCertificateArgs:
 
 
 class MachineCertificate(pulumi.ComponentResource):
-    """A TLS certificate for machines, with its validation record in Route 53 and the parameter that holds the
-    certificate's ARN. The component also lets the machines' role export the certificate.
+    """A TLS certificate for machines, with its validation record in Route 53 and the Parameter Store parameter that
+    holds the certificate's ARN. The component also lets the machines' role export the certificate.
     """
 
     arn: pulumi.Output[str]

@@ -89,11 +89,11 @@ def before_its_address_moves(
     allocation_id: pulumi.Output[str],
     region: str,
 ) -> pulumi.Output[str]:
-    """Waits until an EC2 instance may get the fixed address with the given allocation ID, and returns the instance's
-    ID.
+    """Waits until a new EC2 instance may get the fixed address with the given allocation ID, and returns the new
+    instance's ID.
 
-    If another instance has the address, it keeps the address until the new instance reports that it serves. If no other
-    instance has the address, the function does not wait. A preview does not wait either.
+    If an older instance has the address, it keeps the address until the new instance reports that it serves. If no
+    other instance has the address, the function does not wait. A preview does not wait either.
     """
 
     async def wait(known: list[str]) -> str:

@@ -114,10 +114,11 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Records that a change was delivered. Schedules the second delivery for REPEAT_SECONDS after `time`, when all
-        cached copies have expired.
+        """Records the delivery of `intent`, a change in the outbox. Schedules a second delivery for REPEAT_SECONDS
+        after `time`, when the copies that caches held at the first delivery have expired.
 
-        If the delivery was the second one, or the intent only purges objects, the method deletes the intent instead.
+        If this delivery was the second one, or if `intent` only purges objects, the method deletes `intent` from the
+        outbox instead.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)

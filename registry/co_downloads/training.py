@@ -129,7 +129,9 @@ class Training:
 
 
 def _quoted(package: str) -> str:
-    """Returns a package such as `npm:@acme/web` as the log has it in its paths: `npm:%40acme/web`."""
+    """Returns a package such as `npm:@acme/web` with the encoding that the access log has in its paths:
+    `npm:%40acme/web`.
+    """
     ecosystem, _, name = package.partition(":")
     return f"{ecosystem}:{quote(name, safe='/')}"
 

@@ -111,8 +111,8 @@ class Descriptor(BaseModel):
 
 
 def absence(manifest: Descriptor, place: str) -> str:
-    """Returns the message for a manifest that an image index lists and that is missing. `place` names where the
-    manifest is missing: `layout` or `source`.
+    """Returns the error message for a missing manifest that an image index lists. `place` is where the manifest is
+    missing: "layout" for an OCI image layout, or "source" for the source registry of an import.
     """
     platform = f" ({manifest.platform})" if manifest.platform else ""
     return f"manifest {manifest.digest}{platform}: an index lists it, and the {place} does not have it"

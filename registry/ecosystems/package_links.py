@@ -88,7 +88,8 @@ def _repository(value: Any) -> dict[str, Any] | None:
 
 
 def _hosted(url: str) -> _Hosted | None:
-    """Returns the repository that a URL or a short form names, or None if it is on no host that npm knows.
+    """Returns the source repository that a URL or a short form in a package.json names. Returns None if the repository
+    is on a host that npm does not know.
 
     Source: hosted-git-info, lib/from-url.js and lib/hosts.js.
     """

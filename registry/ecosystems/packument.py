@@ -166,7 +166,7 @@ def deprecation(known: Known, version: str) -> str | None:
 
 
 def listed_versions(known: Known) -> list[str]:
-    """Returns the package's published versions in semantic order, without unpublished ones."""
+    """Returns the package's versions except unpublished ones, in the order of Semantic Versioning."""
     return sorted(known.of_kind("version").keys() - known.of_kind("unpublished").keys(), key=semver.Version.parse)
 
 

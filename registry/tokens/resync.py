@@ -83,8 +83,8 @@ def _stale(target: Target, records: Mapping[str, Record], entries: Mapping[str, 
     for key, record in records.items():
         if key not in entries or entries[key] == encode_entry(record):
             continue
-        # If the version of the entry is newer than that of the record, the record has changed since the first read, so
-        # it is read again.
+        # If the entry at the edge has a later version than `record`, the metadata record has changed since it was first
+        # read. The record is therefore read again.
         item = target.repository.item(PARTITION, record.digest) if version_of(entries[key]) > record.version else None
         latest = record_of(item) if item else record
         if entries[key] != encode_entry(latest):

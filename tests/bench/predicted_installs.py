@@ -100,8 +100,8 @@ class Trees:
         return (self._directory / "npm" / "package-lock.json").exists()
 
     def programs(self, client: Client, name: str) -> Mapping[str, Callable[[], Finished]]:
-        """Returns, for each ecosystem, a function that runs its client program (npm, pip or skopeo). The programs
-        install packages and images into a new directory with the name `name`.
+        """Maps each ecosystem to a function that runs the ecosystem's client program (npm, pip or skopeo). The function
+        installs a package or copies an image into a new directory with the name `name`.
         """
         target = self._directory / name
         (target / "npm").mkdir(parents=True)

@@ -119,7 +119,9 @@ def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
 
 
 def stale(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each cell of docs/clients.md that no test decided in a run of all tests."""
+    """Returns one line for each cell of docs/clients.md that the tests of the run do not decide. Skips the sections of
+    the page for which the run decided no cell.
+    """
     covered = {each.section for each in run}
     return [
         f"{each.client}, {each.action}: the page has this cell, and no test decides it"

@@ -32,7 +32,8 @@ from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
-WITHIN = 120.0  # the number of seconds after which a test fails; the number is large, because a busy machine is slow
+# seconds until a test fails because an expected effect is missing; the number is large, because a busy machine is slow
+WITHIN = 120.0
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of a Cloudflare API that is down: nothing listens on port 9
 KILLED_AFTER_THE_COMMIT = """
 import os, signal

@@ -52,8 +52,8 @@ SMALL = "/npm/@acme/greeting"  # a document that `make up` publishes, and that e
 def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
     checkout = checkout_with_copies(tmp_path_factory.mktemp("operator"), "stacks", "workers")
     environment = shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)
-    # Pulumi's language host imports the program from the copy of the checkout, so that `pulumi up` deploys an edge
-    # worker that a test has changed in the copy.
+    # The operator works in a copy of the checkout. Pulumi's language host imports the program from this copy, so that
+    # `pulumi up` deploys the edge worker of the copy, which a test may have changed.
     environment[PYTHONPATH_VARIABLE] = str(checkout)
     made = OperatorShell(checkout, environment, checkout.parent / "commands")
     made.run(f"pulumi stack select local\n{OUTPUTS}")

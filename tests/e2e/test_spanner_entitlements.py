@@ -235,7 +235,7 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
         seconds_until(network, good, 200)
         seconds_until(network, gone, 401)
         seconds_until(network, "ae_made-up", 401)
-        # The entitlement store still has no entry, so the edge has read the token from the metadata API.
+        # The entitlement store still has no entry for the token, so the edge has read the token from the metadata API.
         assert network.entry(kept) is None
     finally:
         os.kill(follower, signal.SIGCONT)

@@ -100,8 +100,8 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
             client.get(f"/{key}")
             return standby_requests(up, key)
 
-        # The shield skips a failed origin for two seconds, and reads only the standby bucket meanwhile. The test waits
-        # until the shield asks S3 again.
+        # After a failure of S3, the shield reads only the standby bucket for two seconds. The test waits until the
+        # shield asks S3 again.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
         assert eventually(lambda: standby_requests_after_read(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404

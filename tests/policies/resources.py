@@ -55,10 +55,10 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a Pulumi resource that is a child of a component of the type `within`. If `within` is empty, an instance
-    is in a shield component, and any other resource is in no component.
+    """Returns a Pulumi resource that is a child of a component of the type `within`. If `within` is empty, a machine
+    instance is a child of a shield component, and any other resource is a child of no component.
 
-    `on` maps each property to the resources that it depends on.
+    `on` maps each property to the resources that the property's value depends on.
     """
     component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(

@@ -1,4 +1,4 @@
-"""Tests the HTTP/2 and the TLS of a PoP's NGINX with programs that others wrote: h2spec and sslyze.
+"""Tests HTTP/2 and TLS of a PoP's NGINX with two programs from other projects: h2spec and sslyze.
 
 `make test-scans` installs both programs.
 """

@@ -92,8 +92,8 @@ class Edge:
 
 
 def verdicts(edge: Edge) -> Mapping[str, str]:
-    """Sends each attack to the edge. Maps the name of the attack to "refused", or to a text that says what the edge
-    did.
+    """Sends each attack to the edge. Returns a mapping from the attack's name to "refused", or to a text that says what
+    the edge did instead.
     """
     return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
 

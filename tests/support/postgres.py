@@ -48,7 +48,7 @@ def server() -> Generator[Path]:
             os.chown(home, account.pw_uid, account.pw_gid)
         data, log = home / "data", home / "log"
         initdb = [programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "trust", "--no-sync"]
-        # Spanner compares text by its bytes, and so does the locale C.
+        # The locale C makes PostgreSQL compare text by its bytes, as Spanner does.
         _run([*initdb, "--encoding", "UTF8", "--locale", "C"], user)
         settings = " ".join(f"-c {name}={value or repr('')}" for name, value in _SETTINGS.items())
         control = [programs / "pg_ctl", "--pgdata", data, "--wait", "--silent", "--log", log]

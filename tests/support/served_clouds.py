@@ -36,8 +36,8 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A function that a test puts in front of the writes to a cloud. It gets the name of a write, such as `PUT <key>`, and a
-# function that makes the write and returns the response. A gate can thus observe or prevent each write.
+# A gate: a function that a test puts in front of the writes to a cloud. The gate gets the name of a write, such as `PUT
+# <key>`, and a function that makes the write and returns the response. It can thus observe or prevent the write.
 Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
 
 

@@ -91,7 +91,9 @@ class Cloud:
         self.objects[host, key] = Stored(body, cache_control, **more)
 
     def requested_hosts(self, key: str) -> list[str]:
-        """Returns the bucket hosts that received a request for a key, in order."""
+        """Returns the host names of the buckets that received a request for the given object key, in the order of the
+        requests.
+        """
         return [host for host, requested_hosts, _ in self.requests if requested_hosts == key]
 
     def start(self) -> None:

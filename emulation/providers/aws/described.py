@@ -20,9 +20,7 @@ Api = Any  # A boto3 client. The type is Any, because one type alias stands for 
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Does nothing. AWS resource types whose inputs cannot change in place have this function as their update
-    function.
-    """
+    """Does nothing. This is the update function of AWS resource types whose inputs cannot change in place."""
 
 
 @dataclass(frozen=True)

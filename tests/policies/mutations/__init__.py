@@ -92,8 +92,8 @@ def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | St
 
 
 def ungoverned(registered: Iterable[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[str]:
-    """Returns the resource types that no policy reads. A policy may read a resource to check it, or to check another
-    resource.
+    """Returns the types of those resources in `registered` that no policy reads. A policy may read a resource to check
+    it, or to check another resource.
     """
     read = {token for name in NAMES for token in governs(name)} | {token for each in mutations for token in each.of}
     return {kind_of(each) for each in registered if not each.type.startswith("artifact-edge:")} - read

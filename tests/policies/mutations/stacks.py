@@ -25,8 +25,8 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-# Settings of a stack whose clients reach PoPs of its own through Global Accelerator, with machines that prod's policy
-# settings allow.
+# Config of a stack with own PoPs, which clients reach through Global Accelerator. The policy settings of `prod` allow
+# the machine type of these PoPs.
 _ACCELERATED: Mapping[str, Any] = {
     "pops": [{"region": "us-west-2", "machine_type": "i4i.2xlarge", "nodes": 1}],
     "pops_reached_by": "global-accelerator",

@@ -21,7 +21,7 @@ TAGS = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Va
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[State]:
-    """Deploys the stack `prod` to the emulated AWS account, and provides the state of the stack."""
+    """Deploys the stack `prod` to the emulated AWS account, and provides the Pulumi state of the stack."""
     with aws_account(), tempfile.TemporaryDirectory() as directory:
         deployment, _ = brought_up("prod", stack_config("prod"), Path(directory))
         resources = [

@@ -206,7 +206,9 @@ def test_a_zone_that_is_not_active_stops_the_program_with_the_way_out(tmp_path: 
 
 
 class Hostname:
-    """A custom hostname whose validation record appears in the emulated public DNS only after `looks` look-ups."""
+    """A custom hostname on the emulated Cloudflare. The emulated public DNS returns no validation record for the first
+    `looks` look-ups, and the right record for later look-ups.
+    """
 
     def __init__(self, directory: Path, looks: int) -> None:
         self.left = looks

@@ -37,7 +37,8 @@ const DOCUMENT_METADATA = ["revision", "published"];
 // the maximum number of objects whose headers an isolate keeps in finished form; the headers take some 2 MB
 const KEPT = 2_000;
 
-// An object whose entry is undefined has been requested once.
+// Maps the key of each requested object to the headers that the worker keeps for the object. The value is undefined if
+// the worker keeps no headers for the object, for example after the first request.
 const kept = new Map<string, Finished | undefined>();
 
 /**

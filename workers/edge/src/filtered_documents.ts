@@ -47,7 +47,7 @@ export function filteredDocument({ form, name }: DocumentSubject, text: string, 
   return filtered === undefined ? text : JSON.stringify(filtered);
 }
 
-/** Returns the error message for a client that requests a refused artifact by its name. */
+/** Returns the error message for a request of the artifact `what`, which the given rule of the edge policy refuses. */
 export function refusalMessage(what: string, { name, reason }: Rule): string {
   return `${what}: refused by rule ${name} of the edge policy${reason === "" ? "" : `: ${reason}`}`;
 }

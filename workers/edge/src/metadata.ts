@@ -35,7 +35,7 @@ export async function queryToken(api: MetadataApi, digest: string): Promise<stri
   }
 }
 
-/** Returns the metadata API's answer with a feed document, or undefined when the API gives no document. */
+/** Returns the metadata API's answer with a feed document, or undefined if the API does not return the document. */
 export async function queryFeed(api: MetadataApi, feed: string): Promise<Response | undefined> {
   try {
     const answer = await fetch(api.url, await signedRequest(api.key, { feed }, FEED_TIMEOUT_MILLISECONDS));

@@ -8,11 +8,11 @@ import { type Expected, isFollowed, isUrgent } from "./successors";
 
 /** The limits of prefetches, from the binding PREDICTION (docs/contracts.md). */
 export interface Budget {
-  /** The most prefetches that the worker runs after one request of a client. */
+  /** The maximum number of prefetches that the worker runs after one request of a client. */
   requests: number;
-  /** The most prefetches that an isolate runs at the same time. */
+  /** The maximum number of prefetches that an isolate runs at the same time. */
   inFlight: number;
-  /** The most bytes that the worker prefetches after one request of a client. */
+  /** The maximum number of bytes that the worker prefetches after one request of a client. */
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
@@ -20,8 +20,8 @@ export interface Budget {
   share: number;
 }
 
-// The most prefetches that may reach shields at once, after a time with few prefetches. One large install needs about
-// this number.
+// The maximum number of prefetches that may reach shields at once, after a time with few prefetches. One large install
+// needs about this number.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
@@ -44,7 +44,7 @@ const FILE_MILLISECONDS = 600_000;
 const DOCUMENT_MILLISECONDS = 65_000;
 // The most documents for which an isolate remembers what clients request next. The lists take less than 4 MB.
 const LISTS = 1_000;
-const REMEMBERED = 20_000; // the most objects for which an isolate remembers its last prefetch
+const REMEMBERED = 20_000; // the maximum number of objects for which an isolate remembers its last prefetch
 
 /**
  * An object that waits for its prefetch, or whose prefetch runs. After the time `until`, the worker drops the object or

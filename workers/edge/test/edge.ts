@@ -23,7 +23,7 @@ export const moreBindings = new Map<string, string>();
 export const entries = new Map<string, string>();
 // Maps the digest of a token to the metadata API's answer about the token.
 export const records = new Map<string, string>();
-/** The behavior of the stubs. A test may change the behavior, and each test starts with these defaults. */
+/** How the stubs answer the edge worker. A test may change this object, and each test starts with the values below. */
 export const stub: {
   store: "works" | "fails" | "silent";
   apiStatus: number;

@@ -1,6 +1,6 @@
 // Tests of the deployed bundle of the edge worker. The worker must refuse the tokens and objects that the feed of
-// recent revocations names, even if the key-value store does not show the change yet. An outage of the feed must not
-// end any grant.
+// recent revocations names, even if the key-value store does not show the change yet. During an outage of the feed, all
+// tokens must keep their grants.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";

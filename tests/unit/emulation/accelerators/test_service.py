@@ -30,8 +30,8 @@ def endpoint(region: str, preserves_address: bool = True) -> Endpoint:
 
 
 def configuration(*endpoints: Endpoint, by_client: bool = False, **dials: float) -> Configuration:
-    """Returns the configuration of one listener for port 443. `dials` are the traffic dials by the name of the region,
-    with `_` in place of `-`.
+    """Returns the configuration of one listener for port 443. Each argument in `dials` is the traffic dial of one
+    region. The argument's name is the region's name with `_` in place of `-`.
     """
     given = endpoints or [endpoint(region) for region in MACHINES]
     groups = [EndpointGroup(each.id, dials.get(each.id.replace("-", "_"), 100), (each,)) for each in given]

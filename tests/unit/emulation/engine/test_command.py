@@ -25,8 +25,8 @@ trap 'caught TERM' TERM
 : > signals
 while :; do sleep 0.1; done
 """
-# The command restores Python's handling of Ctrl-C first. A shell makes background processes ignore Ctrl-C, and the test
-# run may be such a process.
+# A program that runs an engine command. The program first restores Python's handling of Ctrl-C, because a shell makes
+# background processes ignore Ctrl-C, and the test run may be such a process.
 COMMAND = """\
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Tests in which order the program creates or replaces the shield machines of a region on Compute Engine."""
+"""Tests the order in which the program creates or replaces the shield machines of a region on Compute Engine."""
 
 from __future__ import annotations
 

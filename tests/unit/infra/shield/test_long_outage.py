@@ -70,7 +70,7 @@ def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def origin() -> Iterator[str]:
-    """Provides the URL of an emulated S3 with an object that only the machine's role may read."""
+    """Provides the URL of an emulated S3 with an object that only the role of the shield machine may read."""
     s3, iam = client("s3"), client("iam")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"body")

@@ -257,7 +257,8 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
     assert (imported.new, imported.failed) == (1, [])
     assert_complete(network, sample_images, "acme/app")
-    # The import sends the password once, and uses the token that it receives for all requests.
+    # The import sends the password once, to get a token. It sends the token with all other requests to the source
+    # registry.
     assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]
     stores = [request for request in up.requests if request.url.host == "store.test"]
     assert stores
