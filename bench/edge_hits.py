@@ -94,8 +94,8 @@ WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memor
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
 # The benchmark prints how fast one copy of workerd is in comparison with another copy. Each entry has the size of the
-# requested object, the measured copy of workerd, and the copy to compare it with. No entry measures answers from the
-# worker's memory with objects of 1 MB, because the worker keeps only smaller objects in memory.
+# requested object, the measured copy of workerd, and the copy to compare it with. Answers from the worker's memory are
+# compared only for 10 KB, because the worker keeps no objects of 1 MB in memory.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 

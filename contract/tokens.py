@@ -26,7 +26,7 @@ PARTITION = "tokens"
 # The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
 KEY_PREFIX = "token:"
 
-# The version of the format of entries in Workers KV. The edge worker rejects other versions
+# The version of the format of token entries in Workers KV. The edge worker rejects entries in other formats
 # (workers/edge/src/tokens.ts).
 ENTRY_FORMAT = 1
 

@@ -168,7 +168,7 @@ def read_resources(document: Any) -> list[Resource]:
 
 
 def known(value: Any) -> bool:
-    """Returns whether all parts of an input's value are known before `pulumi up`."""
+    """Returns whether Pulumi knows the whole value of an input before `pulumi up`."""
     return UNKNOWN not in _texts(value)
 
 

@@ -17,7 +17,7 @@ from gates.resource_types import BUCKETS, CERTIFICATES, ENDPOINT_GROUP, NODES, R
 from gates.shift import shift_of
 from gates.traffic import DIALS, ROUNDING, client_names, host_of, moved
 
-# Inputs of a DNS record that decide which target the record sends clients to.
+# The inputs of a DNS record that determine to which target the record sends clients.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name", "weightedRoutingPolicies"})
 
 

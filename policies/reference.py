@@ -37,8 +37,8 @@ def _row(policy: Policy) -> str:
 
 
 def _link(url: str) -> str:
-    """Returns the URL of a security control's description as a link relative to `docs`, the directory of the generated
-    page.
+    """Returns a link to the description of a security control. If the description is a page of this documentation, the
+    link is relative to `docs`, the directory of the generated page.
     """
     return url.removeprefix("docs/")
 

@@ -67,7 +67,7 @@ class Zone:
 
     def host(self, kind: str = "") -> str:
         """Returns a hostname in the Cloudflare zone. The hostname contains the name of this run of the probe, so no
-        other run uses it. Without `kind`, it is the hostname that the deployed worker script serves.
+        other run uses it. If `kind` is empty, the deployed worker script serves the hostname.
         """
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 

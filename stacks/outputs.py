@@ -64,7 +64,9 @@ def _metadata(metadata: Metadata) -> Mapping[str, object]:
 
 
 def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
-    """Returns the stack output for the networks to which DNS leads clients, each with its weight and its name."""
+    """Returns the stack output that lists the edge networks to which DNS sends clients: the name, the weight in DNS and
+    the target of each.
+    """
     config = stack.config
     found: list[Mapping[str, object]] = [
         {"name": "cloudflare", "weight": 100 - config.pops_percent, "target": edge.target}

@@ -22,7 +22,7 @@ pytest.register_assert_rewrite("tests.support")
 gc.set_threshold(50_000, 20, 50)
 
 
-# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
 _LOOPBACK = "127.90"
 
 

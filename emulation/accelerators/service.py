@@ -62,7 +62,7 @@ class AcceleratorService:
         await self._checks.stop()
 
     async def apply(self, configuration: Configuration) -> None:
-        """Puts a configuration in force. Connections that are open stay with their endpoint."""
+        """Applies a configuration to new connections. Connections that are already open stay with their endpoints."""
         if configuration == self._configuration:
             return
         for reason in sorted({*configuration.refused} - {*self._configuration.refused}):

@@ -123,8 +123,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# For operations that create a resource and have no ARN in `_PATTERNS`: maps each operation to the parameter with the
-# name of the new resource, and to the pattern of the resource's ARN.
+# Operations that create a resource and have no ARN in `_PATTERNS`. Each has two values: the parameter that names the
+# new resource, and the pattern of the resource's ARN.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),

@@ -30,8 +30,8 @@ _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-# The name of an attribute that marks a temporary copy of a DynamoDB table. Each write is first tried on a temporary
-# copy. For these trial writes, the emulation does not call the functions in the list `followers`.
+# The emulation tries each write on a temporary copy of the table first. An attribute with this name marks such a copy.
+# A write to a copy does not call the functions in `followers`.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}

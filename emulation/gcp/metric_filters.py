@@ -18,7 +18,7 @@ _LABEL = re.compile(
 )
 _OF_LABEL = re.compile(r"(metric|resource)\.labels\.(\w+)")
 
-# The custom metrics of a Google Cloud project, by metric type.
+# Maps the type of each custom metric in a Google Cloud project to its description.
 Descriptors = Mapping[str, MetricType]
 
 

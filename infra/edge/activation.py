@@ -21,14 +21,14 @@ _SERVED = frozenset({"active", "active_redeploying"})
 
 
 class EdgeActivationError(pulumi.RunError):
-    """Raised when Cloudflare does not serve the clients' hostname. The message names the hostname, its state and the
-    remedy.
+    """Raised when Cloudflare does not serve the hostname that clients connect to. The message names the hostname, its
+    state and the remedy.
     """
 
 
 async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_servers: Sequence[str]) -> None:
-    """Waits until the clients' hostname and its certificate are active on Cloudflare. A preview neither queries
-    Cloudflare nor waits.
+    """Waits until Cloudflare serves the hostname that clients connect to, with an active certificate. In a preview, the
+    function returns at once and does not query Cloudflare.
 
     Raises EdgeActivationError after half an hour.
     """

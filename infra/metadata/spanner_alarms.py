@@ -26,8 +26,8 @@ _BUSY_FOR_A_DAY = 0.9
 # autoscaler for Spanner uses the same threshold.
 _FULL = 0.75
 _FAILING = 0.01
-# The status codes that count as faults of Spanner. An aborted transaction does not count, because its client repeats
-# it. A missing row is no fault.
+# The status codes that count as faults of Spanner. An aborted transaction does not count, because the client repeats
+# the transaction. A missing row does not count either.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
 # Alarm threshold for the latency of the slowest hundredth of commits. A commit waits for a majority of the replicas,
 # which are some tens of milliseconds apart.

@@ -78,12 +78,12 @@ class Sources:
 class PopSettings:
     """The settings of one PoP machine.
 
-    `hostname` is the name that clients use. `serving_parameter` is the Parameter Store parameter, in the home
-    region, to which the machine reports that it serves. `metadata_api` is the URL of the metadata API.
-    `shield_authority` is a PEM certificate, to which the certificates of shields must chain. Without
-    `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the addresses
-    that the worker may connect to, and has the form of workerd's setting `allow`. `waf` are the arguments of the
-    firewall. NGINX ignores the autonomous systems and countries in these arguments, because it has no data about them.
+    `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
+    the home region. The machine writes a report to this parameter while it serves requests. `metadata_api` is the URL
+    of the metadata API. `shield_authority` is a PEM certificate, to which the certificates of shields must chain.
+    Without `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the
+    addresses that the worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
+    firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
     `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
     """
 

@@ -60,8 +60,8 @@ def custom_rules(args: WafArgs) -> list[Rule]:
     if args.deny:
         denied = _any_of(args.deny)
         rules.append(Rule("deny", f"({denied}) and not ({_any_of(args.allow)})" if args.allow else denied))
-    # A rule of Cloudflare cannot tell a valid token from an invalid one. A request with any token is therefore exempt
-    # from challenges, but from no other rule, and the worker then checks the token.
+    # Cloudflare's WAF rules cannot check whether a token is valid. A request with any token is therefore exempt from
+    # challenges, but from no other rule. The worker then checks the token.
     rules.append(Rule("exempt-from-challenges", _AUTHENTICATED_READS, _CHALLENGES, logged=False))
     rules.append(Rule("methods", f"not http.request.method in {{{_quoted(METHODS)}}}"))
     rules.append(Rule("malformed", " or ".join([*_path_attacks(), *_sizes()])))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-# The first parts of policy names. A policy about resources of one cloud starts with that cloud. `multi` is for
-# resources of several clouds, and `stack` for a policy about the stack as a whole.
+# The words with which a policy's name can begin. It is a cloud for a policy about resources of this cloud, `multi` for
+# a policy about resources of several clouds, and `stack` for a policy about the stack as a whole.
 CLOUDS = ("aws", "gcp", "cloudflare")
 SEVERAL_CLOUDS = "multi"
 WHOLE_STACK = "stack"

@@ -49,8 +49,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# Maps the end of a role's name to the secrets that the role may read, and to the SSM parameter, if the role may read
-# one (docs/architecture.md, "Between the tiers").
+# Maps the end of a role's name to what the role may read: the names of secrets, and for some roles an SSM parameter,
+# whose name ends with `-certificate` (docs/architecture.md, "Between the tiers").
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],

@@ -17,8 +17,8 @@ from policies.framework.relations import all_of, refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# Maps the name of each CloudWatch dimension that identifies a resource to the Pulumi type of the resource. Also states
-# which property of the resource has the value of the dimension.
+# Maps the name of each CloudWatch dimension that identifies a resource to two texts: the resource's Pulumi type, and
+# the property of the resource that has the dimension's value.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),

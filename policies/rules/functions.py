@@ -31,7 +31,7 @@ _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     r"((^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)|APIKEY|PASSPHRASE)$", re.IGNORECASE
 )
-# Lambda runtimes that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11).
+# Lambda runtimes that AWS still patches (Lambda Developer Guide, "Lambda runtimes", read in November 2026).
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
 
 

@@ -144,8 +144,8 @@ def _account(arn: str) -> str:
 
 
 def _is_of_environment(arn: str, environment: str) -> bool:
-    """Returns whether an ARN pattern matches only resources named after the environment. The ARNs of some services
-    contain no names, and always match.
+    """Returns whether an ARN pattern matches only resources whose names contain the environment's name. Returns true
+    for services whose ARNs contain no resource names.
     """
     fields = arn.split(":", 5)
     if len(fields) < 6 or fields[2] not in _NAMED_SERVICES:

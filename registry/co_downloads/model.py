@@ -1,4 +1,6 @@
-"""The model of co-downloads, and the file that holds it between its training and its use."""
+"""The model of co-downloads, which predicts the packages that clients install together, and the file that stores the
+trained model.
+"""
 
 from __future__ import annotations
 

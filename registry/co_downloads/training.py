@@ -25,10 +25,12 @@ _LARGEST = 500
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a training. `held_out_days` is the number of the last days that the model does not see.
+    """The settings with which the model of co-downloads is trained. `held_out_days` is the number of days at the end of
+    the logs that the training does not use. They test the model.
 
-    A pair of packages needs at least `support` installs, and `confidence` percent of the installs of its first package.
-    `most` limits the successors of a package.
+    The model contains a pair of packages only if at least `support` installs have both. This must also be at least
+    `confidence` percent of the installs that have the first package. `most` is the maximum number of successors of a
+    package.
     """
 
     held_out_days: int = 7

@@ -165,8 +165,8 @@ def _print_summary(imported: Imported) -> None:
 
 
 def _line(title: str, reason: str) -> str:
-    """Returns the message for a package that failed or was left out: its title, and the reason. If the reason already
-    states the title or the filename, the message states it only once.
+    """Returns the message for an imported item that failed or was left out. The message consists of the item's title
+    and the reason. If the reason already states the title or the filename, the message states it only once.
     """
     if title in reason:
         return reason

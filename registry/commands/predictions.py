@@ -17,7 +17,9 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Train the model of co-downloads: packages that clients request in one install, although none names the other."""
+    """Train the model of co-downloads: packages that clients request in one install, although neither depends on the
+    other.
+    """
 
 
 @app.command()

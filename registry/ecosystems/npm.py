@@ -99,7 +99,7 @@ def read(
                 "integrity": f"sha512-{base64.b64encode(sha512).decode()}",
             },
         ),
-        # The record about the tarball's files is mutable, so that later releases of the registry can record more about
+        # The record `contents#<version>` is mutable, so that later releases of the registry can store more facts about
         # the same tarball.
         Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]

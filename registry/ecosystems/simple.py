@@ -54,8 +54,8 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the source index of an import states about the file. When the source index states
-        something new, the text changes, and a repeated import does not skip the file.
+        """The metadata of the file in the index that the import reads from, as one text. If this metadata has changed,
+        a repeated import does not skip the file.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 

@@ -33,8 +33,8 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that identifies what the source registry states about the version and its package. When the registry
-        states something new, the text changes, and a repeated import does not skip the version.
+        """The metadata of the version and its package in the registry that the import reads from, as one text. If this
+        metadata has changed, a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 

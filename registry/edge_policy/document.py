@@ -112,8 +112,8 @@ def schema() -> str:
 
 
 def parsed(text: str, source: str) -> Policy:
-    """Returns the edge policy in a JSON text. Raises RegistryError for an invalid policy. The error's message has a
-    line for each mistake, with the rule, the value, and what is accepted.
+    """Parses an edge policy from JSON. Raises RegistryError for an invalid policy. Each line of the error's message
+    describes one mistake: the rule, the value, and the values that are accepted.
     """
     if len(text.encode()) > MOST_BYTES:
         raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")

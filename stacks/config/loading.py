@@ -224,10 +224,11 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each store that PoPs of our own cannot read. Also yields an error message if the
-    config leads a percentage of the clients to PoPs of our own, and defines no such PoPs.
+    """Yields an error message for each store in the config that our own PoPs cannot read. Also yields an error message
+    if the config sends a percentage of the clients to our own PoPs, but defines none.
 
-    PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB (docs/decisions/own-pops.md).
+    Our own PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB
+    (docs/decisions/own-pops.md).
     """
     for section, store, needed in (
         ("blobs", config.blobs.store, "s3"),

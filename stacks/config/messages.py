@@ -66,5 +66,7 @@ def _sibling_keys(place: Sequence[int | str]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel]:
-    """Returns the pydantic model of a config field, also when the field is a list of that model."""
+    """Returns the pydantic model in the type annotation of a config field. If the field is a list, this is the model of
+    the list's items.
+    """
     return next((inner for inner in get_args(annotation)), annotation)

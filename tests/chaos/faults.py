@@ -25,7 +25,7 @@ from tests.support.enterable_directory import enterable_directory
 from tests.support.runbooks import Runbook, runbook
 
 PAGE = "docs/state.md"
-# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
 LOOPBACK = "127.96"
 # The output of `drift.repair` has this text before the ARN of each AWS resource that the Pulumi state lacks.
 _ORPHAN = "missing from the state: "

@@ -71,7 +71,9 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 def parse(page: str) -> dict[Cell, str]:
-    """Returns the verdict in each cell of the table of clients and actions in the text of docs/clients.md."""
+    """Returns the verdicts in the tables of docs/clients.md, one for each client and action. `page` is the text of
+    docs/clients.md.
+    """
     verdicts: dict[Cell, str] = {}
     for section in Section:
         _, _, rest = page.partition(f"\n## {section}\n")

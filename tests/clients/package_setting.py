@@ -1,5 +1,5 @@
-"""Gives one client of npm or Python packages its own home directory and environment variables. From the tests' own
-environment, the client gets only PATH.
+"""The home directory and the environment variables of one npm or Python client in a test. The client inherits only PATH
+from the test's own environment.
 """
 
 from __future__ import annotations

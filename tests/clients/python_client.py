@@ -126,7 +126,8 @@ class PythonClient(ABC):
         moved = replace(self, setting=replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
         for file in self.setting.project.iterdir():
-            # The new home gets no .pdm-python file, because the file contains the path of the virtual environment.
+            # Files whose names begin with a dot are not copied. One of them is .pdm-python, which contains the path of
+            # the old virtual environment.
             if file.is_file() and not file.name.startswith("."):
                 shutil.copy(file, moved.setting.project)
         moved.configure()

@@ -46,7 +46,7 @@ class Tree:
 
 
 def import_npm(up: Up, directory: Path) -> Tree:
-    """Creates a lockfile with npm from the source registry, and imports the packages in the lockfile."""
+    """Resolves the packages NPM_ROOTS with npm to a lockfile, and imports the packages in the lockfile."""
     (directory / "package.json").write_text(json.dumps({"name": "tree", "version": "1.0.0", "dependencies": NPM_ROOTS}))
     _run(directory, program("npm 10", "npm"), "install", "--package-lock-only", "--ignore-scripts", "--no-audit")
     lockfile = directory / "package-lock.json"

@@ -260,7 +260,7 @@ def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_
     assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
     start_service(networks.sandbox, "accelerators")
     assert networks.reach("accelerator", "us-east-1", "eu-west-1", "eu-west-1")
-    # A lost region changes no DNS answer.
+    # The loss of a region changes no DNS answer. The accelerator sends the region's clients to the other region.
     networks.stop("us-east-1")
     assert networks.reach("accelerator", "eu-west-1", "eu-west-1", "eu-west-1", always=True)
     networks.start("us-east-1")

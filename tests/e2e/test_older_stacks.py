@@ -22,7 +22,7 @@ from tests.support.sandbox.operator_shell import OperatorShell
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-# The loopback network of the sandbox, unless the environment variable ARTIFACT_EDGE_LOOPBACK names another one.
+# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.71")
 BOUNDARY = "artifact-edge:permissions_boundary"
 

@@ -21,8 +21,9 @@ def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Returns the Pulumi resources `registered` as policies receive them. Parents and dependencies are given as URNs.
-    They are looked up among `registered` and `around`, and dependencies on other URNs are left out.
+    """Returns the Pulumi resources `registered` in the form in which policies receive them. A registered resource names
+    its parent and its dependencies by URN. The function looks up these URNs among `registered` and `around`, and leaves
+    out dependencies on other URNs.
     """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}

@@ -76,7 +76,9 @@ class Context:
 
 
 def configure(*names: str, **settings: Any) -> None:
-    """Passes the policy pack a configuration with settings for each named policy. Raises Refused if the pack aborts."""
+    """Configures the policy pack with the same settings for each policy in `names`. Raises Refused if the pack aborts
+    the call.
+    """
     servicer: Any = servicer_for(POLICIES, RENAMED)
     pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)
     given = PolicyConfig()

@@ -56,8 +56,8 @@ def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExem
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_an_unknown_value_is_not_accepted(name: str) -> None:
-    """Checks that no policy accepts a resource with property values that a preview does not know yet: the policy
-    reports a finding or raises an error.
+    """Checks what a policy does with a resource whose property values are unknown in a preview. The policy must not
+    accept the resource: it must report a finding or raise an error.
 
     The Pulumi engine reports the error as an advisory, and runs the policy again in `pulumi up`.
     """

@@ -16,8 +16,9 @@ from tests.support.printed_commands import CHECKOUT
 _TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 _GLOBAL = {"output", "query", "region", "profile"}
-# Programs of the documentation whose arguments this module cannot parse. tests/e2e/test_docs.py runs the commands of
-# these programs, except in the blocks that tests/support/printed_commands.py lists in NOT_RUN.
+# The documentation also shows commands of these programs, whose arguments this module cannot parse.
+# tests/e2e/test_docs.py runs these commands, except in the blocks that tests/support/printed_commands.py lists in
+# NOT_RUN.
 _OTHERS = {
     "pulumi",
     "npm",

@@ -64,7 +64,7 @@ class Machine:
 
 
 def machine_with_secret(run: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Creates the secret of the shields in the emulated AWS, and returns a machine that may read it. `run` is the
+    """Creates the shields' secret in the emulated AWS, and returns a machine that may read the secret. `run` is the
     machine's run directory.
     """
     settings = {

@@ -21,7 +21,8 @@ def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
     for name, value in cloud_environment(sandbox.clouds, {}).items():
         if name.startswith("AWS_"):
             environment.setenv(name, value)
-    # boto3's default session would keep the credentials that it found first, so boto3 must create a new session.
+    # boto3's default session keeps the first credentials that it finds. Without a default session, boto3 creates one
+    # that finds the new credentials.
     environment.setattr(boto3, "DEFAULT_SESSION", None)
 
 

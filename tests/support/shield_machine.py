@@ -121,7 +121,7 @@ class Shield:
 
     @property
     def root(self) -> Path:
-        """The directory that is the root of the machine's file system."""
+        """The directory on this computer that is the root directory `/` of the emulated machine."""
         return machine_directory(self.sandbox, "i-0001") / "root"
 
     def health_status(self) -> int | None:

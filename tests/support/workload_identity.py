@@ -14,7 +14,8 @@ from typing import Any
 
 from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
 
-# The most bytes of the attribute `google.subject`, and the most characters of a condition.
+# The maximum number of bytes in the attribute `google.subject`, and the maximum number of characters in a provider's
+# attribute condition.
 MOST_SUBJECT_BYTES = 127
 MOST_CONDITION_CHARACTERS = 4096
 

@@ -144,7 +144,9 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def own_pop() -> list[Resource]:
-    """Returns the resources of one PoP machine of our own, and the DNS records that lead clients to it."""
+    """Returns the Pulumi resources of one machine of our own PoPs, and the DNS records that lead clients to the
+    machine.
+    """
     shields = json.dumps([{"host": "eu-west-1-a.shield.example.com:8443", "region": "eu-west-1"}])
     boot = f"write_files:\n    TABLE_REGIONS=us-east-1\n    {shields}\n"
     packed = base64.b64encode(gzip.compress(boot.encode())).decode()

@@ -1,4 +1,4 @@
-"""Tests the operator's commands that `make up` runs on the sandbox."""
+"""Tests the part of `make up` that runs an operator's commands on the sandbox."""
 
 from __future__ import annotations
 

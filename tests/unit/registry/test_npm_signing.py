@@ -39,9 +39,7 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns the settings object of a new registry process: a copy of the test's object, without values that a process
-    caches.
-    """
+    """Returns a copy of the test's settings object, as a new process of the registry has one."""
     return network.target.model_copy()
 
 

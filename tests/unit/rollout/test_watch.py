@@ -59,7 +59,7 @@ def deploy(api: Cloudflare, bundle: str, key: str = "secret") -> None:
 
 
 def shares(worker: Worker) -> dict[str, float]:
-    """Returns the percentage of each version by the name of the version."""
+    """Maps the name of each worker version to the percentage of requests that the version answers."""
     now = worker.serving()
     return {now.old.name: 100 - now.percentage} | ({now.new.name: now.percentage} if now.new else {})
 

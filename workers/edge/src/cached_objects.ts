@@ -1,6 +1,7 @@
 // The cached entrypoint of the edge worker fetches a whole object from a shield, or filters a document by an edge
 // policy. Workers Cache stores the responses of the cached entrypoint, cuts ranges out of stored responses, and
-// combines concurrent misses. Only the default entrypoint calls the cached entrypoint, for authorized clients.
+// combines concurrent misses of an object into one call. Only the default entrypoint calls the cached entrypoint, for
+// authorized clients.
 //
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 

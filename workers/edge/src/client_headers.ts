@@ -34,7 +34,7 @@ const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "conte
 const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includes(name));
 // The entries of an object's metadata that clients get as headers (docs/publish-to-visible.md).
 const DOCUMENT_METADATA = ["revision", "published"];
-// the maximum number of objects whose headers an isolate keeps in finished form; the headers take some 2 MB
+// the maximum number of objects whose response headers an isolate keeps; the headers of all of them take some 2 MB
 const KEPT = 2_000;
 
 // Maps the key of each requested object to the headers that the worker keeps for the object. The value is undefined if

@@ -10,7 +10,7 @@ const REFRESH_AGE_MILLISECONDS = 2_000;
 // When the isolate's feed document is older than this, a request waits for a new document. Requests do not wait while
 // the metadata API does not answer.
 const MAX_AGE_MILLISECONDS = 4_000;
-const WAIT_MILLISECONDS = 2_000; // how long a request waits for a new feed document
+const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
 // For this time after a failed fetch, no request waits for a document. An outage of the metadata API therefore delays
 // only few requests.
 const PAUSE_MILLISECONDS = 2_000;

@@ -14,7 +14,8 @@ export interface Attempt<T> {
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
   limit: number; // milliseconds without an answer after which the attempt fails
   /**
-   * A function that is called when the attempt has ended, with the attempt's outcome and its duration in milliseconds.
+   * A function that is called when the attempt ends. Its arguments are the attempt's outcome and the duration in
+   * milliseconds.
    */
   ended: (outcome: Outcome, milliseconds: number) => void;
 }

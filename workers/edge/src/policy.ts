@@ -41,8 +41,9 @@ export interface Rule {
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
   /**
-   * The rule's name and the id of the advisory for which the rule was made (rule_sets.ts). A package's list of refused
-   * artifacts names the rule by this text. Absent in other rules, which the list names by their name.
+   * Identifies a rule that was made for an advisory: the rule's name and the advisory's id (rule_sets.ts). A package's
+   * list of refused artifacts names such a rule by this text. Other rules have no `id`, and the list names them by
+   * `name`.
    */
   id?: string;
   reason: string;

@@ -42,7 +42,8 @@ const FILE_MILLISECONDS = 600_000;
 // For the same time, an isolate remembers which objects clients request after a document. Within this time, a prefetch
 // for another range of versions does not read the document again.
 const DOCUMENT_MILLISECONDS = 65_000;
-// The most documents for which an isolate remembers what clients request next. The lists take less than 4 MB.
+// The maximum number of documents for which an isolate remembers what clients request next. The lists take less than 4
+// MB.
 const LISTS = 1_000;
 const REMEMBERED = 20_000; // the maximum number of objects for which an isolate remembers its last prefetch
 

@@ -121,9 +121,9 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
-  // `known` is the isolate's list of what clients request after the document. Without this list, the worker would read
-  // the document from L1 again for each range of versions. L1 keeps a document for some seconds only, and would then
-  // ask a shield whether L1's copy is current.
+  // `known` are the objects that clients request after this document, as far as the isolate remembers them. If it did
+  // not remember them, the worker would read the document from L1 again for each range of versions. L1 keeps a document
+  // for some seconds only, and would then ask a shield whether L1's copy is current.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

@@ -20,8 +20,8 @@ export interface SignedSession {
 }
 
 export const SESSION_SECONDS = 300;
-// The most scopes that a session covers. The JWT of a session names all its repositories. Clients send the JWT in a
-// header, and servers accept only headers of some KB.
+// The maximum number of scopes that a session covers. The session's JWT names the repository of each scope. Clients
+// send the JWT in a header, and servers accept only headers of a few KB.
 const SCOPES_MAX = 100;
 
 /**

@@ -51,7 +51,7 @@ export const dataSets: string[] = [];
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
-/** The cache and the tags of each purge that the worker requested. */
+/** The purges that the worker requested, each with the name of the cache and the tags to purge. */
 export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 /** The lines that the edge worker has logged. */

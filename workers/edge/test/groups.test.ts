@@ -1,5 +1,5 @@
-// Tests that rules which name principals apply to these principals only, and that two groups never share a filtered
-// document.
+// Tests that a rule which names principals applies to these principals only, and that principals with different rights
+// never share a filtered document.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -41,7 +41,10 @@ const documents = fc.array(rule, { maxLength: 8 }).map((rules) => {
   return JSON.stringify({ format: 1, rules: rules.map((each, index) => ({ name: `r${index}`, ...each })) });
 });
 
-/** Returns the id of a principal's rule set, and the document that the cached entrypoint renders for this id. */
+/**
+ * Returns the id of the rule set that the edge policy `text` gives to the principal `of`. Also returns the document
+ * that the cached entrypoint renders for this id.
+ */
 async function rendered(text: string, of: string): Promise<[string, string]> {
   const digest = createHash("sha256").update(text).digest("hex");
   const read: Read = async () => new Response(text);

@@ -1,4 +1,4 @@
-"""Tests the metadata database of each environment, on AWS and on Google Cloud, by the emulated clouds' responses."""
+"""Deploys the DynamoDB metadata database to an emulated AWS account, and tests the tables that this creates."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 BUCKET = "origin"
 # The AWS services that are down in the home region. The machine gets its certificate from ACM and SSM.
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
-# How often this test runs the program fetch-secrets. On a real machine, a timer runs the program each minute. The
-# longer period shortens the test and makes the outage harder to survive.
+# The interval at which this test runs the program fetch-secrets. On a real machine, a timer runs the program each
+# minute. The longer interval makes the test shorter, and stricter, because the machine has fewer attempts.
 EVERY = timedelta(minutes=30)
 
 

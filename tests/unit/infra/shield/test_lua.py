@@ -1,4 +1,6 @@
-"""Tests the Lua scripts of a shield: which clients are admitted, which headers pass, and what responses report."""
+"""Tests the Lua scripts of a shield: which clients they admit, which headers they forward, and what they report in
+responses.
+"""
 
 from __future__ import annotations
 

@@ -154,8 +154,8 @@ def test_what_a_layout_lacks_or_damages_is_named(images: Images, layer: dict[str
 
 
 def test_an_index_with_some_of_its_platforms_is_published_and_the_others_are_named(images: Images) -> None:
-    """Reads a layout as clients write it when they save one platform of an image. The layout has the whole index, but
-    only the manifests of that platform.
+    """Reads an OCI layout that has the whole index of an image, but the manifests of only one platform. Clients write
+    such a layout when they save one platform of an image.
     """
     amd64 = runnable(images, [{"a": "b"}])
     arm64 = runnable(images, [{"a": "c"}], platform={"architecture": "arm64", "os": "linux", "variant": "v8"})

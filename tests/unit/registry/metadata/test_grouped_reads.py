@@ -17,10 +17,10 @@ _LONGEST_WAIT = 10.0
 
 
 class Database:
-    """Emulates a metadata database that has every item except those named `missing`. A read waits until the test sets
-    `open`.
+    """Emulates a metadata database. It has every item except those with the name `missing`. A read blocks until the
+    test sets the event `open`.
 
-    `asked` lists the keys of each read. If the test sets `failure`, a read raises this error.
+    `asked` lists the keys of each read. If the test sets `failure`, each read raises this error.
     """
 
     def __init__(self) -> None:

@@ -221,7 +221,7 @@ def test_a_resync_repairs_missing_stale_and_orphaned_entries(network: Network) -
 
 def test_a_resync_restores_the_database_state_over_a_later_entry(network: Network) -> None:
     """Checks that a resync replaces a token's entry at the edge if the entry has a later revision than the token's
-    database record. The entry has a later revision after the database was restored to an earlier point.
+    database record. This occurs after operators have restored the database to an earlier point in time.
     """
     token = create(network)
     put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})
