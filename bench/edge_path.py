@@ -33,8 +33,8 @@ _CALLS = 2_500
 _WARMING_CALLS = 5_000
 _START_SECONDS = 30
 
-# The source of the driver module. Its stub of L1 returns the same answer to each call, with the headers of a hit in the
-# L1 of the local network.
+# The source of the driver module. Its stub of L1 returns the same answer to each call. The answer has the headers of a
+# cache hit in the sandbox's L1.
 _DRIVER = """
 import worker from "index.js";
 export { Feeds, Objects } from "index.js";

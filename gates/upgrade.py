@@ -26,7 +26,9 @@ class Allowance(BaseModel):
 
 
 class Allowances(BaseModel):
-    """The intended replacements and deletions of an upgrade, from `releases/<version>/allowances.yaml`."""
+    """The replacements and deletions of resources that an upgrade from a release intends, as the file
+    `releases/<version>/allowances.yaml` lists them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -111,7 +111,8 @@ class Client:
             f"registry={self.url}/npm/",
             f"cafile={self.authority}",
             f"https-proxy={self.proxy}",
-            # each identity has its own npm cache, so that its npm uses no packages that another identity has downloaded
+            # each client has an npm cache of its own, so that it uses no packages that a client with another token has
+            # downloaded
             f"cache={self.directory / 'npm-cache'}",
             "audit=false",
             "fund=false",

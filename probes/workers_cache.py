@@ -17,8 +17,8 @@ ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 # The longest cache tag that Workers Cache keeps, in characters. It drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
-# How long the entrypoint `Cached` waits before it answers the simultaneous requests, which send this number in the URL
-# parameter `x-delay`. All of these requests arrive during this time.
+# The probe sends simultaneous requests to the entrypoint `Cached`, which waits for this time before it answers. The
+# requests name the time in the URL parameter `x-delay`. All of them arrive before the entrypoint answers the first.
 _DELAY_MILLISECONDS = 500
 
 

@@ -59,7 +59,7 @@ class Bucket(_Part):
     def open(self) -> ObjectStore:
         """Returns a client that reads and writes the bucket's objects on S3 or Cloud Storage."""
         if self.store == "gcs":
-            # Only this method imports the module `gcs`, because Google's library takes long to load.
+            # The import is here and not at the top of the file, because Google's library takes long to load.
             from registry.origin import gcs
 
             lock = gcs.Lock(self.lock.mode, self.lock.days) if self.lock else None

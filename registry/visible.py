@@ -131,10 +131,9 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a mapping from each origin bucket, shield and edge to a function. The function returns the revision
-        of a document as this bucket, shield or edge serves it.
-
-        The function returns 0 if the document is missing or has no revision.
+        """Returns a mapping from each place to a function. A place is an origin bucket, a shield or the edge. The
+        function returns the revision of a document that this place serves, or 0 if the document is missing or has no
+        revision.
         """
         readers: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:

@@ -87,7 +87,7 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "sts": {"RoleArn": "{}"},
 }
 
-# Maps each parameter of the EC2 API that contains the ID of a resource to the type of this resource.
+# Maps each parameter of the EC2 API that contains a resource's ID to the type of the resource.
 _EC2_PARAMETERS = {
     "AllocationId": "elastic-ip",
     "GroupId": "security-group",

@@ -174,7 +174,7 @@ def write_item(
     and the sort key `name`. Does nothing if the table already has this state.
 
     Otherwise reports the change to the table's stream. Also calls `notify` with the table, both keys and `new`, unless
-    the table is a temporary copy on which moto tries a write first.
+    the table is one of the temporary copies on which moto first tries a write.
     """
     with _LOCK:
         old = table.get_item(partition, name)

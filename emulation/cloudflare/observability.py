@@ -128,7 +128,8 @@ def _event(reported: Json) -> Event:
 
 
 def _counted(events: Iterator[tuple[Event, int]], parameters: Json) -> list[Json]:
-    """Returns the number of invocations in each group, estimated from the invocations that sampling kept.
+    """Returns the number of invocations in each group. The number is an estimate from the invocations that sampling
+    kept.
 
     An event belongs to no group if one of the fields in `groupBys` has no value in the event. This is a guess, because
     Cloudflare does not document the case.

@@ -79,7 +79,7 @@ def seconds(least: int, most: int, step: int = 60) -> Check:
 
 
 def each(check: Check) -> Check:
-    """Returns a function that checks a list in a request. Each item of the list must pass `check`."""
+    """Returns a function that checks a list in a request: each item of the list must pass `check`."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, list):

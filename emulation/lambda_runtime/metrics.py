@@ -1,4 +1,6 @@
-"""Publishes Lambda's CloudWatch metrics of each invocation ("Viewing metrics for Lambda functions")."""
+"""Publishes the CloudWatch metrics of each invocation of a Lambda function (Lambda Developer Guide, "Viewing metrics
+for Lambda functions").
+"""
 
 from __future__ import annotations
 

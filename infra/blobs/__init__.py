@@ -60,7 +60,8 @@ class Bucket:
     store: Store = "s3"
 
 
-# The prefix of the keys of shields' access logs in a log bucket. The program `ship-logs` of shields uses it, too.
+# The prefix of the keys of shields' access logs in a log bucket. The program `ship-logs` on the shield machines
+# contains the same prefix.
 SHIELD_LOGS = "shields/"
 
 

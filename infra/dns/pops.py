@@ -141,9 +141,9 @@ class PopDns(pulumi.ComponentResource):
     ) -> aws.route53.Record:
         """Creates the record that leads the clients' hostname to the PoPs.
 
-        The record is no alias, because an alias has the type of its target, and the target has A records. The clients'
-        hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a CNAME
-        record.
+        The record is a CNAME record, and not an alias. An alias has the type of its target, which is A. But the
+        clients' hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a
+        CNAME record.
         """
         args = self._args
         record = WeightedRecord(args.hostname, "CNAME", target, "own", args.weight, check)

@@ -68,8 +68,8 @@ class Dns(pulumi.ComponentResource):
         hostname itself, as clients do. Returns the health check.
 
         The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
-        record is weighted even if it is the hostname's only record. Route 53 accepts a second weighted record only
-        beside a weighted record, and a stack that clients already use can later get PoPs of our own.
+        record is weighted even if it is the hostname's only record. A stack that clients already use can later get PoPs
+        of our own, which need a second, weighted record. Route 53 accepts it only if the first record is weighted too.
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)

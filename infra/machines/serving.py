@@ -111,8 +111,8 @@ def before_its_address_moves(
 def before_the_next_is_replaced(
     reports: ServingReports, machine: str, instance_id: pulumi.Output[str], next_machine: str
 ) -> pulumi.Output[bool]:
-    """Returns an output that becomes True when `machine` serves. Pulumi may then replace `next_machine`, which is the
-    next machine of the region.
+    """Returns an output that resolves to True once `machine` serves clients. Pulumi may then replace `next_machine`,
+    which comes after `machine` in the order of its region.
 
     The function does not wait if `next_machine` has never reported that it serves. The region is new in this case, so
     its machines may be created at the same time. A preview does not wait either.

@@ -17,8 +17,8 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class AccessLog:
-    """The S3 bucket that receives the access logs of shield machines. The machines upload only these `fields` of each
-    log line.
+    """The S3 bucket that receives the access logs of shield machines. `fields` lists the fields of each log line that
+    the machines upload.
     """
 
     bucket: str

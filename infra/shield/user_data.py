@@ -16,9 +16,9 @@ _MACHINE = Path(__file__).parent / "machine"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The most buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-# Maps the kind of object storage of a bucket to parameters of Traffic Server's rule for the bucket. With these
-# parameters, Traffic Server signs its requests to S3. To its requests to Cloud Storage, Traffic Server adds an access
-# token of the machine's service account.
+# Maps each kind of object storage to parameters of Traffic Server's rule for a bucket of this kind. The parameters for
+# `s3` make Traffic Server sign its requests. The parameters for `gcs` make it add an access token of the machine's
+# service account.
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
     " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions",

@@ -145,11 +145,11 @@ class _Reader:
     constraints: dict[str, list[Pinned]] = field(default_factory=dict[str, list[Pinned]])
 
     def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements in `text`, which is the text of the requirements file `file`. If the file names
-        constraints files, adds the versions that these pin to the field `constraints`.
+        """Yields the requirements in `text`, which is the text of the requirements file `file`. The file can name
+        constraints files. The versions that these files pin are added to `self.constraints`.
 
-        `including` is the chain of files that leads to `file`. The first one is the file that the operator names, each
-        file includes the next one, and the last one is `file`.
+        `including` is a chain of files. The first is the file that the operator names, each file includes the next one,
+        and the last is `file`.
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
@@ -169,8 +169,8 @@ class _Reader:
                 yield _requirement(title, line)
 
     def constrained(self, line: _Line) -> list[Pinned]:
-        """Returns the pinned versions for a requirement that pins no version itself. The versions come from constraints
-        files.
+        """Returns the versions to import for a requirement that pins no version itself. Constraints files pin these
+        versions.
         """
         name = line.requirement.name
         pins = [] if line.requirement.url else self.constraints.get(canonicalize_name(name), [])

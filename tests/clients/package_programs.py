@@ -58,7 +58,7 @@ def libraries(client: str) -> Path:
 
 
 def program(client: str, name: str) -> Path:
-    """Returns the path of one of the programs of a package client."""
+    """Returns the path of the program `name`, which is installed for the package client `client`."""
     return directory(client) / ("node_modules/.bin" if client in NPM else "bin") / name
 
 

@@ -148,8 +148,8 @@ class PythonClient(ABC):
         """Installs exactly the Python projects and files that the lockfile lists."""
 
     def installed(self) -> dict[str, str]:
-        """Maps each project named `clients_…` that is installed anywhere below the client's home directory to its
-        version.
+        """Returns the version of each installed project whose name begins with `clients_`. The function looks
+        everywhere below the client's home directory.
         """
         found = self.setting.home.glob("**/clients_*.dist-info")
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)

@@ -116,8 +116,8 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    # A second follower, which has only the stream positions that the first one stored, goes on from there. A process
-    # does the same when it starts again after a crash.
+    # The second follower knows only the stream positions that the first one stored, and continues there. A follower
+    # process does the same when it starts again after a crash.
     following = follower(google, edge)
     put(google, "x", version + 1)
     following.poll()

@@ -66,7 +66,7 @@ def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 @pytest.fixture(autouse=True)
 def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
-    """After each test, puts an edge policy without rules in force."""
+    """After each test, replaces the edge policy in force by one without rules."""
     yield
     put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
 

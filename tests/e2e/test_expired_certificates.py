@@ -1,7 +1,7 @@
 """Renews the edge's client certificate and its authority on a running network, until the first authority has expired.
 
 The test moves the dates of all stored certificates back instead of waiting for years. For the shields and for the
-command that renews certificates, this is the same as a clock that is ahead.
+command that renews certificates, the effect is the same as if these years had passed.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from tests.support.sandbox.up import Up
 
 @pytest.fixture(scope="module")
 def reader(up: Up) -> Client:
-    """Returns a configured image client whose token may pull all images."""
+    """Returns an image client that is configured for the edge. Its token may pull all images."""
     client = Client(up.sandbox, "images", up.outputs()["url"])
     client.configure(operator.issue_token(up.sandbox, up.outputs(), "images", ["oci:*:pull"]))
     return client

@@ -838,7 +838,7 @@ def _full_queue(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _server_without_tls(sandbox: Sandbox) -> Generator[None]:
-    """Runs a server at the unreachable shield's address that answers HTTP without TLS."""
+    """Runs a server that answers HTTP without TLS, at the address of the shield that is unreachable."""
     server = _Server((_unreachable_address(sandbox), 8443), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

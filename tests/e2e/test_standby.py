@@ -54,7 +54,9 @@ def content(up: OnCloudStorage, key: str) -> bytes:
 
 
 def copied(up: OnCloudStorage, key: str) -> bytes:
-    """Returns the content of an object in the standby bucket. Raises httpx.HTTPStatusError if it is not there."""
+    """Returns the content of an object in the standby bucket. Raises httpx.HTTPStatusError if the bucket has no such
+    object.
+    """
     return up.api("GET", f"/storage/v1/b/{standby(up)}/o/{quote(key, safe='')}?alt=media").content
 
 

@@ -12,8 +12,8 @@ HOSTNAME = "packages.artifact-edge.test"
 
 
 class EdgeOnCloudflare:
-    """Takes the place of the edge component in tests of DNS. Unlike the real component, it does not wait until the edge
-    serves the host name.
+    """Replaces the edge component in tests of DNS. Unlike the real component, it does not wait until the edge serves
+    the host name.
     """
 
     target = "test.zone.test"

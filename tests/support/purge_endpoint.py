@@ -70,7 +70,7 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
 
 
 class Answered:
-    """Holds a response in the form that the HTTP library urllib3 returns."""
+    """A response in the form in which the HTTP library urllib3 returns responses."""
 
     data = b""
 

@@ -140,7 +140,9 @@ class CloudflareInProcess:
 
 @dataclass
 class Network:
-    """A stack in the emulated clouds, for tests of the registry: its outputs, its edge and its bucket."""
+    """A stack in the emulated clouds, for tests of the registry: the target that commands publish to, the edge and the
+    origin bucket.
+    """
 
     target: Target
     edge: Cloudflare

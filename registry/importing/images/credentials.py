@@ -24,8 +24,8 @@ from registry.importing.images import DOCKER_HUB
 _HELPER_SECONDS = 60
 # The text that a credential helper prints if it has no credentials for a host. The helper's exit code is then 1.
 _NOT_FOUND = "credentials not found"
-# The user name that a credential helper returns if the password is an identity token (Docker CLI reference, "Credential
-# helper protocol").
+# The user name that a credential helper returns if the returned password is an identity token of the image registry
+# (Docker CLI reference, "Credential helper protocol").
 _IDENTITY = "<token>"
 
 

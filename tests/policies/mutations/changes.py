@@ -28,9 +28,7 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Returns a change that sets a property of a resource, and removes the property's dependencies on other
-    resources.
-    """
+    """Returns a change that sets a property of a resource. The new value depends on no other resource."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         (changed,) = put(name, value)(broken)

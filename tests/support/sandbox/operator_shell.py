@@ -14,8 +14,8 @@ from local.checkout import CHECKOUT
 
 
 def checkout_with_copies(directory: Path, *copied: str) -> Path:
-    """Creates a checkout in which an operator may change the folders `copied`, and returns its path. These folders are
-    copies. All other files, and the npm packages of the copied folders, are symbolic links.
+    """Creates a checkout and returns its path. An operator may change its folders `copied`, because these are copies.
+    All other files, and the npm packages of the copied folders, are symbolic links to the real checkout.
     """
     checkout = directory / "checkout"
     checkout.mkdir()

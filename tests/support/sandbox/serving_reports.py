@@ -34,8 +34,8 @@ def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) ->
 
 
 def report_machines(aws_url: str | None, environment: str, region: str) -> None:
-    """Writes the ID of each machine's newest running instance to the parameter in which a real machine reports that it
-    serves.
+    """Writes the serving report of each machine, as the machine itself does on AWS. The report is a parameter in
+    Parameter Store that contains the ID of the machine's newest running instance.
     """
     running = [{"Name": "instance-state-name", "Values": ["running"]}]
     reservations = _client(aws_url, "ec2", region).describe_instances(Filters=running)["Reservations"]

@@ -148,7 +148,7 @@ def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) ->
 
 def to_accelerator(percent: int) -> Steps:
     """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes the record of our own
-    PoPs: it leads to the machines' addresses before, and to the accelerator after.
+    PoPs: the old record leads to the machines' addresses, and the new one leads to the accelerator.
     """
     own = [part for part in weights(percent, percent) if "own" in part["urn"]]
     others = [part for part in weights(percent, percent) if "own" not in part["urn"]]

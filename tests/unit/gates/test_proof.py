@@ -36,7 +36,7 @@ def bucket(region: str) -> Resource:
 def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
     """Returns the resources of a shield: a machine in a zone with its subnet, address and DNS name.
 
-    The machine reads from the buckets of the given regions.
+    `buckets` lists the regions whose buckets the machine reads from.
     """
     name, place = f"{region}-{zone}", {"region": region}
     boot = "\n".join(f"map http://x/ https://objects-{one}.s3.amazonaws.com/" for one in buckets)

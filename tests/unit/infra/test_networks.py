@@ -76,7 +76,7 @@ class Network:
         self._checks: Mapping[str, Any] = {
             check["Id"]: check["HealthCheckConfig"] for check in client("route53").list_health_checks()["HealthChecks"]
         }
-        # The addresses and the host names of the endpoints that no health checker reaches.
+        # The addresses and host names of the endpoints that the health checkers cannot reach.
         self.down: set[str] = set()
         snapshot = Route53().read()
         self.static_addresses = [address for _, addresses in snapshot.accelerators for address in addresses]

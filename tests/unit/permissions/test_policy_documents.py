@@ -117,10 +117,10 @@ NEEDS_ANY_RESOURCE = (
     "application-autoscaling:DescribeScalingPolicies",
 )
 
-# The AWS services whose service-linked roles a deployment needs. AWS creates such a role together with the account's
-# first resource of one of four kinds: multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"),
-# global tables (DynamoDB, "DynamoDB global tables security"), scaling policies of tables (Application Auto Scaling,
-# "Service-linked roles"), and accelerators (Global Accelerator, "Service-linked role for Global Accelerator").
+# The AWS services whose service-linked roles a deployment needs. When an account gets its first resource of one of
+# these four kinds, AWS creates such a role: multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region
+# keys"), global tables (DynamoDB, "DynamoDB global tables security"), scaling policies of tables (Application Auto
+# Scaling, "Service-linked roles"), and accelerators (Global Accelerator, "Service-linked role for Global Accelerator").
 LINKED = ("mrk.kms", "replication.dynamodb", "dynamodb.application-autoscaling", "globalaccelerator")
 
 

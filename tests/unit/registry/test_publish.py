@@ -224,9 +224,8 @@ def test_two_concurrent_publishers_both_succeed(
 
 
 def test_a_document_changed_by_another_writer_is_read_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that a publisher with an earlier revision of a document does not replace a later revision.
-
-    Another publisher writes the later revision after the first publisher has read the stored revision.
+    """Tests a publisher that read a document's stored revision before another publisher wrote a later revision. The
+    first publisher must not replace this later revision.
     """
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False

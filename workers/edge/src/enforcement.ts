@@ -29,8 +29,8 @@ interface Listed {
 
 // How long an isolate uses a package's list of refusals before it reads the list again.
 const FRESH_MILLISECONDS = 2_000;
-// The largest total number of characters of all lists of refusals in an isolate's memory. Lists of this length take
-// about 10 MB of the isolate's 128 MB.
+// The maximum number of characters of all lists of refusals together that an isolate keeps in memory. Lists of this
+// total length take about 10 MB of the isolate's 128 MB.
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();

@@ -8,8 +8,8 @@ import { answerWithin, systemClock } from "./hedging";
 import type { Place } from "./shields";
 
 /**
- * Fetches an object by its key, under the range and the validators in the headers. Returns 200, 206, 304, 404 or 416,
- * or undefined when no shield answers.
+ * Fetches the object with a key. The headers may contain a range and validators. Returns a response with the status
+ * 200, 206, 304, 404 or 416, or undefined when no shield answers.
  */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 

@@ -132,8 +132,8 @@ export function clearMemory(): void {
 /**
  * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps small
  * immutable objects in memory if clients request them often. If `limits` is undefined, returns `l1` itself. `headersOf`
- * returns the headers for clients from an answer of L1. `found` is called with an answer from memory, which already has
- * all headers for the client.
+ * takes an answer of L1 and returns the headers that clients get with the object. The function calls `found` with each
+ * answer from memory, which already has these headers.
  */
 export function fromMemory(
   l1: L1,
@@ -166,8 +166,8 @@ function isEmpty(headers: Record<string, string>): boolean {
 }
 
 /**
- * Returns whether the isolate may keep the object in this answer. A body with a content encoding is left out, because
- * the runtime decodes it when the worker reads it.
+ * Returns whether the isolate may keep the object in this answer. Returns false for a body with a content encoding,
+ * because the runtime decodes such a body when the worker reads it.
  */
 function isKeepable(answer: Response, { objectBytes }: MemoryLimits): boolean {
   const { status, headers } = answer;

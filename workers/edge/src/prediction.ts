@@ -84,9 +84,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker prefetches what clients request after this document. Returns false if the isolate has
-   * recently followed or prefetched the document. The range of versions does not matter, because the client's request
-   * does not say which range the client needs.
+   * Returns whether the worker prefetches what clients request after they have read this document. Returns false if the
+   * isolate has already asked this about the document recently, or has prefetched the document. The range of versions
+   * does not matter, because the client's request does not say which range the client needs.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);

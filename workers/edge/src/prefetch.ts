@@ -10,7 +10,10 @@ import type { ObjectRoute } from "./routes";
 import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
-/** The data that decides about the prefetches after a client's request, such as the limits and the client's grants. */
+/**
+ * What decides which prefetches the worker makes after a client's request, such as the remaining budget and the
+ * client's grants.
+ */
 export interface Cause {
   budget: Budget;
   grants: readonly string[];

@@ -68,8 +68,8 @@ test("a token that is issued just after a client has tried it works within 2 s, 
   });
   for (const pause of [100, 1_900, 2_000]) {
     const digest = `new-${pause}`;
-    // The emulated store never shows the token. Workers KV may behave in this way: for 30 s after a read has found no
-    // entry, later reads may miss a new entry.
+    // The emulated store never shows the token. Workers KV can behave in this way: when a read finds no entry, reads in
+    // the next 30 s may not see a new entry.
     const { sources, settled } = emulated(new Map());
     const asking = { ...sources, api: { url: "https://api.test/", key: "k" } };
     assert.equal(await entitlementOf(digest, asking, 0), undefined);

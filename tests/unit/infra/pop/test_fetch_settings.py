@@ -221,8 +221,8 @@ NOON = 1_795_000_000 // 86_400 * 86_400 + 43_200
 
 
 class Outage:
-    """Simulates the machine's clock, and outages of AWS. Only the test and the pauses of botocore advance the clock.
-    The regions `down` do not answer. `asked` has the regions of the requests for secrets.
+    """Simulates a machine's clock and outages of AWS regions. The clock advances only when the test sets it or botocore
+    pauses. Regions in `down` do not answer. `asked` lists the region of each request to Secrets Manager.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,8 @@ def test_an_origin_s_refusal_is_never_stored(origin: Script, status: int) -> Non
     assert (answer.status, answer.headers.all()) == (status, {"Cache-Control": "no-store"})
 
 
-# S3 answers 400 if the credentials of the request have expired. Cloud Storage answers 401 if the token is invalid.
+# S3 answers 400 if the credentials in a request have expired. Cloud Storage answers 401 if the access token in a
+# request is invalid.
 @pytest.mark.parametrize("status", [400, 401])
 def test_rejected_credentials_of_the_machine_become_502_so_that_the_next_origin_is_tried(
     origin: Script, status: int

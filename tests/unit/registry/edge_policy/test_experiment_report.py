@@ -39,11 +39,11 @@ def event(variant: str, subject: int, tier: str | None = "edge; hit", time: floa
 
 
 def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """Yields log entries for the requests of an experiment's clients. Each client has its own distance to the edge, and
-    sends 1 to 19 requests.
+    """Yields log entries for the requests of an experiment's clients. Each client has a random round-trip time to the
+    edge, and sends 1 to 19 requests.
 
-    The clients of variant `off` wait `slower` ms longer for the first byte of each response. `hits` is the share of the
-    requests of variant `off` that the edge's cache answers. For variant `on`, this share is 0.8.
+    The clients of variant `off` wait `slower` ms longer for the first byte of each response. The edge's cache answers
+    the share `hits` of the requests of variant `off`, and the share 0.8 for variant `on`.
     """
     chance = random.Random(seed)  # noqa: S311  # the same requests in each run
     for subject in range(clients):

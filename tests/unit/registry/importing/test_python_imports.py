@@ -112,7 +112,7 @@ def run(network: Network, upstream: Upstream, journal: Path, wanted: Iterable[Fo
 
 
 def served(network: Network) -> Mapping[str, Mapping[str, Any]]:
-    """Returns the files on the page of a Python project, by name."""
+    """Returns the files on the page of the Python project `p`, by filename."""
     return {file["filename"]: file for file in network.json("pypi/simple/p/index.json")["files"]}
 
 
