@@ -29,7 +29,7 @@ NEXT = "next"
 # less than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases in the list of what clients request after a document.
+# The maximum number of releases in the list that a document's metadata has of what clients request next.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from

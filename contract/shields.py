@@ -14,7 +14,9 @@ HEALTH_PATH = "/healthz"
 
 
 def certificate_parameter(environment: str) -> str:
-    """Returns the name of the SSM parameter with the ARN of the certificate that shield machines present."""
+    """Returns the name of the SSM parameter with the ARN of the certificate that shield machines present to the
+    edge.
+    """
     return f"/artifact-edge/{environment}/shield-certificate"
 
 

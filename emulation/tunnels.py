@@ -6,7 +6,7 @@ import asyncio
 
 _CHUNK_BYTES = 65536
 
-# The two directions of one TCP connection.
+# The reader and the writer of one TCP connection.
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

@@ -19,8 +19,8 @@ from emulation.cloudflare.envelope import ApiError, Json, body, now, success, ta
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
-# A deployment may contain only the newest versions of a script, up to this number ("Deployment management",
-# "Deployments limit").
+# A deployment may contain only versions among the newest versions of a script. This is the number of these newest
+# versions ("Deployment management", "Deployments limit").
 DEPLOYABLE = 100
 # The maximum number of versions in a deployment, and the lowest and highest percentage of a version (API reference,
 # "Create Deployment").

@@ -13,7 +13,7 @@ _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
 # The request metric has a label for the error. Google's reference does not say whether the label's value is an HTTP
-# status code or one of Google's error names, so the patterns match both.
+# status code or one of Google's error names, so _BREAKS and _REFUSES match both.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes

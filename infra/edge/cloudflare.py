@@ -136,8 +136,8 @@ class Edge(pulumi.ComponentResource):
             # with an old version of TLS.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
-        # Health checks request this name in the zone, because this name always leads to Cloudflare. The clients'
-        # hostname may lead to other networks.
+        # Health checks request this name in the zone, because this name always leads to Cloudflare. The hostname that
+        # clients connect to may also lead to other networks.
         cloudflare.WorkersRoute(
             f"{name}-health",
             zone_id=self.zone_id,

@@ -58,8 +58,8 @@ class ServingReports:
         return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
 
     async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
-        """Waits until the machine reports that it serves clients, with the given instance ID. While `pulumi up` waits,
-        it leaves other resources unchanged. `meanwhile` is the part of the messages that says which.
+        """Waits until the machine reports that it serves clients, with the given instance ID. `meanwhile` becomes a
+        part of the messages. It says which other resources stay unchanged while `pulumi up` waits.
 
         Raises NotServingError after 20 minutes.
         """

@@ -20,7 +20,7 @@ _COLUMNS = 24
 _GRAPH = (8, 6)  # width in columns and height in rows of a graph, so that three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
-_ALARMS_A_WIDGET = 100  # the most alarms that one widget of a CloudWatch dashboard shows
+_ALARMS_A_WIDGET = 100  # the maximum number of alarms that one widget of a CloudWatch dashboard shows
 
 
 def body(alarms: Sequence[Made]) -> Mapping[str, Any]:

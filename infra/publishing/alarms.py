@@ -114,8 +114,9 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             resource=GOOGLE_RESOURCE,
             where=where,
             threshold=OBJECTIVE_SECONDS,
-            # Each origin bucket, shield and edge has its own delay. A published change is visible everywhere only after
-            # the longest of these delays, so the alarm watches the maximum.
+            # The metric has one value for each origin bucket, each shield, and each location that polls the edge: the
+            # delay until a change is visible there. A change is visible everywhere only after the longest of these
+            # delays, so the alarm watches the maximum.
             reducer="REDUCE_MAX",
             lasting=0,
             custom=CustomMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),

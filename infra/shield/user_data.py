@@ -81,7 +81,8 @@ def _check(origins: Sequence[Bucket], standby: Sequence[Bucket], region: str, cl
 
 
 def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary: Bucket) -> Mapping[str, str]:
-    """Returns the values of the placeholders that say which buckets a shield machine reads from, and in which order.
+    """Returns values for the template of a shield machine's user data. They say which buckets the machine reads, and in
+    which order.
 
     Immutable objects come from the nearest bucket. Documents that change come from the primary bucket first, because
     another bucket can hold an older version. The standby is always the last.

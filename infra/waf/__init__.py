@@ -39,7 +39,7 @@ FAILURE_SECONDS = 60
 # files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`. A repeated
 # slash is no attack: corepack sends one if the registry's URL ends with a slash, and the worker redirects the client.
 PATH_ATTACKS = (
-    "/.",  # matches a segment that begins with a dot, such as `..`
+    "/.",  # matches a segment of the path that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
     "%2f.",  # matches an encoded slash with a dot behind it
     "\\",

@@ -1,7 +1,7 @@
-"""Renders the arguments of the firewall as values for the configuration of NGINX, which applies them on PoPs of our own
-(infra/pop/machine/files/etc/artifact-edge/nginx.conf.in).
+"""Renders the settings of the firewall as values for the configuration of NGINX, which is the firewall on PoPs of our
+own (infra/pop/machine/files/etc/artifact-edge/nginx.conf.in).
 
-NGINX has no data about the country or the autonomous system of an address.
+NGINX has no data about the country or the autonomous system of an address, so it cannot apply settings that need them.
 """
 
 from __future__ import annotations

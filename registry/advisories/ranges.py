@@ -149,8 +149,8 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of a version range. The docstring of this module defines
-        positions. Returns None for the version `*` of an event `limit`, which comes after all versions.
+        """Returns the position of an event's version, as the docstring of this module defines positions. Returns None
+        if the event is a `limit` with the version `*`, which comes after all versions.
         """
         kind, text = event
         if _is_special(kind, text):

@@ -42,10 +42,10 @@ class Outcome:
 @dataclass(frozen=True)
 class Snapshot:
     """A package's revision number and metadata records, read from the database. Each commit to the package increments
-    the revision.
+    the revision number.
 
-    `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. The
-    records in `known` may be newer than the revision, because the records are read after the revision.
+    `published` is the time of the commit (ISO 8601, UTC) with this revision number, or empty if the package has none.
+    The records in `known` are read after the revision number, so they may include the changes of later commits.
     """
 
     revision: int

@@ -68,9 +68,11 @@ class Training:
         return [unquote(name) for (name,) in self._rows("SELECT DISTINCT package FROM package_requests ORDER BY 1")]
 
     def train(self, lists: Iterable[tuple[str, str]], settings: Settings) -> Model:
-        """Returns the model of all days but the held-out ones, with its figures on the held-out days.
+        """Trains a model on all days except the held-out ones, measures it on the held-out days, and returns it with
+        the result.
 
-        `lists` has pairs of packages: the documents of the first lead to the second, also without a model.
+        `lists` has pairs of a package and a successor: the edge prefetches the successor after a document of the
+        package even without a model.
         """
         first, last = self._days()
         held_out_from = last - timedelta(days=settings.held_out_days - 1)

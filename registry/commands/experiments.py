@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-# The command warns about a variant with fewer clients than this number, because its confidence intervals are then too
-# narrow.
+# The command `report` warns about a variant with fewer clients than this number. With so few clients, the computed
+# confidence intervals of the variant are narrower than the true ones.
 _FEW_CLIENTS = 20
 # The width in characters that the command assumes for the terminal. With this width, the report's table is never
 # wrapped.

@@ -1,4 +1,4 @@
-"""The model of co-downloads, which extends what the edge prefetches."""
+"""The commands for the model of co-downloads, with which the edge prefetches more packages."""
 
 from __future__ import annotations
 

@@ -98,9 +98,10 @@ class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
     The project's metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records
-    can change: `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a
-    normalized one), `requires#<filename>` (the projects that the file requires), `license#<filename>` (the file's
-    licence), and `upstream#<filename>` (what another index stated about an imported file).
+    can change. `yanked#<filename>` says whether the file is yanked (PEP 592). `requires-python#<filename>` has the
+    original text of Requires-Python if `file#<filename>` has a normalized one. `requires#<filename>` has the projects
+    that the file requires, and `license#<filename>` has its licence. `upstream#<filename>` has what another index
+    stated about an imported file.
     """
 
     name: str

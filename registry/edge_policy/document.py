@@ -92,8 +92,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# Maps the field of each list in an edge policy's document to the word for an entry of the list in error messages, and
-# to the model that validates an entry. The entries of these lists have names.
+# Describes the lists of named entries in an edge policy's document. For the field of each list: how error messages call
+# an entry, and the model that validates an entry.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),

@@ -37,8 +37,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurements of one variant of an experiment, by their names, and the differences from the control
-    variant.
+    """The measurements of one variant of an experiment. `measures` maps the name of each measurement to its estimate.
+    `differences` maps the same names to the differences from the control variant.
     """
 
     variant: str

@@ -31,8 +31,8 @@ class Access(httpx.Auth):
         self._over_https = set[str]()
 
     def learned(self, url: str) -> str:
-        """Returns the URL of an index without its user name and password. After this call, requests to the URL's host
-        send the user name and the password.
+        """Remembers the user name and the password in the URL of an index, and returns the URL without them. Later
+        requests to the URL's host send them.
         """
         parsed = httpx.URL(url)
         if parsed.userinfo:

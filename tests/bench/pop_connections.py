@@ -133,8 +133,8 @@ def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: i
 def measured_at(
     pop: OwnPop, client: PacedClient, other: PacedClient, steps: Sequence[int], seconds: float
 ) -> Iterator[Measured]:
-    """Yields a measurement without idle connections, and one measurement for each number of idle connections in
-    `steps`.
+    """Yields a measurement without idle connections, and then one measurement for each entry of `steps`, with this
+    number of idle connections.
     """
     yield measure(pop, client, other, 0, seconds)
     with contextlib.ExitStack() as stack:

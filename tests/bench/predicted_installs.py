@@ -89,8 +89,9 @@ class Trees:
         run(up, "publish", image(directory, "prediction"), "--repository", "prediction/app", "--tag", "1")
 
     def lock(self, client: Client) -> None:
-        """Writes a lockfile for npm that does not contain the URLs of tarballs. With these URLs, `npm ci` would request
-        no packuments, and the edge cannot predict from requests for tarballs.
+        """Writes a lockfile for npm without the URLs of tarballs. If the lockfile had these URLs, `npm ci` would
+        request only tarballs and no packuments. The edge predicts further requests only from documents such as
+        packuments.
         """
         command = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit"]
         done = in_client(client, command, self._directory / "npm")

@@ -62,10 +62,10 @@ class PackageSetting:
         file.chmod(0o600)
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program in the project's directory and waits until it ends.
+        """Runs a program in the directory of the client's project and waits until the program ends.
 
-        `name` is one of the client's programs or the path of another program. `given` is the standard input, and `more`
-        adds environment variables.
+        `name` is the name of one of the client's programs, or the path of another program. `given` is the program's
+        standard input, and `more` adds environment variables.
         """
         self.project.mkdir(parents=True, exist_ok=True)
         return subprocess.run(

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 def in_background(*tasks: Callable[[threading.Event], None]) -> Generator[None]:
     """Runs each task in its own thread during the `with` block.
 
-    The block's end sets the event that each task gets, and waits until all tasks have returned.
+    Each task gets an event. At the end of the block, this function sets the event and waits until all tasks have
+    returned.
     """
     ended = threading.Event()
     threads = [threading.Thread(target=task, args=(ended,)) for task in tasks]

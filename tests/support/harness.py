@@ -71,9 +71,9 @@ class Registered:
 
 @dataclass
 class Deployment:
-    """Holds the resources and exports of a program.
+    """Holds the resources and exports of a Pulumi program.
 
-    `secret_outputs` names the exports that contain a secret at any depth.
+    `secret_outputs` names the exports that contain a secret, also inside of objects and lists.
     """
 
     resources: list[Registered] = field(default_factory=list[Registered])

@@ -53,7 +53,7 @@ class Runbook:
 
 
 def runbook(page: str, heading: str) -> Runbook:
-    """Returns the runbook under this heading of a documentation page."""
+    """Returns the runbook in the section `heading` of a documentation page."""
     return Runbook(page, heading, sections(page)[heading])
 
 

@@ -34,9 +34,8 @@ POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails if no poll has ended for 180 seconds. The timeouts of one request add up to at most 23 seconds,
-# and a poll ends with the first request that fails. A poll with a few slow requests therefore does not fail the health
-# check.
+# The health check fails if no poll has ended in the last 180 seconds. A slow request does not make it fail: the
+# timeouts of one request add up to at most 23 seconds, and a poll ends with the first request that fails.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)

@@ -86,8 +86,8 @@ def _fields(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
 
 
 def _seen(names: dict[str, str], found: dict[str, Any], state: Properties) -> Properties:
-    """Returns the values of Pulumi properties from the API's answer `found`. Only properties in the Pulumi state are
-    included. `names` maps each Pulumi property to the name of the API's field.
+    """Translates the API's answer `found` into Pulumi properties. `names` maps the name of each Pulumi property to the
+    name of the API's field. Properties that are not in the Pulumi state are left out.
     """
     return {ours: found[theirs] for ours, theirs in names.items() if ours in state and theirs in found}
 

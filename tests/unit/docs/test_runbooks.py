@@ -12,7 +12,7 @@ from tests.support.printed_commands import blocks_of
 from tests.support.runbooks import PAGES, sections
 from tests.unit.docs import CHECKOUT
 
-# Commands that a runbook mentions and that its test does not run, each with the reason.
+# Commands that a runbook mentions and that the runbook's test does not run. The value is the reason.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",

@@ -48,8 +48,8 @@ export class StoreReader {
 const reader = new StoreReader(systemClock);
 
 /**
- * Returns the text of an entry as `StoreReader.text` does. All requests of the isolate share one `StoreReader` and its
- * back-off.
+ * Returns the text of an entry, with the same errors as `StoreReader.text`. All requests of the isolate use the same
+ * `StoreReader`, so they all stop asking the store after a timeout.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

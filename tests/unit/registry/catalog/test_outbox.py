@@ -1,4 +1,4 @@
-"""Tests that committed changes reach readers also after each kind of failure during delivery."""
+"""Tests that readers see committed changes in the end, whatever fails during delivery."""
 
 from __future__ import annotations
 
