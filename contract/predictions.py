@@ -75,7 +75,7 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Returns the names of all packages in an encoded list, without the package that the list is about."""
+    """Returns the names of all packages that an encoded list contains as dependencies."""
     dependencies = [unquote(token) for release in text.split(";") for token in release.split(" ")[1:]]
     return {each[:1] + each[1:].partition("@")[0] for each in dependencies}
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-# The partition of the metadata database that contains one item for each revocation or withdrawal. An item's name begins
-# with the time of the change.
+# The partition of the metadata database that contains one item for each revocation or withdrawal. The key of an item in
+# this partition begins with the time of the revocation or withdrawal.
 PARTITION = "revocations"
 
 # The name of the feed of revocations in a request to the metadata API.

@@ -131,8 +131,8 @@ def _start_time(pid: int) -> str:
     The result is empty when the process does not exist or when all its threads have ended.
     """
     fields = _stat(Path(f"/proc/{pid}/stat"))
-    # One thread that still runs is enough. If only the first thread has ended, the process looks like a zombie, but its
-    # other threads still hold its sockets.
+    # A process still runs if one of its threads runs. If only the first thread has ended, the process looks like a
+    # zombie, but its other threads still hold its sockets.
     threads = (_stat(path) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
     return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
 

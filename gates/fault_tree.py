@@ -26,8 +26,8 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a client's read path, such as a bucket. Each loss in `lost_with` takes the part down. `needs` names
-    what else the part requires to work, such as a key to decrypt objects.
+    """A part of a client's read path, such as a bucket. Each of the losses in `lost_with`, such as that of a region,
+    takes the part down. `needs` names what else the part requires to work, such as a key to decrypt objects.
     """
 
     name: str

@@ -61,7 +61,9 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """A statement that every read path of clients still works after certain losses."""
+    """An operator's statement that every read path of clients still works after certain losses, such as that of a
+    region.
+    """
 
 
 class NotSurvived(_Statement):

@@ -15,8 +15,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# The key of an accelerator in the mapping that `splits` returns is the DNS name that leads to the accelerator, followed
-# by this text.
+# The function `splits` returns a mapping. An accelerator's key in it is the DNS name that leads to the accelerator,
+# followed by this text.
 DIALS = " traffic dials"
 
 # Shares of clients that differ by less than this number count as equal, because the difference comes from the rounding

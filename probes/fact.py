@@ -1,4 +1,6 @@
-"""The types for probes. A probe checks documented facts of a cloud, and yields a result for each fact."""
+"""Defines the types that all probes use. A probe checks facts that a cloud documents, and yields one result for each
+fact.
+"""
 
 from __future__ import annotations
 

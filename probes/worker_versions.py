@@ -140,7 +140,7 @@ def _deploy(zone: Zone, *parts: tuple[str, float]) -> None:
 
 
 def _serving(zone: Zone) -> list[str]:
-    """Returns the ids of the versions that answer requests."""
+    """Returns the ids of the versions of the probe's worker that answer requests now."""
     listed = zone.api.workers.scripts.deployments.with_raw_response.list(zone.name, account_id=zone.account)
     return [part["version_id"] for part in listed.json()["result"]["deployments"][0]["versions"]]
 

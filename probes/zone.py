@@ -15,7 +15,8 @@ from probes.fact import ProbeError
 from probes.recording import Recording
 from probes.waiting import until
 
-# After this time, Cloudflare serves a new hostname's certificate and a new script's route at all locations.
+# The maximum number of seconds that a probe waits until all locations of Cloudflare serve a new hostname's certificate
+# and a new script's route.
 _TIMEOUT_SECONDS = 120.0
 
 

@@ -138,7 +138,8 @@ class Target(_Part):
         """The metadata database. Raises RegistryError when the database cannot be reached."""
         if self.metadata.backend == "dynamodb":
             return DynamoDbRepository(self.metadata.table, self.metadata.region)
-        # Only this property imports the module `spanner`, because the module needs the library libpq.
+        # The module `spanner` needs the library libpq. This property imports the module, so that stacks on DynamoDB do
+        # not need libpq.
         from registry.metadata.spanner import SpannerRepository
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])

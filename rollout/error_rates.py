@@ -55,7 +55,9 @@ class ErrorRates:
         return {id: Counts(number, min(number, errors.get(id, 0))) for id, number in requests.items()}
 
     def _counted(self, timeframe: dict[str, int], filters: list[dict[str, Any]]) -> dict[str, int]:
-        """Returns how many stored events of each version match the filters. The keys are the ids of the versions."""
+        """Returns the number of stored log events that match the filters, for each version of the worker. The keys are
+        the ids of the versions.
+        """
         of_script = [
             {"key": "$metadata.service", "operation": "eq", "type": "string", "value": self._script},
             {"key": "$metadata.type", "operation": "eq", "type": "string", "value": "cf-worker-event"},

@@ -47,8 +47,8 @@ def up() -> Iterator[Up]:
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 
-    # The directory's path is short, because the length of a socket's path is limited. Traffic Server runs as another
-    # user, who must be able to enter the directory.
+    # The path of the sandbox's directory is short, because the length of a socket's path is limited. Traffic Server
+    # runs as another user, who must be able to enter the directory.
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback=os.environ.get(LOOPBACK_VARIABLE, _LOOPBACK))

@@ -32,7 +32,7 @@ class AcceleratorService:
     def __init__(self, sandbox: Sandbox) -> None:
         self._accelerators = Accelerators(sandbox.aws_url)
         self._locations = {sandbox.client_location_address(each): each for each in CLIENT_LOCATIONS}
-        # Endpoints have IP addresses and no names.
+        # Endpoints have IP addresses and no names, so the health checks need no function that resolves names.
         self._checks = HealthChecks(lambda _: ())
         self._random = SystemRandom()
         self._configuration = Configuration()

@@ -14,8 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# The number of older periods that a CloudWatch alarm reads beyond the periods that it evaluates. The value is that of
-# the examples in the CloudWatch User Guide.
+# A CloudWatch alarm reads more periods than it evaluates. This is the number of additional, older periods, as in the
+# examples of the CloudWatch User Guide.
 _EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {

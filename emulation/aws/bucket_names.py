@@ -18,8 +18,8 @@ def create_bucket(backend: S3Backend, bucket_name: str, *arguments: Any, **more:
     if not bucket_names.is_valid_on_s3(bucket_name):
         raise InvalidBucketName()
     if bucket_names.is_taken(bucket_name):
-        # moto's exception for the error BucketAlreadyExists cannot be used, because moto's code for the error reads the
-        # existing bucket. In this case, the bucket belongs to another account and does not exist in the emulation.
+        # moto's exception for BucketAlreadyExists reads the existing bucket. Here, the bucket belongs to another
+        # account and does not exist in the emulation, so the exception cannot be used.
         raise S3ClientError("BucketAlreadyExists", bucket_names.NOT_AVAILABLE)
     return _create(backend, bucket_name, *arguments, **more)
 

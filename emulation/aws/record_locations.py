@@ -21,7 +21,7 @@ _LATITUDE = re.compile(r"[-+]?[0-9]{1,2}(\.[0-9]{0,2})?")
 _LONGITUDE = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,2})?")
 _LARGEST_BIAS = 99
 
-# The most record sets that one name and type can have, by the field that selects their routing policy.
+# Maps a field that selects a routing policy to the maximum number of record sets with this field for one name and type.
 _MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
 
 # The fields of record sets whose values must differ among all record sets of one name and type.
@@ -40,8 +40,9 @@ def fault(record: Mapping[str, Any]) -> str | None:
 
 
 def conflict(record: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str | None:
-    """Returns why Route 53 refuses a record set beside `others`, the other record sets of its name and type. Returns
-    None if their locations and their number are allowed.
+    """Returns why Route 53 refuses the record set `record`, or None if it accepts the record set. `others` are the
+    existing record sets of the same name and type. The reason is a location or region that two record sets share, or
+    the number of record sets.
     """
     for field in _DISTINCT:
         if record.get(field) and any(other.get(field) == record[field] for other in others):

@@ -94,7 +94,7 @@ def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]
 
 
 def served(store: StateStore, zone: str) -> list[str]:
-    """Returns the custom hostnames of a zone that the PoPs serve. Such a hostname is active and has an active
+    """Returns the custom hostnames of a zone for which the PoPs answer: the active hostnames with an active
     certificate.
     """
     return [

@@ -22,8 +22,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 @dataclass(frozen=True)
 class Rules:
-    """The retry settings of a Lambda event source mapping. `tries` limits the number of retries, and `oldest` limits
-    the age of records in seconds. The value -1 means no limit.
+    """The retry settings of a Lambda event source mapping. `tries` is the maximum number of retries. `oldest` is the
+    maximum age of a record in seconds; older records are discarded. The value -1 means no limit.
     """
 
     bisect: bool

@@ -48,7 +48,7 @@ class StreamMapping:
     batch: int
     bisect: bool
     tries: int  # The maximum number of retries of a batch of records. The value -1 means no limit.
-    oldest: int  # The greatest age of a record in seconds. The value -1 means no limit.
+    oldest: int  # The maximum age of a record in seconds; older records are discarded. The value -1 means no limit.
     start: str
     partial: bool
     patterns: tuple[str, ...]

@@ -120,8 +120,8 @@ class PopDns(pulumi.ComponentResource):
         fallback: str,
         fallback_records: Sequence[pulumi.Resource],
     ) -> tuple[str, list[pulumi.Resource]]:
-        """Creates the name that leads to the accelerator, and to `fallback` while the accelerator does not answer.
-        Returns the name and its records.
+        """Creates the DNS name that leads clients to the accelerator, or to `fallback` while the accelerator does not
+        answer. Returns the name and its records.
 
         The health check `check` decides whether clients get the alias of the accelerator or the alias of `fallback`.
         Route 53 could also decide this by `evaluate_target_health`, but its documents do not say what that setting

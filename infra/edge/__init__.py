@@ -99,7 +99,7 @@ class MemoryArgs:
 
     @property
     def binding(self) -> str:
-        """Returns these limits as JSON, which is the value of the edge worker's binding MEMORY."""
+        """Returns the limits of this object as JSON, which is the value of the edge worker's binding MEMORY."""
         return json.dumps(asdict(self))
 
 

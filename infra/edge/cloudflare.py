@@ -72,12 +72,12 @@ class EdgeZoneError(pulumi.RunError):
 
 
 class Edge(pulumi.ComponentResource):
-    """The edge worker on the clients' hostname, its key-value store of tokens, and its client certificate for the
-    shields.
+    """The edge worker behind the hostname that clients connect to, the worker's key-value store of tokens, and the
+    client certificate that it presents to the shields.
 
     `target` is a name in the Cloudflare zone. The clients' hostname must be an alias (CNAME) of this name. Cloudflare
-    serves the hostname only after the clients' domain has the `validation_records`. `version` identifies the worker's
-    bundle. The registry can purge all objects that this version has stored in L1.
+    serves the hostname only after the hostname's domain has the DNS records `validation_records`. `version` identifies
+    the worker's bundle. The registry can purge all objects that this version has stored in L1.
     """
 
     zone_id: pulumi.Output[str]

@@ -16,8 +16,8 @@ from infra.serverless.lambda_function import function
 
 _SYNC, _API = "entitlements", "metadata-api"
 _SYNC_TIMEOUT = 30  # the function's time limit in seconds, which suffices for two requests to Cloudflare's API
-# The most token changes that Lambda passes to the token sync in one invocation. One bulk read of Workers KV accepts at
-# most this number of tokens.
+# The maximum number of token changes that Lambda passes to the token sync in one invocation. The token sync reads the
+# entries of all these tokens with one bulk read of Workers KV, which accepts at most this number of keys.
 _BATCH = 100
 # The token sync retries a change for at most this time before it moves the change to the dead-letter queue.
 _OLDEST_SECONDS = 6 * 3600
@@ -26,8 +26,8 @@ _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a mess
 _LAG_MS = 5_000.0  # the threshold of an alarm in milliseconds: revocations must reach the edge within five seconds
 # the timeout in seconds; it is longer than the two seconds for which the edge worker waits for the metadata API
 _API_TIMEOUT = 5
-# The most concurrent executions of the metadata API. One execution answers about 100 queries a second, so this number
-# limits the cost that unauthorized requests can cause.
+# The maximum number of concurrent executions of the metadata API. One execution answers about 100 queries a second, so
+# this number limits the cost that unauthorized requests can cause.
 _INSTANCES = 10
 _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 

@@ -64,7 +64,7 @@ class SpannerMetadata(pulumi.ComponentResource):
             config=MULTI_REGIONS[tuple(args.regions)] if spread else f"regional-{args.regions[0]}",
             edition="ENTERPRISE_PLUS" if spread else "STANDARD",
             processing_units=args.processing_units,
-            # Spanner adds no default backup schedule, because this component creates one.
+            # This component creates a backup schedule, so Spanner must not add its default one.
             default_backup_schedule_type="NONE",
             force_destroy=not args.protect,
             opts=child,

@@ -90,8 +90,8 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
                 "subject": f"{title}: {alarm.fault}",
             },
             severity=alarm.severity,
-            # `enabled` is set although true is the default, so that `pulumi up` enables a policy that a user disabled
-            # by hand
+            # `enabled` is set to its default, so that `pulumi up` enables an alerting policy again that a user has
+            # disabled by hand
             enabled=True,
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},

@@ -19,8 +19,8 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# Patterns of empty lines and of lines with only a comment, by the suffix of the file. The first line of a script, `#!`,
-# is not a comment.
+# Patterns of empty lines and of lines with only a comment. _COMMENTS maps the suffix of a file to its pattern, and
+# _COMMENT is for all other files. _COMMENT does not match the first line of a script (`#!`), which is no comment.
 _COMMENTS = {".lua": re.compile(r"^[ \t]*(?:--.*)?\n", re.MULTILINE)}
 _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 

@@ -44,8 +44,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# The JSON schema of the setting `required`, which several policies have. The configuration of an environment that may
-# be destroyed at any time sets `required` to false. Such a policy is then off in this environment.
+# The JSON schema of the setting `required` of several policies. With the value false, a policy is off. The config of an
+# environment that may be destroyed at any time sets it to false.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 

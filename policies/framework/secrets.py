@@ -50,8 +50,8 @@ def secrets_in(text: str) -> list[str]:
 def _unpacked(text: str) -> Iterator[str]:
     """Yields the decompressed content of each gzip file that a text contains as base64.
 
-    Ignores data after the end of a gzip file. The base64 of a file can have line breaks. If the base64 ends without
-    padding (`=`), the regular expression therefore also matches letters of the next line, which are not in the file.
+    The base64 of a file can have line breaks. If it ends without padding (`=`), the regular expression also matches
+    letters of the next line. These letters become data after the end of the gzip file, which the function ignores.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

@@ -22,7 +22,7 @@ _GOOGLE_GRANTS = {
     "gcp:storage/bucketIAMMember:BucketIAMMember",
     "gcp:storage/bucketIAMBinding:BucketIAMBinding",
 }
-# Roles of Cloud Storage that only read (Cloud Storage, "IAM roles for Cloud Storage").
+# Roles of Cloud Storage that permit only reads (Cloud Storage, "IAM roles for Cloud Storage").
 _READING_ROLES = {
     "roles/storage.bucketViewer",
     "roles/storage.legacyBucketReader",

@@ -1,5 +1,5 @@
-"""Policies for events that invoke functions: changes must arrive within seconds, and schedules must run every few
-minutes.
+"""Policies for the events that invoke functions. Changes in a stream must reach their function within seconds, and
+schedules must invoke their functions every few minutes.
 """
 
 from __future__ import annotations

@@ -98,7 +98,9 @@ def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
 
 
 class Bounds:
-    """The sorted bounds of one package: the versions at which some advisory begins to apply or ceases to apply."""
+    """The sorted bounds in the versions of one package. A bound is a version at which some advisory begins or ceases to
+    apply.
+    """
 
     def __init__(self, ecosystem: Ecosystem, affected: Iterable[Affected]) -> None:
         self._ecosystem: Ecosystem = ecosystem

@@ -153,8 +153,8 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of the first given artifact, and of the artifacts after it that fit into the same
-        transaction.
+        """Reads the metadata records of as many of the given artifacts, from the first one on, as fit into one
+        transaction. These are the records of at least one artifact.
         """
         keys = set[Key]()
         for artifact in artifacts:

@@ -19,7 +19,8 @@ from registry.co_downloads.model import Figures, Model
 _STATEMENTS = Path(__file__).with_name("training.sql")
 # The fields of a log line that the statements read. A line without the field `install` has NULL there.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
-# An install with more packages than this number is a mirror, or many installs of one principal at the same time.
+# The training ignores installs with more packages than this number. Such an install is that of a mirror, or consists of
+# many installs that one principal runs at the same time.
 _LARGEST = 500
 
 

@@ -165,9 +165,9 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 def media_type_of(body: bytes, sent: str) -> str:
     """Returns the media type of a manifest that another registry sent with the Content-Type `sent`.
 
-    If `sent` is the media type of a manifest, it decides. Some registries send a wrong Content-Type, such as
-    application/json. The manifest's field `mediaType` then decides. Without this field, the function recognizes an
-    image index by the field `manifests`, and an image manifest by the field `config`.
+    If `sent` is the media type of a manifest, the function returns `sent`. Some registries send a wrong Content-Type,
+    such as application/json. The function then returns the field `mediaType` of the manifest. Without this field, it
+    recognizes an image index by the field `manifests`, and an image manifest by the field `config`.
     """
     if sent in (*INDEXES, *MANIFESTS) or sent.startswith(_EARLIER_MANIFESTS):
         return sent

@@ -13,7 +13,8 @@ from registry.target import Target
 
 
 def update(target: Target) -> str:
-    """Writes the digests of the latest edge policies and advisory data sets to the entry in Workers KV.
+    """Writes the digests of the latest edge policies and advisory data sets to one entry in Workers KV. The edge reads
+    this entry while the metadata API does not answer.
 
     Returns the reason of a failure, or an empty text after success. A failure raises no error, because the database
     already has the new digests. If the digests in the database change during the write, the function writes the entry

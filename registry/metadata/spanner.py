@@ -77,7 +77,8 @@ class SpannerRepository:
         if not names:
             return {}
         with self._connection() as connection, connection.cursor() as cursor:
-            # psycopg sends one SQL statement for each partition in one pipeline, and waits only once for all results.
+            # psycopg sends the SQL statements for all partitions at once (pipeline mode), and waits only once for all
+            # results.
             cursor.executemany(READ_NAMED, list(names.items()), returning=True)
             found: dict[Key, Item] = {}
             for partition in names:

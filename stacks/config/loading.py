@@ -85,7 +85,7 @@ class Stack:
 
     @property
     def hostname(self) -> str:
-        """The hostname that clients of the stack use."""
+        """The hostname that clients connect to for packages."""
         return f"packages.{self.config.domain}"
 
     @property

@@ -51,7 +51,7 @@ def memory() -> dict[str, float]:
     """Returns the memory of each program of the PoP in MB. A page that several processes share counts only once."""
     found = dict.fromkeys(_PROGRAMS.values(), 0.0)
     for pid in descendants("self"):
-        # a process can end during the loop, such as that of a client
+        # a process, such as that of a client, can end during the loop
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             name = _PROGRAMS.get(Path(f"/proc/{pid}/comm").read_text().strip())
             if name is not None:

@@ -81,7 +81,7 @@ class NpmClient:
             "npmRegistryServer": self._registry,
             "npmAlwaysAuth": True,
             {"_authToken": "npmAuthToken", "_auth": "npmAuthIdent"}[name]: value,
-            "npmMinimalAgeGate": 0,  # yarn 4 must not refuse packages that are only minutes old
+            "npmMinimalAgeGate": 0,  # 0 lets yarn 4 install packages that are only minutes old
         }
         settings = {
             **({"npmRegistryServer": NOWHERE, "npmScopes": {scope.removeprefix("@"): here}} if scope else here),

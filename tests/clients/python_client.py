@@ -84,7 +84,7 @@ class PythonClient(ABC):
 
     @property
     def keyring(self) -> str:
-        """The value of pip's setting `keyring-provider`."""
+        """The value of pip's setting `keyring-provider`: how pip gets the token from the keyring, or `disabled`."""
         return {Credential.COMMAND: "subprocess", Credential.LIBRARY: "import"}.get(self.credential, "disabled")
 
     def configure(self) -> None:

@@ -821,8 +821,8 @@ def _unreachable_address(sandbox: Sandbox) -> str:
 
 @contextmanager
 def _full_queue(sandbox: Sandbox) -> Generator[None]:
-    """Listens at the address of the unreachable shield. The queue of connections that wait to be accepted is full, so
-    the kernel drops all others.
+    """Listens at the address of the unreachable shield and fills the listener's queue of waiting connections. The
+    kernel therefore drops all further connections to this address.
     """
     address = (_unreachable_address(sandbox), 8443)
     with ExitStack() as stack:

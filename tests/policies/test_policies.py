@@ -125,7 +125,7 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # Each policy governs several resource types. `props` are the properties of the type whose name is the first in
+        # Each policy governs several resource types. `props` are properties of only one of these types: the first in
         # alphabetical order. For functions, this is the Lambda function, because `aws:` sorts before `gcp:`.
         token = min(governs(name))
         found: list[str] = []

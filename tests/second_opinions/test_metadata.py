@@ -23,7 +23,7 @@ from tests.support.metadata_contract import MetadataContract
 __all__ = ["repository"]
 
 TABLE = "unit-metadata"
-# The tests that dynalite fails, and why.
+# The tests that fail with dynalite, another emulation of DynamoDB, and the reason of each failure.
 DIFFERENCES = {
     "test_absent_refuses_what_is_there": "dynalite has no transactions",
     "test_no_write_of_many_writers_is_lost": "dynalite has no transactions",

@@ -86,7 +86,9 @@ class Edge:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def get(self, path: str, token: str | None = None) -> Sequence[int]:
-        """Returns the statuses of all answers to a plain GET request, normally one status."""
+        """Returns the status of each response that the edge sends to one plain GET request. Normally, this is one
+        status.
+        """
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         return self.send(self.request("GET", path, headers)).statuses
 

@@ -49,7 +49,7 @@ class ImageRegistries:
 class Carrier:
     """Copies images from other registries to the origin, during one import.
 
-    At most `workers` layers are copied in parallel, counted over all images.
+    At most `workers` layers are copied in parallel, over all images together.
     """
 
     def __init__(self, registries: ImageRegistries, origin: Origin, directory: Path, *, workers: int) -> None:

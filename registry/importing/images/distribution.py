@@ -129,8 +129,9 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # For a tag that contains a manifest's digest, GitLab's registry answers with the manifest itself. This
-            # answer is no list of referrers (oras-project/oras-go#1396).
+            # The tag is made from a manifest's digest. GitLab's registry answers the request for such a tag with that
+            # manifest, and not with a list of its referrers (oras-project/oras-go#1396). The import ignores such an
+            # answer.
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 

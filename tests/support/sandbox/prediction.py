@@ -113,10 +113,11 @@ def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
 
 
 def await_logs(up: OwnStack, variant: str, location: ClientLocation) -> None:
-    """Waits until the logs of the PoPs and of the shield have all earlier requests of a variant's client.
+    """Waits until the logs of the PoPs and of the shield contain all requests that the client of a variant has sent so
+    far.
 
     Both logs are written with a delay. The function therefore requests an object that does not exist, and waits until
-    both logs have this request.
+    both logs contain this request.
     """
     (machine,) = machines(up, REGION)
     absent = f"absent-{time.monotonic_ns()}"

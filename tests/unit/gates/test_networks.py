@@ -174,7 +174,8 @@ def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int,
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # One of two regions is drained, so that half of the accelerator's clients move.
+    # The plan drains one of the accelerator's two regions, so half of the accelerator's clients move to the other
+    # region. `percent` is the share of all clients that use the accelerator.
     [(0, []), (40, []), (50, ["traffic"])],
 )
 def test_a_traffic_dial_counts_by_the_clients_of_the_accelerator(percent: int, refused: list[str]) -> None:

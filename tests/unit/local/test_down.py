@@ -24,8 +24,8 @@ case "$1 $2" in
 esac
 """
 
-# Another script that takes the place of the Pulumi engine. It destroys a stack only after the previous engine has
-# ended. Until then, the previous engine holds the stack's lock, so the script fails.
+# A script that takes the place of the Pulumi engine while a previous engine still holds the stack's lock. The script
+# fails until the previous engine has ended.
 ENGINE_AFTER_ANOTHER = """\
 #!/bin/sh
 case "$1 $2" in

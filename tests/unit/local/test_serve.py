@@ -20,7 +20,7 @@ from local.stack import StackError
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     # The full check of the sandbox's directory would fail, because Traffic Server's user cannot enter pytest's
-    # temporary directories. The part check_content is sufficient here, because these tests do not start Traffic Server.
+    # temporary directories. These tests do not start Traffic Server, so the check of the directory's content suffices.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")

@@ -22,7 +22,7 @@ TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulum
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields the file, the workflow and the step for each step of a GitHub workflow with a script."""
+    """Yields each workflow step that runs a script, with the file and the content of its GitHub workflow."""
     for file, workflow in WORKFLOWS.items():
         for job in workflow["jobs"].values():
             for step in job.get("steps", []):

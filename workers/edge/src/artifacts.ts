@@ -53,7 +53,7 @@ export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifa
 
 /** Returns the version in the filename of a Python distribution, or undefined when the filename has another form. */
 export function pythonVersion(project: string, filename: string): string | undefined {
-  // pip reads an underscore in a wheel's version as a hyphen (pypa/pip#1150).
+  // An underscore in a wheel's version stands for a hyphen, as in pip (pypa/pip#1150).
   if (/\.whl$/i.test(filename)) return filename.split("-")[1]?.replaceAll("_", "-");
   const stem = filename.replace(SDIST_SUFFIX, "");
   for (let at = stem.indexOf("-"); at >= 0; at = stem.indexOf("-", at + 1)) {

@@ -37,7 +37,10 @@ export interface AuthorizedRequest extends Invocation {
   started: number;
 }
 
-/** The data that decides how the worker answers an authorized request. */
+/**
+ * The package's cache tag, the client's edge policy rules and the flags, which decide how the worker answers an
+ * authorized request.
+ */
 interface Terms {
   /** The cache tag of the package that the requested object belongs to. */
   tag: string;

@@ -76,8 +76,8 @@ export class Memory {
       return undefined;
     }
     const seconds = Math.floor((now - kept.stored) / 1000);
-    // Sets the Age header only if the age has changed. The runtime copies all headers to the response in less time than
-    // it sets one header.
+    // The Age header is set only if the age has changed. workerd takes longer to set one header than to copy all
+    // headers to a response.
     if (seconds !== kept.seconds) {
       kept.seconds = seconds;
       kept.headers.set("age", String(kept.age + seconds));

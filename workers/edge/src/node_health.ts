@@ -42,7 +42,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records that a request to the node starts. After the node's back-off has ended, only one request tries the node.
+   * Records that a request to the node starts. After the back-off of a failed node, the first request starts another
+   * back-off. The other requests therefore still prefer other nodes until the first request is answered.
    */
   started(node: string, now: number): void {
     const health = this.#of(node);

@@ -183,7 +183,8 @@ function ecosystemIn({ ecosystem }: Fields, what: string): Ecosystem | undefined
 function packagesIn({ packages }: Fields, what: string, ecosystem: Ecosystem | undefined): readonly string[] {
   check(areTexts(packages, PATTERN), what, "packages");
   if (ecosystem === undefined) check(packages.length === 1 && packages[0] === "*", what, "packages");
-  // The policy's rules match the name of a Python project in the normal form of PEP 503.
+  // Rules see a Python project's name only in the normal form of PEP 503. A pattern in another form would match no
+  // name.
   if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), what, "packages");
   return packages;
 }

@@ -129,8 +129,8 @@ export class Predictions {
   }
 
   /**
-   * Records the end of a prefetch. `reachedShield` is false when L1 had the object. Such a prefetch does not use up the
-   * allowance of prefetches that may reach shields.
+   * Records the end of a prefetch. If L1 had the object, `reachedShield` is false. The prefetch then gives back its
+   * unit of the allowance, which limits only the prefetches that reach shields.
    */
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);

@@ -8,7 +8,7 @@ import { clearMemory } from "./memory";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
-// The most bytes of a purge request's body. The limit suffices for 100 object keys of S3's maximum length (1,024
+// The maximum size of a purge request's body in bytes. It suffices for 100 object keys of S3's maximum length (1,024
 // bytes), with quotes and escapes.
 const BODY_BYTES_MAX = 256 * 1024;
 const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call

@@ -10,7 +10,7 @@ export interface TokenChange {
 }
 
 export interface Revocations {
-  tokens: ReadonlyMap<string, TokenChange>; // the keys are digests of tokens
+  tokens: ReadonlyMap<string, TokenChange>; // maps the digest of a token to its change
   objects: ReadonlySet<string>; // keys of withdrawn objects
 }
 

@@ -25,7 +25,7 @@ export interface ObjectRoute {
   anyToken?: boolean;
   /** The OCI error code to answer when the origin has no such object. */
   absent?: OciCode;
-  /** The part of a list that the client requests. Set when the object is a list of tags or referrers. */
+  /** Says which part of a list of tags or referrers the client requests. Undefined for all other objects. */
   list?: ListQuery;
 }
 

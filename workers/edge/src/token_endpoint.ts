@@ -23,7 +23,7 @@ interface SessionRequest {
   refreshToken?: string;
 }
 
-const BODY_MAX = 16_384; // the most bytes of a form; a form with a token and a hundred scopes is smaller
+const BODY_MAX = 16_384; // the maximum size of a form in bytes; a form with a token and a hundred scopes is smaller
 
 /**
  * Returns the token endpoint's response: a session for the token that the request presents. The endpoint does not

@@ -29,9 +29,9 @@ export interface Sources {
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
-// When the isolate's copy of an entry has this age, one request starts a new read of the entry and does not wait for it.
-// The other requests use the old copy until then. Otherwise, when a copy gets too old, all requests at that moment would
-// read the entry.
+// When the isolate's copy of an entry has this age, one request starts a new read of the entry in the background. All
+// requests use the old copy until this read ends. Without this early read, all requests would read the entry at the
+// moment when the copy becomes too old.
 const RENEWAL_MILLISECONDS = 1_500;
 const CACHED_ENTRIES = 10_000; // the maximum number of entries in an isolate's memory; they take a few MB of its 128 MB
 

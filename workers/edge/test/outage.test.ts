@@ -124,8 +124,8 @@ test("the changes of the last document before the outage count for the whole day
   assert.equal(await grantsOf("leaked"), "refused");
   await outage(async () => {
     assert.equal(await grantsOf("leaked"), "refused");
-    // The feed tells the worker that the grants in Workers KV are old. The worker cannot get the new grants until
-    // Workers KV has them.
+    // The feed says that the grants of this token in Workers KV are out of date. The worker therefore answers
+    // "unavailable" until Workers KV has the new grants.
     const isShown = now > start + HOUR;
     if (isShown) put("narrowed", ["npm:other:pull"], { revision: 2 });
     assert.deepEqual(await grantsOf("narrowed"), isShown ? ["npm:other:pull"] : "unavailable");

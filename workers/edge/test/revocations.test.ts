@@ -81,7 +81,7 @@ test("a token whose change the store already shows causes no request to the meta
   entries.set(`token:${digest}`, JSON.stringify({ version: 1, revision: 7, principal: "alice", expires: 4e9, grants: ["npm:*:pull"] }));
   revocations.tokens[digest] = { revision: 7 };
   revocations.objects = ["npm/marker/-/marker-1.0.0.tgz"];
-  // The feed lists the marker object as withdrawn. Once the worker refuses this object, the isolate has read the feed.
+  // The feed lists this object as withdrawn. Once the worker refuses the object, the isolate has read the feed.
   assert.equal(await laterStatus("/npm/marker/-/marker-1.0.0.tgz", "shown"), 410);
   assert.equal(await status(FILE, "shown"), 200);
   assert.equal(apiRequests.length, 0);

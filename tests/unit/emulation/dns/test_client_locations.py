@@ -130,8 +130,8 @@ def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) 
 
 
 def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
-    """Checks that a client which has closed only its sending direction still receives data: the listener responds only
-    after it has received all bytes.
+    """Checks that a client can close its sending direction and still receive data. The listener of this test reads
+    until the client closes its sending direction, and only then responds.
     """
 
     async def send_query() -> bytes:

@@ -64,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """Describes an environment that is deployed to a separate emulated AWS account while its tests run."""
+    """An environment that is deployed to an emulated AWS account of its own while its tests run."""
 
     stack: Stack
     alarms: list[CloudWatchAlarm]

@@ -113,7 +113,7 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # Traffic Server ignores a line of parent.config in which the number of retries is zero.
+    # With zero retries, Traffic Server would ignore this line of parent.config.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 

@@ -34,7 +34,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the policy digests that the database's entry for the current edge policy lists."""
+    """Returns the digests of edge policies that the database's item for the current policy contains."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 
