@@ -15,7 +15,9 @@ _ROLLED_BACK = "artifact-edge: rolled back from "
 
 
 def rolled_back_message(version: str) -> str:
-    """Returns the message of a deployment that takes all requests away from the version `version`, in a rollback."""
+    """Returns the message of the deployment that rolls back the worker version `version`. After this deployment, the
+    version answers no requests.
+    """
     return f"{_ROLLED_BACK}{version}"
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Names of losses that the fault tree simulates, in the form `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`,
-# `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
+# A set of losses that the fault tree simulates. The name of each loss has the form `<kind>:<name>`: `zone:eu-west-1a`,
+# `region:eu-west-1`, `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
 Losses = frozenset[str]
 
 

@@ -25,8 +25,9 @@ _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "gcp": {"user_labels": "userLabels", "labels": "labels"},
 }
 
-# Pulumi resource types that hold published data or the keys for this data, and the type of the clients' DNS zone. With
-# protection on, no `up` or `destroy` deletes a resource of these types.
+# Pulumi resource types that hold published data or the keys for this data, and the type of the DNS zone with the
+# hostname that clients connect to. If the stack's config turns protection on, no `up` or `destroy` deletes a resource
+# of these types.
 IRREPLACEABLE = frozenset(
     {
         "aws:s3/bucket:Bucket",

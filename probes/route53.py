@@ -12,8 +12,8 @@ _REFUSED = "InvalidChangeBatch"
 
 
 class _Zone:
-    """An empty hosted zone of the account. AWS bills no zone that is deleted within twelve hours (Route 53 pricing,
-    "Hosted zones").
+    """An empty hosted zone in the probe's AWS account. The zone costs nothing, because AWS does not bill zones that are
+    deleted within twelve hours (Route 53 pricing, "Hosted zones").
     """
 
     def __init__(self, account: AwsAccount) -> None:

@@ -14,7 +14,7 @@ from probes.zone import Zone
 
 _CUSTOM, _RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 _FREE_PLAN = "Free Website"
-# The longest expression of a firewall rule, in characters.
+# The maximum length of a firewall rule's expression, in characters.
 _EXPRESSION_MAX = 4096
 _REQUESTS = 2
 # The probe sends more requests than the limit allows, because Cloudflare can answer a few requests above the limit

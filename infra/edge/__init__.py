@@ -27,7 +27,7 @@ class ShieldNode:
 
 
 def shields_binding(nodes: Sequence[ShieldNode]) -> str:
-    """Returns the list of shield machines as JSON, the value of the edge worker's binding SHIELDS."""
+    """Returns the list of shield machines as a JSON text, which is the value of the edge worker's binding SHIELDS."""
     return json.dumps(
         [
             {

@@ -12,7 +12,7 @@ from contract.shields import HEALTH_PATH
 from infra.pop import AcceleratedPop, AcceleratorArgs, AcceleratorEntry
 
 _HTTPS = 443
-_CHECK_SECONDS = 10  # seconds between two probes of an endpoint: Global Accelerator offers 10 and 30
+_CHECK_SECONDS = 10  # seconds between two probes of an endpoint: Global Accelerator accepts only 10 and 30
 _CHECK_FAILURES = 3
 _STATIC_ADDRESSES = 2  # an accelerator with IPv4 addresses has two of them
 _USUAL_WEIGHT = 128  # equal weights give each machine of a region equally many clients

@@ -90,7 +90,7 @@ def service(
         description=args.description,
         ingress="INGRESS_TRAFFIC_ALL" if args.open else "INGRESS_TRAFFIC_INTERNAL_ONLY",
         launch_stage="BETA",  # required to deploy sources without a build, which is a preview feature
-        # the service needs no protection, because it holds no data and `pulumi up` creates it again
+        # the service needs no protection from deletion, because it holds no data and `pulumi up` creates it again
         deletion_protection=False,
         template={
             "service_account": who.email,

@@ -1,5 +1,5 @@
-"""Policies for the edge worker: it serves every public name and no other, its secrets are in secret bindings, and it
-authenticates to the shields.
+"""Policies for the edge worker: it serves every hostname that clients connect to and no other hostname, its secrets are
+in secret bindings, and it authenticates to the shields.
 """
 
 from __future__ import annotations

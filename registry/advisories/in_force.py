@@ -24,7 +24,7 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# A new data set must have at least this share of the advisories that the previous data set had for an ecosystem.
+# For each ecosystem, a new data set must have at least this share of the previous data set's number of advisories.
 # Otherwise the import fails, because the source of the new data set is probably incomplete. The import's option
 # `--fewer` disables this check.
 _KEPT = 0.9

@@ -18,8 +18,9 @@ _AT_ONCE = 8
 
 
 def reached(packages: Collection[str], successors_of: Callable[[str], Collection[str]]) -> Iterator[tuple[str, str]]:
-    """Yields each of the packages with each other package to which its lists lead, directly or through the lists of
-    other packages. `successors_of` returns the packages that the list of a package names.
+    """Yields pairs of packages. The first is one of `packages`. The second is a package to which the lists of the first
+    lead, directly or through the lists of other packages. `successors_of` returns the packages that the list of a
+    package names.
     """
     known: dict[str, Collection[str]] = {}
     level = set(packages)

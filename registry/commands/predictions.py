@@ -34,10 +34,11 @@ def train(
     most: Annotated[int, typer.Option(min=1, help="most successors of a package")] = 8,
     out: Annotated[Path, typer.Option(help="file for the model")] = Path("model.json"),
 ) -> None:
-    """Find the packages that clients request in one install, in the access logs of shields.
+    """Find packages that clients request in the same install, from the access logs of shields.
 
-    The model leaves out packages that the published dependencies name. Print the size of the model, and its recall and
-    precision on the last days of the logs, which it has not seen. The logs need the field `install`.
+    The result is a model. The model leaves out packages that the published dependencies name. Print the size of the
+    model, and its recall and precision on the last days of the logs, which the training does not use. The logs need the
+    field `install`.
     """
     from registry.co_downloads import lists, model
     from registry.co_downloads.training import Settings, Training

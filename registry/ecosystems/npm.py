@@ -33,8 +33,8 @@ _NAME_MAX = 214
 # as JSONStream.
 _NAME = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*|[A-Za-z0-9~-][A-Za-z0-9._~-]*")
 _RESERVED = ("node_modules", "favicon.ico")
-# Versions as node-semver's loose mode reads them: with a leading `v` or `=`, with leading zeros in numbers, or without
-# a hyphen before the pre-release.
+# npm versions in the forms that node-semver's loose mode accepts: with a leading `v` or `=`, with leading zeros in
+# numbers, or without a hyphen before the pre-release.
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )

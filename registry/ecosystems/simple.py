@@ -87,8 +87,8 @@ def _requires_python(known: Known, filename: str) -> str:
 
 
 def _upload_time(known: Known, filename: str) -> str:
-    """Returns a file's upload time (PEP 700). For an imported file, this is the upload time that the other index
-    states. Without such a time, the function returns the time at which this registry stored the file.
+    """Returns a file's upload time (PEP 700). For an imported file, this is the upload time that the source index of
+    the import states. If no such time is known, the function returns the time at which this registry stored the file.
     """
     return known.facts.get(f"upstream#{filename}", {}).get("uploaded", "") or known.written[f"file#{filename}"]
 
@@ -134,9 +134,9 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 # The page leaves out `data-dist-info-metadata`, the older name of the attribute (PEP 714). pip 22.3 to
-                # 23.0 would read it. They would then refuse a wheel if the project's name has capitals that the
-                # requirement lacks, as in PyYAML and pyyaml. Without the attribute, these versions of pip read the
-                # metadata from the wheel.
+                # 23.0 would read it. They would then refuse a wheel if the project's name has capitals (PyYAML) and the
+                # requirement does not (pyyaml). Without the attribute, these versions of pip read the metadata from the
+                # wheel.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:

@@ -48,7 +48,7 @@ class Version:
 @dataclass(frozen=True)
 class Changed:
     """The result of a command that changes the edge policy: the version that is now in force. `new` is false if the
-    policy was in force before the command, too.
+    same policy was already in force before the command.
 
     `edge_error` is the reason why the entry in Workers KV could not be written, or an empty text if the entry was
     written.

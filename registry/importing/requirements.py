@@ -39,7 +39,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")  # a comment that names the encoding of a file (PEP 263)
+# a comment that names the encoding of a requirements file (PEP 263)
+_CODING = re.compile(rb"#.*?coding[:=][ \t]*([-\w.]+)")
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ _REFERRERS_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}")
 class Sources:
     """Finds the files and images to import in the sources that an operator names.
 
-    `repository` is the repository to import images to. If it is empty, images keep the name of their repository.
-    Without `npm_registry` or `pypi_index`, the configuration of npm or pip decides where packages come from. `scratch`
-    is a directory for the files that npm and pip download.
+    `repository` is the image repository in this registry that receives the images. If it is empty, images keep the name
+    of their source repository. Without `npm_registry` or `pypi_index`, the configuration of npm or pip decides where
+    packages come from. `scratch` is a directory for the files that npm and pip download.
     """
 
     api: Api

@@ -64,7 +64,9 @@ class ObjectStore(Protocol):
         ...
 
     def copy(self, key: str, to: str) -> bool:
-        """Copies an object with its metadata. Returns False when no object exists at `key`."""
+        """Copies the object `key` with its metadata to the key `to`. Returns False when the object `key` does not
+        exist.
+        """
         ...
 
 

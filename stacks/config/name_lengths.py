@@ -9,13 +9,13 @@ from stacks.config.bucket_names import bucket_prefix
 from stacks.config.messages import NAMESPACE
 from stacks.config.sections import StackConfig
 
-# The most characters in the name of an IAM role (IAM API Reference, "CreateRole").
+# The maximum number of characters in the name of an IAM role (IAM API Reference, "CreateRole").
 _ROLE = 64
-# The most characters in the id of a Google Cloud service account (IAM API, "projects.serviceAccounts.create"). An id
-# consists of the prefix of the stack's names and the ending `shield`, `answer` or `follow`. The three endings have the
-# same length, so a check with one of them is enough.
+# The maximum number of characters in the id of a Google Cloud service account (IAM API,
+# "projects.serviceAccounts.create"). An id consists of the prefix of the stack's names and the ending `shield`,
+# `answer` or `follow`. The three endings have the same length, so a check with one of them is enough.
 _SERVICE_ACCOUNT, _ACCOUNTS = 30, "shield"
-# The most characters in the display name of a Spanner instance (Spanner API, "projects.instances").
+# The maximum number of characters in the display name of a Spanner instance (Spanner API, "projects.instances").
 _SPANNER = 30
 
 

@@ -39,7 +39,7 @@ def pytest_runtest_makereport(
     report = yield
     cell = matrix.cell_of(item)
     if cell and report.skipped:
-        # The report of a skipped test contains the path of the test's file, the line number and the reason.
+        # For a skipped test, `longrepr` is a tuple of the path of the test's file, the line number and the reason.
         longrepr: Any = report.longrepr
         _run[cell] = matrix.no(str(longrepr[2]).removeprefix("Skipped: "))
     elif cell and report.when == "call" and report.passed:

@@ -85,7 +85,7 @@ class ImageClient:
     name: str
     programs: tuple[str, ...]  # the programs that the client needs; the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # prints the file app/README of an image
+    content: Callable[[Setting, str], Finished] | None = None  # prints the content of the file app/README in an image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
     # prints the file in an OCI artifact that is not an image

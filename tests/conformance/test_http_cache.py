@@ -102,7 +102,8 @@ class SuiteProxy:
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:
             status, answer, body = self.to_suite(method, f"/{key}", given)
-        except (OSError, http.client.HTTPException):  # in some tests, the suite's server closes the connection
+        # in some tests, the server of the conformance suite closes the connection
+        except (OSError, http.client.HTTPException):
             return 502, {}, b""
         carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}
         return status, {**answer, **_lifetime(answer), _CARRIER: json.dumps(carried)}, body

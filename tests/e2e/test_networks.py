@@ -152,7 +152,7 @@ class Networks:
     def reach(self, through: str, us: str, eu: str, asia: str, *, always: bool = False) -> bool:
         """Waits at most two minutes until clients connect to the expected kind of address and reach the expected
         region. The kind `through` is "accelerator" or "machine". `us`, `eu` and `asia` are the regions that clients in
-        the US, in Europe and in Asia must reach. Returns whether they do.
+        the US, in Europe and in Asia must reach. Returns whether the clients do so.
 
         With `always`, the result is False if a client connected to another kind of address while the method was
         waiting.

@@ -1,4 +1,5 @@
-"""Runs the runbooks of docs/operations.md on a sandbox. Each test makes the fault, and then runs the printed commands.
+"""Runs the runbooks of docs/operations.md on a sandbox. Each test causes the fault that a runbook repairs, and then
+runs the commands that the runbook prints.
 
 The operator works in a copy of the checkout, so that a runbook may change the stack's config and the edge worker.
 """

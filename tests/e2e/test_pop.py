@@ -1,5 +1,5 @@
-"""Tests the emulated edge network: the API accepts a worker script, PoPs run it, and their L1 caches read a stub
-shield.
+"""Tests the emulated edge network of Cloudflare: the API accepts a worker script, PoPs run the script, and the PoPs' L1
+caches get objects from a stub shield.
 """
 
 from __future__ import annotations
@@ -628,8 +628,8 @@ def test_two_versions_answer_by_percentage_and_share_the_cache(network: Network)
     assert set(keys.values()) == {"old", "new"}
     assert all(network.get("/version", headers={VERSION_KEY: key}).text == said for key, said in keys.items())
     assert network.get("/version", headers={"Cloudflare-Workers-Version-Overrides": f'edge="{new}"'}).status_code == 501
-    # After a miss in L1, the client's version of the worker fetches the object. L1 then answers requests of the other
-    # version with this response, too.
+    # On a miss in L1, the worker version that serves the client fetches the object. L1 then answers clients of the
+    # other version with this response, too.
     key = {said: key for key, said in keys.items()}
     for asks, reads in (("old", "new"), ("new", "old")):
         first = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[asks]})

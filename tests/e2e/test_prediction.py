@@ -1,7 +1,8 @@
 """Tests that prediction brings objects into L1 before real npm, pip and skopeo request them.
 
-The stack of these tests has prediction on. An experiment turns prediction off for one of two clients. Each client
-installs a copy of the same tree of packages under other names, so no cache has an object of either copy.
+The stack of these tests has prediction on. An experiment turns prediction off for one of two clients. Both clients
+install the same tree of packages, but each client's copy of the tree has package names of its own. Before an install,
+no cache therefore has an object of the tree.
 """
 
 from __future__ import annotations

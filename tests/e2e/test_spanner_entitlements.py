@@ -125,8 +125,8 @@ def _do_nothing(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """Returns the seconds until the edge answers with status `wanted`. Fails if that takes longer than `WITHIN`
-    seconds.
+    """Waits until the edge answers requests with `token` with the status `wanted`, and returns how many seconds that
+    takes. Fails after `WITHIN` seconds.
     """
     start = time.monotonic()
     while (found := network.status(token)) != wanted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A script that verifies signatures with a registry's keys, as `npm audit signatures` does. The command itself cannot
-# run in a sandbox, because it also needs keys from a server of Sigstore.
+# A script that verifies signatures with a registry's keys, as `npm audit signatures` does. `npm audit signatures`
+# itself cannot run in a sandbox, because it also needs keys from a server of Sigstore.
 _VERIFY = """
 const { readFileSync } = require("fs");
 const pacote = require(process.argv[1]);

@@ -236,7 +236,7 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
 def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str] | None = None) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`.
 
-    `nginx` maps parts of NGINX's configuration to their replacements.
+    `nginx` maps parts of the text of NGINX's configuration to the texts that replace them.
     """
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()

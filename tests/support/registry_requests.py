@@ -89,7 +89,7 @@ _WORDS = ("lfi-os-files", "restricted-files", "php-function-names-933150", "unix
 
 def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
     """Yields one request for each package name that the OWASP Core Rule Set in the directory `rules` treats as
-    suspicious. The function alternates between five kinds of requests, such as uploads and searches.
+    suspicious. The requests are of five kinds in turn, such as uploads and searches.
     """
     for number, name in enumerate(sorted(_names(rules))):
         encoded = quote(name, safe="")

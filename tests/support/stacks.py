@@ -34,8 +34,8 @@ from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
-# Settings of a stack with PoPs on machines of our own. Tests use them because none of the repository's stack files has
-# such PoPs.
+# Config of a stack with PoPs on machines of our own. Tests use it because none of the repository's stack files has such
+# PoPs.
 WITH_POPS: Mapping[str, Any] = {
     "pops": [
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},

@@ -14,8 +14,8 @@ from emulation.layout import AWS_ACCOUNT_ID
 # A resource, or the parameters of a request. The keys are the field names of the Global Accelerator API.
 Fields = dict[str, Any]
 
-# The static IP addresses that new accelerators get, one after the other. RFC 5737 reserves this network for
-# documentation.
+# The static IP addresses that new accelerators get, one after the other. RFC 5737 reserves the network 198.51.100.0/24
+# for documentation.
 static_addresses: Iterator[str] = itertools.cycle([f"198.51.100.{host}" for host in range(1, 255)])
 
 

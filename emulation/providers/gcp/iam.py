@@ -17,9 +17,9 @@ _CHANGING = threading.Lock()
 
 
 class IamMember:
-    """Handles the grant of an IAM role to one member, on a Google Cloud resource. `owner` is the name of the Pulumi
-    input that names this resource, such as `bucket`. The path of the resource in the API begins with `root`. The Pulumi
-    id of the grant begins with `prefix`.
+    """Handles the Pulumi resources that grant an IAM role on a Google Cloud resource to one member. `owner` is the name
+    of the Pulumi input that names the Google Cloud resource, such as `bucket`. The path of the Google Cloud resource in
+    the API begins with `root`. The Pulumi id of the grant begins with `prefix`.
     """
 
     def __init__(

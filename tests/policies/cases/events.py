@@ -1,4 +1,6 @@
-"""Test cases for the policies on event sources, schedules, delivery of messages and alarms, and expiry of metadata."""
+"""Test cases for the policies on event sources, schedules, the delivery of messages, the delivery of alarms, and the
+expiry of metadata.
+"""
 
 from __future__ import annotations
 

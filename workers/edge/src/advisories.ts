@@ -53,7 +53,8 @@ const SHARDS = 256;
 // package's key.
 const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
-const REMEMBERED_PACKAGES = 2_000; // the most packages whose advisories an isolate keeps in memory for each data set
+// the maximum number of packages whose advisories an isolate keeps in memory for each data set
+const REMEMBERED_PACKAGES = 2_000;
 
 const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `advisories/${digest}.json`, parseIndex);
 const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();

@@ -14,8 +14,8 @@ const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a 
 // For this time after a failed fetch, no request waits for a document. An outage of the metadata API therefore delays
 // only few requests.
 const PAUSE_MILLISECONDS = 2_000;
-// The least time between two fetches of a feed document in the background. A fetch soon after another one would get the
-// same document from Workers Cache.
+// The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
+// the same document from Workers Cache.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
 // The age of the isolate's feed document above which the health check of the feed fails.
 export const OUTAGE_MILLISECONDS = 30_000;

@@ -85,7 +85,10 @@ export class Memory {
     return new Response(kept.body, { headers: kept.headers });
   }
 
-  /** Records a request for the object with this key. Returns whether clients request this object often. */
+  /**
+   * Records a request for the object with this key. Returns whether the previous request for the object is at most
+   * HOT_MILLISECONDS ago.
+   */
   isHot(key: string, now: number): boolean {
     const last = this.#seen.get(key);
     this.#seen.delete(key);

@@ -1,6 +1,7 @@
 // Decides for how long L1 uses a prefetched document. A prefetch is often early: a client that installs hundreds of
-// packages requests most documents more than 5 s after their prefetch. With the lifetime that the origin states, L1
-// would then ask a shield whether L1's copy is current. Each document would cost two requests to shields.
+// packages requests most documents more than 5 s after their prefetch. The origin states a lifetime of 5 s. With this
+// lifetime, L1 would ask a shield whether the prefetched copy is current, so each document would cost two requests to
+// shields.
 
 /**
  * The name of a header in copies that L1 uses for longer than the origin states. The header contains the Cache-Control

@@ -9,9 +9,9 @@ let planned = 0;
 if (ALL !== undefined) process.on("exit", () => console.log(`# ${planned} random cases in this file`));
 
 /**
- * Returns the number of random cases of a property, as a setting of fast-check. This is `quick` in a usual run. In a
- * long run, the environment variable FUZZ_CASES is the number of cases of all properties together, and the property
- * gets the part `share` of it. The shares of all properties that use this function add up to 1.
+ * Returns the fast-check setting for the number of random cases of one property. A usual run has `quick` cases. In a
+ * long run, the environment variable FUZZ_CASES is the number of cases of all properties together. `share` is the part
+ * of them that this property gets. The shares of all properties that use this function add up to 1.
  */
 export function cases(quick: number, share: number): { numRuns: number } {
   const numRuns = ALL === undefined ? quick : Math.ceil(share * ALL);

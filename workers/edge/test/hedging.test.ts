@@ -1,4 +1,4 @@
-// Unit tests of hedged requests, with a clock that the tests move.
+// Unit tests of hedged requests, with a fake clock that the tests advance.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

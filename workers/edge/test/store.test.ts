@@ -1,4 +1,4 @@
-// Unit tests of reads of the key-value store, with a clock that the tests move.
+// Unit tests of how the worker reads the key-value store, with a fake clock that the tests advance.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -255,7 +255,8 @@ test("dist-tags and single versions are parts of the packument, however the name
       assert.deepEqual([answer.status, await answer.json()], [200, expected], path);
       assert.equal(answer.headers.get("content-type"), "application/json");
       assert.equal(answer.headers.get("x-cache"), "shield; hit");
-      // the cache has the ETag of the whole packument, which does not identify this part
+      // The cached packument has an ETag. It identifies the whole packument, and not this answer, which is one part of
+      // it.
       assert.equal(answer.headers.get("etag"), null);
     }
   }

@@ -46,8 +46,9 @@ def id_of(*parts: object) -> str:
 
 
 def requests(day: int, number: int) -> Iterator[Line]:
-    """Yields the requests of one install: the app and the library that it depends on, then the plug-in, and then a
-    package that seven installs of each week have.
+    """Yields the log lines of one install's requests: the app and the library that the app depends on, then the
+    plug-in, and then the package `noise-<number>`. Seven installs of each week request the same package
+    `noise-<number>`.
     """
     install = id_of(day, number)
     yield line(day, 0, "npm/%40acme/app/packument.abbreviated.json", install)
