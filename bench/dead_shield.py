@@ -38,7 +38,7 @@ from local.stack import LocalStack
 
 _LOOPBACK = "127.95"
 _REGION = "us-east-1"
-_PACKAGES = 68  # the number of packages that `npm install express` installs
+_PACKAGES = 68  # the number of packages that `npm install express` fetches
 _CONNECTIONS = 15  # the default of npm's setting `maxsockets`, which limits the connections to one host
 _BYTES = 10_000
 _RECOVERY_SECONDS = 120

@@ -36,7 +36,9 @@ class Issued:
 
 
 class Authority:
-    """The certificate authority of the emulated edge, created on first use and stored in `directory`."""
+    """The certificate authority of the emulated edge. The class creates the authority if `directory` does not have one
+    yet, and stores it there.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.certificate_file = directory / "edge-ca.pem"

@@ -160,7 +160,7 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the findings about a `does_not_survive` statement that is wrong. A statement is wrong if it names a loss
+    """Yields the error messages about a wrong `does_not_survive` statement. A statement is wrong if it names a loss
     that cannot occur in the stack. A statement is also wrong if one of its patterns matches only read paths that still
     work after the losses.
     """

@@ -53,8 +53,8 @@ class Shift:
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
 
     def moved_at(self, name: str) -> float:
-        """Returns the largest share of the clients of a DNS name that the plan sends to another target. A name with
-        records of several types, such as A and AAAA, has one share for each type.
+        """Returns the share of a DNS name's clients that the plan sends to another target. If the name has records of
+        several types, such as A and AAAA, the result is the largest share of a type.
         """
         keys = {key for key in (*self.before, *self.after) if _host(key) == name}
         return max(moved(self.before.get(key, {}), self.after.get(key, {})) for key in keys)

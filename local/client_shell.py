@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 
 from local.clients import Client
 
-# Variables that `exports` unsets in the user's shell, because they would override the exported variables.
+# The variables that `exports` removes from the user's shell. They would take precedence over the variables that
+# `exports` sets.
 UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
 
 

@@ -56,7 +56,7 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def load(certificate: str, key: str) -> Pair:
-    """Returns a certificate and its private key from PEM."""
+    """Parses a certificate and its private key, both in PEM form."""
     private = serialization.load_pem_private_key(key.encode(), password=None)
     return Pair(x509.load_pem_x509_certificate(certificate.encode()), cast(ec.EllipticCurvePrivateKey, private))
 

@@ -85,7 +85,9 @@ class Shield(_Part):
 
 
 class Target(_Part):
-    """A stack's outputs, with clients for the clouds that the outputs name. Credentials come from the environment."""
+    """The outputs of a stack. The class also creates clients of the clouds that the outputs name. The clients find
+    their credentials in the environment variables.
+    """
 
     environment: str
     home_region: str  # the AWS region that holds the secrets of the stack

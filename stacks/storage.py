@@ -38,8 +38,8 @@ class StandbyCopy:
 
 @dataclass(frozen=True)
 class Objects:
-    """The object storage of a stack. `keys` maps the region of a bucket to the key that encrypts the bucket: an ARN on
-    AWS, a name on Google Cloud.
+    """The object storage of a stack. `keys` maps the region of a bucket to the encryption key of the bucket. The key is
+    given as its ARN on AWS, and as its name on Google Cloud.
     """
 
     blobs: S3Blobs | GcsBlobs

@@ -41,7 +41,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
-    """Provides the sandbox of `make up`, running in a temporary directory."""
+    """Yields a sandbox that runs in a temporary directory, as `make up` starts it."""
     # The fixture imports these modules itself, because their import takes long and unit tests do not need them.
     from emulation.layout import LOOPBACK_VARIABLE, Sandbox
     from local.checkout import CHECKOUT

@@ -44,11 +44,12 @@ def choose(
 
 
 def _original(nearest_first: Sequence[EndpointGroup], random: Random) -> EndpointGroup:
-    """Chooses the endpoint group for a connection by the traffic dials, whether its endpoints are healthy or not.
+    """Chooses the endpoint group for a connection by the traffic dials. The choice does not depend on the health of the
+    endpoints.
 
-    Each endpoint group accepts its percentage of the connections that reach it, and the others go to the next group.
-    The last group with a dial above 0 accepts all of them. Two groups with the dial 50 therefore serve all connections,
-    as in the example of the Global Accelerator guide.
+    Each endpoint group accepts as many percent of the connections that reach it as its dial says. The other connections
+    go to the next group. The last group with a dial above 0 accepts all of them. Two groups with the dial 50 therefore
+    serve all connections, as in the example of the Global Accelerator guide.
     """
     dialed = [group for group in nearest_first if group.dial > 0] or list(nearest_first[:1])
     accepting = (group for group in dialed[:-1] if random.random() * 100 < group.dial)

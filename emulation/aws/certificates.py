@@ -67,7 +67,7 @@ class _NotIssued(JsonRESTError):
 
 def _check(bundle: CertBundle) -> None:
     """Replaces `CertBundle.check`: issues the certificate when public zones of the emulated Route 53 contain the
-    validation records of all its names.
+    validation records of all names in the certificate.
     """
     if bundle.status == "PENDING_VALIDATION" and all(_in_public_dns(bundle, name) for name in bundle.sans):
         bundle.status = "ISSUED"

@@ -36,9 +36,9 @@ _Key = tuple[DynamoType, DynamoType | None]
 
 @dataclass
 class _GlobalTable:
-    """A DynamoDB global table. `regions` lists the regions with a replica. Each region has a version of each item,
-    which may be older than that of another region. `written` maps a region and an item to the time when a client wrote
-    this version.
+    """A DynamoDB global table. `regions` lists the regions with a replica. Each region has its own copy of each item,
+    and one region's copy may be older than that of another. `written` maps a region and an item's key to the time when
+    a client wrote the version that this region has.
     """
 
     regions: list[str]

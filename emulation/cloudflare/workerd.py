@@ -194,8 +194,8 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns the lines of workerd's configuration that let pop/origin.js call those entrypoints of a worker script
-    whose responses are cached. After a miss, Workers Cache requests the response from pop/origin.js.
+    """Returns lines of workerd's configuration. They let pop/origin.js call each entrypoint of a worker script whose
+    responses Workers Cache stores. After a miss, Workers Cache requests the response from pop/origin.js.
     """
     prefix = f"{script.name}/{script.id}"
     return [

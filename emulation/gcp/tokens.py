@@ -30,7 +30,7 @@ _SIGNING = "signing"
 
 @dataclass(frozen=True)
 class Account:
-    """A Google service account that exists in the emulated Google Cloud."""
+    """A service account of the emulated Google Cloud."""
 
     email: str
     unique_id: str

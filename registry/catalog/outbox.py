@@ -104,8 +104,8 @@ class Outbox:
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Returns the changes whose delivery failed too often. Such a change waits until an operator runs `purges
-        retry`.
+        """Returns the changes whose delivery failed too often. The registry delivers such a change only after an
+        operator runs `purges retry`.
         """
         return list(self._in(_DEAD))
 

@@ -62,7 +62,9 @@ def _within(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def request_in(event: Mapping[str, Any], experiment: str) -> Request | None:
-    """Returns the request in a log event if its client takes part in the experiment, and None otherwise."""
+    """Returns the request that a log event describes. Returns None if the request's client does not take part in the
+    experiment.
+    """
     try:
         variant, subject = event["variants"].get(experiment), event["subjects"].get(experiment)
         if not isinstance(variant, str) or not isinstance(subject, int):

@@ -27,8 +27,9 @@ _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
 class Wanted:
     """One file or image to import.
 
-    `digest` is `<algorithm>:<hex>` as stated by the source. A local file needs no digest. Only images have a
-    `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
+    `digest` is the digest that the source states, in the form `<algorithm>:<hex>`. A local file needs no digest. Only
+    images have a `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as
+    `@acme/web@1.0.0`.
 
     For an npm package, `upstream` is what the source registry states about the version. If `upstream` is missing, the
     import asks the npm registry at the URL `registry`. For a Python file, `project` is the project that lists the file,
@@ -37,8 +38,8 @@ class Wanted:
     """
 
     ecosystem: Ecosystem
-    # Where the content comes from: a local path, the URL of a file, a package as npm names it, or an image in another
-    # registry.
+    # The source of the file or image: a local path, the URL of a file, a package in npm's notation, or an image in
+    # another registry.
     location: Path | str | RemoteImage
     filename: str
     digest: str = ""

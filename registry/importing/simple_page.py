@@ -97,8 +97,8 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
 
 
 def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
-    """Yields the facts about a whole project that the other index states and an import does not take over: the
-    project's status (PEP 792), and other repositories of the project (PEP 708).
+    """Yields what the source index states about a whole project and an import leaves out: the project's status (PEP
+    792), and other repositories that host the project (PEP 708).
     """
     if status not in ("", "active"):
         yield LeftOut(

@@ -20,7 +20,9 @@ _PACE_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class PacedClient:
-    """A client that connects from the loopback address `client`. The client's token may read the object at `path`."""
+    """A client that connects from the loopback address `client` and requests the object at `path`. Its token permits
+    this.
+    """
 
     port: int
     authority: Path
@@ -41,7 +43,9 @@ class PacedClient:
         return self._context.wrap_socket(plain, server_hostname=HOSTNAME)
 
     def get(self, connection: ssl.SSLSocket) -> None:
-        """Sends a request and reads the answer. If the answer is an error, exits from this Python program."""
+        """Sends a request and reads the answer. If the answer's status is not 200, ends this Python program with an
+        error.
+        """
         lines = [f"GET {self.path} HTTP/1.1", f"Host: {HOSTNAME}", f"Authorization: Bearer {self.token}", "", ""]
         connection.sendall("\r\n".join(lines).encode())
         received = b""

@@ -42,7 +42,9 @@ _SCRIPT = "function delay() return @MILLISECONDS@ end"
 
 @contextmanager
 def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[None]:
-    """Floods the PoP during the `with` block. Ends the program unless the PoP answers most requests with 429."""
+    """Floods the PoP with requests during the `with` block. Ends the whole program if the PoP does not answer most of
+    these requests with 429.
+    """
     before = len(pop.log())
     command = [*wrk.command(_CONNECTIONS, round(seconds + 3)), "--script", str(script), *_FLOODS[kind][0]]
     command.append(f"https://127.0.0.1:{pop.port}{_PATH}")

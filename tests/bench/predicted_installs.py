@@ -2,9 +2,9 @@
 
 `python -m tests.bench.predicted_installs` starts a stack with prediction, and imports more than 300 npm packages and
 more than 60 wheels from the registries that npm and pip use on this machine. It also publishes an image with 20 layers.
-A first client fills the shield. Then npm, pip and skopeo install from two PoPs whose L1 is empty: at one PoP with
-prediction, at the other without. The program delays each request of a PoP to the shield, because the machine has no
-network between its tiers that would delay the request. It also prints which objects were requested from the shield more
+A first client fills the shield. Then npm, pip and skopeo install from two PoPs whose L1 is empty: from one PoP with
+prediction, and from the other without. PoPs and the shield run on the same machine, so the program delays each request
+of a PoP to the shield as a network would. The program also prints which objects the PoPs requested from the shield more
 than once.
 """
 

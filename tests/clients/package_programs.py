@@ -39,8 +39,8 @@ PYTHON: Mapping[str, str] = {
 # The Python package keyring, from which some clients read passwords.
 KEYRING = "keyring"
 _REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
-# Additional requirements of a client. Without the pin of hishel, pdm 2.29.4 would install hishel 2.0, with which pdm
-# fails.
+# Additional Python packages that a client needs. Without this exact version of hishel, pdm 2.29.4 would be installed
+# with hishel 2.0, and would fail.
 _WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 

@@ -71,7 +71,9 @@ def publish(up: Up, directory: Path) -> Published:
 
 
 def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Writes a non-image artifact, by default with the empty config of the OCI Image Specification 1.1."""
+    """Writes the manifest of an OCI artifact that is not an image. By default, the artifact has the empty config of the
+    OCI Image Specification 1.1.
+    """
     empty = images.blob(b"{}", "application/vnd.oci.empty.v1+json")
     content = {
         "schemaVersion": 2,

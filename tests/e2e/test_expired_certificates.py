@@ -54,7 +54,7 @@ class Keys:
     def __init__(self, up: Up) -> None:
         self._up = up
         self._manager = up.aws("secretsmanager")
-        # The keys of all authorities, including authorities that were removed from the stack's secrets.
+        # The private keys of all certificate authorities, including those that are no longer in the stack's secrets.
         self._authorities: list[ec.EllipticCurvePrivateKey] = []
 
     def read(self, name: SecretName) -> dict[str, str]:

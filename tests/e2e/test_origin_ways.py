@@ -43,8 +43,8 @@ def intruder(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Reads an object as a client in `region` does. If no cache of the edge has the object, the edge requests it from
-    the shields of this region first.
+    """Requests an object at a client location whose nearest shields are those of `region`. If no cache of the edge has
+    the object, the edge requests it from these shields first.
     """
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")

@@ -187,7 +187,7 @@ class Network:
                 "Objects": {"type": "worker", "cache": {"enabled": True}},
             },
         }
-        # The SDK has no valid model of a version, so the method reads the raw response.
+        # Cloudflare's SDK cannot parse a version of a worker, so the method reads the raw response.
         created = self.api.workers.scripts.versions.with_raw_response.create(
             "edge",
             account_id=ACCOUNT,

@@ -35,7 +35,8 @@ class Case:
     """A test case with two releases of one package. `old` is published first. The publisher is killed while it
     publishes `new`.
 
-    `shown` maps the key of each document to the releases that readers of the document see.
+    `shown` reads the documents from the emulated clouds. It returns the releases that readers of each document see, by
+    the document's key.
     """
 
     old: list[str]

@@ -88,8 +88,8 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
 
 
 def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudStorage) -> None:
-    """Withdraws an object from S3 after the object was copied to the standby bucket. The shield must not read the copy,
-    because S3 answers that the object does not exist.
+    """Removes an object from S3 after it was copied to the standby bucket. S3 then answers that the object does not
+    exist. After this answer, the shield must not read the copy in the standby bucket.
     """
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")

@@ -23,10 +23,10 @@ ROLE = "artifact-edge-test-shield"
 
 
 class Machine:
-    """Runs the program fetch-secrets as a machine on Google Cloud does, with a run directory of the test.
+    """Runs the program fetch-secrets as a machine on Google Cloud does, with a temporary directory in place of `/run`.
 
     `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
-    run directory has certificate files that were written today, so the program does not export the certificate again.
+    directory already has certificate files of today, so the program does not export the certificate again.
     """
 
     def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

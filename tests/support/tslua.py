@@ -97,8 +97,8 @@ class Message:
 
 @dataclass
 class Transaction:
-    """Runs one request through a Lua script: calls the functions that the script has registered for hooks, as Traffic
-    Server does.
+    """One request that runs through a Lua script. As Traffic Server does, this class calls the functions that the
+    script has registered for hooks.
 
     If the script refuses the request, `refusal` contains the status and the body of the script's response.
     """

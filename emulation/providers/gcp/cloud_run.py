@@ -123,8 +123,8 @@ class BucketObject:
         found = call(self._clients(), "GET", self._path(state))
         if found is None:
             return None
-        # If the MD5 hash differs from the Pulumi state, the object was changed outside of Pulumi. An empty `source`
-        # makes Pulumi show this drift.
+        # If the object's MD5 hash is not the one in the Pulumi state, somebody changed the object outside of Pulumi.
+        # With an empty `source`, Pulumi shows this drift.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

@@ -31,9 +31,10 @@ MISSED = ""
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to a stack. The change is made to the first resource of the type `of` that `where` selects.
+    """One bad change to a stack. The test changes the first resource of the type `of` for which `where` returns true.
 
-    `policy` must report a finding that contains `says`. If `policy` is `MISSED`, no policy finds the violation.
+    `policy` names the policy that must report a finding with the text `says`. If `policy` is `MISSED`, no policy finds
+    the violation.
     """
 
     how: str

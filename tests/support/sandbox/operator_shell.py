@@ -69,7 +69,9 @@ class OperatorShell:
         }
 
     def run(self, script: str, *, status: int = 0) -> str:
-        """Runs a script, and returns its output and error output. Fails if its exit status is not `status`."""
+        """Runs a shell script, and returns what it writes to standard output and standard error. Fails if the script's
+        exit status is not `status`.
+        """
         save = "import json, os, sys; json.dump([os.getcwd(), dict(os.environ)], open(sys.argv[1], 'w'))"
         done = subprocess.run(
             ["bash", "-c", f'set -eu -o pipefail\n{script}\n"{sys.executable}" -c "{save}" "{self._after}"'],

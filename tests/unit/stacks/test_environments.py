@@ -87,7 +87,7 @@ def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
     }
 
 
-# The test deploys only two of the environments: `dev` has the fewest resources, and `prod` has the most.
+# The test deploys only the environment with the fewest resources, `dev`, and the one with the most, `prod`.
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_an_environments_config_gives_the_same_stack_under_any_name(environment: str) -> None:
     own = shape(first_up(environment), environment)

@@ -37,8 +37,9 @@ const memory = new Map<string, Listed>();
 let remembered = 0; // the total number of characters of all lists that are in memory now
 
 /**
- * Returns the edge policy's decision on a request. `stored` fetches objects as the origin stores them. `refusals`
- * fetches the list of a package's refused artifacts. Throws `Unavailable` when the package's advisories cannot be read.
+ * Returns the edge policy's decision on a request for the object `wanted`. `stored` fetches objects as the origin
+ * stores them. `refusals` fetches the list of a package's refused artifacts. Throws `Unavailable` when the package's
+ * advisories cannot be read.
  */
 export async function rulingOn(
   wanted: ObjectRoute,

@@ -158,8 +158,8 @@ function checkUnique(texts: readonly string[], message: string): void {
 }
 
 /**
- * Checks that a client takes part in at most one experiment of a layer. Also checks that experiments of different
- * layers set no flag in common, because a client may take part in one experiment of each layer.
+ * Checks two experiments. If both are in the same layer, no client may take part in both. If they are in different
+ * layers, a client may take part in both, so they must not set the same flag.
  */
 function checkPair(one: Experiment, other: Experiment): void {
   const what = `experiments ${other.name} and ${one.name}`;

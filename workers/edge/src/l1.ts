@@ -14,8 +14,8 @@ import type { Place } from "./shields";
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /**
- * The names of headers for the client's coordinates, for the tag of the object's package, and for the flags of requests
- * to shields. These headers are not part of the cache key.
+ * The names of request headers. They contain the client's coordinates, the cache tag of the object's package, and the
+ * shield flags (experiments.ts). These headers are not part of the cache key.
  */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
@@ -39,7 +39,7 @@ export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy
 
 const STORED: View = { kind: "objects" };
 // The longest wait for the first byte from L1. The limit is high, because L1 may itself wait for shields
-// (shield_nodes.ts). Without a limit, a silent cache would block requests forever.
+// (shield_nodes.ts). Without a limit, an L1 that never answers would block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
@@ -90,8 +90,8 @@ function bypassed(answer: Response | undefined): Response | undefined {
 }
 
 /**
- * Returns the path of an L1 URL for a view of the object with this key. In the view `objects`, the path is also the
- * path of the object on the shields.
+ * Returns the path of the URL with which the worker requests a view of an object from L1. `key` is the object's key. In
+ * the view `objects`, shields have the object at the same path.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;

@@ -30,7 +30,7 @@ function isUnconditional(conditions: Conditions): boolean {
 /**
  * Returns whether the worker must request the whole object after a request for a range. One reason is a 416 answer,
  * because such an answer states neither the object's size nor its version reliably. The other reason is an answer with
- * a range of another version than the client has.
+ * a range of another version of the object than the client already has.
  */
 function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";

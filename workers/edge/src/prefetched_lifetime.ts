@@ -4,8 +4,8 @@
 // shields.
 
 /**
- * The name of a header in copies that L1 uses for longer than the origin states. The header contains the Cache-Control
- * of the origin, which the worker sends to clients.
+ * The name of a header that marks copies which L1 uses for longer than the origin permits in Cache-Control. The marking
+ * header contains the origin's Cache-Control, which the worker sends to clients.
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 

@@ -35,8 +35,8 @@ const TAGS: Record<string, (value: string) => string> = {
  */
 export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
   if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
-  // The signature covers the body, so the worker reads the body before it has verified the sender. The limit protects
-  // the isolate's memory from large bodies.
+  // The signature covers the body, so the worker reads the body before it has verified the sender. This limit on the
+  // body's size protects the isolate's memory.
   const length = request.headers.get("content-length");
   if (length === null || Number(length) > BODY_BYTES_MAX) return text(413, `the body may have ${BODY_BYTES_MAX} bytes`);
   const body = await request.text();

@@ -19,7 +19,7 @@ export interface ObjectRoute {
   digest?: string;
   /** The part of the npm packument that the client requests. Absent when the client requests the whole packument. */
   part?: PackumentPart;
-  /** What the client searches for in the list of npm packages. Absent when the request is not a search. */
+  /** The search terms of a client that searches the list of npm packages. Absent when the request is not a search. */
   search?: SearchQuery;
   /** Whether each client with a valid token may read the object, whatever the token's grants are. */
   anyToken?: boolean;

@@ -264,8 +264,8 @@ export function answerWhole(_: IncomingMessage, response: ServerResponse): void 
 }
 
 /**
- * Emulates a cache miss: calls the cached entrypoint without the Range header, and then cuts the range out of the
- * entrypoint's answer.
+ * Emulates a miss in Workers Cache: calls the cached entrypoint without the Range header. Then cuts the requested range
+ * out of the entrypoint's answer.
  */
 export function miss(
   { url, headers, method }: IncomingMessage,

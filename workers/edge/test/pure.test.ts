@@ -1,4 +1,5 @@
-// Unit tests: URLs map to object keys, grants match package names, and keys map to shields.
+// Unit tests of functions without side effects: they map URLs to object keys, match grants with package names, and map
+// object keys to shields.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -118,7 +118,10 @@ test("a range beyond the end is 416 with the size, in the ecosystem's format, an
   assert.deepEqual([blob.status, blob.headers["content-range"]], [416, "bytes */100"]);
 });
 
-/** Emulates a cache that ignores ranges, as Traffic Server does for a copy that is stale or that is still arriving. */
+/**
+ * Emulates a cache that ignores the Range header. Traffic Server ignores it while its copy is stale or not yet
+ * complete.
+ */
 function cacheWithoutRanges(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
   const answer = cacheWithoutConditions(stored);
   return (asked, response) => {

@@ -50,8 +50,9 @@ def reported(version: str, status: int | None = 200, number: int = 1, sampling: 
 
 
 def counted(api: Cloudflare, *filters: Mapping[str, Any], to: int = 2_000_000, **parameters: Any) -> dict[Any, Any]:
-    """Sends a query to the emulated Workers Observability that counts invocations in groups, by default one for each
-    version. Maps the value that identifies a group to the group's estimated count and sample interval.
+    """Sends a query to the emulated Workers Observability. The query counts invocations in groups, by default one group
+    for each version of the worker. Returns the estimated count and the sample interval of each group, by the group's
+    value.
     """
     whole: Any = {
         "filters": filters,

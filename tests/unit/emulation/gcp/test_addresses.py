@@ -18,8 +18,8 @@ PATH = "/compute/v1/projects/test/regions/us-east1/addresses"
 
 
 def test_simultaneous_requests_reserve_different_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sends two simultaneous requests for an address. If the emulation reads the reserved addresses without a lock,
-    both requests read them before either request reserves its own address.
+    """Sends two simultaneous requests that each reserve an address. Without a lock, the emulation would read the list
+    of reserved addresses for both requests before it reserves an address for either.
     """
     both_have_read = threading.Barrier(2, timeout=0.5)
     read = StateStore.all

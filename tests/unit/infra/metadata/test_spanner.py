@@ -1,4 +1,6 @@
-"""Tests the metadata database on Spanner, by the responses of the emulated Google Cloud."""
+"""Tests how the stack's metadata database is created on Spanner: the tests read the resources from the emulated Google
+Cloud.
+"""
 
 from __future__ import annotations
 

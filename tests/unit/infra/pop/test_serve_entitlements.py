@@ -1,5 +1,5 @@
-"""Tests the service on a PoP machine that reads entitlements from the metadata table for the edge worker. The worker
-sends the service the requests that it would send to Workers KV.
+"""Tests the service on a PoP machine that reads entitlements from the metadata table for the edge worker. At
+Cloudflare, the worker sends the same requests to Workers KV.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def layer_of(network: Network, source: Faulty) -> bytes:
 
 
 def broken(end: int) -> Answer:
-    """Returns an answer with the layer's first `end` bytes, after which the connection breaks."""
+    """Returns a response to a request for a layer. The connection breaks after the layer's first `end` bytes."""
 
     def body() -> Iterator[bytes]:
         yield CONTENT[:end]
@@ -166,7 +166,9 @@ def test_a_token_endpoint_that_stays_overloaded_is_named_by_its_status(importing
 
 @pytest.mark.parametrize("link", ["http://up.test", "https://elsewhere.test", ""])
 def test_the_next_page_of_a_list_is_read_from_the_registry_itself(importing: Any, images: Images, link: str) -> None:
-    """Checks that an import keeps to the registry's own scheme and host, whatever the link to the next page names."""
+    """The link to the next page of a list may name another scheme or host. Tests that the import requests the next page
+    from the registry's own scheme and host all the same.
+    """
     asked: list[str] = []
 
     def first_page(request: httpx.Request) -> httpx.Response:

@@ -109,7 +109,7 @@ def test_an_interrupted_import_continues_and_delivers_committed_changes(
     journal = tmp_path / "journal"
     with pytest.raises(KeyboardInterrupt):
         run(network, journal, wanted_in(tree), report=end)
-    # The interrupted import committed releases to the database, but has not written packuments yet.
+    # The interrupted import committed releases to the database, but wrote no packuments.
     assert not [key for key in network.objects() if key.endswith("packument.json")]
     with journal.open("a") as cut_short:
         cut_short.write("012")

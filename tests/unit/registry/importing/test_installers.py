@@ -88,7 +88,9 @@ def pip_install(index: str, target: Path, *requirements: str) -> subprocess.Comp
 
 
 def odd_wheels(directory: Path) -> list[str]:
-    """Writes wheels that each break a current rule of Python packaging. Returns the names of the wheels' projects."""
+    """Writes wheels, each of which breaks a different rule of Python packaging. Returns the names of the wheels'
+    projects.
+    """
     directory.mkdir()
     lines = {
         "old": ["Requires-Python: >=2.7, !=3.0.*"],
