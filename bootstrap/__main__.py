@@ -38,8 +38,8 @@ class Settings:
 def settings() -> Settings:
     """Returns the config of the bootstrap stack.
 
-    Raises pulumi.RunError with one line for each invalid value. A line names the config key, the value and the values
-    that are accepted.
+    Raises pulumi.RunError with one line for each invalid value. A line names the config key, the value, and the values
+    that the key accepts.
     """
     config = pulumi.Config(PROJECT)
     found = Settings(

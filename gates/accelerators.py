@@ -22,6 +22,6 @@ def endpoint_groups(record: Resource, resources: Sequence[Resource]) -> list[Res
 
 
 def _using(used: Iterable[Resource], kind: str, resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the resources of one type that refer to at least one of the resources in `used`."""
+    """Returns the resources of the type `kind` that refer to at least one of the resources in `used`."""
     urns = {one.urn for one in used}
     return [one for one in resources if one.type == kind and urns & one.uses()]

@@ -108,8 +108,8 @@ class Plan:
     changes: Mapping[str, Change]
 
     def of(self, kinds: frozenset[str], *actions: Action) -> list[Change]:
-        """Returns the planned changes of resources of the given types, in the plan's order. If no actions are given,
-        the result has changes of all actions.
+        """Returns the planned changes of resources whose type is in `kinds`, in the plan's order. `actions` limits the
+        result to changes with these actions, if it is given.
         """
         return [
             change

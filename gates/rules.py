@@ -145,9 +145,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan with two changes of DNS records on the way of the same clients. For example, the records of the
-    clients' hostname lead to an edge network, and the records of that network lead to its regions. If one apply changes
-    both and clients then have a fault, nobody knows which change to undo.
+    """Refuses a plan that changes two DNS records which the same clients look up one after the other. For example, the
+    records of the hostname that clients connect to lead to an edge network, and the records of that network lead to its
+    regions. If one apply changes both and clients then have a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

@@ -32,8 +32,8 @@ class Shift:
         return {*self.arrived, *self.arriving}
 
     def passed(self, root: str) -> set[str]:
-        """Returns the DNS names that clients look up on the way from a root to its targets, before the plan or after
-        it.
+        """Returns the DNS names that clients look up when they resolve `root`, from `root` to the records with its
+        targets. Includes the names before the plan and those after it.
         """
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 

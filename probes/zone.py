@@ -124,8 +124,8 @@ class Zone:
         return answer
 
     def read(self, path: str) -> str:
-        """Reads a response of the deployed worker script to its end, without keeping its bytes. Returns the response's
-        header `x-call`. The header contains the id of the call to the cached entrypoint that made the response.
+        """Requests `path` from the deployed worker script, reads the response to its end, and drops the body. Returns
+        the response's header `x-call`: the id of the call to the cached entrypoint that made the response.
         """
         with self._http.stream("GET", f"https://{self._host}{path}") as answer:
             for _ in answer.iter_raw():

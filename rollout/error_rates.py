@@ -32,12 +32,12 @@ class ErrorRates:
         self._script = script
 
     def since(self, start: datetime) -> dict[str, Counts]:
-        """Returns the numbers of requests and errors of each version, from the time `start` until now. The keys of the
-        result are the versions' ids.
+        """Returns the numbers of requests and errors of each version of the edge worker, from the time `start` until
+        now. The keys of the result are the versions' ids.
 
-        Workers Logs stores a sample of the events, and Cloudflare's API extrapolates from this sample. The method
-        counts only the stored events, because a statistical test of extrapolated numbers would be too sure of its
-        result.
+        Workers Logs stores only a sample of the events. Cloudflare's API can extrapolate from this sample to all
+        events, but this method counts the stored events. From extrapolated numbers, a statistical test would conclude
+        more than the sample shows.
         """
         timeframe = {"from": int(start.timestamp() * 1000), "to": int(time.time() * 1000)}
         failed = {

@@ -96,8 +96,9 @@ def service_may_assume(policy: Policy, service: str) -> bool:
 
 
 def _effects(policy: Policy, request: AuthorizationRequest, *, names_principals: bool) -> Iterator[str]:
-    """Yields "Allow" or "Deny" for each policy statement that applies to the request. Conditions are checked last: an
-    unknown condition is an error only in a statement that otherwise matches the request."""
+    """Yields "Allow" or "Deny" for each policy statement that applies to the request. Conditions are checked last, so
+    an unknown condition is an error only in a statement whose action, resource and principal match the request.
+    """
     for statement in _statements(policy):
         unknown = statement.keys() - _ELEMENTS
         if unknown:

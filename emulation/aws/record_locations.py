@@ -1,5 +1,5 @@
-"""Finds faults in the locations of Route 53 record sets with geolocation, geoproximity and latency routing, which moto
-5.2 accepts and Route 53 refuses.
+"""Checks the locations in Route 53 record sets with geolocation, geoproximity or latency routing. moto 5.2 accepts
+invalid locations, which Route 53 refuses.
 
 Sources: Route 53 API Reference, "GeoLocation", "GeoProximityLocation", "Coordinates" and "ResourceRecordSet"; AWS's
 model of the API in botocore (the limits of a bias, and the patterns of coordinates); Route 53 Developer Guide, "Quotas

@@ -26,8 +26,8 @@ from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
 # The URL path at which tests control S3 replication. GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`.
-# PUT of `{"paused": true}` stops copying until PUT of `{"paused": false}`. PUT of `{"lag_seconds": 30}` sets the delay
-# between a write and its copy to 30 seconds.
+# PUT of `{"paused": true}` pauses the replication, and PUT of `{"paused": false}` resumes it. PUT of
+# `{"lag_seconds": 30}` sets the delay between a write and its copy to 30 seconds.
 PATH = "/_artifact-edge/replication"
 
 # A copy of an object that S3 replication still has to make: the source bucket, the destination bucket, and the time at

@@ -150,8 +150,8 @@ def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields the permission to create a service-linked role, if AWS creates one for the API call in an account without
-    such a role.
+    """Yields the permission to create a service-linked role, if the API call makes AWS create one in an account that
+    has no such role yet.
     """
     created = {
         ("kms", "CreateKey"): (

@@ -197,7 +197,7 @@ def _known(store: StateStore, zone: str, id: str) -> Json:
 
 
 def _delegation(zone: str) -> str:
-    """Returns the DNS label that Cloudflare assigns to a zone. Cloudflare validates the certificates of the zone's
-    custom hostnames at this label below dcv.cloudflare.com.
+    """Returns the DNS label that Cloudflare assigns to a zone. To validate the certificates of the zone's custom
+    hostnames, Cloudflare looks up the name `<label>.dcv.cloudflare.com`.
     """
     return zone[:16]

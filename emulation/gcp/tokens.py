@@ -17,8 +17,8 @@ from joserfc.jwk import KeySet, RSAKey
 from emulation.state_store import Entry, StateStore
 
 ISSUER = "https://accounts.google.com"
-# The URL path of the public keys that verify Google's identity tokens, both at www.googleapis.com and in the emulated
-# Google Cloud.
+# The URL path at which clients get the public keys that verify Google's identity tokens. The path is the same at
+# www.googleapis.com and in the emulated Google Cloud.
 CERTS_PATH = "/oauth2/v3/certs"
 
 # The lifetime of identity tokens and access tokens in seconds (Google Cloud, "Token types").

@@ -14,7 +14,7 @@ from infra.observability.cloudwatch_dashboard import body
 class CloudWatchObservability(pulumi.ComponentResource):
     """All CloudWatch alarms of a stack, an SNS topic in each region with alarms, and one dashboard.
 
-    The dashboard has a row for each tier. `topic_arns` maps regions to topics.
+    The dashboard has a row for each tier. `topic_arns` maps the name of each region to the ARN of its topic.
     """
 
     topic_arns: dict[str, pulumi.Output[str]]

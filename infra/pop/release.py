@@ -24,8 +24,8 @@ _MUTABLE = "public, max-age=5"
 
 @dataclass(frozen=True)
 class EdgeReleaseArgs:
-    """Arguments of the component that stores the edge worker. `bundle` is the worker that is also deployed to
-    Cloudflare, and `bucket` the primary bucket of the origin.
+    """Arguments of the component that stores the edge worker for PoPs of our own. `bundle` is the code of the worker,
+    which Cloudflare gets, too. `bucket` is the primary bucket of the origin.
     """
 
     bundle: str

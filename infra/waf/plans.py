@@ -1,7 +1,7 @@
 """The limits that each of Cloudflare's plans sets on the firewall rules of a zone.
 
-Sources, read on 2026-11-27: Cloudflare WAF, "Custom rules" and "Rate limiting rules", "Availability"; Ruleset Engine,
-"Expressions", "Maximum rule expression length".
+Sources, read on 2026-11-27: the sections "Availability" of "Custom rules" and of "Rate limiting rules" in the
+Cloudflare WAF documentation; Ruleset Engine, "Expressions", "Maximum rule expression length".
 """
 
 from __future__ import annotations

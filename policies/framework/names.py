@@ -50,8 +50,9 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
 
 
 def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
-    """Yields an error message for each name in `used` that is no setting of the policy. `used` has the names that the
-    pack's configuration sets for the policy. The message suggests the most similar setting.
+    """Yields an error message for each unknown setting of a policy. `used` has the names of the settings in the policy
+    pack's configuration, and `names` has the settings that the policy has. The message suggests the most similar of
+    these.
     """
     for name in used:
         if name in names:

@@ -161,12 +161,12 @@ class Bounds:
 
 
 def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
-    """Returns an equivalent description of the affected versions, in which the list of versions is as short as
+    """Returns an equivalent description of the affected versions, in which the list of single versions is as short as
     possible.
 
-    The function removes invalid versions from the list, and versions that one of the ranges contains. For Python
-    packages, public databases also list each version that a range contains. Each listed version would become one more
-    entry in the sorted list of versions that the edge worker searches.
+    The function removes two kinds of versions from the list: invalid ones, and those that one of the ranges contains
+    already. For Python packages, public databases list both the ranges and each version in them. Each listed version
+    would become one more entry in the sorted list of versions that the edge worker searches.
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))

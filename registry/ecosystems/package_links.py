@@ -20,7 +20,8 @@ _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~]
 # The form of a repository's address that the program scp uses, such as `git@github.com:acme/web.git`.
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
 _SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
-# Maps the scheme of a repository's URL in a package.json to the scheme with which npm publishes this URL.
+# Maps the scheme of a repository's URL in a package.json to the scheme that npm writes in its place when it publishes
+# the package.
 _SCHEMES = {
     "https": "git+https",
     "git+https": "git+https",

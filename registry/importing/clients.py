@@ -117,9 +117,9 @@ class NpmSettings:
     """npm's settings for the project in the directory `at`.
 
     `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry. `full_packuments`
-    are command-line options that make npm fetch full packuments, which have publication times. npm fetches full
-    packuments when the option `before` or `min-release-age` limits the age of versions. `full_packuments` is empty if
-    npm's configuration already sets one of these two options.
+    has the command-line options that make npm fetch full packuments, which have publication times. npm fetches full
+    packuments only if one of its options `before` and `min-release-age` limits which versions it may choose.
+    `full_packuments` is empty if npm's configuration already sets one of these two options.
     """
 
     at: Path

@@ -141,8 +141,8 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Returns the state of those items that are to be written and already exist in the database. A key is the
-        item's partition and name. A value is the item's version, and whether the item is still valid (True) or has
+        """Returns the state of those items that `writes` names and that exist in the database. A key of the result is
+        the item's partition and name. A value is the item's version, and whether the item is still valid (True) or has
         expired (False).
         """
         names = _by_partition([(write.partition, write.name) for write in writes])

@@ -153,8 +153,8 @@ def report(results: Sequence[Measured]) -> None:
         line = f"{each.connections} idle connections: "
         if each.connections:
             nginx = (each.memory.nginx - before.memory.nginx) / each.connections
-            # The kernel's memory is for both ends of each connection, because the clients run on the same machine. Half
-            # of it belongs to the PoP.
+            # The kernel holds memory for both ends of each connection, because the clients run on the same machine.
+            # Only half of this memory belongs to the PoP.
             kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2
             # The processor time also covers the requests of the active client, which are a small part of it.
             opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)

@@ -109,8 +109,9 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # Two kinds of requests are not sent. The worker itself answers 403 to purges without a signature. Health checks
-        # whose Host is an IP address never reach the worker, because Cloudflare has no route for an IP address.
+        # Two kinds of requests in SERVED are not sent. Without a signature, the worker itself answers 403 to a purge.
+        # Health checks whose Host is an IP address never reach the worker, because Cloudflare has no route for an IP
+        # address.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))
@@ -158,8 +159,8 @@ def accepted_resets(edge: Edge) -> int:
 
 def guesses_until_slowed(edge: Edge, path: str, most: int) -> tuple[int, bytes]:
     """Sends requests from one client address, one after the other, each with a different invalid token. Each request
-    claims a different client address in its headers. Returns the number of 401 answers before the first 429 answer, and
-    the header fields of the 429 answer. Returns `most` and no header fields if there is no 429 answer.
+    claims another client address in its headers. Returns the number of 401 answers before the first 429 answer, and the
+    header fields of the 429 answer. Without a 429 answer among `most` requests, returns `most` and no header fields.
     """
     for number in range(most):
         claimed = f"198.51.100.{number % 250}"

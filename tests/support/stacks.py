@@ -70,10 +70,11 @@ def as_config(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
-    """Returns the result of a first `pulumi up` with an environment's config. `changes` replaces values of this config.
+    """Returns the result of a first `pulumi up` with an environment's config. `changes` replaces values of this
+    config.
 
-    The deployment runs once for all tests that request it, so no test may change it. The stack has the environment's
-    name unless `stack` is given.
+    All tests that ask for the same config share one deployment, so no test may change the result. The stack has the
+    environment's name unless `stack` is given.
     """
     return _first_up(environment, json.dumps(changes or {}, sort_keys=True), stack or environment)
 

@@ -1,4 +1,4 @@
-"""`python -m workers.entitlements.answer`: the metadata API as a Cloud Run service that reads Spanner (protocol.py)."""
+"""`python -m workers.entitlements.answer`: the metadata API (protocol.py) as a Cloud Run service that reads Spanner."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Liveness:
-    """Records the time of the last poll, and answers the health check: 503 if the last poll was too long ago."""
+    """Records the time at which the last poll ended, and answers the health check: 503 if this was too long ago."""
 
     at: float = field(default_factory=time.monotonic)
 

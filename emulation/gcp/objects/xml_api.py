@@ -1,11 +1,11 @@
 """Serves objects of the emulated Cloud Storage by the XML API.
 
-Regional shields read at the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their requests
-have a bearer token. Google's library for Go, which the Pulumi engine uses, reads at the path of a bucket:
+Regional shields send requests to the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their
+requests have a bearer token. Google's library for Go, which the Pulumi engine uses, names the bucket in the path:
 `/<bucket>/<object>`. As in the JSON API, a request without a token counts as a request of the operator.
 
-Sources: Cloud Storage, "XML API" and "Request endpoints". Requests are GET or HEAD. Errors are XML. The response has a
-header `x-goog-meta-…` for each metadata entry of the object.
+Only GET and HEAD are served. Errors are XML. The response has a header `x-goog-meta-…` for each metadata entry of the
+object. Sources: Cloud Storage, "XML API" and "Request endpoints".
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ class Described:
     """Handles one AWS resource type with four functions that call the AWS API.
 
     `make` creates a resource and returns its identifier. `describe` returns the resource's outputs, or None if the
-    resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place. `only_region` is
-    the region of all requests to a service that has its API in one region.
+    resource does not exist. `remove` deletes the resource. `change` applies changed inputs to the resource without a
+    replacement. `only_region` is set for a service that has its API in one region, and names this region.
     """
 
     resource: type[pulumi.CustomResource]

@@ -14,8 +14,9 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """Handles one Cloudflare resource type. A subclass names the Pulumi type, and the object of Cloudflare's SDK that
-    calls the API endpoints of this type."""
+    """Handles one Cloudflare resource type. A subclass names the Pulumi type, and returns the object in Cloudflare's
+    SDK whose methods call the API endpoints of this type.
+    """
 
     resource: type[pulumi.CustomResource]
     replace_on: frozenset[str]

@@ -15,7 +15,7 @@ WORKER = resource(SCRIPT, {}, "edge")
 
 
 def certificate(**props: Any) -> PolicyResource:
-    """Returns an AWS certificate resource for the shield machines; `props` replace its properties."""
+    """Returns an AWS certificate resource for the shield machines. `props` replaces its properties."""
     good = {"domainName": "*.shield.x.io", "validationMethod": "DNS", "options": {"export": "ENABLED"}, "arn": "arn:c"}
     return resource(CERTIFICATE, {**good, **props}, "shield")
 
@@ -25,7 +25,7 @@ def pop_certificate(name: str) -> PolicyResource:
 
 
 def parameter(**props: Any) -> PolicyResource:
-    """Returns an SSM parameter resource that holds the ARN of a certificate; `props` replace its properties."""
+    """Returns an SSM parameter resource that holds the ARN of a certificate. `props` replaces its properties."""
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
     return resource(PARAMETER, {"type": "String", "value": arn, **props}, "shield")
 

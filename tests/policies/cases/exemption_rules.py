@@ -6,7 +6,7 @@ from tests.policies.cases.parts import PRIMARY, Case
 
 
 def exemption(**changes: str) -> str:
-    """Returns a valid exemption with some keys changed; an empty value omits the key."""
+    """Returns a valid exemption as YAML. `changes` replaces values of keys, and an empty value leaves the key out."""
     entry = {
         "policy": "multi-bucket-versioned",
         "resource": "'*::aws:s3/bucket:Bucket::primary'",

@@ -67,8 +67,8 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
 
 
 def rule_functions() -> Mapping[str, str]:
-    """Maps the name of each policy to the function in `policies/rules` that declares the policy, such as
-    `storage.versioned`.
+    """Maps the name of each policy to the function that declares it, such as `storage.versioned` in
+    `policies/rules`.
     """
     return {
         value.name: f"{module.name}.{function}"

@@ -56,8 +56,8 @@ def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
 
 @pytest.fixture(scope="module")
 def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
-    """Provides the resources of the stack `prod` with the settings that the test's parameter names. Each stack is
-    removed before the next one is deployed.
+    """Deploys the stack `prod`, and provides its resources. The test's parameter has the settings that differ from
+    prod's config. Each stack is removed before the next one is deployed.
     """
     yield from deployed(request.param)
 

@@ -152,7 +152,7 @@ function isInFilter(filter: Uint8Array, hash: string): boolean {
   return true;
 }
 
-/** Returns whether an advisory affects a version of its package, or undefined for a text that is no version. */
+/** Returns whether an advisory affects a version of its package. Returns undefined if `version` is no valid version. */
 export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: string): boolean | undefined {
   const at = positionOf(of, version);
   return at === undefined ? undefined : spans.some(([first, last = Infinity]) => first <= at && at <= last);

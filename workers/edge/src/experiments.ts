@@ -16,7 +16,10 @@ export interface Flags {
   hedging: boolean;
   /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;
-  /** The digest of the edge policy whose rules apply to the client. Undefined means the policy in force. */
+  /**
+   * The digest of the edge policy whose rules apply to the client. Undefined if the same policy applies as to clients
+   * without a variant.
+   */
   policy: string | undefined;
 }
 

@@ -22,7 +22,10 @@ export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;
 
-/** A feed document, and its age in milliseconds. The age is Infinity when the isolate has never had a document. */
+/**
+ * The feed document that the isolate has, and its age in milliseconds. If the isolate has never had a document,
+ * `document` is undefined and the age is Infinity.
+ */
 export interface Current<T> {
   document: T | undefined;
   age: number;

@@ -44,10 +44,10 @@ function areDigests(given: unknown): given is string[] {
 }
 
 /**
- * Returns the digests of the latest edge policies and of the latest data sets of advisories. `document` is the current
- * document of the feed of these digests. Without a document, the digests come from the entry in the key-value store.
- * `readEntry` returns the text of the entry, or null if there is no entry. Throws `Unavailable` when neither the feed
- * nor the store can be read.
+ * Returns the digests of the latest edge policies and of the latest data sets of advisories. They come from `document`,
+ * the current document of the feed of these digests. Without a document, they come from an entry in the key-value
+ * store, whose text `readEntry` returns; null means that there is no such entry. Throws `Unavailable` when neither the
+ * feed nor the store can be read.
  */
 export async function latestPolicies(
   { document }: Current<Latest>,

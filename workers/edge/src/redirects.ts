@@ -11,9 +11,9 @@ import type { Place } from "./shields";
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns an internal redirect, which lets NGINX send an object from L1 to an authorized client. `view` selects the
- * object as stored or in a filtered form (l1.ts). Returns an empty response when the worker must answer the client
- * itself, because the worker cuts a part out of the object or checks a condition.
+ * Returns an internal redirect, which makes NGINX fetch an object from L1 and send it to an authorized client. `view`
+ * says which view of the object NGINX fetches (l1.ts). Returns an empty response if the worker must answer the client
+ * itself, because it cuts a part out of the object or checks a condition in the request's headers.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

@@ -93,8 +93,8 @@ export class VersionedDocuments<T> {
 }
 
 /**
- * Returns the text of the object with this key. Throws `InvalidDocument` when the text does not have this digest, and
- * `Unavailable` with the message `what` when the object cannot be read.
+ * Returns the text of the object `key`. Throws `InvalidDocument` if the SHA-256 digest of the text is not `digest`.
+ * Throws `Unavailable` with the message `what` if the object cannot be read.
  */
 export async function verifiedText(key: string, digest: string, what: string, read: Read): Promise<string> {
   const answer = await read(key);

@@ -245,7 +245,8 @@ test("a revoked token ends its sessions within seconds", async () => {
 // This test must be the last one of the file. During the test, the key-value store does not answer, so the isolate
 // sends the store only few reads afterwards.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
-  assert.equal(await statusOf("/npm/web", bearer("reader")), 200); // the isolate has now read the quarantine list
+  // This request makes the isolate read the quarantine list.
+  assert.equal(await statusOf("/npm/web", bearer("reader")), 200);
   record("on-record-only", { principal: "bob", revision: 1, expires: 4_000_000_000, grants: ["npm:web:pull"] });
   stub.store = "silent";
   assert.equal(await statusOf("/npm/web", bearer("on-record-only")), 200);

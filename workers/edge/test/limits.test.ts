@@ -1,4 +1,5 @@
-// Tests the limits of the requests with each token, and of the requests with invalid tokens from each client address.
+// Tests the rate limits: how many requests with one valid token, and how many requests with invalid tokens from one
+// client address, the worker answers before it answers 429.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

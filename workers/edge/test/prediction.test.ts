@@ -18,7 +18,7 @@ interface Stored {
   headers?: Record<string, string>;
 }
 
-const objects = new Map<string, Stored>(); // the objects at the shields
+const objects = new Map<string, Stored>(); // the objects that the shields have
 const cache = new Map<string, { headers: IncomingMessage["headers"]; body: Buffer }>();
 let requested: string[] = []; // the keys of the objects that the worker requested from the shields
 

@@ -1,7 +1,7 @@
 """Tests two Cloud Run services of a stack whose database is Spanner: the metadata API, and the token sync, which writes
 tokens to Workers KV.
 
-The tests read the emulated Google Cloud and AWS IAM after the Pulumi program ran. A refresh must find no drift.
+Each test runs the Pulumi program, and then reads the emulated Google Cloud and AWS IAM. A refresh must find no drift.
 """
 
 from __future__ import annotations

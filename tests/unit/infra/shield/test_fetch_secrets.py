@@ -73,7 +73,9 @@ def test_a_machine_whose_secret_was_deleted_does_not_start_with_the_old_one(mach
 
 
 def reported() -> list[str]:
-    """Returns a list with the instance ID that the machine reported, or an empty list if there is no report."""
+    """Returns a list with the instance ID that the machine reported. The list is empty if the machine has reported
+    nothing.
+    """
     found = client("ssm", {"region": HOME}).get_parameters_by_path(Path="/artifact-edge/test/serving")["Parameters"]
     return [each["Value"] for each in found if each["Name"] == SERVING]
 

@@ -64,7 +64,7 @@ def all_lines() -> list[Line]:
 
 
 def written(root: Path, lines: Sequence[Line]) -> Path:
-    """Writes the lines as `ship-logs` does: one compressed file for each day."""
+    """Writes the log lines into files as the shields' program `ship-logs` does: one compressed file for each day."""
     for day in {each["time"][:10] for each in lines}:
         text = "".join(f"{json.dumps(each)}\n" for each in lines if each["time"].startswith(day))
         file = root / "logs" / f"day={day}" / "090000-machine-1-0.json.gz"
