@@ -19,7 +19,7 @@ from pathlib import Path
 
 from emulation import processes
 from emulation.layout import INSTANCES_PATH, Sandbox
-from emulation.machines import cloud_init, systemd
+from emulation.machines import clock, cloud_init, systemd
 from emulation.machines.substitutions import NVME_BYTES, Place, substituted
 
 # The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). Traffic Server
@@ -199,12 +199,23 @@ class _Commands:
             case ["/usr/local/sbin/install-packages", *packages]:
                 for package in packages:
                     _check_package(package)
+            case ["systemctl", "restart", "chrony.service"]:
+                self._check_clock()
             case ["systemctl", "enable", "--now", unit]:
                 if not (self._place.root / "etc/systemd/system" / unit).is_file():
                     raise BootError(f"runcmd enables {unit}, which write_files does not contain")
                 self.enabled.append(unit)
             case _:
                 raise BootError(f"user data runs {' '.join(argv)!r}, which is not supported")
+
+    def _check_clock(self) -> None:
+        """Checks the machine's time sources. The clock itself is that of the host."""
+        config = self._place.root / "etc/chrony/chrony.conf"
+        servers = clock.ON_COMPUTE_ENGINE if self._place.metadata_host else clock.ON_EC2
+        try:
+            clock.check_sources(config.read_text() if config.exists() else "", servers)
+        except clock.ClockError as error:
+            raise BootError(str(error)) from error
 
     def _attach_nvme(self) -> None:
         for disk in self._disks:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.edge import COMPATIBILITY_DATE, shields_binding
-from infra.machines.user_data import NVME_FILES, MachineFile, files_of
+from infra.machines.user_data import MACHINE_FILES, TIME_SERVERS, MachineFile, files_of
 from infra.pop import PopSettings, programs
 from infra.pop.workerd import binary
 from infra.waf import nginx
@@ -30,7 +30,7 @@ def render(settings: PopSettings) -> list[MachineFile]:
     etc = settings.directories.etc
     files = [
         replace(file, path=file.path.replace("/etc/artifact-edge", etc, 1))
-        for file in files_of(NVME_FILES, _FILES, values=_values(settings))
+        for file in files_of(MACHINE_FILES, _FILES, values=_values(settings))
     ]
     files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(
@@ -65,6 +65,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
     workerd = binary(settings.architecture)
     return {
         **nginx.values(settings.waf),
+        "TIME_SERVER": TIME_SERVERS["aws"],
         "ETC": directories.etc,
         "RUN": directories.run,
         "CACHE": directories.cache,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract.regions import Cloud, nearest_first
 from infra.blobs import Bucket, Store
-from infra.machines.user_data import NVME_FILES, UserDataError, check_size, cloud_config, files_of
+from infra.machines.user_data import MACHINE_FILES, TIME_SERVERS, UserDataError, check_size, cloud_config, files_of
 from infra.shield import BootSettings
 
 _MACHINE = Path(__file__).parent / "machine"
@@ -44,11 +44,12 @@ def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, r
         "LOG_REGION": boot.log.region if boot.log else "",
         "LOG_FIELDS": ",".join(boot.log.fields) if boot.log else "",
         "CERTIFICATE_PARAMETER": boot.certificate_parameter,
+        "TIME_SERVER": TIME_SERVERS[cloud],
         "CLOUD": cloud,
         "ROLE_ARN": role_arn,
     }
     left_out = set[str]() if any(origin.store == "gcs" for origin in [*origins, *standby]) else _OF_CLOUD_STORAGE
-    files = files_of(NVME_FILES, _MACHINE / "files", values=values, left_out=left_out)
+    files = files_of(MACHINE_FILES, _MACHINE / "files", values=values, left_out=left_out)
     rendered = cloud_config(_MACHINE / "cloud-config.yaml", files)
     check_size(
         rendered,

@@ -142,6 +142,12 @@ class _One:
         return self.instances
 
 
+def chrony(line: str) -> str:
+    """Returns user data that configures chrony with one line, and restarts it."""
+    file = {"path": "/etc/chrony/chrony.conf", "permissions": "0644", "content": f"# comment\n{line}\n"}
+    return HEAD + yaml.safe_dump({"write_files": [file], "runcmd": [["systemctl", "restart", "chrony.service"]]})
+
+
 @pytest.mark.parametrize(
     ("user_data", "problem"),
     [
@@ -151,6 +157,10 @@ class _One:
             HEAD + "runcmd: [[systemctl, enable, --now, x.service]]",
             "enables x.service, which write_files does not contain",
         ),
+        (HEAD + "runcmd: [[systemctl, restart, chrony.service]]", "chrony has no time source"),
+        (chrony("pool 2.debian.pool.ntp.org iburst"), "cannot rely on the time source 2.debian.pool.ntp.org"),
+        (chrony("server metadata.google.internal"), "cannot rely on the time source metadata.google.internal"),
+        (chrony("sourcedir /run/chrony-dhcp"), "sourcedir in chrony.conf lets other files name time sources"),
     ],
 )
 def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str) -> None:

@@ -1,0 +1,45 @@
+"""Checks the time sources of a machine, which chrony's configuration names.
+
+A machine on EC2 reaches the Amazon Time Sync Service without any rule of its security group (EC2 User Guide, "Set the
+time reference on your EC2 instance to use the local Amazon Time Sync Service"). Other time servers need a rule, which
+the machines do not have. Compute Engine advises against time servers other than its own ("Configure NTP on a VM").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+# The time servers of each cloud, from the same documents.
+ON_EC2 = frozenset({"169.254.169.123"})
+ON_COMPUTE_ENGINE = frozenset({"metadata.google.internal"})
+
+
+class ClockError(Exception):
+    """Raised when a machine could not set its clock. The message names the source of time."""
+
+
+def sources(config: str) -> list[str]:
+    """Returns the time sources in the text of a chrony.conf (chrony, "chrony.conf(5)": server, pool, peer)."""
+    return list(_sources(config))
+
+
+def check_sources(config: str, reachable: frozenset[str]) -> None:
+    """Raises ClockError if chrony has no time source, or one outside of `reachable`."""
+    found = sources(config)
+    if not found:
+        raise ClockError("chrony has no time source")
+    for source in found:
+        if source not in reachable:
+            raise ClockError(f"the machine cannot rely on the time source {source}; it has {', '.join(reachable)}")
+
+
+def _sources(config: str) -> Iterator[str]:
+    for line in config.splitlines():
+        words = line.split()
+        match words:
+            case ["server" | "pool" | "peer", source, *_]:
+                yield source
+            case ["sourcedir" | "confdir" | "include", *_]:
+                raise ClockError(f"{words[0]} in chrony.conf lets other files name time sources")
+            case _:
+                pass

@@ -1,0 +1,46 @@
+"""Tests that machines take the time only from the time server of their own cloud, which needs no rule of a firewall."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulation.machines import cloud_init
+from emulation.machines.clock import ON_COMPUTE_ENGINE, ON_EC2, check_sources
+from infra.blobs import Bucket
+from infra.machines.serving import ServingReports
+from infra.pop.user_data import render_user_data as user_data_of_pop
+from infra.shield import BootSettings
+from infra.shield.user_data import render_user_data as user_data_of_shield
+from tests.support.own_pop import SETTINGS
+
+BOOT = BootSettings(
+    buckets=[Bucket("packages", "us-east-1", "packages.s3.us-east-1.amazonaws.com")],
+    secret_id="artifact-edge/test/shield",
+    secret_regions=["us-east-1"],
+    certificate_region="us-east-1",
+    certificate_parameter="/artifact-edge/test/shield-certificate",
+    serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
+)
+ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        pytest.param(user_data_of_shield(BOOT, "node", "us-east-1", "aws", ROLE), ON_EC2, id="shield on EC2"),
+        pytest.param(
+            user_data_of_shield(BOOT, "node", "us-east1", "gcp", ROLE), ON_COMPUTE_ENGINE, id="shield on Compute Engine"
+        ),
+        pytest.param(user_data_of_pop(SETTINGS, "us-east-1"), ON_EC2, id="PoP"),
+    ],
+)
+def test_the_clock_follows_the_clouds_own_time_server_alone(text: str, servers: frozenset[str]) -> None:
+    config = cloud_init.parse(text)
+    files = {file.path: file.content for file in config.files}
+    check_sources(files["/etc/chrony/chrony.conf"], servers)
+    restarted = config.run_commands.index(("systemctl", "restart", "chrony.service"))
+    installed = next(
+        number for number, command in enumerate(config.run_commands) if command[0].endswith("install-packages")
+    )
+    # Signatures of requests are refused when the clock is wrong, so the clock is set before anything calls AWS.
+    assert restarted < installed
