@@ -18,9 +18,9 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# Each read path is checked in two cases. With `cached`, the edge worker finds the client's token in its key-value
-# store, and a PoP of our own finds it in a replica of the metadata table. With `cold`, the edge worker or the PoP must
-# query the metadata API for the token.
+# The plan gate checks each way to read a package for two cases. With `cached`, the client's token is known to the edge:
+# to the edge worker from its key-value store, or to a PoP of our own from a replica of the metadata table. With `cold`,
+# the edge worker or the PoP must query the metadata API for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
@@ -254,7 +254,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the fault tree parts without duplicates: one part for each name. `parts` contains an edge network once
-    for each DNS record that leads to the network.
+    """Returns the parts of a fault tree, but only one part for each name. In `parts`, an edge network occurs once for
+    each DNS record that leads to it.
     """
     return list({part.name: part for part in parts}.values())

@@ -51,8 +51,8 @@ BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )
 
-# Types of AWS Global Accelerator. An accelerator spreads clients over the endpoint groups of its listeners by their
-# traffic dials.
+# Resource types of AWS Global Accelerator. An accelerator has listeners, and a listener has endpoint groups. The
+# traffic dial of an endpoint group decides which percentage of its clients the group accepts.
 ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"

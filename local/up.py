@@ -80,7 +80,7 @@ def alone(sandbox: Sandbox) -> Generator[None]:
 
 
 def _in_words(changes: Mapping[str, int]) -> str:
-    """Describes the changes of a deployment, such as `78 created` or `0 changes (78 resources)`."""
+    """Summarizes the resources that a deployment changed, such as `78 created` or `0 changes (78 resources)`."""
     done = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
     parts = [f"{changes[kind]} {word}" for kind, word in done.items() if changes.get(kind)]
     return ", ".join(parts) or f"0 changes ({changes.get('same', 0)} resources)"

@@ -16,7 +16,7 @@ _HTTPS = [{"FromPort": 443, "ToPort": 443}]
 
 
 class _Accelerator:
-    """A disabled accelerator of the account."""
+    """An accelerator that the probe creates in the AWS account. The accelerator stays disabled."""
 
     def __init__(self, account: AwsAccount) -> None:
         self.api = account.client("globalaccelerator", region=_OREGON)

@@ -108,7 +108,7 @@ def _answers(zone: Zone) -> Counter[str]:
 
 
 def _put(zone: Zone, version: str, secret: str) -> None:
-    """Uploads the script with the API that deploys it at once."""
+    """Uploads the script with the API endpoint that also deploys the uploaded version."""
     bindings = [*_named(version), {"type": "secret_text", "name": "KEY", "text": secret}]
     observability = {"enabled": True, "head_sampling_rate": 1}
     metadata = {**_metadata(bindings), "observability": observability}

@@ -167,9 +167,7 @@ class StoredSecrets:
 
 
 def renew(environment: str, region: str, now: datetime | None = None) -> list[SecretName]:
-    """Renews the certificates that expire soon in an environment's secrets. Returns the names of the written
-    secrets.
-    """
+    """Renews the certificates in an environment's secrets that expire soon. Returns the names of these secrets."""
     stored = StoredSecrets(environment, region)
     before = stored.read()
     return stored.write(before, renewed(before, environment, now or datetime.now(UTC)))

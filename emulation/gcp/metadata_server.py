@@ -20,8 +20,9 @@ from emulation.gcp.tokens import CERTS_PATH, LIFE_SECONDS, Account, Tokens
 from emulation.layout import METADATA_PORT
 from emulation.state_store import StateStore
 
-# The path below which clients of the metadata server are registered. PUT `<path>/<name>` of `{"serviceAccount":
-# "<email>"}` answers with the server's address, `{"host": "<address>:<port>"}`. DELETE stops the client's server.
+# The path below which clients of the metadata server are registered. PUT `<path>/<name>` with the body
+# `{"serviceAccount": "<email>"}` starts a server for the client, and answers with the server's address, `{"host":
+# "<address>:<port>"}`. DELETE stops this server.
 CLIENTS_PATH = "/_artifact-edge/metadata-clients"
 
 _KIND = "metadata-client"

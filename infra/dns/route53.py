@@ -1,5 +1,5 @@
-"""Geo-DNS on Route 53: weighted records of the clients' hostname and latency records of the shields, each with a health
-check.
+"""Geo-DNS on Route 53. The hostname that clients connect to has weighted records, and the shields have latency records.
+Each of these records has a health check.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class CloudRunTokenSyncArgs:
 
 @dataclass(frozen=True)
 class LambdaMetadataApiArgs:
-    """Arguments of the metadata API on Lambda. `secret_id`, in `secret_region`, holds the key with which the edge
-    worker signs its queries.
+    """Arguments of the metadata API on Lambda. `secret_id` is the ID of a secret in the region `secret_region`. The
+    secret holds the key with which the edge worker signs its queries.
     """
 
     prefix: str

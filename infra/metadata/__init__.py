@@ -71,7 +71,7 @@ class SpannerChanges:
     """A Spanner database and its change stream.
 
     `database` is the full name, `projects/…/instances/…/databases/…`, of which `instance` and `name` are parts.
-    `region` is the region of the default leader, which decides on writes.
+    `region` is the region of the default leader, which is the replica that commits writes.
     """
 
     region: str

@@ -109,7 +109,7 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A component of one tier, such as the DNS. The attribute `alarms` lists the tier's alarms."""
+    """A Pulumi component that creates one tier, such as the DNS. The attribute `alarms` lists the tier's alarms."""
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...

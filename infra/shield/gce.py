@@ -86,8 +86,8 @@ class GceShield(pulumi.ComponentResource):
         address: gcp.compute.Address,
         before: pulumi.Output[pulumi.Resource] | None,
     ) -> gcp.compute.Instance:
-        """Creates a machine with a fixed address. When an update replaces both this machine and the machine `before`,
-        it first replaces `before`.
+        """Creates a machine with a fixed address. If an update replaces both this machine and the machine `before`,
+        Pulumi replaces `before` first.
         """
         args = self._args
         name = f"{args.prefix}-{node}"

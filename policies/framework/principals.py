@@ -98,7 +98,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
     if not _is_specific(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # a value that contains no account ID cannot name another account
+        return False  # the value contains no account ID, so it cannot name another account
     return _account_of(value) not in {*accounts, ""}
 
 

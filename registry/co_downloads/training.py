@@ -17,7 +17,7 @@ from registry import RegistryError
 from registry.co_downloads.model import Figures, Model
 
 _STATEMENTS = Path(__file__).with_name("training.sql")
-# The fields of a log line that the statements read. A line without the field `install` has NULL there.
+# The fields of a log line that the SQL statements read. If a log line lacks the field `install`, the field is NULL.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
 # The training ignores installs with more packages than this number. Such an install is that of a mirror, or consists of
 # many installs that one principal runs at the same time.

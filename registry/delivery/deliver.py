@@ -176,8 +176,8 @@ class Delivery:
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # If this delivery includes the changes of all the package's records, the package is new, and the origin has no
-        # documents of the package yet.
+        # The package is new if this delivery includes the changes of all its records. The origin then has no documents
+        # of the package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

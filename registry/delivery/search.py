@@ -61,8 +61,8 @@ class SearchList:
 
 
 def _writes(entries: Entries, there: Mapping[str, Item], at: str) -> Iterator[Write]:
-    """Yields the database writes that store the changed entries of the list of npm packages. A stored entry that was
-    made from a later revision of the package stays as it is.
+    """Yields the database writes that store the changed entries of the list of npm packages. An entry stays as it is if
+    the database already has one from the same or a later revision of the package.
     """
     for name, (revision, entry) in entries.items():
         record = f"package#{name}"

@@ -122,7 +122,7 @@ class Experiment(BaseModel):
 
     @property
     def flags(self) -> set[str]:
-        """The names of the fields that get a value in at least one variant of this experiment."""
+        """The names of the flags that at least one variant of this experiment sets."""
         return {flag for variant in self.variants for flag in variant.flags}
 
     @property

@@ -155,7 +155,7 @@ def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Calls `check` with each of the texts in one field, such as each pattern of package names. Returns the texts.
+    """Calls `check` with each of `texts`, which are the values of one field of a rule. Returns `texts`.
 
     Raises a ValueError whose message begins with the first text that `check` refuses.
     """

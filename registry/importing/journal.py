@@ -17,8 +17,8 @@ from pathlib import Path
 from registry import RegistryError
 from registry.importing import Wanted
 
-# The number of hex digits of a digest in the journal. Each digit has 4 bits, so a digest has 32 * 4 = 128 bits. Even
-# among a billion items, it is very unlikely that two have the same digest.
+# The number of hex digits of a digest in the journal. A digest therefore has 32 * 4 = 128 bits. Even among a billion
+# items, it is very unlikely that two have the same digest.
 _DIGITS = 32
 
 

@@ -201,7 +201,8 @@ class Import:
             shutil.rmtree(directory, ignore_errors=True)
 
     def _artifacts(self, carrier: Carrier, wanted: Wanted, directory: Path, left_out: list[str]) -> Iterator[Artifact]:
-        """Fetches an item of the import, and yields its artifact and, for an image, the artifacts of its referrers.
+        """Fetches an item of the import, and yields its artifact. For an image, also yields the artifacts of the
+        image's referrers.
 
         Adds to `left_out` a reason for each part that is not imported.
         """

@@ -30,8 +30,8 @@ _TOKEN = "bench"
 # the file system of /run is in memory too, and holds NGINX's remembered decisions and cached objects.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
-# wrk runs this script before each request. The script sends another value of the header Accept each time. NGINX
-# remembers a decision only for one value of Accept, so the worker has to decide on each request.
+# wrk runs this script before each request. Each request gets a different header Accept. NGINX remembers the worker's
+# decision only for requests with the same Accept, so the worker has to decide on each request.
 _COLD = """
 local number = 0
 request = function()

@@ -138,7 +138,9 @@ class Stack:
         return self.log.read_text()
 
     def _started(self, operation: str, writes: int) -> subprocess.Popen[bytes]:
-        """Starts a Pulumi operation. Returns after `writes` writes of the state, or when the engine has ended."""
+        """Starts a Pulumi operation. Returns when the operation has written the Pulumi state `writes` times, or when
+        the engine has ended.
+        """
         with self.log.open("w") as log:
             engine = subprocess.Popen(
                 ["pulumi", operation, "--yes", "--skip-preview", "--stack", STACK, "--non-interactive"],

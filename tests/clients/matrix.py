@@ -112,7 +112,7 @@ def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]
 
 
 def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each cell in which docs/clients.md lacks a test run's verdict or has another verdict."""
+    """Returns one line for each verdict of a test run that docs/clients.md lacks or contradicts."""
     return [
         f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {verdict!r}"
         for each, verdict in run.items()

@@ -24,7 +24,9 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test of the named action once for each named client, or once for every client if none is named."""
+    """Returns a marker that runs a test of the given action once for each client in `names`. If `names` is empty, the
+    test runs once for each client that can pull images.
+    """
     chosen = names or tuple(name for name, client in IMAGE_CLIENTS.items() if client.pull)
     return pytest.mark.parametrize(
         "name",

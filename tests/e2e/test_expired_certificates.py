@@ -186,7 +186,8 @@ def test_nothing_stops_when_certificates_and_their_authority_expire(up: Up, tmp_
 
     first = keys.authority()
     deploy_after(UNTIL_AUTHORITY_IS_RENEWED)
-    # The shields already trust the next authority, but the first authority still issues the edge's client certificates.
+    # The shields already trust the next certificate authority, but the edge's client certificates still come from the
+    # first authority.
     assert keys.authority().key_pem == first.key_pem
     upcoming = keys.read("authority")
     following = load(upcoming["next_client_ca"], upcoming["next_client_ca_key"])

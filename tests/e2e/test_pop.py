@@ -234,7 +234,9 @@ class Network:
 
 
 class _ToPop(httpx.BaseTransport):
-    """Sends the requests for all hosts of the zone to the first PoP, because the test has no public DNS."""
+    """An HTTP transport that sends all requests to the first PoP, whatever their host. The test has no public DNS that
+    could resolve the hosts.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._address = sandbox.pop_address(POPS[0])

@@ -95,8 +95,9 @@ def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: 
 
 
 def feed_age(pop: httpx.Client) -> float:
-    """Returns the age in seconds of the feed document on which the PoP relies, counted from the read of the database.
-    The age is infinite when the PoP has no document."""
+    """Returns the age in seconds of the PoP's feed document. The age counts from the moment at which the metadata API
+    read the database for this document. The age is infinite when the PoP has no document.
+    """
     timing = re.fullmatch(r"feed;dur=([\d.]+)", pop.get("/healthz/feed").headers.get("server-timing", ""))
     return float(timing[1]) / 1000 if timing else math.inf
 

@@ -23,5 +23,5 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Returns one port as `free_ports` does."""
+    """Returns one free TCP port of an address (see `free_ports`)."""
     return free_ports(1, address)[0]

@@ -60,7 +60,7 @@ class StreamRecords:
 
 
 class ChangeStream:
-    """A change stream of a database. `name` is the stream's name in the database's schema."""
+    """Reads a change stream of a Spanner database. `name` is the stream's name in the database's schema."""
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database

@@ -84,7 +84,8 @@ def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> Non
     """
     for variant, location in locations.items():
         with httpx.Client(**access(up, location, PRINCIPALS[variant])) as client:
-            # The log event of a 404 response has no tier. The requests in this loop therefore do not count as misses.
+            # The requests below get the status 404. The log event of a 404 response has no tier, so these requests do
+            # not count as misses.
             assert eventually(
                 lambda client=client, variant=variant: (
                     client.get("/npm/absent").headers.get("X-Artifact-Edge-Variant") == f"prediction={variant}"

@@ -89,7 +89,7 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 
 def problems_of_sentences(text: str) -> list[tuple[str, str]]:
-    """Returns the wrong commands in the sentences of a documentation text. Each comes with the message that names the
+    """Returns the wrong commands in the sentences of a documentation text, each with a message that explains the
     mistake.
     """
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", text)

@@ -51,8 +51,8 @@ def test_the_worker_compiles_to_one_reproducible_module() -> None:
     assert re.search(r"\bexport ?\{", bundle)
     imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers", "node:crypto"}, "the runtime provides these modules"
-    # With a compatibility date from 2026-08-04 on, a worker can import node:crypto without a compatibility flag
-    # (Cloudflare changelog, "Node.js compatibility is now enabled by default").
+    # The worker imports node:crypto without a compatibility flag. Cloudflare permits this for compatibility dates from
+    # 2026-08-04 on (Cloudflare changelog, "Node.js compatibility is now enabled by default").
     assert COMPATIBILITY_DATE >= "2026-08-04"
     # A large bundle makes isolates start slowly, so the test limits its size. Cloudflare itself measures the start time
     # in each deployment.

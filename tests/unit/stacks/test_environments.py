@@ -25,7 +25,7 @@ from tests.support.stacks import first_up, stack_config
 
 ROOT = Path(__file__).parents[3]
 OTHER = "elsewhere"
-# Matches identities, certificates, addresses and times, which differ in each deployment.
+# Matches values that differ in each deployment: identifiers, certificates, IP addresses and times.
 MADE_UP = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:.]+|[0-9a-f]{6,}(-[0-9a-f]{4,}){0,4}|[0-9A-Z]{10,}|[0-9a-zA-Z+/=]{60,}|\d+(\.\d+){3}"
 )

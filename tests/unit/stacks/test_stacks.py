@@ -96,9 +96,9 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
 
 
 def test_an_environment_without_its_settings_has_findings() -> None:
-    """Checks that `dev` has findings if the policies get no settings for it.
+    """Checks that the stack `dev` breaks policies if the policies run without the settings for `dev`.
 
-    The environment's policy settings permit that `dev` is destroyed, and that it is in only one region.
+    These settings permit that `dev` is destroyed, and that it is in only one region.
     """
     registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}

@@ -1,5 +1,5 @@
-// Answers a request for an object. The client is authenticated and authorized already (index.ts). The functions apply
-// the experiments and the edge policy, and fetch the object from L1.
+// Answers requests for objects after index.ts has authenticated and authorized the client. The functions apply the
+// experiments and the edge policy, and fetch the object from L1.
 
 import { dataSetInForce } from "./advisories";
 import { failure } from "./answers";

@@ -42,8 +42,8 @@ const KEPT = 2_000;
 const kept = new Map<string, Finished | undefined>();
 
 /**
- * Returns the headers for the client, with the tier that answered. `milliseconds` is how long the worker waited for L1.
- * The caller must copy the result before the next call, which may change it.
+ * Returns the response headers for the client. They name the tier that answered. `milliseconds` is how long the worker
+ * waited for L1. The caller must copy the result before the next call, which may change it.
  */
 export function headersOf(route: ObjectRoute, answer: Answer, milliseconds: number): Headers | Record<string, string> {
   const verdict = cacheVerdict(answer);

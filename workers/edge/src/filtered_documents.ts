@@ -27,7 +27,8 @@ interface Page {
   files: { filename: string }[];
 }
 
-// A packument repeats these fields of the version tagged `latest` at its top level (registry/ecosystems/packument.py).
+// At its top level, a packument repeats these fields of the version with the tag `latest`
+// (registry/ecosystems/packument.py).
 const OF_LATEST = [
   ...["author", "bugs", "contributors", "description", "homepage", "keywords"],
   ...["license", "maintainers", "readme", "readmeFilename", "repository"],

@@ -7,8 +7,8 @@
 /** An attempt to get an answer from one server. Each attempt is started at most once. */
 export interface Attempt<T> {
   /**
-   * A function that sends the request. Its promise resolves to undefined, or rejects, if the server returns no answer
-   * that can be used.
+   * A function that sends the attempt's request. Its promise resolves to undefined, or rejects, if the server returns
+   * no answer that can be used.
    */
   start: (signal: AbortSignal) => Promise<T | undefined>;
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts

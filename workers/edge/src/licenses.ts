@@ -38,8 +38,8 @@ class Parser {
   }
 
   /**
-   * Reads one or more parts that OR joins. Returns whether the licences satisfy them, or undefined for a text that does
-   * not have the form of an expression.
+   * Parses one or more parts that OR joins. Returns whether the licences satisfy the expression, or undefined if the
+   * text is no valid expression.
    */
   either(): boolean | undefined {
     return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);

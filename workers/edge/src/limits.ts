@@ -1,6 +1,6 @@
-// Limits the requests with each token, and the requests with invalid tokens from each client address. Each limit is a
-// rate limiting binding. A binding counts only the requests at one Cloudflare location, and its count is approximate.
-// Without a binding there is no limit.
+// Limits the rate of the requests with each valid token, and the rate of the requests with invalid tokens from each
+// client address. Each limit is a rate limiting binding. A binding counts only the requests at one Cloudflare location,
+// and its count is approximate. Without a binding there is no limit.
 // Source: developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit.
 
 import { failure } from "./answers";

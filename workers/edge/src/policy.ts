@@ -23,7 +23,7 @@ export interface Rule {
   tags?: readonly string[];
   digests?: ReadonlySet<string>;
   youngerThanDays?: number;
-  /** The lowest severity of vulnerabilities that the rule concerns (rule_sets.ts). */
+  /** The rule concerns vulnerabilities with at least this severity (rule_sets.ts). */
   severity?: Level;
   /**
    * Patterns of licences, and patterns of the predicate types of attestations. `withoutLicense` matches an artifact

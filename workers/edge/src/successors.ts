@@ -40,7 +40,7 @@ const DOCUMENT = /^(?:npm\/.+\/packument(?:\.abbreviated)?\.json|pypi\/simple\/[
 // pip and uv send the Python version in this form in the User-Agent
 const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/;
 const CPU = /"cpu":"(\w+)"/;
-const ARCHITECTURE = /\barch\/(\w+)\b/; // Docker sends the processor in this form in the User-Agent
+const ARCHITECTURE = /\barch\/(\w+)\b/; // the processor architecture in Docker's User-Agent
 
 /** Returns whether clients usually request other objects after they have read this object. */
 export function isFollowed({ key }: ObjectRoute): boolean {

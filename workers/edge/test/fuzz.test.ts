@@ -96,7 +96,10 @@ test("any conditions are conditions or are ignored", () => {
   }), cases(1_000, 0.15));
 });
 
-/** Sends a request whose path no HTTP client normalizes. Returns the status, and the body as text. */
+/**
+ * Sends a request with exactly the path `target`, which `fetch` would normalize first. Returns the status, and the body
+ * as text.
+ */
 async function send(target: string, headers: Record<string, string>): Promise<[number, string]> {
   const { hostname, port } = new URL(edge);
   const sent = request({ hostname, port, path: target, headers });

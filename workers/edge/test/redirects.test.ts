@@ -1,5 +1,5 @@
-// Tests which requests the worker lets NGINX answer on a machine of our own, and which object the worker names to
-// NGINX.
+// Tests a PoP machine of our own: which requests the worker lets NGINX answer, and which object the worker then names
+// to NGINX.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

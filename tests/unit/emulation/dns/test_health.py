@@ -68,8 +68,8 @@ def make_health_check(port: int, **more: Any) -> Check:
 
 
 def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> tuple[bool, str]:
-    """Returns whether a health check finds an endpoint healthy after at least three requests, and the first of these
-    requests.
+    """Lets a health check send at least three requests to an endpoint that answers `answer`. Returns whether the health
+    check then finds the endpoint healthy, and the first of the requests.
     """
 
     async def look() -> tuple[bool, str]:

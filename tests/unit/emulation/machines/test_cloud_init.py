@@ -187,8 +187,8 @@ def test_a_removed_machine_leaves_no_files() -> None:
 
 
 def notes_of_timer(script: str, runs: int, environment: str = "") -> str:
-    """Boots a machine with a systemd timer whose service runs a shell script. The timer starts the service `runs`
-    times. Returns what the script has written to /etc/artifact-edge/notes.
+    """Boots a machine with a systemd timer whose service runs a shell script. Waits until the timer has started the
+    service `runs` times. Returns what the script has written to /etc/artifact-edge/notes.
 
     `environment` is the text of the service's environment file.
     """

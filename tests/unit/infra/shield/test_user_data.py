@@ -83,7 +83,8 @@ def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest(
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
-    # If a lagging replica lacks an immutable object (404), the shield requests the object from the next bucket.
+    # If the replication to a bucket lags, the bucket may lack an immutable object and answer 404. The shield then
+    # requests the object from the next bucket.
     assert 'simple_server_retry_responses="403,404"' in immutable
     # The shield requests mutable objects from the primary bucket first. If the primary bucket answers 404, the object
     # does not exist in any bucket.

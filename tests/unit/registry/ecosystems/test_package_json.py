@@ -78,7 +78,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
     ({"bin": {}}, {"bin": None}),
     ({"bin": None, "directories": "lib"}, {"bin": None, "directories": None}),
-    # A packument has `os`, `cpu` and `libc` as lists, and `engines` as an object.
+    # In a packument, `os`, `cpu` and `libc` are lists, and `engines` is an object.
     ({"os": "linux", "cpu": ["x64", 64], "libc": "glibc"}, {"os": ["linux"], "cpu": ["x64"], "libc": ["glibc"]}),
     ({"os": [], "cpu": {"x64": True}}, {"os": None, "cpu": None}),
     ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),

@@ -345,7 +345,9 @@ def test_a_version_without_a_local_part_matches_local_versions(upstream: Upstrea
 
 
 def test_a_page_in_json_may_have_digests_in_urls_and_a_byte_order_mark() -> None:
-    """Reads a page whose `hashes` are empty and whose URLs have fragments as in HTML. pip uses such digests, too."""
+    """Reads a page of a simple index in JSON. Its `hashes` are empty, and the fragment of the file's URL contains the
+    digest, as on a page in HTML. pip uses such digests, too.
+    """
     entry: dict[str, Any] = {"filename": "p-1.0.tar.gz", "url": "p-1.0.tar.gz#sha256=AA", "hashes": {}}
     page = json.dumps({"meta": {"api-version": "1.0"}, "name": "p", "files": [entry]})
     (file,) = listed_files("https://up.test/simple/p/", page.encode("utf-8-sig"), "p")
