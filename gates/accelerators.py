@@ -1,4 +1,6 @@
-"""Finds the accelerators of AWS Global Accelerator, and their endpoint groups, to which a DNS record leads."""
+"""Finds the accelerators of AWS Global Accelerator to which a DNS record leads, and the endpoint groups of these
+accelerators.
+"""
 
 from __future__ import annotations
 

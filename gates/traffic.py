@@ -78,9 +78,10 @@ def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
 
 
 def moved(before: Split, after: Split) -> float:
-    """Returns the share of clients that a change sends to another target: half the sum of the differences between the
-    targets' shares (total variation distance). If there are no targets before or after the change, all clients count as
-    sent elsewhere.
+    """Returns the share of clients that a change sends to another target. `before` and `after` map each target to its
+    share of the clients before and after the change. The result is half the sum of the differences between each
+    target's two shares (total variation distance). If there are targets only before or only after the change, all
+    clients count as sent elsewhere.
     """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2

@@ -145,7 +145,7 @@ def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]],
 
 
 def configured(sandbox: Sandbox, identity: str) -> Client:
-    """Returns a client that `make up` has configured. Raises NoClient when the identity is not configured."""
+    """Returns the client `identity` that `make up` has configured. Raises NoClient if it is not configured."""
     client = Client(sandbox, identity, "")
     if not client.is_configured():
         raise NoClient(f"no client {identity} is configured in {sandbox.directory}; run: make up")

@@ -37,7 +37,7 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# What the measurement polls: a tier, and the name of a bucket, shield or edge in this tier, such as `("edge",
+# A place that the measurement polls: a tier, and the name of a bucket, shield or edge in this tier, such as `("edge",
 # "eu-west")`.
 Place = tuple[str, str]
 

@@ -17,7 +17,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # how long before its expiry a cached token is replaced
+_EARLY_SECONDS = 120  # how many seconds before its expiry a cached token is replaced
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 

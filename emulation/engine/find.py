@@ -132,8 +132,9 @@ def _alone(directory: Path, report: Report) -> Generator[None]:
 
 
 def on_path(path: str) -> Path | None:
-    """Returns the Pulumi engine on the search path `path`, or None. The engine must be new enough and have a language
-    host for Python, either in its own directory or on `path`."""
+    """Returns the Pulumi engine on the search path `path`. Returns None if there is no engine, if the engine is older
+    than OLDEST, or if it has no language host for Python in its own directory or on `path`.
+    """
     found = shutil.which("pulumi", path=path)
     if found is None:
         return None

@@ -141,7 +141,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                # A function need not have a URL. If it has none, Lambda's API answers this request with an error.
+                # Lambda's API answers this request with an error if the function has no URL.
                 continue
             yield httpx.URL(url).host, code.arn
 

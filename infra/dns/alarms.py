@@ -15,9 +15,9 @@ from infra.observability import CloudWatchAlarm, Tier
 # The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks").
 _REGION = "us-east-1"
 
-# Percentage of Route 53's health checkers below which an endpoint counts as reachable from some networks only. Route 53
-# itself treats an endpoint as healthy from 18 % on (Route 53 Developer Guide, "How Route 53 determines whether a health
-# check is healthy").
+# A percentage of Route 53's health checkers. If a smaller percentage of them reaches an endpoint, the endpoint counts
+# as reachable from some networks only. Route 53 itself treats an endpoint as healthy if more than 18 % reach it (Route
+# 53 Developer Guide, "How Route 53 determines whether a health check is healthy").
 _MOST_CHECKERS = 80.0
 
 

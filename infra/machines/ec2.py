@@ -78,7 +78,7 @@ def health_checkers(region: str, port: int, parent: pulumi.Resource) -> aws.ec2.
 
 
 def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws.ec2.Instance:
-    """Creates a machine with a public address. The security group of the machine decides who can connect."""
+    """Creates a machine with a public address. The machine's security group decides who can connect to it."""
     return aws.ec2.Instance(
         name,
         region=args.region,

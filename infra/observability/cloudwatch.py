@@ -84,8 +84,8 @@ class CloudWatchObservability(pulumi.ComponentResource):
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             treat_missing_data=alarm.missing,
-            # `actions_enabled` is set although true is the default, so that `pulumi refresh` detects a change made by
-            # hand
+            # true is the default of `actions_enabled`; the program sets it so that `pulumi refresh` detects when
+            # somebody disables the actions by hand
             actions_enabled=True,
             alarm_actions=[topic],
             ok_actions=[topic],

@@ -20,8 +20,8 @@ _DIGESTS: Mapping[Architecture, str] = {
 
 @dataclass(frozen=True)
 class Binary:
-    """A build of workerd for one processor: the URL of its npm package, and the SHA-256 of the binary in the
-    package.
+    """A build of workerd for one processor architecture: the URL of its npm package, and the SHA-256 of the binary in
+    the package.
     """
 
     url: str

@@ -24,10 +24,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # The largest request body that the worker reads, in bytes. The limit is high enough for the largest purge request that
 # the registry sends (workers/edge/src/purges.ts). No other request that the worker accepts has a larger body.
 MOST_BODY_BYTES = 256 * 1024
-# The most characters of one request header. The longest header that clients send contains a session of an image client,
-# which is a signed JWT.
+# The maximum number of characters of one request header. The longest header that clients send contains a session of an
+# image client, which is a signed JWT.
 MOST_HEADER_CHARACTERS = 16 * 1024
-# The most characters of a URL's path and query together.
+# The maximum number of characters of a URL's path and query together.
 MOST_URI_CHARACTERS = 4 * 1024
 
 # The periods, in seconds, of the limits that the worker applies. The worker's rate limiting bindings accept only 10 and

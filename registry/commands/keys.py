@@ -37,11 +37,11 @@ def init(
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
     The secret of the shields gets a replica in each region of --replica. The shields in a region with a replica can
-    start and renew their secrets while the primary region fails. The secrets that own PoPs read get replicas in each
-    region of --pop-replica.
+    start and renew their secrets while the primary region is down. The secrets that PoPs on machines of our own read
+    get a replica in each region of --pop-replica.
 
-    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The token is stored with the
-    keys.
+    The environment variable CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The
+    token is stored with the keys.
     """
     from registry import keys
 

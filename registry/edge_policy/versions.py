@@ -32,8 +32,8 @@ class Version:
     """One version of the edge policy. `text` is the policy's document. `at` is the time when an operator put the
     version in force (ISO 8601, UTC).
 
-    `replaces` is the number of the version before, or 0. `restores` is the number of the version that a rollback
-    restored, or 0.
+    `replaces` is the number of the version that was in force before, or 0 for the first version. If a rollback made
+    this version, `restores` is the number of the version that the rollback restored. Otherwise it is 0.
     """
 
     number: int

@@ -20,7 +20,9 @@ _SPANNER = 30
 
 
 def problems_of_names(environment: str, config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each name of a cloud resource that is too long, with the setting to shorten."""
+    """Yields an error message for each name of a cloud resource that is too long. The message names the setting to
+    shorten.
+    """
     prefix = f"{PROJECT}-{environment}"
     if config.blobs.store == "s3" and len(config.blobs.regions) > 1:
         role = f"{bucket_prefix(environment, config)}-replication"

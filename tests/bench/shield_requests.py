@@ -55,7 +55,9 @@ class Breakdown:
 
 
 def is_document(key: str) -> bool:
-    """Returns whether a publish can change the object with this key, so that L1 keeps the object for seconds only."""
+    """Returns whether the key is that of a document, which a publish can change. L1 keeps such an object for seconds
+    only.
+    """
     return _DOCUMENT.fullmatch(key) is not None
 
 

@@ -41,7 +41,7 @@ _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
 
 
 def delete(arns: Sequence[str]) -> None:
-    """Deletes the AWS resources with these ARNs, and first those that use others."""
+    """Deletes the AWS resources with these ARNs. A resource that uses other resources is deleted before them."""
     kinds = list(_DELETIONS)
     for arn in sorted(arns, key=lambda arn: kinds.index(_kind(arn))):
         _, _, service, region, *_ = arn.split(":", 5)

@@ -46,7 +46,9 @@ class Cell(NamedTuple):
 
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
-    """Marks a test, or one of its parameters, as the test that decides the verdict in a cell of docs/clients.md."""
+    """Returns the pytest mark for the test, or the parameter of a test, that decides the verdict in a cell of
+    docs/clients.md.
+    """
     return pytest.mark.cell(section, client, action)
 
 

@@ -64,8 +64,8 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
     operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")
     environment = shell_environment(ensure_engine(print), sandbox, passphrase=PASSPHRASE)
     checkout = checkout_with_copies(directory, "stacks", "workers")
-    # Pulumi's language host imports the program from the copy of the checkout, so that `pulumi up` deploys an edge
-    # worker that a test has changed in the copy.
+    # The operator works in a copy of the checkout. Pulumi's language host imports the program from this copy, so that
+    # `pulumi up` deploys the edge worker of the copy, which a test may have changed.
     environment[PYTHONPATH_VARIABLE] = str(checkout)
     shell = OperatorShell(checkout, environment, directory / "commands")
     shell.run("pulumi stack select --create local")

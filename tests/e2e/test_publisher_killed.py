@@ -117,8 +117,8 @@ def pypi_case(directory: Path) -> Case:
 
 
 def oci_case(directory: Path) -> Case:
-    """Returns a test case in which an image tag moves to a new image. A pull must get all parts of the old or the new
-    image.
+    """Returns a test case in which an image tag moves to a new image. A pull must get all parts of one image, either
+    the old or the new one.
     """
     layouts = [build(directory / name).image for name in ("old", "new")]
     rewrite_manifest(layouts[1], {"annotations": {"build": "2"}})

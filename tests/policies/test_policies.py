@@ -99,8 +99,8 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environments_settings_name_existing_policies_and_settings(environment: str) -> None:
-    """The engine ignores names that it does not know, so a misspelt name in the policy settings would have no effect.
-    This test finds such names. It also finds a setting that makes a mandatory policy advisory.
+    """The Pulumi engine ignores names in the policy settings that it does not know, so a misspelt name would have no
+    effect. This test finds misspelt names. It also finds a setting that makes a mandatory policy advisory.
     """
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]

@@ -1,7 +1,7 @@
 """Serves emulated clouds over HTTP, for tests that run the registry in a separate process.
 
 The clouds are moto's AWS, the emulated Cloud Storage and the emulated Cloudflare API. The objects are on S3 or on Cloud
-Storage. Each write calls a function of the test, the gate, which may record, delay or prevent the write.
+Storage. Each write calls a function that the test provides, the gate. The gate may record, delay or prevent the write.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class DynamoDb:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-# Lambda keeps this object between the invocations of one instance, with the counts of the rate limit and the cached
-# feed documents.
+# Lambda keeps this object between the invocations of one instance. The object holds the counts of the rate limit and
+# the cached feed documents.
 endpoint = Endpoint()
 _database = DynamoDb()
 

@@ -43,9 +43,7 @@ class Database(Protocol):
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns the items of a partition of the database table as JSON texts. Leaves out items whose names do not
-        sort after `after`.
-        """
+        """Returns those items of a partition of the database table whose names sort after `after`, as JSON texts."""
         ...
 
 

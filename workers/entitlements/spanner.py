@@ -1,7 +1,7 @@
-"""A client of Spanner's REST API (Cloud Spanner API v1), with only the calls that change streams and item reads need.
+"""A client of Spanner's REST API (Cloud Spanner API v1), with only the calls that read change streams and items.
 
-PGAdapter with a PostgreSQL driver would need a second container, and PGAdapter does not support queries of change
-streams (docs/decisions/change-stream-on-cloud-run.md).
+The project does not use PGAdapter with a PostgreSQL driver for this. PGAdapter would need a second container, and it
+does not support queries of change streams (docs/decisions/change-stream-on-cloud-run.md).
 """
 
 from __future__ import annotations

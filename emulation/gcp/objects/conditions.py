@@ -27,7 +27,7 @@ class Conditions:
     @classmethod
     def from_query(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
         """Reads the preconditions from the query string of a Cloud Storage request. The names of the query parameters
-        begin with `prefix`, which is `ifSource` for the source of a copy.
+        begin with `prefix`, which is `ifSource` for the source of a copy and `if` otherwise.
 
         Raises Refused when a value is not a number.
         """

@@ -100,7 +100,7 @@ class Rest:
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
-    """Returns a JSON document without members that are None, and without members whose names are not in `names`."""
+    """Returns the members of a JSON document whose names are in `names`. Leaves out members that are None."""
     return without_none({name: document.get(name) for name in names})
 
 

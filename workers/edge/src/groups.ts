@@ -5,8 +5,8 @@ import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";
 
 /**
- * A group of principals, as a number with one bit for each rule that names principals. Bit number i is set if rule
- * number i of these rules concerns the group.
+ * A group of principals, as a bit mask with one bit for each rule of the edge policy that names principals. Bit i is 1
+ * if the rule with number i among these rules concerns the principals of the group.
  */
 export type Group = number;
 

@@ -52,8 +52,9 @@ function isTagList(stored: unknown): stored is { tags: string[] } {
 }
 
 /**
- * Returns at most `limit` tags after `last`, in the order of the specification. A limit of zero returns no tags. The
- * function sorts the tags, because earlier releases of the registry stored lists in another order.
+ * Returns at most `limit` tags after the tag `last`, in the order that the OCI Distribution Specification requires. A
+ * limit of zero returns no tags. The function sorts the tags, because earlier releases of the registry stored lists of
+ * tags in another order.
  */
 function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string[]): Part {
   const sorted = [...tags].sort(inOrder);

@@ -23,7 +23,7 @@ export interface ObjectRoute {
   search?: SearchQuery;
   /** Whether each client with a valid token may read the object, whatever the token's grants are. */
   anyToken?: boolean;
-  /** The OCI error code to answer when the origin has no such object. */
+  /** The OCI error code of the response when the origin does not have the object. */
   absent?: OciCode;
   /** Says which part of a list of tags or referrers the client requests. Undefined for all other objects. */
   list?: ListQuery;

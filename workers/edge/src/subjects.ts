@@ -48,7 +48,10 @@ export function subjectOf(key: string): Subject | undefined {
   return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);
 }
 
-/** Returns the id of an image's tag in the index of the package's artifacts. The ids of manifests are their digests. */
+/**
+ * Returns the id of an image's tag in the index of the image repository's artifacts. In this index, the id of a
+ * manifest is the manifest's digest.
+ */
 export function tagId(tag: string): string {
   return `tag ${tag}`;
 }

@@ -15,8 +15,8 @@ import { Unavailable } from "../src/unavailable";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const OUTAGE = 25 * HOUR;
-// The longest time for which Workers Cache serves its last copy of a feed document while the metadata API is down
-// (workers/entitlements/).
+// For each feed, the maximum age of the copy of its document that Workers Cache serves while the metadata API
+// (workers/entitlements/) is down.
 const USABLE = { revocations: 15 * MINUTE, "edge-policy": 24 * HOUR };
 const NPM = ["npm:*:pull"];
 const POLICY = JSON.stringify({ format: 1, rules: [{ name: "no-bad", action: "deny", ecosystem: "npm", packages: ["bad"], reason: "bad" }] });

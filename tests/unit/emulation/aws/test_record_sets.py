@@ -21,7 +21,7 @@ class Zone:
 
     def change(self, *changes: tuple[str, dict[str, Any]], code: str = "InvalidChangeBatch") -> str:
         """Sends one batch of changes to Route 53. Returns the text of the error, or an empty text if Route 53 accepts
-        the batch. Asserts that an error has the given code.
+        the batch. Asserts that an error has the error code `code`.
         """
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
         try:

@@ -1,5 +1,5 @@
-"""Tests that a PoP still reads the old value of a key from the emulated Workers KV after a write. A test sets for how
-long.
+"""Tests that a PoP still reads the old value of a key from the emulated Workers KV for some time after a write. Each
+test sets this time.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ EVERY = timedelta(minutes=30)
 
 
 class Clock:
-    """The time of the machine and of the emulated AWS. Only the test and botocore's pauses advance the time."""
+    """A fake clock for the machine and the emulated AWS. Only the test and botocore's pauses advance it."""
 
     def __init__(self) -> None:
         self.now = utcnow()

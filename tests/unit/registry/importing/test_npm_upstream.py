@@ -39,7 +39,9 @@ TIMES = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z
 
 @pytest.fixture
 def registry(tmp_path: Path) -> dict[str, Any]:
-    """Returns the answers of another npm registry, whose package has two versions: the newer one is deprecated."""
+    """Maps URL paths to the answers of an emulated npm registry, from which the tests import. The registry's package
+    has two versions, and the newer version is deprecated.
+    """
     answers: dict[str, Any] = {}
     packument: dict[str, Any] = {"versions": {}, "dist-tags": {"latest": "1.0.0", "next": "2.0.0", "gone": "0.1.0"}}
     packument["time"] = {"created": "2018-01-01T00:00:00.000Z", "modified": "2021-01-01T00:00:00.000Z", **TIMES}

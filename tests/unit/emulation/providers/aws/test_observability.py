@@ -1,4 +1,4 @@
-"""Tests CloudWatch and SNS resources of the emulated AWS provider, which creates, changes and deletes them.
+"""Tests how the emulated AWS provider creates, changes and deletes CloudWatch and SNS resources.
 
 An unchanged resource must show no drift.
 """
