@@ -12,7 +12,7 @@ from contract.secrets import SecretName, secret_id, secret_pattern
 from contract.shields import serving_parameters
 from infra.iam import Statement, allow, secret_arn
 
-# Actions that only read and that have no resource type. IAM evaluates such actions only against the resource "*".
+# Read-only actions without a resource type. A policy can allow such actions only for the resource "*".
 _READS_WITHOUT_RESOURCE = (
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",

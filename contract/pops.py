@@ -13,8 +13,8 @@ CURRENT_WORKER = f"{WORKERS}current.json"
 
 
 def programs_key(digest: str) -> str:
-    """Returns the key under which the origin stores one object with all programs of PoP machines. `digest` is the
-    SHA-256 digest of these programs.
+    """Returns the key of an object at the origin that contains all programs of PoP machines. `digest` is the SHA-256
+    digest of these programs.
     """
     return f"{WORKERS}{digest}.json"
 

@@ -36,8 +36,8 @@ RELEASES = 16
 # the edge's cache.
 FILE_BYTES = 8 << 20
 
-# Characters of names and ranges that need no percent-encoding in the list of what clients request next. `;`, `!`, `%`
-# and spaces in names and ranges are encoded, because the format of the list uses these characters.
+# The characters that need no percent-encoding in the encoded list of what clients request next. In names and ranges,
+# `;`, `!`, `%` and spaces are encoded, because they have a meaning in the format of the list.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 

@@ -192,7 +192,7 @@ def _change(step: Mapping[str, Any], action: Action) -> Change:
 
 
 def _keys(step: Mapping[str, Any]) -> Iterable[str]:
-    """Returns the names of the top-level inputs of a resource that a step of a plan changes, as the provider reports
+    """Returns the names of the top-level inputs of a resource that change in a step of a plan. The provider reports
     them.
     """
     paths = step.get("detailedDiff") or dict.fromkeys(step.get("diffReasons") or [])

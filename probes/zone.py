@@ -169,7 +169,7 @@ def error_code(error: CloudflareError) -> str:
 def _upload(
     source: str, cache: Mapping[str, bool], cross_version: bool, bindings: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Returns the arguments of Cloudflare's SDK for the upload of a worker script."""
+    """Returns the keyword arguments with which Cloudflare's SDK uploads a worker script."""
     return {
         "metadata": {
             "main_module": "index.js",

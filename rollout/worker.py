@@ -165,8 +165,8 @@ class Worker:
             annotations={"workers/message": message},
         )
 
-    # The models of versions and of the list of deployments in Cloudflare's SDK do not match the API's responses. The
-    # following methods therefore read the JSON of the responses.
+    # Cloudflare's SDK cannot parse the API's responses with versions and deployments. The following methods therefore
+    # read the responses as JSON.
 
     def _deployments(self) -> list[dict[str, Any]]:
         answer = self._api.workers.scripts.deployments.with_raw_response.list(self.script, account_id=self.account_id)

@@ -1,6 +1,6 @@
-"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts. Also deletes only the record that a
-request names, while moto deletes every record of the zone with the same set identifier. Keeps
-the locations of geoproximity records, which moto drops.
+"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts. Deletes only the record that a request
+names, while moto deletes all records of the zone with the same set identifier. Keeps the locations of geoproximity
+records, which moto drops.
 
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53

@@ -62,7 +62,7 @@ _ROLE = re.compile(rb"<Role>([^<]+)</Role>")
 
 
 def required_for_object(environ: dict[str, Any], bucket: str, key: str) -> Iterator[RequiredPermission]:
-    """Yields each IAM permission that a request for an S3 object needs."""
+    """Yields each IAM permission that the caller of a request for an S3 object needs."""
     method = environ["REQUEST_METHOD"]
     action = _NOT_EMULATED if _query(environ) else _OBJECT_ACTIONS.get(method, _NOT_EMULATED)
     yield RequiredPermission(action, f"arn:aws:s3:::{bucket}/{key}")

@@ -136,8 +136,8 @@ def latest(store: StateStore, account: str, name: str) -> Json:
 
 
 def _known(store: StateStore, account: str, name: str) -> Json:
-    """Returns a worker script. Raises ApiError for a script that was never deployed. The first version of a script can
-    only be uploaded and deployed in one request ("Deployment management", "First upload").
+    """Returns a worker script. Raises ApiError for a script that was never deployed. A script's first version is always
+    uploaded and deployed in one request ("Deployment management", "First upload").
     """
     return existing(store, "script", account, name, 10007, f"This Worker does not exist on your account: {name}")
 

@@ -133,7 +133,7 @@ class DnsService:
     def _report(self) -> None:
         """Writes the state of the sandbox's DNS to `run/dns.json`, for people and tests.
 
-        The file is replaced in one step, so that readers never see an incomplete report.
+        The method replaces the file in one step, so that readers never see an incomplete file.
         """
         report = {
             "zones": [str(zone.origin) for zone in self._served.zones],

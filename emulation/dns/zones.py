@@ -1,4 +1,6 @@
-"""Finds the records of a DNS name and type for a client in the hosted zones of the emulated Route 53."""
+"""Finds the records for a DNS query in the hosted zones of the emulated Route 53. The result depends on the queried
+name, the record type and the client's address.
+"""
 
 from __future__ import annotations
 

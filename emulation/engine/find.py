@@ -120,7 +120,9 @@ def _install(directory: Path, report: Report) -> Path:
 
 @contextmanager
 def _alone(directory: Path, report: Report) -> Generator[None]:
-    """Lets one program at a time install the engine in the cache directory, for the duration of a `with` block."""
+    """Holds the lock of the cache directory during a `with` block, so that only one program at a time installs the
+    engine there.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:

@@ -352,7 +352,8 @@ def _check_package(package: str) -> None:
 def _service_account(user: str | None) -> str | None:
     """Returns the user that a service of an emulated machine runs as, or None for the user that runs the sandbox.
 
-    Only root can switch to another user. Raises BootError when this host has no such user.
+    The result is always None if root does not run the sandbox, because only root can switch to another user. Raises
+    BootError when this host has no user with this name.
     """
     if user is None or os.geteuid() != 0:
         return None

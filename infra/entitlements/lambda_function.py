@@ -33,8 +33,8 @@ _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
-    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, in the order of each shard. A
-    queue receives the changes that the function could not deliver.
+    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, in the order in which a shard
+    of the stream contains them. A queue receives the changes that the function could not deliver.
     """
 
     dead_letters: pulumi.Output[str]

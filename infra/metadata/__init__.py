@@ -37,10 +37,10 @@ class Capacity:
 class MetadataArgs:
     """Arguments of a component that creates the metadata database.
 
-    `regions` lists the replicas' regions, the home region first. With `protect` the cloud refuses to delete the
-    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys; a region without an entry uses the key that AWS
-    manages. `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node, and
-    `operators` are the IAM members who read and write.
+    `regions` lists the replicas' regions, the home region first. If `protect` is true, the cloud refuses to delete the
+    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys. A region that is not in `keys` uses the key that
+    AWS manages. `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node.
+    `operators` are the IAM members who may read and write the database.
     """
 
     prefix: str

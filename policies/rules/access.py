@@ -35,7 +35,8 @@ _LOG_SERVICE = "logging.s3.amazonaws.com"
 # such log ends as _SHIPPED_LOGS says (infra/blobs).
 _LOG_SHIPPERS = ["*-shield"]
 _SHIPPED_LOGS = "/shields/*"
-# S3 actions that can end an object's lock early (S3 User Guide, "Managing Object Lock").
+# S3 actions that can end the lock of an object before its retention period ends (S3 User Guide, "Managing Object
+# Lock").
 _UNLOCKING = [
     "s3:bypassgovernanceretention",
     "s3:putbucketobjectlockconfiguration",

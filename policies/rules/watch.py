@@ -19,8 +19,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers that need no alarm, because they do nothing while the stack runs. A failure of such a tier shows in the tiers
-# that use it.
+# Tiers that need no alarm, because they do nothing while the stack runs. If such a tier has a fault, alarms of the
+# tiers that use it go off.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 

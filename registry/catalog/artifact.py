@@ -51,7 +51,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Document:
-    """A mutable object that is rendered from metadata records. `body` is None if the object must not exist.
+    """A mutable object that the registry renders from metadata records. `body` is None if the origin must not have the
+    object.
 
     `following` is the encoded list of what clients request after the document (contract/predictions.py).
     """

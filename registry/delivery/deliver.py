@@ -69,8 +69,8 @@ class Delivered:
 
 @dataclass(frozen=True)
 class _Rendered:
-    """A package whose documents were rendered: the keys of its documents and, for an npm package, its name and its
-    entry in the list of npm packages. `revision` is the package's revision.
+    """The result of rendering a package's documents: the keys of the documents, and the revision of the package in
+    them. An npm package also has its name and its entry in the list of npm packages.
     """
 
     keys: Sequence[str]

@@ -18,8 +18,8 @@ from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
 # The registry tells the edge which files the clients of a project request next. `_PLATFORM_WHEELS` is the maximum
-# number of wheels for Linux platforms in this list. The list has a limited length (contract/predictions.py), and each
-# filename has about 70 characters.
+# number of wheels for Linux platforms in this list of files. The list has a limited length (contract/predictions.py),
+# and each filename has about 70 characters.
 _PLATFORM_WHEELS = 8
 # The environment for which the markers of Python requirements are evaluated: the most common environment of servers.
 _ENVIRONMENT: Mapping[str, str] = {

@@ -23,8 +23,8 @@ _CHUNK = 1 << 20
 # Some servers declare the compression of a .tar.gz file as a content coding, so httpx would decompress the file.
 # Requests therefore accept only the identity coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
-# The maximum number of packuments that the client keeps in memory. This number is enough, because a lockfile lists the
-# versions of one package one after another.
+# The maximum number of packuments that an import keeps in memory. A small number is enough, because a lockfile lists
+# all versions of one package in sequence.
 _PACKUMENTS_KEPT = 64
 
 

@@ -90,7 +90,7 @@ def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> Non
 @contextlib.contextmanager
 def held(client: PacedClient, first: int, count: int) -> Generator[None]:
     """Holds `count` idle connections in separate processes during the `with` block. `first` is the number of
-    connections that are open already. The loopback addresses of the new processes follow from this number.
+    connections that are already open. The new processes derive from it which loopback addresses are still free.
     """
     processes = math.ceil(count / _OF_PROCESS)
     pipes: list[Connection] = []

@@ -118,7 +118,8 @@ RATIOS = (
     ("l1 only", "bare", "1 MB", None),
 )
 
-# The goal for a PoP's hits: their 99th percentile is at most this many times the 99th percentile of the bare NGINX.
+# The goal for cache hits of a PoP: their 99th percentile of response times is at most this many times that of NGINX
+# alone.
 P99_GOAL = 2
 
 

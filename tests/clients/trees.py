@@ -1,4 +1,5 @@
-"""Imports real packages with all their dependencies into the sandbox, and reads which packages clients installed.
+"""Imports real packages with all their dependencies into the sandbox, and finds out which packages clients have
+installed.
 
 The packages come from the public registries, or from the mirrors that npm and pip are configured with on this machine.
 """

@@ -67,8 +67,8 @@ def _own_daemon(directory: Path) -> Generator[str]:
         running.enter_context(_bridge())
         options = [f"--config={config}", f"--address={containerd}", f"--root={directory}/cd", f"--state={directory}/cs"]
         running.enter_context(_running("containerd", options, directory, containerd))
-        # The test may run in a container that has no permission for firewall rules or overlay mounts. Ports that
-        # docker publishes work without firewall rules and overlay mounts.
+        # The test may run in a container that has no permission for firewall rules or overlay mounts. The published
+        # ports of docker's containers work without both.
         options = ["--iptables=false", "--ip6tables=false", f"--bridge={_BRIDGE}", "--storage-driver=vfs"]
         options += [f"--host=unix://{socket}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
         options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={containerd}"]

@@ -93,8 +93,8 @@ def entry(target: Target, digest: str) -> Any:
 
 
 def until_entry(target: Target, digest: str, version: int) -> float:
-    """Returns the seconds until the edge's entitlement store has the given version of the token. Fails after `WITHIN`
-    seconds.
+    """Waits until the edge's key-value store has this version of the token's entry or a later one. Returns how many
+    seconds this took. Fails after `WITHIN` seconds.
     """
     start = time.monotonic()
     while (entry(target, digest) or {"revision": -1})["revision"] < version:

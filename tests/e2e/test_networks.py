@@ -256,7 +256,7 @@ def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_
         f"pulumi config set --stack {STACK} artifact-edge:pops_reached_by global-accelerator\n"
         "pulumi up --skip-preview"
     )
-    # No process serves the accelerator yet. DNS therefore leads clients to the machines.
+    # The process that serves accelerators does not run yet, so DNS leads clients to the machines.
     assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
     start_service(networks.sandbox, "accelerators")
     assert networks.reach("accelerator", "us-east-1", "eu-west-1", "eu-west-1")

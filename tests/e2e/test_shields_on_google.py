@@ -130,7 +130,7 @@ def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
         key = "npm/@acme/greeting/-/greeting-8.8.6.tgz"
         body = store(up, key, 1_000)
         with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
-            assert client.get(f"/{key}").content == body  # a shield of another region answers the edge
+            assert client.get(f"/{key}").content == body  # the edge got the object from a shield of another region
     finally:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
         metadata_clients.register(up.sandbox, name, account)

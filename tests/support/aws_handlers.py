@@ -1,4 +1,4 @@
-"""Creates, reads and deletes one AWS resource through its handler in emulation/providers/aws."""
+"""Helpers for tests that create, read and delete one AWS resource through its handler in emulation/providers/aws."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ from tests.support.registry import Network
 
 @dataclass
 class Clock:
-    """A clock for tests of the outbox, which holds the time in seconds since 1970 that a test sets."""
+    """A clock for tests of the outbox. It shows the time `time`, in seconds since 1970, until a test sets
+    another time.
+    """
 
     time: float = 4_000_000_000.0
 

@@ -1,5 +1,5 @@
-"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS evaluates the permissions of
-this role.
+"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS then checks whether the role
+permits each request of the provider.
 """
 
 from __future__ import annotations

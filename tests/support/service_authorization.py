@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 # Global condition keys, which statements can use with every action (IAM User Guide, "AWS global condition context
-# keys"). For an action, the reference lists only the global keys that describe tags.
+# keys"). Of the global keys, the Service Authorization Reference lists only those about tags with each action.
 _GLOBAL = re.compile(
     r"aws:(Source\w+|Principal\w+(/.+)?|SecureTransport|CalledVia\w*|ViaAWSService|Requested\w+|\w*Time)"
 )

@@ -37,9 +37,9 @@ _PERMANENT = "p"
 
 
 def refusals(sql: str) -> list[str]:
-    """Returns the parts of the SQL statements in `sql` that Spanner's dialect lacks.
+    """Returns an error message for each feature of the SQL statements in `sql` that Spanner's dialect lacks.
 
-    `%s` and `%b` stand for the parameters of the statements.
+    The texts `%s` and `%b` in the statements stand for parameters.
     """
     numbers = iter(range(1, 100))
     parsed: tuple[Any, ...] = cast(Any, parse_sql)(re.sub("%[sb]", lambda _: f"${next(numbers)}", sql))

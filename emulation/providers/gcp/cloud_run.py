@@ -78,8 +78,9 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """Handles the grant of an IAM role to one member, on a resource of a Google Cloud project. `place` is a template of
-    the resource's path in the API below `root`, such as `{project}/locations/{location}/services/{name}`.
+    """Handles resources that grant an IAM role to one member. The role applies to one resource of a Google Cloud
+    project. `place` is the template of that resource's path, below the API's path `root`, such as
+    `{project}/locations/{location}/services/{name}`.
     """
 
     def __init__(

@@ -79,8 +79,8 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
     except (OSError, ValueError, AttributeError) as error:
         raise RegistryError(f"{file}: the credentials for {host} cannot be read: {error}") from None
     if helper:
-        # Docker asks a credential helper for the credentials of Docker Hub by the URL `https://index.docker.io/v1/`,
-        # and for the credentials of another registry by the registry's host.
+        # Docker asks a credential helper for the credentials of a registry by the registry's host. For Docker Hub, it
+        # uses the URL `https://index.docker.io/v1/` instead of the host.
         return _of_helper(helper, "https://index.docker.io/v1/" if host == "index.docker.io" else host, file)
     parts = repository.split("/")
     for name in [*("/".join([host, *parts[:length]]) for length in range(len(parts), 0, -1)), host]:

@@ -283,8 +283,9 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns whether the client can use the answer to a request for the rest of a blob, from position `have` on. The
-    client can use these bytes, or the whole blob. It can also use an error if a repeated request may succeed.
+    """Returns whether the client can use the response to a request for the rest of a blob. The client already has the
+    first `have` bytes. It can use a response with the remaining bytes, or with the whole blob. It can also use an error
+    response after which it may repeat the request.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION

@@ -16,7 +16,7 @@ FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallback
 
 
 def hostname(min_tls_version: str = "1.2") -> PolicyResource:
-    """Returns the Cloudflare custom hostname that clients use, in zone `z`."""
+    """Returns the Cloudflare custom hostname `HOST`, which clients use. It belongs to the zone with the id `z`."""
     ssl = {"settings": {"minTlsVersion": min_tls_version}} if min_tls_version else {}
     return resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST, "zoneId": "z", "ssl": ssl})
 
@@ -25,8 +25,8 @@ PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
 def tls(**other: str) -> list[PolicyResource]:
-    """Returns the resources that set a Cloudflare zone's TLS settings. The settings are as the policies require, except
-    for those in `other`.
+    """Returns the resources that set a Cloudflare zone's TLS settings. The policies accept these settings. `other`
+    overrides some of them.
     """
     good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
     return [

@@ -120,7 +120,7 @@ USER_DATA = render_user_data(
 
 def replication(**rule: Any) -> PolicyResource:
     """Returns the Pulumi resource that replicates the primary bucket to its replica. The resource has one replication
-    rule. `rule` overrides keys of this rule.
+    rule. The keyword arguments override fields of this rule.
     """
     known_target = {"bucket": "arn:aws:s3:::replica"}
     rules = [{"status": "Enabled", "destination": known_target, **rule}]

@@ -40,7 +40,9 @@ def put_only(name: str, value: Any) -> Change:
 
 
 def without(path: str) -> Change:
-    """Returns a change that removes a property of a resource, and the property's dependencies on other resources."""
+    """Returns a change that removes a property from a resource. The resource then no longer depends on the resources
+    that only this property named.
+    """
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:

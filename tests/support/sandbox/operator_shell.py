@@ -46,10 +46,10 @@ def gcloud_environment(google_url: str, directory: Path, project: str = "example
 
 
 class OperatorShell:
-    """Runs shell scripts in one directory. Each script starts with the variables and the working directory with which
-    the previous script ended.
+    """Runs shell scripts in one directory. Each script starts with the environment variables and in the working
+    directory with which the previous script ended.
 
-    `commands` is a directory for the command `aws`, which every runbook may call.
+    The constructor writes the command `aws`, which every runbook may call, into the directory `commands`.
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str], commands: Path) -> None:

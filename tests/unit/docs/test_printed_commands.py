@@ -113,8 +113,8 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
     ids=lambda page: str(page.relative_to(CHECKOUT)),
 )
 def test_a_command_within_a_list_item_has_its_required_arguments(page: Path) -> None:
-    """Checks commands within the items of lists. Many of these items are steps of a runbook, and readers type the
-    commands as printed.
+    """Tests the commands in list items of the documentation. Many of these items are steps of a runbook, and readers
+    type the commands as printed.
     """
     prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", page.read_text())
     items = re.findall(r"(?ms)^ *(?:-|\d+\.) .*?(?=^ *(?:-|\d+\.) |^\S|\Z)", prose)

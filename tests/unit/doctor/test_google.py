@@ -1,4 +1,4 @@
-"""Tests the checks of a Google Cloud project."""
+"""Tests the doctor's checks of a Google Cloud project."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def api(tmp_path: Path, invocations: Invocations) -> Cloudflare:
 
 @pytest.fixture
 def worker(api: Cloudflare) -> Worker:
-    """Returns a worker after `pulumi up` has deployed its version OLD."""
+    """Provides a worker whose only deployed version is OLD, as `pulumi up` deploys it."""
     deploy(api, OLD)
     return Worker(api, ACCOUNT, SCRIPT)
 

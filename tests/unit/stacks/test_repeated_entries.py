@@ -16,7 +16,8 @@ from tests.support.stacks import stack_config
 
 SCHEMA = StackConfig.model_json_schema()
 MACHINES = {"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}
-# An entry for each list in the namespace `artifact-edge`. The keys are the paths of the lists in the config.
+# A sample entry for each list in the config namespace `artifact-edge`. The keys are the paths of the lists in the
+# config.
 ENTRIES: Mapping[str, Any] = {
     "alerts.email": "a@b.example",
     "blobs.regions": "us-east-1",

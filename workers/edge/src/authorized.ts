@@ -121,8 +121,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
 }
 
 /**
- * Answers an authorized request with the object, or with a part of it. When `l1` answers from the isolate's memory, it
- * also stores this answer in `found.inMemory`.
+ * Answers an authorized request with the object, or with a part of it. If the isolate's memory has the object, `l1`
+ * returns it from there, and stores the answer in `found.inMemory` too.
  */
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();

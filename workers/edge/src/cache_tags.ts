@@ -29,7 +29,7 @@ export function packageTag(ecosystem: string, name: string): string {
   return tag;
 }
 
-/** Returns the cache tag of all objects that one version of the edge worker stores in the cache. */
+/** Returns the cache tag that all objects in Workers Cache have which one version of the edge worker stored there. */
 export function versionTag(version: string): string {
   return `version-${sha256(version)}`;
 }

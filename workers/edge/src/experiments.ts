@@ -90,8 +90,8 @@ export function variantOf(experiments: readonly Experiment[], subject: Subject):
   const subjects: Record<string, number> = {};
   let flags = DEFAULT_FLAGS;
   for (const { name, layer, salt, unit, percent, variants: choices } of experiments) {
-    // Each hashed text begins with the word `layer` or `variant`. This keeps the two hashes independent, even if the
-    // names of the layer and the salt are equal.
+    // Each hashed text begins with the word `layer` or `variant`. The two hashes are therefore independent, even if the
+    // layer's name equals the salt.
     const slot = hashOf(`layer ${layer} ${subject[unit]}`) % 100;
     if (slot < percent[0] || slot >= percent[1]) continue;
     const hash = hashOf(`variant ${salt} ${subject[unit]}`);

@@ -110,7 +110,10 @@ export function requestedIn(path: string): { key: string; view: View } | undefin
   return { key, view: { kind: kind === "filtered" ? "filtered" : "refusals", policy: policy ?? "" } };
 }
 
-/** Returns the client's coordinates from a request's header, or undefined when the request has no such header. */
+/**
+ * Returns the client's coordinates, which a request to L1 has in a header. Returns undefined when the request has no
+ * such header.
+ */
 export function placeIn(headers: Headers): Place | undefined {
   const [latitude, longitude] = (headers.get(PLACE_HEADER) ?? "").split(",").map(Number);
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };

@@ -3,7 +3,7 @@
 
 import type { Range } from "./conditions";
 
-/** The first and the last byte of a range in an object of `size` bytes. */
+/** The first and the last byte that a range selects in an object of `size` bytes, counted from 0. */
 export interface Bounds {
   first: number;
   last: number;

@@ -60,8 +60,8 @@ export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil:
 
 /**
  * Returns the text of an image manifest, which names the objects that clients request next. Returns an empty text for
- * other documents and for manifests that are too large. The function reads a copy of the body, so the client still gets
- * the body.
+ * other documents, and for manifests larger than `MANIFEST_BYTES`. The function reads a copy of the answer's body, so
+ * the worker can still send the body to the client.
  */
 function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
   if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");

@@ -30,7 +30,7 @@ export function prefetchedLifetime(caching: string): string {
   return caching.replace(FRESH, `max-age=${fresh + added}`).replace(STALE, `stale-while-revalidate=${stale - added}`);
 }
 
-/** Returns the Cache-Control of the origin from L1's answer with an object. */
+/** Returns the origin's Cache-Control for an object. L1's answer with the object contains it. */
 export function originCaching({ headers }: Pick<Response, "headers">): string | null {
   return headers.get(ORIGIN_CACHING_HEADER) ?? headers.get("cache-control");
 }

@@ -7,7 +7,8 @@ import type { Sources } from "./tokens";
 import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
-// How long an isolate may serve a withdrawn object before it reads the quarantine list again.
+// How long an isolate uses its copy of the quarantine list before it reads the list again. During this time, the
+// isolate may serve an object that was withdrawn meanwhile.
 const FRESH_MILLISECONDS = 2_000;
 // When the isolate's copy of the quarantine list has this age, one request starts a new read of the list and does not
 // wait for it. The other requests use the old copy until then.

@@ -1,5 +1,6 @@
-// Unit tests of how the worker reads feeds of the metadata API. They test when a request waits for a feed's document,
-// and that the last document stays in use while the API serves no document. The tests move the clock.
+// Unit tests of how the worker reads feeds of the metadata API. They test in which cases a request waits for a feed
+// document, and that the worker keeps the last document while the API serves none. The tests set the time of an
+// emulated clock.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";

@@ -57,8 +57,8 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
 
 
 def test_simultaneous_programs_build_the_engine_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls `find.ensure_engine` twice at the same time on a machine without a Pulumi engine. One call builds the
-    engine. The build ends only after the other call has reported that it waits.
+    """Calls `find.ensure_engine` in two threads at the same time, on a machine without a Pulumi engine. One of the
+    calls builds the engine. The test lets the build end only after the other call has reported that it waits.
     """
     waits = threading.Event()
     builds: list[Path] = []

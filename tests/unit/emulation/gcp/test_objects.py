@@ -56,8 +56,8 @@ class Cloud:
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 
     def token(self, role: str = "") -> str:
-        """Returns the access token of a service account. The account has the given role on the bucket, or no role if
-        `role` is empty.
+        """Returns the access token of a service account. The account has the IAM role `role` on the bucket, or no role
+        if `role` is empty.
         """
         self.http.post(
             f"{API}/iam/v1/projects/unit/serviceAccounts", json={"accountId": "shield", "serviceAccount": {}}

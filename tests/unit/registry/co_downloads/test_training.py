@@ -86,8 +86,9 @@ def test_a_plug_in_that_no_dependency_names_is_found_and_rare_pairs_are_not(tmp_
 
 
 def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
-    """Each of the 28 installs of the week requests the app, so the model predicts the plug-in 28 times. 21 installs
-    request it. No list leads to the plug-in (21) and to the rare packages (28).
+    """Each of the 28 installs of the week requests the app, so the model predicts the plug-in 28 times. 21 of the
+    installs request the plug-in. No list of dependencies leads to the plug-in (21 requests) or to the rare packages (28
+    requests).
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
     assert figures == Figures(installs=28, held_out_installs=28, wanted=21 + 28, predicted=28, hits=21)
