@@ -48,9 +48,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost estimate of a stack. `metered` and `free` map a Pulumi resource type to the number of resources of this
-    type. `metered` has the types that the cloud charges by use, and `free` the types that cost nothing. `total` does
-    not include charges by use.
+    """The cost estimate of a stack. `metered` and `free` map the type of a Pulumi resource to the number of resources
+    of this type. `metered` has the types that the cloud charges by use, and `free` the types that cost nothing. `total`
+    does not include charges by use.
     """
 
     lines: list[Line]

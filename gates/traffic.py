@@ -19,8 +19,8 @@ Split = Mapping[str, float]
 # followed by this text.
 DIALS = " traffic dials"
 
-# Shares of clients that differ by less than this number count as equal, because the difference comes from the rounding
-# of numbers.
+# Shares of clients that differ by less than this number count as equal, because the rounding of numbers can cause such
+# a difference.
 ROUNDING = 1e-9
 
 _ROUTING = (

@@ -27,8 +27,8 @@ _LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", 
 
 @dataclass(frozen=True)
 class TemporarySandbox:
-    """The emulated clouds of one preview or test. The directory `project`, in which `pulumi` runs, holds a copy of
-    `stacks/` and links to the other directories of the program.
+    """The emulated clouds of one preview or test. `pulumi` runs in the directory `project`. This directory holds a copy
+    of `stacks/`, and links to the other directories that the Pulumi program imports.
     """
 
     clouds: Sandbox

@@ -78,7 +78,9 @@ class Accelerators:
         self._clients: dict[tuple[str, str], Any] = {}
 
     def read(self) -> Configuration:
-        """Returns the current configuration. Raises botocore's errors when the emulated AWS does not answer."""
+        """Reads the current configuration of Global Accelerator. Raises botocore's errors when the emulated AWS does
+        not answer.
+        """
         listeners: list[Listener] = []
         refused: list[str] = []
         for accelerator in self._list("list_accelerators", "Accelerators"):
@@ -152,7 +154,7 @@ class Accelerators:
 
 
 def _unsupported(raw: Mapping[str, Any]) -> str:
-    """Returns which setting of a listener the emulation does not support, or an empty text."""
+    """Returns the unsupported setting of a listener, or an empty text if the emulation supports all its settings."""
     if raw["Protocol"] != "TCP":
         return f"listeners for {raw['Protocol']}"
     if any(each["FromPort"] != each["ToPort"] for each in raw["PortRanges"]):

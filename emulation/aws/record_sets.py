@@ -79,8 +79,8 @@ def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[
 
 
 def _keep_locations(zone: FakeZone, change_list: list[dict[str, Any]]) -> None:
-    """Adds the locations of geoproximity records to the record sets that moto has created for a batch of changes. Moto
-    converts a record set to an answer by the names of the record set's attributes.
+    """Adds the locations of geoproximity records to the record sets that moto has created for a batch of changes. moto
+    writes each attribute of a record set into its answers, so clients see these locations.
     """
     given = {_key(change["ResourceRecordSet"]): change["ResourceRecordSet"] for change in change_list}
     for record in zone.rrsets:

@@ -20,8 +20,8 @@ from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
-# `_MOST_RULES` maps each emulated phase of a zone's rules to the maximum number of rules on Cloudflare's Free plan.
-# `_ACTIONS` maps the phase to the actions that the emulation supports.
+# The phases of a zone's rules that the emulation has. `_MOST_RULES` maps each phase to the maximum number of its rules
+# on Cloudflare's Free plan. `_ACTIONS` maps each phase to the actions that the emulation supports.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
 # The phases and products of Cloudflare that a custom rule can skip (WAF, "Available skip options"). The emulation

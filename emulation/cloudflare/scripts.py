@@ -220,10 +220,10 @@ def _module(part: FileStorage) -> Json:
 
 
 def _inherited(store: StateStore, account: str, script: str, binding: Mapping[str, Any]) -> Json:
-    """Returns the binding that a new version of a script takes over from another version (API reference, "Upload
+    """Returns the binding that a new version of a script takes over from an earlier version (API reference, "Upload
     Version", binding of type `inherit`).
 
-    Raises ApiError if the other version has no such binding.
+    Raises ApiError if the earlier version has no such binding.
     """
     if request.args.get("bindings_inherit") != "strict":
         raise ApiError(501, 10405, "not emulated: inherited bindings without bindings_inherit=strict")

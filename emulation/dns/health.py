@@ -30,8 +30,8 @@ _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 # A function that resolves a DNS name and returns all addresses that clients at any client location get.
 Resolve = Callable[[str], Iterable[str]]
 
-# A function that maps an address to the source addresses from which health checkers probe it. An empty text stands for
-# any source address.
+# A function that takes the address of an endpoint, and returns the source addresses from which health checkers probe
+# this endpoint. An empty text among them means that the operating system chooses the source address.
 Sources = Callable[[str], Sequence[str]]
 
 

@@ -115,8 +115,8 @@ class DnsService:
         return [self._sandbox.client_location_address(each) for each in CLIENT_LOCATIONS]
 
     def _pop_checks(self) -> list[Check]:
-        """Returns a health check for each PoP. After one failed probe of a PoP, the emulated anycast no longer sends
-        clients to the PoP.
+        """Returns a health check for each PoP. A PoP is unhealthy after one failed probe, and the emulated anycast then
+        sends no more clients to it.
         """
         return [
             Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)

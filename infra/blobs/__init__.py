@@ -71,8 +71,8 @@ def log_bucket_name(prefix: str, region: str) -> str:
 
 
 class Blobs(HasAlarms, Protocol):
-    """The attributes that the object storage on AWS or Google Cloud offers to other tiers. The primary bucket comes
-    first in each list.
+    """What the object storage on AWS or Google Cloud offers to other tiers. The primary bucket is the first one in
+    `buckets`.
     """
 
     buckets: Sequence[Bucket]

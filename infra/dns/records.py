@@ -21,9 +21,9 @@ _HTTPS = 443
 
 @dataclass(frozen=True)
 class LatencyRecord:
-    """One of several DNS records of a name, of which Route 53 chooses the one whose `region` has the lowest latency for
-    the client. Route 53 leaves out a record while its health check `check` fails. `place` distinguishes the records of
-    one name.
+    """One of several DNS records of a name. Route 53 answers a client with the record whose `region` has the lowest
+    latency for this client. Route 53 leaves out a record while its health check `check` fails. `place` distinguishes
+    the records of one name.
     """
 
     name: str

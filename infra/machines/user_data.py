@@ -23,8 +23,9 @@ import yaml
 
 from contract.regions import Cloud
 
-# The most bytes of user data that a cloud accepts. EC2 counts the bytes before base64 encoding (EC2 User Guide, "Run
-# commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM metadata").
+# The maximum number of bytes of user data that a cloud accepts. EC2 counts the bytes before base64 encoding (EC2 User
+# Guide, "Run commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM
+# metadata").
 USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 
 # The files of every machine, among them those for a cache on local NVMe disks.

@@ -1,4 +1,5 @@
-"""The web application firewall on Cloudflare: the rulesets of the zone that serves the clients' hostname.
+"""The web application firewall on Cloudflare: the rulesets of the zone that serves the hostname which clients connect
+to.
 
 Cloudflare allows one ruleset in each phase of a zone. The zone therefore must not have other rules in the phases that
 this component uses.

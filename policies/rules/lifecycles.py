@@ -142,8 +142,9 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the number of days of each S3 lifecycle rule that has the given action. `action` is the action's name in
-    Pulumi, and `name` is the setting of the action that contains the number of days.
+    """Returns the numbers of days after which the S3 lifecycle rules in `rules` do the action. A rule without this
+    action has no number. `action` is the action's name in Pulumi, and `name` is the setting of the action with the
+    days.
     """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 

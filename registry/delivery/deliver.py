@@ -104,8 +104,8 @@ class Delivery:
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due changes in the outbox. The changes that were never delivered come first, and then the
-        changes that wait for their second delivery.
+        """Delivers the due changes in the outbox. First come the changes that were never delivered, and then those that
+        were delivered once and wait for their second delivery.
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """

@@ -128,8 +128,8 @@ def dependents_of(name: str) -> str:
     """Returns the database partition that lists the packages that depend on the package `name`. A package is listed if
     one of its versions depends on `name`.
 
-    An entry is never removed, even if such a version is unpublished. A listed package may therefore no longer depend on
-    `name`.
+    No package is ever removed from the list, even if all these versions are unpublished. A listed package may therefore
+    no longer depend on `name`.
     """
     return f"npm-dependents#{name}"
 

@@ -45,8 +45,8 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = tags_of(layout)
     except RegistryError:
-        # The index of the OCI image layout is damaged. The layout is still yielded: the import later fails to read it,
-        # and reports the damage together with its other failures.
+        # The index of the OCI image layout is damaged. This function yields the layout nevertheless: the import later
+        # fails to read it, and then reports the damage together with its other failures.
         tags = [""]
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

@@ -85,8 +85,8 @@ def waf_args(section: Waf) -> waf.WafArgs:
 
 def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
     """Yields an error message for each way in which the firewall's rules exceed the limits of the zone's Cloudflare
-    plan. Also yields an error message for each network in `deny` that is never refused, because `allow` contains the
-    network. If the stack has PoPs of our own, also yields an error message for each list that NGINX cannot apply.
+    plan. Yields one for each network in the list `deny` that the firewall would never refuse, because the list `allow`
+    contains the network. If the stack has PoPs of our own, yields one for each list that their NGINX cannot apply.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}

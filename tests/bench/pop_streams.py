@@ -29,7 +29,9 @@ _PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Sample:
-    """The memory of each program in MB, and how many seconds after the start of the downloads it was read."""
+    """The memory of each program in MB. `after` is the time of this sample, in seconds since the start of the
+    downloads.
+    """
 
     after: float
     memory: dict[str, float]

@@ -178,8 +178,9 @@ def test_a_request_body_that_the_worker_does_not_read_fails_no_request(pop: OwnP
 
     with ThreadPoolExecutor(4) as clients:
         assert set(clients.map(post, range(1, 101))) == {404}
-        # NGINX passes forms on, because the worker's token endpoint reads them. The worker does not read a form at
-        # another path, so the client that sent it may get 502. No other client may get 502.
+        # NGINX passes the body of a form on to the worker at every path, because the worker's token endpoint reads
+        # forms. At another path, the worker does not read the form, so the client that sent it may get 502. No other
+        # client may get 502.
         assert set(clients.map(post_form, range(1, 21))) <= {404, 502}
     assert {pop.request("/healthz").status for _ in range(10)} == {200}
     assert pop.request(path, "reader-beside-bodies", body=b"a body").body == body

@@ -72,8 +72,8 @@ def test_only_the_report_of_exemptions_is_advisory() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
-    """This test fails from the day on which an exemption from a policy expires. Then make the stack comply with the
-    policy, or ask the exemption's owner to extend it.
+    """This test fails from the day on which an exemption from a policy expires. Whoever sees it fail makes the stack
+    comply with the policy, or asks the exemption's owner to extend it.
     """
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"

@@ -25,7 +25,7 @@ NOT_IMPORTED = {
     "local/samples/python/acme_greeter/__init__.py",
 }
 
-# One forbidden import for each rule of the import contract: the importing module and the imported module.
+# One import that the import contract forbids, for each of its rules: the importing module and the imported module.
 FORBIDDEN = [
     ("contract", "registry"),
     ("contract", "boto3"),

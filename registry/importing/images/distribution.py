@@ -76,8 +76,8 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        # The repository's tags that name a digest: they begin with `sha256-` or `sha512-`. None until the client has
-        # listed the tags.
+        # Those tags of the repository that contain a digest: they begin with `sha256-` or `sha512-`. None until the
+        # client has listed the tags.
         self._listed: list[str] | None = None
         self._lists_tags = True  # becomes False when the registry refuses to list the tags
         self._lists_referrers = True  # becomes False when the registry answers that it has no referrers API

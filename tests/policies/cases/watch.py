@@ -24,7 +24,9 @@ def alarm(tier: str, **changes: Any) -> PolicyResource:
 
 
 def dashboard(**rows: list[str]) -> PolicyResource:
-    """Returns a CloudWatch dashboard with one row of alarms for each tier, after a text widget."""
+    """Returns a CloudWatch dashboard: a text widget, and then one row of alarms for each tier. `rows` maps each tier to
+    its alarms.
+    """
     widgets: list[Mapping[str, Any]] = [{"type": "text", "properties": {"markdown": "## shield"}}]
     widgets += [{"type": "alarm", "properties": {"title": f"{tier}: alarms", "alarms": a}} for tier, a in rows.items()]
     return resource("aws:cloudwatch/dashboard:Dashboard", {"dashboardBody": json.dumps({"widgets": widgets})})

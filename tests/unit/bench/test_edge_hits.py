@@ -1,5 +1,5 @@
-"""Tests the ratio that the benchmark of cache hits at the edge computes from its rounds: how many times faster one
-worker answers than another.
+"""Tests the ratio that the benchmark of cache hits computes from several rounds of measurements: how many times faster
+one worker answers than another.
 """
 
 from __future__ import annotations

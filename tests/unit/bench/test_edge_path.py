@@ -1,4 +1,4 @@
-"""Tests the benchmark of the edge worker's own code for a hit in L1."""
+"""Tests the benchmark that measures the processor time of the edge worker's own code for a hit in L1."""
 
 from __future__ import annotations
 

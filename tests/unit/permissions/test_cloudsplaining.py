@@ -67,7 +67,9 @@ def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def found(deployment: Deployment) -> set[tuple[str, str, str]]:
-    """Returns the name of the policy, the kind and the content of each finding about the roles of a deployment."""
+    """Returns all findings about the roles of a deployment. Each has the name of the policy, the kind of the finding,
+    and its text.
+    """
     policies = [resource for resource in deployment.resources if resource.type in IDENTITY_POLICIES]
     assert policies
     return {(each.name, *finding) for each in policies for finding in findings(json.loads(each.inputs["policy"]))}

@@ -65,7 +65,7 @@ def shares(worker: Worker) -> dict[str, float]:
 
 
 def objections(api: Cloudflare, bundle: str) -> str:
-    """Returns why `pulumi up` would refuse to upload a bundle now, or an empty text if it would not refuse."""
+    """Returns the reason why `pulumi up` refuses to upload a bundle now, or an empty text if it does not refuse."""
     path = f"/accounts/{ACCOUNT}/workers/scripts/{SCRIPT}/deployments"
     answer: Any = api.get(path, cast_to=object)
     return objection(answer["result"]["deployments"], worker_version(bundle))
@@ -146,8 +146,8 @@ def test_pulumi_up_neither_ends_a_release_nor_brings_a_rolled_back_version_back(
 
 
 class Clients:
-    """Runs the watch of a release. In each pause of the watch, clients send requests to the edge. `failing` is the
-    share of the requests to the new version that fail.
+    """Runs `watch` on a release. In each pause between two tests of the new version, clients send requests to the edge.
+    `failing` is the share of the requests to the new version that fail.
     """
 
     def __init__(self, worker: Worker, invocations: Invocations, failing: float, requests: int = 2000) -> None:

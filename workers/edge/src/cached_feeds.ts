@@ -31,6 +31,6 @@ export function metadataApiOf({ METADATA_API: url, METADATA_API_KEY: key }: Bind
 
 /** Fetches a feed document through Workers Cache. */
 export function fetchFeed(feeds: Pick<Fetcher, "fetch">, name: string): Promise<Response> {
-  // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
+  // The host in this URL is a placeholder: nothing looks it up in DNS, and it is not part of the cache key.
   return feeds.fetch(`https://feeds/${encodeURIComponent(name)}`);
 }

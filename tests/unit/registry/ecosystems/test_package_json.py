@@ -200,8 +200,8 @@ def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, pac
 
 
 def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
-    """Reads a tarball with two package.json files. npm ignores the first directory of a path in a tarball. npm
-    therefore writes both files to the same place, and the last file remains.
+    """Reads a tarball with two package.json files, in different top-level directories. When npm unpacks a tarball, it
+    drops the first directory of each path. It therefore writes both files to the same place, and the last file remains.
     """
     first, last = ({"name": "p", "version": "1.0.0", "description": text} for text in ("first", "last"))
     file = tarball(tmp_path / "p.tgz", first, member="other/package.json", files={"package.json": json.dumps(last)})

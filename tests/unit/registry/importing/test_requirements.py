@@ -1,5 +1,5 @@
-"""Tests which lines of a requirements file an import reads as pinned versions, and that it names each line that it
-refuses.
+"""Tests which lines of a requirements file an import reads as pinned versions. For each line that the import refuses,
+it must report the line.
 """
 
 from __future__ import annotations
