@@ -238,8 +238,8 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns the median of the ratios of two copies of workerd in answers per second. `above` has the rates of one
-    copy, and `below` those of the other, one rate for each round of the benchmark.
+    """Compares the rates of two copies of workerd, in answers per second. `above` and `below` each have one rate of a
+    copy for each round of the benchmark. Returns the median of the ratios `above` to `below` of all rounds.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 

@@ -32,8 +32,8 @@ FEED = "edge-policy"
 # The key of the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
 ENTRY = "edge-policy"
 
-# The number of edge policies whose digests the edge worker gets. If the worker does not accept the newest policy, the
-# worker applies an older one.
+# The edge worker gets the digests of at most this number of the latest edge policies. If it does not accept the newest
+# policy, it applies an older one.
 KNOWN = 5
 
 _FORMAT = 1

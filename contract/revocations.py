@@ -63,9 +63,7 @@ def item_name(now: float, unique: str) -> str:
 
 
 def first_name(now: float) -> str:
-    """Returns a name that sorts before the names of all items that the feed of revocations contains at the
-    time `now`.
-    """
+    """Returns a text that sorts before the keys of all items which the feed of revocations contains at time `now`."""
     return _text(now - WINDOW_SECONDS)
 
 

@@ -200,9 +200,9 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two steps of a plan for the same resource into one change. `one` comes from the resource's earlier steps,
-    and is None if `other` is the first step. The old and the new state are those of `one`. If `one` lacks a state, the
-    function takes this state from `other`.
+    """Merges two changes of the same resource in a plan into one. `one` merges the resource's earlier steps, and is
+    None if there are none. `other` is the next step. The merged change has the old and the new state of `one`. If `one`
+    lacks a state, it has this state of `other`.
     """
     if one is None:
         return other

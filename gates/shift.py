@@ -46,8 +46,8 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the records of another name lead to this name, and the plan adds or removes this name. In
-        this case, the records of the other name already show which clients the plan sends to other targets.
+        """Returns whether the plan adds or removes the name, and the records of another name lead to it. In this case,
+        the share that the plan moves at the other name already includes the clients of this name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
@@ -86,8 +86,8 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Returns how the clients of each name spread over DNS names. The result maps each name in `names` that has DNS
-    records to the names that its clients resolve, with the share of clients that resolve each.
+    """Returns which DNS names the clients of each name in `names` resolve. A name without DNS records is left out. The
+    result maps each other name to these DNS names, each with the share of the clients that resolve it.
 
     For example, in `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}` a fifth of the
     clients of `packages.example.com` also resolve `pops.example.com`.

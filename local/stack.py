@@ -26,8 +26,8 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The Pulumi stack of one sandbox, and the Pulumi engine that operates the stack. The emulated providers
-    must run.
+    """The Pulumi stack of one sandbox, and the Pulumi engine that operates the stack. The methods need the emulated
+    providers, which must already run.
     """
 
     engine: Engine

@@ -15,8 +15,8 @@ from probes.recording import Recording
 from probes.waiting import until
 
 REGION = "us-east-1"
-# After this time, AWS evaluates a new role and its policies everywhere (IAM User Guide, "Troubleshoot IAM": changes are
-# not always immediately visible).
+# The maximum number of seconds that a probe waits until AWS evaluates a new role and its policies everywhere (IAM User
+# Guide, "Troubleshoot IAM": changes are not always immediately visible).
 _TIMEOUT_SECONDS = 120.0
 
 KEY_DELETION_DAYS = 7  # the shortest time, in days, after which AWS KMS deletes a key that is scheduled for deletion

@@ -152,7 +152,8 @@ class Target(_Part):
 
         Raises RegistryError if the key exists and cannot be read.
         """
-        # Only this property imports the module `npm_signing`, because the library cryptography takes long to load.
+        # The library cryptography takes long to load. This property imports the module `npm_signing`, so that other
+        # commands do not load it.
         from registry.npm_signing import npm_signer
 
         return npm_signer(self.environment, self.home_region, self.repository)

@@ -54,7 +54,9 @@ def start(
 
 @app.command()
 def status(stack: StackName) -> None:
-    """Show which versions answer requests, with their percentages, requests and errors since the deployment."""
+    """Show the versions of the edge worker that answer requests: the percentage of each version, and its requests and
+    errors since the deployment.
+    """
     worker, rates = _of(stack)
     now = worker.serving()
     if now.new is None:

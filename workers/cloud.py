@@ -17,8 +17,8 @@ def setting(name: str) -> str:
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Returns a boto3 client for the service in the given region. Without a region, the client uses the function's own
-    region.
+    """Returns a boto3 client for the service in the given region. Without a region, the client uses the region in which
+    the function itself runs.
     """
     return cast(Any, boto3).client(service, region_name=region)
 

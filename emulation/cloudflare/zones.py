@@ -261,8 +261,8 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
     if match is None:
         raise ApiError(400, 10022, f"invalid route pattern {given['pattern']!r}: * only before the host and at the end")
     host = match["host"].lstrip("*")
-    # The pattern of a worker route may also match all hosts, or name a custom hostname of the zone (Cloudflare for
-    # SaaS, "Workers as your fallback origin").
+    # Besides hosts of the zone, the pattern of a worker route may match all hosts, or name a custom hostname of the
+    # zone (Cloudflare for SaaS, "Workers as your fallback origin").
     in_zone = not host or host == name or host.endswith(f".{name}")
     if not in_zone and not any(each["hostname"] == match["host"] for each in store.all("hostname", zone)):
         raise ApiError(400, 10022, f"route pattern {given['pattern']!r} is not in the zone {name}")

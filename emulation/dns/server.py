@@ -63,7 +63,7 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            return None  # If DNS servers answered responses, two servers could answer each other without end.
+            return None  # no answer to a response: two DNS servers could otherwise answer each other without end
         return _to_wire(self._response(query, source), query, udp=udp)
 
     def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:

@@ -59,7 +59,7 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
 
 def _serve(app: Flask, collection: Collection, store: StateStore, machine_network: str, effect: Effect) -> None:
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
-    # Simultaneous requests must not get the same free address, or create the same resource twice.
+    # Without this lock, simultaneous requests could get the same free address, or create the same resource twice.
     one_creation = threading.Lock()
 
     def create(**names: str) -> Response:

@@ -87,7 +87,7 @@ class Guarded:
                         "kms_master_key_id": key,
                     },
                     # With a bucket key, S3 encrypts objects without a request to KMS for each object. For a bucket
-                    # without a KMS key, S3 returns no value of this setting, so the setting is None.
+                    # without a KMS key, S3 returns no value of this setting, so the program sets none either.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],

@@ -69,9 +69,9 @@ class MetadataApiBinding:
 class PredictionArgs:
     """The limits of prefetches. With a prefetch, the edge worker fetches an object before a client requests it.
 
-    `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` limits how many
-    prefetches an isolate runs at the same time. `object_bytes` is the largest object that is prefetched. `share` is the
-    average number of prefetches that may reach a shield for each request of a client.
+    `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` is the maximum number
+    of prefetches that an isolate runs at the same time. `object_bytes` is the maximum size of a prefetched object.
+    `share` is the average number of prefetches that may reach a shield for each request of a client.
     """
 
     requests: int
@@ -108,15 +108,15 @@ class EdgeArgs:
     """Arguments of the component that creates the edge.
 
     `zone_name` is an active Cloudflare zone of the account. No other stack uses this zone. `hostname` is the name that
-    clients use, and belongs to another domain than the zone. `bundle` is the compiled worker. The worker verifies the
-    signature of the registry's purge requests with `purge_key`. `reserved_python_names` are patterns of Python project
-    names. If a token has no grant for such a project, a request with this token gets 403 instead of 404. `log_sampling`
-    is the fraction of requests, from 0 to 1, whose logs are kept.
+    clients connect to, and belongs to another domain than the zone. `bundle` is the compiled worker. The worker
+    verifies the signature of the registry's purge requests with `purge_key`. `reserved_python_names` are patterns of
+    Python project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
+    `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
 
     If `metadata_api` is None, the worker accepts a new token only after its key-value store has an entry for the token.
     If `prediction` is None, the worker prefetches nothing. If `memory` is None, the worker keeps no objects in memory.
-    `by_token` limits the requests with one valid token, and `failed_tokens` limits the requests with invalid tokens
-    from one address.
+    `by_token` limits the rate of requests with one valid token. `failed_tokens` limits the rate of requests with
+    invalid tokens from one client address.
     """
 
     prefix: str
@@ -138,8 +138,8 @@ class EdgeArgs:
 
 @dataclass(frozen=True)
 class ValidationRecord:
-    """A DNS record with which Cloudflare validates the clients' hostname or the hostname's certificate. `purpose`
-    becomes the name of the record's Pulumi resource.
+    """A DNS record with which Cloudflare validates the hostname that clients connect to, or the hostname's certificate.
+    `purpose` becomes the name of the record's Pulumi resource.
     """
 
     purpose: str

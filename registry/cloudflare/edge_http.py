@@ -1,4 +1,5 @@
-"""The connection pool with which the registry sends requests to the edge worker, at the hostname that clients use.
+"""The connection pool with which the registry sends requests to the edge worker, at the hostname that clients connect
+to.
 
 A sandbox has no public DNS and has its own certificate authority. Two environment variables name the sandbox's proxy
 and the file with the authority's certificate.

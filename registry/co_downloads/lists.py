@@ -1,5 +1,5 @@
-"""Finds the packages to which the lists in documents lead (contract/predictions.py). Prediction fetches these packages
-without a model.
+"""Finds the packages to which prediction leads without a model: those in the lists that documents contain
+(contract/predictions.py), the packages in the lists of these packages, and so on.
 """
 
 from __future__ import annotations

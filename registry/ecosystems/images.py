@@ -88,7 +88,7 @@ class OciRepository:
 
 
 def listed_manifests(known: Known) -> list[str]:
-    """Returns the sorted digests of the repository's manifests, without unpublished ones."""
+    """Returns the sorted digests of the repository's manifests. Leaves out manifests that were unpublished."""
     return sorted(known.of_kind("manifest").keys() - known.of_kind("unpublished").keys())
 
 

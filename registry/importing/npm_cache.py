@@ -33,10 +33,7 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
 
 
 def _content(root: Path, key: str, entry: str) -> Any:
-    """Returns the cached JSON document to which a line in the index of npm's cache refers.
-
-    Returns None if the line has another key than the given one, or refers to no content.
-    """
+    """Returns None if the line belongs to another key than `key`, or refers to no content."""
     try:
         said = json.loads(entry)
         algorithm, _, encoded = str(said["integrity"]).split()[0].partition("-")

@@ -203,9 +203,8 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Reads a constraints file: `found` yields the file's entries. Adds each version that the file pins to the
-        field `constraints`. Yields the entries that are not requirements, so that the import reports them: parts of the
-        file that are refused or left out.
+        """Reads a constraints file, whose entries `found` yields. Adds each version that the file pins to the field
+        `constraints`. Yields the entries that are refused or left out, so that the import reports them.
 
         A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
         """

@@ -1,4 +1,4 @@
-"""Reads the page of a Python project at another simple index, in JSON or in HTML.
+"""Reads the page of a Python project at another package index than our registry, in JSON or in HTML.
 
 Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 708 (other repositories), 740
 (attestations), 792 (status).
@@ -42,7 +42,7 @@ class ListedFile:
 
 
 def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
-    """Yields the files that the page of a Python project at another simple index lists.
+    """Yields the files that a Python project's page lists, at another package index than our registry.
 
     For an invalid entry of the page, yields `Refused`, which the import reports as a failure. Raises RegistryError for
     a page that is neither JSON nor HTML, and for a page of a later version of the API.

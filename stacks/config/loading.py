@@ -34,7 +34,7 @@ class ConfigError(pulumi.RunError):
 class Stack:
     """A stack with a valid config.
 
-    `home_region` is the default AWS region in the config, which holds the secrets that the tiers share.
+    `home_region` is the default AWS region in the config. The secrets that the tiers share are in this region.
     """
 
     environment: str

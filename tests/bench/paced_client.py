@@ -35,7 +35,7 @@ class PacedClient:
         return ssl.create_default_context(cafile=str(self.authority))
 
     def connect(self, address: str | None = None) -> ssl.SSLSocket:
-        """Opens a TLS connection to the PoP from `address`, or from the address `client` if `address` is None."""
+        """Opens a TLS connection to the PoP. Its source address is `address`, or `self.client` if `address` is None."""
         plain = socket.create_connection(
             ("127.0.0.1", self.port), timeout=60, source_address=(address or self.client, 0)
         )

@@ -36,8 +36,8 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Memory:
-    """The memory in KB of NGINX's processes, and of all kernel objects (the line `Slab` of /proc/meminfo). The kernel's
-    value is that of the whole machine.
+    """Measured memory in KB. `nginx` is the memory of NGINX's processes. `kernel` is the memory of all kernel objects
+    on the machine (the line `Slab` of /proc/meminfo).
     """
 
     nginx: int
@@ -170,9 +170,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
     with enterable_directory() as root:
-        # `keepalive_timeout`: it takes long to open all connections. With its default, NGINX would close the first ones
-        # in the meantime. `worker_processes`: a worker process of NGINX can have only as many connections as it may
-        # open files, so the test runs more worker processes.
+        # `keepalive_timeout`: NGINX's default is shorter than the time that the program needs to open all connections,
+        # so NGINX would close the first ones. `worker_processes`: a worker process can have only as many connections as
+        # it may open files, so NGINX needs more worker processes.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
         nginx = {
             "keepalive_timeout 75s;": "keepalive_timeout 1h;",

@@ -75,7 +75,7 @@ def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) ->
             without = client.p99(seconds)
             with flood(pop, kind, seconds, script):
                 pairs.append((client.p99(seconds), without))
-            time.sleep(2)  # after this pause, the PoP's limit admits requests again
+            time.sleep(2)  # after a pause of this length, the PoP's rate limit admits requests again
     return [one for one, _ in pairs], [one for _, one in pairs]
 
 

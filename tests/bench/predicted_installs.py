@@ -75,8 +75,8 @@ def delay_shields(up: OwnStack, milliseconds: int) -> None:
 
 
 class Trees:
-    """The trees of packages that were imported into the stack, and a directory with the files from which npm, pip and
-    skopeo install them.
+    """The dependency trees of npm and Python packages, which this class imports into the stack, and a container image.
+    `directory` has the files from which npm, pip and skopeo install them.
     """
 
     def __init__(self, up: OwnStack, directory: Path) -> None:
@@ -113,7 +113,8 @@ class Trees:
         pip += ["--target", str(target / "site"), *trees.PYTHON_ROOTS]
         return {
             "npm": lambda: in_client(client, npm, target / "npm"),
-            # Without this variable, pip could install wheels from a directory of this machine and not from the edge.
+            # With another value of PIP_FIND_LINKS, pip could install wheels from a directory of this machine and not
+            # from the edge.
             "pypi": lambda: in_client(client, pip, self._directory, PIP_FIND_LINKS=""),
             "oci": lambda: skopeo_copy(client, _IMAGE, target / "image"),
         }

@@ -81,7 +81,8 @@ class Poetry(PythonClient):
     """Runs poetry in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # poetry reads credentials from environment variables whose names contain the name of the source.
+        # poetry reads credentials from environment variables whose names contain the name of the package source. `run`
+        # sets these variables for the source `clients`.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         source = f'[[tool.poetry.source]]\nname = "clients"\nurl = "{url}"\npriority = "primary"\n'
         self.write_once("pyproject.toml", f"{_PROJECT}\n[tool.poetry]\npackage-mode = false\n\n{source}")

@@ -210,8 +210,8 @@ def _tls(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 @pytest.mark.nightly
 def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks) -> None:
-    """Terminates a PoP machine, and replaces it. The runbook for PoP machines tells the operator to use the commands
-    for a shield machine.
+    """Terminates a PoP machine and replaces it, with the commands of the runbook for shield machines. The runbook for
+    PoP machines refers to these commands.
     """
     shell, machine = networks.shell, runbook(PAGE, "A shield machine is down")
     assert "as [a shield machine](#a-shield-machine-is-down). The old machine keeps its address" in " ".join(

@@ -792,7 +792,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # all simultaneous requests of a test reach L1 before the shield answers the first one
+                time.sleep(1)  # lets all simultaneous requests of a test reach L1 before the first answer
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
@@ -878,8 +878,8 @@ def test_the_probe_of_the_rules_of_a_zone_passes(network: Network) -> None:
     assert list(network.api.rulesets.list(zone_id=network.zone)) == []
 
 
-# This test must be the last one of the file. The test's probe uses up the account's rate limit of purges, so the
-# account cannot purge again for some minutes.
+# This test must be the last one of the file, because it uses up the account's rate limit of purges. Cloudflare then
+# refuses further purges for some minutes.
 def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> None:
     assert_passes(network, "workers-cache-limits", facts=5)
 

@@ -29,7 +29,7 @@ def machine() -> Iterator[Shield]:
 
 @pytest.fixture
 def shield(machine: Shield) -> Shield:
-    """Provides the machine after it has become healthy, because each test breaks a healthy machine."""
+    """Provides the machine when it is healthy again, after the previous test has broken it."""
     machine.tend_until(healthy=True)
     return machine
 

@@ -220,8 +220,8 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     follower = network.service(f"{NAME}-entitlements")
     for digest in (kept, revoked):
         until_entry(network, digest)
-    # The follower of the change stream delivers the last change again. This would restore an entry that the test
-    # deletes, so the test waits until the second delivery is over. The test then stops the follower before it deletes
+    # The follower of the change stream delivers the last change twice. The second delivery would restore an entry that
+    # the test deletes. The test therefore waits until this delivery is over, and stops the follower before it deletes
     # the entries.
     time.sleep(1)
     os.kill(follower, signal.SIGSTOP)

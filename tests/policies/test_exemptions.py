@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # Each report of unused exemptions covers the time since the previous report. Since the first report, no policy has
-    # met an unknown value. The second report therefore lists the exemption as unused.
+    # Each report of unused exemptions covers the time since the previous report. In this time, no policy has met an
+    # unknown value, so the second report lists the exemption as unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

@@ -151,7 +151,7 @@ def accepted_resets(edge: Edge) -> int:
     """Opens HTTP/2 streams, and resets each stream at once. Returns how many of the streams the edge accepts, which is
     0 for an edge without HTTP/2.
     """
-    own = replace(edge)  # a copy of `edge` with separate TLS settings
+    own = replace(edge)  # a copy of `edge` with its own TLS settings, which the next line changes
     own.context.set_alpn_protocols(["h2", "http/1.1"])
     with own.connected() as connection:
         return reset_streams(connection) if connection.selected_alpn_protocol() == "h2" else 0

@@ -19,6 +19,6 @@ def aws_cloud() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Caches files that boto3 loads, for the whole test session, because each test would load them again."""
+    """Caches the files that boto3 loads for the whole test session. Otherwise, each test would load them again."""
     with made_once():
         yield

@@ -28,8 +28,8 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# Seconds after which a pass of the outbox relay starts no further delivery. A delivery that has already started then
-# may take another 25 seconds, if every request takes its full timeout.
+# The number of seconds after which a pass of the outbox relay starts no further delivery. A delivery that has already
+# started may take another 25 seconds, if every request takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-# Spanner requires this interval in each query of a change stream. It has no effect here: the service's queries return
-# immediately, and so get no heartbeats.
+# The interval in milliseconds between two heartbeats. Each query of a change stream must state it, but it has no effect
+# here: the service's queries return immediately, before the first heartbeat.
 _HEARTBEAT_MS = "10000"
 
 

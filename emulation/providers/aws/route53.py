@@ -155,7 +155,9 @@ def _geoproximity(place: Properties) -> dict[str, Any]:
 
 
 def _renamed(values: Properties, names: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the values that are set, under the names to which `names` maps their keys."""
+    """Returns a copy of `values` with other keys, without the values that are None. `names` maps each old key to the
+    new key, and other keys are left out.
+    """
     return {name: values[key] for key, name in names.items() if values.get(key) is not None}
 
 

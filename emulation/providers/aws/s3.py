@@ -30,7 +30,7 @@ class Bucket:
             raise CloudError("the emulation requires the name of a bucket: set `bucket`")
         s3 = client("s3", inputs)
         request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": inputs.get("objectLockEnabled", False)}
-        # In the region us-east-1, S3 refuses a request with a location constraint.
+        # S3 refuses a location constraint in the request for a new bucket in us-east-1.
         if s3.meta.region_name != "us-east-1":
             request["CreateBucketConfiguration"] = {"LocationConstraint": s3.meta.region_name}
         s3.create_bucket(**request)

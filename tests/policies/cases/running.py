@@ -38,8 +38,9 @@ def alias(target: str, kind: str = "CNAME") -> PolicyResource:
 
 
 def own_pops(component: str) -> list[PolicyResource]:
-    """Returns the DNS records of one machine of our own PoPs: a record with the machine's address, and an alias that
-    leads to this record. The address is an Elastic IP address, and the child of a component of the given type.
+    """Returns the DNS records of one machine of our own PoPs: a record with the machine's address, and an alias of this
+    record. The address is an Elastic IP address. It belongs to a component of the given type, by which policies find
+    our own PoPs.
     """
     address = resource("aws:ec2/eip:Eip", {}, within=component)
     target = {"name": "eu.pops.x.io", "type": "A"}

@@ -1,5 +1,5 @@
-"""Harmful changes to a stack that lock, expose or delete objects and metadata. Tests make each change, and a policy
-must report it.
+"""Harmful changes that lock, expose or delete a stack's objects and metadata. Tests make each change, and a policy must
+report it.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_stop_ends_what_the_process_started(sandbox: Sandbox) -> None:
     )
     child = int(child_file.read_text())
     processes.stop(sandbox, "parent")
-    # `stop` signals the whole process group, but waits only until the process `parent` has ended.
+    # `stop` signals the whole process group, but waits only for the process `parent`, so the child may end later
     assert eventually(lambda: not alive(child))
 
 

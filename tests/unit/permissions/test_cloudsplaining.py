@@ -57,7 +57,7 @@ PLANTED: Mapping[str, tuple[Statement, str]] = {
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the kind and the content of each finding about a policy document."""
+    """Yields each finding of Cloudsplaining about a policy document: its kind and its content."""
     results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
     for kind, result in results.items():
         # ServicesAffected is not a finding: it lists the AWS services that at least one finding concerns.

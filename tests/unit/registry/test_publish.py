@@ -202,7 +202,7 @@ def test_the_next_publish_completes_an_interrupted_one(
 def test_two_concurrent_publishers_both_succeed(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checks two concurrent publishers.
+    """Checks that two concurrent publishers both succeed.
 
     The slower publisher reads the metadata before the faster publisher commits. The slower publisher writes the
     packument after that commit.

@@ -147,8 +147,8 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
  */
 async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
-  // Only a call of `fetch` reads `Feeds` from the entrypoints, because each such read makes a new stub. Most requests
-  // fetch no feed document.
+  // `entrypointsOf(ctx).Feeds` makes a new stub each time, and most requests fetch no feed document. The stub is
+  // therefore made only when `fetch` is called.
   const access: FeedAccess = { fetch: (name) => fetchFeed(entrypointsOf(ctx).Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
   return feed.current(access, Date.now);
 }

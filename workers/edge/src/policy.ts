@@ -95,8 +95,8 @@ const RULE_FIELDS = [
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
-// The maximum number of rules with `principals` in a policy. A group of principals is a number in which each of these
-// rules has one bit (groups.ts), so the number of rules is limited.
+// The maximum number of rules with `principals` in a policy. The edge identifies a group of principals by a bit mask
+// with one bit for each of these rules (groups.ts), so the number of rules is limited.
 const PRINCIPAL_RULES_MAX = 24;
 const PRINCIPALS = /^[A-Za-z0-9._@/+*-]{1,128}$/;
 const LICENSE = /^[!-~](?:[ -~]{0,98}[!-~])?$/;

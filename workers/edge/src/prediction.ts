@@ -25,14 +25,14 @@ export interface Budget {
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
-// each have their own queue.
+// each of the two has its own queue.
 const QUEUED = 2_000;
-// How long an object may wait before the worker starts to prefetch the object. After this time, clients no longer need
-// the object. A prefetch that has run for this time counts as ended, because the runtime ends all remaining work of a
-// request 30 s after the response. The runtime does not tell the worker that it has ended the work.
+// The maximum number of milliseconds that an object waits in the queue of prefetches. Clients no longer need an object
+// that has waited longer. A prefetch that has run for WAIT_MILLISECONDS counts as ended, because the runtime ends all
+// remaining work of a request 30 s after the response without telling the worker.
 const WAIT_MILLISECONDS = 30_000;
-// After an isolate has queued a prefetch of a file, it does not prefetch the same file again for this time. An install
-// rarely takes longer than this time.
+// The number of milliseconds after the queuing of a file's prefetch in which the isolate does not prefetch the file
+// again. An install rarely takes longer than this time.
 const FILE_MILLISECONDS = 600_000;
 // After an isolate has queued a prefetch of a document, it does not prefetch the document again for this time. L1
 // answers with its copy of a document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE:

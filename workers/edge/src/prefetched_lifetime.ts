@@ -9,9 +9,9 @@
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 
-// For how many seconds a prefetched document is fresh in L1. A shield answers with the previous document for up to 5 s
-// after a publish, so L1 may prefetch that document and keep it for this time, too. The time from the publish to the
-// last client must stay below 30 s (docs/publish-to-visible.md).
+// The number of seconds for which a prefetched document is fresh in L1. A shield answers with the previous document for
+// up to 5 s after a publish. L1 may prefetch this previous document and keep it for FRESH_SECONDS more. The time from
+// the publish to the last client must stay below 30 s (docs/publish-to-visible.md).
 const FRESH_SECONDS = 20;
 const FRESH = /\bmax-age=(\d+)/;
 const STALE = /\bstale-while-revalidate=(\d+)/;

@@ -126,8 +126,8 @@ test("a prefetch reads a document from L1 once, whatever ranges of versions othe
   stub.l1 = async (incoming, response) => {
     const key = keyOf(incoming.url!.slice(incoming.url!.indexOf("/objects/")));
     reads.push(key);
-    // The package range-late depends on another range of versions of range-shared than range-root does. The worker gets
-    // the document of range-late only after it has prefetched the tarball for the first of these ranges.
+    // range-root and range-late depend on different ranges of versions of range-shared. The worker gets the document of
+    // range-late only after it has prefetched the tarball for the range of range-root.
     if (key === document("range-late")) await awaitKeys(tarball("range-shared", "1.0.0"));
     l1(incoming, response);
   };

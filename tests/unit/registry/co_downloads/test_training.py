@@ -30,7 +30,8 @@ __all__ = ["network"]
 DAYS = 14
 INSTALLS_A_DAY = 4
 APP, PLUGIN, LIBRARY = "npm:@acme/app", "npm:@acme/plugin", "npm:library"
-# One install each day lacks the plug-in: 21 of 28 installs before the held-out week have it.
+# The number of the one install in each day that lacks the plug-in. Of the 28 installs before the held-out week, 21 have
+# the plug-in.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]
