@@ -140,7 +140,8 @@ def install(packages: Sequence[str], report: Report) -> None:
         _temporary_file(_NO_DATABASE, "create_main_cluster = false\n"),
     ):
         _apt(["update"], by_hand)
-        # skopeo needs the image signature policy, which is in a separate package that skopeo only recommends.
+        # skopeo needs a file with an image signature policy. The file is in a package that skopeo only recommends, so
+        # this package is named here.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
 
 

@@ -27,8 +27,9 @@ class Planned:
     """The result of one `pulumi preview`.
 
     `document` is the output of `pulumi preview --json`. `refusals` lists the errors and the violated policies that
-    forbid the changes, one per line. `later` names the policies that only `up` can check, because values are still
-    unknown. `exemptions` lists the findings that an exemption covers, and the exemptions that cover no finding.
+    forbid the changes, one per line. `later` names the policies that only `up` can check, because the policies need
+    values that the preview does not know. `exemptions` lists the findings that an exemption covers, and the exemptions
+    that cover no finding.
     """
 
     document: Mapping[str, Any]

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _refusal(error: Exception) -> str:
-    """Returns the message for an error that a cloud's client has raised. The message names the cloud. Returns an empty
+    """Returns the message to print for an error from AWS or Cloudflare. The message names the cloud. Returns an empty
     string for any other error.
     """
     from botocore.exceptions import BotoCoreError, ClientError

@@ -45,7 +45,7 @@ Place = tuple[str, str]
 @dataclass(frozen=True)
 class Document:
     """A document to poll. `key` is the document's key at the origin and the shields. The edge serves the document at
-    the URL path `path`, if the request's Accept header is `accept`.
+    the URL path `path`, if the request has the Accept header `accept`.
     """
 
     key: str

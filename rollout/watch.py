@@ -29,8 +29,8 @@ class Waiting:
 
 
 def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
-    """Returns the requests and errors since the deployment: those of the new version, and those of the old
-    version.
+    """Returns the numbers of requests and errors since the deployment: first those of the new version, then those of
+    the old version.
     """
     found = rates.since(serving.since)
     new, _ = serving.under_way()

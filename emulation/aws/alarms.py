@@ -69,8 +69,8 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                # The metrics of the emulated AWS services are published twice in each minute of the emulated AWS,
-                # because an alarm with a period of one minute needs a value in each period.
+                # An alarm with a period of one minute needs a value in each period. The emulation therefore publishes
+                # the metrics twice in each minute of the emulated AWS.
                 if now - sampled >= self._minute / 2:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)

@@ -26,5 +26,5 @@ def key_response(response: Any, request: Any, full_url: str, headers: Any) -> An
 
 
 def patch_conditional_reads() -> None:
-    """Makes moto ignore dates in the preconditions of a read that also has ETags."""
+    """Makes moto ignore the preconditions by date of a read request that also has preconditions by ETag."""
     cast(Any, S3Response).key_response = key_response

@@ -46,7 +46,8 @@ class GceMachines:
     def _metadata_host(self, described: Mapping[str, Any]) -> str:
         identity = described["id"]
         if identity not in self._metadata_hosts:
-            # A machine without a service account also gets a metadata server, but this server issues no tokens.
+            # The emulation also runs a metadata server for a machine without a service account, but this server issues
+            # no tokens.
             account = next((each["email"] for each in described.get("serviceAccounts", [])), "none")
             self._metadata_hosts[identity] = metadata_clients.register(self._sandbox, f"machine-{identity}", account)
         return self._metadata_hosts[identity]

@@ -22,8 +22,8 @@ _MOST_CHECKERS = 80.0
 
 
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns two alarms on the clients' hostname. One alarm goes off when the edge does not answer. The other alarm
-    goes off when only some of Route 53's health checkers reach the edge.
+    """Returns two alarms on the hostname that clients connect to. One alarm goes off when the edge does not answer. The
+    other alarm goes off when only some of Route 53's health checkers reach the edge.
     """
     return [
         _unhealthy_alarm(

@@ -29,8 +29,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
         home, *others = args.regions
         child = pulumi.ResourceOptions(parent=self)
-        # AWS adds replicas to a table with provisioned capacity only after the table has auto scaling. Such a table
-        # therefore has its replicas as separate resources, which are created after auto scaling.
+        # AWS adds replicas to a table with provisioned capacity only if the table already has auto scaling. The
+        # replicas of such a table are therefore separate Pulumi resources, which are created after auto scaling.
         apart = others if args.capacity else []
         table = aws.dynamodb.Table(
             name,

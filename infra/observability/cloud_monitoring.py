@@ -118,8 +118,8 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
 
 
 def _aggregation(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
-    """Returns how the series of an alarm's metric are aggregated. If the alarm compares a share of events, its
-    numerator and its denominator both use this aggregation.
+    """Returns the settings by which Cloud Monitoring aggregates the time series of an alarm's metric. If the alarm
+    watches the share of bad events, the settings apply both to the bad events and to all events.
     """
     return {
         "alignment_period": f"{alarm.period}s",

@@ -15,7 +15,7 @@ _HTTPS = 443
 _CHECK_SECONDS = 10  # seconds between two probes of an endpoint: Global Accelerator accepts only 10 and 30
 _CHECK_FAILURES = 3
 _STATIC_ADDRESSES = 2  # an accelerator with IPv4 addresses has two of them
-_USUAL_WEIGHT = 128  # equal weights give each machine of a region equally many clients
+_USUAL_WEIGHT = 128  # with equal weights, the machines of a region get equally many clients
 
 
 class Accelerator(pulumi.ComponentResource):

@@ -15,7 +15,8 @@ from infra.shield.user_data import render_user_data
 
 # Canonical's images of Ubuntu have cloud-init, which applies the user data. Google's images of Debian do not have it.
 _IMAGES = {"amd64": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "arm64": "ubuntu-os-cloud/ubuntu-2404-lts-arm64"}
-# Machine series with ARM processors, and series that boot from Hyperdisk only (Compute Engine, "Choose a disk type").
+# _ARM lists the machine series with ARM processors. _HYPERDISK lists the machine series that boot only from Hyperdisk
+# (Compute Engine, "Choose a disk type").
 _ARM = ("c4a-",)
 _HYPERDISK = ("c4-", "c4a-", "c4d-")
 _ROOT_GIB = 16

@@ -44,7 +44,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReplicationLatency"): _metric("TableName", "ReceivingRegion", most=_DAY * 1000),
     ("AWS/DynamoDB", "SystemErrors"): _metric("TableName", "Operation"),
     ("AWS/Lambda", "Errors"): _metric("FunctionName", per_event=True),
-    # IteratorAge is in milliseconds. A DynamoDB stream keeps its records for a day, so the age never exceeds a day.
+    # IteratorAge is in milliseconds. It never exceeds a day, because a DynamoDB stream keeps its records for a day. An
+    # alarm with a higher threshold could never go off.
     ("AWS/Lambda", "IteratorAge"): _metric("FunctionName", most=_DAY * 1000),
     ("AWS/Lambda", "Throttles"): _metric("FunctionName", per_event=True),
     # HealthCheckStatus is 1 (healthy) or 0. No other metric shows an outage of the network, so missing data counts as

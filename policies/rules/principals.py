@@ -169,7 +169,7 @@ def service_principals_bound(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def networks_of_stack(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if not kind(resource).endswith("Policy") and not is_set(resource, "policy"):
-        return  # the cloud provider fills in the policy of a key, queue or topic that has none
+        return  # the program sets no policy for this key, queue or topic, so the cloud provider sets a default policy
     own = {str(known(each.props, "id")) for each in all_of(stack, _NETWORKS)} | set(setting(stack, "networks", []))
     for statement in statements(resource.props.get("policy")):
         if not allows(statement) or "*" not in principals(statement, "AWS"):

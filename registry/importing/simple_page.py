@@ -141,7 +141,9 @@ def _digests_in(file: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _digests(fragment: str) -> dict[str, str]:
-    """Returns the digests in the fragment of a file's URL. pip also uses these digests if the page is in JSON."""
+    """Returns the digests in the fragment of a file's URL. pip uses these digests on pages in HTML and on pages in
+    JSON.
+    """
     return {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)}
 
 

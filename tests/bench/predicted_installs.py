@@ -44,8 +44,8 @@ from tests.support.sandbox.shields import ShieldRequest, logged_at, machines
 
 _LOOPBACK = "127.73"
 _GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
-# The location of the client that fills the shield's cache. This client has prediction off, because it uses the
-# principal whose variant is `off`.
+# The location of the client that fills the shield's cache before the measurement. The edge prefetches nothing for this
+# client, because the client uses the principal whose variant is `off`.
 _FILLING = AP_SOUTHEAST
 _LOCATIONS: Mapping[str, ClientLocation] = {"off": US_EAST, "on": EU_WEST}
 _SETTLE_SECONDS = 5  # the edge may still prefetch objects when the client has finished

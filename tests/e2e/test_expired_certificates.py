@@ -70,7 +70,9 @@ class Keys:
         return load(secret["client_certificate"], secret["client_key"])
 
     def advance(self, time: timedelta) -> None:
-        """Replaces each certificate in the secrets by a copy whose validity dates are earlier by `time`."""
+        """Makes each certificate in the secrets older by `time`: replaces it by a copy whose validity begins and ends
+        earlier.
+        """
         authority = self.read("authority")
         for name in ("client_ca", "next_client_ca"):
             if name in authority:

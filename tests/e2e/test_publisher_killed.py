@@ -47,8 +47,8 @@ class Case:
 
 @dataclass
 class Watched:
-    """Records the publisher's writes in order, and kills the publisher's process before the write number `at` takes
-    effect.
+    """Records the publisher's writes in order. Kills the publisher's process at the write number `at`, before this
+    write takes effect.
     """
 
     clouds: ServedClouds

@@ -31,7 +31,7 @@ PATH = "projects/unit/instances/unit/databases/metadata"
 
 @dataclass
 class Emulated:
-    """Holds a running emulated Google Cloud. `url` is the base URL of all its services."""
+    """A running emulated Google Cloud. `url` is the base URL of all its services."""
 
     url: str
     databases: Databases

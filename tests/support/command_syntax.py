@@ -79,8 +79,8 @@ def _parse_problem(program: str, arguments: list[str]) -> str | None:
 
 
 def _aws_problem(service: str, operation: str, *arguments: str) -> str | None:
-    """Compares a documented AWS command's options with the operation's parameters in botocore. Returns the difference
-    or None.
+    """Compares a documented AWS command's options with the operation's parameters in botocore. Returns a message about
+    the difference, or None if there is no difference.
     """
     model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
     found = [each for each in model.operation_names if xform_name(each, "-") == operation]

@@ -48,8 +48,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _send_to_dead_letters(change: Change, reason: str) -> None:
-    """Sends a message to the dead-letter queue. The message has the change's position in the stream, and not the
-    change.
+    """Sends a message about a change to the dead-letter queue. The message contains the reason and the change's
+    position in the stream, but not the change itself.
     """
     sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))
     client("sqs").send_message(

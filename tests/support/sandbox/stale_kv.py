@@ -10,7 +10,7 @@ import httpx
 from emulation.cloudflare.kv_reads import PATH
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 
-# Seconds that a PoP keeps a Workers KV value after it has read the value. Every test ends earlier.
+# For this number of seconds, a PoP keeps a Workers KV value after it has read the value. No test takes as long.
 _STALE_SECONDS = 3600
 
 

@@ -41,7 +41,7 @@ PIPES = [(workflow, step) for _, workflow, step in steps() if " | " in step["run
 
 
 def named(name: str, file: str = DEPLOY) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the workflow of this file, and its step with this name."""
+    """Returns a whole workflow, and its step with the given name. `file` is the name of the workflow's file."""
     return next((workflow, step) for of, workflow, step in steps() if (of, step.get("name")) == (file, name))
 
 

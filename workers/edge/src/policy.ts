@@ -33,9 +33,9 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * What a deny rule does if it has a condition about a property, and the property is unknown for an artifact. If this
-   * field is true, the rule does not match the artifact. If it is false, the rule matches. Rules of other kinds do not
-   * use this field.
+   * Decides whether a deny rule matches an artifact if the rule has a condition on a property that is unknown for the
+   * artifact. If this field is true, the rule does not match. Otherwise, the rule matches. Allow rules do not use this
+   * field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

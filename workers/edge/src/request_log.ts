@@ -12,8 +12,8 @@ export interface RequestEvent {
   /** The names of the variants that the client is assigned to, with the names of the experiments as keys. */
   variants: Readonly<Record<string, string>>;
   /**
-   * For each experiment, a number that identifies the client. The statistics need this number, because the requests of
-   * one client are alike and not independent.
+   * For each experiment, a number that identifies the client. The requests of one client are alike, so the statistics
+   * must not treat them as independent.
    */
   subjects: Readonly<Record<string, number>>;
   ecosystem: Ecosystem;

@@ -29,7 +29,9 @@ export interface ObjectRoute {
   list?: ListQuery;
 }
 
-/** Returns whether the worker makes the response from a part of the stored object, and does not serve the object itself. */
+/**
+ * Returns whether the worker builds the response from parts of the stored object, and does not serve the object itself.
+ */
 export function isPart({ part, list, search }: ObjectRoute): boolean {
   return part !== undefined || list !== undefined || search !== undefined;
 }

@@ -8,9 +8,9 @@ import { pathOf } from "./l1";
 import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
 
-const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a shield node's response
-// The same limit for the last shield node that the worker asks. The worker waits longer for this node, because a late
-// answer is better than an error. The wait is shorter than pip's timeout of 15 s.
+const FIRST_BYTE_MILLISECONDS = 2_000; // the maximum time to wait for the first byte of a shield node's response
+// The maximum time to wait for the last shield node that the worker asks. It is longer than for the other nodes,
+// because a late answer is better than an error. It is shorter than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
 const health = new NodeHealth();
@@ -37,7 +37,7 @@ export async function fetchFromShields(
       health.started(node.host, Date.now());
       return fetchFrom(bindings.SHIELD, node, key, { method, headers, redirect: "manual", signal });
     },
-    // Without hedging, the next shield node gets the request only after the current node has failed.
+    // Without hedging, the worker sends the request to the next shield node only after the current node has failed.
     hedgeAfter: hedging ? health.hedgeAfter(node.host) : LAST_FIRST_BYTE_MILLISECONDS,
     limit: index === order.length - 1 ? LAST_FIRST_BYTE_MILLISECONDS : FIRST_BYTE_MILLISECONDS,
     ended: (outcome, milliseconds) => {

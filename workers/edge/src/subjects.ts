@@ -12,8 +12,8 @@ interface Package {
 }
 
 /**
- * The form of a document that lists artifacts. Clients read all of these forms except `contents`, the index of an image
- * repository.
+ * The form of a document that lists artifacts. Clients can read documents in all of these forms except `contents`,
+ * which is the form of an image repository's index.
  */
 export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
 

@@ -145,7 +145,7 @@ function entrypoints(template: string): string {
 }
 
 /**
- * workerd reports the port of each of its sockets as one line of JSON. Returns the ports by the names of the sockets.
+ * Returns the port of each of workerd's sockets by the socket's name. workerd writes one line of JSON for each port.
  */
 async function socketPorts(process: ChildProcess): Promise<Map<string, number>> {
   const ports = new Map<string, number>();

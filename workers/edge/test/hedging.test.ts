@@ -8,7 +8,8 @@ import { FakeClock } from "./clock";
 /** Emulates servers that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
 function race(...places: (number | "fails" | "silent")[]) {
   const clock = new FakeClock();
-  const started: [number, number][] = []; // the server of each request, and the time at which the request started
+  // for each request that has started: the index of the server, and the start time
+  const started: [number, number][] = [];
   const ended: [number, Outcome, number][] = [];
   const aborted: number[] = [];
   const discarded: number[] = [];

@@ -1,5 +1,5 @@
-// Unit tests: the worker accepts the policies that the registry's commands accept, and decides by the first rule that
-// matches.
+// Tests the worker's code for edge policies. The worker must accept every policy that the registry's commands accept,
+// and the first rule that matches must decide.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -36,7 +36,9 @@ def dynamodb() -> Iterator[Any]:
 
 
 def records(table: str) -> list[tuple[str, Any, Any]]:
-    """Returns the records of the table's DynamoDB stream: the kind of change, the old item and the new item."""
+    """Returns the records of the table's DynamoDB stream. Each one has the kind of the change, the old item and the new
+    item.
+    """
     streams = cast(Any, boto3).client("dynamodbstreams", region_name="us-east-1")
     (stream,) = streams.list_streams(TableName=table)["Streams"]
     shard = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"][0]["ShardId"]

@@ -1,5 +1,5 @@
-"""Tests the training of the model of co-downloads, with logs that contain a known pair of packages. No dependency names
-the pair.
+"""Tests the training of the model of co-downloads. The logs contain a known pair of packages that clients install
+together, although neither depends on the other.
 """
 
 from __future__ import annotations

@@ -25,9 +25,8 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes the index of an OCI image layout, and reads the image with the given tag from the layout.
-
-    `listed` contains the descriptors of the index by tag.
+    """Writes an OCI image layout whose index has the descriptors `listed`, by tag. Then reads the image with the given
+    tag from the layout.
     """
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}

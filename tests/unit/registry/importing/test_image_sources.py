@@ -80,7 +80,7 @@ def status(code: int) -> Answer:
         # All bytes had arrived when the connection broke, so the import needs no second request.
         ([broken(len(CONTENT))], [None]),
         ([broken(1000), status(416)], [None, "bytes=1000-", None]),
-        # A host with signed URLs may answer 400 to a range request. The import then requests the whole layer.
+        # A storage host with signed URLs may answer 400 to a range request. The import then requests the whole layer.
         ([broken(1000), status(400)], [None, "bytes=1000-", None]),
         ([broken(1000), part(0)], [None, "bytes=1000-", None]),
         ([broken(1000), status(503), part(1000)], [None, "bytes=1000-", "bytes=1000-"]),
