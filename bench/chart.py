@@ -13,8 +13,8 @@ _COLOURS = ("#9aa7b5", "#2f6fab")
 
 @dataclass(frozen=True)
 class Bars:
-    """One group of bars in a bar chart, such as the runs of one benchmark. The bars have the order of `values`, and the
-    first bar is drawn in a paler colour than the other bars.
+    """One group of bars in a bar chart, such as the runs of one benchmark. Each entry of `values` is one bar, from top
+    to bottom. The first bar has a paler colour than the other bars.
     """
 
     label: str

@@ -47,7 +47,8 @@ _LINKED_SERVICES = (
 
 
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
-    """Returns permissions on the part of the state bucket that holds the environment's Pulumi state.
+    """Returns the permissions to read the environment's part of the state bucket, and also to write it if `may_write`
+    is true.
 
     A preview takes no lock on the state, so the role that detects drift needs no write permission.
     """

@@ -1,5 +1,6 @@
-"""Checks the clients' domain in public DNS: whether the domain can be delegated, and which authorities may issue
-certificates for it."""
+"""Checks in public DNS the domain that clients connect to: whether the domain can be delegated, and which authorities
+may issue certificates for it.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ def policies(inputs: Inputs) -> Iterator[str]:
 
 
 def channels(inputs: Inputs) -> Iterator[str]:
-    """Yields the IDs of the notification channels that have the same name, and notify the same address, as a given
-    channel.
+    """Yields the IDs of the notification channels that match a given channel: the channels with the same name and the
+    same address to notify.
     """
     return _named("v3", "notificationChannels", inputs, ("displayName", "type", "labels"))
 

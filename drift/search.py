@@ -40,7 +40,8 @@ def _has_tags(inputs: Inputs, listed: list[dict[str, str]]) -> bool:
 
 
 def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for EC2 resources with the same tags and inputs as a given resource.
+    """Returns a function that takes the inputs of a resource, and searches for EC2 resources with the same tags and
+    inputs.
 
     `fields` maps names of inputs to names of fields in the API's response. The search compares only inputs that have a
     value. A field that is missing in the response counts as equal, because AWS sets some fields later: an address has

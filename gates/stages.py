@@ -131,9 +131,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Maps the URN of each machine that loses its cache to a number: the apply with this number changes the machine.
-    The applies run in the order of their numbers. No apply changes more such machines than the limits for one region
-    and for all regions allow.
+    """Assigns each machine that loses its cache to an apply. Returns a mapping from the URN of the machine to the
+    number of the apply, and the applies run in the order of these numbers. In one apply, no more such machines change
+    than the limits for one region and for all regions allow.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)

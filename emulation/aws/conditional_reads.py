@@ -15,7 +15,9 @@ _respond: Any = cast(Any, S3Response).key_response
 
 
 def key_response(response: Any, request: Any, full_url: str, headers: Any) -> Any:
-    """Replaces `S3Response.key_response`: ignores the dates in the preconditions of a read that also has ETags."""
+    """Replaces `S3Response.key_response`. In a read with an ETag and a date as preconditions, the replacement ignores
+    the date.
+    """
     if request.method in ("GET", "HEAD"):
         # `request.headers` is read-only, so this changes the WSGI environment that it reads
         environ = request.headers.environ

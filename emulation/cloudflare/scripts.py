@@ -79,7 +79,7 @@ def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> t
 
     @scripts.put("/<name>")
     def upload(account: str, name: str) -> Response:
-        # From now on, the new version alone answers all requests, even if two versions shared the requests before
+        # After an upload, the new version alone answers all requests, even if two versions shared the requests before
         # ("Deployment management").
         version = versions.add(store, account, checked(account, name, OPTIONS))
         versions.deploy(store, account, name, [{"version_id": version["version"], "percentage": 100}])

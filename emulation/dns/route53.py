@@ -14,8 +14,9 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All public zones, records and health checks of the emulated Route 53, as the API lists them, and the DNS name and
-    the addresses of each accelerator. The DNS server builds its zones again only when these lists change.
+    """Which public zones, records and health checks the emulated Route 53 has, and which accelerators the emulated
+    Global Accelerator has. The zones, records and health checks have the form of the API. An accelerator is its DNS
+    name and its addresses. The DNS server builds its zones again only when a snapshot differs from the last one.
     """
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()

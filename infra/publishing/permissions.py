@@ -13,7 +13,8 @@ from infra.iam import Statement, allow
 # Partitions of the metadata table that the outbox relay writes (registry/catalog/outbox.py,
 # registry/delivery/quarantine.py, registry/delivery/search.py).
 _OWN = ("npm-search", "outbox", "quarantine", "revocations")
-# Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay only reads them.
+# Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay reads them and does not write
+# them.
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
 # Key patterns of the documents that the outbox relay writes. The relay renders a document anew after each change
 # (docs/contracts.md, "Client-facing URLs").

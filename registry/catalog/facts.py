@@ -18,7 +18,8 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# The kinds of metadata records that can be unpublished. The name of an unpublished record can never be published again.
+# The kinds of metadata records that can be unpublished. After that, nobody can publish a record with the same name
+# again.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]

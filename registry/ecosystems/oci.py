@@ -211,9 +211,9 @@ def _manifest(layout: Path, repository: str, descriptor: Descriptor) -> Blob:
 
 
 def _sha256(digest: str, source: Path | bytes) -> str:
-    """Returns the SHA-256 digest in hex of content with the OCI digest `digest`.
+    """Returns the SHA-256 digest in hex of content whose OCI digest is `digest`.
 
-    The content is read only when its OCI digest uses another algorithm, SHA-512.
+    If `digest` uses SHA-512, the function reads `source` and computes the SHA-256 digest.
     """
     algorithm, _, encoded = digest.partition(":")
     return encoded if algorithm == "sha256" else sha256_of(source)

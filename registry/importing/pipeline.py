@@ -57,8 +57,8 @@ class _Stored:
     left_out: list[str]
 
 
-# What an import knows of an item before the commit: the item, whose objects are at the origin, or the reason why the
-# item cannot be imported.
+# The state of an item that an import is about to commit. _Stored: the item's objects are at the origin. A text: the
+# reason why the item cannot be imported.
 _Ready = _Stored | str
 
 

@@ -13,10 +13,10 @@ import botocore.session
 # Guide, "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
-# Machine types of Compute Engine to which local SSDs can be added, or that include them ("About Local SSD disks", and
-# "General-purpose machine family"). The name of a type is a key, a number of virtual processors and a suffix
-# (`c3-standard-8-lssd`). Each key is mapped to the numbers and to the suffix. Google's SDKs have no list of machine
-# types.
+# Machine types of Compute Engine that include local SSDs, or to which local SSDs can be added ("About Local SSD disks",
+# and "General-purpose machine family"). In the name of a type, such as `c3-standard-8-lssd`, a number of virtual
+# processors stands between a prefix and a suffix. This mapping has the prefix as the key. The value is the possible
+# numbers of processors, and the suffix. Google's SDKs have no list of machine types.
 _N1 = "2 4 8 16 32 64 96"
 _N2 = "2 4 8 16 32 48 64 80 96"
 _C3, _C3D = "4 8 22 44 88 176", "8 16 30 60 90 180 360"

@@ -91,7 +91,8 @@ class NpmClient:
             "nodeLinker": "node-modules",
             "enableTelemetry": False,
         }
-        return json.dumps(settings)  # yarn reads this file as YAML, and every JSON document is also a YAML document
+        # Yarn reads its settings file as YAML, and every JSON document is also a YAML document.
+        return json.dumps(settings)
 
     def _credential(self, credential: Credential) -> tuple[str, str]:
         token = self.setting.token

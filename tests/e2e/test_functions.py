@@ -1,5 +1,5 @@
 """Tests the Lambda functions that bring tokens to the edge, on the emulated AWS. The functions read the stream of the
-metadata table, also after failures.
+metadata table. Some tests make the edge or a function fail for a while.
 
 The tests run without the Pulumi engine: the emulation's resource handlers make only the resources that these functions
 need.

@@ -1,4 +1,4 @@
-"""Tests that all reads succeed while the stack's home region has no Secrets Manager, no STS and no DynamoDB."""
+"""Tests that all reads succeed while Secrets Manager, STS and DynamoDB are down in the stack's home region."""
 
 from __future__ import annotations
 

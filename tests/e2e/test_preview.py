@@ -1,5 +1,5 @@
-"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and which rules a bad change
-breaks.
+"""Tests `make preview`: it shows the plan of each stack, what an upgrade would change, and which rules a bad change to
+the program violates.
 """
 
 from __future__ import annotations

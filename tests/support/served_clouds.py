@@ -217,7 +217,7 @@ def _aws_write(environ: dict[str, Any]) -> str:
 
 def _google_write(environ: dict[str, Any]) -> str:
     """Returns a name for a write request to Cloud Storage, such as `PUT <key>`, in the same form as for S3. Returns an
-    empty text for other requests. The name of an uploaded object is in the request's body.
+    empty text for other requests. For an upload, the function reads the key from the request's body.
     """
     if environ["REQUEST_METHOD"] == "DELETE":
         return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"

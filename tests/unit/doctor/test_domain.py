@@ -1,4 +1,4 @@
-"""Tests the checks of the clients' domain with DNS records that the tests define."""
+"""Tests the checks of the domain that clients connect to. The tests define its DNS records."""
 
 from __future__ import annotations
 

@@ -171,9 +171,8 @@ def test_a_network_is_replaced_by_another_one_only_if_dns_checks_its_health() ->
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns the findings of the plan gate for a stack that must survive one loss only.
-
-    The value `region:us-east-1` of `loss` means that all resources in this region are lost.
+    """Returns what the plan gate finds for a stack that must survive the loss `loss`, and no other loss. For example,
+    `region:us-east-1` is the loss of all resources in this region.
     """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [

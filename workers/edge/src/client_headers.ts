@@ -59,7 +59,10 @@ export function headersOf(route: ObjectRoute, answer: Answer, milliseconds: numb
   return headers;
 }
 
-/** Sets the age and the duration in the kept headers to the values for this response, and returns the headers. */
+/**
+ * Takes the headers that `finished` keeps from an earlier response, sets the age and the duration of this response in
+ * them, and returns them.
+ */
 function updated(finished: Finished, age: string | null, milliseconds: number): Headers {
   const { headers } = finished;
   if (age !== finished.age) {

@@ -18,7 +18,7 @@ interface CachedList {
   text: string;
   keys: ReadonlySet<string>;
   until: number;
-  /** The first request after this time starts a new read of the quarantine list. */
+  /** The time after which the next request starts a new read of the quarantine list. */
   renewal: number;
 }
 

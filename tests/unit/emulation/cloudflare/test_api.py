@@ -57,7 +57,9 @@ def deploy(api: Cloudflare, bindings: list[dict[str, Any]], **metadata: Any) -> 
 
 
 def rate_limit(namespace_id: Any = "1", **simple: Any) -> dict[str, Any]:
-    """Returns a rate limiting binding of a worker. Settings in `simple` replace valid settings of the binding."""
+    """Returns a rate limiting binding of a worker. `simple` replaces or adds settings of the binding, such as invalid
+    ones.
+    """
     return {
         "name": "R",
         "type": "ratelimit",

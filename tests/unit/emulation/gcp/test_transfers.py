@@ -41,7 +41,9 @@ def trust(subject: str) -> str:
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> httpx.Client:
-    """Provides a client of a Google Cloud with a transfer job from the bucket `source` of S3, which has one object."""
+    """Sets up an S3 bucket `source` with one object, and an emulated Google Cloud with a transfer job that copies from
+    this bucket. Provides a client of this Google Cloud.
+    """
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
     client = in_process.client(tmp_path)

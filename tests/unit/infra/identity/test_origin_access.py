@@ -1,4 +1,5 @@
-"""Tests the origin's S3 buckets and DynamoDB table by the state of the emulated AWS after the Pulumi program ran.
+"""Tests the settings of the origin's S3 buckets and DynamoDB table. Each test runs the Pulumi program, and then reads
+the state of the emulated AWS.
 
 The last test reads the statements of the Spanner schema.
 """

@@ -224,8 +224,8 @@ def test_a_time_that_cannot_be_read_is_left_out_by_name(stated: Any) -> None:
 def test_a_version_is_published_under_the_name_and_number_of_its_registry(
     network: Network, tmp_path: Path, registry: dict[str, Any]
 ) -> None:
-    """Imports a version whose package.json has a different name and number than the source registry's packument. The
-    import must keep the packument's name and number, by which npm clients install a version.
+    """Imports a version whose name and number in package.json differ from those in the source registry's packument. The
+    import must keep the packument's name and number, because npm clients install a version by them.
     """
     body = tarball(tmp_path / "odd.tgz", {"name": "P", "version": "9.9.9-dev", "dependencies": {"a": "1"}}).read_bytes()
     digest = base64.b64encode(hashlib.sha512(body).digest()).decode()
