@@ -27,8 +27,8 @@ from infra.edge import COMPATIBILITY_DATE
 from infra.edge.bundle import compile_worker
 from local.checkout import CHECKOUT
 
-# For one measurement, the driver module calls the worker _CALLS times. Before the first measurement, it calls the
-# worker _WARMING_CALLS times, so that V8 compiles the code that runs often.
+# The driver module calls the worker _CALLS times in each measurement. Before the first measurement, it calls the worker
+# _WARMING_CALLS times, so that V8 has already compiled the code that runs often.
 _CALLS = 2_500
 _WARMING_CALLS = 5_000
 _START_SECONDS = 30

@@ -28,7 +28,9 @@ def show(
     lines: Annotated[bool, typer.Option(help="list each resource with its cost")] = False,
     budget: Annotated[float | None, typer.Option(help="US dollars a month; a higher estimate is an error")] = None,
 ) -> None:
-    """Estimate what stacks cost a month, by tier, at list prices. Charges by use are not included."""
+    """Estimate the monthly cost of stacks at list prices, by tier. The estimate does not include charges that depend on
+    use.
+    """
     console, prices = Console(highlight=False, soft_wrap=True), load_prices()
     over: list[str] = []
     for file in files:

@@ -67,8 +67,8 @@ class Graph:
         return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
 
     def _client_hosts(self) -> list[str]:
-        """Returns the host names that clients use: the HOSTNAME bindings of the edge workers, or, if there are none,
-        the hosts of the worker routes. Names without a DNS record are left out.
+        """Returns the host names that clients use: the values of the edge workers' bindings HOSTNAME. If no worker has
+        this binding, returns the hosts of the worker routes. Leaves out names without a DNS record.
         """
         bound = {
             str(binding.get("text"))

@@ -1,4 +1,4 @@
-"""Gives a stack sole control over the policies of its IAM roles."""
+"""Makes Pulumi remove each policy of an IAM role that the stack does not declare."""
 
 from __future__ import annotations
 

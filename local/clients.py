@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
 from local.health import client_location_proxy, edge_authority
 
-# The grants of each client identity that has a token.
+# The grants of each client identity that has a token, by the name of the identity.
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
     "outsider": ["npm:@elsewhere/*:pull", "pypi:elsewhere-*:pull", "oci:elsewhere/*:pull"],

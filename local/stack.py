@@ -15,8 +15,8 @@ from local.checkout import CHECKOUT
 
 STACK = "local"
 
-# The passphrase matches the salt in stacks/Pulumi.local.yaml; docs/decisions/local-passphrase.md says why it may be
-# public.
+# The salt in stacks/Pulumi.local.yaml belongs to this passphrase. docs/decisions/local-passphrase.md says why the
+# passphrase may be public.
 PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
 
 

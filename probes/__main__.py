@@ -148,7 +148,7 @@ def _run(name: str, options: Options, recorded: Path | None) -> bool:
 
 
 def _facts(name: str, run: str, options: Options, cleanup: ExitStack, recording: Recording) -> Iterable[Fact]:
-    """Returns the results of a probe, which runs with the credentials of the environment."""
+    """Runs a probe with the credentials in the environment variables, and returns the probe's results."""
     if name in ON_AWS:
         return ON_AWS[name].check(AwsAccount(run, options.domain, cleanup, recording))
     if name in ON_GOOGLE:

@@ -73,8 +73,8 @@ class Zone:
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 
     def add_proxied_name(self, name: str) -> None:
-        """Adds a proxied DNS record to the Cloudflare zone. No server answers at its address in the discard prefix (RFC
-        6666).
+        """Adds a proxied DNS record to the Cloudflare zone. The record's address is in the discard prefix (RFC 6666),
+        so no server answers there.
         """
         self._add_record(name, "AAAA", "100::", proxied=True)
 

@@ -125,7 +125,9 @@ class Target(_Part):
 
     @property
     def metrics(self) -> CloudWatch | CloudMonitoring:
-        """The client that reports custom metrics of publishing. Raises RegistryError when a stack output is missing."""
+        """The client that writes the registry's custom metrics to CloudWatch or Cloud Monitoring. Raises RegistryError
+        when a stack output is missing.
+        """
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
         # Only this property imports the module `cloud_monitoring`, because Google's library takes long to load.

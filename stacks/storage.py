@@ -60,8 +60,8 @@ def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKe
     """Creates the KMS key that encrypts data on AWS, or returns None if the stack keeps no data on AWS.
 
     The primary key is in the home region, even if that region keeps no data. Each other region with data has a replica.
-    A primary key cannot move to another region, and the config can later name other regions for data. `readers` are
-    ARNs of roles that decrypt objects.
+    The primary key is there because it can never move to another region, while the config can name other data regions
+    later. `readers` are ARNs of roles that decrypt objects.
     """
     data_regions = stack.config.regions_kept_by("aws")
     if not data_regions:

@@ -54,8 +54,9 @@ class ForeignSecret:
     identity: Identity
 
     def read(self, name: str) -> str:
-        """Returns the current value of a field of the secret. Raises SecretUnreadable if AWS does not return the field,
-        and NoIdentity if there is no identity token."""
+        """Returns the current value of a field of the secret. Raises SecretUnreadable if AWS does not return the field.
+        Raises NoIdentity if Google's metadata server returns no identity token.
+        """
         body = json.dumps({"SecretId": self.secret_id}).encode()
         url = _endpoint("secretsmanager", self.region)
         headers = signed(url, body, self._credentials(), self.region, datetime.now(UTC))

@@ -29,8 +29,8 @@ _DISTINCT = ("GeoLocation", "Region")
 
 
 def fault(record: Mapping[str, Any]) -> str | None:
-    """Returns why Route 53 refuses the location of a record set as invalid input, or None if it accepts the location.
-    `record` has the fields of the Route 53 API.
+    """Returns why Route 53 refuses the location in a record set, or None if Route 53 accepts it. `record` has the
+    fields of the Route 53 API.
     """
     if record.get("GeoLocation"):
         return _fault_of_geolocation(record["GeoLocation"])

@@ -55,8 +55,8 @@ def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Mess
 
 
 async def addresses(server: str, port: int, name: str, seen_from: ClientLocation) -> tuple[dns.rcode.Rcode, list[str]]:
-    """Queries a DNS server for a name. Returns the response code, and the IPv4 addresses that clients at the client
-    location get.
+    """Queries a DNS server for a name. Returns the response code and the IPv4 addresses that the server answers to
+    clients at the location `seen_from`.
     """
     query = question(name, "A", seen_from)
     answer, _ = await dns.asyncquery.udp_with_fallback(query, server, _TIMEOUT_SECONDS, port)

@@ -203,12 +203,12 @@ class HealthChecks:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         Route 53 considers an endpoint healthy if more than 18 % of its health checkers reach the endpoint. The sandbox
-        resolves the endpoint's name as clients in three locations do. Each address in the answers belongs to at least
-        one of these locations, which is a third of them and more than 18 %. The endpoint is therefore healthy if a
-        single address answers.
+        resolves the endpoint's name as clients in three locations do. Each resolved address was resolved for at least
+        one of the three locations. One location is a third of all, and therefore more than 18 %. So the endpoint is
+        healthy if a single address answers.
 
-        An accelerator's address leads each location to another server. The probe therefore connects to such an address
-        from each location, and one success suffices.
+        An accelerator's address can lead to another server from each location. The probe therefore connects to such an
+        address from each location. The endpoint is healthy if one of these connections succeeds.
         """
         failure = f"{check.name or 'the endpoint'} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

@@ -79,8 +79,8 @@ class LanguageHost(LanguageServer):
         request.args.insert(0, self._engine_address)
         result = cast(Any, super()).Run(request, context)
         if result.error:
-            # The Pulumi SDK has already logged the error. `bail=True` tells the Pulumi engine not to report the error
-            # a second time.
+            # The Pulumi SDK has already logged the error. `bail=True` tells the Pulumi engine not to log it a second
+            # time.
             return language_pb2.RunResponse(bail=True)
         return result
 

@@ -46,7 +46,7 @@ _COLLECTIONS = (
 
 
 class Monitoring:
-    """The Cloud Monitoring resources of all projects, which the sandbox stores on disk."""
+    """Stores the Cloud Monitoring resources of all projects. The state store keeps them on disk."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

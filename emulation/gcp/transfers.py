@@ -195,7 +195,7 @@ def _etag_of(document: Json) -> str:
 
 
 def _operation(document: Json) -> Json:
-    """Returns a stored run of a transfer job as a finished long-running operation of the API. The operation's metadata
+    """Converts a stored run of a transfer job to the form of the API: a finished long-running operation whose metadata
     contains the run.
     """
     metadata = {"@type": "type.googleapis.com/google.storagetransfer.v1.TransferOperation", **document}

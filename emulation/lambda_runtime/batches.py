@@ -16,7 +16,8 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-# The first and the longest pause between attempts to deliver a batch, in seconds. On AWS, the pauses grow to minutes.
+# The pauses between two attempts to deliver a batch grow from the first to the second of these numbers of seconds. On
+# AWS, they grow to minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 

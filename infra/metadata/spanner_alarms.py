@@ -1,7 +1,7 @@
 """Alarms on a Spanner instance (Spanner documentation, "Spanner metrics").
 
-Spanner has no metric for the age of the last backup, nor for the delay of a change stream's reader. The reader must
-therefore report its own delay.
+Spanner has no metric for the age of the last backup, nor for the delay of a change stream's reader. The reader of the
+change stream must therefore report its delay by itself.
 """
 
 from __future__ import annotations

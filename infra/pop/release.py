@@ -33,9 +33,9 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """Three objects at the origin, which PoP machines fetch: the edge worker under a key with the worker's digest, a
-    file that names the digest of the current worker, and a bundle of the programs of PoP machines. The machines' user
-    data names the digest of the bundle.
+    """Three objects at the origin, which PoP machines fetch. The first is the edge worker, under a key that contains
+    the worker's digest. The second names the digest of the current worker. The third contains all programs of PoP
+    machines, and the machines' user data names its digest.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

@@ -18,7 +18,7 @@ PHASES = ("http_request_firewall_custom", "http_ratelimit")
 
 
 def ruleset_name(prefix: str) -> str:
-    """Returns the name that all firewall rulesets of a stack's zone have."""
+    """Returns the name that each ruleset of the firewall in a stack's zone has."""
     return f"{prefix}-waf"
 
 

@@ -212,8 +212,8 @@ def revocations_bound(script: PolicyResource, stack: StackValidationArgs) -> Ite
 
 
 def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
-    """Yields the ids of the Workers KV namespaces that the stack's functions and services write to, if the ids are
-    known.
+    """Yields the id of each Workers KV namespace that the stack's functions and services write to. Leaves out ids that
+    are not known yet.
     """
     for function in all_of(stack, {FUNCTION, SERVICE}):
         try:
@@ -246,7 +246,7 @@ def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the resources of one type in the Cloudflare zone that a custom hostname belongs to."""
+    """Returns the resources of the type `token` that are in the same Cloudflare zone as a custom hostname."""
     return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 
 

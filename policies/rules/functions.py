@@ -102,7 +102,7 @@ def runtime_supported(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def environment_without_secrets(args: ResourceValidationArgs) -> Iterator[str]:
     variables = environment_of(args)
-    # The loop reads variables with unknown values last, because this policy stops at the first unknown value.
+    # The policy stops at the first variable whose value is not known yet, so the loop reads such variables last.
     for name in sorted(variables, key=lambda name: known(variables, name) is None):
         value = str(variables[name] or "")
         found = secrets_in(value) or (["a password"] if _PASSWORD.search(value) else [])

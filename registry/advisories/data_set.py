@@ -76,8 +76,8 @@ class DataSet:
         self._database.executemany(_INSERT, rows)
 
     def shards(self) -> Iterator[Blob]:
-        """Yields the data set's shards that contain packages, one at a time. The shards are objects to write to the
-        origin.
+        """Yields the shards of the data set, each as an object to write to the origin. Leaves out shards without
+        packages.
         """
         self._database.commit()
         rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")

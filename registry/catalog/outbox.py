@@ -23,10 +23,10 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-# The number of failed deliveries of a change after which the outbox relay no longer retries it. The pauses between the
-# deliveries grow from 4 s to 10 minutes, and about 140 of them last 10 minutes. The last delivery is therefore about a
-# day after the first. If the cause of the failures lasts longer than a day, an operator must run `purges retry` once
-# the cause is gone.
+# The number of failed deliveries of a change after which the outbox relay no longer retries it. The pauses between
+# these attempts grow from 4 s to 10 minutes, and about 140 of the pauses last 10 minutes. The last attempt is therefore
+# about a day after the first. If the cause of the failures lasts longer than a day, an operator must run `purges retry`
+# once the cause is gone.
 MOST_TRIES = 150
 # The number of seconds after which no cache serves an old copy of a document any more. Each cache can serve a copy for
 # max-age and stale-while-revalidate together (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a

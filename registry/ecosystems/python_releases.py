@@ -42,7 +42,7 @@ def requirements(texts: Sequence[str]) -> list[str]:
     """Returns the sorted names of the projects that a client on Linux installs because of the requirements in `texts`.
     The texts are values of the field Requires-Dist.
 
-    Requirements of extras and requirements with a URL are left out.
+    The function leaves out requirements that belong to extras, and requirements with a URL.
     """
     return sorted({name for text in texts for name in _required(text)})
 

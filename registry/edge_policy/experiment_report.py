@@ -50,8 +50,8 @@ class Measured:
 
 
 def compare(requests: Iterable[Request], control: str) -> list[Measured]:
-    """Returns the measurements of each variant of an experiment. The control variant comes first. Each other variant
-    also has the differences from the control variant.
+    """Returns the measurements of each variant of an experiment. The control variant comes first. The measurements of
+    each other variant contain its differences from the control variant.
     """
     by_variant: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
@@ -102,7 +102,7 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Returns one number for each client: the sum of `of(request)` over the client's requests."""
+        """Calls `of` with each request, and returns the sum of the results for each client."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 

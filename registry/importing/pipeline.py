@@ -35,9 +35,9 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# An import delivers committed items to readers when two conditions hold: at least this number of items is undelivered,
-# and at least a quarter of all items so far is undelivered. Each delivery renders the list of all projects, so a
-# delivery after each batch would take quadratic time.
+# An import delivers committed items to readers when at least this number of items is undelivered. The undelivered items
+# must also be at least a quarter of all items so far. Each delivery renders the list of all projects, so a delivery
+# after each batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
 # A reason why an import leaves out a part of an item begins with the kind of the part. For example, the kind is

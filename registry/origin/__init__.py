@@ -58,8 +58,8 @@ class ObjectStore(Protocol):
         ...
 
     def remove(self, key: str, validator: str = "") -> bool:
-        """Deletes the current version of an object. The bucket keeps the object's noncurrent versions. Returns False if
-        `validator` is given and the object has another validator.
+        """Deletes the current version of an object. The bucket keeps the object's noncurrent versions. Does nothing and
+        returns False if `validator` is given and the object has another validator.
         """
         ...
 

@@ -27,7 +27,7 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # seconds in which the flood uses up the burst of requests that the PoP's limits allow
+_STARTING_SECONDS = 1.0  # the time until the flood has used up the burst that the PoP's rate limits allow
 _CLIENT = "127.71.0.2"
 # Maps each kind of flood to the additional options of wrk and to the limits of the PoP. _CLIENT is the address of the
 # client whose requests the program measures. It sends up to 200 requests a second, so it is exempt from the limit by

@@ -118,7 +118,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # a test of the suite may send a field Expires or Date without a valid date
+    except (ValueError, TypeError):  # some tests of the suite send no valid date in Expires or Date
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

@@ -78,8 +78,8 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
 
 
 def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> None:
-    """The test compares documented options with the help of `pulumi`, because commands for real stacks cannot run in a
-    sandbox.
+    """Compares the documented options with those in the help text of `pulumi`, because commands for real stacks cannot
+    run in a sandbox.
     """
     printed = [words[1:] for block in all_blocks() for words in commands(block.text) if words[0] == "pulumi"]
     assert len(printed) > 20

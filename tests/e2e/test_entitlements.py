@@ -162,8 +162,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        # The change stream delivers each change of a token twice. The test waits until the second delivery is over.
-        # Otherwise, this delivery could restore the token's entry after the test has deleted it.
+        # The change stream delivers each change of a token twice. The test waits for the second delivery. Otherwise, it
+        # could write the token's entry again after the test has deleted the entry.
         time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None

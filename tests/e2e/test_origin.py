@@ -83,7 +83,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
 
 
 class PackageClient:
-    """A package client at one client location. Each installation goes into a new directory."""
+    """A package client at one client location. It makes each installation in a new directory."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
         self._client = Client(up.sandbox, "reader", up.outputs()["url"], client_location)

@@ -84,8 +84,8 @@ def python_tree(directory: Path, prefix: str) -> list[Path]:
 
 def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) -> None:
     """Runs a client program once for each variant of the experiment: with prediction on, and with prediction off.
-    Checks that prediction reduces the misses of L1. `program` runs the client with the token of the variant that its
-    argument names.
+    Checks that prediction reduces the misses of L1. `program` takes the name of a variant, and runs the client with a
+    token whose requests belong to this variant.
     """
     on, off = (install(up, variant, ecosystem, lambda variant=variant: program(variant)) for variant in PRINCIPALS)
     for variant, each in (("on", on), ("off", off)):

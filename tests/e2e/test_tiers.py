@@ -1,5 +1,5 @@
-"""Tests which tier answers a request (edge, shield or origin), what the origin receives, and that no tier serves what
-another tier refuses.
+"""Tests the tiers edge, shield and origin: which tier answers a request, which requests reach the origin, and that no
+tier serves an object that another tier refuses.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def fake_gcs_server() -> Generator[str]:
         pytest.skip("fake-gcs-server is not installed; run `make test-second-opinions`")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    # The server puts the values of `-public-host` and `-external-url` into its links to objects and uploads.
+    # fake-gcs-server returns links to objects and uploads. These options set the host and the URL in the links.
     links = ["-public-host", f"127.0.0.1:{port}", "-external-url", url]
     listen = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     with _running([program, "-backend", "memory", *listen, *links], port):

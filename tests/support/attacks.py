@@ -194,8 +194,8 @@ def _attacks(edge: Edge) -> Iterator[tuple[str, bytes]]:
 
 
 def _smuggling(edge: Edge) -> Iterator[tuple[str, bytes]]:
-    """Yields requests whose end two servers could see at different places (RFC 9112, section 11.2). Another request is
-    hidden after the earlier of these two places.
+    """Yields requests that two servers could read as requests of different lengths (RFC 9112, section 11.2). A server
+    that sees the earlier end takes the rest for another request, which is hidden there.
     """
     hidden = edge.request("GET", "/healthz")
     chunked = b"0\r\n\r\n" + hidden

@@ -1,4 +1,6 @@
-"""Gives tests the credentials of an IAM role, and an AWS API that evaluates the role's permissions."""
+"""Provides tests with the credentials of an IAM role, and with an emulated AWS API that checks the role's
+permissions.
+"""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ class Headers:
 
 
 class Script:
-    """Runs a Lua script of the shield. `root` takes the place of the machine's file system, and `now` is the clock in
-    seconds.
+    """Runs a Lua script of the shield. The directory `root` replaces the machine's file system, and `now` is the time
+    of the script's clock in seconds.
     """
 
     def __init__(self, path: Path, root: Path) -> None:

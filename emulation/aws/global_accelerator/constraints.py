@@ -22,8 +22,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 def violations(value: Any, shape: Any, path: str) -> Iterator[str]:
-    """Yields a message for each constraint of a botocore shape that a value violates. `path` is the value's name in the
-    messages, such as `ports[0]`.
+    """Yields an error message for each constraint that a value violates. `shape` is the botocore shape with the
+    constraints. `path` is the value's name in the messages, such as `ports[0]`.
     """
     if not _has_type(value, shape.type_name):
         yield f"{path} is no {shape.type_name}: {value!r}"

@@ -33,7 +33,7 @@ class GlobalAcceleratorBackend(BaseBackend):
         self.listeners: dict[str, Fields] = {}
         self.groups: dict[str, Fields] = {}
         self.tags: dict[str, dict[str, str]] = {}
-        # Maps an operation and an idempotency token to the answer that the first request with this token got.
+        # Maps an operation and an idempotency token to the response to the first request with this token.
         self.answers: dict[tuple[str, str], Fields] = {}
 
     def accelerator(self, arn: str) -> Fields:

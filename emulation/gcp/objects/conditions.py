@@ -15,7 +15,8 @@ _MODES = ("Unlocked", "Locked")
 
 @dataclass(frozen=True)
 class Conditions:
-    """The preconditions of one request to Cloud Storage. If `generation` is 0, the object must not exist.
+    """The preconditions of one request to Cloud Storage. `generation` is the generation that the object must have. The
+    generation 0 means that the object must not exist.
 
     Source: Cloud Storage, "Request preconditions".
     """

@@ -29,8 +29,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
-# Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud, these parameters
-# select how much the answer contains and how it is formatted. The emulation always answers in the same way.
+# Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud, they select which
+# fields a response has and how it is formatted. The emulation always sends the same response.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})

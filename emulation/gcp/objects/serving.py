@@ -18,8 +18,8 @@ from emulation.state_store import StateStore
 
 def with_objects(app: Flask, store: StateStore, directory: Path, aws_url: str | None = None) -> Application:
     """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. At the
-    host names and paths of buckets, the application serves the XML API. `directory` holds the content of the objects,
-    and transfer jobs read S3 at `aws_url`.
+    host names and URL paths of buckets, it serves the XML API of Cloud Storage. `directory` holds the content of the
+    objects. `aws_url` is the URL of the emulated AWS, from whose S3 the transfer jobs read.
     """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())

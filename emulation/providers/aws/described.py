@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Created, Properties
 
-Api = Any  # A boto3 client. The type is Any, because one type alias stands for the clients of all AWS services.
+Api = Any  # A boto3 client of any AWS service, which is why its type is Any.
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:

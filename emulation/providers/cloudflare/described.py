@@ -47,8 +47,9 @@ def camel(value: Any) -> Any:
 
 
 def snake(value: Any) -> Any:
-    """Returns a JSON value with the Cloudflare API's spelling of member names: `mainModule` becomes `main_module`.
-    Members that are None are left out."""
+    """Converts the member names in a JSON value from Pulumi's spelling to that of the Cloudflare API: `mainModule`
+    becomes `main_module`. Members that are None are left out.
+    """
     if isinstance(value, dict):
         members = cast(Properties, value).items()
         return {

@@ -51,8 +51,8 @@ def own_pops(component: str) -> list[PolicyResource]:
 
 
 def behind_accelerator(component: str) -> list[PolicyResource]:
-    """Returns a DNS alias that leads to an accelerator, and whose target is not known yet. The accelerator is the child
-    of a component of the given type.
+    """Returns a DNS alias record whose target, an accelerator, is not known yet. The accelerator is a child of a
+    component of the type `component`.
     """
     accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)
     props = {"name": "anycast.x.io", "type": "A", "aliases": [{"name": UNKNOWN_STRING_VALUE}]}

@@ -38,7 +38,9 @@ def policy(tier: str, **changes: Any) -> PolicyResource:
 
 
 def tiles(**rows: list[str]) -> PolicyResource:
-    """Returns a Google Cloud dashboard with one tile of alert policies for each tier, after a text tile."""
+    """Returns a Google Cloud dashboard. Its first tile is a text, and each further tile shows the alert policies of one
+    tier.
+    """
     shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
     for tier, policies in rows.items():
         shown.append({"widget": {"title": f"{tier}: alarms", "incidentList": {"policyNames": policies}}})

@@ -1,5 +1,5 @@
-"""Lets tests find the shield machines of a sandbox, count the requests that reached a shield machine, and use the
-machine's credentials.
+"""Functions with which tests find the shield machines of a sandbox, count the requests that reached a shield machine,
+and use the machine's credentials.
 """
 
 from __future__ import annotations

@@ -259,8 +259,8 @@ def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
     hostname = Hostname(tmp_path, looks=4)
     hostname.wait(slept, monkeypatch)
     assert hostname.left == -1
-    # Public DNS gets five look-ups: one when the hostname is created, and four while the program waits. The program
-    # sleeps between its four look-ups, so it sleeps three times.
+    # The program looks the hostname up in public DNS five times: once when it creates the hostname, and four times
+    # while it waits. It sleeps only between the last four look-ups, so it sleeps three times.
     assert len(slept) == 3
 
 

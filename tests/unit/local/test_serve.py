@@ -33,10 +33,10 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Replaces the function with which `serve` starts all processes of a sandbox. The replacement starts one process,
+    """Replaces the function with which `serve` starts all processes of a sandbox. The new function starts one process,
     and then calls `then`.
 
-    Returns a list. The replacement appends the pid of the process to it.
+    Returns a list, to which the new function appends the pid of the process.
     """
     pids: list[int] = []
 

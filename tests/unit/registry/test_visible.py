@@ -1,4 +1,6 @@
-"""Tests the report of which origins, shields and PoPs already show a published change, and which do not."""
+"""Tests the report on a published change: it lists which origin buckets, shields and PoPs already serve the change, and
+which do not.
+"""
 
 from __future__ import annotations
 

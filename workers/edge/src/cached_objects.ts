@@ -126,8 +126,8 @@ export class Objects extends WorkerEntrypoint<Bindings> {
 }
 
 /**
- * Marks an answer for L1 as prefetched. Sets the time for which L1 may use the answer, which is longer than the time
- * for clients.
+ * Marks an answer that L1 stores as prefetched. Sets for how long L1 may use the answer, which is longer than clients
+ * may use it.
  */
 function markPrefetched(headers: Headers): void {
   headers.set(PREDICTED_HEADER, "1");

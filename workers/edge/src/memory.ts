@@ -24,8 +24,8 @@ interface Kept {
   headers: Headers;
   age: number;
   /**
-   * How long, in whole seconds, the isolate had kept the object when it last sent the object to a client. The Age
-   * header in `headers` includes these seconds.
+   * The age of the isolate's copy, in whole seconds, when the isolate last sent the object to a client. The Age header
+   * in `headers` includes these seconds.
    */
   seconds: number;
   body: ArrayBuffer;

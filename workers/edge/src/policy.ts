@@ -64,7 +64,7 @@ export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
-  /** The principals that are operators. The responses to them have a header that names the client's variants. */
+  /** The principals of operators. Only responses to these principals have the header that names the client's variants. */
   operators: readonly string[];
 }
 
@@ -208,8 +208,8 @@ function versionsIn({ versions }: Fields, what: string, ecosystem: Ecosystem | u
 }
 
 /**
- * Parses an npm range of a rule. The range includes pre-releases, so that the rule also matches a pre-release whose
- * number is in the range.
+ * Parses the npm version range of a rule. By default, npm ranges exclude most pre-releases. This range includes each
+ * pre-release whose number is in the range.
  */
 function npmRange(text: string, what: string): Range {
   try {

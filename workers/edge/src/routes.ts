@@ -37,8 +37,8 @@ export function isPart({ part, list, search }: ObjectRoute): boolean {
 }
 
 /**
- * A request's URL, of which routes read only the query parameters. The runtime parses the query when the worker first
- * reads a parameter.
+ * A request's URL. Routes read only its query parameters. The runtime parses the query not before the worker reads a
+ * parameter.
  */
 export type Queried = Pick<URL, "searchParams">;
 

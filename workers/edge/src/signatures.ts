@@ -13,7 +13,10 @@ export async function signatureOf(body: string, key: string, now: number): Promi
   return `t=${time},v1=${[...mac].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Returns whether the signature was made with the key for this body, at most SIGNATURE_SECONDS before or after `now`. */
+/**
+ * Returns whether the signature fits this body and this key, and was made at most SIGNATURE_SECONDS before or after
+ * `now`.
+ */
 export async function isSigned(signature: string | null, body: string, key: string, now: number): Promise<boolean> {
   const [, time, mac] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(signature ?? "") ?? [];
   if (time === undefined || mac === undefined || Math.abs(now / 1000 - Number(time)) > SIGNATURE_SECONDS) return false;

@@ -38,7 +38,7 @@ const CACHED_ENTRIES = 10_000; // the maximum number of entries in an isolate's 
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** The first request after this time starts a new read of the entry. */
+  /** The time from which the next request for the entry reads it again. */
   renewal: number;
 }
 

@@ -1,4 +1,4 @@
-// Tests how often an isolate reads entries of the key-value store again, with a clock that the tests move.
+// Tests how often an isolate reads the same entry of the key-value store. The tests set the time of an emulated clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -169,7 +169,7 @@ BAD, GOOD, NONE = 300.0, 0.0, None
     ("oldest_first", "breaching", "not_breaching", "ignore", "missing"),
     [
         # Each case is a row of a table in the CloudWatch User Guide ("Configuring how CloudWatch alarms treat missing
-        # data"). The table is for an alarm with 3 evaluation periods and 3 datapoints to alarm.
+        # data"). The alarm of this table has the settings `EvaluationPeriods` 3 and `DatapointsToAlarm` 3.
         ([GOOD, NONE, BAD, NONE, BAD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, GOOD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, NONE], "ALARM", "OK", "before", "INSUFFICIENT_DATA"),
