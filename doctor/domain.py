@@ -34,7 +34,7 @@ def public_dns(name: str, kind: str) -> list[str]:
 
 
 def check(domain: str, lookup: Lookup = public_dns) -> Iterator[Finding]:
-    """Checks the domain of the clients' hostname, and yields a finding for each check."""
+    """Checks the domain of the hostname that clients connect to, and yields a finding for each check."""
     try:
         yield from _delegation(domain, lookup)
         yield from _issuers(domain, lookup)

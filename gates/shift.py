@@ -69,8 +69,8 @@ def shift_of(plan: Plan, limits: Limits) -> Shift:
 
 
 def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Maps each DNS name on the clients' way to the number of names before it: 0 for a name that clients use, 1 for a
-    name that such a name leads to, and so on.
+    """Maps each DNS name that leads clients to a target to the number of names before it: 0 for a name that clients
+    use, 1 for a name that such a name leads to, and so on.
     """
     shift = shift_of(plan, limits)
     steps = dict.fromkeys(shift.roots, 0)

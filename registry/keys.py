@@ -70,8 +70,8 @@ def initialize(
 
 
 def _replicate(manager: Any, secret: str, region: str, replicas: Sequence[str]) -> list[str]:
-    """Creates replicas of a secret in the regions that have none. Returns a text for each new replica, with the name of
-    the secret and the region.
+    """Creates replicas of a secret in those of the regions `replicas` that have none. Returns a text for each new
+    replica, with the name of the secret and the region.
     """
     status = manager.describe_secret(SecretId=secret).get("ReplicationStatus", [])
     missing = [each for each in replicas if each not in {region, *(replica["Region"] for replica in status)}]

@@ -131,8 +131,8 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificate of the clients' hostname for PoP machines. Also removes all policies from the machines'
-    IAM role except the policies of the program.
+    """Creates the certificate that PoP machines present, for the hostname that clients connect to. Also removes all
+    policies from the machines' IAM role that the Pulumi program did not add.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

@@ -198,8 +198,9 @@ def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Ite
 
 
 def _items(table: Table) -> Any:
-    """Returns moto's mapping of the items of a DynamoDB table. The keys are partition keys. In a table with a sort key,
-    each value is a mapping from sort key to item."""
+    """Returns the mapping in which moto keeps the items of a DynamoDB table. Its keys are partition keys. In a table
+    with a sort key, each value is a mapping from sort key to item.
+    """
     return cast(Any, table).items
 
 

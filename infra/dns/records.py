@@ -14,7 +14,7 @@ import pulumi_aws as aws
 # answers.
 TTL_SECONDS = 30
 
-_CHECK_SECONDS = 10  # seconds between two probes of a health check: Route 53 offers 10 and 30
+_CHECK_SECONDS = 10  # seconds between two probes of a health check: Route 53 accepts only 10 and 30
 _CHECK_FAILURES = 3
 _HTTPS = 443
 

@@ -112,7 +112,7 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
         ),
     ]
     if readers:
-        # S3 sets the encryption context to the bucket's ARN if the bucket has a bucket key, and to the object's ARN
+        # S3 sets the encryption context to the bucket's ARN if the bucket has an S3 Bucket Key, and to the object's ARN
         # otherwise (S3 User Guide, "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(

@@ -48,8 +48,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # alarm with a higher threshold could never go off.
     ("AWS/Lambda", "IteratorAge"): _metric("FunctionName", most=_DAY * 1000),
     ("AWS/Lambda", "Throttles"): _metric("FunctionName", per_event=True),
-    # HealthCheckStatus is 1 (healthy) or 0. No other metric shows an outage of the network, so missing data counts as
-    # an outage.
+    # HealthCheckStatus is 1 (healthy) or 0. No other metric shows whether the endpoint answers, so missing data counts
+    # as an outage.
     ("AWS/Route53", "HealthCheckStatus"): _metric("HealthCheckId", most=1, low=True, silent=True),
     ("AWS/Route53", "HealthCheckPercentageHealthy"): _metric("HealthCheckId", most=100, low=True),
     # The values of the S3 error metrics are shares of all requests, between 0 and 1.

@@ -64,8 +64,8 @@ def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
 
 
 def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
-    """Yields the tiers that have a tile on a Google Cloud dashboard. The tile shows at least one alert policy, and its
-    title begins with the name of the tier.
+    """Yields the tiers that have a tile on a Google Cloud dashboard. A tile counts only if it shows at least one alert
+    policy. The title of a tile begins with the name of its tier.
     """
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):

@@ -17,7 +17,8 @@ from registry.origin.s3 import error_code
 
 _AT_ONCE = 16
 _PAGE = 1000
-# The largest object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and renaming objects").
+# The maximum size, in bytes, of an object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and
+# renaming objects").
 MOST_BYTES = 5 * 1024**3
 # The headers of an object that the object's copy must also have. HeadObject returns each header under the name that
 # CopyObject accepts.

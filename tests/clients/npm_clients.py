@@ -63,7 +63,7 @@ class NpmClient:
             write("project/.npmrc" if self.setting.family == "yarn" else ".npmrc", self._npmrc(credential, scope))
         if self.setting.family == "pnpm":
             # The minimum release age is 0, because the tests install packages that are only minutes old. pnpm 12 reads
-            # `fetchRetries` only in pnpm-workspace.yaml.
+            # the setting `fetchRetries` only from pnpm-workspace.yaml.
             write("project/pnpm-workspace.yaml", "packages: []\nminimumReleaseAge: 0\nfetchRetries: 0\n")
         write("project/package.json", json.dumps({"name": "user", "version": "1.0.0", "private": True}))
 

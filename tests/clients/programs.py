@@ -1,7 +1,7 @@
-"""Finds the client programs that docs/clients.md lists on this machine, and installs missing ones.
+"""Finds on this machine the client programs that docs/clients.md lists, and installs missing ones.
 
-`python -m tests.clients.programs` installs Debian packages, which needs root. The command also builds Go modules, and
-installs the clients of package_programs.py, into a cache.
+`python -m tests.clients.programs` installs Debian packages, which needs root. The command also installs programs that
+it builds from Go modules, and the clients of package_programs.py. It installs them into a cache directory.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        # Maps the id of each test to the suite's own header fields in the last request of this test.
+        # Maps the id of each test to those header fields in the test's last request to the shield that only the
+        # conformance suite understands.
         self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:

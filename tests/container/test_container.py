@@ -1,5 +1,5 @@
 """Runs the commands of docs/container.md with a real docker daemon. The commands build the image, start the container,
-install packages from outside the container, and stop it.
+install packages from outside the container, and stop the container.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # The engine puts the policy pack's folder first on Python's path. Without the link named `policies`, an import
-        # of `policies` in the copied pack would get the modules of the checkout.
+        # The Pulumi engine puts the policy pack's folder first on Python's path. Without the link named `policies` in
+        # this folder, an import of `policies` in the copied pack would load the modules of the checkout.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -136,8 +136,8 @@ def seconds_until(network: Network, token: str, wanted: int) -> float:
 
 
 def until_entry(network: Network, digest: str) -> float:
-    """Waits until the edge's entitlement store has the token's current version in the metadata database, or a newer
-    one. Returns the seconds until then. Fails after `WITHIN` seconds.
+    """Waits until the edge's entitlement store has the token in the version that the metadata database has now, or in a
+    newer version. Returns how many seconds that takes. Fails after `WITHIN` seconds.
     """
     item = network.target.repository.item("tokens", digest)
     assert item is not None

@@ -1,4 +1,4 @@
-"""Runs tasks in threads, beside the commands of a test."""
+"""Runs tasks in threads while a test runs its commands."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ def deploy(
     settings = dict(config or {})
 
     async def run() -> None:
-        # `deploy` raises the program's errors. By default, asyncio would log them a second time, at a random moment.
+        # `deploy` raises the program's errors. This handler ignores them, because asyncio's own handler would log them
+        # a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         # Pulumi would wait forever for outputs of a program that failed earlier.
         cast(Any, SETTINGS).outputs.clear()

@@ -21,7 +21,7 @@ MOST_CONDITION_CHARACTERS = 4096
 
 
 class Refused(Exception):
-    """Raised when Google would refuse a token, or the settings of a provider."""
+    """Raised where the real Google Cloud would refuse a token or the settings of a provider."""
 
 
 @dataclass(frozen=True)

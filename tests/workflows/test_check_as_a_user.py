@@ -27,7 +27,8 @@ from local.checkout import CHECKOUT
 from tests.support.workflows import ACTIONS, SHELLS, WORKFLOWS
 
 CHECK = WORKFLOWS["check.yml"]
-# Variables with which this machine reaches package registries. A runner of GitHub needs none of them.
+# Prefixes of the names of the environment variables with which this machine reaches package registries. A runner of
+# GitHub needs none of these variables.
 REGISTRIES = (
     "PIP_",
     "UV_",

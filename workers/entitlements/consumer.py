@@ -40,7 +40,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     try:
         written = _edge().update(records)
     except CloudflareError as error:
-        _edge.cache_clear()  # the next invocation reads the API token again, because it may have been replaced
+        # the next invocation reads the Cloudflare API token again, because the token may have been replaced
+        _edge.cache_clear()
         _log.warning("%s; %d changes will be retried", error, len(changes))
         return {"batchItemFailures": [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]}
     _log.info("%d changes, %d tokens written", len(changes), len(written))

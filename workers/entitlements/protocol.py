@@ -32,8 +32,8 @@ class DatabaseUnavailable(Exception):
 
 
 class Database(Protocol):
-    """The operations of the metadata database that the metadata API uses. Each read sees all earlier commits. All
-    methods raise DatabaseUnavailable if the database does not answer.
+    """The database operations that the metadata API uses. Each read sees all earlier commits. All methods raise
+    DatabaseUnavailable if the database does not answer.
     """
 
     def token(self, digest: str) -> Record | None:

@@ -36,8 +36,8 @@ class NeverDeletedKey(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud KMS key rings, keys and grants. In the list, a resource type comes after the types
-    that it depends on.
+    """Returns the handlers of Cloud KMS key rings, keys and grants. In the list, the handler of a resource type comes
+    after the handlers of the types that it depends on.
     """
     return [
         NeverDeleted(

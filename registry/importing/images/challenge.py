@@ -46,8 +46,9 @@ class Challenged(httpx.Auth):
         is_challenge = response.status_code == 401 and "www-authenticate" in response.headers
         if not is_challenge or not self._is_registry(response.request.url):
             return
-        # `sent` is the header that this request had, and `_header` is the newest one. If they differ, another thread
-        # has got a new header in the meantime, and this request is repeated with it.
+        # `sent` is the Authorization header of this request, and `_header` is the newest Authorization header for the
+        # registry. If they differ, another thread has got a new header in the meantime. This request is then repeated
+        # with the new header.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header

@@ -194,8 +194,8 @@ class SourceRepository:
             raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
 
     def _pages(self, url: str, *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()) -> Iterator[httpx.Response]:
-        """Yields the answers with the pages of a list, such as the tags of a repository. `url` is the URL of the first
-        page. An empty URL yields no page.
+        """Yields the responses of the registry with the pages of a list, such as the tags of a repository. `url` is the
+        URL of the first page. An empty URL yields no page.
 
         Raises RegistryError for a page that links to an earlier page, because the list would never end.
         """

@@ -134,7 +134,9 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Counts the requests of a variant's client for packages of an ecosystem, by the tier that answered."""
+    """Counts requests for packages of an ecosystem by the tier that answered. Counts only requests of the client with
+    the variant `variant`.
+    """
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 
 

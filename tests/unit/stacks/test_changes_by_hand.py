@@ -1,5 +1,5 @@
 """Tests that Pulumi detects certain changes that someone makes by hand. Pulumi compares only the inputs that the
-program writes out, so the program must also write out some default values.
+program sets explicitly, so the program must also set some inputs whose default value it wants.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ export class Memory {
   readonly #seen = new Map<string, number>();
   #bytes = 0;
 
-  /** The bytes that the objects in memory need. */
+  /** The number of bytes that the objects in memory occupy. */
   get bytes(): number {
     return this.#bytes;
   }
