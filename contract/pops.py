@@ -4,8 +4,8 @@ the name of the SSM parameter with the ARN of the PoPs' certificate.
 
 from __future__ import annotations
 
-# The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines. No
-# URL of clients leads to these objects. PoP machines read the objects through the shields.
+# The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines.
+# Clients cannot reach these objects by any URL. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
 # The key under which the origin stores the digest of the current edge worker. The program `fetch-settings` on PoP
 # machines reads this object.

@@ -36,8 +36,8 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 POP_ORIGIN_PORT = 8082
 
-# A directory that contains one of these paths is the directory of a sandbox. The first path is the lock file of `make
-# up`, and the second the Pulumi state.
+# A directory in which one of these paths exists is the directory of a sandbox. The first path is the lock file of `make
+# up`, and the second is the Pulumi state.
 _PARTS = ("run/lock", "pulumi/state")
 
 AWS_ACCOUNT_ID = "123456789012"

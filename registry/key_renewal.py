@@ -34,8 +34,8 @@ from registry.certificates import Pair, authority_name, client_certificate, leaf
 # each certificate that it has issued.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The renewal of the certificate authority takes two runs: the first adds a next authority, and the second replaces the
-# current authority by it. This is the shortest time between the two runs. The shields read a new authority from their
+# The certificate authority is renewed in two runs: the first run adds the next authority, and the second run makes it
+# the current authority. At least this time must pass between the two runs. The shields read a new authority from their
 # secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
 

@@ -19,9 +19,9 @@ _VERSION_BINDING = "VERSION"
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the edge worker. `name` is the value of the version's binding VERSION, which identifies the code. A
-    version without this binding has its `id` as its name. Cloudflare numbers the versions of a script: a later version
-    has a higher `number`. `bindings` are the names of the version's bindings.
+    """A version of the edge worker. `name` is the value of the version's binding VERSION, which identifies the code.
+    Without this binding, `name` is the version's `id`. Cloudflare numbers the versions of a script: a later version has
+    a higher `number`. `bindings` are the names of the version's bindings.
     """
 
     id: str

@@ -17,8 +17,9 @@ from stacks.config import Stack
 
 @dataclass(frozen=True)
 class Identities:
-    """The cloud identities of shield machines. Machines on Google Cloud have both: a service account, and the AWS role
-    that they assume. `aws_policies` has the names of the policies that other components add to the role.
+    """The cloud identities of shield machines. Machines on AWS have an IAM role. Machines on Google Cloud have a
+    service account, and assume the AWS role. `aws_policies` are the names of the policies that other components add to
+    the role.
     """
 
     aws: AwsIdentity

@@ -68,8 +68,9 @@ class Configuration:
 
 
 class Accelerators:
-    """Reads the configuration of all accelerators. The AWS credentials in the environment are not used. A read blocks
-    the calling thread. Without a `url`, the calls go to the emulated APIs in this process.
+    """Reads the configuration of all accelerators from the emulated AWS at `url`. Without `url`, calls the emulated
+    APIs in this process. The reader does not use the AWS credentials in the environment. Each read blocks the calling
+    thread.
     """
 
     def __init__(self, url: str | None = None) -> None:

@@ -101,9 +101,9 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# Maps an EC2 operation to types of resources. A caller of the operation needs a permission for a resource of each type,
-# but the call contains no ID of such a resource. Either the operation creates the resource, or the Service
-# Authorization Reference requires the type.
+# Maps an EC2 operation to resource types. A caller of the operation needs a permission for a resource of each of these
+# types, but the call contains no ID of such a resource. Either the operation creates the resource, or the Service
+# Authorization Reference requires a permission for the type.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),

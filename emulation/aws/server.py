@@ -84,8 +84,8 @@ def serve(sandbox: Sandbox) -> None:
 
 
 def patch_service_names() -> None:
-    """Makes moto list its services once. Without the patch, moto lists a directory for each request, and all other
-    requests wait meanwhile.
+    """Makes moto list its services only once. Without this patch, moto lists them at each request by reading a
+    directory, and all other requests wait meanwhile.
     """
     names = frozenset(moto_backends.list_of_moto_modules())
     cast(Any, moto_backends).list_of_moto_modules = lambda: names

@@ -22,8 +22,8 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# The DNS server does not know the location of a client whose network is in no client location's subnet. It assumes this
-# one, as real GeoIP databases guess for some networks.
+# If the network of a client is in no client location's subnet, the DNS server assumes this client location. Real GeoIP
+# databases also guess the location of some networks.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 

@@ -81,8 +81,8 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
 
 
 def _biased_kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
-    """Returns the distance between a geoproximity record and a client, as the record's bias changes it. The set
-    identifier decides between records at equal distances, for which Route 53 documents no rule.
+    """Returns the distance between a geoproximity record and a client, changed by the record's bias. If two records are
+    equally far away, their set identifiers decide, because Route 53 documents no rule for this case.
     """
     place = record.policy
     if not isinstance(place, Geoproximity):

@@ -1,4 +1,4 @@
-"""Waits until Cloudflare serves the clients' hostname with a valid certificate.
+"""Waits until Cloudflare serves the hostname that clients connect to, with a valid certificate.
 
 The Pulumi resource CustomHostname is created as soon as Cloudflare has accepted the hostname. Validation and the
 certificate take some minutes more (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").

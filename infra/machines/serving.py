@@ -16,8 +16,8 @@ import pulumi_aws as aws
 from infra import iam
 from infra.polling import Limit, wait_while_missing
 
-# A machine needs two to four minutes from its creation until it serves, and some minutes more with a slow mirror of
-# Debian packages.
+# The maximum time in which a new machine must report that it serves. A machine usually needs two to four minutes, and
+# some minutes more with a slow mirror of Debian packages.
 _LIMIT_SECONDS = 20 * 60.0
 
 

@@ -60,8 +60,9 @@ class Sources:
 
     The three secrets are in AWS Secrets Manager, in each of `secret_regions`. The machine reads them in the first of
     these regions that answers. `certificate_parameter` is the Parameter Store parameter that holds the ARN of the
-    certificate for the clients' hostname. Parameter and certificate are in `home_region`. `table` is the metadata table
-    on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of their distance from the PoP.
+    certificate for the hostname that clients connect to. This parameter and the certificate are in `home_region`.
+    `table` is the metadata table on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of
+    their distance from the PoP.
     """
 
     edge_secret: str
@@ -151,8 +152,8 @@ class AcceleratorArgs:
 
 @dataclass(frozen=True)
 class AcceleratorEntry:
-    """Where clients reach an accelerator: two addresses, and a DNS name. `zone_id` is the hosted zone that an alias
-    record on Route 53 names together with the DNS name.
+    """Where clients reach an accelerator: at two IP addresses, and at a DNS name. An alias record on Route 53 names the
+    accelerator by `dns_name` and by `zone_id`, the hosted zone of this DNS name.
     """
 
     addresses: Sequence[pulumi.Output[str]]

@@ -1,9 +1,10 @@
-"""A Cloud Run service from Python sources, with a service account, and an AWS role that reads the service's one secret.
+"""A Cloud Run service from Python source code, with the service's service account. The service also has an AWS role,
+with which it reads its one secret.
 
-Cloud Run receives the sources and the pure-Python distributions that the sources import, and does not build them
-("Deploy services from source code"). The service runs on a base image that Google patches. Although the Pulumi resource
-has a `build_config`, Cloud Run starts no build (hashicorp/terraform-provider-google#22263). A container image would
-need a registry and a build.
+Cloud Run receives the source code and the pure-Python distributions that the code imports. It builds nothing ("Deploy
+services from source code"). The service runs on a base image that Google patches. Although the Pulumi resource has a
+`build_config`, Cloud Run starts no build (hashicorp/terraform-provider-google#22263). A container image would need a
+registry and a build.
 """
 
 from __future__ import annotations

@@ -77,11 +77,13 @@ class Bound:
 
 @dataclass(frozen=True)
 class WafArgs:
-    """The lists and the rate limits by which the edge refuses requests, in addition to the check of tokens.
+    """The lists of clients and the rate limits by which the edge refuses requests. The edge also checks the tokens of
+    requests.
 
-    The edge refuses requests from `deny`. Sources in `allow` are exempt from `deny` and from `by_address`. `by_address`
-    limits the requests of one address, and `by_token` limits the requests with one valid token. `failed_tokens` limits
-    the requests with invalid tokens from one address. Above a limit, the edge answers 429 until the period ends.
+    The edge refuses requests from the sources in `deny`. Sources in `allow` are exempt from `deny` and from
+    `by_address`. `by_address` limits the number of requests from one address in a period, and `by_token` the number of
+    requests with one valid token. `failed_tokens` limits the number of requests with invalid tokens from one address.
+    Above a limit, the edge answers 429 until the limit's period ends.
     """
 
     allow: Sources = field(default_factory=Sources)

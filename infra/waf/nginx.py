@@ -20,7 +20,7 @@ from infra.waf import (
     WafArgs,
 )
 
-# The most connections that npm opens at once to one host (npm documentation, "config", "maxsockets").
+# The maximum number of connections that npm opens at once to one host (npm documentation, "config", "maxsockets").
 _CONNECTIONS_OF_CLIENT = 15
 
 

@@ -1,5 +1,5 @@
-"""Policies for networks: traffic comes only from listed networks, and only to listed ports. The whole internet reaches
-only the HTTPS port of own PoPs.
+"""Policies for networks: only listed networks can send traffic, and only to listed ports. The whole internet can reach
+only the HTTPS port of our own PoPs.
 """
 
 from __future__ import annotations

@@ -122,7 +122,9 @@ class Training:
         )
 
     def _table(self, table: str, rows: list[list[Any]]) -> None:
-        """Creates a table with columns as `table` names them. One statement inserts all rows, given as columns."""
+        """Creates a table and inserts `rows` into it. `table` is the table's name, followed by the definitions of its
+        columns.
+        """
         self._connection.execute(f"CREATE TABLE {table}")
         columns = [list(column) for column in zip(*rows, strict=True)]
         if columns:

@@ -226,7 +226,8 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
     if member.size > _PACKAGE_JSON_BYTES:
         raise RegistryError(f"{file}: package.json has {member.size} bytes; at most {_PACKAGE_JSON_BYTES} are accepted")
     try:
-        # npm decodes package.json as UTF-8, and replaces each invalid byte. Old packages have authors in Latin-1.
+        # npm decodes package.json as UTF-8, and replaces each invalid byte. The registry does the same, because some
+        # old packages contain authors' names in Latin-1.
         text = content.read().decode("utf-8-sig", errors="replace")
         manifest: Any = json.loads(text, parse_constant=_no_constant, parse_float=_number, parse_int=_number)
     except (ValueError, RecursionError) as error:

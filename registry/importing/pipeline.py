@@ -95,7 +95,8 @@ class Imported:
 
 
 class Import:
-    """A bulk import into one stack. `workers` items are fetched, checked and stored in parallel.
+    """A bulk import into one stack. `workers` is the number of items that the import fetches, checks and stores in
+    parallel.
 
     `imported` has the counts and failures so far, also when the import ended early.
     """

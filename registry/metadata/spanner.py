@@ -54,8 +54,8 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        # The constructor opens one connection outside of the pool, because the pool does not report why a connection
-        # fails.
+        # The pool does not report why a connection fails. The constructor therefore opens one connection outside of the
+        # pool first.
         with _readable_errors():
             psycopg.connect(dbname=name, connect_timeout=_CONNECT_SECONDS).close()
         self._pool = ConnectionPool(

@@ -17,7 +17,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the cell's text if the client has no such action
+_ABSENT = "-"  # the text of a cell whose client has no such action
 _INTRODUCTION = """\
 # Clients
 

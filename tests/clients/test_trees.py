@@ -1,4 +1,6 @@
-"""Tests that clients install hundreds of real packages through the edge, with empty caches and checked digests."""
+"""Tests that clients install hundreds of real packages through the edge. All caches are empty at first, and the digests
+of the installed packages are checked.
+"""
 
 from __future__ import annotations
 

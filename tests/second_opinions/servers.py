@@ -23,7 +23,7 @@ _KEY = "second-opinion"
 
 @contextmanager
 def dynalite() -> Generator[Mapping[str, str]]:
-    """Runs dynalite, and yields the environment variables that point boto3 at it."""
+    """Runs dynalite, which emulates DynamoDB. Yields the environment variables that make boto3 call dynalite."""
     program = _HERE / "node_modules" / ".bin" / "dynalite"
     if not program.exists():
         pytest.skip("dynalite is not installed; run `make test-second-opinions`")

@@ -1,4 +1,6 @@
-"""Runs the program with which a shield machine fetches its secrets. Tests can make AWS services unreachable for it."""
+"""Runs the program fetch-secrets, with which a shield machine fetches its secrets. Tests can make AWS services
+unreachable for the program.
+"""
 
 from __future__ import annotations
 

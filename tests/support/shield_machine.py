@@ -95,8 +95,8 @@ class Shield:
         pytest.fail(f"the shield did not come up: {self.reports}")
 
     def crash(self) -> None:
-        """Kills Traffic Server, and runs the emulated hypervisor until a restarted Traffic Server answers health
-        checks, with any status. Fails after 120 s.
+        """Kills Traffic Server. Then runs the emulated hypervisor until a restarted Traffic Server answers a health
+        check, with any status. Fails after 120 s.
         """
         before = self.pid
         assert before is not None

@@ -117,8 +117,8 @@ def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
     """Changes the settings of an IAM role in place. The order is: the trust policy, the description and session length,
     the permissions boundary, and the tags.
 
-    As in the real provider (terraform-provider-aws, `resourceRoleUpdate`), each setting that differs is changed by a
-    call of its own. Each call needs a permission of its own.
+    As in the real provider (terraform-provider-aws, `resourceRoleUpdate`), a separate API call changes each setting
+    that differs. Each of these calls needs another permission.
     """
     if json.loads(old["assumeRolePolicy"]) != json.loads(new["assumeRolePolicy"]):
         iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])

@@ -108,7 +108,7 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    # the pages in docs/decisions contain no steps to follow
+    # pages in docs/decisions are left out, because they contain no steps that readers follow
     [page for page in PAGES if page.parent.name != "decisions"],
     ids=lambda page: str(page.relative_to(CHECKOUT)),
 )

@@ -36,7 +36,9 @@ def node(op: str, name: str, region: str = "eu-west-1", **more: Any) -> Any:
 
 
 def leading(node_name: str, op: str = "same") -> Any:
-    """Returns a Pulumi plan's steps for a machine's address and for the DNS record of that address."""
+    """Returns a Pulumi plan's steps for the address of a machine, and for the DNS record of this address. `op` is the
+    operation on the DNS record.
+    """
     address = step("same", EIP, node_name, new={"instance": "i-1"}, depends={"instance": [urn(NODE, node_name)]})
     of_it = {"records": [urn(EIP, node_name)]}
     inputs = {"name": f"{node_name}.shield.example.com", "type": "A", "records": ["192.0.2.1"]}

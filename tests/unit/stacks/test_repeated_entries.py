@@ -37,8 +37,8 @@ ENTRIES: Mapping[str, Any] = {
 
 
 def lists(node: Mapping[str, Any], place: Sequence[str] = ()) -> Iterator[str]:
-    """Yields the path of each list in the config's JSON schema, such as `waf.allow.addresses`. `node` is the part of
-    the schema at the path `place`.
+    """Yields the path of each list in a part of the config's JSON schema, such as `waf.allow.addresses`. `node` is this
+    part of the schema, and `place` is its path.
     """
     if "$ref" in node:
         node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]

@@ -1,4 +1,6 @@
-"""Tests that test modules import shared code only from tests/support, not from another test module or a conftest."""
+"""Tests that test modules import shared code only from tests/support, and not from another test module or a
+conftest.py.
+"""
 
 from __future__ import annotations
 

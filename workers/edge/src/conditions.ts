@@ -82,8 +82,7 @@ function rangeText(range: Range): string {
 }
 
 /**
- * Checks an answer with status 200, 206 or 304 against the client's conditions, in the order of RFC 9110, section
- * 13.2.2.
+ * Checks the client's conditions for a response with status 200, 206 or 304, in the order of RFC 9110, section 13.2.2.
  */
 export function verdictOn(conditions: Conditions, status: number, answer: Headers): Verdict {
   const etag = answer.get("etag");

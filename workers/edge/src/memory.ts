@@ -54,8 +54,7 @@ export const memoryLimitsIn = settingOf(
 /** The objects in the memory of an isolate. When the memory is full, the oldest objects are removed. */
 export class Memory {
   readonly #objects = new Map<string, Kept>();
-  // For each requested object that was not in this memory, the time of the last such request. The keys are the objects'
-  // keys.
+  // Maps the key of each requested object that was not in this memory to the time of the last such request.
   readonly #seen = new Map<string, number>();
   #bytes = 0;
 

@@ -74,7 +74,7 @@ export class NodeHealth {
    * answered.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The other node answered before this node had had its usual response time. This node is therefore not known to be
+    // The other node answered before this node's usual response time had passed. This does not show that this node is
     // slow.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
@@ -90,7 +90,10 @@ export class NodeHealth {
   }
 }
 
-/** Returns a node's back-off after failures in a row: 5 s after the first, and twice as long each time, up to 60 s. */
+/**
+ * Returns the back-off of a node after failures in a row: 5 s after the first failure, and twice as long after each
+ * further failure, up to 60 s.
+ */
 function backOff(failures: number): number {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failures - 1));
 }

@@ -19,7 +19,7 @@ interface Packument {
 }
 
 const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
-const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
+const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // legacy names such as JSONStream contain capital letters
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*][0-9A-Za-z._+^~<>=*|-]*)$`);
 // Artifactory repeats the scope before the name of the file, as in `@acme/web/-/@acme/web-1.0.0.tgz`. Lockfiles of

@@ -1,5 +1,5 @@
-// Cuts a range out of a whole object (RFC 9110, section 14). A cache may ignore a range: Traffic Server does so for a
-// copy that is stale or that is still arriving.
+// Cuts a range out of a whole object (RFC 9110, section 14). The worker needs this when a cache ignores the requested
+// range. Traffic Server does so for a copy that is stale or that is still arriving.
 
 import type { Range } from "./conditions";
 

@@ -162,8 +162,8 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
 }
 
 /**
- * Returns the name of a list in the isolate's memory: the objects that clients request after they requested a document.
- * The name contains the id of the rule set, because a rule set may refuse the document that another rule set allows.
+ * Returns the name under which an isolate remembers the objects that clients request after a document. The name
+ * contains the id of the rule set, because one rule set may refuse a document that another rule set allows.
  */
 function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
   return rules === undefined ? key : `${rules.id} ${key}`;

@@ -1,5 +1,5 @@
-// Signatures of requests between the worker and other tiers: an HMAC over time and body
-// (docs/contracts.md, "Between the tiers").
+// Signs requests between the worker and other tiers, and checks the signatures. A signature is an HMAC over the time
+// and the body (docs/contracts.md, "Between the tiers").
 
 export const SIGNATURE_HEADER = "x-artifact-edge-signature";
 const SIGNATURE_SECONDS = 60; // how long a signature is valid; also allows for clocks that differ

@@ -242,8 +242,8 @@ test("a revoked token ends its sessions within seconds", async () => {
   assert.equal(last, 401);
 });
 
-// This test must be the last one of the file. During the test, the key-value store does not answer, so the isolate
-// sends the store only few reads afterwards.
+// This test must be the last one of the file. During the test, the key-value store does not answer. Afterwards, the
+// isolate sends the store only few reads, which would change the results of later tests.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
   // This request makes the isolate read the quarantine list.
   assert.equal(await statusOf("/npm/web", bearer("reader")), 200);

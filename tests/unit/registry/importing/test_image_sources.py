@@ -24,9 +24,10 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Faulty:
-    """An image registry whose first answers to some requests violate the specification.
+    """Emulates an image registry whose first answers to some requests violate the specification.
 
-    `faults` maps patterns of URLs to these first answers. Records the Range headers of requests for the image's layer.
+    `faults` maps each pattern of URLs to the first answers to matching requests. `ranges` lists the Range headers of
+    the requests for the image's layer.
     """
 
     def __init__(self, images: Images, faults: dict[str, list[Answer]]) -> None:

@@ -163,7 +163,7 @@ def test_all_tags_are_imported_once_and_no_layer_twice(
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
-        # The tag on the source registry now names another image than the imported one.
+        # From now on, the tag 1.0 on the source registry names another image than the imported one.
         sample_images.images.push(host, "acme/app", sample_images.other, "1.0")
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)

@@ -15,7 +15,9 @@ PACKUMENT: dict[str, dict[str, str]] = {"versions": {}, "dist-tags": {}}
 
 
 def wait_after(answers: list[httpx.Response | Exception]) -> int:
-    """Reads a packument from a registry whose first answers are the given failures. Returns the number of requests."""
+    """Reads a packument from a registry that answers first with `answers`, which are failures, and then with the
+    packument. Returns the number of requests.
+    """
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
