@@ -144,8 +144,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
-        # The deployment renews the edge's client certificate and the certificate authority that signs it
-        # (registry/key_renewal.py).
+        # These are the secrets that a deployment renews: the edge's client certificate, and the certificate authority
+        # that signs it (registry/key_renewal.py).
         allow(
             ["secretsmanager:PutSecretValue"],
             [secret_arn("*", account, secret_id(environment, name)) for name in _RENEWED_SECRETS],

@@ -1,9 +1,9 @@
-"""The messages through which `python -m rollout` tells `pulumi up` about gradual releases of the edge worker. In a
-gradual release, the new version answers only a percentage of the requests.
+"""Messages in which `python -m rollout` tells `pulumi up` about gradual releases of the edge worker. In a gradual
+release, the new version answers only a percentage of the requests.
 
-`python -m rollout` writes a message into each deployment of the worker that it creates on Cloudflare. `pulumi up` reads
-the newest deployment before it uploads another version of the worker. The name of a version is the value of its binding
-VERSION, which the stack output `worker_version` also shows.
+`python -m rollout` writes a message into each deployment of the worker that it creates on Cloudflare. `pulumi up`
+reads the newest deployment before it uploads another version of the worker. The name of a version is the value of its
+binding VERSION, which the stack output `worker_version` also shows.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
 # For resources of these AWS services, the module compares the last part of the ARN with the ID in the Pulumi state. The
 # module does not compare the whole ARN, because a copy of a resource in another region has the same ID and another ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
-# The AWS services whose own APIs list the stack's resources. Resources of these services are ignored in the lists of
-# the tagging API.
+# The AWS services whose resources this module lists through the API of the service. It ignores the resources of these
+# services that AWS's tagging API lists.
 _OWN_LISTS = ("ec2", "globalaccelerator", "iam", "route53")
 
 

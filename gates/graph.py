@@ -39,8 +39,8 @@ class Graph:
         self._by_urn = {resource.urn: resource for resource in self._all}
 
     def path(self, name: str, token: Token, *, objects: bool) -> Part:
-        """Returns the root of the fault tree for one client request. `objects` is true if an object in a bucket answers
-        the request, and false if the edge worker itself does.
+        """Returns the root of the fault tree for one client request. With `objects`, an object in a bucket answers the
+        request. Without it, the edge worker answers without any object.
         """
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._client_hosts():

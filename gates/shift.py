@@ -18,8 +18,8 @@ class Shift:
     `packages.example.com`. From a root, DNS records can lead clients to other names.
 
     `before` and `after` map each name to its targets, as they are before and after the plan is applied. `arrived` and
-    `arriving` map each root to the names that its clients resolve, and each name to the share of these clients.
-    `arrived` holds the shares before the plan is applied, and `arriving` those after it.
+    `arriving` have an entry for each root: a mapping from each name that clients of the root resolve, to the share of
+    these clients. `arrived` holds the shares before the plan is applied, and `arriving` those after it.
     """
 
     before: Mapping[str, Split]
@@ -103,8 +103,8 @@ def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, d
 def _arrive(
     host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
 ) -> None:
-    """Adds the share of clients that arrive at the DNS name `host` to `found`. Then does the same for each further name
-    that the records of `host` lead to.
+    """Adds `share`, the share of clients that arrive at the DNS name `host`, to the entry of `host` in `found`. Then
+    does the same for each further name that the records of `host` lead to.
     """
     found[host] = found.get(host, 0.0) + share
     onwards: dict[str, float] = {}

@@ -14,7 +14,7 @@ from probes.zone import Zone
 
 SCRIPT = Path(__file__).with_name("workers_cache.js")
 ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
-# The longest cache tag that Workers Cache keeps, in characters. It drops longer tags.
+# The maximum length, in characters, of a cache tag that Workers Cache keeps. It drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
 # The probe sends simultaneous requests to the entrypoint `Cached`, which waits for this time before it answers. The

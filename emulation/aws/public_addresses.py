@@ -53,7 +53,9 @@ def _associate_address(
 
 
 def _keeping_address(name: str) -> Callable[[Instance], Any]:
-    """Returns a method that starts or stops an instance, and leaves the Elastic IP address of the instance in place."""
+    """Returns a replacement for the method `name` of instances, which starts or stops an instance. In contrast to
+    moto's method, the replacement lets the instance keep its Elastic IP address.
+    """
 
     def changed(instance: Instance) -> Any:
         backend: Any = instance.ec2_backend

@@ -23,7 +23,9 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Has no side effects. The emulated Google Cloud only stores the JSON documents of most resource types."""
+    """Does nothing when a resource is created, changed or deleted. For most resource types, the emulated Google Cloud
+    only stores the JSON document of the resource, and this class is their effect.
+    """
 
     def create(self, document: Json) -> None:
         pass

@@ -19,7 +19,9 @@ _LOG_DAYS = 30
 
 @dataclass(frozen=True)
 class Function:
-    """A created Lambda function; the resources in `ready` must exist before the function is invoked."""
+    """A Lambda function that the program has created. Whatever invokes the function must wait for the resources in
+    `ready`.
+    """
 
     resource: aws.lambda_.Function
     name: str

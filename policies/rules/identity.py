@@ -33,7 +33,7 @@ _LASTING_KEYS = {
     "gcp:serviceaccount/key:Key",
     "gcp:storage/hmacKey:HmacKey",
 }
-# IAM actions that do not apply to a specific resource (Service Authorization Reference).
+# IAM actions for which a statement cannot name a resource (Service Authorization Reference).
 _WITHOUT_RESOURCE = [
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",

@@ -87,8 +87,9 @@ def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) 
 
 
 class _Sample:
-    """The requests of one variant of an experiment, as arrays. In the methods' parameter `weights`, each client has a
-    number: how many times the client was drawn in a resample of the statistical bootstrap.
+    """The requests of one variant of an experiment, as arrays. The methods compute statistics for a resample of the
+    statistical bootstrap: `weights` has a number for each client, which says how many times the resample drew the
+    client.
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:

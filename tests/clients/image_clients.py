@@ -88,7 +88,7 @@ class ImageClient:
     content: Callable[[Setting, str], Finished] | None = None  # prints the content of the file app/README in an image
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    # prints the file in an OCI artifact that is not an image
+    # prints the content of the file in an OCI artifact that is not an image
     artifact: Callable[[Setting, str], Finished] | None = None
     # the arguments of the log-in command, without the options for the user's name and the password
     login: tuple[str, ...] = ()

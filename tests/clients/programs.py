@@ -28,7 +28,8 @@ DEBIAN = {
     "skopeo": "skopeo",
 }
 
-# Go modules of image clients. The pinned releases are of 2026, and the Go module proxy has all their dependencies.
+# Go modules that contain image clients, with a pinned version. The Go module proxy has all dependencies of these
+# versions.
 GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",

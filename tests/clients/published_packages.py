@@ -20,7 +20,9 @@ SCOPE = "@clients"
 
 @dataclass(frozen=True)
 class Packages:
-    """The published packages: the client identity that may pull them, and the SHA-256 digest of each Python file."""
+    """The packages that the client tests publish. `identity` is the client identity that may pull them. `digests` maps
+    the name of each Python file to its SHA-256 digest.
+    """
 
     identity: Client
     digests: dict[str, str]

@@ -49,8 +49,8 @@ def _found(name: str) -> Path:
 
 
 def _add(source: Path, target: Path, programs: dict[str, str]) -> None:
-    """Copies the directory `source` of this machine into the base image, and creates links in /usr/local/bin to the
-    programs in this directory.
+    """Copies the directory `source` of this machine into the base image. `programs` maps names to files in this
+    directory, and each name becomes a link in /usr/local/bin to its file.
     """
     shutil.copytree(source, target, symlinks=True)
     local = next(parent for parent in target.parents if parent.name == "local")

@@ -61,10 +61,10 @@ class Machine(BaseHTTPRequestHandler):
 
 @dataclass
 class Networks:
-    """A deployed stack with Cloudflare and PoPs of our own, and the shell of its operator.
+    """A deployed stack whose clients use Cloudflare and PoPs of our own, and the shell of the stack's operator.
 
-    `machines` maps each region to the address of the machine in our PoP. `certificate` is for the test's servers, and
-    `trust` for their clients.
+    `machines` maps each region to the address of our PoP machine there. `certificate` has the TLS settings of the
+    test's servers, and `trust` those of the clients that connect to these servers.
     """
 
     sandbox: TemporarySandbox

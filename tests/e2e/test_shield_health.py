@@ -88,7 +88,7 @@ def test_expired_origin_credentials_are_unhealthy_until_the_machine_gets_new_one
 
 
 def test_a_healthy_machine_reports_its_instance_id(shield: Shield) -> None:
-    # The machine is healthy, and then Traffic Server crashes. Before Traffic Server starts again, the machine runs
-    # fetch-secrets, which reports the instance ID of a healthy machine.
+    # After the machine has become healthy, Traffic Server crashes. Before Traffic Server starts again, the machine runs
+    # fetch-secrets, which still finds the machine healthy and reports its instance ID.
     shield.crash()
     assert shield.cloud.parameters == {"/artifact-edge/test/serving/us-east-1-0": "i-0001"}

@@ -79,7 +79,7 @@ class OnS3:
 
 
 class OnCloudStorage:
-    """Reads the Cloud Storage bucket by plain requests to the JSON API.
+    """Reads and writes the Cloud Storage bucket without Google's SDK: it sends HTTP requests to the JSON API.
 
     The bucket has the settings that infra/blobs/gcs.py gives it.
     """

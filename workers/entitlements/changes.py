@@ -1,8 +1,8 @@
 """Reads the changes of token records from a change stream of Spanner's PostgreSQL dialect.
 
-A change stream has partitions. Spanner splits or merges partitions: child partitions replace the parent partitions. The
-changes of a child come after the changes of all its parents (Spanner, "Change stream partitions, records, and
-queries"). Each query in this module has an end time in the past, so that Spanner returns immediately.
+A change stream has partitions. When Spanner splits or merges partitions, child partitions take the place of the parent
+partitions. The changes of a child come after the changes of all its parents (Spanner, "Change stream partitions,
+records, and queries"). Each query in this module has an end time in the past, so that Spanner returns immediately.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contract.revocations import LIFETIME_SECONDS
 from workers.entitlements.protocol import Answer, Database, DatabaseUnavailable, refusal
 
-# How many seconds an instance of the metadata API answers with a feed document that it has read. Without the reuse, the
-# number of database reads would grow with the number of PoPs.
+# For this number of seconds, an instance of the metadata API answers with the feed document that it read last. If each
+# request read the database, the number of reads would grow with the number of PoPs.
 REUSED_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)

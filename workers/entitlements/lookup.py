@@ -1,8 +1,8 @@
-"""Look-ups of client tokens by the edge, for any cloud and database. The module does no I/O except through its
-arguments.
+"""Looks client tokens up for the edge, with any cloud and any database. The module does no I/O except through the
+functions in its arguments.
 
-The HTTP status is 200 with the token's entry in the form that the edge's Workers KV namespace stores, or 404 if there
-is no such token. The status is 429 above the rate limit.
+The HTTP status of an answer is 200 with the token's entry, in the form that the edge's Workers KV namespace stores. It
+is 404 if there is no such token, and 429 if the edge exceeds the rate limit.
 """
 
 from __future__ import annotations

@@ -36,9 +36,10 @@ _DIGEST = re.compile(DIGEST)
 # Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
 # its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# The statuses with which a registry answers if it does not have the referrers API: 404, an error for a path of an
-# unknown form, or the error of a proxy that refuses unknown paths or methods. Harbor before 2.8 answers 401
-# (goharbor/harbor#18305). The client's permission is not the reason, because the client has just read the manifest.
+# The statuses with which a registry answers if it does not have the referrers API. A registry that does not know the
+# path answers 404 or an error such as 400, and a proxy refuses the path or the method. Harbor before 2.8 answers 401
+# (goharbor/harbor#18305). A missing permission of the client cannot be the reason, because the client has just read the
+# manifest.
 _NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
 # The statuses with which some proxies of registries refuse HEAD requests.
 _NO_HEAD = (405, 501)

@@ -1,4 +1,5 @@
-"""Harmful changes of many kinds, whose author had read the findings of a security review and none of the policies.
+"""Harmful changes of many kinds. The author of these changes had read the findings of a security review, but none of
+the policies.
 
 Tests make each change, and a policy must report it. When the changes were first tried, the policies reported all except
 one: new compatibility flags of the edge worker.

@@ -47,9 +47,9 @@ const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` calls the
  * cached entrypoint through Workers Cache. `packageTag` is the package's cache tag.
  *
- * For an object that is too large for the cache, the function calls `shields`, which requests the object from a shield
- * with the client's Range header. The shield then sends only the requested part. `flags` change the requests to shields
- * after a miss in L1. With `isPrefetch`, the requests to L1 are marked as prefetches.
+ * If an object is too large for the cache, the function calls `shields`, which requests the object from a shield with
+ * the client's Range header. The shield then sends only the requested part. `flags` change how the cached entrypoint
+ * requests objects from shields after a miss in L1. With `isPrefetch`, the requests to L1 are marked as prefetches.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,

@@ -40,7 +40,8 @@ const FRESH_MILLISECONDS = 4_000;
 // of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
-// The memory's limit counts so many bytes for the headers and the key of each object, in addition to the object's body.
+// The number of bytes by which each object counts more than its body toward the memory's limit. They are for the
+// object's headers and key.
 const OVERHEAD_BYTES = 2_000;
 // The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
 // the duration in `server-timing` is zero.

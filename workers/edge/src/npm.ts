@@ -26,7 +26,7 @@ const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*]
 // projects that used Artifactory have such URLs.
 const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
 const NAME_MAX = 214; // source: npm docs, package.json, "name"
-const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // the form of a version at semver.org, without build metadata
+const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // a version as semver.org defines it, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations under this path (pacote, lib/registry.js)
 const KEYS = "-/npm/v1/keys"; // source: npm docs, "About registry signatures"

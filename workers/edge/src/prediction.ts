@@ -148,8 +148,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the list of objects that `know` remembered for the document with this key, or undefined if the isolate has
-   * no such list or the list is too old.
+   * Returns the list that `know` has stored for the document `key`: what clients request after this document. Returns
+   * undefined if the isolate has no such list, or if the list is too old.
    */
   known(key: string, now: number): string | undefined {
     const found = this.#lists.get(key);

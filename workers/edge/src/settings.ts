@@ -1,8 +1,8 @@
 // Reads the settings of the worker. Each setting is a JSON text in a binding of the worker (docs/contracts.md).
 
 /**
- * Returns a function that reads a setting from the text of its binding. If the worker has no such binding, the function
- * returns undefined. Each request calls the function, so it parses the same text only once.
+ * Returns a function that takes the text of a binding and returns the setting in it. Without such a binding, the text
+ * and the result are undefined. Each request calls the function, so the function parses a text only if it has changed.
  */
 export function settingOf<Setting>(
   read: (fields: Record<string, number>) => Setting,

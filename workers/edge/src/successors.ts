@@ -48,8 +48,8 @@ export function isFollowed({ key }: ObjectRoute): boolean {
 }
 
 /**
- * Returns whether the object names other objects that clients request afterwards. Clients need such an object before
- * files.
+ * Returns whether the object names other objects that clients request afterwards. The worker prefetches such objects
+ * before files.
  */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");

@@ -145,7 +145,8 @@ test("an isolate that starts during the outage relies on Workers KV", async () =
     isolate = freshIsolate();
     assert.deepEqual(await grantsOf("steady"), NPM);
     assert.equal(await isQuarantined("npm/bad", sources(), now), true);
-    // The copy in Workers Cache still names the revocation for 15 minutes. After that, Workers KV must show it.
+    // For 15 minutes, the copy of the feed in Workers Cache names the revocation. After this time, the worker must read
+    // the revocation from Workers KV.
     if (now > start + 15 * MINUTE) put("leaked", NPM, { revision: 2, revoked: true });
     assert.equal(await grantsOf("leaked"), "refused");
   });

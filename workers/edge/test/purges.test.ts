@@ -1,4 +1,5 @@
-// Tests purges of L1: who may request a purge, which tags it names, and how the worker reports the cache's limits.
+// Tests purges of L1: who may request a purge, which tags a purge request may name, and how the worker reports that the
+// request exceeds a limit of Workers Cache.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

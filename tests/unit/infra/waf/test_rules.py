@@ -93,9 +93,9 @@ console.log(JSON.stringify(requests.map(send)));
 
 
 def statuses(args: WafArgs, requests: Sequence[Sequence[Any]]) -> list[int]:
-    """Returns the status with which an emulated PoP refuses each request, or 0 for a request that it accepts. An item
-    of `requests` has a method, a path and headers, and optionally the client's address and the number of times that the
-    client sends the request.
+    """Sends requests to the emulated firewall of a PoP. Returns the status with which it refuses each request, or 0 for
+    a request that it accepts. An item of `requests` has a method, a path and headers. It may also have the client's
+    address and the number of times that the client sends the request.
     """
     rules = Path(__file__).parents[4] / "emulation" / "cloudflare" / "pop" / "rules.js"
     custom = [

@@ -110,7 +110,8 @@ def test_a_rotated_token_has_a_successor_and_expires_after_the_overlap(network: 
     assert network.entry(digest_of(new))["grants"] == GRANTS
     assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
     assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
-    # The rotation does not change how long the database keeps the old token's record.
+    # The rotation shortens the old token's validity at the edge. It does not change how long the database keeps the
+    # token's record.
     assert item(network, digest_of(old)).expires == before.expires
     again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
     assert network.entry(digest_of(new))["expires"] <= time.time()
