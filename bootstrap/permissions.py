@@ -184,9 +184,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
-        # With the condition on `iam:PermissionsBoundary`, the deploy role can create only roles that have the
-        # permissions boundary, and can change the permissions only of roles that have the boundary. The deploy role has
-        # no permission to remove a boundary from a role.
+        # The condition on `iam:PermissionsBoundary` lets the deploy role create only roles with the permissions
+        # boundary. It also lets the deploy role change the permissions only of such roles. The deploy role has no
+        # permission to remove the boundary from a role.
         allow(
             [
                 "iam:CreateRole",

@@ -28,8 +28,8 @@ def dashboards(inputs: Inputs) -> Iterator[str]:
 
 
 def _named(version: str, collection: str, inputs: Inputs, fields: tuple[str, ...]) -> Iterator[str]:
-    """Lists an API collection, and yields the IDs of its resources whose `fields` equal those of a given resource.
-    `inputs` are the Pulumi inputs of the given resource.
+    """Lists a collection of the API. Yields the ID of each resource in it that has the same values in `fields` as the
+    Pulumi inputs `inputs`.
     """
     for each in listed("monitoring", f"{version}/projects/{inputs['project']}/{collection}", collection):
         if all(each.get(name) == inputs.get(name) for name in fields):

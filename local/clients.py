@@ -136,7 +136,8 @@ class Client:
 def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
     """Configures each client identity. `issue` creates a token for a principal with the given grants.
 
-    An identity that is configured already keeps its files, so that shells which use these files continue to work.
+    If an identity is already configured, the function does not change its files. Shells that use these files then
+    continue to work.
     """
     for identity in Identity:
         client = Client(sandbox, identity, url)

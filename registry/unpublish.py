@@ -87,8 +87,8 @@ def _tagged(reference: Reference, known: Known) -> list[str]:
 
 
 def _keys(reference: Reference, known: Known, name: str) -> list[str]:
-    """Returns the keys of the immutable objects to withdraw with a version. An image's blobs stay, because images can
-    share blobs.
+    """Returns the keys of the immutable objects to withdraw with a version. An image's blobs are not among them,
+    because images can share blobs.
     """
     if reference.ecosystem == "npm":
         tarball = f"npm/{reference.name}/-/{known.facts[f'version#{name}']['file']}"

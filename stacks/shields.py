@@ -31,8 +31,8 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects, pops: Sequence[PopNode]) -> Sequence[Node]:
-    """Creates the shield machines of every region. Shields admit requests from Cloudflare's networks and from PoP
-    machines of our own.
+    """Creates the shield machines of every region. Their firewalls admit requests from Cloudflare's networks and from
+    PoP machines of our own.
 
     If the objects are on S3, the function also limits the shields' AWS role. The role can then read objects only from
     the shields' networks and addresses.

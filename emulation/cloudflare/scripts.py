@@ -156,8 +156,9 @@ def _uploaded(store: StateStore, account: str, name: str, options: Sequence[str]
 
 
 def _metadata() -> Json:
-    """Returns the metadata of an uploaded worker script. Some clients send the form's part `metadata` as a field, and
-    some as a file."""
+    """Returns the metadata of an uploaded worker script. The upload is a multipart form. Some clients send its part
+    `metadata` as a field, and some as a file.
+    """
     part = request.files.get("metadata")
     text = part.read() if part is not None else request.form.get("metadata", "")
     try:

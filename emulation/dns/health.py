@@ -163,7 +163,7 @@ class HealthChecks:
         """Returns whether DNS answers may contain the records that depend on a health check. A health check that does
         not exist counts as healthy.
 
-        A disabled health check counts as healthy, too, unless the health check is inverted.
+        A disabled health check counts as healthy, too. If it is inverted, it counts as unhealthy.
         """
         check = self._checks.get(id)
         if check is None:

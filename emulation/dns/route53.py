@@ -26,8 +26,9 @@ class Snapshot:
 
 class Route53:
     """Reads the zones, records and health checks of the emulated Route 53, and the accelerators of the emulated Global
-    Accelerator, through their APIs. The AWS credentials in the environment are not used. A read blocks the calling
-    thread. Without a `url`, the calls go to the emulated APIs in this process.
+    Accelerator, through their APIs. The class does not use the AWS credentials in the environment variables. A read
+    blocks the calling thread. `url` is the URL of the emulated AWS. Without it, the class calls the emulated AWS in
+    this process.
     """
 
     def __init__(self, url: str | None = None) -> None:

@@ -1,7 +1,8 @@
 """Serves the URLs of Lambda functions: a request invokes the function whose URL has the requested host name.
 
-The server treats each request as if it had arrived over TLS. A request to an unknown host name gets the error response
-that Cloudflare gives for a host name without an IP address. The server never forwards such a request to the internet.
+The server treats each request as if it had arrived over TLS. When the edge worker requests an unknown host name, the
+server answers with the error that Cloudflare gives for a host name without an IP address. The server never forwards
+such a request to the internet.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ class GcsBlobs(pulumi.ComponentResource):
             place.region,
             place.name,
             versioning={"enabled": True},
-            # Cloud Storage accepts `enable_object_retention` only when it creates a bucket. The bucket then protects
-            # only objects on which a publisher sets a retention time.
+            # Object retention can be enabled only when the bucket is created. The bucket then protects only objects for
+            # which a publisher sets a retention time.
             enable_object_retention=True,
             soft_delete_policy={"retention_duration_seconds": self._soft_delete_seconds()},
             encryption={"default_kms_key_name": key} if key is not None else None,

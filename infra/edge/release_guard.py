@@ -30,7 +30,8 @@ class EdgeReleaseError(pulumi.RunError):
 def release_guard(account_id: str, script: str, version: str) -> pulumi.ResourceHook:
     """Returns a hook that runs before each update of the worker script, in previews too.
 
-    The hook fails with EdgeReleaseError if a release by percentage is under way, or if `version` was rolled back.
+    The hook raises EdgeReleaseError if a release by percentage is under way, or if an operator has rolled back the
+    release of `version`.
     """
 
     async def check(_: pulumi.ResourceHookArgs) -> None:

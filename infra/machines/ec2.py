@@ -28,9 +28,9 @@ Architecture = Literal["amd64", "arm64"]
 class MachineArgs:
     """Arguments of one machine on EC2.
 
-    `machine_type` is an EC2 instance type. `number` is the machine's number in its region, by which machines are
-    distributed over the subnets. `identity` is the name of an instance profile. `user_data` is compressed and encoded
-    in base64. The resources in `boots_after` must exist before the machine boots.
+    `machine_type` is an EC2 instance type. `number` is the machine's number in its region. It decides in which subnet
+    the machine is. `identity` is the name of the machine's instance profile. `user_data` is compressed with gzip and
+    encoded in base64. The resources in `boots_after` must exist before the machine boots.
     """
 
     prefix: str

@@ -82,8 +82,8 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes of the metadata database that the registry and other tiers use. They are the same on DynamoDB and
-    on Spanner. `changes` is for the tiers that follow the database's changes.
+    """The attributes of the metadata database that the registry and other tiers use. Both components, for DynamoDB and
+    for Spanner, have them. Tiers that read the stream of the database's changes use `changes`.
 
     `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
     """

@@ -21,8 +21,8 @@ _PERIODS = (10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 300, 480, 600, 900, 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What one of Cloudflare's plans permits in a zone: the number of custom rules, the number of rate limiting rules,
-    and the periods in seconds of rate limiting rules.
+    """The limits of one of Cloudflare's plans in a zone: the number of custom rules, the number of rate limiting rules,
+    and the periods in seconds that rate limiting rules may have.
     """
 
     custom_rules: int

@@ -172,8 +172,8 @@ def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> Non
 
 @contextmanager
 def _undecided(policy: str, urn: str) -> Generator[None]:
-    """Records that a policy could not run because of an unknown value, so that the policy's exemptions are not reported
-    as unused.
+    """Records that a policy could not check a resource, because a value was not known yet. Exemptions from this policy
+    are then not reported as unused.
     """
     try:
         yield

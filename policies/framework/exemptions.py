@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "exemptions"
 
-# The names of the policies about exemptions. No exemption covers their findings, because an exemption could then cover
-# a finding about itself.
+# The names of the policies about exemptions. No exemption covers findings of these policies. Otherwise, an exemption
+# could cover a finding about itself.
 VALID = "stack-exemptions-valid"
 REPORTED = "stack-exemptions-reported"
 

@@ -1,5 +1,5 @@
-"""Policies for AWS Global Accelerator: clients reach the HTTPS port only, the machines see the addresses of clients,
-and clients soon leave a failed machine.
+"""Policies for AWS Global Accelerator: clients can reach only the HTTPS port, the machines see the addresses of
+clients, and clients are soon led away from a failed machine.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Figures(_Part):
 
     @property
     def recall(self) -> float | None:
-        """The share of the wanted packages that the model predicts, or None if no package was wanted."""
+        """The share of the packages that clients wanted which the model predicts. None if clients wanted no package."""
         return self.hits / self.wanted if self.wanted else None
 
     @property

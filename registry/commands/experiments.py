@@ -26,8 +26,8 @@ _FEW_CLIENTS = 20
 # The width in characters that the command assumes for the terminal. With this width, the report's table is never
 # wrapped.
 _WIDTH = 400
-# The probability of the measured split (chi-squared test) below which the command warns. With such a split, the
-# assignment of clients to variants or the log is probably wrong.
+# The command warns if the p-value of a chi-squared test on the measured split of clients is below this number. Then the
+# assignment of clients to variants, or the log, is probably wrong.
 _IMPROBABLE = 0.001
 
 

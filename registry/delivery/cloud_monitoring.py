@@ -44,10 +44,11 @@ class CloudMonitoring:
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports how many seconds after the commit of a change each origin bucket, shield or edge served it.
+        """Writes the metric of how long readers wait for a change: the seconds from the change's commit until each
+        origin bucket, shield or edge served it.
 
-        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. The method does not report
-        the maximum of the values, because the alarm in Cloud Monitoring computes it.
+        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. The method does not write
+        the maximum of the values, because the alarm in Cloud Monitoring computes the maximum.
         """
         self._write(
             [

@@ -98,7 +98,8 @@ class Delivery:
         """Delivers all pending changes of the packages in the given database partitions, including the changes that
         other publishers made.
 
-        Returns the reasons for failed deliveries, without repetitions. The outbox relay retries failed deliveries.
+        Returns the reasons for failed deliveries, each different reason once. The outbox relay retries failed
+        deliveries.
         """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
         return list(dict.fromkeys(self.deliver_intents(pending).failed))

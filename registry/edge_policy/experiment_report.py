@@ -17,8 +17,8 @@ import numpy.typing as npt
 from registry.edge_policy.experiment_log import Request
 
 Numbers = npt.NDArray[np.float64]
-# The number of samples of clients that the bootstrap draws, and the seed of its random numbers. With a fixed seed, the
-# same logs always give the same report.
+# Settings of the statistical bootstrap, which computes the confidence intervals: how many random samples of clients it
+# draws, and the seed of its random numbers. With a fixed seed, the same logs always give the same report.
 _DRAWS, _SEED = 1_000, 20_261_127
 CONFIDENCE = 0.95
 

@@ -161,7 +161,7 @@ class Import:
         submit: Callable[[Wanted, Path], Future[_Ready]],
         scratch: Path,
     ) -> Iterator[tuple[Wanted, _Ready]]:
-        """Fetches, checks and stores the items in parallel. Yields each item, together with its result, when it is
+        """Fetches, checks and stores the items in parallel. Yields each item with its result as soon as the item is
         done.
 
         The result contains the item's artifacts, or the reason why the item failed. The number of items in progress is

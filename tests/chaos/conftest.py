@@ -1,5 +1,5 @@
-"""Provides a stack in emulated clouds. The tests of this folder cause faults during `pulumi up` and `pulumi destroy` of
-the stack.
+"""Provides a stack in emulated clouds to the tests of this folder. These tests cause faults during `pulumi up` and
+`pulumi destroy` of the stack.
 """
 
 from __future__ import annotations

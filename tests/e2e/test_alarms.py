@@ -175,8 +175,8 @@ def answering(sandbox: Sandbox) -> AbstractContextManager[str]:
 
 @contextmanager
 def draining(on_call: OnCall) -> Generator[None]:
-    """Runs the command `purges drain --watch` in a second process during the `with` block, as
-    docs/publish-to-visible.md recommends to operators.
+    """Runs the command `purges drain --watch` in a second process during the `with` block. docs/publish-to-visible.md
+    recommends this command to operators.
     """
     command = ["purges", "drain", "--watch", "0.2", "--stack-outputs", on_call.outputs]
     process = subprocess.Popen([sys.executable, "-m", "registry", *command], cwd=CHECKOUT, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Runs the runbooks of docs/deploying.md on a stack in the emulated clouds, which run no machines."""
+"""Runs the runbooks of docs/deploying.md on a stack in emulated clouds. No machines run in these clouds."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests that an experiment reaches every PoP. Responses to operators name the client's variant, and the PoP's log has
-the variant of each request.
+"""Tests that an experiment reaches every PoP. Responses to operators must name the client's variant, and the PoP's log
+must contain the variant of each request.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def test_an_experiment_reaches_each_pop_and_only_operators_read_their_variant(
         with httpx.Client(**access(up, location, "variant-reader")) as client:
             answer = client.get(FILE)
         assert (answer.status_code, answer.headers.get("X-Artifact-Edge-Variant")) == (200, None)
-    # The hash of a client's principal decides the client's variant. The hash of the operator's principal gives
-    # the variant `on`, and the hash of the reader's principal gives the variant `off`.
+    # The hash of a client's principal decides the client's variant. The operator gets the variant `on`, and the reader
+    # gets the variant `off`.
     assert found == {"hedging=on"}
     assert eventually(lambda: _requests(up, policy)[0] >= 9), reported(up, policy)
     assert _requests(up, policy)[1] >= len(CLIENT_LOCATIONS)

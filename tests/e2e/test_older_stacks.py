@@ -48,8 +48,8 @@ def make_stack(sandbox: TemporarySandbox, name: str, *settings: tuple[str, str])
 
 
 def deployed(sandbox: TemporarySandbox, command: str, status: int = 0) -> str:
-    """Runs a command of a runbook that deploys the stack. Returns its output, and fails if its exit status is not
-    `status`.
+    """Runs the command `command` of a runbook, which deploys the stack. Returns the command's output. Fails if the exit
+    status is not `status`.
     """
     _, *arguments = command.split()
     result = sandbox.pulumi(*arguments, "--refresh", "--yes", "--skip-preview")

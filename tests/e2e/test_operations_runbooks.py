@@ -220,7 +220,9 @@ def test_a_lost_shield_machine_is_replaced_and_gets_its_address(up: Up, shell: O
 
 @pytest.fixture
 def no_certificates(up: Up) -> Iterator[Callable[[], object]]:
-    """Stops AWS Certificate Manager, without which no new machine serves. Provides a function that starts it again."""
+    """Makes the emulated AWS Certificate Manager unavailable. Without it, no new machine can serve clients. Yields a
+    function that makes it available again.
+    """
     control(up, "outages", {"acm": {"us-east-1": "503"}})
     yield lambda: control(up, "outages", {})
     control(up, "outages", {})

@@ -82,7 +82,9 @@ def changed_access_policy(up: Up, change: Callable[[list[dict[str, Any]]], None]
 
 
 def wait_until_used_again(up: Up) -> None:
-    """Waits until the edge uses the European shield again, because it skips a failed shield for a while."""
+    """Waits until the edge uses the European shield again. The edge skips a shield for a while after the shield has
+    failed.
+    """
     deadline, turn = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
         turn += 1

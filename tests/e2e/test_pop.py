@@ -133,7 +133,7 @@ class Shield:
 
 @dataclass(frozen=True)
 class Network:
-    """A running emulator of the edge network with a deployed worker script."""
+    """A running emulator of the edge network, to which a worker script is deployed."""
 
     sandbox: Sandbox
     api: Cloudflare

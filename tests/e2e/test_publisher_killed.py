@@ -64,7 +64,7 @@ class Watched:
             assert self.publisher is not None
             self.publisher.send_signal(signal.SIGKILL)
             self.publisher.wait()
-            raise ConnectionAbortedError  # ends the killed publisher's request at the emulated cloud without a response
+            raise ConnectionAbortedError  # closes the connection of the killed publisher's request without a response
         answer = list(make())
         self.seen.append(self.case.shown(self.clouds))
         return answer

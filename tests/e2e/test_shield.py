@@ -1,5 +1,5 @@
-"""Tests a shield machine that boots from its user data, with real Traffic Server and TLS, and origins that count
-requests.
+"""Tests a shield machine that boots from its user data. The machine runs the real Traffic Server with TLS. The tests'
+origins count the requests that they get.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def findings(
     *,
     found: list[str] | None = None,
 ) -> list[str]:
-    """Returns the named policy's findings. Also appends them to the list `found`, so that they remain after the policy
-    raises an error.
+    """Returns the findings of the policy `name`. Also appends them to the list `found`, so that the caller still has
+    them if the policy raises an error.
     """
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found

@@ -25,7 +25,7 @@ def digest(name: str) -> str:
 
 
 class Edge:
-    """Records the token updates that the follower sends to the edge, in order.
+    """Replaces the edge in tests, and records the token updates that the follower sends to it, in their order.
 
     While `works` is false, each update raises CloudflareUnavailable.
     """

@@ -38,7 +38,7 @@ class GoogleSession:
 
 
 def connect(patch: pytest.MonkeyPatch, client: httpx.Client) -> None:
-    """Makes `drift` send its requests to the emulated Google Cloud that `client` calls."""
+    """Makes the package `drift` send its requests to an emulated Google Cloud, through the HTTP client `client`."""
     for name, path in _PATHS.items():
         patch.setenv(name, f"http://googleapis.invalid/{path}")
     patch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "any")

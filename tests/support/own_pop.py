@@ -76,7 +76,7 @@ class Answer:
 
 @dataclass
 class Front:
-    """A running NGINX of a PoP. `errors` is the file that gets NGINX's error log."""
+    """A running NGINX of a PoP. NGINX writes its error log to the file `errors`."""
 
     port: int
     directories: Directories

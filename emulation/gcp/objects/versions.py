@@ -61,8 +61,9 @@ class Versions:
         self._last = self._connection.execute("SELECT coalesce(max(generation), 0) FROM version").fetchone()[0]
 
     def draft(self, chunks: Iterable[bytes]) -> Draft:
-        """Stores content that is uploaded to Cloud Storage, as a draft. `write` then creates an object version from the
-        draft."""
+        """Stores uploaded content as a draft, which is not yet an object version. The method `write` then creates an
+        object version from the draft.
+        """
         path, size = self._content_directory / f"draft-{self._number()}", 0
         md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  Cloud Storage reports this digest
         with path.open("xb") as file:

@@ -15,7 +15,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 class ZoneSetting:
     """Handles settings of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the Pulumi id is the name of the
-    setting. Deletion does nothing, because a zone always has its settings.
+    setting. The deletion of the Pulumi resource changes nothing in Cloudflare, because a zone always has its settings.
     """
 
     resource = pulumi_cloudflare.ZoneSetting

@@ -93,8 +93,8 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the Pulumi outputs of a Google Cloud resource: the values in the API's JSON document of the resource.
-        For outputs that the document lacks, returns the values in `given`.
+        """Returns the Pulumi outputs of a Google Cloud resource. The values come from the resource's JSON document in
+        the API. Outputs that the document does not have keep their values from `given`.
         """
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 

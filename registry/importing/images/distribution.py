@@ -80,7 +80,7 @@ class SourceRepository:
         # Those tags of the repository that contain a digest: they begin with `sha256-` or `sha512-`. None until the
         # client has listed the tags.
         self._listed: list[str] | None = None
-        self._lists_tags = True  # becomes False when the registry refuses to list the tags
+        self._lists_tags = True  # becomes false when the registry refuses a request for its list of tags
         self._lists_referrers = True  # becomes False when the registry answers that it has no referrers API
 
     def tags(self) -> Iterator[str]:
@@ -268,8 +268,8 @@ def _next(answer: httpx.Response) -> str:
 
 
 def _is_page(answer: httpx.Response) -> bool:
-    """Returns whether a registry answered with a web page. Some proxies answer with a web page to requests for unknown
-    paths.
+    """Returns whether a registry answered with a web page. Some proxies in front of registries answer requests for
+    unknown paths with a web page.
     """
     return answer.headers.get("content-type", "").lower().startswith("text/html")
 

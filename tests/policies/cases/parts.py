@@ -43,10 +43,10 @@ Props = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case for a policy of the Pulumi policy pack. The policy must report `count` findings that contain
-    `says`, or none if `says` is empty.
+    """One test case for a policy of the Pulumi policy pack. The policy must report `count` findings that contain the
+    text `says`. If `says` is empty, it must report none.
 
-    `exemptions` is the text of the stack's file in `policies/exemptions`.
+    `exemptions` is the content of a stack's file with exemptions, as in `policies/exemptions`.
     """
 
     policy: str

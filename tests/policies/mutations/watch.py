@@ -25,7 +25,7 @@ def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 
 def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack with one tier's dashboard row renamed, for each tier in turn."""
+    """Yields the stack once for each tier, each time with another name for this tier's row of the dashboard."""
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 

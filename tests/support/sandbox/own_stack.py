@@ -34,9 +34,7 @@ class OwnStack(Up):
         return self._outputs
 
     def client_of(self, identity: str, grants: list[str]) -> Client:
-        """Returns a client with the files that configure client programs, and with a new token that has the given
-        grants.
-        """
+        """Returns a client whose configuration files are written, and whose new token has the given grants."""
         client = Client(self.sandbox, identity, self.outputs()["url"])
         client.configure(operator.issue_token(self.sandbox, self.outputs(), identity, grants))
         return client

@@ -103,8 +103,8 @@ def image(directory: Path, prefix: str) -> Path:
 
 
 def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
-    """Returns the log events of all PoPs about the requests of one client: the client to which the experiment assigns
-    the given variant.
+    """Returns the log events of all PoPs about requests of the client that the experiment assigns to the
+    given variant.
     """
     found: list[dict[str, Any]] = []
     for path in up.sandbox.path("logs", "x").parent.glob("pop-*-workerd.log"):

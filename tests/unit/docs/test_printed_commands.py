@@ -56,7 +56,7 @@ def test_git_ignores_the_files_that_the_commands_write_into_the_checkout() -> No
     options = {
         name for block in BLOCKS for name in re.findall(r"--(?:directory|save-plan|journal) ([\w.-]+)", block.text)
     }
-    kept = {"policy.json"}  # policy.json is an edge policy; operators can commit it, so Git does not ignore it
+    kept = {"policy.json"}  # policy.json is an edge policy, which operators can commit, so Git does not ignore it
     files = sorted((written | options | {"import-local.journal"}) - kept)
     assert {"outputs.json", "plan.json", "plans"} <= set(files)
     ignored = subprocess.run(

@@ -1,5 +1,5 @@
-"""Tests the repair of a Pulumi state after the Pulumi engine was killed while it created resources. The repair adds
-each of these resources to the state if the resource exists.
+"""Tests the repair of a Pulumi state after the Pulumi engine was killed while it created resources. For each of these
+resources, the repair looks in the cloud, and adds the resource to the state if it exists there.
 """
 
 from __future__ import annotations

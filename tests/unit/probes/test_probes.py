@@ -105,9 +105,9 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # The probe checks three facts about replication rules that S3 refuses. This test disables the emulation's own
-    # checks of these rules. One fact still holds, because moto itself refuses a rule if the source bucket has no
-    # versioning.
+    # The probe checks three facts about replication rules that S3 refuses. The test disables the emulation's checks of
+    # these rules, so two facts no longer hold. The third still holds, because moto itself refuses a rule if the source
+    # bucket has no versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []
 

@@ -24,9 +24,9 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for a secret that a client presents as a token. The function treats a session like any other
- * text: it returns a token credential with the digest of the session's text. No token has this digest, so the
- * credential is worthless.
+ * Returns the credential for a text that a client sends as a token. If the text is a session, the function does not
+ * notice this: it returns a token credential with the digest of the session's text. No token has this digest, so nobody
+ * can use the credential.
  */
 export function ofSecret(secret: string | undefined): Credential {
   return secret ? { kind: "token", digest: sha256(secret) } : { kind: "invalid" };

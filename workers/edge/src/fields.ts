@@ -34,8 +34,8 @@ export function isInteger(given: unknown, least: number, most: number): given is
 }
 
 /**
- * Throws `InvalidDocument` unless the condition holds. The error's message contains `what` and `field`: `what` names a
- * part of the document, and `field` is the faulty field in this part.
+ * Throws `InvalidDocument` if `holds` is false. The error's message contains `what` and `field`: `what` names a part of
+ * the document, and `field` is the faulty field in this part.
  */
 export function check(holds: boolean, what: string, field: string): asserts holds {
   if (!holds) throw new InvalidDocument(`${what}: ${field}`);

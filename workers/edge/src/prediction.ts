@@ -48,8 +48,8 @@ const LISTS = 1_000;
 const REMEMBERED = 20_000; // the maximum number of objects for which an isolate remembers its last prefetch
 
 /**
- * An object that waits for its prefetch, or whose prefetch runs. After the time `until`, the worker drops the object or
- * counts the prefetch as ended.
+ * An object that waits for its prefetch, or whose prefetch runs. At the time `until`, the worker drops the object if
+ * its prefetch has not started. A prefetch that runs then no longer counts as running.
  */
 export interface Waiting {
   expected: Expected;
@@ -64,8 +64,8 @@ export const budgetIn = settingOf(
 );
 
 /**
- * The objects that an isolate expects clients to request, and the number of prefetches that the isolate may still send
- * to shields.
+ * The queues of objects that an isolate expects clients to request, and the isolate's remaining budget: how many
+ * prefetches it may still send to shields.
  */
 export class Predictions {
   readonly #urgent: Waiting[] = [];

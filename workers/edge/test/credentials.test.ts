@@ -203,7 +203,7 @@ test("a Python project outside the grants is 404, so that uv tries its next inde
     assert.match(await seen(`/pypi/simple/${name}/`), /^404 .*: no such project, or this token does not allow pulling it/);
   }
   for (const name of ["acme-secret", "acme-web-2"]) assert.match(await seen(`/pypi/simple/${name}/`), /^403 /);
-  // The worker sent no request to a shield. The answers therefore do not depend on whether the project exists.
+  // The worker sent no request to a shield. The responses therefore do not reveal whether the project exists.
   assert.deepEqual(shieldRequests, []);
   assert.match(await seen("/pypi/simple/acme-web/"), /^200 /);
   for (const path of ["/pypi/simple/", "/pypi/files/requests/requests-1.0.tar.gz", "/npm/requests"]) {

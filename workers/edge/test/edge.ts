@@ -57,8 +57,8 @@ export const shieldRequests: { host: string; method: string; path: string; heade
 /** The lines that the edge worker has logged. */
 export const logged: string[] = [];
 /**
- * The limits of requests in the worker's rate limiting bindings. A test file that needs lower limits sets them before
- * its first test.
+ * The maximum numbers of requests with one token, and of failed authentications, that the emulated rate limiting
+ * bindings permit. A test file that needs lower limits sets them before its first test.
  */
 export const limits = { token: 1_000_000, failures: 1_000_000 };
 const servers: Server[] = [];

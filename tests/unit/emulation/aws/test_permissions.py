@@ -196,8 +196,8 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
-    # At first, the role `shield` may read objects from any network. `deny_reads_if` then gives the role a policy that
-    # denies reads if one of the conditions holds.
+    # At first, the role `shield` may read objects from any network. `deny_reads_if` then gives the role a policy with
+    # one statement for each condition, which denies reads if the condition holds.
     assert cloud.read("near/k", ELSEWHERE) == "body"
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}

@@ -1,4 +1,6 @@
-"""Tests resources of the emulated Cloud Monitoring: a refresh reports each changed resource, and no unchanged one."""
+"""Tests the resources of the emulated Cloud Monitoring: `pulumi refresh` reports a resource exactly if it was
+changed.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_every_plan_has_what_the_rules_need(args: WafArgs) -> None:
     for rule in rate_limiting_rules(args):
         assert {*parse_expression(rule.expression)["fields"]} <= FIELDS_OF_RATE_LIMITING_RULES
     for rule in custom_rules(args):
-        # Cloudflare allows regular expressions in a rule only on its larger plans.
+        # Cloudflare allows regular expressions in rules only on its larger plans, so the rules must not contain any.
         assert parse_expression(rule.expression)["regex_literals"] == []
 
 

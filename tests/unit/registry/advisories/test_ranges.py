@@ -63,7 +63,9 @@ def ranges(draw: st.DrawFn, ecosystem: Ecosystem) -> Sequence[Event]:
 
 
 def is_affected(version: str, affected: Affected, order: Compare) -> bool:
-    """Evaluates an advisory as the OSV schema's pseudocode does."""
+    """Returns whether a version is affected by an advisory. The function follows the pseudocode in the OSV schema, so
+    that tests can compare the registry's code with it.
+    """
     if any(order(version, listed) == 0 for listed in affected.versions):
         return True
     for events in affected.ranges:

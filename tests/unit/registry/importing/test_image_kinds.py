@@ -326,8 +326,8 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     top = runnable(images, [{"a": "b"}])
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
     source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
-    # The source has no referrers API. One case is a proxy that answers a request for an unknown path with status 200
-    # and a web page.
+    # The source has no referrers API. In one of the test's cases, it answers a request for an unknown path with status
+    # 200 and a web page, as some proxies do.
     source.refused = {"referrers": status}
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
@@ -335,9 +335,9 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
 
 
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
-    """Imports an image whose index lists a manifest that the source registry lacks. This registry answers the tag
-    `sha256-<hex>`, under which others list an image's referrers, with the manifest of this digest, as GitLab's does
-    (oras-project/oras-go#1396). The import must not take the manifests in the index for referrers.
+    """Imports an image whose index lists a manifest that the source registry lacks. Other registries list an image's
+    referrers under the tag `sha256-<hex>`. This registry answers this tag with the manifest that has the digest, as
+    GitLab's does (oras-project/oras-go#1396). The import must not take the manifests in the index for referrers.
     """
     there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
     top = index(images, [there, absent])

@@ -323,7 +323,9 @@ def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> 
 
 
 def test_a_package_without_anything_to_import_is_left_out_by_name_and_counted(network: Network, tmp_path: Path) -> None:
-    """npm's registry serves a packument like that of `gone` for a package whose versions were all unpublished."""
+    """The package `gone` has a packument without versions. npm's registry serves such a packument for a package whose
+    versions were all unpublished.
+    """
     answer = source(
         {
             "/npm/gone": {"name": "gone", "time": {"unpublished": {"time": "2020-01-01T00:00:00.000Z"}}},
