@@ -12,7 +12,7 @@ from infra.blobs.s3_store import Guarded
 from infra.iam import account_root, allow, document
 from infra.keys.aws import ADMINISTRATION
 
-# How many days the buckets keep access logs and overwritten versions of Pulumi's state.
+# The number of days for which the buckets keep access logs and overwritten versions of Pulumi's state.
 _NONCURRENT_DAYS = 365
 
 # The alias of the KMS key that encrypts Pulumi's state.
@@ -32,7 +32,9 @@ class StateArgs:
 
 
 class State(pulumi.ComponentResource):
-    """A versioned S3 bucket for Pulumi's state, and its encryption key, which is also the stacks' secrets provider."""
+    """A versioned S3 bucket for Pulumi's state, and the KMS key that encrypts the bucket. Pulumi encrypts the secrets
+    in the stacks' states with the same key.
+    """
 
     key_arn: pulumi.Output[str]
     alias: str

@@ -15,7 +15,7 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# How many resource names a line of the summary shows. Further names are only counted.
+# The maximum number of resource names in a line of the summary. The line only counts further resources.
 _NAMED = 4
 
 

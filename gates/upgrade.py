@@ -39,8 +39,8 @@ class Allowances(BaseModel):
 
 
 def read_allowances(file: Path) -> Allowances:
-    """Returns the allowances in a file, or none if the file does not exist. Raises SettingsError if the file is not
-    valid.
+    """Returns the allowances that a file lists: replacements and deletions that an upgrade may make. Returns no
+    allowances if the file does not exist. Raises SettingsError if the file is not valid.
     """
     return read_settings(file, Allowances) if file.exists() else Allowances()
 

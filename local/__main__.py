@@ -54,9 +54,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of the proxy that `python -m local serve` offers to other machines. This port must differ from the port of
-# the proxies at the client locations. With `--address 0.0.0.0`, this proxy also listens on the addresses of those
-# proxies.
+# The port of the proxy that `python -m local serve` offers to other machines. With `--address 0.0.0.0`, this proxy also
+# listens on the addresses of the proxies of the client locations. Its port must therefore differ from theirs.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

@@ -73,7 +73,7 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns what refers to the image that would be unpublished: other tags of the image's manifest, and the
+    """Returns what refers to the image that is to be unpublished: other tags of the image's manifest, and the
     manifest's referrers. The result is empty for npm and PyPI.
     """
     if reference.ecosystem != "oci":

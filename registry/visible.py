@@ -55,7 +55,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """How long a change took from its commit until one origin bucket, shield or edge served it, in seconds.
+    """The number of seconds from the commit of a change until one origin bucket, shield or edge served the change.
 
     `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` then says what
     the last request got: an error message, or an earlier revision. `reached` is False for a shield to which this

@@ -107,7 +107,7 @@ class Standing:
     """The decision of a health checker whether an endpoint is healthy, and the reason."""
 
     healthy: bool = True
-    # How many probes in a row, up to the latest one, had a result that contradicts `healthy`.
+    # The number of probes with a result that contradicts `healthy`, since the last probe that confirmed it.
     against: int = 0
     reason: str = ""
 

@@ -273,8 +273,8 @@ class _Supervisor:
             self._back_off(now)
 
     def _schedule_restart(self, now: float) -> None:
-        # Child processes that remain when a service has ended are ended too, because they would still hold the
-        # service's ports. systemd also ends the whole control group of a service.
+        # When a service has ended, its remaining child processes are killed, because they would still hold the
+        # service's ports. systemd does the same with the control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None

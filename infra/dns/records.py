@@ -9,9 +9,9 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
-# How many seconds a resolver may cache a DNS answer. A health check fails after three failed probes, 10 seconds apart.
-# Clients therefore leave a failed region after at most a minute: 30 seconds for the health check and 30 for cached
-# answers.
+# The number of seconds for which a resolver may cache a DNS answer. A health check fails after three failed probes, 10
+# seconds apart. Clients therefore leave a failed region after at most a minute: 30 seconds for the health check and 30
+# for cached answers.
 TTL_SECONDS = 30
 
 _CHECK_SECONDS = 10  # seconds between two probes of a health check: Route 53 accepts only 10 and 30

@@ -16,8 +16,8 @@ from infra.serverless.cloud_run import identity, service
 
 _FOLLOWER, _API = "entitlements", "metadata-api"
 _DEAD_SECONDS = 31 * 86_400  # the longest time that a Pub/Sub topic keeps a message (Pub/Sub, "Replay messages")
-# The most instances of the metadata API. One instance answers about 100 queries a second, so this number limits the
-# cost that unauthorized requests can cause.
+# The maximum number of instances of the metadata API. One instance answers about 100 queries a second, so this number
+# limits the cost that unauthorized requests can cause.
 _INSTANCES = 10
 _AT_ONCE = 40
 

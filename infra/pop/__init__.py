@@ -133,8 +133,8 @@ class PopAddressesArgs:
 @dataclass(frozen=True)
 class AcceleratedPop:
     """A PoP that clients reach through Global Accelerator. `instances` are the IDs of its machines on EC2.
-    `traffic_dial` is a percentage from 0 to 100: of the clients for which the PoP's region is the nearest, Global
-    Accelerator sends this share to the PoP.
+    `traffic_dial` is a percentage from 0 to 100. Of the clients that are nearest to the PoP's region, Global
+    Accelerator sends this percentage to the PoP.
     """
 
     region: str

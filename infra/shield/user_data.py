@@ -14,7 +14,7 @@ from infra.shield import BootSettings
 _MACHINE = Path(__file__).parent / "machine"
 # For each origin bucket, Traffic Server listens on one of these local ports. records.config lists the same ports.
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
-# The most buckets that a shield machine can read from, including the standby bucket.
+# The maximum number of buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
 # Maps each kind of object storage to parameters of Traffic Server's rule for a bucket of this kind. The parameters for
 # `s3` make Traffic Server sign its requests. The parameters for `gcs` make it add an access token of the machine's

@@ -30,8 +30,8 @@ MOST_HEADER_CHARACTERS = 16 * 1024
 # The maximum number of characters of a URL's path and query together.
 MOST_URI_CHARACTERS = 4 * 1024
 
-# The periods, in seconds, of the limits that the worker applies. The worker's rate limiting bindings accept only 10 and
-# 60 (Cloudflare Workers, "Rate Limiting"). `workers/edge/src/limits.ts` must have the same periods.
+# The periods, in seconds, of the rate limits that the worker applies. The worker's rate limiting bindings accept only
+# the periods 10 and 60 (Cloudflare Workers, "Rate Limiting"). `workers/edge/src/limits.ts` must have the same periods.
 TOKEN_SECONDS = 10
 FAILURE_SECONDS = 60
 

@@ -50,8 +50,8 @@ def is_for_all_principals(statement: Properties) -> bool:
 
 
 def is_for_all_identities(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows all identities of a federated identity provider an action, without a
-    condition that names the subject.
+    """Returns whether an IAM statement allows an action to all identities of a federated identity provider, because no
+    condition names the subject.
     """
     named = any(
         operator == "StringEquals" and key.endswith(":sub") and values

@@ -1,4 +1,4 @@
-"""Policies for exemptions: each exemption is valid and still needed."""
+"""Policies that check exemptions from policies: each exemption must be valid and still needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies for the hostname that clients use: all DNS records of the hostname must point to the edge, so that no
+"""Policies for the hostname that clients connect to: all DNS records of the hostname must point to the edge, so that no
 request bypasses the edge."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The type of the fixture that writes the policy exemptions of the stack in tests."""
+"""The type of a fixture for tests of policies. The fixture writes a file of exemptions for the stack under test."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from contract.edge_policies import BEFORE, PARTITION, feed_document
 from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
-# How long the edge may use an outdated copy of the feed document that names the edge policies. An old edge policy is
-# better than none, so the time is a day. Revocations have a feed document of their own.
+# The number of seconds for which the edge may use an outdated copy of the feed document that names the edge policies.
+# An old edge policy is better than none, so this time is a day. Revocations have a feed document of their own.
 _USABLE_SECONDS = 86_400
 
 

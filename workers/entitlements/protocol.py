@@ -59,8 +59,7 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:
-    """Returns whether the signature was made with the key for this body, at most SIGNATURE_SECONDS before or after
-    `now`."""
+    """Returns whether the signature of `body` was made with `key`, SIGNATURE_SECONDS or less from `now`."""
     found = _SIGNATURE.fullmatch(signature)
     if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:
         return False

@@ -78,8 +78,8 @@ function updated(finished: Finished, age: string | null, milliseconds: number): 
 }
 
 /**
- * Returns a text that changes with each change of the headers for the client, except for the age. Returns undefined for
- * an answer whose headers the isolate must not keep.
+ * Returns a text that differs for two answers if the client gets different headers, apart from the age. Returns
+ * undefined for an answer whose headers the isolate must not keep.
  */
 function versionOf(route: ObjectRoute, { headers, status }: Answer, verdict: string): string | undefined {
   if (status !== 200 || route.negotiated || !verdict.startsWith("edge; hit")) return undefined;

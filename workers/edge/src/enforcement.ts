@@ -27,7 +27,7 @@ interface Listed {
   until: number;
 }
 
-// How long an isolate uses a package's list of refusals before it reads the list again.
+// The number of milliseconds for which an isolate uses a package's list of refusals before it reads the list again.
 const FRESH_MILLISECONDS = 2_000;
 // The maximum number of characters of all lists of refusals together that an isolate keeps in memory. Lists of this
 // total length take about 10 MB of the isolate's 128 MB.

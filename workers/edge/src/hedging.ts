@@ -66,7 +66,10 @@ export function answerWithin<T>(
   });
 }
 
-/** Returns the first answer, or undefined when all attempts fail. `discard` is called with each later answer. */
+/**
+ * Runs the attempts and returns the first answer, or undefined when all attempts fail. `discard` is called with each
+ * later answer.
+ */
 export function firstAnswer<T>(
   attempts: readonly Attempt<T>[],
   discard: (answer: T) => void,

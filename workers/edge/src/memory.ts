@@ -33,11 +33,11 @@ interface Kept {
   until: number;
 }
 
-// How long the isolate uses an object that it keeps. A purge removes objects from L1 and from the isolate that handles
-// the purge request. All other isolates stop using a purged object after this time.
+// The number of milliseconds for which the isolate uses an object that it keeps. A purge removes objects from L1 and
+// from the isolate that handles the purge request. All other isolates stop using a purged object after this time.
 const FRESH_MILLISECONDS = 4_000;
-// The isolate keeps an object that clients have requested twice within this time. Without this condition, the objects
-// of one large install would displace the objects that many clients request.
+// The isolate keeps an object only if clients request it twice within this number of milliseconds. Without this
+// condition, the objects of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
 // The number of bytes by which each object counts more than its body toward the memory's limit. They are for the

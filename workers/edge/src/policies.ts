@@ -24,7 +24,8 @@ export const POLICIES_ENTRY = "edge-policy";
 export const policiesFeed = new Feed("edge-policy", parseDigests);
 
 const UNREADABLE = "the edge policy cannot be read right now";
-// How long an isolate uses its copy of the key-value store's entry POLICIES_ENTRY before it reads the entry again.
+// The number of milliseconds for which an isolate uses its copy of the key-value store's entry POLICIES_ENTRY before it
+// reads the entry again.
 const FRESH_MILLISECONDS = 2_000;
 
 const documents = new VersionedDocuments("edge-policy", UNREADABLE, (digest) => `edge-policies/${digest}.json`, parsePolicy);

@@ -7,11 +7,11 @@ import type { Sources } from "./tokens";
 import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
-// How long an isolate uses its copy of the quarantine list before it reads the list again. During this time, the
-// isolate may serve an object that was withdrawn meanwhile.
+// The number of milliseconds for which an isolate uses its copy of the quarantine list before it reads the list again.
+// During this time, the isolate may serve an object that was withdrawn meanwhile.
 const FRESH_MILLISECONDS = 2_000;
-// When the isolate's copy of the quarantine list has this age, one request starts a new read of the list and does not
-// wait for it. The other requests use the old copy until then.
+// When the isolate's copy of the quarantine list has this age, one request starts a new read of the list in the
+// background. All requests use the old copy until this read ends.
 const RENEWAL_MILLISECONDS = 1_500;
 
 interface CachedList {

@@ -28,8 +28,8 @@ PACKAGE = "npm/%40acme/web/-/web-1.0.0.tgz"
 
 
 class Machine:
-    """Runs the program ship-logs with directories of the test. `log` is the path of the access log, which Traffic
-    Server writes on a real machine.
+    """Runs the program ship-logs with directories that belong to the test. `log` is the path of the access log, which
+    Traffic Server writes on a real machine.
     """
 
     def __init__(self, root: Path) -> None:
