@@ -1,6 +1,6 @@
 """Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names. The
-module also names SSM parameters. One contains the ARN of the machines' certificate. In the others, one for each
-machine, machines report that they are ready to serve clients.
+module also names parameters in Parameter Store. One contains the ARN of the machines' certificate. Each machine has a
+further parameter, in which it reports that it is ready to serve clients.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class Graph:
             records = self._records(host)
             led = [list(self._networks_of(record, token, objects)) for record in records]
             # Route 53 leaves a record out of its answers only if the record's health check fails. A record without a
-            # health check is always in the answers. The network that such a record leads to must therefore work for the
-            # host name to work.
+            # health check is always in the answers. The edge network that such a record leads to must therefore work,
+            # or else the host name fails for some clients.
             checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
             groups = [checked] * any(map(_checked, records))
             groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]

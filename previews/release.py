@@ -37,7 +37,9 @@ class ReleaseError(Exception):
 
 
 def record(version: str, report: Report) -> None:
-    """Deploys every stack in a separate sandbox and writes its state to a file. Raises ReleaseError when this fails."""
+    """Deploys every stack in a separate sandbox, and writes the stack's state to a file. Raises ReleaseError when this
+    fails.
+    """
     for stack in STACKS:
         with temporary_sandbox(LOOPBACK, report) as sandbox:
             sandbox.new_stack(stack)

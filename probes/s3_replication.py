@@ -11,7 +11,8 @@ from probes.fact import Fact, Probe
 from probes.s3 import replication_rule
 from probes.waiting import becomes_true
 
-# S3 replicates most objects within 15 minutes (S3 User Guide, "Replication Time Control").
+# How many seconds the probe waits for a replica. S3 replicates most objects within 15 minutes (S3 User Guide,
+# "Replication Time Control").
 _TIMEOUT_SECONDS = 15 * 60.0
 
 

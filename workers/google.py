@@ -1,5 +1,5 @@
-"""Reads tokens from Google Cloud's metadata server: access tokens and identity tokens of the service account with whose
-permissions this program runs.
+"""Reads tokens from Google Cloud's metadata server: access tokens and identity tokens of the service account that the
+service runs as.
 
 Source: Compute Engine, "About VM metadata"; Cloud Run has the same server ("Container runtime contract").
 """
@@ -46,7 +46,7 @@ class Identity:
 
     def identity_token(self, audience: str) -> str:
         """Returns an identity token for the audience. Google signs the token, which is valid for an hour. Raises
-        NoIdentity.
+        NoIdentity if the metadata server does not return a token.
         """
         return self._request(f"/identity?audience={quote(audience, safe='')}")
 

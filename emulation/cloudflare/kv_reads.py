@@ -52,8 +52,8 @@ class KvReads:
             return entry
 
     def forget(self, pop: str, namespace: str, key: str) -> None:
-        """Removes the copy of one Workers KV value that a PoP keeps. The PoP that writes a value calls this, because
-        there the write is usually visible immediately.
+        """Removes a PoP's copy of one Workers KV value. This method is called for the PoP that writes a value, because
+        a write is usually visible immediately at that PoP.
         """
         with self._lock:
             self._copies.pop((pop, namespace, key), None)

@@ -190,8 +190,8 @@ def _checked_body(collection: Collection, body: Json) -> Json:
 
 
 def _expect_free_addresses(store: StateStore, body: Json) -> None:
-    """Refuses a new Compute Engine instance if another instance has the same external address, whether that instance
-    runs or not (hashicorp/terraform, issue 3841).
+    """Refuses a new Compute Engine instance if another instance has the same external address, even if that instance is
+    stopped (hashicorp/terraform, issue 3841).
     """
     held = {address for machine in store.all(_KIND) for address in _external_addresses(machine)}
     if held & set(_external_addresses(body)):

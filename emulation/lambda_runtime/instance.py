@@ -37,8 +37,9 @@ class FunctionError(Exception):
 
 
 class Instance:
-    """One instance of a Lambda function, which handles one event at a time. The process starts with the first event and
-    has the credentials of the function's role in its environment."""
+    """One instance of a Lambda function, which handles one event at a time. The process of the instance starts with the
+    first event. Its environment has the credentials of the function's role.
+    """
 
     def __init__(self, sandbox: Sandbox, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
         self.code = code

@@ -87,8 +87,8 @@ def _failures(shape: Shape, values: Properties, prefix: str, owner: str) -> Iter
         yield Failure(prefix + name, f"{owner}: missing required property '{prefix}{name}'")
     for name, value in values.items():
         if name.startswith("__"):
-            # Properties whose names begin with two underscores, such as __defaults, come from the Pulumi engine and not
-            # from the program.
+            # Skips properties whose names begin with two underscores, such as __defaults. They come from the Pulumi
+            # engine and not from the program.
             continue
         if name not in shape.types:
             accepted = ", ".join(sorted(shape.types))

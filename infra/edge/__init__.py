@@ -160,10 +160,10 @@ class EdgeName(Protocol):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns an output that resolves to `records`, the validation records, once the edge serves the clients'
-        hostname. DNS records for clients depend on this output.
+        """Returns an output that resolves to `records`, the validation records, once the edge serves the hostname that
+        clients connect to. The DNS records of this hostname depend on this output.
 
-        `name_servers` are the name servers of the zone that holds the records. If the domain of the clients' hostname
-        is not delegated to these servers yet, the error message lists them.
+        `name_servers` are the name servers of the zone that holds the records. If the domain of the hostname is not
+        delegated to these servers yet, the error message lists them.
         """
         ...

@@ -75,8 +75,8 @@ def _arn(prefix: str, account_id: str) -> str:
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
-    """Returns the trust policy of the shields' IAM role, for EC2 instances and for the given Google service
-    accounts.
+    """Returns the trust policy of the shields' IAM role. EC2 instances and the given Google service accounts may assume
+    the role.
     """
     statements = [iam.assumed_by_service("ec2.amazonaws.com")]
     if gcp_service_accounts:

@@ -219,7 +219,9 @@ def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator
 
 
 def _present(rule: Properties, names: Collection[str]) -> list[str]:
-    """Returns which of the named properties a firewall rule has, even if their values are not known yet."""
+    """Returns those of the properties `names` that a firewall rule has, including properties whose values are not known
+    yet.
+    """
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 

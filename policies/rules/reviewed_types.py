@@ -121,5 +121,5 @@ REVIEWED = frozenset(
     }
 )
 # Prefixes of the resource types that need no review: those of the Pulumi engine itself, and those of this program's
-# components. The policies check each child resource of a component.
+# components. A component needs no review, because the policies check each of its child resources.
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:", "artifact-edge:")

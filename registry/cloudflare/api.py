@@ -144,7 +144,7 @@ def pool(proxy: str, settings: Mapping[str, Any]) -> Http:
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    """Returns the JSON object in an answer of Cloudflare, or an empty object for any other answer."""
+    """Returns the JSON object in an answer of Cloudflare, or an empty object if the answer is no JSON object."""
     try:
         found = json.loads(data)
     except ValueError:

@@ -42,10 +42,11 @@ class Figures(_Part):
 
 
 class Model(_Part):
-    """What clients request in the same install after a package.
+    """A model of what clients request after a package in the same install.
 
     `successors` maps a package, such as `npm:@acme/web`, to the names of packages of the same ecosystem, the most
-    frequent first. `first_day` and `last_day` are the days of the training, without the held-out days.
+    frequent first. `first_day` and `last_day` are the first and last day of the logs that the model was trained on.
+    These days exclude the days that were held out to test the model.
     """
 
     format: int = Field(1, ge=1, le=1)

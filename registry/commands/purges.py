@@ -101,7 +101,7 @@ def worker_version(
     stack_outputs: Outputs,
     version: Annotated[str, typer.Argument(help="stack output `worker_version` of the release to purge")],
 ) -> None:
-    """Remove from the edge's caches all objects that one version of the edge worker stored, after a bad release."""
+    """After a bad release of the edge worker, remove all objects that this version stored from the edge's caches."""
     from registry.target import read_target
 
     read_target(stack_outputs).purges().purge_all("versions", version)

@@ -23,8 +23,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.ecosystems.archives import checked_members, checked_names
 
-# The maximum length of the metadata field License that is used as the name of a licence. Some projects write the whole
-# text of their licence into this field.
+# If the metadata field License is longer than this number of characters, it is not used as the name of a licence. Some
+# projects write the whole text of their licence into this field.
 _LICENSE_MAX = 100
 _METADATA_BYTES = 4 << 20
 _BUILD_FILES = ("setup.py", "pyproject.toml")

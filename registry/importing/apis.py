@@ -32,7 +32,9 @@ _Answer = TypeVar("_Answer")
 
 
 class _Unknown(RegistryError):
-    """Raised when another registry answers 404, which means that the registry has no package of that name."""
+    """Raised when the source registry of an import answers 404, which means that the registry has no package of that
+    name.
+    """
 
 
 class Api:
@@ -64,7 +66,8 @@ class Api:
             yield _npm_version(packument, _object(versions[number]), name, number)
 
     def npm_upstream(self, registry: str, spec: str) -> Upstream:
-        """Returns the time, deprecation and dist-tags that another npm registry states for a version.
+        """Returns the publication time, the deprecation and the dist-tags that the source registry of an import states
+        for an npm version.
 
         Raises RegistryError when the registry cannot be read.
         """

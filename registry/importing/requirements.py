@@ -22,8 +22,8 @@ from registry.importing import LeftOut, Refused
 # An option on the line of a requirement, such as --hash=sha256:… A value with spaces is quoted, as in
 # --config-settings="--build-option=a b".
 _OPTION = re.compile(r"""\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>(?:[^\s"']|"[^"]*"|'[^']*')+)""")
-# Options that name an index, or a directory with distributions. pip follows these options, and an import leaves them
-# out.
+# Options that name an index, or a directory with distributions. pip follows these options. An import does not, and
+# reports each of them as left out.
 _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
 _OTHER_FILE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)(?:=|\s+))(?P<file>.+)")
 _COMMENT_LINE = re.compile(r"\s*#")

@@ -15,7 +15,7 @@ from stacks.config.values import did_you_mean
 
 NAMESPACE = "artifact-edge"
 
-# Matches a part of a config key that needs no quotes in `pulumi config set --path`.
+# Matches the name of a config section or field that needs no quotes in the path for `pulumi config set --path`.
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 

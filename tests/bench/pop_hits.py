@@ -230,7 +230,8 @@ def main() -> None:
         measured: dict[tuple[str, str], list[Measured]] = {}
         with running_pop(root / "pop") as pop, running_bare(root, pop) as bare:
             fill(root, pop)
-            for _ in range(given.rounds):  # the ways take turns, because the speed of a machine changes with time
+            # each round measures every way once, because the speed of a machine changes with time
+            for _ in range(given.rounds):
                 for way in ways(pop, bare):
                     made = measure(way, given.connections, given.seconds, script)
                     measured.setdefault((way.name, way.size), []).append(made)

@@ -58,8 +58,8 @@ class NpmClient:
         if self._is_berry:
             write("project/.yarnrc.yml", self._yarnrc(credential, scope))
         else:
-            # The settings of yarn 1 are in the project's directory, because the machine's global npmrc overrides
-            # settings in the home directory of yarn 1.
+            # The test writes the settings of yarn 1 to the project's directory and not to the user's home directory.
+            # The machine's global npmrc would override settings in the home directory.
             write("project/.npmrc" if self.setting.family == "yarn" else ".npmrc", self._npmrc(credential, scope))
         if self.setting.family == "pnpm":
             # The minimum release age is 0, because the tests install packages that are only minutes old. pnpm 12 reads

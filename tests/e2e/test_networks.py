@@ -248,7 +248,7 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
 
 
 def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:
-    start_service(networks.sandbox, "cloudflare")  # another test ends this service
+    start_service(networks.sandbox, "cloudflare")  # another test may have ended this service
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.shell.run(

@@ -26,8 +26,8 @@ _CONTAINER = {"commands": "command", "envs": "env"}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Run, Pub/Sub and Cloud Storage objects. In the list, a resource type comes after
-    the types that it depends on.
+    """Returns the handlers of Cloud Run, Pub/Sub and Cloud Storage objects. In the list, the handler of a resource type
+    comes after the handlers of the types that it depends on.
     """
     return [
         BucketObject(clients),

@@ -64,7 +64,7 @@ class Fetched:
 
 
 class SourceRepository:
-    """A client of one image repository in another registry.
+    """A client of one image repository in the source registry of an import.
 
     Methods retry on network errors, status 429 and status 5xx, and raise RegistryError when the request still fails.
     """

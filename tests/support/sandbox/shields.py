@@ -29,7 +29,7 @@ def machines(up: Up, region: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ShieldRequest:
-    """A request of the edge in a shield's access log. `status` is the status of the shield's response."""
+    """A request from the edge, as a shield's access log records it. `status` is the status of the shield's response."""
 
     key: str
     time: datetime

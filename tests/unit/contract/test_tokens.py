@@ -1,5 +1,5 @@
-"""Tests that every form of a token record (document, database, edge entry) carries every field, including fields that
-are added later.
+"""Tests that every form of a token record (document, database, edge entry) contains every field of a token, including
+fields that developers add later.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests that the roles of bootstrap may do what a deployment does: each API call is made with a role's credentials."""
+"""Tests that the roles which the bootstrap program creates may do what a deployment does. The tests make each API call
+with a role's credentials.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ export type Outcome = "answered" | "failed" | "lost";
 
 export interface Clock {
   now: () => number;
-  /** Calls `act` after a number of milliseconds, unless the returned function is called before that. */
+  /** Calls `act` after a number of milliseconds. The returned function cancels this call. */
   after: (milliseconds: number, act: () => void) => () => void;
 }
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { StoreReader } from "../src/store";
 import { FakeClock } from "./clock";
 
-/** Emulates a store that answers, fails or is silent, and counts the reads. */
+/** Emulates a key-value store that answers, fails or is silent, and counts the reads of the store. */
 function emulatedStore() {
   const state = { mode: "works" as "works" | "fails" | "silent", reads: 0 };
   const get = (): Promise<string> => {
