@@ -5,7 +5,7 @@ further parameter, in which it reports that it is ready to serve clients.
 
 from __future__ import annotations
 
-# The shields' port for connections from the edge, which must authenticate with mutual TLS.
+# The shields' port for connections from the edge. The edge must authenticate with mutual TLS.
 EDGE_PORT = 8443
 
 # The shields' port for the health checkers of AWS and Google Cloud, which use plain HTTP.

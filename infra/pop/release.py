@@ -15,9 +15,9 @@ from contract.pops import CURRENT_WORKER, programs_key, worker_key
 from infra.blobs import Bucket
 from infra.pop import programs
 
-# The values of the HTTP header Cache-Control. The first is for the object with the code of an edge worker, because such
-# an object never changes. The second is for the object that names the current worker. Shields obey this header, so a
-# new worker reaches all PoP machines within a minute or two.
+# Values of the HTTP header Cache-Control for two kinds of objects. An object with the code of an edge worker never
+# changes (_IMMUTABLE). The object that names the current worker changes with each release (_MUTABLE). Shields obey this
+# header, so a new worker reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 

@@ -2,8 +2,8 @@
 
 `python -m tests.bench.pop_connections` starts the programs of two PoP machines on loopback. Client processes open
 connections to the first machine from several loopback addresses, get one object on each connection, and leave the
-connections open. The program prints the memory of NGINX for each connection. The program also measures an active client
-of each machine in turn. It prints the ratio of the two clients' 99th percentiles.
+connections open. The program prints the memory of NGINX for each connection. The program also measures the response
+times of one active client at each machine, in turn. It prints the ratio of the two clients' 99th percentiles.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ KEY = {"pk": {"S": "p"}, "sk": {"S": "a"}}
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    """Creates two tables with a stream: the table `items` with a sort key, and the table `locks` without a sort key."""
+    """Creates two tables, each with a stream: the table `items` with a sort key, and the table `locks` without a sort
+    key.
+    """
     with aws_account():
         client = cast(Any, boto3).client("dynamodb", region_name="us-east-1")
         for table, keys in (("items", ["pk", "sk"]), ("locks", ["pk"])):
