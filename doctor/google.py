@@ -78,7 +78,9 @@ def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
 
 
 def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
-    """Yields a finding for each quota of a region that limits the stack's machines: whether the quota suffices."""
+    """Yields one finding for each quota of a region that limits the number of the stack's machines there. The finding
+    says whether the quota suffices.
+    """
     for shield in stack.config.shields:
         if shield.cloud == "gcp":
             listed = get(f"{_COMPUTE}/projects/{project}/regions/{shield.region}")["quotas"]

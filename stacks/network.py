@@ -149,7 +149,9 @@ def memory_limits(setting: Memory | None) -> MemoryArgs | None:
 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
-    """Creates the stack's DNS zone, with the clients' hostname and a name for each shield machine."""
+    """Creates the stack's DNS zone, with the hostname that clients connect to, and with a name for each shield
+    machine.
+    """
     args = DnsArgs(
         zone_name=stack.config.domain,
         hostname=stack.hostname,

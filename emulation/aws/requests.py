@@ -38,8 +38,8 @@ class S3Addresses:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         address = environ[_KEY] = _address(environ)
-        # The key in a WSGI environ has one character for each byte of the path, so the number of characters is the
-        # number of bytes.
+        # WSGI decodes a path with one character for each byte, so the number of characters of the key is its number of
+        # bytes.
         if len(address.key) > _MOST_KEY_BYTES:
             return refuse(start_response, "s3", "rest-xml", "KeyTooLongError", "Your key is too long")
         return self._application(environ, start_response)

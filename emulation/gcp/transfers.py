@@ -190,7 +190,9 @@ def _etags(s3: Any, bucket: str) -> dict[str, str]:
 
 
 def _etag_of(document: Json) -> str:
-    """Returns the ETag that S3 gives to an object with the content of a Cloud Storage object: its MD5 digest."""
+    """Returns the ETag that S3 gives to an object with the same content as a Cloud Storage object: the MD5 digest of
+    the content.
+    """
     return base64.b64decode(document["md5Hash"]).hex()
 
 

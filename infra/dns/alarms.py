@@ -1,6 +1,6 @@
-"""Alarms on Route 53's health checks. One health check requests the edge. Another asks a PoP whether it has the feed of
-recent revocations. Further health checks request each machine, each region of shields and PoPs, and each network that
-serves the clients' hostname (Cloudflare, and PoPs of our own).
+"""Alarms on Route 53's health checks. One health check requests the edge. Another asks a PoP whether it has the feed
+of recent revocations. Further health checks request each machine, each region of shields and PoPs, and each network
+that clients reach by their hostname (Cloudflare, and PoPs of our own).
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that goes off when a network that serves the clients' hostname does not answer: Cloudflare, or
-    the PoPs on machines of our own.
+    """Returns the alarm that goes off when an edge network does not answer. A network is Cloudflare or the PoPs on
+    machines of our own, and serves the hostname that clients connect to.
     """
     what = {"cloudflare": "Cloudflare does not answer", "own": "No PoP machine of our own answers"}[network]
     tier: Tier = "edge" if network == "cloudflare" else "pop"

@@ -57,12 +57,12 @@ class PopDnsArgs:
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    The clients' hostname leads to `pops.<zone>`. This name has an alias for each region, and Route 53 answers with the
-    alias of the region that has the lowest latency for the client. Each alias leads to the name of its region, which
-    has a record for each machine.
+    Clients connect to a hostname that leads to `pops.<zone>`. This name has an alias for each region, and Route 53
+    answers with the alias of the region that has the lowest latency for the client. Each alias leads to the name of its
+    region, which has a record for each machine.
 
-    With an accelerator, the clients' hostname leads to `anycast.pops.<zone>`. This name is an alias of the accelerator,
-    and an alias of `pops.<zone>` while the accelerator does not answer.
+    With an accelerator, the hostname leads to `anycast.pops.<zone>`. This name is an alias of the accelerator, and an
+    alias of `pops.<zone>` while the accelerator does not answer.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -139,11 +139,11 @@ class PopDns(pulumi.ComponentResource):
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]
     ) -> aws.route53.Record:
-        """Creates the record that leads the clients' hostname to the PoPs.
+        """Creates the record that leads from the hostname which clients connect to, to the name of the PoPs.
 
         The record is a CNAME record, and not an alias. An alias has the type of its target, which is A. But the
-        clients' hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a
-        CNAME record.
+        hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a CNAME
+        record.
         """
         args = self._args
         record = WeightedRecord(args.hostname, "CNAME", target, "own", args.weight, check)

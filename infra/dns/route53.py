@@ -29,8 +29,8 @@ from infra.shield import Node, host
 
 
 class Dns(pulumi.ComponentResource):
-    """The public DNS zone: the clients' hostname, a name for each shield machine, and a name for the nearest healthy
-    shield region.
+    """The public DNS zone: the hostname that clients connect to, a name for each shield machine, and a name for the
+    nearest healthy shield region.
     """
 
     zone_id: pulumi.Output[str]
@@ -64,8 +64,8 @@ class Dns(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
     def _edge_record(self) -> aws.route53.HealthCheck:
-        """Creates the record that leads the clients' hostname to the edge, and a health check that requests the
-        hostname itself, as clients do. Returns the health check.
+        """Creates the record that makes the hostname of the stack lead to the edge. Also creates a health check that
+        connects to this hostname, as clients do, and returns the health check.
 
         The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
         record is weighted even if it is the hostname's only record. A stack that clients already use can later get PoPs
@@ -73,8 +73,8 @@ class Dns(pulumi.ComponentResource):
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # A stack with PoPs of our own needs a second health check. A request to the clients' hostname can reach these
-        # PoPs, and a request to the edge's own name always reaches Cloudflare.
+        # A stack with PoPs of our own needs a second health check. A request to the hostname that clients connect to
+        # can reach these PoPs, and a request to the edge's own name always reaches Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )
@@ -95,7 +95,7 @@ class Dns(pulumi.ComponentResource):
         return [network_alarm("cloudflare", self._network_check.id)] if self._network_check else []
 
     def _validation_records(self) -> Sequence[pulumi.Resource]:
-        """Creates the records by which the edge network validates the clients' hostname."""
+        """Creates the records by which the edge network validates the hostname that clients connect to."""
         return [
             aws.route53.Record(
                 record.purpose,

@@ -149,7 +149,9 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The DNS names by which clients reach the edge. The clients' hostname is an alias (CNAME) of `target`."""
+    """The DNS names by which clients reach the edge. The hostname that clients connect to is an alias (CNAME) of
+    `target`.
+    """
 
     @property
     def target(self) -> str: ...

@@ -1,7 +1,8 @@
 """The edge on Cloudflare: the worker, its key-value store, its hostname and its certificate towards the shields.
 
-The clients' hostname is a custom hostname of an existing zone (Cloudflare for SaaS), with the worker as the fallback
-origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authoritative for the clients' domain.
+The hostname that clients connect to is a custom hostname of an existing zone (Cloudflare for SaaS), with the worker as
+the fallback origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authoritative for the domain of
+this hostname.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class Edge(pulumi.ComponentResource):
     """The edge worker behind the hostname that clients connect to, the worker's key-value store of tokens, and the
     client certificate that it presents to the shields.
 
-    `target` is a name in the Cloudflare zone. The clients' hostname must be an alias (CNAME) of this name. Cloudflare
-    serves the hostname only after the hostname's domain has the DNS records `validation_records`. `version` identifies
-    the worker's bundle. The registry can purge all objects that this version has stored in L1.
+    `target` is a name in the Cloudflare zone. The hostname must be an alias (CNAME) of this name. Cloudflare serves the
+    hostname only after the hostname's domain has the DNS records `validation_records`. `version` identifies the
+    worker's bundle. The registry can purge all objects that this version has stored in L1.
     """
 
     zone_id: pulumi.Output[str]
@@ -176,8 +177,8 @@ class Edge(pulumi.ComponentResource):
         )
 
     def _validation_records(self) -> Sequence[ValidationRecord]:
-        """Returns the DNS records that prove control of the clients' hostname and delegate the validation of its
-        certificate.
+        """Returns the DNS records that prove control of the hostname that clients connect to, and that delegate the
+        validation of the hostname's certificate.
         """
         delegation = cloudflare.get_dcv_delegation_output(zone_id=self.zone_id)
         challenge = pulumi.Output.concat(self._hostname, ".", delegation.uuid, ".dcv.cloudflare.com")
@@ -192,7 +193,7 @@ class Edge(pulumi.ComponentResource):
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
         """Returns an output that resolves to `records`, the validation records, once two conditions hold: Cloudflare
-        serves the clients' hostname, and sends requests for this hostname to the worker.
+        serves the hostname that clients connect to, and sends requests for this hostname to the worker.
         """
 
         async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:

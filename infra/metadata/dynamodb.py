@@ -61,8 +61,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Pulumi ignores differences in these properties of the table: auto scaling changes the capacity, and
-                # the separate replica resources also appear in `replicas`.
+                # Pulumi must not correct differences in these properties of the table. Auto scaling changes the
+                # capacity, and `replicas` also lists the replicas that are separate Pulumi resources.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )

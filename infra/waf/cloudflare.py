@@ -13,7 +13,7 @@ import pulumi_cloudflare as cloudflare
 from infra.waf import Bound, WafArgs
 from infra.waf.rules import Rule, custom_rules, rate_limiting_rules
 
-# The phases of request processing in which the firewall's rulesets run, one ruleset in each phase.
+# Cloudflare's phases of request processing in which the firewall has rules. The rules of one phase are one ruleset.
 PHASES = ("http_request_firewall_custom", "http_ratelimit")
 
 

@@ -37,7 +37,9 @@ class InvalidRange(Exception):
 
 @total_ordering
 class NpmVersion:
-    """An npm version, ordered as semantic versions are. `text` is the full version without build metadata."""
+    """An npm version. Versions compare as semantic versions do (semver.org). `text` is the full version without build
+    metadata.
+    """
 
     def __init__(self, text: str) -> None:
         self._version = semver.Version.parse(text, optional_minor_and_patch=True).replace(build=None)

@@ -41,8 +41,8 @@ class Settings:
 
 
 class Training:
-    """The installs in the access logs below a directory. Raises RegistryError if the directory has no logs, if a log
-    cannot be read, or if the logs have no install.
+    """The package installs that the access logs below a directory record. Raises RegistryError if the directory has no
+    logs, if a log cannot be read, or if the logs record no install.
     """
 
     def __init__(self, logs: Path) -> None:

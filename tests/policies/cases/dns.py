@@ -22,7 +22,9 @@ OF_CLIENTS = resource(RECORD, {"name": "packages.x.io"})
 
 
 def clients_check(**changes: Any) -> PolicyResource:
-    """Returns a health check of the clients' hostname that meets the policies, with the given changes."""
+    """Returns a health check of the hostname that clients connect to. The health check meets the policies. `changes`
+    replaces its inputs.
+    """
     return resource(CHECK, {"fqdn": "packages.x.io", "type": "HTTPS", "enableSni": True, **changes})
 
 

@@ -25,8 +25,9 @@ Steps = list[dict[str, Any]]
 
 
 def weights(before: int, after: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the clients' hostname. One record leads to Cloudflare, and the
-    other to our own PoPs. `before` and `after` are the percentages of clients that DNS sends to our own PoPs.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record leads to
+    Cloudflare, and the other to our own PoPs. `before` and `after` are the percentages of clients that DNS sends to our
+    own PoPs.
     """
 
     def inputs(target: str, name: str, weight: int) -> dict[str, Any]:
@@ -147,8 +148,8 @@ def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) ->
 
 
 def to_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes the record of our own
-    PoPs: the old record leads to the machines' addresses, and the new one leads to the accelerator.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes the
+    record of our own PoPs: the old record leads to the machines' addresses, and the new one leads to the accelerator.
     """
     own = [part for part in weights(percent, percent) if "own" in part["urn"]]
     others = [part for part in weights(percent, percent) if "own" not in part["urn"]]
