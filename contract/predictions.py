@@ -81,8 +81,8 @@ def names_in(text: str) -> set[str]:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Adds the encoded dependencies of a release to `tokens`, until the next one would need more than `left`
-    characters. Returns how many of these characters are still free.
+    """Appends the encoded dependencies of a release to `tokens`, as long as they fit into `left` characters together.
+    Returns how many of these characters are left.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

@@ -114,8 +114,8 @@ def distance(one: Place, other: Place) -> float:
 
 
 def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
-    """Returns the given regions sorted by their distance from the region `place`, and by name where distances are
-    equal.
+    """Returns the regions in `candidates`, sorted by their distance from the region `place`. Regions at the same
+    distance are sorted by name.
     """
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 

@@ -105,7 +105,8 @@ def _readable(permission: str, read: Callable[[], Any]) -> Finding:
     """Returns a finding that says whether the API token has a permission. `read` sends a request that needs the
     permission.
 
-    The request only reads. A token that may read but not write therefore passes the check, and `pulumi up` fails later.
+    This request only reads. A token that may read but not write therefore passes the check, although `pulumi up` with
+    this token fails later.
     """
     try:
         next(iter(read()), None)

@@ -59,8 +59,8 @@ def _loopback(directory: Path) -> str:
     try:
         return (directory / "loopback").read_text().strip()
     except OSError:
-        # A new sandbox has no file with its loopback network. If the sandbox's directory cannot be read at all,
-        # local/prerequisites.py reports the reason later.
+        # A new sandbox has no file `loopback` yet. If the file exists but cannot be read, local/prerequisites.py
+        # reports the reason later.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 

@@ -1,8 +1,8 @@
-"""Finds clients' read paths in the resource graph of a stack: from the name that clients use to the buckets and the
-stores of tokens.
+"""Finds the read paths of clients in the resource graph of a stack. A read path leads from the name that clients use to
+the buckets and the stores of tokens.
 
-The module reads types, properties and dependencies of resources only. A resource that it does not find counts as
-absent. A path is therefore reported as broken rather than assumed to work.
+The module reads only the types, properties and dependencies of resources. It treats a resource that it does not find as
+absent. In case of doubt, it therefore reports a path as broken, instead of assuming that the path works.
 """
 
 from __future__ import annotations

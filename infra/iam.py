@@ -49,8 +49,8 @@ def allow(
 ) -> Statement:
     """Returns an IAM statement that allows the given actions.
 
-    A statement in the policy of a resource, or in a trust policy, names a `principal`. A statement in the policy of a
-    role names none. Only a statement in a trust policy has no `resources`.
+    Pass a `principal` for statements in trust policies and in policies of resources, such as buckets. Pass none for
+    statements in policies of roles. Only statements in trust policies have no `resources`.
     """
     return _statement("Allow", actions, resources, sid, principal, condition)
 

@@ -38,7 +38,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
 
 
 def _clouds_run(sandbox: Sandbox) -> bool:
-    """Returns whether all emulated clouds run. If clouds have stopped, their resources are gone, and nothing is left to
-    destroy.
+    """Returns whether all emulated clouds run. A cloud that has stopped has lost its resources, so there is nothing
+    that `pulumi destroy` could delete.
     """
     return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

@@ -1,4 +1,4 @@
-"""Runs the operator's command-line tool on the sandbox, in the same way as on a real stack."""
+"""Runs the registry's command-line tool on the sandbox, as operators run it on a real stack."""
 
 from __future__ import annotations
 

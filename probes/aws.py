@@ -128,8 +128,9 @@ def refusal(call: Callable[..., Any], **arguments: Any) -> str:
 
 
 def attempt(call: Callable[..., Any], **arguments: Any) -> tuple[str, Any]:
-    """Calls a method of a boto3 client. Returns the error code and an empty response if AWS refuses the request, and
-    otherwise `accepted` and the response."""
+    """Calls a method of a boto3 client. Returns `accepted` and the response. If AWS refuses the request, returns AWS's
+    error code and an empty response.
+    """
     try:
         return "accepted", call(**arguments)
     except ClientError as error:

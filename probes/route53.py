@@ -25,8 +25,8 @@ class _Zone:
         account.later(self._route53.delete_hosted_zone, Id=self.id)
 
     def create(self, label: str, kind: str, **more: Any) -> str:
-        """Tries to create a record set in the zone. Returns `accepted`, or Route 53's error code. The record set is
-        deleted when the probe ends.
+        """Tries to create a record set in the zone. Returns `accepted`, or Route 53's error code. The probe deletes the
+        record set at its end.
         """
         record = {"Name": f"{label}.{self.name}", "Type": kind, **more}
         code = refusal(self._change, action="CREATE", record=record)

@@ -67,7 +67,7 @@ def compose(stack: Stack) -> None:
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
-    # The PoPs on machines of our own, which run the same edge worker as Cloudflare.
+    # The next component creates the PoPs on machines of our own. They run the same edge worker as Cloudflare.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
     # The token sync copies tokens to the edge worker's key-value store, and the outbox relay brings published changes

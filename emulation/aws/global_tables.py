@@ -115,8 +115,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Takes the place of the function that copies a write to the other replicas of a DynamoDB table, while such a copy
-    is written. Does nothing, because otherwise the replicas would copy each write to each other without end.
+    """Replaces the function that copies a write to a DynamoDB table's other replicas. It is in use while such a copy is
+    written to a replica, and does nothing. Otherwise, replicas would copy a write to each other without end.
     """
 
 

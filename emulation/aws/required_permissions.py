@@ -48,9 +48,9 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# Maps an AWS service to the end of an ARN pattern that matches all resources of one type, such as all KMS keys. A call
-# that creates a resource needs a permission for this pattern. AWS chooses the ID of the resource when it creates the
-# resource, so a policy cannot contain the resource's own ARN beforehand.
+# Maps an AWS service to the last part of an ARN. This part stands for all resources of a type, such as all KMS keys. To
+# create a resource of the type, a caller needs a permission on this ARN. AWS chooses the resource's ID only when it
+# creates the resource, so no policy can contain the resource's own ARN beforehand.
 _NEW = {
     "acm": "certificate/*",
     "globalaccelerator": "accelerator/*",

@@ -97,7 +97,7 @@ class ClientLocationProxy:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await asyncio.open_connection(found[0], listening_port(port), local_addr=(source, 0))
-        # This clause also handles the timeout of the connection attempt, because TimeoutError is a subclass of OSError.
+        # This clause also catches the TimeoutError of the connection attempt, which is a subclass of OSError.
         except OSError as error:
             reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
             raise Refused("502 Bad Gateway", reason) from error

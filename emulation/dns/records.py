@@ -53,7 +53,7 @@ class Geolocation:
     """Route 53's geolocation routing: DNS answers contain the record set of the client's continent or country. The
     country `*` matches all clients that no other record set matches.
 
-    Either `continent` or `country` is set. A record set for a subdivision of the US also has the country.
+    Either `continent` or `country` is set. A record set for a state of the US has both `country` and `subdivision`.
     """
 
     continent: str = ""

@@ -62,7 +62,9 @@ class DnsService:
             await self._checks.stop()
 
     async def _read_zones(self) -> None:
-        """Reads the zones of the emulated clouds, and reports the health of the health checks to CloudWatch."""
+        """Reads the zones of the emulated clouds. Also sends the state of each health check to CloudWatch as
+        a metric.
+        """
         try:
             self._apply(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
             healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}

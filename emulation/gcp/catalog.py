@@ -68,10 +68,11 @@ def _no_parameters(request: Request) -> Json:
 class Collection:
     """A collection of the emulated Google Cloud API, which holds all resources of one type.
 
-    `path` has placeholders in braces for the names of parents. `identity` reads the id of a new resource from the body
-    of the request. An id must have at least `shortest` and at most `longest` characters. `computed_id` names a computed
-    field: if it is set, the resource's path ends in the value of this field instead of the id. `listed` is the field
-    with the resources in the response to a list request. Collections without this field refuse list requests.
+    `path` is the collection's URL path, with placeholders in braces for the names of parent resources. `identity` reads
+    the id of a new resource from the body of the request. An id must have at least `shortest` and at most `longest`
+    characters. If `computed_id` is set, it names a computed field, and the resource's path ends in the value of this
+    field instead of the id. `listed` is the name of the field that contains the resources in the response to a list
+    request. Collections without this field refuse list requests.
     """
 
     path: str

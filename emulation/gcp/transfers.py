@@ -164,7 +164,7 @@ class _Errors:
     @contextmanager
     def of(self, url: str) -> Generator[None]:
         """Catches an error of S3, STS or Cloud Storage in a `with` block, and adds the error to the field `breakdowns`.
-        `url` names the object or bucket of the failed request.
+        `url` is the URL of the object or bucket that the requests in the block are about.
         """
         try:
             yield

@@ -42,8 +42,8 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#cloud-storage-breaks",
     )
-    # The threshold for refused requests is half of all requests, because package managers often request packages that
-    # do not exist. Such a 404 is no fault.
+    # Responses with the status 404 count as refused requests, too. They are no fault, because package managers often
+    # request packages that do not exist. The threshold is therefore half of all requests.
     yield _error_share_alarm(
         f"{name}-refuses",
         f"Cloud Storage refuses half of all requests for {what}, or lacks the requested objects",

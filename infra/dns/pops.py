@@ -36,13 +36,13 @@ _MACHINE_WEIGHT = 1
 class PopDnsArgs:
     """Arguments of the component that creates DNS records and health checks for PoPs on machines of our own.
 
-    The names of the PoPs are in the DNS zone `zone_name`. Health checks request `hostname`, which clients use. `weight`
-    is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. This record is created after the
-    resources in `after`, which must contain the record that leads `hostname` to Cloudflare. While a name has only one
-    record, Route 53 answers with this record even if its weight is 0.
+    The DNS names of the PoPs are in the zone `zone_name`. Clients use `hostname`, and health checks request it.
+    `weight` is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. Pulumi creates this record
+    after the resources in `after`, which must include the record that leads `hostname` to Cloudflare. Otherwise, the
+    PoPs' record could for a moment be the name's only record, with which Route 53 answers even if its weight is 0.
 
-    With an `accelerator`, clients reach the PoPs through its addresses, and through the PoPs' own addresses while the
-    accelerator does not answer.
+    If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
+    not answer, they reach the PoPs through the PoPs' own addresses.
     """
 
     zone_id: pulumi.Input[str]

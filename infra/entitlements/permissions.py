@@ -13,8 +13,8 @@ _STREAM_ACTIONS = (
 
 
 def read_stream(table_arn: str) -> Statement:
-    """Returns the permission to read all streams of a DynamoDB table. The permission covers all streams, because a
-    stream that is created again has a new ARN.
+    """Returns the permission to read all streams of a DynamoDB table. It covers all streams, because a new stream of
+    the table gets a new ARN.
     """
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 

@@ -17,7 +17,9 @@ def everything(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
 
 
 def narrowed(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
-    """Returns the Cloud Monitoring filter for an alarm's bad events, or for all series if the alarm has no `bad`."""
+    """Returns the Cloud Monitoring filter that selects the time series of an alarm's bad events. If the alarm has no
+    `bad`, the filter selects all time series of the alarm.
+    """
     if alarm.bad is None:
         return everything(alarm)
     return pulumi.Output.concat(everything(alarm), " AND ", _restriction(*alarm.bad))

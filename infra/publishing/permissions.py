@@ -54,8 +54,8 @@ def metadata(table_arn: str) -> Iterator[Statement]:
 def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
     """Yields the outbox relay's permissions on the bucket with published objects and on the bucket's key.
 
-    The relay may list the bucket, because it reads keys that can be missing. S3 answers 404 for a missing key only to
-    principals that may list, and 403 to all others.
+    The relay also gets the permission to list the bucket, because it reads objects that may not exist. For such an
+    object, S3 answers 404 only to principals that may list the bucket, and 403 to all others.
     """
     written = [f"{bucket_arn}/{pattern}" for pattern in (*_DOCUMENTS, "quarantine/*")]
     yield allow(["s3:ListBucket"], bucket_arn, sid="List")

@@ -99,8 +99,8 @@ def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: str) -> bool:
-    """Returns whether IAM statements deny reads of a bucket's objects to all clients, except for clients in networks
-    and at addresses that the statements name.
+    """Returns whether IAM statements deny reads of a bucket's objects to all clients outside certain networks and
+    addresses. The statements name these networks and addresses.
     """
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(

@@ -90,7 +90,9 @@ def outside_principals(
 
 
 def unbound_services(statement: Properties) -> list[str]:
-    """Returns the AWS services that an IAM statement allows to act on behalf of any account."""
+    """Returns the AWS services that an IAM statement allows without restricting the accounts on whose behalf
+    they act.
+    """
     return principals(statement, "Service") if allows(statement) and not is_restricted(statement) else []
 
 

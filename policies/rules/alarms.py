@@ -109,7 +109,7 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
 
 def _unreachable(properties: Properties, name: str, operator: str, metric: Metric | None) -> Iterator[str]:
     if metric is None:
-        return  # The policy multi-alarm-metric-known already reports an alarm on an unknown metric.
+        return  # the policy multi-alarm-metric-known already reports that the alarm's metric is not known
     if operator not in (_BELOW if metric.low else _ABOVE):
         yield f"{operator} does not go off while the metric is {'low' if metric.low else 'high'}"
         return

@@ -42,8 +42,8 @@ _INSERT = """
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# Maps each ecosystem to three numbers by their names: `packages`, `advisories`, and `malware` (the number of advisories
-# about malware).
+# Maps each ecosystem to the counts of a data set: the number of packages (`packages`), of advisories (`advisories`),
+# and of advisories about malware (`malware`).
 Counts = Mapping[str, Mapping[str, int]]
 
 

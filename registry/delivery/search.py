@@ -32,8 +32,8 @@ class SearchList:
         self._origin = origin
 
     def update(self, entries: Entries) -> None:
-        """Stores those of the given entries that have changed, and renders the list of npm packages. Raises
-        RegistryError if each attempt to store the entries collides with another publisher.
+        """Stores those of the given search entries that have changed, and then renders the list of npm packages. Raises
+        RegistryError if all attempts fail because other publishers write the same entries.
         """
         if not entries:
             return

@@ -62,9 +62,10 @@ class Part:
 def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     """Returns the artifact to publish for an image in an OCI image layout, with the image's referrers in the layout.
 
-    Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged layout, and when the layout
-    holds several images and `tag` names none of them. The layout may lack foreign layers, and some of the manifests
-    that an index lists; the artifact's field `left_out` names the missing layers and manifests.
+    If `tag` is empty, the tag comes from the layout's index. Raises RegistryError for a damaged layout. Also raises
+    RegistryError when the layout holds several images and `tag` names none of them. The layout may lack foreign layers,
+    and some of the manifests that an index lists. The artifact's field `left_out` names the missing layers and
+    manifests.
     """
     top, named, listed = chosen(layout, tag)
     if not tag and not named:

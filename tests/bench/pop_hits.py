@@ -26,8 +26,8 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
-# This directory holds the files of the measured machine, because its file system is in memory. On a real PoP machine,
-# the file system of /run is in memory too, and holds NGINX's remembered decisions and cached objects.
+# The measured machine has its files in this directory, whose file system is in memory. A real PoP machine has NGINX's
+# remembered decisions and cached objects in /run, whose file system is in memory, too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
 # wrk runs this script before each request. Each request gets a different header Accept. NGINX remembers the worker's
@@ -157,8 +157,9 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 
 def fill(root: Path, pop: OwnPop) -> None:
-    """Stores the objects on the emulated shield, and as files for the second NGINX. Then requests each object from the
-    PoP until L1 has the object, and until NGINX remembers the worker's decision that the client may read it.
+    """Stores the test's objects on the emulated shield, and as files for the second NGINX. Then requests each object
+    from the PoP repeatedly, until two conditions hold: L1 has the object, and NGINX remembers the worker's decision
+    that the client may read the object.
     """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():

@@ -38,8 +38,8 @@ class Sample:
 
 
 def descendants(pid: int | str) -> Iterator[int]:
-    """Yields the process ids of the children of a process, of their children, and so on. Skips processes that end
-    meanwhile.
+    """Yields the process ids of all descendants of a process: its children, their children, and so on. Skips processes
+    that end while the function runs.
     """
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in list(Path(f"/proc/{pid}/task").iterdir()):

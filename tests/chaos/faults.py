@@ -41,8 +41,8 @@ class Stack:
         self.log = sandbox.path("logs", "killed.log")
 
     def find_providers(self) -> None:
-        """Stores the ports on which the emulated Pulumi providers listen now, because later Pulumi commands need them.
-        The providers listen on other ports after each start.
+        """Reads the ports on which the emulated Pulumi providers listen, and passes them to all later Pulumi commands.
+        The ports are different after each start of the providers.
         """
         engine = ensure_engine(print)
         self._environment = {**os.environ, **shell_environment(engine, self._sandbox, passphrase=PASSPHRASE)}

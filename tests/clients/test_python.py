@@ -77,7 +77,9 @@ def test_a_file_that_differs_from_the_lockfile_is_rejected(
 
 
 def write_requirements(client: PythonClient, packages: Packages) -> None:
-    """Writes a requirements file with versions and digests for pip, because pip writes no lockfile itself."""
+    """Writes a requirements file for pip, which pins the versions and digests of the packages. pip itself writes no
+    lockfile.
+    """
     pins = [("clients-app", "1.0", "clients_app"), ("clients-lib", "1.0", "clients_lib")]
     lines = [
         f"{project}=={version} --hash=sha256:{packages.digests[f'{stem}-{version}-py3-none-any.whl']}\n"

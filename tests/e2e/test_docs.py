@@ -67,7 +67,8 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
     # earlier pages of the documentation print the commands for it.
     script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
     for block in (block for block in RUN if block.page == page):
-        # Commands of clients run in a separate shell, without the operator's environment variables.
+        # A block with a client's commands runs in a subshell, so that its environment variables do not change those of
+        # the operator's commands.
         script.append(f"({block.text}\n)" if "-m local client" in block.text else block.text)
     text = on_the_sandbox("\n".join(["set -euxo pipefail", *script]), up, folder, token_id)
     environment = {**os.environ, LOOPBACK_VARIABLE: up.sandbox.loopback}

@@ -44,7 +44,7 @@ DOMAIN = "artifact-edge.test"
 HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
 PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
-UNREACHABLE = "us-west-2-0"  # the name of a shield that neither accepts nor refuses connections
+UNREACHABLE = "us-west-2-0"  # the name of a shield that does not answer connection attempts
 CONNECT_SECONDS = 2  # seconds that PoPs wait for a connection to a shield; Cloudflare waits 19 seconds
 VERSION_KEY = "Cloudflare-Workers-Version-Key"
 SECRET = "the-origin-key-that-nobody-may-see"
@@ -250,8 +250,8 @@ class _ToPop(httpx.BaseTransport):
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
-    """Returns the TLS version that the first PoP negotiates with a client's TLS context, or `refused` if the handshake
-    fails.
+    """Connects to the first PoP with the TLS settings of `context`. Returns the TLS version that both agree on, or
+    `refused` if the handshake fails.
     """
     address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     with socket.create_connection(address, timeout=10) as plain:

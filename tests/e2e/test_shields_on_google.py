@@ -35,7 +35,7 @@ def shield(up: Up) -> dict[str, str]:
 
 
 def machine(up: Up) -> dict[str, Any]:
-    """Returns the emulated Compute Engine's record of the shield's machine."""
+    """Returns what the emulated Compute Engine states about the machine of the shield on Google Cloud."""
     machines = httpx.get(f"{up.sandbox.gcp_url}/_artifact-edge/instances").json()
     return next(each for each in machines if each["name"].endswith(shield(up)["name"]))
 

@@ -84,7 +84,7 @@ class Network:
         return json.loads(found[f"token:{digest}"]) if found else None
 
     def service(self, name: str) -> int:
-        """Returns the process id of a Cloud Run service, found by the process's working directory. Raises
+        """Finds a Cloud Run service's process by its working directory, and returns the process id. Raises
         AssertionError if the service does not run.
         """
         for process in Path("/proc").iterdir():
@@ -154,7 +154,7 @@ def create(network: Network, *grants: str) -> tuple[str, str]:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a measured time, which docs/entitlements.md quotes; `pytest -rP` shows the output."""
+    """Prints a time that the test has measured. docs/entitlements.md quotes such times, which `pytest -rP` shows."""
     print(f"{what}: {seconds:.2f} s")
 
 

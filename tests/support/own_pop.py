@@ -303,7 +303,7 @@ def _run(
     directory: Path,
     stack: contextlib.ExitStack,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program of a PoP as the user `owner`. The program is stopped when the exit stack `stack` closes."""
+    """Starts a program of a PoP as the user `owner`. When the exit stack `stack` closes, it ends the program."""
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directory
     )

@@ -38,7 +38,7 @@ EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
 
 
 class Shield:
-    """One booted shield machine, the stub of its cloud, and its test clients."""
+    """A booted shield machine, a stub of the clouds that the machine uses, and test clients of the machine."""
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
         self.authority = authority = Authority("edge and shields")

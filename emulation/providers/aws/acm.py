@@ -13,7 +13,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 _SETTABLE = {"domainName", "keyAlgorithm", "options", "region", "tags", "validationMethod"}
 # The number of seconds for which the emulated provider waits until a certificate is validated. Pulumi's real AWS
-# provider waits for 75 minutes, but in the sandbox a DNS record is visible immediately.
+# provider waits for 75 minutes. A shorter time is enough here, because DNS records in the sandbox are visible
+# immediately.
 _TIMEOUT_SECONDS = 60.0
 
 

@@ -140,8 +140,8 @@ class SourceRepository:
         """Returns the digest and the tag of each signature, attestation and SBOM whose tag contains the manifest's
         digest.
 
-        The client lists the tags of the repository once. If the registry refuses to list tags, the client tries the
-        tags that signatures, attestations and SBOMs usually have.
+        The client lists the tags of the repository once. If the registry refuses to list the tags, the client requests
+        the tags that signatures, attestations and SBOMs of the manifest usually have.
         """
         prefix = digest.replace(":", "-")
         with self._lock:

@@ -1,5 +1,5 @@
 """Breaks the resources of a real stack, and checks whether the policy pack reports each change. For each policy, the
-resources of each type that the policy governs are broken in at least one way.
+tests break resources of each type that the policy governs, in at least one way.
 
 The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. A policy
 that accepts a broken resource reads the wrong property, or looks for the property in a place that the program does not

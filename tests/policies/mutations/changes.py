@@ -91,7 +91,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """A change that removes a resource from a stack. The empty list means that nothing replaces the resource."""
+    """A change that removes a resource from a stack. The returned empty list means that no resource takes its place."""
     return []
 
 

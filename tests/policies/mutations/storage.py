@@ -27,8 +27,8 @@ def published(resource: Registered) -> bool:
 def added_and_removed(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """Returns two mutations for a bucket setting: one adds a bucket that lacks the setting, the other removes the
-    setting from an existing bucket.
+    """Returns two mutations for a bucket setting: the first adds a bucket without the setting, and the second removes
+    the setting from an existing bucket.
     """
     added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [

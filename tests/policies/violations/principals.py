@@ -192,7 +192,9 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns violations in each of which an IAM statement has a condition that restricts nothing."""
+    """Returns one violation for each of several conditions that seem to restrict an IAM statement, but restrict
+    nothing.
+    """
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("aws:PrincipalArn matches *", {"StringLike": {"aws:PrincipalArn": "*"}}),
         ("aws:PrincipalAccount matches *", {"StringLike": {"aws:PrincipalAccount": "*"}}),

@@ -38,7 +38,7 @@ class Up:
         return _outputs(self.sandbox)
 
     def forget_outputs(self) -> None:
-        """Lets the next call of `outputs` read the stack's outputs again."""
+        """Discards the cached outputs, so that the next call of `outputs` reads them from the stack again."""
         _outputs.cache_clear()
 
     def aws(self, service: str, region: str = "us-east-1") -> Any:

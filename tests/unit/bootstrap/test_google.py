@@ -21,7 +21,8 @@ WITHOUT_IDS = "repo:acme/artifact-edge"
 
 
 def claims(subject: str = WITH_IDS, environment: str | None = "prod", **changes: str) -> Mapping[str, Any]:
-    """Returns the claims of the token that GitHub gives to a job of the repository, or of another one with `changes`.
+    """Returns the claims of the token that GitHub gives to a job of the test's repository. `changes` overrides claims,
+    for tokens of other repositories.
 
     Source: GitHub Docs, "OpenID Connect reference". A token has the claim `environment` only if the job has a GitHub
     environment.

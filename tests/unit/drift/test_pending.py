@@ -62,9 +62,10 @@ def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
     yield from deployed(request.param)
 
 
-# A test with this mark gets the resources of the stack `prod` with machines on AWS and on Google Cloud.
+# Pytest passes the resources of the stack `prod`, with machines on AWS and on Google Cloud, to a test with this mark.
 on_both = pytest.mark.parametrize("resources", [WITH_OPTIONS], indirect=True, ids=["both"])
-# A test with this mark gets the resources of the stack `prod` with objects, metadata and machines on Google Cloud.
+# Pytest passes the resources of the stack `prod`, with objects, metadata and machines on Google Cloud, to a test with
+# this mark.
 on_google = pytest.mark.parametrize("resources", [ON_GOOGLE], indirect=True, ids=["google"])
 
 

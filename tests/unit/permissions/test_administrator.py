@@ -22,7 +22,7 @@ from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import findings, is_evaluated
 
 ACCOUNT = "123456789012"
-# The actions that could delete Pulumi's state or the key that encrypts it.
+# The actions that can delete Pulumi's state, or delete or disable the key that encrypts it.
 DESTRUCTIVE = (
     "s3:DeleteBucket",
     "s3:DeleteObjectVersion",

@@ -42,7 +42,7 @@ def worker(api: Cloudflare) -> Worker:
 
 
 def deploy(api: Cloudflare, bundle: str, key: str = "secret") -> None:
-    """Uploads a bundle as `pulumi up` does."""
+    """Uploads a worker bundle and deploys it, as `pulumi up` does."""
     bindings = [
         {"name": "TOKEN_SIGNING_KEY", "type": "secret_text", "text": key},
         {"name": "VERSION", "type": "plain_text", "text": worker_version(bundle)},

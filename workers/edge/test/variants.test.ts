@@ -59,9 +59,9 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
 }
 
 /**
- * Publishes an edge policy with these experiments, and waits until the worker applies it. The policy also contains a
- * marker experiment and names an operator. Once the responses to the operator name the marker experiment, the worker
- * applies the policy.
+ * Publishes an edge policy with the given experiments, and waits until the worker applies it. To detect this, the
+ * policy also contains a marker experiment and names an operator. When responses to the operator name the marker
+ * experiment, the worker applies the policy.
  */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);

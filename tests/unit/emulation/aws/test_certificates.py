@@ -27,8 +27,8 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 
 
 def request(**options: str) -> str:
-    """Requests a certificate from the emulated AWS Certificate Manager with the given options, and returns the
-    certificate's ARN.
+    """Requests a certificate from the emulated AWS Certificate Manager, and returns the certificate's ARN. `options`
+    are the options of the certificate.
     """
     acm: Any = client("acm")
     return acm.request_certificate(DomainName=NAME, ValidationMethod="DNS", Options=options)["CertificateArn"]

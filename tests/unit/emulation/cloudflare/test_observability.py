@@ -1,4 +1,6 @@
-"""Tests how the emulated Cloudflare API counts the invocations that PoPs report to Workers Observability."""
+"""Tests the counts that the emulated Cloudflare API returns of the invocations which PoPs report to Workers
+Observability.
+"""
 
 from __future__ import annotations
 

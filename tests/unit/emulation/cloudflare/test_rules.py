@@ -79,8 +79,8 @@ console.log(JSON.stringify(cases.map(answer)));
 
 
 def evaluated(cases: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Returns what the emulated PoP's JavaScript decides for each request: whether an expression matches, or the HTTP
-    status with which a rule blocks the request.
+    """Runs the JavaScript code that evaluates WAF rules in an emulated PoP. Returns its result for each case: whether
+    an expression matches the request, or the HTTP status with which a rule blocks the request.
     """
     script = _SCRIPT % json.dumps(RULES.as_uri())
     command = ["node", "--input-type=module", "--eval", script, json.dumps({"cases": list(cases)})]

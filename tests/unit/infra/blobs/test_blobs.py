@@ -34,7 +34,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Place:
-    """Describes the bucket of one environment in one region, and reads the bucket's settings from the AWS APIs."""
+    """The bucket of one environment in one region. The methods read the bucket's settings through the AWS APIs."""
 
     environment: str
     config: Blobs

@@ -68,8 +68,8 @@ def address_of(instance_id: str | None) -> str:
 
 
 def moved(new: str, allocation: str) -> str:
-    """Runs `pulumi up` of a program that moves an address to the instance `new`. Returns the instance that gets the
-    address.
+    """Runs `pulumi up` of a program that waits until the address `allocation` may move to the instance `new`. Returns
+    the id of the instance to which the address then moves.
     """
 
     def program() -> None:

@@ -86,8 +86,8 @@ def test_a_late_delivery_does_not_return_an_older_entry(network: Network, tmp_pa
     known = amend.known_of(network.target, with_version("npm:web@1.0.0"))
     publish(network, tmp_path, "web", "2.0.0")
     target = network.target
-    # A package's first revision is the time of its first publish, and each change increases the revision. The test
-    # delivers the package's old entry late. The entry's revision 1 stands for a time before all changes.
+    # The first revision of a package is the time of its first publish, and each change increases the revision. This
+    # test delivers an old entry of the package late. It uses the revision 1, which is lower than every real revision.
     SearchList(target.repository, target.origin).update({"web": (1, search_entry("web", known))})
     assert [each["version"] for each in listed(network)] == ["2.0.0"]
 

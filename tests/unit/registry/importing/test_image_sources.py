@@ -63,8 +63,8 @@ def broken(end: int) -> Answer:
 
 
 def part(first: int, start: int | None = None) -> Answer:
-    """Returns an answer whose Content-Range header states that its bytes begin at position `first` of the layer. The
-    bytes really begin at position `start`, or at `first` if `start` is None.
+    """Returns a 206 response with a part of the layer. Its header Content-Range states that the part begins at position
+    `first`. In fact, the part begins at position `start`, or at `first` if `start` is None.
     """
     headers = {"content-range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"}
     return lambda _: httpx.Response(206, headers=headers, content=CONTENT[first if start is None else start :])
