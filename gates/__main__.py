@@ -60,7 +60,7 @@ def check_failures(
     survive: Annotated[Path, typer.Option(help="file that states what the environment survives, and what not")],
 ) -> None:
     """Simulate each loss in turn, such as the loss of a region. Check that after each loss, clients can still read
-    packages on every path that leads from their hostname to a bucket. Name the paths that a loss breaks.
+    packages on every path from the stack's hostname to a bucket. Name the paths that a loss breaks.
     """
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
     if not proof.findings:

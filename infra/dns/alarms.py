@@ -1,6 +1,6 @@
 """Alarms on Route 53's health checks. One health check requests the edge. Another asks a PoP whether it has the feed
-of recent revocations. Further health checks request each machine, each region of shields and PoPs, and each network
-that clients reach by their hostname (Cloudflare, and PoPs of our own).
+of recent revocations. Further health checks request each machine, each region of shields and PoPs, and each edge
+network (Cloudflare, and PoPs of our own).
 """
 
 from __future__ import annotations
