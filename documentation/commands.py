@@ -49,7 +49,7 @@ PROGRAMS: dict[str, typer.Typer] = {
 
 
 class Command(NamedTuple):
-    """One command of a command line: the words that a user types, and the command object that Typer created."""
+    """One command of a command-line program: the words that a user types, and the command object that Typer created."""
 
     name: str
     parsed: Any

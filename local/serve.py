@@ -35,8 +35,7 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    # A container that was killed can have left the files of its sandbox, although no process of the sandbox runs
-    # anymore.
+    # If a container was killed, the files of its sandbox can still exist, although no process of the sandbox runs.
     shutil.rmtree(sandbox.directory, ignore_errors=True)
     try:
         up(sandbox, report)

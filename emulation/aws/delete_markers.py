@@ -9,8 +9,8 @@ from moto.s3.models import FakeDeleteMarker
 
 
 def dispose(marker: Any, garbage: bool = False) -> None:
-    """Replaces the method with which moto frees the content of a deleted S3 delete marker. This method does nothing,
-    because a delete marker has no content.
+    """Replaces the method with which moto frees the content of a deleted S3 delete marker. This replacement does
+    nothing, because a delete marker has no content.
     """
 
 

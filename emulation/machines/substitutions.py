@@ -34,8 +34,8 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The properties of an emulated machine that its files must contain: its root directory, its address, and the
-    address of Google's metadata server. A machine of another cloud has no metadata server, and `metadata_host` is
+    """The values that the files of an emulated machine must contain: the machine's root directory, its address, and the
+    address of Google's metadata server. A machine of another cloud has no metadata server, and its `metadata_host` is
     empty.
     """
 

@@ -66,9 +66,9 @@ class FailoverAlias:
 
 @dataclass(frozen=True)
 class WeightedRecord:
-    """One of several DNS records of a name, of which Route 53 chooses one for each client, in proportion to `weight`.
-    Route 53 leaves out a record while its health check `check` fails. `identifier` distinguishes the records of one
-    name.
+    """A DNS record that shares its name with other records. For each client, Route 53 chooses one of these records, in
+    proportion to `weight`. Route 53 leaves out a record while its health check `check` fails. `identifier`
+    distinguishes the records of one name.
     """
 
     name: str

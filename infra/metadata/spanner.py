@@ -13,8 +13,9 @@ from infra.metadata import MetadataArgs, SpannerChanges
 from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import CloudMonitoringAlarm
 
-# Maps the two read-write regions of a Spanner instance, with the default leader first, to the name of Spanner's
-# multi-region configuration (Spanner, "Instance configurations"). Only regions of contract/regions.py are listed.
+# Maps the two read-write regions of a Spanner instance to the name of Spanner's multi-region configuration (Spanner,
+# "Instance configurations"). The first of the two regions is the default leader. Only regions of contract/regions.py
+# are listed.
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
     ("us-central1", "us-east1"): "nam6",

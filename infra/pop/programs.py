@@ -14,8 +14,8 @@ _FILES = Path(__file__).parent / "machine" / "programs"
 
 
 def bundle() -> str:
-    """Returns a JSON object that maps the name of each program to its text. The same programs always give the same JSON
-    text.
+    """Returns a JSON object that maps the name of each program of PoP machines to the program's text. The same programs
+    always give the same JSON text.
     """
     return json.dumps({file.name: file.read_text() for file in sorted(files_below(_FILES))})
 

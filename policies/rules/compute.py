@@ -20,7 +20,7 @@ GCE_INSTANCE = "gcp:compute/instance:Instance"
 _SERVICE = "gcp:cloudrunv2/service:Service"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
 # Endings of the names of default service accounts that Google Cloud creates in every project. These accounts have the
-# role of an editor.
+# basic role Editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
 # Google's guest agent runs the value of an instance metadata entry as a script if the entry's name contains one of
 # these texts (Compute Engine, "Startup scripts").

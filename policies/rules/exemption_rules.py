@@ -17,8 +17,8 @@ _LONGEST_DAYS = 180
 
 
 def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
-    """Returns the policies for exemptions, which themselves allow no exemptions. `names` are the names of all other
-    policies.
+    """Returns the policies that check exemptions. Nobody can be exempt from these policies. `names` are the names of
+    all other policies.
 
     `renamed` maps former names of policies to current names.
     """

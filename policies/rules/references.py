@@ -32,7 +32,7 @@ _OWNED = {
     SERVICE,
 }
 # Patterns of texts that name a resource: an ARN, an image in Amazon ECR, a resource name of Google Cloud, and the email
-# of a service account. The group in each pattern matches the account or the project that owns the resource.
+# of a service account. The capturing group of each pattern matches the account or the project that owns the resource.
 _OWNERS = {
     "accounts": (re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):"), re.compile(r"(\d{12})\.dkr\.ecr\.")),
     "projects": (

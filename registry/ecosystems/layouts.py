@@ -21,7 +21,7 @@ from registry.ecosystems.manifests import (
 )
 
 _REF_NAME = "org.opencontainers.image.ref.name"
-# The annotation in which BuildKit and containerd write the whole name of an image.
+# The annotation in which BuildKit and containerd write the full name of an image: its registry, repository and tag.
 _CONTAINERD_NAME = "io.containerd.image.name"
 
 

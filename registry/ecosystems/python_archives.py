@@ -198,6 +198,6 @@ def _at_root(name: str) -> str:
 
     Most sdists have a single top-level directory. This directory is then the root directory.
     """
-    # PurePosixPath drops the leading `.` with which some sdists start each path.
+    # Some sdists start each path with `./`, and PurePosixPath drops this `.`.
     parts = PurePosixPath(name).parts
     return parts[-1] if 1 <= len(parts) <= 2 else ""

@@ -137,7 +137,7 @@ def p99(printed: str) -> float:
 
 @contextmanager
 def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
-    """Starts the second NGINX below the directory `root`, and yields its HTTPS port."""
+    """Starts the bare NGINX with which the PoP is compared, below the directory `root`. Yields its HTTPS port."""
     port, origin = free_ports(2)
     configuration = (Path(pop.directories.etc) / "nginx.conf").read_text()
     l1 = re.search(r"upstream l1 {\s+server 127\.0\.0\.1:(\d+);", configuration)

@@ -106,8 +106,8 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 
 
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
-    """Returns the verdicts of a test run. For sections of docs/clients.md that the run does not cover, returns the
-    verdicts in that page.
+    """Merges the verdicts of a test run into those of docs/clients.md. The result has the page's verdicts only for the
+    sections that the run does not cover.
     """
     covered = {each.section for each in run}
     return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}

@@ -30,8 +30,8 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder with links to the files of the checkout, and with packages that the documented commands
-    publish.
+    """Makes a folder with links to the files of the checkout, and with the package files that the commands on the
+    documentation pages publish.
     """
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):

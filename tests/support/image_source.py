@@ -25,7 +25,7 @@ class ImageSource:
         self.absent = set[str]()
         self.referrers: dict[str, list[Mapping[str, Any]]] | None = None
         self.content_types: dict[str, str] = {}
-        # The parts of the API, such as "blobs", that the registry refuses, each with the HTTP status of the refusal.
+        # Maps each part of its API that this registry refuses, such as "blobs", to the HTTP status of the refusal.
         self.refused: dict[str, int] = {}
         self.refuses_head = False
 

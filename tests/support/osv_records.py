@@ -22,8 +22,8 @@ def semver(*events: dict[str, str], kind: str = "SEMVER") -> dict[str, Any]:
 
 
 def malware(id: str, ecosystem: str, name: str, *versions: str) -> dict[str, Any]:
-    """Returns an OSV record about malware as the OpenSSF publishes it: with all versions affected, or with a list of
-    versions.
+    """Returns an OSV record about malware, in one of the two forms that the OpenSSF publishes. With `versions`, the
+    record lists the affected versions. Without, it says that all versions are affected.
     """
     if versions:
         return record(id, package(ecosystem, name, versions=list(versions)), summary=f"Malicious code in {name}")

@@ -98,8 +98,9 @@ class OnCloudStorage:
 
 @dataclass
 class ServedClouds:
-    """Holds the settings and clients of the emulated clouds. The function `gate` is called for each write request to
-    the clouds, and decides what happens with it. The default lets every write pass. A test can set another function.
+    """Holds the settings and clients of the emulated clouds. Each write request to the clouds calls the function
+    `gate`, which decides what happens with the request. The default function lets every write pass. A test can set
+    another function.
     """
 
     environment: dict[str, str]

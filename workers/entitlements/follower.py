@@ -138,11 +138,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns the child partition `child` of the change stream after its parent `ended` has ended. The result's
-    `waits_for` has the parents that have not ended yet.
+    """Returns the child partition `child` of the change stream after its parent `ended` has ended. In the result,
+    `waits_for` has the child's parents that have not ended yet.
 
     Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
-    the result for the child's previous report, or None at the first report.
+    what this function returned for the child's previous report, or None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -1,5 +1,5 @@
-"""Harmful changes that give principals of other accounts and projects access to a stack, or use conditions that
-restrict nothing. Tests make each change, and a policy must report it.
+"""Harmful changes that give principals of other accounts and projects access to a stack, or whose conditions restrict
+nothing. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

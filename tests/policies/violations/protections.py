@@ -140,7 +140,9 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
 
 
 def parameters() -> list[Violation]:
-    """Returns violations that store a secret in an SSM parameter. More roles can read parameters than secrets."""
+    """Returns violations that store a secret in an SSM parameter. A secret must not be there, because more roles can
+    read parameters than can read secrets in Secrets Manager.
+    """
     policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
     added = add_resource(parameter, value="hunter2")
     return [

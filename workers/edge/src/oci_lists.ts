@@ -6,7 +6,8 @@ import { sha256 } from "./digest";
 import type { ListQuery } from "./oci";
 
 const INDEX = "application/vnd.oci.image.index.v1+json";
-// The largest list of referrers, 4 MiB. Clients should accept manifests of at least this size ("Pushing Manifests").
+// The maximum size of a list of referrers in bytes. Clients should accept manifests of at least this size, 4 MiB
+// ("Pushing Manifests").
 const INDEX_BYTES = 4 << 20;
 
 interface Descriptor {

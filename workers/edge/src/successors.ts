@@ -23,7 +23,10 @@ export interface Expected {
   range: string;
 }
 
-/** An entry of the list in a document's metadata: a version of an npm package, or a file of a Python project. */
+/**
+ * An entry of the list of what clients request next, which is in a document's metadata. The entry is a version of an
+ * npm package, or a file of a Python project.
+ */
 interface Release {
   name: string;
   isPrefetched: boolean;

@@ -74,8 +74,7 @@ test("prefetches never exceed the budget, whatever the order in which they begin
           running.push(next);
           taken += 1;
           const { key } = next.expected.route;
-          // The isolate prefetches the same object again only when it no longer remembers the last prefetch of the
-          // object.
+          // An isolate remembers a prefetch of a file for some time, and does not prefetch the file again in this time.
           assert.ok((recent.get(key) ?? -Infinity) + (key.endsWith(".tgz") ? 570_000 : 0) <= now, key);
           recent.set(key, now);
         }
