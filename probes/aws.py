@@ -55,7 +55,9 @@ class AwsAccount:
         return made
 
     def name(self, kind: str) -> str:
-        """Returns a name for an AWS resource, which contains `kind`. Another run of the probe gets a different name."""
+        """Returns a name for an AWS resource that the probe creates. The name contains `kind`, and differs from run to
+        run.
+        """
         return f"artifact-edge-probe-{self._run}-{kind}"
 
     def later(self, remove: Callable[..., Any], **arguments: Any) -> None:

@@ -1,6 +1,6 @@
 """Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
-stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients of three continents resolve the
-hostname. Then the stack gets an accelerator, and the clients connect through it.
+stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients on three continents resolve the
+hostname that both networks serve. Then the stack gets an accelerator, and the clients connect through it.
 
 No machine of our own PoPs boots here. At the address of each machine, a server of the test answers.
 """
@@ -122,8 +122,8 @@ class Networks:
         return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
 
     def drain(self, number: int) -> None:
-        """Runs the commands that take a PoP out of service, from the runbook "A PoP machine is down". `number` is the
-        place of the PoP in the setting `pops`.
+        """Takes a PoP out of service, with the commands in the runbook "A PoP machine is down". `number` is the index
+        of the PoP in the setting `pops`.
         """
         (drain,) = runbook(PAGE, "A PoP machine is down").blocks(VALUES | {"pops[0]": f"pops[{number}]"})
         self.shell.run(drain)

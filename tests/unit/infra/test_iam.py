@@ -1,4 +1,6 @@
-"""Tests that one module writes all IAM documents, and that the permission to read a secret covers only that secret."""
+"""Tests that only infra/iam.py writes IAM documents, and that the permission to read a secret covers only that
+secret.
+"""
 
 from __future__ import annotations
 

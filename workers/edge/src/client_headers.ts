@@ -132,7 +132,10 @@ function copyHeader(from: Headers, name: string, to: Record<string, string>, as:
   if (value !== null) to[as] = value;
 }
 
-/** Returns the tier that sent the body. The cf-cache-status header of Workers Cache identifies hits in L1. */
+/**
+ * Returns the value of the header `x-cache`: the tier that sent the body, and whether this was a hit. Workers Cache
+ * marks hits in L1 with the header cf-cache-status.
+ */
 export function cacheVerdict(answer: Pick<Response, "headers">): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return answer.headers.has(PREDICTED_HEADER) ? "edge; hit; predicted" : "edge; hit";
