@@ -114,8 +114,8 @@ class Bench:
 
 
 def summary(installs: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Returns the median and the longest duration of an install, and the 99th percentile of all requests' durations, in
-    seconds. Each item of `installs` is a result of `Bench.install`.
+    """Returns three durations in seconds: the median and the maximum of the durations of the installs, and the 99th
+    percentile of the durations of all requests. Each item of `installs` is a result of `Bench.install`.
     """
     whole = [seconds[-1] for seconds in installs]
     single = sorted(each for seconds in installs for each in seconds[:-1])

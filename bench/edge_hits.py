@@ -83,8 +83,8 @@ class Copy:
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of one run of wrk: the answers per second, and the processor time of workerd and L1 for each answer
-    in microseconds.
+    """The results of one run of wrk: the number of answers per second, and the processor time in microseconds that
+    workerd and L1 need for one answer.
     """
 
     rate: float
@@ -225,8 +225,8 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with two ports replaced. The port `clients`, for clients, becomes `to`. The port
-    `cache`, for the requests that L1 sends after a miss, becomes `cache_to`.
+    """Returns workerd's configuration with two ports replaced. `clients`, the port for clients, is replaced by `to`.
+    `cache`, the port for L1's requests after a miss, is replaced by `cache_to`.
     """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')

@@ -154,8 +154,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # The list has no `acm:ExportCertificate`, because only shield machines and PoP machines need the private keys
-        # of certificates.
+        # These actions on certificates do not include `acm:ExportCertificate`, because only shield machines and PoP
+        # machines need the private keys of certificates.
         allow(
             [
                 "acm:AddTagsToCertificate",

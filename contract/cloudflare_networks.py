@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# Cloudflare's published lists (www.cloudflare.com/ips-v4 and www.cloudflare.com/ips-v6), read in November 2026.
-# Cloudflare last changed the lists in September 2021.
+# The IP networks in Cloudflare's published lists (www.cloudflare.com/ips-v4 and www.cloudflare.com/ips-v6), read in
+# November 2026. Cloudflare last changed the lists in September 2021.
 IPV4 = (
     "173.245.48.0/20",
     "103.21.244.0/22",

@@ -8,7 +8,7 @@ from __future__ import annotations
 # The shields' port for connections from the edge. The edge must authenticate with mutual TLS.
 EDGE_PORT = 8443
 
-# The shields' port for the health checkers of AWS and Google Cloud, which use plain HTTP.
+# The port of shields for the health checkers of AWS and Google Cloud, which send plain HTTP.
 HEALTH_PORT = 8080
 HEALTH_PATH = "/healthz"
 

@@ -117,7 +117,9 @@ def _spanner(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _cloud_run(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Yields the charge of a Cloud Run service's minimum instances. Further instances are charged by use."""
+    """Yields the charge for the minimum instances of a Cloud Run service. The charge does not include further
+    instances, because these are charged by use.
+    """
     template = _part(properties, "template")
     least = float(_part(template, "scaling").get("minInstanceCount") or 0)
     for container in cast(Sequence[Properties], template.get("containers") or ()):

@@ -37,8 +37,8 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """Returns the refusals of a plan by all rules of the plan gate. A refusal is left out if the limits file has a
-    valid exemption for each of its resources.
+    """Returns the reasons for which the rules of the plan gate refuse a plan. A reason is left out if the limits file
+    has a valid exemption for each resource that the reason names.
     """
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
@@ -198,8 +198,8 @@ def _is_named(change: Change, name: str) -> bool:
 
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the machines that read from at least one of the buckets. A machine reads from a bucket if its user data
-    names the bucket. If the user data of a machine cannot be read, it is enough that the machine's resource depends on
+    """Returns the machines that read from at least one of the given buckets. A machine reads from a bucket if its user
+    data names the bucket. If a machine's user data cannot be read, the machine counts if its Pulumi resource depends on
     a bucket.
     """
     users = users_of([one.urn for one in buckets], resources)

@@ -82,7 +82,7 @@ def write(state: Mapping[str, Any], file: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Returns the Pulumi state from a file. The function `write` must have written the file."""
+    """Returns the Pulumi state in a file that the function `write` has written."""
     return json.loads(gzip.decompress(file.read_bytes()))
 
 

@@ -49,8 +49,8 @@ def _zones(zone: Zone) -> Iterator[Fact]:
 
 
 def _created(zone: Zone, kind: str) -> tuple[str, Any]:
-    """Adds a zone for the user's domain to the account. Returns `accepted` and the zone, or Cloudflare's first error
-    code and None.
+    """Adds a zone for the user's domain to the account. Returns `accepted` and the zone. If Cloudflare refuses the
+    zone, returns Cloudflare's first error code and None.
     """
     try:
         return "accepted", zone.api.zones.create(account={"id": zone.account}, name=zone.domain, type=kind)

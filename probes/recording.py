@@ -60,7 +60,9 @@ class Recording:
         self.answers: list[Answer] = []
 
     def add(self, call: str, status: int, error: str, headers: Mapping[str, str], body: Any) -> None:
-        """Adds a response to the recording, without its secrets and with replaced IDs and times."""
+        """Adds a response to the recording. The recording contains no secrets, and contains placeholders for IDs and
+        times.
+        """
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
         self.answers.append(Answer(self._clean(call), status, error, self._clean(kept), self._clean(body)))
 

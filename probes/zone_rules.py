@@ -55,7 +55,9 @@ def _rules(zone: Zone) -> Iterator[Fact]:
 
 
 def _limits(zone: Zone) -> Iterator[Fact]:
-    """Checks which rules Cloudflare refuses. The limits of the Free plan are checked only in zones with this plan."""
+    """Checks which rules of a zone Cloudflare refuses. The limits of the Free plan are checked only in zones with this
+    plan.
+    """
     long = _block(f'http.host eq "{"a" * _EXPRESSION_MAX}"')
     cases = [
         (f"an expression of more than {_EXPRESSION_MAX:,} characters", _CUSTOM, [long]),

@@ -104,7 +104,7 @@ class Worker:
         self._deploy([(now.old.id, 100 - percentage), (new, percentage)], release_message(name, percentage))
 
     def advance(self, percentage: int) -> None:
-        """Lets the new version answer a larger percentage of the requests. With 100, the release ends."""
+        """Lets the new version answer a larger percentage of the requests. At 100 percent, the release ends."""
         now = self.serving()
         new, current = now.under_way()
         if percentage <= current:

@@ -48,9 +48,10 @@ def export_outputs(
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
-    """Returns the stack output for one bucket. Only the output for a bucket on Cloud Storage contains the object lock.
+    """Returns the stack output for one bucket. The output contains the object lock only if the bucket is on Cloud
+    Storage.
 
-    On Cloud Storage the registry sets the lock on each object. On S3 the bucket's default lock applies.
+    On Cloud Storage, the registry sets the lock on each object. On S3, the bucket's default lock applies.
     """
     described = {"region": bucket.region, "name": bucket.name, "store": bucket.store}
     if bucket.store == "gcs" and config.lock != "none":

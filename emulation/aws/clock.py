@@ -1,5 +1,6 @@
 """Sets how many seconds a minute of the emulated AWS lasts. Tests shorten the minute so that alarms (alarms.py) and
-schedules run quickly."""
+schedules run quickly.
+"""
 
 from __future__ import annotations
 

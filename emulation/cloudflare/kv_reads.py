@@ -34,7 +34,9 @@ class KvReads:
         self._copies: dict[_Place, tuple[Entry | None, float]] = {}
 
     def hold(self, stale_seconds: float) -> None:
-        """Sets for how many seconds PoPs use a copy of a Workers KV value, and removes all present copies."""
+        """Sets the number of seconds for which PoPs use their copy of a Workers KV value. Also removes all copies that
+        the PoPs have now.
+        """
         with self._lock:
             self._stale_seconds = stale_seconds
             self._copies.clear()

@@ -27,9 +27,9 @@ DEPLOYABLE = 100
 _MOST_VERSIONS = 2
 _LEAST_PERCENT, _ALL = 0.01, 100
 _LONGEST_MESSAGE = 1000
-# _CHANGED_SECRET: Cloudflare refuses a deployment if its versions have other secrets than the versions that answer
-# requests now (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). _INVALID is the error code of all other
-# refusals, because Cloudflare documents no codes for them.
+# _CHANGED_SECRET is the error code of one refusal: the versions of a deployment have other secrets than the versions
+# that answer requests now (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). _INVALID is the error code
+# of all other refusals, because Cloudflare documents no codes for them.
 _CHANGED_SECRET, _INVALID = 10220, 10001
 
 

@@ -247,8 +247,8 @@ class HealthChecks:
                 raise Unhealthy(f"no {check.search!r} in the first {_SEARCHED_BYTES} bytes")
 
     def _client(self, source: str) -> httpx.AsyncClient:
-        """Returns the HTTP client for probes from a source address. As in Route 53, the checkers do not validate
-        certificates, and they open a new connection for each probe.
+        """Returns the HTTP client that sends probes from the given source address. As in Route 53, the health checkers
+        do not validate certificates, and they open a new connection for each probe.
         """
         if source not in self._http:
             transport = httpx.AsyncHTTPTransport(

@@ -91,10 +91,11 @@ def _biased_kilometres(record: RecordSet, client: ClientLocation) -> tuple[float
 
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """Chooses a record set as Route 53's geolocation routing does: the healthy record set for the client's state of
-    the US, otherwise that for the client's country, otherwise that for the continent, otherwise the default record set.
+    """Chooses a record set as Route 53's geolocation routing does. The record sets that match a client are, in this
+    order, those for the client's state of the US, for the client's country, for the client's continent, and the default
+    record set. Returns the first of them that is healthy.
 
-    If no matching record set is healthy, returns the record set for the smallest matching area.
+    If none of them is healthy, returns the first one, which is for the smallest area.
     """
     places = (
         Geolocation(country=client.country, subdivision=client.state),

@@ -96,9 +96,9 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """Returns all addresses that a DNS name has for any client location, for the health checkers.
+        """Returns, for the health checkers, all addresses that a DNS name has for any client location.
 
-        Route 53's checkers also resolve a name from many countries.
+        Route 53's own checkers also resolve a name from many countries.
         """
         return sorted(
             {

@@ -31,8 +31,8 @@ from emulation.layout import cache_directory
 # lacks some of its modules.
 VERSION = "3.250.0"
 
-# The oldest version of an installed Pulumi engine that the project uses. The Python SDK in requirements.txt was not
-# tested with older engines.
+# The project uses an installed Pulumi engine only if the engine has at least this version. The Python SDK in
+# requirements.txt was not tested with older engines.
 OLDEST = (3, 220)
 
 # The CPU architectures for which Pulumi publishes releases. Maps the name from Python's `platform.machine()` to the

@@ -64,8 +64,8 @@ class TimeSeries:
                 self._series_of(project, series).points.append(series["points"][0])
 
     def read(self, project: str, arguments: Mapping[str, str], own: Descriptors) -> list[Json]:
-        """Returns the selected time series as the Cloud Monitoring API method `timeSeries.list` does, with the newest
-        value first. Raises Refused for invalid arguments.
+        """Returns the time series that the arguments select, as the Cloud Monitoring API method `timeSeries.list` does.
+        The newest value of a series comes first. Raises Refused for invalid arguments.
         """
         unknown = arguments.keys() - {"filter", "interval.startTime", "interval.endTime"}
         if unknown:

@@ -17,8 +17,9 @@ from emulation.layout import Sandbox
 
 
 class Metrics:
-    """Publishes the metrics of all Lambda functions, each in the function's region. A separate thread publishes, so
-    that callers do not wait. `report` receives a message when publishing fails."""
+    """Publishes the metrics of all Lambda functions, each in the function's region. A separate thread publishes the
+    metrics, so that callers do not wait. If publishing fails, the thread passes a message to `report`.
+    """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url

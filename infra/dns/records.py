@@ -53,8 +53,8 @@ class FailoverAlias:
     """One of the two alias records of a name. Clients get the addresses of the primary record's target while the
     primary record is healthy, and otherwise those of the secondary record's target.
 
-    `target` is a DNS name in the hosted zone `target_zone_id`. With a `check`, this health check decides whether the
-    record is healthy. Without a `check`, the health of the target's own records decides.
+    `target` is a DNS name in the hosted zone `target_zone_id`. If `check` is given, this health check decides whether
+    the record is healthy. Otherwise, the health of the target's own records decides.
     """
 
     name: str

@@ -46,7 +46,8 @@ class EdgeSecrets:
     """Secrets of the edge worker: its credentials for the shields, and the key that signs sessions of its token
     endpoint.
 
-    AWS Secrets Manager holds the secrets as one JSON object, whose fields have the same names.
+    AWS Secrets Manager holds the secrets as one JSON object. The fields of this object have the names of the attributes
+    below.
     """
 
     client_certificate: pulumi.Input[str]

@@ -99,7 +99,7 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws
         },
         root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
         tags={"Name": f"{args.prefix}-{name}"},
-        # A newer machine image does not replace machines, because the replacement of all machines at once would empty
-        # every cache.
+        # A newer machine image does not make Pulumi replace the machines. A replacement of all machines at once would
+        # empty every cache.
         opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["ami"], depends_on=args.boots_after),
     )

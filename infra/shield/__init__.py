@@ -61,10 +61,10 @@ class ShieldArgs:
     """Arguments of the component that creates the shield machines of one region.
 
     `machine_type` is the cloud's name for a machine type with local NVMe disks. `identity` is the name of an instance
-    profile on AWS, or the email of a service account on Google Cloud. `edge_addresses` are the networks that the edge
-    connects from. `boot` holds the settings that machines in all regions share. `boot` and `role_arn` go into the user
-    data. `role_arn` is the machines' role on AWS: machines on EC2 get it from their instance profile, and machines on
-    Google Cloud assume it. The resources in `boots_after` must exist before a machine boots.
+    profile on AWS, or the email of a service account on Google Cloud. `edge_addresses` are the networks from which the
+    edge connects to the shields. `boot` holds the settings that machines in all regions share. `boot` and `role_arn` go
+    into the user data. `role_arn` is the machines' role on AWS: machines on EC2 get it from their instance profile, and
+    machines on Google Cloud assume it. The resources in `boots_after` must exist before a machine boots.
     """
 
     prefix: str

@@ -1,5 +1,5 @@
-"""Policies for alarms: each alarm can go off, watches a metric that exists, and also goes off when the metric has no
-more data.
+"""Policies for alarms: each alarm must watch a metric that exists, must be able to go off, and must also go off when
+the metric has no more data.
 """
 
 from __future__ import annotations

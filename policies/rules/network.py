@@ -205,8 +205,8 @@ def _rule_traffic(props: Properties) -> AllowedTraffic:
 
 
 def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator[AllowedTraffic]:
-    """Yields the incoming traffic that a Google Cloud firewall rule allows. A rule without any source allows all
-    networks.
+    """Yields the incoming traffic that a Google Cloud firewall rule allows. A rule without any source allows traffic
+    from all networks.
     """
     props = args.props
     if props.get("direction", "INGRESS") != "INGRESS":

@@ -64,7 +64,7 @@ class _Record(_Part):
 
 @dataclass(frozen=True)
 class Advisory:
-    """What one OSV record states about one package. `name` is the package's canonical name, in small letters."""
+    """What one OSV record states about one package. `name` is the package's canonical name, in lower case."""
 
     ecosystem: Ecosystem
     name: str

@@ -20,8 +20,8 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions: the position of the first affected version, and the position of the last one. The
-# docstring of this module defines positions. A span with only one position has no end.
+# A span of affected versions, from the position of the first affected version to the position of the last one. The
+# docstring of this module defines positions. A span without a second position has no end.
 Span = Sequence[int]
 # An event of a version range in an OSV record: its kind, and its version. The version is the start or the end of a span
 # of affected versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event

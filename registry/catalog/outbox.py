@@ -149,7 +149,9 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Makes all changes whose delivery failed too often pending again, and returns the number of these changes."""
+        """Sets all changes whose delivery has failed too often to the state pending again, and returns the number of
+        these changes.
+        """
         dead = self.dead()
         for intent in dead:
             self._replace(intent, replace(intent, state=_PENDING, tries=0, due=0))

@@ -82,7 +82,9 @@ def rotate(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Replace a client token: issue and print a new token. The old token stays valid for the time of --overlap."""
+    """Replace a client token: issue and print a new token. The old token stays valid for the time that --overlap
+    states.
+    """
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens

@@ -19,7 +19,7 @@ _TRIES = 5
 # one of them writes the revision of the list.
 _AT_ONCE = 90
 # Maps the name of each npm package to a pair: a revision of the package, and the package's entry in the list of npm
-# packages at this revision. The entry is None for a package without published versions.
+# packages at that revision. The entry is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 

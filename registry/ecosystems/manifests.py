@@ -24,7 +24,7 @@ MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
 # The maximum size of a manifest in bytes. Every registry should accept manifests up to this size (OCI Distribution
 # Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
-# How deep image indexes may be nested. An image that needs deeper nesting is refused as a possible attack.
+# The maximum depth of nested image indexes. An image that needs deeper nesting is refused as a possible attack.
 INDEX_DEPTH = 4
 
 # The media types of earlier manifest formats begin with these texts. The registry refuses these formats, because such a

@@ -57,7 +57,9 @@ class DistributionName:
 
 
 def is_python(filename: str) -> bool:
-    """Returns whether a filename looks like that of a Python distribution. A `.tgz` file counts as an npm tarball."""
+    """Returns whether a filename looks like that of a Python distribution. Returns false for a `.tgz` file, because
+    such a file counts as an npm tarball.
+    """
     lower = filename.lower()
     return lower.endswith((".whl", ".egg", ".exe", ".msi", *SDIST_SUFFIXES)) and not lower.endswith(".tgz")
 

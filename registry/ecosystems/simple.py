@@ -22,7 +22,9 @@ _API_VERSION = "1.1"
 
 
 def listed_files(known: Known) -> list[str]:
-    """Returns the sorted filenames of a Python project's distributions, without unpublished ones."""
+    """Returns the sorted filenames of a Python project's distributions. The files of unpublished versions
+    are left out.
+    """
     return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
 
 

@@ -65,7 +65,9 @@ class _Line:
 
     @property
     def pins(self) -> list[Pinned]:
-        """A list with the version that the line allows. The list is empty if the line allows several versions."""
+        """The version that the line allows, as a list with one item. The list is empty if the line allows several
+        versions.
+        """
         specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
         versions = [each.version for each in specifiers if not each.version.endswith(".*")]
         if len(versions) != 1 or self.requirement.url:

@@ -64,8 +64,9 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Returns two mappings. The first maps the key of each token's entry at the edge to the token's record, for all
-    records that can be decoded. The second maps the digest of each token with a malformed record to the error message.
+    """Returns two mappings. The first one has the records that can be decoded: it maps the key of each token's entry at
+    the edge to the token's record. The second one has the malformed records: it maps each token's digest to the error
+    message.
     """
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}

@@ -53,7 +53,7 @@ class Uv(PythonClient):
     """Runs uv in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # uv reads credentials from environment variables whose names contain the name of the index.
+        # uv reads credentials from environment variables whose names contain the name of the package index.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         lines = ['python-downloads = "never"']
         if self.credential is Credential.COMMAND:

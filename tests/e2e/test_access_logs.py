@@ -1,5 +1,5 @@
-"""Tests that the shield machines on both clouds can write their access logs to the log bucket with the credentials that
-the machines have.
+"""Tests that shield machines on both clouds have credentials with which they can write their access logs to the log
+bucket.
 """
 
 from __future__ import annotations

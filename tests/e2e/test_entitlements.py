@@ -62,8 +62,8 @@ def status(client: httpx.Client, token: str) -> int:
 
 
 def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
-    """Returns the seconds until the edge answers with status `wanted`. Fails if that takes longer than `WITHIN`
-    seconds.
+    """Returns the number of seconds until the edge answers with status `wanted`. Fails if that takes longer than
+    `WITHIN` seconds.
     """
     start = time.monotonic()
     while (found := status(client, token)) != wanted:
@@ -110,7 +110,7 @@ def version(target: Target, digest: str) -> int:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a measured time, which docs/entitlements.md quotes; `pytest -rP` shows the output."""
+    """Prints a measured time. `pytest -rP` shows the output, and docs/entitlements.md quotes it."""
     print(f"{what}: {seconds:.2f} s")
 
 
@@ -221,7 +221,7 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
     # The change stream delivers each change of a token twice. The test waits until the second delivery is over.
-    # Otherwise, this delivery could restore the token's entry after the test has deleted it.
+    # Otherwise, the second delivery could write the token's entry again after the test has deleted it.
     time.sleep(1)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

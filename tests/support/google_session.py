@@ -1,4 +1,4 @@
-"""Lets `drift` send requests to an emulated Google Cloud in the test's process."""
+"""Lets the program `drift` send its requests for Google's APIs to an emulated Google Cloud in the test's process."""
 
 from __future__ import annotations
 

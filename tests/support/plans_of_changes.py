@@ -32,8 +32,8 @@ _PROGRAMS = ("content", "userData", "userDataBase64", "user-data", "schema")
 
 @contextmanager
 def deployed() -> Generator[TemporarySandbox]:
-    """Runs a temporary sandbox with the stack deployed: two shields in us-east-1, one in eu-west-1, one on Google
-    Cloud.
+    """Runs a temporary sandbox in which the stack has four shields: two in us-east-1, one in eu-west-1, and one on
+    Google Cloud.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack(STACK)

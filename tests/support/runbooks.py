@@ -58,7 +58,7 @@ def runbook(page: str, heading: str) -> Runbook:
 
 
 def sections(page: str) -> dict[str, str]:
-    """Returns the text of each section of a documentation page by its heading."""
+    """Returns a mapping from each heading of a documentation page to the text of the heading's section."""
     _, *parts = re.split(r"(?m)^#+ (?=\S)", _without_comments((CHECKOUT / page).read_text()))
     found = [part.partition("\n") for part in parts]
     return {heading: text for heading, _, text in found}

@@ -116,7 +116,7 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Emulates the end of a cache look-up with the result `lookup`: calls the function that the script has
+        """Emulates the end of a cache look-up with the result `lookup`: calls the function that the Lua script has
         registered for the hook CACHE_LOOKUP_COMPLETE. Returns the headers of the client's request after this call.
         """
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
@@ -200,7 +200,7 @@ class _Response:
 
 
 class _ReceivedResponse:
-    """Emulates the Lua object `ts.http` in Traffic Server's hook for the origin's response."""
+    """Emulates the Lua object `ts.http` as scripts see it in Traffic Server's hook for responses of the origin."""
 
     def __init__(self, answer: Message) -> None:
         self._answer = answer

@@ -45,14 +45,16 @@ class Spanner:
         self._session = ""
 
     def query(self, sql: str, *parameters: Parameter) -> list[Row]:
-        """Runs a strong read, which sees all earlier commits, and returns its rows. `$1` is the first parameter.
-        Numbers and times are strings. Raises SpannerError."""
+        """Runs a strong read, which sees all earlier commits, and returns its rows. In the SQL text, `$1` stands for
+        the first parameter. Numbers and times in the rows are strings. Raises SpannerError.
+        """
         answer = self._in_session("executeStreamingSql", _request_body(sql, parameters))
         return rows_of(answer)
 
     def write(self, *mutations: Mapping[str, Any]) -> None:
-        """Commits all mutations or none. Spanner may apply the mutations twice, so a repetition must do no harm. Raises
-        SpannerError."""
+        """Commits all mutations or none. Spanner may apply the mutations twice, so the caller may send only mutations
+        that can be repeated without harm. Raises SpannerError.
+        """
         self._in_session("commit", {"singleUseTransaction": _BLIND, "mutations": list(mutations)})
 
     def now(self) -> str:

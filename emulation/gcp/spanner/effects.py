@@ -11,8 +11,8 @@ PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
 
 
 class DatabaseEffect:
-    """Executes the DDL statements of an emulated Spanner database on its PostgreSQL database. A change of the database
-    may only append DDL statements, as in Spanner.
+    """Executes the DDL statements of an emulated Spanner database on the PostgreSQL database that emulates it. As in
+    Spanner, a change of the database may only append DDL statements.
     """
 
     def __init__(self, databases: Databases) -> None:

@@ -57,7 +57,9 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a host, with or without a port, is `localhost` or a loopback address. No DNS is queried."""
+    """Returns whether a host, with or without a port, is `localhost` or a loopback address. The function sends no DNS
+    queries.
+    """
     name = re.sub(r":\d+$", "", host).strip("[]")
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

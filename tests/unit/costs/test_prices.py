@@ -1,4 +1,6 @@
-"""Tests that the price table covers every resource type of the Pulumi program, and what the cost command prints."""
+"""Tests that the price table covers every resource type of the Pulumi program. Also tests the output of the cost
+command.
+"""
 
 from __future__ import annotations
 

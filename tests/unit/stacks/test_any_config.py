@@ -95,8 +95,8 @@ def as_pulumi_passes(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def mistakes(environment: str, values: dict[str, Any], secrets: list[str]) -> list[str]:
-    """Returns the mistakes that the config loader lists, or nothing for a valid config. Any other error fails
-    the test.
+    """Returns the mistakes that the config loader lists for a stack's config. The list is empty if the config is valid.
+    Any other error fails the test.
     """
     try:
         assert isinstance(load(environment, values, secrets), Stack)

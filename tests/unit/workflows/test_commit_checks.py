@@ -55,7 +55,7 @@ def test_dependabot_watches_each_folder_with_a_manifest() -> None:
         for ecosystem, manifest in MANIFESTS.items()
         if path.name == manifest
     }
-    # For the ecosystem github-actions, dependabot reads `/` as the directory .github/workflows.
+    # For the ecosystem github-actions, the directory `/` in dependabot's configuration means .github/workflows.
     there.add(("github-actions", "/"))
     watched = {
         (update["package-ecosystem"], directory)

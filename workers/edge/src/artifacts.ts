@@ -68,7 +68,7 @@ function npmVersion(name: string, id: string): string {
   return isFile ? id.slice(start.length, -".tgz".length) : id;
 }
 
-/** Yields the properties of each npm version, under its number and under the name of its tarball. */
+/** Yields the properties of each npm version twice: under the version's number, and under the name of its tarball. */
 function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[string, Artifact]> {
   const times = new Map(Object.entries(time));
   for (const [version, { dist = {}, license, licenses }] of Object.entries(versions)) {

@@ -96,7 +96,7 @@ function built(route: ObjectRoute, answer: Answer, verdict: string, milliseconds
   const headers = clientHeaders(route, answer);
   headers["x-cache"] = verdict;
   // A copy in L1 has the Server-Timing of the request that stored the copy. That duration says nothing about this
-  // request.
+  // request, so the worker leaves it out.
   const below = verdict.startsWith("edge; ") ? null : answer.headers.get("server-timing");
   headers["server-timing"] = below === null ? timing(milliseconds) : `${below}, ${timing(milliseconds)}`;
   return headers;
@@ -106,7 +106,7 @@ function timing(milliseconds: number): string {
   return `edge;dur=${milliseconds}`;
 }
 
-/** Returns the headers for the client, except for the headers that depend on the tier that answered. */
+/** Returns the response headers for the client, except for those that depend on the tier that answered. */
 export function clientHeaders(route: ObjectRoute, answer: Answer): Record<string, string> {
   const { headers: given, status } = answer;
   // The headers are a plain object, because each call of a method of Headers costs the isolate more than the assignment

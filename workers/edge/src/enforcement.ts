@@ -71,8 +71,7 @@ export async function rulingOn(
 }
 
 /**
- * Returns the edge policy's decision on an artifact that the package's index does not list. The package may also have
- * no index.
+ * Returns the edge policy's decision on an artifact that is not in the package's index, or whose package has no index.
  */
 function rulingOnUnlisted(subject: ArtifactSubject, rules: readonly Rule[], hasIndex: boolean, now: number): Ruling {
   const { ecosystem, name, id } = subject;

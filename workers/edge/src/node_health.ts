@@ -8,7 +8,7 @@ export const HEDGE_FLOOR = 300;
 // waits for this time if it has recorded fewer than LEAST_SAMPLES response times of the node.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
-const KEPT_SAMPLES = 128; // An isolate keeps the last 128 response times of each node, in 1 KB for each node.
+const KEPT_SAMPLES = 128; // An isolate keeps the last 128 response times of each node. They take 1 KB for each node.
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
 // The number of lost hedged requests in a row after which a node counts as failed. A node loses a hedged request when

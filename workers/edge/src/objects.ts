@@ -58,8 +58,8 @@ async function applyRange(conditions: Conditions, whole: Response): Promise<Resp
   const range = rangeIn(conditions, whole.headers);
   const size = Number(whole.headers.get("content-length") ?? Number.NaN);
   if (range === undefined || Number.isNaN(size)) return whole;
-  // The answer to a request for the last bytes of an empty object is the whole object, because no Content-Range header
-  // can describe a range without bytes.
+  // If a client requests the last bytes of an empty object, the answer is the whole object. No Content-Range header can
+  // describe a range without bytes.
   if (size === 0 && "suffix" in range && range.suffix > 0) return whole;
   const bounds = boundsOf(range, size);
   if (bounds === undefined) return instead(whole, { status: 416, headers: { "content-range": `bytes */${size}` } });

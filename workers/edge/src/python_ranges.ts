@@ -16,7 +16,9 @@ export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));
 }
 
-/** Returns whether a specifier includes a version, or undefined for a text that is no version. */
+/**
+ * Returns whether a version specifier includes a version. Returns undefined if the text `version` is no valid version.
+ */
 export function isIncluded(version: string, specifier: string): boolean | undefined {
   const candidate = explain(version);
   return candidate === null ? undefined : specifier.split(",").every((part) => isMatch(candidate, part.trim()));

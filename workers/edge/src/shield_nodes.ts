@@ -49,7 +49,7 @@ export async function fetchFromShields(
   return firstAnswer(attempts, (answer) => void answer.body?.cancel(), systemClock);
 }
 
-/** Returns a shield node's answer, or undefined when the node answers with a status that the worker cannot use. */
+/** Returns the response of a shield node, or undefined if the response has a status that the worker cannot use. */
 async function fetchFrom(
   shield: Fetcher,
   node: Shield,

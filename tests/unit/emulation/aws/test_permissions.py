@@ -203,7 +203,7 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
     # In its own region, the machine reaches S3 through the VPC endpoint, so its request lacks the key aws:SourceIp. The
-    # condition NotIpAddress therefore holds, and the second statement denies the read.
+    # condition NotIpAddress therefore holds, and its statement denies the read.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"

@@ -1,4 +1,4 @@
-"""Tests Route 53's routing policies as pure functions: which clients get which record sets."""
+"""Tests the pure functions that implement Route 53's routing policies: which clients get which record sets."""
 
 from __future__ import annotations
 

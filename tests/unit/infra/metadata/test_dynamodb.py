@@ -87,8 +87,9 @@ def test_a_single_region_has_no_replica() -> None:
 
 
 def scaling(region: str) -> dict[str, tuple[int, int, float]]:
-    """Returns how the capacity of the metadata table scales in a region. Maps the name of a scalable dimension, such as
-    `dynamodb:table:ReadCapacityUnits`, to the minimum capacity, the maximum capacity and the target utilization.
+    """Returns the settings by which the capacity of the metadata table scales in a region. They map the name of a
+    scalable dimension, such as `dynamodb:table:ReadCapacityUnits`, to the minimum capacity, the maximum capacity and
+    the target utilization.
     """
     api = client("application-autoscaling", region)
     targets = api.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]

@@ -76,7 +76,9 @@ def sha256(body: bytes) -> str:
 
 @dataclass
 class SampleImages:
-    """Provides a signed image for two platforms with an SBOM, and a second image that shares a layer."""
+    """Provides two images. The first image is for two platforms, and has an SBOM and a signature. The second image
+    shares a layer with the first one.
+    """
 
     images: Images
     top: dict[str, Any]
@@ -97,7 +99,9 @@ def sample_images(tmp_path: Path) -> SampleImages:
 
 
 def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
-    """Pushes the sample images, with the tags that clients maintain on a registry without the referrers API."""
+    """Pushes the sample images. Also pushes the tags by which clients find referrers on a registry without the
+    referrers API.
+    """
     push = sample_images.images.push
     push(host, "acme/app", sample_images.top, "1.0", auth=auth)
     push(host, "acme/app", sample_images.other, "2.0", auth=auth)
