@@ -182,8 +182,8 @@ class Sandbox:
 
     @property
     def accelerator_network(self) -> str:
-        """The network from which a sandbox takes the static addresses of emulated accelerators of Global
-        Accelerator.
+        """The network from which the accelerators of a sandbox's emulated Global Accelerator get their static
+        addresses.
         """
         return f"{self.loopback}.6.0/24"
 

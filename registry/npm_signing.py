@@ -1,4 +1,4 @@
-"""Signs npm versions with the registry's own key, so that `npm audit signatures` verifies what was installed.
+"""Signs npm versions with the registry's own key, so that `npm audit signatures` can verify installed packages.
 
 Sources: npm docs, "About ECDSA registry signatures" (the signed text, the form of keys); pacote, lib/registry.js.
 """

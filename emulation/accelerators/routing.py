@@ -2,7 +2,7 @@
 
 The rules are those of the Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials", "How
 endpoint weights work to manage traffic volume" and "How failover works for unhealthy endpoints". The nearest endpoint
-group is that of the region with the least distance, because the sandbox cannot measure latency.
+group is that of the region with the shortest distance to the client, because the sandbox cannot measure latency.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def _request_alarms(place: Bucket) -> Iterator[CloudWatchAlarm]:
 def _replication_alarms(primary: Bucket, replica: Bucket) -> Iterator[CloudWatchAlarm]:
     """Yields alarms on the replication from the primary bucket to one replica.
 
-    S3 publishes latency and backlog in the replica's region, and failures in the primary's region ("Using S3
-    Replication metrics").
+    S3 publishes the metrics of latency and backlog in the replica's region, and the metric of failures in the primary's
+    region ("Using S3 Replication metrics").
     """
     dimensions = {"SourceBucket": primary.name, "DestinationBucket": replica.name, "RuleId": replica.region}
     way = f"from {primary.region} to {replica.region}"

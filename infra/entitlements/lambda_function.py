@@ -24,7 +24,7 @@ _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
 _LAG_MS = 5_000.0  # the threshold of an alarm in milliseconds: revocations must reach the edge within five seconds
-# the timeout in seconds; it is longer than the two seconds for which the edge worker waits for the metadata API
+# the timeout of the metadata API in seconds; it is longer than the two seconds for which the edge worker waits for it
 _API_TIMEOUT = 5
 # The maximum number of concurrent executions of the metadata API. One execution answers about 100 queries a second, so
 # this number limits the cost that unauthorized requests can cause.

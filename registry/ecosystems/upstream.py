@@ -50,8 +50,8 @@ class Upstream:
 
 
 def upstream_of(packument: Any, version: str) -> Upstream:
-    """Returns what another npm registry's full packument states about a version. Values of a wrong type in the
-    packument are ignored.
+    """Returns what the full packument of an import's source registry states about a version. Values of a wrong type in
+    the packument are ignored.
     """
     stated = _object(_object(packument).get("time")).get(version)
     time = in_utc(stated) if isinstance(stated, str) else ""

@@ -61,7 +61,7 @@ class Changed:
 def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SECONDS) -> int:
     """Returns the seconds in a duration such as `30d`, `12h` or `15m`.
 
-    Raises RegistryError for any other text, and for a duration shorter than `shortest` or longer than 366 days.
+    Raises RegistryError for any other text, and for a duration shorter than `shortest` seconds or longer than 366 days.
     """
     match = re.fullmatch(r"(\d{1,6})([mhd])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else -1

@@ -75,7 +75,7 @@ class PacedClient:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Returns a percentile: the smallest of the values that at least `percent` % of all values do not exceed."""
+    """Returns a percentile: the smallest value for which at least `percent` % of the values are equal or smaller."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 

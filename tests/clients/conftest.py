@@ -49,7 +49,9 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Writes docs/clients.md, or fails the test run if a verdict differs from that page."""
+    """With the option `--write-matrix`, writes docs/clients.md. Otherwise fails the test run if a verdict differs from
+    that page.
+    """
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not _run:
         return
     config = session.config

@@ -94,8 +94,8 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    # From here on, a minute of the emulated AWS lasts 60 s. The rule that invokes the outbox relay each minute
-    # therefore does not invoke it during the next steps.
+    # From here on, a minute of the emulated AWS lasts 60 s. The schedule therefore does not invoke the outbox relay
+    # during the next steps.
     set_minute(up, MINUTE_SECONDS)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],

@@ -23,8 +23,8 @@ SINGLE_REGION = {"multi-bucket-replicated": {"enforcementLevel": "mandatory", "r
 
 @pytest.fixture(scope="module")
 def buckets() -> Iterator[TemporarySandbox]:
-    """Yields a stack of the program in `buckets/`, with a copy of the policy pack whose settings accept a single
-    region.
+    """Yields a stack of the Pulumi program in tests/e2e/buckets/, with a copy of the policy pack. The policy settings
+    of the stack accept a single region.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         project = sandbox.clouds.directory / "buckets"

@@ -22,7 +22,7 @@ DIFFERENCES = {
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     with fake_gcs_server() as url:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-        # Without NO_GCE_CHECK, Google's client would search for a metadata server for 3 s in each test.
+        # Without NO_GCE_CHECK, Google's client library would search for a metadata server for 3 s in each test.
         monkeypatch.setenv("NO_GCE_CHECK", "true")
         opened = client()
         bucket = opened.bucket("store")

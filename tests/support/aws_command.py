@@ -16,7 +16,7 @@ import jmespath
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-# Options that every command has, in the spelling of the AWS CLI.
+# Options that every command of the AWS CLI has, in the spelling of the AWS CLI.
 _GLOBAL = ("--region", "--query", "--output")
 
 

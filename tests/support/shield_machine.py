@@ -83,8 +83,8 @@ class Shield:
     def up(self, *, after: int | None = None) -> None:
         """Runs the emulated hypervisor until the shield machine's health check passes. Fails after 120 s.
 
-        If `after` is given, the check counts only when Traffic Server's process ID is not `after`, which means that it
-        was restarted.
+        `after` is an earlier process ID of Traffic Server. If it is given, the check counts only when Traffic Server
+        has another process ID, which means that Traffic Server was restarted.
         """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:

@@ -14,7 +14,8 @@ from contract.tokens import MalformedRecord, Record, encode_entry
 from workers.entitlements.protocol import Answer, DatabaseUnavailable, refusal
 
 NEGATIVE_SECONDS = 2.0
-# the limits of one instance of the metadata API: the average number of look-ups per second, and the most at once
+# the limits of one instance of the metadata API: the average number of look-ups per second, and the maximum number at
+# once
 RATE, BURST = 100.0, 200.0
 _NEGATIVE_ENTRIES = 10_000
 

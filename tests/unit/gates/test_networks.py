@@ -77,8 +77,8 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to our own PoPs. The plan creates or deletes a second region of PoPs, and so
-    # moves half of these clients to it or away from it.
+    # DNS sends `percent` of all clients to our own PoPs. The plan creates or deletes the PoP in the second of two
+    # regions. It thus moves half of these clients to that region or away from it.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])

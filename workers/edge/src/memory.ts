@@ -17,8 +17,8 @@ export interface MemoryLimits {
 
 /**
  * An object in memory. `headers` are the headers of responses with the object. `age` is the age of the object in
- * seconds when L1 sent it. `stored` is the time at which L1 sent the object, and `until` the time after which the
- * isolate does not use it.
+ * seconds when L1 sent it. `stored` is the time at which L1 sent the object. The isolate uses the object until the time
+ * `until`.
  */
 interface Kept {
   headers: Headers;

@@ -1,5 +1,5 @@
-// Unit tests: when an isolate reads the list of a package's refused artifacts, and how long the isolate uses its copy
-// of the list. The tests set the clock.
+// Tests when an isolate reads the list of a package's refused artifacts, and for how long the isolate uses its copy of
+// the list. The tests use a fake clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -62,7 +62,7 @@ async function tags(query: string): Promise<[string[], string | null]> {
   const url = `https://packages.test/v2/acme/app/tags/list${query}`;
   const route = ociRoute("acme/app/tags/list", new URL(url));
   assert.ok(route.kind === "object" && route.list !== undefined);
-  // The order in which an earlier release stored tags.
+  // The order in which an earlier release of the registry stored tags.
   const stored = Response.json({ name: "acme/app", tags: [...TAGS].sort() });
   const answer = await listResponse(new Request(url), "acme/app", route.list, stored);
   const { name, tags: listed } = (await answer.json()) as { name: string; tags: string[] };

@@ -1,4 +1,4 @@
-"""Tests what the emulated Global Accelerator accepts, keeps and refuses, as the documents of AWS say."""
+"""Tests that the emulated Global Accelerator accepts, keeps and refuses what AWS documents for the real service."""
 
 from __future__ import annotations
 

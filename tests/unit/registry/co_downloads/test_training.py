@@ -121,7 +121,9 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, the clients that request the plug-in request before a package whose list names it."""
+    """On one held-out day, the clients that request the plug-in first request the package `kit`, whose list names the
+    plug-in.
+    """
     lines = all_lines()
     kits = [
         {**each, "time": "2026-11-14T09:00:00Z", "path": "npm/kit/packument.json"}

@@ -1,4 +1,6 @@
-"""Tests that pip installs imported files: unusual wheels of every age, and real packages from pip's own index."""
+"""Tests that pip installs imported files: unusual wheels of every age, and real packages from the index that pip is
+configured to use.
+"""
 
 from __future__ import annotations
 
