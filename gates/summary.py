@@ -27,8 +27,8 @@ def tier_of(resource: Resource) -> str:
 
 
 def counts(plan: Plan) -> str:
-    """Returns the number of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Components
-    are not counted, because no cloud resource belongs to them.
+    """Returns the number of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Pulumi
+    components are not counted, because they are no cloud resources themselves.
     """
     found = Counter(change.action for change in _real_changes(plan))
     return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"

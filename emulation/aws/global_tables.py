@@ -65,7 +65,7 @@ class _Change:
 
 class Propagation:
     """Copies each write in a DynamoDB global table to the table's other regions, in the order of the writes, in a
-    separate thread. `lag` is the delay in seconds.
+    separate thread. `lag` is the delay between a write and its copies, in seconds.
     """
 
     def __init__(self) -> None:

@@ -119,8 +119,8 @@ class Parser:
         return ["compare", operator, value, literals]
 
     def _value(self) -> tuple[Json, str]:
-        """Parses a field or a function call in a Rules expression. Returns the parsed value as JSON, and the type of
-        the value.
+        """Parses a field or a function call in an expression of Cloudflare's Rules language. Returns the syntax tree as
+        JSON, and the type of the expression's value.
         """
         name = self._take()
         if self._peek() == "(":

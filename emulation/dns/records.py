@@ -146,8 +146,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # A record set with the weight 0 has the weighted routing policy. The comparison uses `is not False`, because 0
-    # equals False in Python.
+    # A record set with the weight 0 has the weighted routing policy, so 0 must count as a value. The comparison
+    # therefore uses `is not False`, because 0 == False in Python.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

@@ -30,8 +30,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the URL path, such as the
-    project. `id` is the id of the new resource.
+    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the request's URL path,
+    such as that of the project. `id` is the id of the new resource.
     """
 
     names: Mapping[str, str]

@@ -162,8 +162,9 @@ class PypiProject:
                     "upload-time": _upload_time(known, filename),
                     "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
-                    # The key `_license` is for the edge policy, which can refuse files without a licence. PEP 691
-                    # reserves keys with a leading underscore for an index's own use, so clients ignore the key.
+                    # The edge worker reads the key `_license`, because the edge policy can refuse files without a
+                    # licence. PEP 691 reserves keys with a leading underscore for an index's own use, so clients ignore
+                    # the key.
                     **({"_license": licenses[filename]["text"]} if filename in licenses else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }

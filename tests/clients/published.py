@@ -26,8 +26,8 @@ ARM_TEXT = "the same for another platform"
 
 @dataclass(frozen=True)
 class Published:
-    """The OCI descriptors of what the tests published: each image by its tag, the image for amd64, and an SBOM that
-    refers to the image for amd64.
+    """The OCI descriptors of the images that the tests published. `tags` maps each tag to its image. `amd64` is the
+    image for amd64, and `sbom` is an SBOM that refers to this image.
     """
 
     tags: dict[str, dict[str, Any]]

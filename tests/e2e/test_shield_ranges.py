@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason=
 CONTENT = body(1000)
 LATER = body(500, seed=1)
 ETAG = f'"{len(CONTENT)}"'
-# An object with this Cache-Control is stale at once, so the shield revalidates its cached copy for each request.
+# The Cache-Control of an object that is stale at once, so that the shield revalidates its cached copy for each request.
 STALE = "public, max-age=0, stale-if-error=86400"
 _numbers = count()
 

@@ -50,7 +50,7 @@ def edge_requests(up: Up, path: str) -> int:
 
 
 def credentials(up: Up) -> dict[str, str]:
-    """Returns the credentials that the shield signs origin requests with."""
+    """Returns the credentials with which the shield signs its requests to the origin."""
     return origin_credentials(up.sandbox.directory / "machines" / machine(up)["id"] / "root")
 
 

@@ -41,7 +41,9 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break several resources of a stack. `change` yields copies of the stack with one mistake each."""
+    """One way to break several resources of a stack. `change` takes the resources of a stack, and yields copies of them
+    with one mistake each.
+    """
 
     policy: str
     of: Sequence[str]

@@ -35,8 +35,8 @@ _ACCELERATED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PolicyStack:
-    """A stack before any mutation, and the policy settings that apply to this stack. The tests break only resources
-    whose types are not in `unbroken`.
+    """A stack before a mutation changes it, and the settings of the policies for this stack. The tests do not break
+    resources whose types are in `unbroken`.
     """
 
     title: str

@@ -13,7 +13,10 @@ export interface NamedPolicy {
   policy: Policy;
 }
 
-/** The digests of the latest policies and of the latest data sets of advisories, the newest first. */
+/**
+ * The digests of the latest edge policies, and those of the latest data sets of advisories. In each list, the newest
+ * digest comes first.
+ */
 export interface Latest {
   policies: Digests;
   advisories: Digests;

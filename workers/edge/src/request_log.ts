@@ -18,7 +18,10 @@ export interface RequestEvent {
   subjects: Readonly<Record<string, number>>;
   ecosystem: Ecosystem;
   status: number;
-  /** The tier that sent the object, as in the header X-Cache. Null when the response has no object. */
+  /**
+   * The tier that sent the object, such as `edge; hit`, as the header X-Cache names it. Null when the response has no
+   * object.
+   */
   tier: string | null;
   /** The length of the body that the client gets. Null when the length is unknown. */
   bytes: number | null;

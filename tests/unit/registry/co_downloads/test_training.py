@@ -111,7 +111,9 @@ def test_packages_of_the_same_second_are_successors_of_each_other(tmp_path: Path
 
 
 def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, the clients request the plug-in a minute before the app."""
+    """On one day of the held-out week, the clients request the plug-in a minute before the app. The model must not
+    predict a package that a client already has.
+    """
     lines = [
         {**each, "time": "2026-11-14T08:59:00Z"} if "plugin" in each["path"] and "-14T" in each["time"] else each
         for each in all_lines()
