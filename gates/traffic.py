@@ -63,7 +63,7 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
-    """Yields how an accelerator splits its clients over regions, for each DNS name with an alias of an accelerator.
+    """Yields how an accelerator splits its clients over regions, for each DNS name that is an alias of an accelerator.
 
     The function assumes that each region is the nearest to equally many clients. With a traffic dial of 50, an
     accelerator sends half of these clients to the other regions.

@@ -19,7 +19,7 @@ def key_response(response: Any, request: Any, full_url: str, headers: Any) -> An
     the date.
     """
     if request.method in ("GET", "HEAD"):
-        # `request.headers` is read-only, so this changes the WSGI environment that it reads
+        # `request.headers` is read-only, so this code changes the WSGI environment, from which `request.headers` reads
         environ = request.headers.environ
         for by_etag, by_date in (("NONE_MATCH", "MODIFIED_SINCE"), ("MATCH", "UNMODIFIED_SINCE")):
             if f"HTTP_IF_{by_etag}" in environ:

@@ -133,8 +133,8 @@ def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields the permission to pass a role for each role that the API call gives to an AWS service (IAM User Guide,
-    "Grant a user permissions to pass a role to an AWS service").
+    """Yields, for each role that the API call gives to an AWS service, the permission to pass this role (IAM User
+    Guide, "Grant a user permissions to pass a role to an AWS service").
     """
     parameters = call.parameters
     passed: list[tuple[str, str]] = []

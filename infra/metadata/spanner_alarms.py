@@ -29,7 +29,7 @@ _FAILING = 0.01
 # The status codes that count as faults of Spanner. An aborted transaction does not count, because the client repeats
 # the transaction. A missing row does not count either.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
-# Alarm threshold for the latency of the slowest hundredth of commits. A commit waits for a majority of the replicas,
+# Alarm threshold for the 99th percentile of the latency of commits. A commit waits for a majority of the replicas,
 # which are some tens of milliseconds apart.
 _SLOW_SECONDS = 1.0
 

@@ -23,7 +23,7 @@ class Accelerator(pulumi.ComponentResource):
 
     The endpoints are EC2 instances and not their Elastic IP addresses, because only instances get the addresses of
     clients (Global Accelerator Developer Guide, "Requirements for endpoints with client IP address preservation"). The
-    limits of the firewall count by these addresses.
+    firewall's rate limits count requests by client address.
 
     The accelerator writes no flow logs, because they contain the addresses of clients. No log of the network contains
     such addresses.

@@ -65,7 +65,7 @@ class Training:
             )
 
     def packages(self) -> list[str]:
-        """Returns the packages of all installs, such as `npm:@acme/web`."""
+        """Returns the packages, such as `npm:@acme/web`, that any install in the logs requested."""
         return [unquote(name) for (name,) in self._rows("SELECT DISTINCT package FROM package_requests ORDER BY 1")]
 
     def train(self, lists: Iterable[tuple[str, str]], settings: Settings) -> Model:

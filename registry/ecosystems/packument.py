@@ -81,8 +81,9 @@ class NpmPackage:
                 for version, manifest in versions.items()
             },
             # npm's own registry has no publication times in abbreviated packuments. With the setting
-            # `registrySupportsTimeField`, pnpm reads the times from this field. For its setting `minimumReleaseAge`,
-            # pnpm then need not fetch the full packument (pnpm/rfcs#2, pnpm/pnpm#13936).
+            # `registrySupportsTimeField`, pnpm reads the times from the field `time` of the abbreviated packument. For
+            # its setting `minimumReleaseAge`, pnpm then need not fetch the full packument (pnpm/rfcs#2,
+            # pnpm/pnpm#13936).
             "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}

@@ -1,5 +1,5 @@
-"""Tests that the policy pack finds each violation that is added to the stack prod. A policy must name the fault in its
-finding.
+"""Tests that the policy pack finds each violation that is added to the stack prod. The finding of a policy must name
+the fault.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests which objects publishing writes to the origin bucket, their content, and the state after an interruption."""
+"""Tests which objects a publish writes to the origin bucket, what they contain, and which state an interrupted publish
+leaves.
+"""
 
 from __future__ import annotations
 

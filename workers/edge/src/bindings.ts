@@ -18,10 +18,11 @@ export interface Bindings {
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;
   /**
-   * Limits the rate of the requests with each valid token. The binding counts requests by the digest of their token.
+   * Limits how many requests with the same valid token the worker answers in a period. The binding counts requests by
+   * the digest of their token.
    */
   TOKEN_REQUESTS?: RateLimit;
-  /** Limits the rate of the requests with invalid tokens from each client address. */
+  /** Limits how many requests with invalid tokens the worker answers for each client address in a period. */
   FAILED_TOKENS?: RateLimit;
   /**
    * Set when NGINX on a PoP machine of our own calls the worker. NGINX then sends objects from L1 itself

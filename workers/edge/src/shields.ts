@@ -36,9 +36,9 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the nodes that receive a request for an object: at most three of `order`. Nodes that have failed come last.
- * If possible, the third node is in another region than the first, so that a client gets the object while a whole
- * region fails.
+ * Returns the at most three nodes to which the worker sends a request for an object, one after the other. `order` has
+ * all nodes in the order of preference. Nodes that have failed come last. If possible, the third node is in another
+ * region than the first, so that a client gets the object even while a whole region is down.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
   const usable = order.filter((node) => !isBackedOff(node));

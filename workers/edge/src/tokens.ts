@@ -33,7 +33,8 @@ const NEGATIVE_MILLISECONDS = 2_000;
 // requests use the old copy until this read ends. Without this early read, all requests would read the entry at the
 // moment when the copy becomes too old.
 const RENEWAL_MILLISECONDS = 1_500;
-const CACHED_ENTRIES = 10_000; // the maximum number of entries in an isolate's memory; they take a few MB of its 128 MB
+// the maximum number of token entries in an isolate's memory; they take a few MB of its 128 MB
+const CACHED_ENTRIES = 10_000;
 
 interface CachedEntry {
   entitlement: Entitlement | undefined;

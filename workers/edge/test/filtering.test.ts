@@ -1,5 +1,5 @@
-// Tests in workerd that documents do not list the artifacts which an edge policy refuses, and that clients cannot get
-// these artifacts by name.
+// Tests in workerd: documents must not list the artifacts that an edge policy refuses, and clients must not get these
+// artifacts by name.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

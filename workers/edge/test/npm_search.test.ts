@@ -20,7 +20,8 @@ interface Found {
 }
 
 async function search(query: string, grants = ["npm:*:pull"]): Promise<{ answer: Response; found: Found; names: string[] }> {
-  const token = Buffer.from(grants.join(" ")).toString("hex"); // an isolate keeps the grants of a token for some seconds
+  // the token differs for each list of grants, because an isolate keeps the grants of a token for some seconds
+  const token = Buffer.from(grants.join(" ")).toString("hex");
   grant(token, grants);
   stub.shield = (_, response) => {
     response.writeHead(200, { "content-type": "application/json", "cache-control": "public, max-age=5", etag: '"1"' });

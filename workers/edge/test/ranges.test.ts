@@ -206,7 +206,8 @@ test("If-Range without a range, and on HEAD, is ignored", async () => {
 test("If-Range with a weak validator returns the whole object", async () => {
   stub.l1 = cacheWithoutConditions({ body: BODY, etag: 'W/"v1"' });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
-  stub.l1 = cacheWithoutConditions({ body: BODY, date: MODIFIED }); // the Date equals Last-Modified, so Last-Modified is a weak validator
+  // the header Date equals Last-Modified, so Last-Modified is a weak validator
+  stub.l1 = cacheWithoutConditions({ body: BODY, date: MODIFIED });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
 });
 

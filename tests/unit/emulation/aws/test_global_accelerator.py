@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 
 def refused(call: Any, **parameters: Any) -> str:
-    """Makes a request that the API must refuse. Returns the error code and the message."""
+    """Makes a request that the Global Accelerator API must refuse. Returns the error code and the message."""
     with pytest.raises(ClientError) as error:
         call(**parameters)
     response: Any = error.value.response
