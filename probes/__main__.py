@@ -23,6 +23,7 @@ from requests import RequestException
 
 from probes import (
     accounts,
+    bucket_access,
     client_certificates,
     cloud_storage,
     custom_hostnames,
@@ -34,6 +35,7 @@ from probes import (
     route53,
     s3,
     s3_replication,
+    secrets_replicas,
     worker_versions,
     workers_cache,
     workers_cache_limits,
@@ -50,6 +52,8 @@ from probes.zone import Zone
 _AWS = (
     *s3.PROBES,
     *s3_replication.PROBES,
+    *bucket_access.PROBES,
+    *secrets_replicas.PROBES,
     *dynamodb.PROBES,
     *accounts.PROBES,
     *permissions.PROBES,

@@ -19,6 +19,8 @@ REGION = "us-east-1"
 # Guide, "Troubleshoot IAM": changes are not always immediately visible).
 _TIMEOUT_SECONDS = 120.0
 
+_HOUR = 3600
+
 KEY_DELETION_DAYS = 7  # the shortest time, in days, after which AWS KMS deletes a key that is scheduled for deletion
 
 Statement = Mapping[str, Any]
@@ -91,9 +93,19 @@ class AwsAccount:
         self.later(kms.schedule_key_deletion, KeyId=created["KeyId"], PendingWindowInDays=KEY_DELETION_DAYS)
         return created["Arn"]
 
-    def as_role(self, statements: Sequence[Statement]) -> Callable[[str], Any]:
+    def put_bucket_policy(self, bucket: str, statements: Sequence[Statement]) -> None:
+        """Gives a bucket a policy. AWS refuses a policy with a new role for some seconds, so the function waits."""
+        s3, policy = self.client("s3"), {"Bucket": bucket, "Policy": document(statements)}
+        self.until(lambda: refusal(s3.put_bucket_policy, **policy) == "accepted", f"{bucket} takes no policy")
+
+    def as_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> Callable[[str], Any]:
         """Creates a role with a policy, waits until the role works, and returns a function. The returned function takes
-        the name of an AWS service, and returns a boto3 client with the role's credentials.
+        the name of an AWS service, and returns a boto3 client with the role's credentials, which end after `seconds`.
+        """
+        return self.as_known_role(statements, seconds)[0]
+
+    def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[[str], Any], str]:
+        """Creates a role as `as_role` does, and also returns the role's ARN.
 
         The policy also allows `kms:ListAliases`. The role works as soon as AWS accepts this call with the role's
         credentials.
@@ -101,7 +113,7 @@ class AwsAccount:
         works = {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*"}
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])
         sts = self.client("sts")
-        session = {"RoleArn": arn, "RoleSessionName": "probe"}
+        session = {"RoleArn": arn, "RoleSessionName": "probe", "DurationSeconds": seconds}
         self.until(lambda: refusal(sts.assume_role, **session) == "accepted", f"nobody may assume {arn}")
         found = sts.assume_role(**session)["Credentials"]
         credentials = {
@@ -111,7 +123,7 @@ class AwsAccount:
         }
         kms = self.client("kms", credentials)
         self.until(lambda: refusal(kms.list_aliases) == "accepted", f"{arn} has no permissions")
-        return lambda service: self.client(service, credentials)
+        return lambda service: self.client(service, credentials), arn
 
     def until(self, condition: Callable[[], bool], problem: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         """Waits until `condition` returns true. Raises ProbeError with the text `problem` after `timeout_seconds`."""
@@ -137,6 +149,15 @@ def attempt(call: Callable[..., Any], **arguments: Any) -> tuple[str, Any]:
         return "accepted", call(**arguments)
     except ClientError as error:
         return cast(Any, error.response)["Error"]["Code"], {}
+
+
+def answer(call: Callable[..., Any], **arguments: Any) -> tuple[int, str]:
+    """Calls a method of a boto3 client. Returns the HTTP status, and the error code or `accepted`."""
+    try:
+        return call(**arguments)["ResponseMetadata"]["HTTPStatusCode"], "accepted"
+    except ClientError as error:
+        response = cast(Any, error.response)
+        return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
 
 
 def is_denied(code: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt, is_denied, refusal
+from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt, document, is_denied, refusal
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
@@ -41,6 +41,22 @@ def _statements(account: AwsAccount) -> Iterator[Fact]:
     yield Fact("A new resource with tags also needs the permission to tag it", is_denied(code), code)
     code = refusal(sns.create_topic, Name=topic)
     yield Fact("The same resource without tags does not", code == "accepted", code)
+
+
+def _new_resources(account: AwsAccount) -> Iterator[Fact]:
+    own, other = account.name("own"), account.name("other")
+    iam = account.as_role([_allow("iam:CreatePolicy", f"arn:aws:iam::{account.number}:policy/{own}")])("iam")
+    policy = document([_allow("s3:ListAllMyBuckets")])
+    for name, verdict in ((own, "allowed"), (other, "refused")):
+        account.later(_delete_policy, account=account, name=name)
+        code = refusal(iam.create_policy, PolicyName=name, PolicyDocument=policy)
+        holds = code == "accepted" if verdict == "allowed" else is_denied(code)
+        which = "that the permission names" if verdict == "allowed" else "of another name"
+        yield Fact(f"The creation of a policy {which} is {verdict}", holds, code)
+
+
+def _delete_policy(account: AwsAccount, name: str) -> None:
+    attempt(account.client("iam").delete_policy, PolicyArn=f"arn:aws:iam::{account.number}:policy/{name}")
 
 
 def _certificate_tags(account: AwsAccount) -> Iterator[Fact]:
@@ -110,6 +126,7 @@ def _linked_role(account: AwsAccount) -> Iterator[Fact]:
 _REFERENCE = "AWS, Service Authorization Reference"
 PROBES = (
     Probe("iam-statements", _REFERENCE, _statements),
+    Probe("iam-new-policies", _REFERENCE, _new_resources),
     Probe("acm-tag-conditions", 'IAM User Guide, "AWS global condition context keys"', _certificate_tags),
     Probe("dynamodb-partitions", 'DynamoDB Developer Guide, "Using IAM policy conditions"', _partitions),
     Probe("kms-service-linked-role", 'AWS KMS, "Authorizing AWS KMS to synchronize multi-Region keys"', _linked_role),

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from probes.aws import AwsAccount, refusal
+from probes.aws import AwsAccount, answer, refusal
 from probes.fact import Fact, Probe
 
 # A bucket with a public data set, which belongs to an account of Common Crawl (Registry of Open Data on AWS).
 _TAKEN = "commoncrawl"
+# The most bytes of an object's key (S3 User Guide, "Naming Amazon S3 objects").
+_MOST_KEY_BYTES = 1024
 _NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 
 
@@ -80,6 +82,14 @@ def _conditional_reads(account: AwsAccount) -> Iterator[Fact]:
     yield Fact("S3 answers a read with the object's ETag although the object is newer", code == "accepted", code)
 
 
+def _long_keys(account: AwsAccount) -> Iterator[Fact]:
+    s3, bucket = account.client("s3"), account.bucket("keys", is_versioned=False)
+    for size, expected in ((_MOST_KEY_BYTES, (404, "NoSuchKey")), (_MOST_KEY_BYTES + 1, (400, "KeyTooLongError"))):
+        # The character é has two bytes.
+        found = answer(s3.get_object, Bucket=bucket, Key="é" + "k" * (size - 2))
+        yield Fact(f"S3 answers {' '.join(map(str, expected))} to a key of {size} bytes", found == expected, str(found))
+
+
 PROBES = (
     Probe("s3-bucket-names", 'S3 User Guide, "General purpose bucket naming rules"', _names),
     Probe("s3-replication-rules", 'S3 User Guide, "Requirements and considerations for replication"', _rules),
@@ -88,5 +98,6 @@ PROBES = (
         'S3 User Guide, "How to prevent object overwrites with conditional writes"',
         _conditional_copies,
     ),
+    Probe("s3-long-keys", 'S3 API Reference, "Error responses"', _long_keys),
     Probe("s3-conditional-reads", 'Amazon S3 API Reference, "GetObject"; RFC 7232, section 6', _conditional_reads),
 )

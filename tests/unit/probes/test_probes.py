@@ -8,11 +8,13 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
+from moto.core.utils import utcnow
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.server import (
@@ -46,6 +48,19 @@ RUN = "0a1b2c3d"
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
+class Clock:
+    """The clock of the emulated AWS, which pauses of a probe advance."""
+
+    def __init__(self) -> None:
+        self._slept = timedelta()
+
+    def utcnow(self) -> datetime:
+        return utcnow() + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        self._slept += timedelta(seconds=seconds)
+
+
 @pytest.fixture
 def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serves the emulated AWS, which here checks the permissions of roles and replicates S3 objects, as it does in the
@@ -58,6 +73,10 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
     # documented. In this test, the probe waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
+    # The probe `s3-expired-sessions` waits until a session has ended. In this test, the emulated AWS's clock jumps.
+    now = Clock()
+    monkeypatch.setattr("emulation.aws.permissions.utcnow", now.utcnow)
+    monkeypatch.setattr("probes.bucket_access.time", now)
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     with serving(S3Addresses(Replication(outages, outages.is_down))) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
@@ -71,8 +90,8 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles, tables, topics, certificates and hosted zones in the emulated AWS
-    account. Also returns the ids of the KMS keys, except those that are scheduled for deletion.
+    """Returns the names of all buckets, roles, policies, tables, topics, secrets, certificates and hosted zones in the
+    emulated AWS account. Also returns the ids of the KMS keys, except those that are scheduled for deletion.
     """
     buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
@@ -82,6 +101,8 @@ def leftovers() -> list[str]:
         *(each["TopicArn"] for each in sns.list_topics()["Topics"]),
         *(each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"),
         *(each["RoleName"] for each in iam.list_roles()["Roles"]),
+        *(each["PolicyName"] for each in iam.list_policies(Scope="Local")["Policies"]),
+        *(each["Name"] for each in client("secretsmanager").list_secrets()["SecretList"]),
         *(each["Name"] for each in client("route53").list_hosted_zones()["HostedZones"]),
         *(each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]),
     ]
