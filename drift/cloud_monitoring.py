@@ -1,4 +1,6 @@
-"""Searches Cloud Monitoring for resources by their inputs, for the resource types that have no unique names."""
+"""Searches Cloud Monitoring for resources by their inputs. The search serves the resource types whose resources have no
+unique names.
+"""
 
 from __future__ import annotations
 

@@ -184,9 +184,10 @@ def _accelerator(inputs: Inputs) -> Found:
 
 
 def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. The
-    input `of` contains the ARN of the parent, which is the accelerator or the listener. The field `arn` of the API's
-    response contains the ARN of a found resource. `fields` maps names of inputs to names of fields in the response.
+    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. `of` is
+    the name of the input that contains the ARN of the parent, which is the accelerator or the listener. `arn` is the
+    name of the field in the API's response that contains the ARN of a found resource. `fields` maps names of inputs to
+    names of fields in the response.
     """
 
     def search(inputs: Inputs) -> Found:

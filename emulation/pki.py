@@ -148,7 +148,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # The validity begins before the current time, because the clocks of client and server may differ a little.
+        # The validity of the certificate begins before the current time, because the clocks of client and server may
+        # differ a little.
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + lifetime)
     )

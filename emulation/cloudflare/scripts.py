@@ -182,7 +182,8 @@ def _exports(metadata: Json) -> Json | None:
     """Returns a mapping from the name of each entrypoint of a script to its cache settings (Cloudflare docs,
     workers/cache/configuration, "Per-entrypoint caching").
 
-    Raises ApiError if the default entrypoint is cached, because the emulation does not support this.
+    Raises ApiError if the default entrypoint is cached, because the emulation does not support a cached default
+    entrypoint.
     """
     given: Json | None = metadata.get("exports")
     is_cached = bool(_part(metadata, "cache_options").get("enabled"))

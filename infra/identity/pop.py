@@ -39,8 +39,8 @@ class PopIdentityArgs:
 
 
 class PopIdentity(pulumi.ComponentResource):
-    """The IAM role and the instance profile of PoP machines. Objects reach a PoP through the shields, so the role reads
-    no bucket.
+    """The IAM role and the instance profile of PoP machines. Objects reach a PoP through the shields, so the role may
+    read no bucket.
     """
 
     instance_profile: pulumi.Output[str]

@@ -175,7 +175,7 @@ def _difference(measure: _Measure, control: _Sample, sample: _Sample) -> Estimat
 
 def _bootstrapped(statistic: Callable[..., float], *samples: _Sample) -> Estimate:
     """Returns a statistic of one or two samples with its confidence interval. The interval is computed by a bootstrap:
-    the statistic is repeated for random draws of clients from each sample, with replacement.
+    the statistic is computed again for random draws of clients from each sample, with replacement.
     """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 

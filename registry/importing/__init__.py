@@ -1,6 +1,6 @@
 """Bulk import of packages and images that exist in other registries or in directories.
 
-A file from another registry is checked against the digest that this registry states.
+A file from another registry is checked against the digest that the other registry states.
 """
 
 from __future__ import annotations

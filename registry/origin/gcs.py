@@ -97,7 +97,7 @@ class CloudStorage:
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
             token = None
-            # Cloud Storage copies a large object in several requests. Each request contains the token in the response
+            # Cloud Storage copies a large object in several requests. Each request contains the token from the response
             # to the previous request.
             while True:
                 token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)

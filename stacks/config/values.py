@@ -68,8 +68,8 @@ def known_region(name: str, cloud: Cloud) -> None:
 
 
 def _region_of_store(name: str, info: ValidationInfo) -> str:
-    """Checks a region in the config of the objects or of the metadata. The region must exist in the cloud of the store.
-    The config has no setting for this cloud, because each store belongs to one cloud.
+    """Checks a region in the config section of the buckets or of the metadata database. The region must exist in the
+    cloud of the section's `store`. The config has no setting for this cloud, because each store belongs to one cloud.
     """
     store = info.data.get("store")
     if store is not None:

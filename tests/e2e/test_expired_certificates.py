@@ -61,7 +61,7 @@ class Keys:
         return json.loads(self._manager.get_secret_value(SecretId=secret_id(STACK, name))["SecretString"])
 
     def authority(self) -> Pair:
-        """Returns the authority that issues the edge's next client certificate."""
+        """Returns the certificate authority that issues the edge's next client certificate."""
         secret = self.read("authority")
         return load(secret["client_ca"], secret["client_ca_key"])
 

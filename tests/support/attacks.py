@@ -1,4 +1,5 @@
-"""Attacks on an edge, as bytes that libraries for HTTP do not send. The same attacks run against each network.
+"""Attacks on an edge, as bytes that libraries for HTTP do not send. The same attacks run against each edge network: the
+emulated Cloudflare, and a PoP of our own.
 
 An edge refuses an attack in one of two ways: it gives a single answer with a 4xx or 5xx status, or it ends the
 connection without an answer. A second answer would be the answer to a request that is hidden in the attack.

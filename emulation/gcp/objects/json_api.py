@@ -164,8 +164,8 @@ class JsonApi:
         return Response(status=204)
 
     def _copy(self, bucket: str, _: str) -> Response:
-        """Copies a Cloud Storage object for the API methods `copyTo` and `rewriteTo`, in one call for any size. The
-        copy does not get the retention of its source.
+        """Copies a Cloud Storage object for the API methods `copyTo` and `rewriteTo`. One call copies an object of any
+        size. The copy does not get the retention of its source.
         """
         names = _names_in_path()
         if len(names) != 4:

@@ -113,8 +113,8 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts the copy of an image's config or layer. If another image shares the config or layer, returns the copy
-        that is already running or done.
+        """Starts to copy an image's config or layer, and returns the future of the copy. If another image shares the
+        config or layer and its copy is running or done, returns the future of that copy.
 
         A copy that failed is started again.
         """

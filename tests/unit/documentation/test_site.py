@@ -1,4 +1,6 @@
-"""Tests that the documentation site builds without a warning, shows lists and tables, and rejects a broken link."""
+"""Tests that the documentation site builds without a warning, that its pages show lists and tables, and that a broken
+link makes the build fail.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from tests.support.harness import deploy
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 US, EU, _ = CLIENT_LOCATIONS
-# The addresses of the PoP machines of our own, by name.
+# Maps the name of each PoP machine of our own to its address.
 OWN_POPS = {"pop-us-east-1-0": "192.0.2.10", "pop-us-east-1-1": "192.0.2.11", "pop-eu-west-1-0": "192.0.2.20"}
 CLOUDFLARE = "test.zone.test"
 SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")

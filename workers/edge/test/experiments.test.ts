@@ -23,7 +23,7 @@ function experiments(...given: Given[]): readonly Experiment[] {
   return parsePolicy(JSON.stringify({ format: 1, rules: [], experiments: named })).experiments;
 }
 
-/** Returns clients whose principals have names as teams give them: a common start and a number. */
+/** Returns clients whose principals have similar names, as teams choose them: a common prefix and a number. */
 function subjects(prefix: string): Subject[] {
   return Array.from({ length: SUBJECTS }, (_, number) => ({ principal: `${prefix}${number}`, token: `digest of ${prefix}${number}` }));
 }

@@ -72,7 +72,8 @@ def paths() -> list[str]:
 
 def test_requests_of_the_edge_arrive_by_day_with_the_configured_fields_only(machine: Machine) -> None:
     machine.request()
-    # Only the shield itself sends requests to its port 9001. ship-logs must not copy these requests from the log.
+    # Only the shield itself sends requests to the shield's port 9001. ship-logs must not copy these requests from the
+    # access log.
     machine.request(port=9001)
     machine.request("b", day="28/Nov/2026")
     machine.program.main()
