@@ -22,8 +22,8 @@ PROJECT = "artifact-edge-bootstrap"
 
 @dataclass(frozen=True)
 class Settings:
-    """The config of the bootstrap stack: the bucket's name, the GitHub repository with its IDs, and the environments
-    that the repository deploys.
+    """The config of the bootstrap stack: the name of the state bucket, the GitHub repository with its IDs, and the
+    environments that the repository deploys.
     """
 
     region: str

@@ -36,7 +36,7 @@ STORES = BUCKETS | {
     "gcp:spanner/instance:Instance",
 }
 
-# Types of DNS records. The records determine the addresses to which clients connect.
+# Pulumi types of DNS records. The records determine the addresses to which clients connect.
 RECORDS = frozenset(
     {
         "aws:route53/record:Record",

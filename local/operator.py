@@ -48,8 +48,8 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Adds the Cloudflare zone in a stack's config to the account on the emulated Cloudflare, and delegates the zone's
-    domain to it. A repeated call changes nothing.
+    """Adds the Cloudflare zone in a stack's config to the account on the emulated Cloudflare. Also delegates the zone's
+    domain to the emulated Cloudflare. A repeated call changes nothing.
 
     On the real Cloudflare, people do these steps once in the dashboard and at their registrar (docs/deploying.md).
     """

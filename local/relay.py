@@ -1,4 +1,6 @@
-"""Forwards a port that other machines can reach to a proxy on the loopback network, for `python -m local serve`."""
+"""Listens on a port that other machines can reach, and forwards the connections to a proxy on the loopback network.
+`python -m local serve` uses this relay.
+"""
 
 from __future__ import annotations
 

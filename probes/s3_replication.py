@@ -1,4 +1,4 @@
-"""Probes which permissions on the KMS key of a replica the role of an S3 replication rule needs."""
+"""Probes which permissions the role of an S3 replication rule needs on the KMS key of a replica."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class EndpointGroup:
-    """The endpoints of an accelerator's listener in one region. `dial` is the traffic dial in percent."""
+    """An endpoint group: the endpoints of an accelerator's listener in one region. `dial` is the group's traffic dial
+    in percent.
+    """
 
     region: str
     dial: float

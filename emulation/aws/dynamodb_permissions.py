@@ -20,8 +20,8 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
-# Maps each kind of item in a DynamoDB transaction to the IAM action, without the prefix `dynamodb:`, that a caller
-# needs for the item.
+# Maps each kind of operation in a DynamoDB transaction to the IAM action that a caller needs for it, without the prefix
+# `dynamodb:`.
 _TRANSACTION_ACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
     "Delete": "DeleteItem",

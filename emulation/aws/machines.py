@@ -61,7 +61,7 @@ def _instances() -> Iterator[tuple[str, Any]]:
 
 
 def _endpoints(region: str, subnet: str) -> Iterator[Any]:
-    """Yields the VPC endpoints of S3 that are in the route tables of an emulated subnet."""
+    """Yields the VPC endpoints for S3 that the route tables of an emulated subnet contain."""
     backend = _backend(region)
     tables = [
         table.id

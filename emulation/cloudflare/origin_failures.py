@@ -29,8 +29,9 @@ Resolver = Callable[[str], str | None]
 
 
 def create_service(resolve: Resolver, authorities: bytes, secret: str) -> Flask:
-    """Returns the WSGI application that PoPs ask why an origin has not answered. Requests must contain `secret` in the
-    header X-Edge-Secret. `authorities` has the certificates of the authorities that Cloudflare trusts, as PEM.
+    """Returns a WSGI application. PoPs ask this application why an origin has not answered. Requests must contain
+    `secret` in the header X-Edge-Secret. `authorities` has the certificates of the authorities that Cloudflare trusts,
+    as PEM.
     """
     service = Flask(__name__)
 

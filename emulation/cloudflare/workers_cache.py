@@ -82,7 +82,7 @@ class WorkersCache:
 
 
 def create_service(cache: WorkersCache, secret: str) -> Flask:
-    """Returns the WSGI application to which PoPs report the tags of responses and send purges by tag.
+    """Returns a WSGI application. PoPs report the cache tags of responses to it, and send it purges by tag.
 
     Each request must contain `secret` in the header X-Edge-Secret.
     """

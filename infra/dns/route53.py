@@ -130,8 +130,8 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """Creates the DNS records of the shields' common name. A client gets the nearest region with at least one
-        healthy machine.
+        """Creates the DNS records of the name that all shields share. A client gets the nearest region with at least
+        one healthy machine.
 
         Returns the health check of each region.
         """

@@ -22,7 +22,7 @@ class BundleError(pulumi.RunError):
 def compile_worker(directory: Path) -> str:
     """Returns the edge worker in `directory`, compiled to one ES module. The same sources always give the same bytes.
 
-    Raises BundleError for sources that do not compile, and where the compiler is not installed.
+    Raises BundleError if the sources do not compile, or if the compiler is not installed.
     """
     compiler = directory / "node_modules" / ".bin" / "esbuild"
     if not compiler.exists():

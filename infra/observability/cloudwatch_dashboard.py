@@ -17,7 +17,7 @@ from infra.observability import CloudWatchAlarm, Tier
 Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
 
 _COLUMNS = 24
-_GRAPH = (8, 6)  # width in columns and height in rows of a graph, so that three graphs fit side by side
+_GRAPH = (8, 6)  # the width of a graph in columns and its height in rows; three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 _ALARMS_A_WIDGET = 100  # the maximum number of alarms that one widget of a CloudWatch dashboard shows

@@ -32,7 +32,7 @@ _WITHDRAWABLE = ("npm/*", "oci/*", "pypi/*")
 
 
 def metadata(table_arn: str) -> Iterator[Statement]:
-    """Yields the outbox relay's permissions on the metadata table, limited to single partitions.
+    """Yields the statements that give the outbox relay permissions on single partitions of the metadata table.
 
     A transaction needs only the permissions for the operations in it. Sources: DynamoDB Developer Guide, "Using
     conditions" for LeadingKeys, and "Amazon DynamoDB Transactions".

@@ -28,10 +28,12 @@ def serve(name: str, policies: list[Policy], renamed: Mapping[str, str]) -> None
 
 
 def servicer_for(policies: list[Policy], renamed: Mapping[str, str]) -> Any:
-    """Returns the Pulumi SDK's servicer class with an added check of the policy and setting names in the configuration.
+    """Returns a servicer class like that of the Pulumi SDK. It also checks the names of policies and settings in the
+    configuration.
 
-    The engine passes on settings that the pack does not have, and the SDK ignores them. A policy with a misspelt name
-    or setting would therefore keep its defaults. The SDK has no public way to see these settings.
+    The engine passes all configured settings to the policy pack, and the SDK ignores those that the pack does not have.
+    A policy with a misspelt name or setting would therefore keep its defaults. The SDK has no public way to see the
+    ignored settings.
     """
     names = {policy.name for policy in policies} | {_ALL}
     settings = {

@@ -189,7 +189,9 @@ def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _secret_actions(statement: Properties) -> list[str]:
-    """Returns the actions in an IAM statement that concern secrets or SSM parameters, which can hold secrets, too."""
+    """Returns those actions of an IAM statement that concern secrets or SSM parameters. SSM parameters can hold
+    secrets, too.
+    """
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [
         action

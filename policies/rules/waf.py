@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields what a skip rule of the WAF must not skip but does skip. These are the names of phases and products, and
-    the names of the options with which the rule skips other rules or rulesets.
+    """Yields the names of what a skip rule of the WAF skips, but must not skip. These are phases, products, and the
+    options with which the rule skips other rules or rulesets.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

@@ -36,7 +36,9 @@ def policy_root() -> None:
 
 @policy_app.command()
 def check(document: Document) -> None:
-    """Validate a document of the edge policy. Print each mistake with its rule, its value and what is accepted."""
+    """Validate a document of the edge policy. Print each mistake with the rule, the value, and the values that are
+    accepted.
+    """
     policy = _policy(document)
     experiments = f"; number of experiments: {len(policy.experiments)}" if policy.experiments else ""
     print(f"{document}: valid; number of rules: {len(policy.rules)}{experiments}")

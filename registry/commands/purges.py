@@ -73,7 +73,9 @@ def list_all(stack_outputs: Outputs) -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs) -> None:
-    """Return to the outbox all changes whose delivery failed too often, so that `purges drain` delivers them again."""
+    """Put all changes whose delivery failed too often back into the outbox, so that `purges drain` delivers
+    them again.
+    """
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 

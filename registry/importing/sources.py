@@ -1,5 +1,5 @@
-"""Finds the files and images to import in the sources that an operator names on the command line of `import`:
-directories, lockfiles, packages and images.
+"""Finds the files and images to import. The operator names their sources on the command line of `import`: directories,
+lockfiles, packages and images.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str
 
 
 def _named(file: str) -> dict[str, Any]:
-    """Returns the annotation that names the file in a layer, for the layer's descriptor. The client oras reads the
-    file's name from this annotation.
+    """Returns an annotation for the descriptor of a layer. The annotation names the file in the layer, and the client
+    oras reads the file's name from it.
     """
     return {"annotations": {"org.opencontainers.image.title": file}}
 

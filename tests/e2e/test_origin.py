@@ -1,4 +1,6 @@
-"""Tests that reads and installs succeed while an origin bucket fails or its replication lags, with real npm and pip."""
+"""Tests, with real npm and pip, that reads and installs succeed while an origin bucket fails or its
+replication lags.
+"""
 
 from __future__ import annotations
 

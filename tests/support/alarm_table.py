@@ -111,8 +111,8 @@ def _row(name: str, prefix: str, tier: str, cloud: str, fault: str, when: str, r
 
 
 def _anywhere(text: str) -> str:
-    """Replaces regions, machines, table operations and hostnames in a text with placeholders. Alarms that differ only
-    in these parts then have the same text.
+    """Replaces regions, machines, DynamoDB operations and hostnames in a text with placeholders. Alarms that differ
+    only in these parts then have the same text.
     """
     named = re.sub(r"(artifact-edge-prod[a-z-]*-)?" + f"({_PLACE.pattern})", "<region>", text)
     named = re.sub(r"<region>-\d+", "<machine>", named)

@@ -1,4 +1,4 @@
-"""Answers the requests of the edge to the metadata API (protocol.py), for any cloud and database."""
+"""Answers the edge's requests to the metadata API (protocol.py). The module works with any cloud and any database."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
 
 
 class BucketAddresses:
-    """WSGI middleware that sends requests to the host names and paths of Cloud Storage buckets to the XML API, and all
+    """WSGI middleware. It passes requests for the host names and paths of Cloud Storage buckets to the XML API, and all
     other requests to the administrative API.
     """
 

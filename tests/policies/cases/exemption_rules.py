@@ -1,4 +1,4 @@
-"""Test cases for the checks of a stack's exemptions from policies."""
+"""Test cases for the policies that check a stack's exemptions."""
 
 from __future__ import annotations
 

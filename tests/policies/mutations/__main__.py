@@ -86,7 +86,7 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 def page(written: str, lines: Sequence[str]) -> str:
     """Returns the text of the page docs/policy-list.md with a new mutation report. The new report takes the place of
-    the previous one. It stands above the page's list of policies.
+    the previous one. The report stands above the page's list of policies.
     """
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]

@@ -92,8 +92,8 @@ class Network:
         return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
 
     def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
-        """Returns how many queries of clients at a client location lead to each PoP machine of our own, to the
-        accelerator, and to Cloudflare.
+        """Returns the number of DNS queries of a client location that lead to each PoP machine of our own, to the
+        accelerator, and to Cloudflare. The location sends `queries` queries in all.
         """
         edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
         names = edge | {address: name for name, address in OWN_POPS.items()}

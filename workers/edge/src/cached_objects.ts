@@ -56,8 +56,9 @@ const BYTES_MAX = 512 * 1024 * 1024;
 
 export class Objects extends WorkerEntrypoint<Bindings> {
   /**
-   * Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. For an object
-   * that is too large for Workers Cache, answers 204 without a body, with the lifetime that the object's headers state.
+   * Answers a request for an object. The status is 200 with the whole object, 304, 404, or, if no shield answers, 502.
+   * For an object that is too large for Workers Cache, the status is 204. This response has no body, and its lifetime
+   * is the one that the object's headers state.
    */
   override async fetch(request: Request): Promise<Response> {
     const requested = requestedIn(new URL(request.url).pathname);

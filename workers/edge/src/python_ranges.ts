@@ -46,7 +46,10 @@ function startsWith(candidate: Version, wanted: Version, release: readonly numbe
   return candidate.epoch === wanted.epoch && release.every((number, at) => (candidate.release[at] ?? 0) === number);
 }
 
-/** Returns whether two versions are equal. Local version labels are compared only when the specifier has one. */
+/**
+ * Returns whether two versions are equal. Local version labels are compared only if the specifier contains such a
+ * label.
+ */
 function isSame(candidate: Version, wanted: Version, text: string): boolean {
   return compare(wanted.local === null ? candidate.public : wholeOf(candidate), text) === 0;
 }
