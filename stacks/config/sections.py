@@ -282,7 +282,7 @@ class Memory(Section):
 
 
 class Edge(Section):
-    """The edge worker: the Cloudflare account that it runs in, the zone that serves clients, and what it answers."""
+    """The edge worker: its Cloudflare account, the zone that serves clients, and settings of the worker's answers."""
 
     account_id: str = Field(
         description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}

@@ -35,7 +35,7 @@ class Denied(Section):
 
 
 class Allowed(Section):
-    """Sources that are exempt from the list `deny` and from the limit of requests by address."""
+    """Sources of requests that are exempt from the list `deny` and from the rate limit by address."""
 
     addresses: _Networks = Field(
         default=[],
