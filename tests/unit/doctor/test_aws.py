@@ -158,6 +158,14 @@ def test_quotas_below_the_need_of_the_stack_name_the_request(account: Account) -
     assert addresses.fix.endswith("--region us-east-1 --service-code ec2 --quota-code L-0263D0A3 --desired-value 3")
 
 
+def test_the_machines_of_own_pops_count_in_their_region(account: Account) -> None:
+    account.quotas = {"L-1216C47A": 1000, "L-0263D0A3": 2}
+    shields = [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4g.large", "nodes": 1}]
+    pops = [{"region": "us-east-1", "machine_type": "i4i.large", "nodes": 2}]
+    (addresses,) = problems(dev(shields=shields, pops=pops), account)
+    assert addresses.found == "2, and the stack uses 3"
+
+
 def test_a_quota_that_the_role_may_not_read_is_no_success(account: Account) -> None:
     account.refused = "AccessDeniedException"
     assert {finding.found for finding in problems(dev(), account)} == {"AccessDeniedException"}
