@@ -15,7 +15,7 @@ from infra.iam import Statement, allow
 from tests.support.bootstrap_stack import bootstrap_up, role_statements
 from tests.support.harness import Deployment
 from tests.support.service_authorization import findings
-from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
+from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, WITH_ACCELERATOR, WITH_POPS, first_up
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:artifact-edge-dev-alarms"
@@ -66,8 +66,15 @@ def test_a_mistake_is_found(statement: Statement, finding: str) -> None:
     assert list(findings({"Statement": [statement]})) == [finding]
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize("changes", [{}, WITH_POPS], ids=["as it is", "with PoPs"])
+STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    **{environment: (environment, {}) for environment in ENVIRONMENTS},
+    **{f"{environment} with PoPs": (environment, WITH_POPS) for environment in ENVIRONMENTS},
+    "dev with an accelerator": ("dev", WITH_ACCELERATOR),
+    "prod on Google Cloud": ("prod", ON_GOOGLE),
+}
+
+
+@pytest.mark.parametrize(("environment", "changes"), STACKS.values(), ids=STACKS)
 def test_the_documents_of_an_environment_have_no_mistake(environment: str, changes: Mapping[str, Any]) -> None:
     found = list(_documents(first_up(environment, changes)))
     assert len(found) > 1
