@@ -72,6 +72,8 @@ def _locations(account: AwsAccount) -> Iterator[Fact]:
     ontario = {"CountryCode": "CA", "SubdivisionCode": "ON"}
     code = zone.create("both", "A", SetIdentifier="x", GeoLocation=ontario, **address)
     yield Fact("A geolocation record has no subdivision of a country other than the US", code == "InvalidInput", code)
+    code = zone.create("both", "A", SetIdentifier="x", GeoLocation={"CountryCode": "EH"}, **address)
+    yield Fact("A geolocation record is not for the country EH", code == "InvalidInput", code)
     near = {"AWSRegion": "eu-west-1", "Bias": -99}
     code = zone.create("near", "A", SetIdentifier="eu", GeoProximityLocation=near, **address)
     yield Fact("A zone accepts a geoproximity record with the bias -99", code == "accepted", code)

@@ -16,6 +16,9 @@ from contract.regions import REGIONS
 
 _CONTINENTS = frozenset({"AF", "AN", "AS", "EU", "NA", "OC", "SA"})
 _COUNTRY = re.compile(r"[A-Z]{2}|\*")
+# The countries for which Route 53 has no data about IP addresses (Route 53 Developer Guide, "Values specific for
+# geolocation records": Location).
+_UNSUPPORTED = frozenset({"BV", "CX", "EH", "HM"})
 _STATE = re.compile(r"[A-Z]{2}")
 _LATITUDE = re.compile(r"[-+]?[0-9]{1,2}(\.[0-9]{0,2})?")
 _LONGITUDE = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,2})?")
@@ -63,6 +66,8 @@ def _fault_of_geolocation(place: Mapping[str, str]) -> str | None:
         return f"GeoLocation: {continent} is no code of a continent"
     if country and not _COUNTRY.fullmatch(country):
         return f"GeoLocation: {country} is no code of a country"
+    if country in _UNSUPPORTED:
+        return f"GeoLocation: Route 53 accepts no geolocation records for the country {country}"
     if state and (country != "US" or not _STATE.fullmatch(state)):
         return f"GeoLocation: SubdivisionCode {state} is no state of the country US"
     return None

@@ -152,6 +152,7 @@ def test_records_keep_their_locations() -> None:
         (located("x", ContinentCode="EU", CountryCode="IE"), "ContinentCode excludes CountryCode"),
         (located("x", ContinentCode="XX"), "XX is no code of a continent"),
         (located("x", CountryCode="ie"), "ie is no code of a country"),
+        (located("x", CountryCode="EH"), "no geolocation records for the country EH"),
         (located("x", CountryCode="CA", SubdivisionCode="ON"), "ON is no state of the country US"),
         (near("x", Bias=1), "exactly one of AWSRegion, LocalZoneGroup and Coordinates"),
         (
