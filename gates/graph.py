@@ -94,7 +94,7 @@ class Graph:
             if known(target) and str(target).rstrip(".") in self._proxied:
                 yield self._cloudflare(token, objects)
             elif known(target):
-                for further in self._records(str(target).rstrip(".")):
+                for further in _answering_all(self._records(str(target).rstrip("."))):
                     yield from self._networks_of(further, token, objects)
 
     def _behind_accelerator(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
@@ -247,6 +247,16 @@ def _checked(record: Resource) -> bool:
     """Returns whether DNS leaves a record out of its answers while the record's target is unhealthy."""
     aliases: Sequence[Mapping[str, Any]] = record.inputs.get("aliases") or []
     return bool(record.inputs.get("healthCheckId") or any(one.get("evaluateTargetHealth") is True for one in aliases))
+
+
+def _answering_all(records: Sequence[Resource]) -> Sequence[Resource]:
+    """Returns the DNS records of one name from which each client can get an answer. Of geolocation records, this is
+    only the default: clients get it if the records of their area are unhealthy, or if their location is unknown. The
+    other records answer clients of their own areas only.
+    """
+    located = [record for record in records if record.inputs.get("geolocationRoutingPolicies")]
+    default = [one for one in located if one.inputs["geolocationRoutingPolicies"][0].get("country") == "*"]
+    return default if located else records
 
 
 def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:

@@ -49,7 +49,8 @@ class Limits(BaseModel):
     )
     shares: dict[str, Share] = Field(
         default_factory=dict[str, float],
-        description="measured shares of clients by `set_identifier` of latency and geolocation records; else equal",
+        description="measured shares of clients by `set_identifier` of latency, geolocation and geoproximity records;"
+        " else equal",
     )
     allowed: list[Allowed] = Field(default_factory=list[Allowed])
 

@@ -34,6 +34,10 @@ _ROUTING = (
 )
 
 
+# The codes of all continents in Route 53's geolocation records.
+_CONTINENTS = frozenset({"AF", "AN", "AS", "EU", "NA", "OC", "SA"})
+
+
 def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
     """Returns the host names that clients use: the names that an edge network serves, and the names in
     `limits.hostnames`.
@@ -56,10 +60,29 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
     for resource in resources:
         if resource.type in RECORDS and (host_of(resource) in names or not names or _has_routing_policy(resource)):
             grouped[f"{host_of(resource)} {resource.inputs.get('type', '')}"].append(resource)
-    found = {name: _shares([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
+    found = {name: _split(alike, limits) for name, alike in grouped.items()}
     balancers = (resource for resource in resources if resource.type in BALANCERS)
     dials = dict(_dials(resources))
     return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers} | dials
+
+
+def _split(alike: Sequence[Resource], limits: Limits) -> Split:
+    """Returns how the DNS records of one name and type split the clients.
+
+    If geolocation records cover all continents, the default record counts as without clients. Route 53 answers with it
+    only if the records of a client's area are unhealthy, or if the client's location is unknown.
+    """
+    covered = {_location(record).get("continent") for record in alike} >= _CONTINENTS
+
+    def weight(record: Resource) -> float:
+        return 0.0 if covered and _location(record).get("country") == "*" else _weight(record, limits)
+
+    return _shares([(weight(record), _targets(record)) for record in alike])
+
+
+def _location(record: Resource) -> Mapping[str, str]:
+    places: Sequence[Mapping[str, str]] = record.inputs.get("geolocationRoutingPolicies") or [{}]
+    return places[0]
 
 
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
@@ -104,7 +127,11 @@ def _weight(record: Resource, limits: Limits) -> float:
     if failover:
         # Clients get the secondary record only while the primary record is unhealthy.
         return float(failover[0].get("type") != "SECONDARY")
-    return limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
+    share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
+    proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}
+    # Route 53 multiplies the distance to a place by 1 - bias / 100. Two places therefore share the way between them in
+    # the proportion of the inverse factors.
+    return share / (1 - float(proximity.get("bias") or 0) / 100)
 
 
 def _targets(record: Resource) -> list[str]:

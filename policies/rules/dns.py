@@ -17,6 +17,7 @@ _ASKING = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH")
 _ROUTED = (
     "failoverRoutingPolicies",
     "geolocationRoutingPolicies",
+    "geoproximityRoutingPolicy",
     "latencyRoutingPolicies",
     "weightedRoutingPolicies",
     "multivalueAnswerRoutingPolicy",

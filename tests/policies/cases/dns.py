@@ -37,6 +37,17 @@ CASES = [
         [resource(RECORD, {"name": "shield.x.io", "type": "A", "latencyRoutingPolicies": [{"region": "us-east-1"}]})],
         "shield.x.io",
     ),
+    *[
+        Case(
+            "aws-route53-record-health-checked",
+            [resource(RECORD, {"name": "pops.x.io", "type": "A", **policy})],
+            "pops",
+        )
+        for policy in (
+            {"geolocationRoutingPolicies": [{"continent": "EU"}]},
+            {"geoproximityRoutingPolicy": {"awsRegion": "eu-west-1", "bias": 0}},
+        )
+    ],
     Case(
         "aws-route53-record-health-checked",
         [

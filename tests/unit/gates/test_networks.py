@@ -21,6 +21,8 @@ RECORD, ROUTE = "aws:route53/record:Record", "cloudflare:index/workersRoute:Work
 SERVED = step("same", ROUTE, "edge", new={"pattern": "packages.example.com/*"})
 LIMITS = Limits(traffic=0.2)
 
+HOSTNAME, NEAREST = "packages.example.com", "geoproximity.pops.example.com"
+
 Steps = list[dict[str, Any]]
 
 
@@ -194,3 +196,95 @@ def test_a_traffic_dial_and_the_weights_do_not_change_together() -> None:
 def test_no_client_resolves_the_machines_addresses_while_the_accelerator_answers() -> None:
     standing = [*behind_accelerator(100), *accelerator("same", BOTH, BOTH)]
     assert rules(plan(SERVED, standing, EUROPE, region("create", "us-west-2"))) == []
+
+
+def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
+    """Returns a plan's steps for the geolocation records of our own PoPs and for their default record. `before` and
+    `after` map the code of each continent to the region that its clients get.
+    """
+
+    def inputs(identifier: str, location: Mapping[str, str], target: str) -> dict[str, Any]:
+        named = {"name": "geolocation.pops.example.com", "type": "A", "setIdentifier": identifier}
+        return {**named, "aliases": [{"name": target}], "geolocationRoutingPolicies": [location]}
+
+    everyone = inputs("default", {"country": "*"}, "pops.example.com")
+    steps = step("same" if before else "create", RECORD, "pops-default", new=everyone)
+    for continent in sorted({*before, *after}):
+        was, is_to_be = (
+            inputs(continent, {"continent": continent}, f"{places.get(continent)}.pops.example.com")
+            for places in (before, after)
+        )
+        change = "create" if continent not in before else "same" if was == is_to_be else "update"
+        steps += step(change, RECORD, f"pops-{continent}", old=was, new=is_to_be, keys=["aliases"])
+    return steps
+
+
+def by_geolocation(percent: int) -> Steps:
+    """Returns a plan's steps for the two DNS records of the clients' hostname. The plan changes neither of them, and
+    the record of our own PoPs leads to the geolocation records.
+    """
+    steps = weights(percent, percent)
+    for part in steps:
+        if "own" in part["urn"]:
+            inputs = {**part["newState"]["inputs"], "records": ["geolocation.pops.example.com"]}
+            part["newState"] = part["oldState"] = {**part["newState"], "inputs": inputs}
+    return steps
+
+
+CONTINENTS: Mapping[str, str] = dict.fromkeys(("AF", "AN", "AS", "EU", "NA", "OC", "SA"), "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("percent", "refused"),
+    # A new region gets two of seven continents, so the plan moves two sevenths of `percent` of all clients.
+    [(0, []), (20, []), (70, []), (71, ["traffic"])],
+)
+def test_a_new_place_moves_the_clients_of_its_continents(percent: int, refused: list[str]) -> None:
+    moved = {**CONTINENTS, "NA": "us-west-2", "SA": "us-west-2"}
+    places = [*EUROPE, *region("create", "us-west-2"), *geolocation(CONTINENTS, moved)]
+    assert rules(plan(SERVED, by_geolocation(percent), places)) == refused
+
+
+def test_the_default_record_counts_as_long_as_a_continent_has_no_record() -> None:
+    some = {continent: place for continent, place in CONTINENTS.items() if continent != "SA"}
+    moved = {**some, "NA": "us-west-2"}
+    places = [*EUROPE, *region("create", "us-west-2"), *geolocation(some, moved)]
+    assert rules(plan(SERVED, by_geolocation(20), places)) == ["one-change"]
+
+
+@pytest.mark.parametrize(("percent", "refused"), [(0, []), (20, []), (21, ["traffic"])])
+def test_another_routing_policy_counts_as_a_move_of_all_clients_of_the_network(
+    percent: int, refused: list[str]
+) -> None:
+    before, after = weights(percent, percent), by_geolocation(percent)
+    changed = [
+        {**new, "op": "update", "oldState": old["oldState"]} if "own" in new["urn"] else new
+        for old, new in zip(before, after, strict=True)
+    ]
+    assert rules(plan(SERVED, changed, EUROPE, geolocation({}, CONTINENTS))) == refused
+
+
+def biased(before: int, after: int) -> Steps:
+    """Returns a plan's steps for the geoproximity records of two regions. The plan changes the bias of one region."""
+
+    def inputs(name: str, bias: int) -> dict[str, Any]:
+        named = {"name": "geoproximity.pops.example.com", "type": "A", "setIdentifier": name}
+        policy = {"awsRegion": name, "bias": bias}
+        return {**named, "aliases": [{"name": f"{name}.pops.example.com"}], "geoproximityRoutingPolicy": policy}
+
+    was, is_to_be = inputs("us-west-2", before), inputs("us-west-2", after)
+    return [
+        *step("same", RECORD, "pops-near-eu-west-1", new=inputs("eu-west-1", 0)),
+        *step("update", RECORD, "pops-near-us-west-2", old=was, new=is_to_be, keys=["geoproximityRoutingPolicy.bias"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    # With a bias of 50, the place gets two thirds of the way to the other place, and with one of 80 five sixths. The
+    # limit is a fifth.
+    [(0, 50, []), (50, 0, []), (50, 80, []), (0, 80, ["traffic"]), (0, -99, []), (99, 0, ["traffic"])],
+)
+def test_a_bias_moves_clients(before: int, after: int, refused: list[str]) -> None:
+    hostname = step("same", RECORD, "edge-own", new={"name": HOSTNAME, "type": "CNAME", "records": [NEAREST]})
+    assert rules(plan(SERVED, hostname, biased(before, after))) == refused

@@ -170,6 +170,24 @@ def test_a_network_is_replaced_by_another_one_only_if_dns_checks_its_health() ->
         assert "Cloudflare is lost" in lost(loss, [*stack, resource(RECORD, "cloudflare", inputs)])[0]
 
 
+def located(location: Mapping[str, str], name: str, target: str) -> Resource:
+    """Returns a geolocation record of our own PoPs, an alias of another DNS name."""
+    alias = {"name": target, "evaluateTargetHealth": True}
+    inputs = {"name": "geolocation.pops.example.com", "geolocationRoutingPolicies": [location], "aliases": [alias]}
+    return resource(RECORD, name, inputs)
+
+
+def test_geolocation_records_lead_all_clients_to_the_regions_of_the_default_record_only() -> None:
+    europe = located({"continent": "EU"}, "europe", "pops.example.com")
+    default = located({"country": "*"}, "default", "pops.example.com")
+    own = resource(RECORD, "own", {"name": HOST, "records": ["geolocation.pops.example.com"], "healthCheckId": "own"})
+    checked = resource(RECORD, "cloudflare", {"name": HOST, "records": ["test.zone.test"], "healthCheckId": "edge"})
+    stack = [*TWO_REGIONS[1:], *cloudflare(*SHIELDS, api=True), *own_pop()[:-1], own, checked]
+    assert lost("edge:cloudflare", [*stack, europe, default]) == []
+    # Without a default record, clients outside Europe get no answer.
+    assert "Cloudflare is lost" in lost("edge:cloudflare", [*stack, europe])[0]
+
+
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """Returns what the plan gate finds for a stack that must survive the loss `loss`, and no other loss. For example,
     `region:us-east-1` is the loss of all resources in this region.
