@@ -4,6 +4,11 @@ the name of the SSM parameter with the ARN of the PoPs' certificate.
 
 from __future__ import annotations
 
+from typing import Literal
+
+# How DNS chooses the region of own PoPs to which it leads a client. The values are routing policies of Route 53.
+PopRouting = Literal["latency", "geolocation", "geoproximity"]
+
 # The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines.
 # Clients cannot reach these objects by any URL. PoP machines read the objects through the shields.
 WORKERS = "edge-workers/"
@@ -32,6 +37,13 @@ def certificate_parameter(environment: str) -> str:
 def pops_hostname(zone_name: str) -> str:
     """Returns the host name that resolves to the nearest healthy PoP of our own. `zone_name` is the name's DNS zone."""
     return f"pops.{zone_name}"
+
+
+def routed_hostname(zone_name: str, routing: PopRouting) -> str:
+    """Returns the host name that resolves to the PoP of our own which `routing` chooses for a client. `zone_name` is
+    the name's DNS zone. Latency routing has the shortest name, because it was the first.
+    """
+    return pops_hostname(zone_name) if routing == "latency" else f"{routing}.{pops_hostname(zone_name)}"
 
 
 def anycast_hostname(zone_name: str) -> str:

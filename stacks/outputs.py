@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from contract.pops import anycast_hostname, pops_hostname
+from contract.pops import anycast_hostname, routed_hostname
 from infra.blobs import Bucket
 from infra.dns.route53 import Dns
 from infra.edge.cloudflare import Edge
@@ -73,8 +73,9 @@ def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
         {"name": "cloudflare", "weight": 100 - config.pops_percent, "target": edge.target}
     ]
     if config.pops:
-        name = anycast_hostname if config.pops_reached_by == "global-accelerator" else pops_hostname
-        found.append({"name": "own", "weight": config.pops_percent, "target": name(config.domain)})
+        accelerated = config.pops_reached_by == "global-accelerator"
+        target = anycast_hostname(config.domain) if accelerated else routed_hostname(config.domain, config.pops_routing)
+        found.append({"name": "own", "weight": config.pops_percent, "target": target})
     return found
 
 

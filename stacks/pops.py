@@ -107,6 +107,8 @@ def create_pops(
         weight=stack.config.pops_percent,
         after=[dns],
         accelerator=_create_accelerator(stack, accelerated),
+        routing=stack.config.pops_routing,
+        biases={pop.region: pop.bias for pop in stack.config.pops},
     )
     return PopDns("dns-pops", names)
 

@@ -33,8 +33,8 @@ def config(words: Mapping[str, str]) -> str:
 extend-exclude = ["**/docs/terms.md", "LICENSE", "*.lock", "package-lock.json", "go.sum", "*.svg", "*.gz"]
 
 [default]
-# A line with a reason, and a phrase in which the word means the planet.
-extend-ignore-re = ['(?Rm)^.*words-ok: \\S.*$', 'parts of the world']
+# A line with a reason, a phrase in which the word means the planet, and the code of a country before its latitude.
+extend-ignore-re = ['(?Rm)^.*words-ok: \\S.*$', 'parts of the world', '\\b[A-Z]{{2}} -?[0-9]+[.][0-9]']
 
 [default.extend-words]
 {retired}

@@ -1,19 +1,20 @@
-"""DNS records of the PoPs on machines of our own. One name resolves to the healthy PoP that is nearest to the client. A
-weighted record leads from the hostname that clients connect to, to this name.
+"""DNS records of the PoPs on machines of our own. One name resolves to the healthy PoP that a routing policy of Route
+53 chooses for the client. A weighted record leads from the hostname that clients connect to, to this name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
-from contract.pops import anycast_hostname, pop_hostname, pops_hostname
+from contract.pops import PopRouting, anycast_hostname, pop_hostname, pops_hostname, routed_hostname
 from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH
 from infra.dns.alarms import accelerator_alarm, network_alarm, pop_machine_alarms, pop_region_alarm
+from infra.dns.pop_routing import PopRegions, former_names, routed_records
 from infra.dns.records import (
     FailoverAlias,
     LatencyAlias,
@@ -43,6 +44,9 @@ class PopDnsArgs:
 
     If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
     not answer, they reach the PoPs through the PoPs' own addresses.
+
+    `routing` is the routing policy that chooses a region for each client. For geoproximity, `biases` maps regions to
+    their biases, and all other regions have the bias 0.
     """
 
     zone_id: pulumi.Input[str]
@@ -52,17 +56,20 @@ class PopDnsArgs:
     weight: int
     after: Sequence[pulumi.Resource]
     accelerator: AcceleratorEntry | None = None
+    routing: PopRouting = "latency"
+    biases: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    Clients connect to a hostname that leads to `pops.<zone>`. This name has an alias for each region, and Route 53
-    answers with the alias of the region that has the lowest latency for the client. Each alias leads to the name of its
-    region, which has a record for each machine.
+    The name `pops.<zone>` has an alias for each region, and Route 53 answers with the alias of the region that has the
+    lowest latency for the client. Each alias leads to the name of its region, which has a record for each machine. With
+    geolocation or geoproximity, `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` has aliases of the regions too.
+    The hostname that clients connect to leads to the name of the chosen routing policy.
 
     With an accelerator, the hostname leads to `anycast.pops.<zone>`. This name is an alias of the accelerator, and an
-    alias of `pops.<zone>` while the accelerator does not answer.
+    alias of the routing policy's name while the accelerator does not answer.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -89,7 +96,11 @@ class PopDns(pulumi.ComponentResource):
             )
             alias = LatencyAlias(hostname, "A", target, place, region)
             aliases.append(latency_alias(f"pops-{place}", args.zone_id, alias, machines))
-        network = any_of("edge-own", hostname, list(checks.values()), self._child)
+        regions = PopRegions(args.zone_id, args.zone_name, self._biases(), list(aliases))
+        former_names(regions, self)
+        hostname = routed_hostname(args.zone_name, args.routing)
+        aliases = [*routed_records(args.routing, regions, self)]
+        network = any_of("edge-own", pops_hostname(args.zone_name), list(checks.values()), self._child)
         if args.accelerator is not None:
             check = self._accelerator_check(args.accelerator)
             alarms.append(accelerator_alarm(check.id))
@@ -98,6 +109,9 @@ class PopDns(pulumi.ComponentResource):
         self.alarms = [*alarms, network_alarm("own", network.id)]
         self.accelerator = args.accelerator
         self.register_outputs({"hostname": hostname})
+
+    def _biases(self) -> dict[str, int]:
+        return {node.region: self._args.biases.get(node.region, 0) for node in self._args.nodes}
 
     def _machine_record(self, name: str, node: PopNode, check: aws.route53.HealthCheck) -> aws.route53.Record:
         record = WeightedRecord(name, "A", node.address, node.name, _MACHINE_WEIGHT, check)

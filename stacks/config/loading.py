@@ -19,6 +19,7 @@ from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.bucket_names import bucket_prefix, problems_of_buckets
 from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.name_lengths import problems_of_names
+from stacks.config.pop_routing import problems_of_routing
 from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, PROJECT_ID, known_region, listed
 from stacks.config.waf import problems_of_waf
@@ -244,6 +245,7 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
             f"{NAMESPACE}:pops_percent: {config.pops_percent} percent of the clients cannot be led to own PoPs, because"
             f" {NAMESPACE}:pops is empty; use 0, or add PoPs first"
         )
+    yield from problems_of_routing(config)
     yield from _problems_of_accelerator(config)
 
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from contract.pops import PopRouting
 from contract.regions import Cloud
 from infra.metadata.spanner import MULTI_REGIONS
 from stacks.config.machine_types import NVME_OF_EC2, ec2_types, gce_types, pattern
@@ -231,6 +232,13 @@ class Pop(Section):
         description="with `pops_reached_by: global-accelerator`, percent of the clients nearest to the region that its"
         " PoP gets; other PoPs get the others. 0 drains the PoP",
     )
+    bias: int = Field(
+        0,
+        ge=-99,
+        le=99,
+        description="with `pops_routing: geoproximity`, how much DNS shortens the distance between clients and the"
+        " PoP, in percent; a negative value lengthens it",
+    )
 
     @field_validator("region")
     @classmethod
@@ -394,6 +402,12 @@ class StackConfig(Section):
         description="how clients reach `pops`: `addresses` by the machines' own addresses, of which DNS answers with"
         " the nearest healthy one; `global-accelerator` by two anycast addresses of AWS Global Accelerator, and by the"
         " machines' own addresses while the accelerator does not answer",
+    )
+    pops_routing: PopRouting = Field(
+        "latency",
+        description="how DNS chooses one of `pops` for a client: `latency` by the lowest latency that AWS has measured;"
+        " `geolocation` by the client's continent, country or US state, each of which gets the nearest PoP;"
+        " `geoproximity` by the distance and the `bias` of each PoP",
     )
     waf: Waf = Waf()
     alerts: Alerts = Alerts()

@@ -11,16 +11,19 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import dns.exception
 import httpx
 import pytest
 import yaml
 
+from contract.pops import pops_hostname
 from emulation import processes, services
 from emulation.dns import client
 from emulation.dns.answers import addresses_in
@@ -38,7 +41,8 @@ LOOPBACK = "127.67"
 PAGE = "docs/operations.md"
 STACK = "dev"
 VALUES = {"--stack prod": f"--stack {STACK}"}
-HOSTNAME = "packages.dev.artifact-edge.example"
+DOMAIN = "dev.artifact-edge.example"
+HOSTNAME = f"packages.{DOMAIN}"
 US, EU, ASIA = CLIENT_LOCATIONS
 OWN_POPS = [
     {"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1},
@@ -117,8 +121,35 @@ class Networks:
         """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
-    def addresses(self, place: ClientLocation) -> list[str]:
-        query = client.question(HOSTNAME, "A", place)
+    @contextmanager
+    def resolving(self, names: Sequence[str]) -> Generator[list[str]]:
+        """Resolves DNS names for clients of three continents over and over, until the context ends. The list that the
+        context yields gets each name for which a client has got no address.
+        """
+        ended = threading.Event()
+        unanswered: list[str] = []
+
+        def answered(place: ClientLocation, name: str) -> bool:
+            try:
+                return bool(self.addresses(place, name))
+            except (dns.exception.DNSException, OSError):
+                return False
+
+        def resolve() -> None:
+            while not ended.wait(0.2):
+                asked = ((place, name) for name in names for place in CLIENT_LOCATIONS)
+                unanswered.extend(name for place, name in asked if not answered(place, name))
+
+        thread = threading.Thread(target=resolve)
+        thread.start()
+        try:
+            yield unanswered
+        finally:
+            ended.set()
+            thread.join()
+
+    def addresses(self, place: ClientLocation, name: str = HOSTNAME) -> list[str]:
+        query = client.question(name, "A", place)
         return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
 
     def drain(self, number: int) -> None:
@@ -245,6 +276,27 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     processes.stop(networks.sandbox.clouds, "cloudflare")
     assert networks.lead_to("us-east-1", "eu-west-1", "eu-west-1"), networks.networks()
+
+
+def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Networks) -> None:
+    """Changes the routing policy of our own PoPs three times, and resolves names of clients meanwhile. Resolvers that
+    know the hostname's former target ask for the name of the former policy.
+    """
+    start_service(networks.sandbox, "cloudflare")  # another test ends this service
+    networks.start("us-east-1")
+    networks.start("eu-west-1")
+    networks.lead(100)
+    assert networks.lead_to("us-east-1", "eu-west-1", "eu-west-1"), networks.networks()
+    known = [HOSTNAME, pops_hostname(DOMAIN)]
+    for routing in ("geolocation", "geoproximity", "latency"):
+        with networks.resolving(known) as unanswered:
+            networks.shell.run(
+                f"pulumi config set --stack {STACK} artifact-edge:pops_routing {routing}\npulumi up --skip-preview"
+            )
+            assert networks.lead_to("us-east-1", "eu-west-1", "eu-west-1"), networks.networks()
+        assert unanswered == []
+        known.append(json.loads(networks.shell.run("pulumi stack output networks"))[1]["target"])
+    assert known[2:] == [f"geolocation.{known[1]}", f"geoproximity.{known[1]}", known[1]]
 
 
 def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:

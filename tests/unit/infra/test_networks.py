@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 import pytest
 
+from contract.pops import PopRouting, routed_hostname
 from emulation.dns.answers import Authority
 from emulation.dns.cloudflare import Listed, cloudflare_zone
 from emulation.dns.route53 import Route53, serve
@@ -36,7 +38,12 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 US, EU, _ = CLIENT_LOCATIONS
 # Maps the name of each PoP machine of our own to its address.
-OWN_POPS = {"pop-us-east-1-0": "192.0.2.10", "pop-us-east-1-1": "192.0.2.11", "pop-eu-west-1-0": "192.0.2.20"}
+OWN_POPS = {
+    "pop-us-east-1-0": "192.0.2.10",
+    "pop-us-east-1-1": "192.0.2.11",
+    "pop-eu-west-1-0": "192.0.2.20",
+    "pop-ap-southeast-1-0": "192.0.2.30",
+}
 CLOUDFLARE = "test.zone.test"
 SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
@@ -44,10 +51,18 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 class Network:
     """The DNS records of a stack with two networks: Cloudflare and PoPs of our own. `percent` is the share of the
     clients that the records lead to the PoPs of our own. With `accelerated`, these clients reach the PoPs through an
-    accelerator.
+    accelerator. `routing` is the routing policy that chooses a PoP for a client, and `biases` has the biases of regions
+    for geoproximity.
     """
 
-    def __init__(self, percent: int, *, accelerated: bool = False) -> None:
+    def __init__(
+        self,
+        percent: int,
+        *,
+        accelerated: bool = False,
+        routing: PopRouting = "latency",
+        biases: Mapping[str, int] | None = None,
+    ) -> None:
         def program() -> None:
             shield = Node("us-east-1-0", "us-east-1", "aws", pulumi.Output.from_input("192.0.2.1"))
             args = DnsArgs(
@@ -70,7 +85,8 @@ class Network:
                 for name, address in OWN_POPS.items()
             ]
             entry = Accelerator("accelerator", AcceleratorArgs("test", [])).entry if accelerated else None
-            PopDns("pops", PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns], entry))
+            names = PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns], entry)
+            PopDns("pops", replace(names, routing=routing, biases=biases or {}))
 
         deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
         self._checks: Mapping[str, Any] = {
@@ -100,8 +116,18 @@ class Network:
         names |= dict.fromkeys(self.static_addresses, "accelerator")
         return Counter(names[self.addresses(place)[0]] for _ in range(queries))
 
-    def addresses(self, place: ClientLocation) -> list[str]:
-        return self._authority.addresses(HOSTNAME, place)
+    def addresses(self, place: ClientLocation, name: str = HOSTNAME) -> list[str]:
+        return self._authority.addresses(name, place)
+
+    def regions(self) -> list[str]:
+        """Returns the regions of our own PoPs to which DNS leads clients in the US, in Europe and in Asia."""
+        found = [set(self.answers(place)) for place in CLIENT_LOCATIONS]
+        assert all(len({name.rsplit("-", 1)[0] for name in names}) == 1 for names in found)
+        return [sorted(names)[0].removeprefix("pop-").rsplit("-", 1)[0] for names in found]
+
+    def lose(self, *regions: str) -> None:
+        """Lets all machines of the given regions fail, and all others recover."""
+        self.down = {address for name, address in OWN_POPS.items() if name[4:].rsplit("-", 1)[0] in regions}
 
 
 def test_the_weights_are_the_shares_of_the_clients() -> None:
@@ -123,6 +149,49 @@ def test_clients_of_the_own_network_get_the_nearest_healthy_pop() -> None:
     assert set(found.answers(US)) == {"pop-us-east-1-1"}
     found.down = {OWN_POPS["pop-us-east-1-0"], OWN_POPS["pop-us-east-1-1"]}
     assert set(found.answers(US)) == {"pop-eu-west-1-0"}
+
+
+ROUTINGS: tuple[PopRouting, ...] = get_args(PopRouting)
+
+
+@pytest.mark.parametrize("routing", ROUTINGS)
+def test_clients_of_three_continents_get_the_nearest_pop_by_each_routing_policy(routing: PopRouting) -> None:
+    found = Network(100, routing=routing)
+    assert found.regions() == ["us-east-1", "eu-west-1", "ap-southeast-1"]
+    found.lose("us-east-1")
+    assert found.regions() == ["eu-west-1", "eu-west-1", "ap-southeast-1"]
+    found.lose("eu-west-1", "ap-southeast-1")
+    assert found.regions() == ["us-east-1", "us-east-1", "us-east-1"]
+    found.lose("us-east-1", "eu-west-1", "ap-southeast-1")
+    assert set(found.answers(EU)) == {"cloudflare"}
+
+
+@pytest.mark.parametrize(("bias", "region"), [(0, "eu-west-1"), (50, "us-east-1"), (-50, "eu-west-1")])
+def test_a_bias_leads_clients_of_other_places_to_a_pop(bias: int, region: str) -> None:
+    # Singapore is 11,200 km away from eu-west-1, and 15,500 km from us-east-1, whose distance the bias changes.
+    found = Network(100, routing="geoproximity", biases={"us-east-1": bias})
+    found.lose("ap-southeast-1")
+    assert found.regions() == ["us-east-1", "eu-west-1", region]
+
+
+@pytest.mark.parametrize("routing", ROUTINGS)
+@pytest.mark.parametrize("former", ROUTINGS)
+def test_a_resolver_that_knows_the_name_of_another_policy_gets_a_healthy_pop(
+    routing: PopRouting, former: PopRouting
+) -> None:
+    found = Network(100, routing=routing)
+    name = routed_hostname("artifact-edge.test", former)
+    assert found.addresses(EU, name) == [OWN_POPS["pop-eu-west-1-0"]]
+    found.lose("eu-west-1")
+    assert found.addresses(EU, name)[0] in (OWN_POPS["pop-us-east-1-0"], OWN_POPS["pop-us-east-1-1"])
+
+
+@pytest.mark.parametrize("routing", ROUTINGS)
+def test_the_routing_policy_decides_while_the_accelerator_does_not_answer(routing: PopRouting) -> None:
+    found = Network(100, accelerated=True, routing=routing)
+    assert set(found.answers(EU)) == {"accelerator"}
+    found.down = set(found.static_addresses)
+    assert found.regions() == ["us-east-1", "eu-west-1", "ap-southeast-1"]
 
 
 def test_clients_of_the_own_network_get_both_addresses_of_the_accelerator() -> None:

@@ -11,6 +11,8 @@ import pulumi
 import pytest
 import yaml
 
+from contract.regions import REGIONS
+from infra.dns.geolocation import regions_by_area
 from stacks.config import ConfigError, Stack, load
 from stacks.reference import page
 from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, stack_config
@@ -97,6 +99,37 @@ def test_a_traffic_dial_needs_an_accelerator() -> None:
     ]
     assert problems(pops=pop(traffic_dial=101))[0].startswith("artifact-edge:pops[0].traffic_dial: ")
     assert problems(pops=pop(), pops_reached_by="anycast")[0].startswith("artifact-edge:pops_reached_by: ")
+
+
+def test_a_routing_policy_needs_pops_and_a_bias_needs_geoproximity() -> None:
+    assert problems(pops_routing="geolocation") == [
+        "artifact-edge:pops_routing: 'geolocation' has no effect, because artifact-edge:pops is empty; use 'latency',"
+        " or add PoPs first"
+    ]
+    for routing in ("latency", "geolocation"):
+        assert problems(pops=pop(bias=-5), pops_routing=routing) == [
+            "artifact-edge:pops[0].bias: -5 has no effect; use 0, or artifact-edge:pops_routing 'geoproximity'"
+        ]
+    for bias in (-100, 100):
+        assert problems(pops=pop(bias=bias), pops_routing="geoproximity")[0].startswith("artifact-edge:pops[0].bias: ")
+    given = {"artifact-edge:pops": json.dumps(pop(bias=-99)), "artifact-edge:pops_routing": "geoproximity"}
+    assert load("local", stack_config("local") | given).config.pops[0].bias == -99
+
+
+def test_too_many_pops_for_a_routing_policy_are_named() -> None:
+    regions = sorted(name for name, region in REGIONS.items() if region.cloud == "aws")
+    everywhere = [entry for region in regions for entry in pop(region=region)]
+    assert problems(pops=everywhere, pops_routing="geoproximity") == [
+        f"artifact-edge:pops: Route 53 allows 30 geoproximity records of a name, not {len(regions)}; name fewer"
+        " regions, or use another artifact-edge:pops_routing than 'geoproximity'"
+    ]
+    left_out = problems(pops=everywhere, pops_routing="geolocation")
+    number = regions.index("us-east-2")
+    assert left_out[-1] == (
+        f"artifact-edge:pops[{number}].region: 'geolocation' leads no country and no US state to 'us-east-2'; remove"
+        " the entry, or use another artifact-edge:pops_routing than 'geolocation'"
+    )
+    assert len(left_out) == len(set(regions) - set(regions_by_area(regions).values()))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -190,6 +190,44 @@ def test_the_output_names_the_networks_with_their_weights() -> None:
     assert first_up("local").outputs["networks"] == [cloudflare]
 
 
+@pytest.mark.parametrize(
+    ("routing", "name"), [("geolocation", "pops-continent-EU"), ("geoproximity", "pops-near-eu-west-1")]
+)
+def test_the_routing_policy_has_a_name_to_which_the_hostname_leads(routing: str, name: str) -> None:
+    up = first_up("local", {**WITH_POPS, "pops_routing": routing})
+    records = up.of(aws.route53.Record)
+    assert records["edge-own"].inputs["records"] == [f"{routing}.pops.artifact-edge.test"]
+    assert up.outputs["networks"][1]["target"] == f"{routing}.pops.artifact-edge.test"
+    chosen = records[name].inputs
+    assert chosen["name"] == f"{routing}.pops.artifact-edge.test"
+    assert [each["name"] for each in chosen["aliases"]] == ["eu-west-1.pops.artifact-edge.test"]
+    # The latency records stay, because the other policies and their former names lead to them.
+    assert records["pops-eu-west-1"].inputs["latencyRoutingPolicies"] == [{"region": "eu-west-1"}]
+    assert records["pops-former-names"].inputs["name"] == "*.pops.artifact-edge.test"
+
+
+def test_the_default_of_geolocation_is_the_healthy_pop_with_the_lowest_latency() -> None:
+    records = first_up("local", {**WITH_POPS, "pops_routing": "geolocation"}).of(aws.route53.Record)
+    default = records["pops-default"].inputs
+    assert default["geolocationRoutingPolicies"] == [{"country": "*"}]
+    assert [(each["name"], each["evaluateTargetHealth"]) for each in default["aliases"]] == [
+        ("pops.artifact-edge.test", True)
+    ]
+    assert records["pops-country-JP"].inputs["geolocationRoutingPolicies"] == [{"country": "JP"}]
+
+
+def test_a_bias_is_in_the_geoproximity_record_of_its_region() -> None:
+    pops = [{**each, "bias": bias} for each, bias in zip(WITH_POPS["pops"], (0, -7), strict=True)]
+    records = first_up("local", {"pops": pops, "pops_routing": "geoproximity"}).of(aws.route53.Record)
+    found = {
+        name: records[f"pops-near-{name}"].inputs["geoproximityRoutingPolicy"] for name in ("us-west-2", "eu-west-1")
+    }
+    assert found == {
+        "us-west-2": {"awsRegion": "us-west-2", "bias": 0},
+        "eu-west-1": {"awsRegion": "eu-west-1", "bias": -7},
+    }
+
+
 def accelerated() -> Deployment:
     return first_up("local", WITH_ACCELERATOR)
 

@@ -1,0 +1,91 @@
+"""Assigns the continents, the countries and the states of the US to the regions of own PoPs, for Route 53's geolocation
+records.
+
+The rule needs no list from the user: clients of a country get the nearest PoP. Route 53 allows 100 records of one name,
+fewer than there are countries. A continent therefore has one record, and a country has a record of its own only if
+another PoP is nearer to it. The same holds for the US and its states.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from contract.countries import CONTINENTS, COUNTRIES, STATES, Country
+from contract.regions import REGIONS, distance
+
+# The most geolocation records that Route 53 allows for one name and type (Route 53 Developer Guide, "Quotas on
+# records"), without the default record.
+_MOST_RECORDS = 99
+
+
+@dataclass(frozen=True)
+class Area:
+    """The area of a geolocation record: a continent, a country, or a state of the US. The fields have the codes that
+    Route 53 uses. Empty fields stand for the whole continent or the whole country.
+    """
+
+    continent: str = ""
+    country: str = ""
+    state: str = ""
+
+    @property
+    def identifier(self) -> str:
+        """A text that distinguishes the area from all others, although some continents and countries share a code."""
+        if self.state:
+            return f"state-{self.state}"
+        return f"country-{self.country}" if self.country else f"continent-{self.continent}"
+
+
+# The record of the US exists even if it equals the record of its continent. A state whose own record is unhealthy or
+# missing then gets the PoP that is nearest to most people of the US.
+_US = Area(country="US")
+
+
+def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
+    """Returns a mapping from each area that needs a geolocation record to the region of own PoPs which its clients get.
+    `regions` are the regions that have PoPs.
+
+    A country gets the region at the least distance, and a continent the region that most of its countries get. If more
+    areas need a record than Route 53 allows, those that gain the fewest kilometres have none. Their clients get the
+    region of the larger area.
+    """
+    names = sorted(set(regions))
+    countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}
+    found = {Area(continent=each): _most_frequent(each, countries) for each in CONTINENTS}
+    gains: dict[Area, float] = {}
+    exact = dict(found)
+    for code, country in COUNTRIES.items():
+        area = Area(country=code)
+        exact[area] = countries[code]
+        gains[area] = _gain(country, found[Area(continent=country.continent)], exact[area])
+    for code, state in STATES.items():
+        area = Area(country="US", state=code)
+        exact[area] = _nearest(state, names)
+        gains[area] = _gain(state, countries["US"], exact[area])
+    del gains[_US]
+    found[_US] = exact[_US]
+    return found | _largest(gains, exact, _MOST_RECORDS - len(found))
+
+
+def _nearest(country: Country, regions: Iterable[str]) -> str:
+    return min(regions, key=lambda name: distance(REGIONS[name], country))
+
+
+def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
+    of_continent = (countries[code] for code, country in COUNTRIES.items() if country.continent == continent)
+    counts = Counter(sorted(of_continent))
+    return counts.most_common(1)[0][0]
+
+
+def _gain(country: Country, larger: str, exact: str) -> float:
+    """Returns by how many kilometres the region `exact` is nearer to a country or state than the region `larger`, which
+    the larger area gets. The result is 0 if both are the same region.
+    """
+    return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
+
+
+def _largest(gains: Mapping[Area, float], regions: Mapping[Area, str], most: int) -> dict[Area, str]:
+    by_gain = sorted((area for area in gains if gains[area] > 0), key=lambda area: (-gains[area], area.identifier))
+    return {area: regions[area] for area in by_gain[:most]}

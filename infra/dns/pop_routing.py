@@ -1,0 +1,108 @@
+"""Creates the DNS records that lead clients to one region of own PoPs, by the routing policy that a stack's config
+names.
+
+Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. A stack
+changes its policy by the target of one record, which belongs to the hostname that clients connect to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.pops import PopRouting, pop_hostname, pops_hostname, routed_hostname
+from infra.dns.geolocation import regions_by_area
+
+# The most geoproximity records that Route 53 allows for one name and type (Route 53 Developer Guide, "Quotas on
+# records").
+MOST_GEOPROXIMITY_REGIONS = 30
+
+
+@dataclass(frozen=True)
+class PopRegions:
+    """The regions of own PoPs in DNS. `biases` has the bias of each region, which only geoproximity records use.
+    `latency_records` are the latency records of `pops.<zone>`, one for each region.
+    """
+
+    zone_id: pulumi.Input[str]
+    zone_name: str
+    biases: Mapping[str, int]
+    latency_records: Sequence[pulumi.Resource]
+
+
+def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
+    """Returns the records of the name that leads clients to a region by the given routing policy, and creates the
+    records that do not exist yet. The latency records always exist, because the default of geolocation leads to them.
+    """
+    match routing:
+        case "latency":
+            return regions.latency_records
+        case "geolocation":
+            return _geolocation_records(regions, parent)
+        case "geoproximity":
+            return _geoproximity_records(regions, parent)
+
+
+def former_names(regions: PopRegions, parent: pulumi.Resource) -> aws.route53.Record:
+    """Creates a record for all names below `pops.<zone>` that have no records of their own.
+
+    After a change of the routing policy, resolvers still know the name of the former policy until its TTL ends. These
+    resolvers then get the nearest healthy PoP, and not the answer that the name does not exist.
+    """
+    target = pops_hostname(regions.zone_name)
+    return _alias("pops-former-names", regions, parent, f"*.{target}", target)
+
+
+def _geolocation_records(regions: PopRegions, parent: pulumi.Resource) -> list[pulumi.Resource]:
+    """Creates a geolocation record for each area that `regions_by_area` finds, and the default record.
+
+    The default record leads to the latency records of all regions. Clients get it if their location is unknown, or if
+    the records of their area are unhealthy. So they get the nearest healthy region.
+    """
+    name = routed_hostname(regions.zone_name, "geolocation")
+
+    def record(identifier: str, target: str, **location: str) -> aws.route53.Record:
+        policy = {"set_identifier": identifier, "geolocation_routing_policies": [location]}
+        return _alias(f"pops-{identifier}", regions, parent, name, target, **policy)
+
+    created: list[pulumi.Resource] = [record("default", pops_hostname(regions.zone_name), country="*")]
+    for area, region in regions_by_area(regions.biases).items():
+        location = {"continent": area.continent, "country": area.country, "subdivision": area.state}
+        given = {key: code for key, code in location.items() if code}
+        created.append(record(area.identifier, pop_hostname(regions.zone_name, region), **given))
+    return created
+
+
+def _geoproximity_records(regions: PopRegions, parent: pulumi.Resource) -> list[pulumi.Resource]:
+    name = routed_hostname(regions.zone_name, "geoproximity")
+    return [
+        _alias(
+            f"pops-near-{region}",
+            regions,
+            parent,
+            name,
+            pop_hostname(regions.zone_name, region),
+            set_identifier=region,
+            geoproximity_routing_policy={"aws_region": region, "bias": bias},
+        )
+        for region, bias in regions.biases.items()
+    ]
+
+
+def _alias(
+    resource: str, regions: PopRegions, parent: pulumi.Resource, name: str, target: str, **policy: Any
+) -> aws.route53.Record:
+    """Creates an alias of a name in the zone, which Route 53 skips while no record of this name is healthy."""
+    return aws.route53.Record(
+        resource,
+        zone_id=regions.zone_id,
+        name=name,
+        type="A",
+        aliases=[{"name": target, "zone_id": regions.zone_id, "evaluate_target_health": True}],
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*regions.latency_records]),
+        **policy,
+    )
