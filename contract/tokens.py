@@ -85,7 +85,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """What the edge must know about a client token at one version of the token's record. `entitlement` is None if the
+    """One version of a client token's metadata record, reduced to what the edge needs. `entitlement` is None if the
     token is revoked.
     """
 

@@ -25,7 +25,7 @@ Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
-# The outages that take Global Accelerator down.
+# Each of these two outages takes Global Accelerator down.
 _ACCELERATOR = frozenset({"edge:global-accelerator", "cloud:aws"})
 
 

@@ -18,8 +18,8 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
-# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). The second value is true if
-# an object in a bucket answers the request, and false if the edge worker answers it without such an object.
+# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). The second value of each pair
+# is true if the answer needs an object from a bucket, and false if the edge worker answers without one.
 _REQUESTS = (
     ("npm packument", True),
     ("npm tarball", True),

@@ -15,7 +15,7 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# The function `splits` returns a mapping. An accelerator's key in it is the DNS name that leads to the accelerator,
+# The function `splits` returns a mapping. For an accelerator, its key is the DNS name that leads to the accelerator,
 # followed by this text.
 DIALS = " traffic dials"
 

@@ -54,8 +54,9 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of the proxy that `python -m local serve` offers to other machines. With `--address 0.0.0.0`, this proxy also
-# listens on the addresses of the proxies of the client locations. Its port must therefore differ from theirs.
+# The port of the proxy that `python -m local serve` offers to other machines. The proxy of each client location already
+# listens on a loopback address. With `--address 0.0.0.0`, the served proxy listens on these addresses, too. Its port
+# must therefore differ from theirs.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

@@ -58,7 +58,7 @@ def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandb
     """
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
-    directory.chmod(0o755)  # the user that runs Traffic Server must be able to read the directory
+    directory.chmod(0o755)  # the user that runs Traffic Server must be able to read the sandbox's directory
     sandbox = Sandbox(directory=directory, loopback=loopback)
     try:
         services.start(sandbox, services.CLOUDS)

@@ -1,5 +1,6 @@
-"""Probe of the firewall rules of a Cloudflare zone. The probe checks the limits of the rules, and the requests that the
-rules refuse. The probe also checks which fields of a rule see a URL's path as sent, and which see the normalized path.
+"""Probe of the firewall rules of a Cloudflare zone. The probe checks how many rules a zone can have, how long they can
+be, and which requests they refuse. It also checks which fields of a rule contain a URL's path as sent, and which
+contain the normalized path.
 
 The zone must not have custom rules or rate limiting rules of its own, because each phase of a zone has one ruleset.
 """

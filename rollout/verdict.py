@@ -27,10 +27,11 @@ class Counts:
 class Rule:
     """The limits by which a new version of the edge worker is judged good or worse than the old version.
 
-    `minimum` is the number of requests that each version must have answered before the first test. The new version is
-    good if it has answered `enough` requests and no test has found it worse. A new version that fails as often as the
-    old one can be rolled back by chance. `risk` is the maximum probability of such a rollback in one deployment. If the
-    error rates differ by at most `tolerance`, the new version is not worse.
+    `minimum` is the number of requests that each version must have answered before their error rates are first compared
+    by a statistical test. The new version is good if it has answered `enough` requests and no such test has found it
+    worse. A new version that fails as often as the old one can be rolled back by chance. `risk` is the maximum
+    probability of such a rollback in one deployment. If the error rates differ by at most `tolerance`, the new version
+    is not worse.
     """
 
     minimum: int = 100

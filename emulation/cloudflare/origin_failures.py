@@ -1,8 +1,9 @@
-"""Tells the PoPs why an origin does not answer a worker's fetch. The reason is one of Cloudflare's own HTTP status
-codes.
+"""A service that tells the PoPs why an origin does not answer a worker's fetch. The service gives the reason as one of
+Cloudflare's own HTTP status codes, such as 521.
 
 To find the reason, the service connects to the origin again, because Traffic Server reports all failures alike. Source:
-support/troubleshooting/http-status-codes/cloudflare-5xx-errors, errors 520, 521, 522, 525, 526 and 530.
+Cloudflare's documentation, support/troubleshooting/http-status-codes/cloudflare-5xx-errors, errors 520, 521, 522, 525,
+526 and 530.
 """
 
 from __future__ import annotations

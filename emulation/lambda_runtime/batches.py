@@ -16,8 +16,8 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-# The pauses between two attempts to deliver a batch grow from the first to the second of these numbers of seconds. On
-# AWS, they grow to minutes.
+# If a function fails, the emulation delivers the batch again after a pause. These are the first and the longest pause
+# in seconds. On AWS, such pauses grow to minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 

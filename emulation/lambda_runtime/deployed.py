@@ -67,8 +67,8 @@ class Deployed:
 
 
 class Functions:
-    """Reads the deployed Lambda functions of all regions. Each call of `deployed` checks every region that is known to
-    have functions, and a few other regions, which rotate from call to call.
+    """Reads the deployed Lambda functions of all regions. Each call of `deployed` checks every region in which an
+    earlier call found functions. It also checks the next few regions from the list of all AWS regions.
     """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:

@@ -61,8 +61,9 @@ class Instance:
 
 
 class Machine:
-    """An emulated machine. The method `boot` runs the first boot again only if the machine's address or user data has
-    changed. The method `tend` then keeps the machine's services and timers running.
+    """An emulated machine. The method `boot` runs the first boot if the machine is new, or if its address or user data
+    has changed. Otherwise it only starts the machine's services. The method `tend` then keeps the services and timers
+    running.
     """
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
@@ -209,7 +210,9 @@ class _Commands:
                 raise BootError(f"user data runs {' '.join(argv)!r}, which is not supported")
 
     def _check_clock(self) -> None:
-        """Checks the machine's time sources. The clock itself is that of the host."""
+        """Checks only which time servers the machine's chrony configuration names. The emulated machine uses the host's
+        clock.
+        """
         config = self._place.root / "etc/chrony/chrony.conf"
         servers = clock.ON_COMPUTE_ENGINE if self._place.metadata_host else clock.ON_EC2
         try:

@@ -1,5 +1,5 @@
 """DNS records of the PoPs on machines of our own. One name resolves to the healthy PoP that a routing policy of Route
-53 chooses for the client. A weighted record leads from the hostname that clients connect to, to this name.
+53 chooses for the client. The hostname that clients connect to has a weighted record, which points to this name.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The programs of PoP machines that are too large for user data. One object at the origin has all these programs. User
-data has only the SHA-256 digest of the object.
+"""The programs of PoP machines that are too large for user data. One object at the origin contains all these programs.
+The user data of a machine contains only the SHA-256 digest of this object.
 """
 
 from __future__ import annotations

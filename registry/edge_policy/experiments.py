@@ -71,7 +71,7 @@ class Variant(BaseModel):
 
     @property
     def flags(self) -> set[str]:
-        """The names of the fields that this variant of an experiment sets."""
+        """The names of those fields in _FLAGS, such as `hedging`, that this variant of an experiment sets."""
         return {name for name in _FLAGS if getattr(self, name) is not None}
 
 

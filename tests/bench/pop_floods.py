@@ -1,11 +1,12 @@
 """Measures how much a flood from one client of a PoP of our own slows another client.
 
-`python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback. Each machine has one low
-limit, by which its PoP refuses most of the flood. wrk sends the flood at a fixed pace. One machine gets the flood from
-one address without a token, and the other machine gets the flood with one token.
+`python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback. Each machine has one low limit,
+by which its PoP refuses most of the flood. wrk sends the flood at a fixed pace. One machine gets the flood from one
+address without a token, and the other machine gets the flood with one token.
 
-The other client has another address and another token, and requests an object that L1 has. In turn with and without the
-flood, the program measures the 99th percentile of this client's response times. It prints the ratios between the two.
+The other client has another address and another token, and requests an object that L1 has. The program measures the
+99th percentile of this client's response times, alternately with and without the flood. It prints the ratio between the
+measurements with and without the flood.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
-# The measured machine has its files in this directory, whose file system is in memory. A real PoP machine has NGINX's
-# remembered decisions and cached objects in /run, whose file system is in memory, too.
+# The emulated PoP machine has all its files in this directory, whose file system is in memory. A real PoP machine keeps
+# cached objects and the decisions that NGINX remembers in /run, which is in memory, too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
 # wrk runs this script before each request. Each request gets a different header Accept. NGINX remembers the worker's

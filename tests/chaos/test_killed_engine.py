@@ -20,9 +20,9 @@ from tests.chaos.faults import Stack
 
 MOMENTS = 50
 SEED = 24
-# Each test kills a Pulumi command after a random number of writes of the Pulumi state. This is the maximum of that
-# number. The stack has about 200 resources, and the engine writes the state at the start and at the end of the
-# operation on each resource.
+# Each test kills a Pulumi command after a random number of writes of the Pulumi state. WRITES is the maximum of this
+# number for each command. The stack has about 200 resources, and the engine writes the state at the start and at the
+# end of the operation on each resource.
 WRITES = {"up": 340, "destroy": 340}
 
 

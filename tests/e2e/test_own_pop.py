@@ -67,7 +67,7 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    # L1 has the object since the last request. The PoP must still refuse a client without a grant.
+    # The previous request stored the object in L1. The PoP must still refuse a client without a grant.
     assert pop.request(path, "reader-of-others").status == 403
     assert pop.request(path).status == 401
 

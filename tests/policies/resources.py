@@ -25,8 +25,8 @@ _CONFIG = Path(__file__).resolve().parents[2] / "policies" / "config"
 
 
 def settings(environment: str) -> dict[str, dict[str, Any]]:
-    """Returns each policy's settings from `policies/config/<environment>.json`. A text in place of a policy's settings
-    is the policy's enforcement level.
+    """Returns each policy's settings from `policies/config/<environment>.json`. If the file has only a string for a
+    policy, that string is the policy's enforcement level.
     """
     file = _CONFIG / f"{environment}.json"
     written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}

@@ -110,9 +110,9 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # Two kinds of requests in SERVED are not sent. Without a signature, the worker itself answers 403 to a purge.
-        # Health checks whose Host is an IP address never reach the worker, because Cloudflare has no route for an IP
-        # address.
+        # The loop skips two kinds of requests in SERVED. The worker itself answers 403 to a purge request without a
+        # signature. Health checks whose Host is an IP address never reach the worker, because Cloudflare has no route
+        # for an IP address.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))

@@ -28,7 +28,8 @@ class Machine:
     """Runs the program fetch-secrets as a machine on Google Cloud does, with a temporary directory in place of `/run`.
 
     `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
-    directory already has certificate files of today, so the program does not export the certificate again.
+    temporary directory already has certificate files that were written today, so the program does not export the
+    certificate again.
     """
 
     def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Handles the rulesets of a Cloudflare zone: the rules of the WAF in one phase."""
+"""Handles the rulesets of a Cloudflare zone. Each ruleset holds the WAF's rules for one phase."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ PROGRAMS = ("pulumi ", "python ", "aws ", "gcloud ", "gh ", "dig ", "make ", "re
 
 
 def typed(text: str) -> list[str]:
-    """Returns the commands within the sentences of a runbook, each once."""
+    """Returns the commands that the sentences of a runbook contain in backticks, without duplicates and without the
+    fenced code blocks.
+    """
     sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", text)
     spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences))
     return list(dict.fromkeys(span for span in spans if span.startswith(PROGRAMS)))

@@ -60,8 +60,8 @@ export interface Subject {
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
   /**
-   * Maps the name of each A/B test to a number of 24 bits that stands for the client. Log events of the test contain
-   * this number.
+   * Maps the name of each experiment to a number of 24 bits that identifies the client within the experiment. Log
+   * events of the experiment contain this number.
    */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;

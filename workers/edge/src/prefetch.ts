@@ -11,8 +11,8 @@ import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
 /**
- * What decides which prefetches the worker makes after a client's request, such as the remaining budget and the
- * client's grants.
+ * The data about a client's request by which the worker decides what to prefetch after the request. Examples are the
+ * remaining budget and the client's grants.
  */
 export interface Cause {
   budget: Budget;

@@ -4,8 +4,8 @@
 // shields.
 
 /**
- * The name of a header that marks copies which L1 uses for longer than the origin permits in Cache-Control. The marking
- * header contains the origin's Cache-Control, which the worker sends to clients.
+ * The name of a header on prefetched copies. L1 keeps such a copy for longer than the origin's Cache-Control permits.
+ * The header holds the origin's Cache-Control, so that the worker can send it to clients.
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 

@@ -34,7 +34,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of edge policies that the database's item for the current policy contains."""
+    """Returns the digests of the edge policies that are listed in the metadata database's item CURRENT."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 
