@@ -36,8 +36,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why a part of a read path does not work after the given losses, or None if it works. If the part is not
-    lost itself, the reason names the first of its needs that no alternative meets.
+    """Returns why a part of a read path does not work after the given losses, or None if it works. If the part itself
+    is not lost, the reason names the part's first need for which no alternative works.
     """
     hit = sorted(part.lost_with & lost)
     if hit:

@@ -264,7 +264,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the parts of a fault tree, but only one part for each name. In `parts`, an edge network occurs once for
-    each DNS record that leads to it.
+    """Returns the given parts of a fault tree without duplicates: one part for each name. An edge network occurs in
+    `parts` once for each DNS record that leads to it.
     """
     return list({part.name: part for part in parts}.values())

@@ -36,8 +36,8 @@ _OF_BOUNDARY = frozenset(
 
 
 def condition_values(call: ApiCall, resource: str) -> Mapping[str, Values]:
-    """Returns the IAM condition keys that apply when an API call acts on one of its resources, with their values.
-    `resource` is the ARN of this resource.
+    """Returns the IAM condition keys with the values that they have when the API call `call` acts on one of its
+    resources. `resource` is the ARN of this resource.
     """
     return {
         **request_tags(call),

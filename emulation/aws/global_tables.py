@@ -115,8 +115,9 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Replaces the function that copies a write to a DynamoDB table's other replicas. It is in use while such a copy is
-    written to a replica, and does nothing. Otherwise, replicas would copy a write to each other without end.
+    """Does nothing. `tables.write_item` calls this function, instead of the one that copies a write to the other
+    replicas of a DynamoDB table, when the write is such a copy itself. Otherwise, replicas would copy a write to each
+    other without end.
     """
 
 

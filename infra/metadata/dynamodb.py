@@ -100,8 +100,9 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
 # publishes no metric of a table's system errors over all operations.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
-# The alarm threshold for replication lag. Revocations of tokens must take effect within seconds. A replica is usually
-# less than one second behind (DynamoDB Developer Guide, "Global tables").
+# The alarm threshold for replication lag, in milliseconds. A replica is usually less than one second behind (DynamoDB
+# Developer Guide, "Global tables"). A longer lag delays revocations of tokens in the replica's region, which must take
+# effect within seconds.
 _REPLICATION_LAG_MS = 5_000.0
 
 

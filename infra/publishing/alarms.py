@@ -87,8 +87,8 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             threshold=LAG_SECONDS,
             reducer="REDUCE_MAX",
             lasting=300,
-            # On Google Cloud, operators run `registry purges drain` in place of the outbox relay. If the metric has no
-            # data, nobody runs this command.
+            # On Google Cloud, operators run `registry purges drain` in place of the outbox relay. The command writes
+            # this metric, so missing data means that nobody runs it.
             missing="bad",
             custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",

@@ -50,8 +50,9 @@ def secrets_in(text: str) -> list[str]:
 def _unpacked(text: str) -> Iterator[str]:
     """Yields the decompressed content of each gzip file that a text contains as base64.
 
-    The base64 of a file can have line breaks. If it ends without padding (`=`), the regular expression also matches
-    letters of the next line. These letters become data after the end of the gzip file, which the function ignores.
+    The base64 text of a file can have line breaks, so the regular expression continues in the next line. If the base64
+    text ends without padding (`=`), the match therefore also contains letters that follow it. Decoded, these letters
+    are data after the end of the gzip file, which the function ignores.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

@@ -31,8 +31,8 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
-# _LOG_SHIPPERS has name patterns of the roles that may write the shields' access logs to a log bucket. The ARN of each
-# such log ends as _SHIPPED_LOGS says (infra/blobs).
+# _LOG_SHIPPERS has name patterns of the roles that may write the shields' access logs to a log bucket. _SHIPPED_LOGS is
+# the end of the ARN pattern for these logs in the bucket (infra/blobs).
 _LOG_SHIPPERS = ["*-shield"]
 _SHIPPED_LOGS = "/shields/*"
 # S3 actions that can end the lock of an object before its retention period ends (S3 User Guide, "Managing Object

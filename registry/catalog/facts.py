@@ -45,8 +45,9 @@ class Snapshot:
     """A package's revision number and metadata records, read from the database. Each commit to the package increments
     the revision number.
 
-    `published` is the time of the commit (ISO 8601, UTC) with this revision number, or empty if the package has none.
-    The records in `known` are read after the revision number, so they may include the changes of later commits.
+    `published` is the time of the package's last commit, which made this revision (ISO 8601, UTC). It is empty if the
+    package has no commit yet. The records in `known` are read after the revision number, so they may include the
+    changes of later commits.
     """
 
     revision: int

@@ -57,7 +57,7 @@ class _Stored:
     left_out: list[str]
 
 
-# The state of an item that an import is about to commit. _Stored: the item's objects are at the origin. A text: the
+# The result of storing an item of an import. A _Stored means that the item's objects are at the origin. A string is the
 # reason why the item cannot be imported.
 _Ready = _Stored | str
 

@@ -191,7 +191,9 @@ def _joined(base: str, address: str) -> str:
 
 
 def _check_version(url: str, version: str) -> None:
-    """Raises RegistryError for an index page of a later major version, which clients must not read (PEP 629)."""
+    """Raises RegistryError if `version`, the API version of an index page, has another major version than 1. Clients
+    must not read such a page (PEP 629).
+    """
     if version and version.partition(".")[0] != "1":
         raise RegistryError(f"{url}: has the API version {version}; this registry reads 1.x")
 

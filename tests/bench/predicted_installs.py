@@ -174,8 +174,8 @@ def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")
     for ecosystem, program in _ECOSYSTEMS.items():
-        # Without prediction, L1 requests from the shield exactly the objects that clients request, because L1 is empty
-        # at first.
+        # The objects that clients request. L1 is empty at first, so without prediction, L1 requests exactly these
+        # objects from the shield.
         wanted = {each.key for each in off[ecosystem].requests}
         for variant, measured in (("off", off), ("on", on)):
             for kind in ("documents", "files"):

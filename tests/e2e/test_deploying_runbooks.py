@@ -75,8 +75,8 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """The test removes two resources from the Pulumi state, because a stack of an older release does not have them.
-    These two resources make Pulumi remove every policy that somebody adds to the shield's role by hand.
+    """In today's stacks, two Pulumi resources make Pulumi remove every policy that somebody adds to the shield's role
+    by hand. A stack of an older release lacks these resources, so the test removes them from the Pulumi state.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))

@@ -179,8 +179,8 @@ def test_a_request_body_that_the_worker_does_not_read_fails_no_request(pop: OwnP
     with ThreadPoolExecutor(4) as clients:
         assert set(clients.map(post, range(1, 101))) == {404}
         # NGINX passes the body of a form on to the worker at every path, because the worker's token endpoint reads
-        # forms. At another path, the worker does not read the form, so the client that sent it may get 502. No other
-        # client may get 502.
+        # forms. At another path, the worker does not read the form, and the client that sent the form can get 502. This
+        # must not cause a 502 for any other client.
         assert set(clients.map(post_form, range(1, 21))) <= {404, 502}
     assert {pop.request("/healthz").status for _ in range(10)} == {200}
     assert pop.request(path, "reader-beside-bodies", body=b"a body").body == body

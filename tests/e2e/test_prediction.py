@@ -57,7 +57,9 @@ def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[s
 
 
 def npm_tree(directory: Path, prefix: str) -> list[Path]:
-    """Writes the tarballs of a tree of npm packages, with `<prefix>-tree-0` as the root."""
+    """Writes the tarballs of npm packages, and returns their paths. The dependencies between the packages form a tree,
+    whose root is the package `<prefix>-tree-0`.
+    """
     paths: list[Path] = []
     for number in range(NPM_PACKAGES):
         children = range(number * FANOUT + 1, min(number * FANOUT + FANOUT + 1, NPM_PACKAGES))

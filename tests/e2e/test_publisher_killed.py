@@ -231,7 +231,9 @@ def pending(clouds: ServedClouds) -> int:
 def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests that `shown`, a function of each test case, raises an error if a document names a missing file."""
+    """The other tests check documents with the function `shown` of their test cases. Tests that `shown` raises an error
+    if a document names a missing file.
+    """
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     case = npm_case(tmp_path)

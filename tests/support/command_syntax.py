@@ -1,4 +1,6 @@
-"""Checks that a command parses: its options, arguments, targets and operations exist."""
+"""Checks that a command in the documentation has valid syntax. Its options and arguments, the targets of `make` and the
+operations of the AWS CLI must exist.
+"""
 
 from __future__ import annotations
 

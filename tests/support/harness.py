@@ -182,7 +182,7 @@ class _Sandbox(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
-        # The attribute `request` is the resource registration that the calling thread handles.
+        # Each thread handles one resource registration at a time, and has that registration in the attribute `request`.
         self.current = threading.local()
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:

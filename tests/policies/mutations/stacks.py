@@ -35,8 +35,8 @@ _ACCELERATED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PolicyStack:
-    """A stack before a mutation changes it, and the settings of the policies for this stack. The tests do not break
-    resources whose types are in `unbroken`.
+    """The resources of an intact stack, which the mutations then change, and the settings of the policies for this
+    stack. No mutation changes resources whose types are in `unbroken`.
     """
 
     title: str

@@ -120,8 +120,8 @@ export function preferred(accept: string, offered: readonly [string, ...string[]
 }
 
 /**
- * Finds the range in the Accept header that matches a media type most specifically. Returns the range's quality (`q`)
- * and how specific the range is.
+ * Finds the range in the Accept header `accept` that matches the media type `type` most specifically. Returns the
+ * range's quality (`q`) and how specific the range is.
  */
 function weightOf(accept: string, type: string): { quality: number; specificity: number } {
   let found = { specificity: -1, quality: 0 };

@@ -1,6 +1,6 @@
-// Finds out what clients request after they have read a document. For packuments and simple indexes, the registry
-// stores a list of these objects in the metadata of the document's object (contract/predictions.py). For an image, the
-// image's manifest names them.
+// Finds out which objects clients request after they have read a document. For a packument or a simple index, the
+// registry stores a list of the next objects in the metadata of the document's object (contract/predictions.py). For an
+// image, the image's manifest names the next objects.
 //
 // No function has side effects, and none throws an error for a text that a publisher or a client wrote.
 
@@ -51,8 +51,8 @@ export function isFollowed({ key }: ObjectRoute): boolean {
 }
 
 /**
- * Returns whether the object names other objects that clients request afterwards. The worker prefetches such objects
- * before files.
+ * Returns whether the object is a document or a wheel's metadata file, which name the objects that clients request
+ * next. The worker prefetches such objects before other files.
  */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");

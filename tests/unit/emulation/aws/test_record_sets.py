@@ -80,7 +80,8 @@ def test_the_records_of_a_name_and_type_have_one_routing_policy(first: dict[str,
     refused = zone.change(("CREATE", second))
     assert "www.example.test., type A cannot be created as other RRSets exist with the same name and type" in refused
     assert zone.identifiers("www") == [first.get("SetIdentifier", "")]
-    # Route 53 applies a batch as a whole, so one batch can replace a record by a record with another routing policy.
+    # Route 53 applies all changes of one request together. One request can therefore delete a record and create a
+    # record with another routing policy in its place.
     assert zone.change(("DELETE", first), ("CREATE", second)) == ""
 
 

@@ -42,8 +42,8 @@ SERVING = "/artifact-edge/test/serving/pop-us-east-1-0"
 
 
 class Machine:
-    """The program that fetches a PoP machine's settings. The program writes to directories of the test, and downloads
-    the edge worker from an emulated shield.
+    """Runs the program that fetches a PoP machine's settings. In the tests, the program writes to directories below
+    `root`, and downloads the edge worker from the emulated shield `shield`.
     """
 
     def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:
