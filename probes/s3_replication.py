@@ -1,4 +1,4 @@
-"""Probes which permissions the role of an S3 replication rule needs on the KMS key of a replica."""
+"""Probes which permissions an S3 replication role needs on the KMS key that encrypts the replica bucket."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])
     trust = ssl.create_default_context()
-    with tempfile.TemporaryDirectory() as private:  # Python's ssl module cannot load a private key from memory
+    with tempfile.TemporaryDirectory() as private:  # Python's ssl module loads private keys only from files
         file = Path(private) / "client.pem"
         file.touch(0o600)
         file.write_text(secret["client_certificate"] + secret["client_key"])

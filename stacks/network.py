@@ -85,8 +85,8 @@ def compose(stack: Stack) -> None:
 def tag_and_protect(stack: Stack) -> None:
     """Registers transforms that add tags to every resource of the stack.
 
-    If the config says so, transforms also set the permissions boundary of IAM roles, and protect irreplaceable
-    resources from deletion.
+    The stack's config can turn on two further transforms: one sets the permissions boundary of IAM roles, and one
+    protects irreplaceable resources from deletion.
     """
     tags = {
         "project": PROJECT,

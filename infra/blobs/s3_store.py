@@ -73,8 +73,8 @@ class Guarded:
         )
 
     def encrypt(self, key: pulumi.Input[str] | None) -> None:
-        """Sets the key with which S3 encrypts the bucket's objects by default. With None, S3 uses a key that it
-        manages. Otherwise the key is a KMS key.
+        """Sets the key with which S3 encrypts the bucket's objects by default: the KMS key `key`, or a key that S3
+        manages if `key` is None.
         """
         aws.s3.BucketServerSideEncryptionConfiguration(
             self._title,

@@ -41,8 +41,8 @@ class ServingReports:
         return f"{self.path}/{machine}"
 
     def permission(self, account_id: str, machines: str) -> iam.Statement:
-        """Returns the IAM statement that allows machines to write the parameters in which they report that they serve.
-        `machines` is a pattern of the machines' names.
+        """Returns the IAM statement that allows machines to write their parameters, in which they report that they
+        serve requests. `machines` is a pattern that matches the names of these machines.
         """
         return iam.allow(
             "ssm:PutParameter", f"arn:aws:ssm:{self.region}:{account_id}:parameter{self.parameter(machines)}"

@@ -25,7 +25,7 @@ _MUTABLE = "public, max-age=5"
 @dataclass(frozen=True)
 class EdgeReleaseArgs:
     """Arguments of the component that stores the edge worker for PoPs of our own. `bundle` is the code of the worker,
-    which Cloudflare gets, too. `bucket` is the primary bucket of the origin.
+    which is the same as on Cloudflare. `bucket` is the primary bucket of the origin.
     """
 
     bundle: str

@@ -154,8 +154,8 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of an event's version, as the docstring of this module defines positions. Returns None
-        if the event is a `limit` with the version `*`, which comes after all versions.
+        """Returns the position of the version in an event of an OSV range. The docstring of this module defines
+        positions. Returns None for an event `limit` with the version `*`, which comes after all versions.
         """
         kind, text = event
         if _is_special(kind, text):

@@ -155,8 +155,8 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of as many of the given artifacts, from the first one on, as fit into one
-        transaction. These are the records of at least one artifact.
+        """Reads the metadata records of the first artifacts in the list. Takes as many artifacts as fit into one
+        transaction, and at least one.
         """
         keys = set[Key]()
         for artifact in artifacts:

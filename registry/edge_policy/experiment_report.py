@@ -108,8 +108,8 @@ class _Sample:
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 
     def quantile(self, part: float, weights: Numbers) -> float:
-        """Returns a quantile of the times until the first byte of objects, by the nearest-rank method. `part` is the
-        quantile, such as 0.95.
+        """Returns the quantile `part`, such as 0.95, of the times to the first byte of the answered requests, by the
+        nearest-rank method.
         """
         ranks = np.cumsum(weights[self._time_client])
         if not len(ranks) or not ranks[-1]:

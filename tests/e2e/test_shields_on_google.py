@@ -55,7 +55,7 @@ def credentials(up: Up) -> dict[str, str]:
 
 
 def caller(up: Up, found: dict[str, str]) -> str:
-    """Returns the ARN of the caller that the credentials belong to, as AWS STS reports it."""
+    """Returns the ARN of the AWS principal to which the credentials `found` belong, as AWS STS reports it."""
     return client_with(up, found, "sts").get_caller_identity()["Arn"]
 
 

@@ -45,8 +45,8 @@ class Provider:
     def subject(self, claims: Mapping[str, Any]) -> str:
         """Exchanges a valid token with these claims. Returns the subject of the federated identity.
 
-        Raises Refused if the token is of another issuer or audience, if `attribute_condition` is not true, if it or
-        `attribute_mapping` reads a claim that the token lacks, or if the subject is too long.
+        Raises Refused if the token is of another issuer or audience, if `attribute_condition` is not true, if
+        `attribute_condition` or `attribute_mapping` reads a claim that the token lacks, or if the subject is too long.
         """
         if claims["iss"] != self.issuer:
             raise Refused(f"the token is of the issuer {claims['iss']}")

@@ -14,8 +14,9 @@ from local.checkout import CHECKOUT
 
 
 def checkout_with_copies(directory: Path, *copied: str) -> Path:
-    """Creates a checkout and returns its path. An operator may change its folders `copied`, because these are copies.
-    All other files, and the npm packages of the copied folders, are symbolic links to the real checkout.
+    """Creates a copy of this repository's checkout and returns its path. An operator may change the folders that
+    `copied` names, because their files are copied. All other files, and the npm packages of the copied folders, are
+    symbolic links to the original checkout.
     """
     checkout = directory / "checkout"
     checkout.mkdir()

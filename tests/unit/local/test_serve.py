@@ -19,8 +19,8 @@ from local.stack import StackError
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    # The full check of the sandbox's directory would fail, because Traffic Server's user cannot enter pytest's
-    # temporary directories. These tests do not start Traffic Server, so the check of the directory's content suffices.
+    # `check_directory` would fail, because Traffic Server's user cannot enter pytest's temporary directories. These
+    # tests do not start Traffic Server, so they check only the directory's content.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")

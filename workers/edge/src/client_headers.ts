@@ -60,8 +60,8 @@ export function headersOf(route: ObjectRoute, answer: Answer, milliseconds: numb
 }
 
 /**
- * Takes the headers that `finished` keeps from an earlier response, sets the age and the duration of this response in
- * them, and returns them.
+ * Returns the headers in `finished`, which an earlier response had. Their age and duration become those of the current
+ * response.
  */
 function updated(finished: Finished, age: string | null, milliseconds: number): Headers {
   const { headers } = finished;

@@ -32,7 +32,7 @@ export function ofSecret(secret: string | undefined): Credential {
   return secret ? { kind: "token", digest: sha256(secret) } : { kind: "invalid" };
 }
 
-/** Returns whether an Authorization header uses the Bearer scheme, with a valid or an invalid credential. */
+/** Returns whether an Authorization header uses the Bearer scheme. The credential in the header need not be valid. */
 export function isBearer(header: string | null): boolean {
   return /^bearer(?: |$)/i.test(header ?? "");
 }

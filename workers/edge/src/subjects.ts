@@ -1,5 +1,5 @@
-// Finds out from an object's key what kind of object the rules of the edge policy apply to: a document that lists
-// artifacts, an artifact, or a blob of an image.
+// Derives from an object's key which of three kinds of objects it is for the rules of the edge policy: a document that
+// lists artifacts, an artifact, or a blob of an image.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 
