@@ -11,8 +11,8 @@ GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
 EDGE_CERTIFICATE_DAYS = "EdgeCertificateDays"
 
-# The metric types in Cloud Monitoring of the registry's own metrics. The registry writes them there if its metadata
-# database is Spanner.
+# Maps the name of each of the registry's own metrics to the metric's type in Cloud Monitoring. The registry writes the
+# metrics to Cloud Monitoring if its metadata database is Spanner.
 GOOGLE_TYPES = {
     PURGE_LAG: "custom.googleapis.com/artifact_edge/purge_lag",
     GIVEN_UP: "custom.googleapis.com/artifact_edge/purges_given_up",

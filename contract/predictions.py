@@ -43,8 +43,9 @@ _PLAIN = "@/^~<>=|*+.,-_()"
 
 @dataclass(frozen=True)
 class Release:
-    """One version or file of a package that clients are likely to request next. `dependencies` maps the name of each
-    package that the release requires to the range of allowed versions. An empty range allows every version.
+    """A release: one version of an npm package or one file of a Python project, which clients are likely to request
+    next. `dependencies` maps the name of each package that the release requires to the range of allowed versions. An
+    empty range allows every version.
     """
 
     name: str

@@ -12,8 +12,8 @@ from typing import Any
 from drift.identifiers import WITHOUT_TRACE, Inputs, has_identifier, identifier
 
 Json = dict[str, Any]
-# A function that yields the IDs of existing cloud resources of the given type with the given inputs. The function
-# returns None if it cannot search for the type.
+# A function that searches a cloud for resources of a given type with given inputs. It returns an iterator of the IDs of
+# the resources that exist, or None if it cannot search for this type.
 Search = Callable[[str, Inputs], Iterable[str] | None]
 
 

@@ -26,8 +26,8 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a client's read path, such as a bucket. Each of the losses in `lost_with`, such as that of a region,
-    takes the part down. `needs` names what else the part requires to work, such as a key to decrypt objects.
+    """A part of a client's read path, such as a bucket. `lost_with` has the names of the losses that take the part
+    down, such as the loss of its region. `needs` lists what the part needs to work, such as a key to decrypt objects.
     """
 
     name: str

@@ -39,8 +39,8 @@ class Graph:
         self._by_urn = {resource.urn: resource for resource in self._all}
 
     def path(self, name: str, token: Token, *, objects: bool) -> Part:
-        """Returns the root of the fault tree for one client request. With `objects`, an object in a bucket answers the
-        request. Without it, the edge worker answers without any object.
+        """Returns the root of the fault tree for one client request. If `objects` is true, the response to the request
+        contains an object from a bucket. If it is false, the edge worker answers without reading an object.
         """
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._client_hosts():

@@ -77,8 +77,8 @@ class NotSurvived(_Statement):
 
 
 class Statements(BaseModel):
-    """The resilience statements in `gates/resilience_limits/<stack>.yaml`. A `does_not_survive` statement is an
-    exception from the `survives` statements.
+    """The resilience statements in `gates/resilience_limits/<stack>.yaml`. `survives` lists the losses that the stack
+    must survive. `does_not_survive` lists exceptions: losses that it need not survive.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -14,7 +14,8 @@ BUCKETS = frozenset(
     }
 )
 
-# Types of resources whose content Pulumi cannot create again: data, keys, messages and delegated DNS zones.
+# Types of resources that hold something that Pulumi cannot create again: data, keys, messages, or the name servers to
+# which a domain is delegated.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",

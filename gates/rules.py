@@ -120,12 +120,12 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that sends too large a share of clients to other targets at once. If a new target has a fault,
-    only few clients must be affected.
+    """Refuses a plan that sends too large a share of clients to other targets at once. A fault of a new target then
+    affects only few clients.
 
-    Some DNS names are used by only a part of all clients. For example, the weighted records of the hostname that
-    clients connect to send 20 % of the clients to the name of our own PoPs. If a plan moves half of the clients of this
-    name to another target, the plan moves 10 % of all clients. The limit applies to this share of all clients.
+    The limit applies to the share of all clients, although some DNS names are used by only a part of them. For example,
+    the weighted records of the hostname that clients connect to may send 20 % of the clients to the name of our own
+    PoPs. A plan that moves half of these clients to another target then moves 10 % of all clients.
     """
     shift = shift_of(plan, limits)
     for name, split in shift.before.items():

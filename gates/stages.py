@@ -131,8 +131,8 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns each machine that loses its cache to an apply. Returns a mapping from the URN of the machine to the
-    number of the apply, and the applies run in the order of these numbers. In one apply, no more such machines change
+    """Assigns the machines whose cache the plan empties to applies. Returns a mapping from each machine's URN to the
+    number of its apply. The applies run in the order of their numbers. In one apply, no more of these machines change
     than the limits for one region and for all regions allow.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")

@@ -52,9 +52,9 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns how clients are split over targets. The result has an entry for the name and type of each DNS record
-    (such as `packages.example.com CNAME`), for each load balancer, and for each name that leads to an accelerator. DNS
-    names that clients do not use are left out, unless the records of the name have a routing policy.
+    """Returns how clients are split over targets, as a mapping from keys to splits. There is one key for each DNS name
+    and record type (such as `packages.example.com CNAME`), for each load balancer, and for each name that leads to an
+    accelerator. DNS names outside of `names` are left out, unless their records have a routing policy.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:

@@ -1,4 +1,6 @@
-"""`python -m local`: runs the whole network on this machine, without a cloud account."""
+"""`python -m local`: runs a sandbox on this machine: emulated clouds, the edge network, shields and clients. It needs
+no cloud account.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from probes.waiting import becomes_true
 
 # The shortest session of a role (STS API Reference, "AssumeRole": DurationSeconds).
 _SESSION_SECONDS = 900
-_LATER_SECONDS = 120.0  # how long after its end a session may still be accepted
+_LATER_SECONDS = 120.0  # seconds to wait until S3 applies a new bucket policy, or refuses an expired session
 
 
 def _allow(action: str, resource: str, **condition: Any) -> Statement:

@@ -50,11 +50,12 @@ def publish(
     provenance: Path | None = None,
     strict: bool = False,
 ) -> Report:
-    """Publishes npm tarballs, wheels, sdists and OCI image layouts. Checks all files before writing the first.
+    """Publishes npm tarballs, wheels, sdists and OCI image layouts. Checks all files before it publishes the first one.
 
     With `strict`, Python distributions must follow PyPI's rules for new uploads. Without `strict`, all files that
-    installers accept are published. Raises RegistryError for an invalid file, or when a cloud refuses a request. The
-    next run or `purges drain` delivers the changes that were committed before the error.
+    installers accept are published. Raises RegistryError for an invalid file, or when a cloud refuses a request. Some
+    changes may be committed before such an error. The next publish, or the command `purges drain`, delivers them to
+    readers.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: belongs to one npm package; publish that package alone")

@@ -142,8 +142,8 @@ class Target(_Part):
         """The metadata database. Raises RegistryError when the database cannot be reached."""
         if self.metadata.backend == "dynamodb":
             return DynamoDbRepository(self.metadata.table, self.metadata.region)
-        # The module `spanner` needs the library libpq. This property imports the module, so that stacks on DynamoDB do
-        # not need libpq.
+        # The module `spanner` needs the library libpq. The import is here and not at the top of the file, so that users
+        # of a stack on DynamoDB do not need libpq.
         from registry.metadata.spanner import SpannerRepository
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])

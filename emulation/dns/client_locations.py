@@ -104,9 +104,8 @@ class ClientLocationProxy:
 
 
 async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
-    """Reads the CONNECT request of a proxy's client (RFC 9110, section 9.3.6) and returns its host and port.
-
-    Raises Refused when the request is invalid.
+    """Reads the CONNECT request that a client sends to the proxy (RFC 9110, section 9.3.6). Returns the host and the
+    port that the client wants to connect to. Raises Refused when the request is invalid.
     """
     try:
         async with asyncio.timeout(_HEAD_SECONDS):

@@ -76,8 +76,8 @@ class ReplacedBeforeDeletion:
 
 
 class HoldsSets:
-    """Marks a resource type with list inputs that the real provider treats as sets. Neither the order of the elements
-    nor repeated elements count as a change. `sets` has the names of these inputs.
+    """The base class of handlers for resource types with inputs that the real provider treats as sets. `sets` has the
+    names of these inputs. For such an input, neither another order of elements nor a repeated element is a change.
     """
 
     sets: frozenset[str]

@@ -29,8 +29,8 @@ class NotServingError(pulumi.RunError):
 
 @dataclass(frozen=True)
 class ServingReports:
-    """The parameters in Parameter Store to which machines report that they serve: one parameter for each machine below
-    `path`, in the AWS region `region`.
+    """The parameters in Parameter Store in which machines report that they serve requests. Each machine has one
+    parameter. The names of the parameters begin with `path`, and the parameters are in the AWS region `region`.
     """
 
     path: str

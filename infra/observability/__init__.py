@@ -22,9 +22,9 @@ Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "pop", 
 class CloudWatchAlarm:
     """An alarm on one CloudWatch metric, in the region that publishes the metric.
 
-    `name` is short and unique within the stack. `fault` says in one sentence what is wrong. The person on call reads
-    `fault` first, so the sentence contains no link to the dashboard. `period` is in seconds. The alarm goes off when
-    the metric is beyond the threshold for `periods` periods in a row. `missing` says how to treat missing data
+    `name` is short and unique within the stack. `fault` says in one sentence what is wrong when the alarm goes off. The
+    alarm's message consists of this sentence and of `runbook`. The alarm goes off when the metric is beyond the
+    threshold for `periods` periods in a row, each of `period` seconds. `missing` says how to treat missing data
     (CloudWatch, "Configuring how CloudWatch alarms treat missing data").
     """
 

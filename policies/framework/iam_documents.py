@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# Matches the last part of an ARN if this part is a pattern for all S3 buckets or objects. The last part of a bucket's
-# ARN is the bucket's name, without a resource type.
+# Matches the last part of an S3 ARN if this part covers all buckets or all objects, such as `*` or `*/*`. In contrast
+# to other ARNs, this part has no resource type before the name.
 _ANY_BUCKET = re.compile(r"[*?/]+")
 # Matches the last part of an ARN if this part is a pattern for all resources, or for all resources of a type. Examples
 # are `*`, `table/*` and `secret:*`.

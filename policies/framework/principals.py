@@ -50,8 +50,8 @@ def is_for_all_principals(statement: Properties) -> bool:
 
 
 def is_for_all_identities(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows an action to all identities of a federated identity provider, because no
-    condition names the subject.
+    """Returns whether an IAM statement allows an action to all identities of a federated identity provider. This is the
+    case if no condition limits the statement to named subjects.
     """
     named = any(
         operator == "StringEquals" and key.endswith(":sub") and values

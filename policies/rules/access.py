@@ -211,8 +211,8 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
 
 
 def permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
-    """Returns the name of the role, user or group that has the permissions of an IAM policy. Returns the Pulumi
-    resource's own name if that name is not known.
+    """Returns the name of the IAM role that a role's policy belongs to. For a role or a managed policy, returns its own
+    name. Returns the name of the Pulumi resource if the name in IAM is not known before the apply.
     """
     named = "name" if kind(resource) in (ROLE, "aws:iam/policy:Policy") else "role"
     return str(known(resource.props, named) or resource.name)

@@ -13,12 +13,14 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Repair the token entries at the edge."""
+    """Repair the entries of tokens in the edge's key-value store, according to the token records in the metadata
+    database.
+    """
 
 
 @app.command("resync")
 def resync_entitlements(stack_outputs: Outputs) -> None:
-    """Repair the token entries at the edge: write missing and stale entries, and revoke entries without a record."""
+    """Repair the token entries at the edge: write missing and stale entries, revoke those without a token record."""
     from registry.target import read_target
     from registry.tokens import resync
 

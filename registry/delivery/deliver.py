@@ -69,8 +69,9 @@ class Delivered:
 
 @dataclass(frozen=True)
 class _Rendered:
-    """The result of rendering a package's documents: the keys of the documents, and the revision of the package in
-    them. An npm package also has its name and its entry in the list of npm packages.
+    """The result of rendering a package's documents. `keys` are the keys of the rendered documents, and `revision` is
+    the package's revision that they show. For an npm package, `npm_name` is its name, and `entry` its entry in the list
+    of npm packages.
     """
 
     keys: Sequence[str]

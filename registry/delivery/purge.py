@@ -28,8 +28,8 @@ class PurgesLimited(Exception):
 
 
 class EdgeNetwork(Protocol):
-    """The interface through which the delivery of changes uses the edge network: for cache purges and the quarantine
-    list. The methods raise RegistryError if the edge refuses a request or does not answer.
+    """What the delivery of changes needs from the edge network: cache purges and writes to the quarantine list. The
+    methods raise RegistryError if the edge refuses a request or does not answer.
     """
 
     def purge(self, keys: Sequence[str]) -> None:

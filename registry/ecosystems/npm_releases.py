@@ -56,7 +56,9 @@ def _release(version: str, manifest: Mapping[str, Any], size: int) -> Release:
 
 
 def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the dependencies of an npm version that clients install from the registry: names and ranges."""
+    """Yields the name and the range of each dependency of an npm version. Leaves out dependencies that clients do not
+    install from the registry.
+    """
     bundled: Sequence[str] = manifest.get("bundleDependencies", ())
     about_peers: Mapping[str, Any] = manifest.get("peerDependenciesMeta", {})
     optional_peers = {name for name, about in about_peers.items() if about == {"optional": True}}

@@ -42,8 +42,8 @@ _OF_GCE: Mapping[str, tuple[str, str]] = {
     "c4d-highmem": (_C4D, "-lssd"),
     "g2-standard": ("4 8 12 16 24 32 48 96", ""),
 }
-# The names of Compute Engine's Z3 machine types end with a disk size ("Storage-optimized machine family"). For each
-# disk size, this table has the numbers of virtual processors that Compute Engine offers.
+# The numbers of virtual processors of Compute Engine's Z3 machine types, by disk size. A type such as
+# `z3-highmem-14-standardlssd` has its disk size at the end of its name ("Storage-optimized machine family").
 _Z3: Mapping[str, str] = {"standardlssd": "14 22 44 88 176", "highlssd": "8 16 22 32 36 44 72 88"}
 
 

@@ -183,7 +183,9 @@ def distinct(names: Sequence[str], kind: str = "region") -> None:
 
 
 def one_bucket(regions: Sequence[str]) -> None:
-    """Checks that Cloud Storage offers a bucket in exactly the given regions; raises an error if not."""
+    """Checks that Cloud Storage offers a single bucket whose location is exactly the given region or pair of regions.
+    Raises an error if it does not.
+    """
     continents = {REGIONS[name].continent for name in regions}
     if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
         raise wrong(f"{listed(regions)} is no dual-region; Cloud Storage takes one region, or two on one continent")

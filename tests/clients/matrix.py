@@ -1,8 +1,9 @@
-"""The table of clients and actions in docs/clients.md, whose cells are the verdicts of tests.
+"""Writes the tables in docs/clients.md, which say whether each client can do each action. Each cell is the verdict of a
+test.
 
 A test names its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes. The verdict is
-"no: <reason>" if the test skips with this reason, or passes this reason to the fixture `refused`.
-`python -m pytest tests/clients --write-matrix` writes docs/clients.md.
+"no: <reason>" if the test skips with this reason, or passes this reason to the fixture `refused`. `python -m pytest
+tests/clients --write-matrix` writes docs/clients.md.
 """
 
 from __future__ import annotations

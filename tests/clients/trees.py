@@ -59,7 +59,9 @@ def import_npm(up: Up, directory: Path) -> Tree:
 
 
 def import_python(up: Up, directory: Path) -> Tree:
-    """Downloads wheels with pip from the package index of this machine, and imports them into the registry."""
+    """Downloads wheels from the package index that pip is configured to use on this machine. Imports them into the
+    sandbox's registry.
+    """
     wheels = directory / "wheels"
     options = ["download", "--quiet", "--only-binary", ":all:", "--dest", str(wheels)]
     _run(directory, program("pip 26.3", "pip"), *options, *PYTHON_ROOTS)

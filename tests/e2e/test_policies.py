@@ -31,8 +31,9 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # The Pulumi engine puts the policy pack's folder first on Python's path. Without the link named `policies` in
-        # this folder, an import of `policies` in the copied pack would load the modules of the checkout.
+        # The modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's folder
+        # first on Python's path. With this link, the copied pack imports its own modules, and not those of the
+        # checkout.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -709,7 +709,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
             emulator.terminate()
             assert emulator.wait(20) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
-            assert running == []  # the PoP's processes ended with the emulator
+            assert running == []  # when the emulator ends, it ends the PoP's processes
         finally:
             emulator.kill()
 

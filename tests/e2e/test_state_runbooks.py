@@ -221,7 +221,7 @@ def google_shell(shell: OperatorShell, probe: Path) -> OperatorShell:
     """Provides the shell of an operator whose `gcloud` and Pulumi engine reach the emulated Cloud Storage."""
     google = {
         **gcloud_environment(f"http://{LOOPBACK}.0.3:5002", probe),
-        # The library with which the Pulumi engine uses Cloud Storage expects this address without a scheme.
+        # In this variable, the Cloud Storage library of the Pulumi engine expects an address without a scheme.
         "STORAGE_EMULATOR_HOST": f"{LOOPBACK}.0.3:5002",
     }
     return OperatorShell(probe, {**shell.environment, **google}, probe / "commands")

@@ -44,7 +44,7 @@ class PurgeEndpoint:
         return 200
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
-        """Answers an HTTP request of the registry's client without a network."""
+        """Answers a request of the class WorkerPurges directly, without a network connection."""
         assert (method, url.endswith("/-/purge")) == ("POST", True)
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")

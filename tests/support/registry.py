@@ -140,8 +140,8 @@ class CloudflareInProcess:
 
 @dataclass
 class Network:
-    """A stack in the emulated clouds, for tests of the registry: the target that commands publish to, the edge and the
-    origin bucket.
+    """A stack in the emulated clouds, for tests of the registry. The registry's commands publish to `target`. `edge` is
+    the emulated edge network, and `bucket` the origin bucket.
     """
 
     target: Target

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-# Global condition keys, which statements can use with every action (IAM User Guide, "AWS global condition context
-# keys"). Of the global keys, the Service Authorization Reference lists only those about tags with each action.
+# Matches global condition keys, which statements can use with every action (IAM User Guide, "AWS global condition
+# context keys"). Global keys about tags are missing here, because the Service Authorization Reference lists them with
+# the actions that support them.
 _GLOBAL = re.compile(
     r"aws:(Source\w+|Principal\w+(/.+)?|SecureTransport|CalledVia\w*|ViaAWSService|Requested\w+|\w*Time)"
 )

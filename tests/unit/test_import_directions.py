@@ -25,7 +25,8 @@ NOT_IMPORTED = {
     "local/samples/python/acme_greeter/__init__.py",
 }
 
-# One import that the import contract forbids, for each of its rules: the importing module and the imported module.
+# Imports that the import contract forbids: one for each rule of the contract. Each has the importing module and the
+# imported module.
 FORBIDDEN = [
     ("contract", "registry"),
     ("contract", "boto3"),

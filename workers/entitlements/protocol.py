@@ -59,7 +59,9 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:
-    """Returns whether the signature of `body` was made with `key`, SIGNATURE_SECONDS or less from `now`."""
+    """Returns whether `signature` is a signature of `body` by `key`, and its timestamp differs from `now` by at most
+    SIGNATURE_SECONDS.
+    """
     found = _SIGNATURE.fullmatch(signature)
     if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:
         return False

@@ -221,9 +221,9 @@ class JsonApi:
 
 
 def _names_in_path() -> list[str]:
-    """Returns the decoded names in the path of a Cloud Storage request. Most requests name one object. A request for a
-    copy has four names: the source object, the verb, the target bucket and the target object. The path is split before
-    it is decoded, because object names can contain slashes.
+    """Returns the decoded names in the path of a Cloud Storage request. For a copy, these are four: the source object,
+    the method (`copyTo` or `rewriteTo`), the target bucket and the target object. For any other request, it is the name
+    of one object. The path is split before it is decoded, because object names can contain encoded slashes.
     """
     parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
     chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))

@@ -50,13 +50,15 @@ def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Returns the tags in an AWS API's description of a resource as a Pulumi output of the resource."""
+    """Reads a resource's tags from `described`, the AWS API's description of the resource. Returns them as the Pulumi
+    output `tags`, or no output if neither the API nor the Pulumi state has tags.
+    """
     return tags_output(tag_map(described.get("Tags", [])), state)
 
 
 def tags_output(tags: dict[str, str], state: Properties) -> Properties:
-    """Returns a resource's tags as a Pulumi output of the resource. If neither the cloud nor the Pulumi state has tags,
-    returns no output.
+    """Returns a resource's tags as the Pulumi output `tags`, or no output if neither the cloud nor the Pulumi state has
+    tags.
     """
     return {"tags": tags} if tags or "tags" in state else {}
 

@@ -155,8 +155,8 @@ def _geoproximity(place: Properties) -> dict[str, Any]:
 
 
 def _renamed(values: Properties, names: Mapping[str, str]) -> dict[str, Any]:
-    """Returns a copy of `values` with other keys, without the values that are None. `names` maps each old key to the
-    new key, and other keys are left out.
+    """Returns a copy of `values` with new keys. `names` maps each old key to its new key. The copy has no entry for a
+    key that is not in `names`, or whose value is None.
     """
     return {name: values[key] for key, name in names.items() if values.get(key) is not None}
 

@@ -43,8 +43,8 @@ class KvNamespace(Scoped):
 
 
 class Script(Scoped):
-    """Handles Cloudflare worker scripts with one module. As in Pulumi's real Cloudflare provider, the Pulumi id is the
-    script's name.
+    """Handles Cloudflare worker scripts that consist of a single module. The Pulumi id of a script is the script's
+    name, as in Pulumi's real Cloudflare provider.
     """
 
     resource = pulumi_cloudflare.WorkersScript

@@ -125,7 +125,7 @@ class BucketObject:
         if found is None:
             return None
         # If the object's MD5 hash is not the one in the Pulumi state, somebody changed the object outside of Pulumi.
-        # With an empty `source`, Pulumi shows this drift.
+        # The handler then returns an empty input `source`, so that Pulumi shows the drift.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

@@ -1,5 +1,5 @@
-"""Functions that return the changes which the mutations of policy tests make. Each change breaks a resource in one way,
-such as by the removal of a property.
+"""Builds the changes that a mutation makes to a resource in a policy test. Each change breaks the resource in one way.
+For example, it removes a property.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ TABLE = "aws:dynamodb/table:Table"
 
 
 def others() -> list[Violation]:
-    """Returns violations whose IAM document names a principal of another AWS account."""
+    """Returns violations in which an IAM document names a principal of another AWS account."""
 
     def trusted(how: str, principal: Any, **more: Any) -> Violation:
         change = statements(

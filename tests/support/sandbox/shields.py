@@ -37,7 +37,7 @@ class ShieldRequest:
 
 
 def requests_at(up: Up, machine: str) -> Counter[str]:
-    """Returns how often the edge requested each object key from a shield, by the shield's access log.
+    """Counts the edge's requests for each object key in the access log of a shield.
 
     Traffic Server writes the log with a delay of some seconds. Requests that the shield sends to itself do not count.
     """

@@ -1,5 +1,6 @@
-"""Tests which identity tokens of GitHub's jobs Google Cloud accepts with the settings that the bootstrap program
-exports. The tests evaluate the settings as Google's Security Token Service does.
+"""Tests the settings for Google Cloud that the bootstrap program exports. With these settings, Google Cloud must accept
+the identity tokens of the right GitHub jobs only. The tests evaluate the settings as Google's Security Token Service
+does.
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ def test_each_runbook_that_a_test_runs_exists() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/rotation.md"])
 def test_a_page_of_runbooks_says_which_shell_its_commands_need(page: str) -> None:
-    """Checks that each page with runbooks tells the operator to activate the virtual environment. In a new shell, the
-    commands would fail with `No module named 'typer'`.
+    """Checks that each page with runbooks tells the operator to activate the virtual environment. Without the virtual
+    environment, the page's commands would fail with `No module named 'typer'`.
     """
     assert "(going-live.md#prepare-a-shell)" in (CHECKOUT / page).read_text()
     assert ". .venv/bin/activate" in blocks_of(sections("docs/going-live.md")["Prepare a shell"])[0]

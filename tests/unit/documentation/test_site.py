@@ -28,7 +28,9 @@ def settings(**changed: Path) -> Any:
 
 @pytest.fixture(autouse=True, scope="module")
 def logs_of_mkdocs() -> Iterator[None]:
-    """Sets MkDocs's logger to the level INFO, so that the logger passes on the warnings which MkDocs counts."""
+    """Sets MkDocs's logger to the level INFO. MkDocs counts its warnings by a log handler, and this level lets the
+    warnings reach the handler.
+    """
     logger = logging.getLogger("mkdocs")
     level = logger.level
     logger.setLevel(logging.INFO)

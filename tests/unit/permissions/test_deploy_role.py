@@ -58,7 +58,9 @@ def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
 
 
 def on_aws(deployment: Deployment) -> list[tuple[Handler, Registered]]:
-    """Returns the AWS resources of a deployment, each with its handler, in the order of their creation."""
+    """Returns the AWS resources of a deployment in the order of their creation. Each comes with the handler that
+    emulates its resource type.
+    """
     known = {token_of(handler.resource): handler for handler in handlers()}
     return [(known[each.type], each) for each in deployment.resources if each.type in known]
 

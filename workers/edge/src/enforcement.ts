@@ -1,4 +1,4 @@
-// Applies the edge policy to an authorized request.
+// Decides what the edge policy does with an authorized request: refuse the object, filter the document, or neither.
 
 import { unlisted } from "./artifacts";
 import { refusalMessage } from "./filtered_documents";

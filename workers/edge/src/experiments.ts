@@ -17,8 +17,8 @@ export interface Flags {
   /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;
   /**
-   * The digest of the edge policy whose rules apply to the client. Undefined if the same policy applies as to clients
-   * without a variant.
+   * The digest of the edge policy whose rules apply to the client. Undefined if the stack's current edge policy
+   * applies, as it does to clients that are in no experiment.
    */
   policy: string | undefined;
 }

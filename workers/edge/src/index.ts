@@ -107,8 +107,8 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 }
 
 /**
- * Returns the error for a method that the path does not support. Clients that publish packages send PUT to a path of
- * npm's registry, or POST to any path of a Python index.
+ * Returns the error for an HTTP method that the path does not support. A client sends such a method when it tries to
+ * publish: npm clients send PUT, and Python clients send POST.
  */
 function notSupported(method: string, ecosystem: Ecosystem | undefined, methods: readonly string[], instead = PUBLISH): Response {
   const way = ecosystem === "npm" || ecosystem === "pypi" ? `; ${instead}` : "";

@@ -92,8 +92,8 @@ function attestations(spec: string): Route {
 }
 
 /**
- * Returns the route for a file of a package. Grants are matched against the name in lower case, because npm allows no
- * two new names that differ only by capital letters.
+ * Returns the route for a file of a package. The route has the package's name in lower case, and the worker matches
+ * grants against this name. npm allows no two new names that differ only by capital letters.
  */
 function object(name: string, file: string, more: Partial<ObjectRoute> = {}): Route {
   if (name.length > NAME_MAX || !NAME.test(name)) return unknown();

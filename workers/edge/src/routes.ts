@@ -37,8 +37,8 @@ export function isPart({ part, list, search }: ObjectRoute): boolean {
 }
 
 /**
- * A request's URL. Routes read only its query parameters. The runtime parses the query not before the worker reads a
- * parameter.
+ * The part of a request's URL that functions for routes may read: the query parameters. The runtime parses the query
+ * only when the worker reads a parameter.
  */
 export type Queried = Pick<URL, "searchParams">;
 

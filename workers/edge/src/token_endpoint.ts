@@ -85,7 +85,10 @@ async function formOf(request: Request): Promise<URLSearchParams | undefined> {
   return new URLSearchParams(await new Blob(parts).text());
 }
 
-/** Returns the error of RFC 6749, section 5.2, with the error list that image clients print. */
+/**
+ * Returns an OAuth error response (RFC 6749, section 5.2). Its body also has the field `errors`, which image clients
+ * print.
+ */
 function oauthError(error: string, description: string): Response {
   const answer = failure("oci", 400, description);
   const body = { error, error_description: description, errors: [{ code: "UNSUPPORTED", message: description, detail: null }] };

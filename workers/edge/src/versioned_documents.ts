@@ -55,8 +55,8 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * Returns whether the worker applies the newest of the documents that `digests` lists. The worker applies a document
-   * only if the isolate can read the document and the document is valid.
+   * Returns whether the worker applies the newest of the documents that `digests` lists, and not an older one. The
+   * worker applies an older document if it cannot read the newest one, or if the newest one is invalid.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {

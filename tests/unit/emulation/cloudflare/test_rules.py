@@ -79,8 +79,9 @@ console.log(JSON.stringify(cases.map(answer)));
 
 
 def evaluated(cases: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Runs the JavaScript code that evaluates WAF rules in an emulated PoP. Returns its result for each case: whether
-    an expression matches the request, or the HTTP status with which a rule blocks the request.
+    """Runs the JavaScript code with which an emulated PoP evaluates WAF rules. Returns a result for each case. For a
+    case with an `expression`, the result is whether the expression matches the request. For a case with `rulesets`, it
+    is the HTTP status with which a rule blocks the request, or 0.
     """
     script = _SCRIPT % json.dumps(RULES.as_uri())
     command = ["node", "--input-type=module", "--eval", script, json.dumps({"cases": list(cases)})]

@@ -23,7 +23,7 @@ real_client = Target.cloudflare  # the fixture `network` replaces `Target.cloudf
 
 
 class Cloudflare:
-    """Emulates Cloudflare's API, which returns the responses of a list in order, and then repeats the last one."""
+    """Emulates Cloudflare's API with a list of responses. It returns them in order, and then repeats the last one."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Any]] = []

@@ -1,4 +1,6 @@
-"""Tests imports of images from a real registry without the referrers API, and from emulated registries."""
+"""Tests imports of images from two kinds of registries: a real registry, which lacks the referrers API, and emulated
+registries.
+"""
 
 from __future__ import annotations
 
