@@ -36,8 +36,9 @@ RELEASES = 16
 # the edge's cache.
 FILE_BYTES = 8 << 20
 
-# The characters that need no percent-encoding in the encoded list of what clients request next. In names and ranges,
-# `;`, `!`, `%` and spaces are encoded, because they have a meaning in the format of the list.
+# The punctuation characters that stay as they are in the list of what clients request next. All others are
+# percent-encoded. `;`, `!`, `%` and spaces have a meaning in the format of the list, so names and ranges may contain
+# them only in encoded form.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 

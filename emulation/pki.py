@@ -74,7 +74,7 @@ def public_authorities(directory: Path) -> bytes:
     """Returns the certificate authorities, as PEM, that a program in the sandbox trusts by default.
 
     The result contains the sandbox's authority and the authorities in the file that SSL_CERT_FILE names. If this
-    variable is not set, the file of Debian's package ca-certificates takes its place.
+    variable is not set, the authorities come from the file of Debian's package ca-certificates.
     """
     trusted = Path(os.environ.get("SSL_CERT_FILE", MACHINE_AUTHORITIES))
     others = trusted.read_bytes() if trusted.exists() else b""

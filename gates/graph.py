@@ -120,8 +120,8 @@ class Graph:
 
     def _pop(self, machine: Resource, token: Token, objects: bool) -> Part:
         """Returns a machine of our own PoPs as a part of the fault tree, with the resources that the machine needs to
-        answer clients. The machine reads entitlements from a replica of the metadata table, and asks the metadata API
-        for a token that the replica lacks.
+        answer clients. The machine reads token records from a replica of the metadata table. It asks the metadata API
+        for a record that the replica lacks.
         """
         program = user_data.program(machine)
         regions = user_data.table_regions(program)

@@ -15,11 +15,11 @@ from gates.traffic import Split, client_names, moved, splits
 @dataclass(frozen=True)
 class Shift:
     """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
-    `packages.example.com`. From a root, DNS records can lead clients to other names.
+    `packages.example.com`. DNS records can lead clients from a root to other names.
 
     `before` and `after` map each name to its targets, as they are before and after the plan is applied. `arrived` and
-    `arriving` have an entry for each root: a mapping from each name that clients of the root resolve, to the share of
-    these clients. `arrived` holds the shares before the plan is applied, and `arriving` those after it.
+    `arriving` map each root to another mapping: from each name that clients of the root resolve to the share of these
+    clients. `arrived` holds the shares before the plan is applied, and `arriving` those after it.
     """
 
     before: Mapping[str, Split]

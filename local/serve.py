@@ -24,12 +24,12 @@ class RunningError(Exception):
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
-    """Starts the network of `make up`, and forwards connections from `address` and `port` to the proxy of the first
-    client location. Ends every process at SIGINT or SIGTERM.
+    """Starts the network of `make up`, and forwards connections that arrive at `address` and `port` to the proxy of the
+    first client location. At SIGINT or SIGTERM, ends every process of the sandbox.
 
-    Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken if
-    `port` cannot be used, or an error of `up`; before it raises one of these, it ends every process that it has
-    started.
+    Raises RunningError if a network already runs in the sandbox's directory, and leaves that network running. Raises
+    PortTaken if `port` cannot be used, and any error that `up` raises. Before any error but RunningError, the function
+    ends every process that it has started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):

@@ -11,7 +11,7 @@ from probes.fact import Fact, Probe
 
 # A bucket with a public data set, which belongs to an account of Common Crawl (Registry of Open Data on AWS).
 _TAKEN = "commoncrawl"
-# The most bytes of an object's key (S3 User Guide, "Naming Amazon S3 objects").
+# The maximum length of an object's key in bytes (S3 User Guide, "Naming Amazon S3 objects").
 _MOST_KEY_BYTES = 1024
 _NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 

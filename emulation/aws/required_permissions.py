@@ -124,7 +124,7 @@ def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
         created = {each["ResourceType"] for each in call.parameters["TagSpecifications"]}
         found = [f"arn:aws:ec2:{call.region}:{AWS_ACCOUNT_ID}:{kind}/*" for kind in sorted(created)]
     elif call.operation in _CREATES:
-        # Global Accelerator is a global service, and the ARNs of its resources have no region.
+        # Global Accelerator is a global service, so the ARNs of its resources contain no region.
         of_call = "" if call.service == "globalaccelerator" else call.region
         region = call.parameters.get("ReplicaRegion", of_call)
         found = [f"arn:aws:{call.service}:{region}:{AWS_ACCOUNT_ID}:{_NEW[call.service]}"]

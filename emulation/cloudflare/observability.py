@@ -56,9 +56,9 @@ class Invocations:
         self._events: list[tuple[float, Event, int]] = []
 
     def add(self, reported: Sequence[Json]) -> None:
-        """Stores reported invocations with the present time. Each report stands for several invocations that have the
-        same script, version, outcome, sampling rate and response status, and `number` is how many. The status is
-        missing if there was no response.
+        """Stores reported invocations with the present time. Each report stands for all invocations that have the same
+        script, version, outcome, sampling rate and response status. Its field `number` is the number of these
+        invocations. It has no response status if there was no response.
         """
         now = self._clock()
         with self._lock:

@@ -107,7 +107,7 @@ class Standing:
     """The decision of a health checker whether an endpoint is healthy, and the reason."""
 
     healthy: bool = True
-    # The number of probes with a result that contradicts `healthy`, since the last probe that confirmed it.
+    # How many of the latest probes, in a row, had a result that contradicts `healthy`.
     against: int = 0
     reason: str = ""
 

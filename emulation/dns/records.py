@@ -146,8 +146,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # A record set with the weight 0 has the weighted routing policy, so 0 must count as a value. The comparison
-    # therefore uses `is not False`, because 0 == False in Python.
+    # The weight 0 is a value of the weighted routing policy. `!= False` would leave out this weight, because 0 == False
+    # in Python, so the comparison uses `is not False`.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

@@ -1,7 +1,7 @@
 """Alarms on a Spanner instance (Spanner documentation, "Spanner metrics").
 
-Spanner has no metric for the age of the last backup, nor for the delay of a change stream's reader. The reader of the
-change stream must therefore report its delay by itself.
+Spanner has no metric for the age of the last backup. It also has no metric for the delay with which a program reads a
+change stream. The program must therefore report this delay itself.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from policies.framework.principals import principals
 from policies.framework.relations import all_of, is_set
 
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-# The AWS services that may assume a role of the stack, because they run its functions and machines or replicate its
+# The AWS services that may assume a role of the stack. They run the stack's functions and machines, or replicate its
 # objects.
 _SERVICES = ["ec2.amazonaws.com", "lambda.amazonaws.com", "s3.amazonaws.com"]
 _PROVIDERS = ["accounts.google.com"]

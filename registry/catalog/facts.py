@@ -71,9 +71,10 @@ class _Batch:
         return [*self.writes.values(), self.intent.put(), *([revocations.of_objects(withdrawn)] if withdrawn else [])]
 
     def take(self, artifact: Artifact, writes: _Writes) -> bool:
-        """Adds an artifact to the batch, or returns False if the artifact must wait for the next transaction.
+        """Adds an artifact to this batch, whose writes form one transaction. Returns False if the artifact must wait
+        for the next batch.
 
-        Raises RegistryError if the artifact is too large for a transaction of its own.
+        Raises RegistryError if even a transaction with this artifact alone would be too large.
         """
         if any(self.writes[key] != writes[key] for key in self.writes.keys() & writes.keys()):
             return False

@@ -33,7 +33,9 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
 
 
 def _content(root: Path, key: str, entry: str) -> Any:
-    """Returns None if the line belongs to another key than `key`, or refers to no content."""
+    """Returns the cached JSON value that `entry`, a line of npm's cache index, refers to. Returns None if the entry
+    belongs to another key than `key`, or if the value cannot be read.
+    """
     try:
         said = json.loads(entry)
         algorithm, _, encoded = str(said["integrity"]).split()[0].partition("-")

@@ -193,7 +193,7 @@ def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
     assert (head.status, head.headers["content-length"], head.body) == (200, str(MEGABYTE), b"")
 
     # While L1 is still receiving the object, L1 can answer a range request with the whole object, or request the object
-    # from the shield again. The test waits until L1 does neither.
+    # from the shield again. The test waits until L1 answers with only the part, and without a request to the shield.
     def is_stored() -> bool:
         before = fetches(pop, path)
         answer = pop.request(path, "reader-of-ranges", range="bytes=-100")

@@ -102,8 +102,8 @@ def verdicts(edge: Edge) -> Mapping[str, str]:
 
 
 def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
-    """Sends requests as real package clients send them, and returns those that the edge refuses before the worker gets
-    them. Without the edge's checks, the worker would answer these requests.
+    """Sends requests as real package clients send them. Returns a description of each request that the edge itself
+    refuses, before the worker gets it. The worker would answer all of these requests.
 
     A request counts as refused if the edge sends no response or several responses. It also counts as refused if the
     status is one that the worker never gives to a client without a token, such as 413 or 503.

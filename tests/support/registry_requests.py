@@ -104,8 +104,8 @@ def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
 
 
 def _names(rules: Path) -> set[str]:
-    """Returns the suspicious words of the OWASP Core Rule Set that are valid names of repositories (OCI Distribution
-    Specification, "Pulling manifests").
+    """Returns the words that the OWASP Core Rule Set treats as suspicious, if they are also valid names of image
+    repositories (OCI Distribution Specification, "Pulling manifests").
     """
     name = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
     words = [word for file in _WORDS for word in (rules / f"{file}.data").read_text().splitlines()]

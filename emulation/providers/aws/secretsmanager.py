@@ -11,8 +11,8 @@ from emulation.providers.handler import CloudError, Properties
 
 class SecretVersion:
     """Serves the Pulumi data source `aws:secretsmanager/getSecretVersion:getSecretVersion`. The returned value is
-    marked as secret. An error names the secret, as that of the real provider does (terraform-provider-aws,
-    `dataSourceSecretVersionRead`).
+    marked as secret. The message of an error names the secret, as the messages of the real provider do
+    (terraform-provider-aws, `dataSourceSecretVersionRead`).
     """
 
     token = "aws:secretsmanager/getSecretVersion:getSecretVersion"  # noqa: S105  a type token

@@ -30,8 +30,8 @@ _LARGEST_PART = 5 << 30
 class ImageRegistries:
     """The registries from which one import reads images.
 
-    Environment variables set proxies and certificate authorities. With `referrers`, an image is imported together with
-    its signatures and SBOMs.
+    Requests use the proxies and trust the certificate authorities that environment variables name. With `referrers`, an
+    image is imported together with its signatures and SBOMs.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None, *, referrers: bool = True) -> None:

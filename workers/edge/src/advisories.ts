@@ -82,10 +82,7 @@ export async function dataSetInForce(digests: Digests, read: Read): Promise<Name
   return documents.inForce(digests, read);
 }
 
-/**
- * Returns whether the worker applies the newest of the data sets of advisories that `digests` lists, and not an older
- * data set.
- */
+/** Returns whether the data set of advisories that the worker applies is the newest of those that `digests` lists. */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
 }

@@ -46,8 +46,8 @@ const PASSED_HEADERS = [
   "x-amz-meta-revision",
   "x-cache",
 ];
-// The conditional headers with which Workers Cache revalidates its copy of an object. A request of Workers Cache never
-// has a Range header.
+// The conditional headers with which Workers Cache revalidates its copy of an object. Workers Cache never sends a Range
+// header, so it needs no If-Range.
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
 // The size in bytes of the largest response that Workers Cache stores, on any plan

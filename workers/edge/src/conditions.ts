@@ -98,8 +98,8 @@ export function verdictOn(conditions: Conditions, status: number, answer: Header
 }
 
 /**
- * Returns whether the answer is the representation that If-Range names, by a strong comparison (RFC 9110, section
- * 13.1.5).
+ * Returns whether If-Range names the version of the object that the answer has. The comparison is strong (RFC 9110,
+ * section 13.1.5).
  */
 function isCurrent(ifRange: string, answer: Headers): boolean {
   const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));

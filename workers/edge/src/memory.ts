@@ -40,8 +40,8 @@ const FRESH_MILLISECONDS = 4_000;
 // condition, the objects of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
-// The number of bytes by which each object counts more than its body toward the memory's limit. They are for the
-// object's headers and key.
+// The number of bytes that an object's headers and key are assumed to occupy. The memory's limit covers these bytes and
+// the object's body.
 const OVERHEAD_BYTES = 2_000;
 // The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
 // the duration in `server-timing` is zero.

@@ -45,7 +45,7 @@ const DOCUMENT_MILLISECONDS = 65_000;
 // The maximum number of documents for which an isolate remembers what clients request next. The lists take less than 4
 // MB.
 const LISTS = 1_000;
-const REMEMBERED = 20_000; // the maximum number of objects for which an isolate remembers its last prefetch
+const REMEMBERED = 20_000; // the maximum number of objects that `#recent` remembers as prefetched
 
 /**
  * An object that waits for its prefetch, or whose prefetch runs. At the time `until`, the worker drops the object if
@@ -84,9 +84,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker prefetches what clients request after they have read this document. Returns false if the
-   * isolate has already asked this about the document recently, or has prefetched the document. The range of versions
-   * does not matter, because the client's request does not say which range the client needs.
+   * Returns whether the worker should prefetch what clients request after they have read this document. Returns false
+   * if, in the last DOCUMENT_MILLISECONDS, this method has returned true for the document or the isolate has queued a
+   * prefetch of it. The range of versions does not matter, because a client's request for a document names no range.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
