@@ -26,9 +26,9 @@ from registry.ecosystems.packument import NpmPackage
 from registry.metadata import Repository
 from registry.origin import Origin
 
-# The maximum number of changes that are delivered together, and the maximum number of packages whose documents are
-# rendered in parallel.
+# The maximum number of changes that are delivered together.
 _AT_ONCE = 50
+# The maximum number of packages whose documents are rendered in parallel.
 _RENDERED_AT_ONCE = 8
 
 
