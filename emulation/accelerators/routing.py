@@ -47,9 +47,10 @@ def _original(nearest_first: Sequence[EndpointGroup], random: Random) -> Endpoin
     """Chooses the endpoint group for a connection by the traffic dials. The choice does not depend on the health of the
     endpoints.
 
-    Each endpoint group accepts as many percent of the connections that reach it as its dial says. The other connections
-    go to the next group. The last group with a dial above 0 accepts all of them. Two groups with the dial 50 therefore
-    serve all connections, as in the example of the Global Accelerator guide.
+    Connections reach the nearest endpoint group first. Each group accepts the percentage of them that its dial states,
+    and the other connections go to the next group. The last group with a dial above 0 accepts all connections that
+    reach it. Two groups with the dial 50 therefore serve all connections, as in the example of the Global Accelerator
+    guide.
     """
     dialed = [group for group in nearest_first if group.dial > 0] or list(nearest_first[:1])
     accepting = (group for group in dialed[:-1] if random.random() * 100 < group.dial)

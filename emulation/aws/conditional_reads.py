@@ -1,6 +1,6 @@
 """Makes the emulated S3 evaluate the preconditions of GetObject and HeadObject in the order of the HTTP standard. moto
 5.2 checks each header alone, and answers 304 to `If-Modified-Since` although the ETag in `If-None-Match` has changed.
-A document that is published twice in a second would then stay the same in caches.
+If a document is published twice within a second, caches would therefore keep the older version.
 
 Source: Amazon S3 API Reference, "GetObject"; RFC 7232, section 6.
 """

@@ -57,7 +57,7 @@ _NEW = {
     "kms": "key/*",
     "lambda": "event-source-mapping:*",
 }
-# The operations that create a resource of one of the types in `_NEW`.
+# The operations that need a permission on one of the ARNs in `_NEW`.
 _CREATES = (
     "CreateAccelerator",
     "CreateEventSourceMapping",

@@ -31,7 +31,7 @@ def release_guard(account_id: str, script: str, version: str) -> pulumi.Resource
     """Returns a hook that runs before each update of the worker script, in previews too.
 
     The hook raises EdgeReleaseError if a release by percentage is under way, or if an operator has rolled back the
-    release of `version`.
+    worker version `version`.
     """
 
     async def check(_: pulumi.ResourceHookArgs) -> None:

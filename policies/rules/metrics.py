@@ -60,7 +60,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
         "SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT
     ),
     ("AWS/S3", "ReplicationLatency"): _metric("SourceBucket", "DestinationBucket", "RuleId", most=_DAY),
-    # An SQS queue keeps messages for at most 14 days, so the oldest message is never older than 14 days.
+    # An SQS queue keeps messages for at most 14 days, so an alarm with a higher threshold would never go off.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
     # The metric is the number of days until the edge's client certificate expires. The certificate is valid for 397

@@ -199,8 +199,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns the names of those parts of a file's entry in the index that an import does not take over. If the entry's
-    upload time is invalid, `time` is this upload time. Otherwise, `time` is empty.
+    """Returns the names of the parts that an import does not take over from a file's entry in the index. `time` is the
+    entry's upload time if this time is invalid, and empty otherwise.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

@@ -109,8 +109,8 @@ class Shield:
             time.sleep(0.2)
 
     def tend_until(self, healthy: bool) -> None:
-        """Runs the machine's services and timers until /healthz answers 200 (`healthy` is true) or anything else
-        (`healthy` is false). Fails after 120 s.
+        """Runs the machine's services and timers until /healthz answers with status 200, or with another status if
+        `healthy` is false. Fails after 120 s.
         """
         deadline = time.monotonic() + 120
         while (self.health_status() == 200) is not healthy:

@@ -78,7 +78,7 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
-    """Returns the list `given` if it has the same members as `found`, so that another order alone is no difference.
-    Otherwise returns `found`, sorted.
+    """Returns the list `given` if both lists have the same members, and otherwise returns `found`, sorted. A list with
+    the same members in another order therefore does not count as drift.
     """
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

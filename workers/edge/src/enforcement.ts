@@ -18,8 +18,8 @@ import type { Read } from "./versioned_documents";
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
 /**
- * A package's list of refusals, which maps the id of each artifact to the id of the rule that refuses the artifact. The
- * rule's id is an empty text for an allowed artifact.
+ * A package's list of refusals. It maps the id of each artifact of the package to the id of the rule that refuses the
+ * artifact, or to an empty text if the artifact is allowed.
  */
 interface Listed {
   refusals: ReadonlyMap<string, string>;

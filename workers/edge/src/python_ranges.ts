@@ -47,8 +47,8 @@ function startsWith(candidate: Version, wanted: Version, release: readonly numbe
 }
 
 /**
- * Returns whether two versions are equal. Local version labels are compared only if the specifier contains such a
- * label.
+ * Returns whether the candidate equals the version in the specifier, `wanted`. Local version labels are compared only
+ * if `wanted` has such a label.
  */
 function isSame(candidate: Version, wanted: Version, text: string): boolean {
   return compare(wanted.local === null ? candidate.public : wholeOf(candidate), text) === 0;

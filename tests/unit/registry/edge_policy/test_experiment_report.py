@@ -79,8 +79,8 @@ def test_the_report_recovers_a_planted_delay() -> None:
     _, off = compare(requests(installs(2_000, slower=10)), "on")
     for name in ("first byte p50, ms", "first byte p95, ms"):
         assert_found(off.differences[name], 10)
-    # The planted log gives both variants the same share of answers from the edge's cache. The confidence interval of
-    # the difference must therefore contain zero.
+    # In the generated log, both variants have the same share of answers from the edge's cache. The confidence interval
+    # of the difference must therefore contain zero.
     found = off.differences["answers from edge"]
     assert found.low is not None
     assert found.high is not None

@@ -1,5 +1,5 @@
-"""Tests which lines of a requirements file an import reads as pinned versions. For each line that the import refuses,
-it must report the line.
+"""Tests which lines of a requirements file an import reads as pinned versions, and that the import reports every line
+that it refuses.
 """
 
 from __future__ import annotations
