@@ -68,7 +68,7 @@ def expiry(edge: Secret) -> datetime:
 
 
 def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
-    """Returns the secret `authority` after the renewals that are due.
+    """Returns the secret `authority`, renewed if a renewal is due.
 
     If the secret holds a next authority, and the shields have had time to read it, the next authority becomes the
     current one. If the current authority expires soon, the function creates a next authority.

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-# The number of further regions in which each call of `Functions.deployed` looks for Lambda functions. Each call also
-# looks in all regions that are known to have functions. The further regions take turns from call to call.
+# Each call of `Functions.deployed` looks for Lambda functions in the regions that are known to have some, and in this
+# number of other regions. The next call takes the next regions from the list of all regions.
 _REGIONS_PER_POLL = 6
 
 

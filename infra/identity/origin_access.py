@@ -17,7 +17,8 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """The IAM policy that lets credentials of a shield read objects only from the shields' networks and addresses.
+    """The IAM policy of the shields' credentials that limits from where the credentials can read objects: only from the
+    networks and addresses of the shields.
 
     A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
     S3"). So shields in a bucket's region read the bucket through their endpoint, and all other shields read the bucket

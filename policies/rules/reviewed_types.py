@@ -1,5 +1,5 @@
-"""The Pulumi resource types that people have reviewed for this policy pack. Policies check resources of these types, or
-the resources can cause no harm.
+"""The Pulumi resource types that people have reviewed for this policy pack. For each type, policies check its
+resources, or the review has found that its resources can cause no harm.
 
 Before a new type is added here, a reviewer asks what a careless use of the type could expose, lose or cost, and writes
 policies that prevent this use. An entry in costs/prices.toml does not count as a review.

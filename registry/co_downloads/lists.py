@@ -1,5 +1,5 @@
-"""Finds the packages to which prediction leads without a model: those in the lists that documents contain
-(contract/predictions.py), the packages in the lists of these packages, and so on.
+"""Finds the packages that prediction reaches by lists alone, without a model. The documents of a package list what
+clients request next (contract/predictions.py), the documents of the listed packages list further packages, and so on.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ _AT_ONCE = 8
 
 
 def reached(packages: Collection[str], successors_of: Callable[[str], Collection[str]]) -> Iterator[tuple[str, str]]:
-    """Yields pairs of packages. The first is one of `packages`. The second is a package to which the lists of the first
-    lead, directly or through the lists of other packages. `successors_of` returns the packages that the list of a
-    package names.
+    """Yields pairs of packages: one of `packages`, and a package that prediction reaches from it, directly or through
+    the lists of other packages. `successors_of` returns the packages in the list of a package.
     """
     known: dict[str, Collection[str]] = {}
     level = set(packages)

@@ -25,8 +25,8 @@ class Pip(PythonClient):
 
     def write_configuration(self) -> None:
         lines = [f"cert = {self.setting.authority}"]
-        # pip expands environment variables in requirements files, but not in pip.conf. If the index URL contains the
-        # variable with the credential, the URL is therefore in a requirements file.
+        # pip expands environment variables in requirements files, but not in pip.conf. An index URL with the variable
+        # of the credential therefore goes into a requirements file.
         if self.credential is Credential.VARIABLE:
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:

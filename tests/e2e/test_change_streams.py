@@ -42,7 +42,7 @@ def emulated_spanner() -> Iterator[Emulated]:
 
 
 def form(value: Any) -> Any:
-    """Returns a copy of a change record, in which the name of its type, such as `str`, replaces each value."""
+    """Returns a copy of a change record in which each value is replaced by the name of its type, such as `str`."""
     if isinstance(value, dict):
         return {name: form(part) for name, part in sorted(cast(dict[str, Any], value).items())}
     if isinstance(value, list):

@@ -20,7 +20,8 @@ from tests.support.registry_requests import REFUSED, SERVED
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 _FIRST_SECONDS = 30  # seconds within which an edge must answer or end the connection
-# seconds that a client waits for a further answer, which would belong to a request hidden in the first request
+# after the answers to its requests, a client waits this many seconds for one more; such an answer would mean that the
+# edge found a hidden request
 _NEXT_SECONDS = 2
 
 

@@ -54,9 +54,9 @@ class PolicyStack:
 
 @cache
 def policy_stacks() -> Sequence[PolicyStack]:
-    """Returns the stack of prod as configured, a variant of prod with every part on Google Cloud that can be there, and
-    a variant of prod with an accelerator. The tests break all resources of the first two stacks. In the last stack,
-    they break only resources of types that prod does not have.
+    """Returns three stacks: prod as configured, prod with its objects, metadata and shields on Google Cloud, and prod
+    with an accelerator. The tests break all resources of the first two stacks. In the last stack, they break only
+    resources of types that prod does not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
     prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources

@@ -16,7 +16,10 @@ export interface Budget {
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
-  /** How much each request of a client adds to the allowance of prefetches that may reach shields. */
+  /**
+   * The isolate has an allowance: the number of prefetches that may still reach shields. Each request of a client
+   * raises it by this number.
+   */
   share: number;
 }
 

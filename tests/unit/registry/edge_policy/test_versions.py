@@ -103,8 +103,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Replaces the property `Target.origin`, which the registry reads before it writes Carol's policy. When the
-        property is read for the first time, this function stores another policy with Dave as its author.
+        """Replaces the getter of the property `Target.origin`, which the registry reads before it writes Carol's
+        policy. The first call of the getter stores another policy, with Dave as its author.
         """
         if not raced:
             raced.append(True)
