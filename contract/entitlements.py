@@ -35,9 +35,7 @@ def deleted(last: Record) -> Record:
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns the latest record of each token in `records`. The keys are the keys of the tokens' entries in
-    Workers KV.
-    """
+    """Returns the latest record of each token in `records`, by the key of the token's entry in Workers KV."""
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:

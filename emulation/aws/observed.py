@@ -130,7 +130,7 @@ def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) 
 
 
 def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
-    """Yields each replication rule with enabled metrics that an S3 bucket has: the rule's ID and the name of the rule's
+    """For each replication rule of an S3 bucket that has metrics enabled, yields the rule's ID and the name of its
     destination bucket.
     """
     kept: dict[str, Any] = getattr(bucket, "replication", None) or {}

@@ -58,8 +58,9 @@ class ServingReports:
         return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
 
     async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
-        """Waits until the machine reports that it serves clients, with the given instance ID. `meanwhile` becomes a
-        part of the messages. It says which other resources stay unchanged while `pulumi up` waits.
+        """Waits until the machine reports, with the given instance ID, that it serves clients. The text `meanwhile`
+        says which other resources stay unchanged while `pulumi up` waits. The messages to the operator contain this
+        text.
 
         Raises NotServingError after 20 minutes.
         """

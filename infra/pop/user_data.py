@@ -2,7 +2,7 @@
 
 The user data contains neither secrets nor the code of the edge worker. The machine fetches both (`fetch-settings`), so
 a new version of the worker does not replace machines. The machine also fetches its large programs (programs.py). The
-user data has the digest of these programs.
+user data has the digest of these programs, so a new version of a program does replace machines.
 
 The rendered files have neither empty lines nor lines with only a comment, because all files together are almost as
 large as EC2 accepts.

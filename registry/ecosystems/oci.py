@@ -212,9 +212,9 @@ def _manifest(layout: Path, repository: str, descriptor: Descriptor) -> Blob:
 
 
 def _sha256(digest: str, source: Path | bytes) -> str:
-    """Returns the SHA-256 digest in hex of content whose OCI digest is `digest`.
+    """Returns the SHA-256 digest in hex of the content in `source`, whose OCI digest is `digest`.
 
-    If `digest` uses SHA-512, the function reads `source` and computes the SHA-256 digest.
+    The function reads `source` only if `digest` uses SHA-512.
     """
     algorithm, _, encoded = digest.partition(":")
     return encoded if algorithm == "sha256" else sha256_of(source)

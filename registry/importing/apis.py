@@ -107,8 +107,8 @@ class Api:
             raise RegistryError(f"{urls[0]}: {error}") from None
 
     def pypi_files(self, indexes: Collection[str], name: str) -> list[ListedFile]:
-        """Returns each file of a Python project that at least one of the indexes lists. Raises RegistryError when none
-        of the indexes has the project.
+        """Returns the files of a Python project that the package indexes `indexes` list. Raises RegistryError when none
+        of these indexes has the project.
         """
         project = canonicalize_name(name)
         listed = self._listed(self._pages(indexes, project), project)

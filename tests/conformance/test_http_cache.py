@@ -98,7 +98,9 @@ class SuiteProxy:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Answers in place of a shield's origin, with the response of the HTTP cache conformance suite's own server."""
+        """Takes the place of a shield's origin: answers with the response of the server that the HTTP cache conformance
+        suite brings.
+        """
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:

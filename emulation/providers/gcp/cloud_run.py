@@ -78,8 +78,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """Handles resources that grant an IAM role to one member. The role applies to one resource of a Google Cloud
-    project. `place` is the template of that resource's path, below the API's path `root`, such as
+    """Handles resources that grant an IAM role to one member. The role applies to one object of a Google Cloud project,
+    such as a Cloud Run service. `place` is the template of this object's path below the API's path `root`, such as
     `{project}/locations/{location}/services/{name}`.
     """
 

@@ -100,7 +100,7 @@ class Challenged(httpx.Auth):
     def _scope(self, challenge: Mapping[str, str]) -> str:
         """Returns the scope to ask a token for. If the challenge states a scope that names a repository, the result is
         this scope, because a registry behind a proxy may use another name for the repository than clients do.
-        Otherwise, the result is the scope for a pull from the client's repository.
+        Otherwise, the result is the scope for a pull from the repository under the name that clients use.
         """
         stated = challenge.get("scope", "")
         return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"

@@ -49,8 +49,8 @@ export function subjectOf(key: string): Subject | undefined {
 }
 
 /**
- * Returns the id of an image's tag in the index of the image repository's artifacts. In this index, the id of a
- * manifest is the manifest's digest.
+ * Returns the id that an image's tag has in the index of the image repository. The ids of manifests in this index are
+ * their digests.
  */
 export function tagId(tag: string): string {
   return `tag ${tag}`;
