@@ -106,7 +106,8 @@ def _policy(inputs: Inputs) -> Found:
 
 
 def _oidc_provider(inputs: Inputs) -> Found:
-    # The ARN of an identity provider ends with its URL without the scheme (IAM User Guide, "IAM identifiers").
+    # The ARN of an identity provider ends with the provider's URL without `https://` (IAM User Guide, "IAM
+    # identifiers").
     host = inputs["url"].removeprefix("https://")
     for each in _client("iam", inputs).list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         if each["Arn"].partition("/")[2] == host:

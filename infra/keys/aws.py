@@ -93,7 +93,7 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
     """Returns the KMS key policy for one region; the resource `*` in a key policy is the key itself.
 
     S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
-    use the key for all principals in the account that may use the table. An AWS managed key has the same policy
+    use the key for all principals in the account that may use the table, as with the key that AWS manages for DynamoDB
     (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key,
     because the key policy names them.
     """

@@ -245,11 +245,11 @@ def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterato
 
 
 def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether a bucket is for access logs. Such a log bucket receives the access log of another bucket, and has
-    no access log of its own.
+    """Returns whether a bucket is a log bucket: it receives the access log of another bucket, and requests to the log
+    bucket itself are not logged.
 
-    A bucket with published objects always has an access log. Such a bucket therefore never counts as a log bucket, even
-    if it also receives the access log of another bucket.
+    Requests to a bucket with published objects are always logged. Such a bucket therefore never counts as a log bucket,
+    even if it also receives the access log of another bucket.
     """
     if kind(bucket) == GCS_BUCKET:
         targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}

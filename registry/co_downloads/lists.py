@@ -43,8 +43,8 @@ def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
 
 
 def listed(repository: Repository) -> Callable[[str], Collection[str]]:
-    """Returns a function that returns the packages which clients request next according to a package's documents. For a
-    package that the registry does not have, the function returns no packages.
+    """Returns a function that looks up which packages clients request next after a package, according to the package's
+    documents. For a package that the registry does not have, the function returns no packages.
     """
     facts = Facts(repository)
 

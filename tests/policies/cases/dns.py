@@ -23,7 +23,7 @@ OF_CLIENTS = resource(RECORD, {"name": "packages.x.io"})
 
 def clients_check(**changes: Any) -> PolicyResource:
     """Returns a health check of the hostname that clients connect to. The health check meets the policies. `changes`
-    replaces its inputs.
+    replaces inputs of the health check.
     """
     return resource(CHECK, {"fqdn": "packages.x.io", "type": "HTTPS", "enableSni": True, **changes})
 

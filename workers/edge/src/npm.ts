@@ -109,8 +109,8 @@ function unknown(reason?: string): Route {
 }
 
 /**
- * Returns a response with one part of the packument that the response `whole` contains. Returns undefined when the
- * packument has no such tag or version.
+ * Returns a response with the dist-tags or with one version of a packument, as `part` says. `whole` is a response with
+ * the whole packument. Returns undefined when the packument has no such tag or version.
  */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;

@@ -25,8 +25,8 @@ export const SESSION_SECONDS = 300;
 const SCOPES_MAX = 100;
 
 /**
- * Returns the repositories in the requested scopes that the grants allow to pull. A scope that the grants do not allow
- * is left out without an error, as the specification requires.
+ * Returns the repositories that the requested scopes name and that the grants allow to pull. A scope that the grants do
+ * not allow is left out without an error, as the specification requires.
  */
 export function granted(scopes: readonly string[], grants: readonly string[]): string[] {
   const names = scopes.flatMap((scope) => scope.split(" ")).slice(0, SCOPES_MAX).map(repositoryOf);

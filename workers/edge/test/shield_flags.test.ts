@@ -31,8 +31,8 @@ const IN_THE_US = { latitude: 39, longitude: 0 };
 beforeEach(() => mock.timers.reset());
 
 /**
- * Requests an object from shield nodes. `answer` makes the answer of each node. Returns the answer to the request, and
- * the names of the nodes that received it.
+ * Requests an object from shield nodes, each of which answers with the result of `answer`. Returns the worker's
+ * response, and the names of the nodes that the worker asked.
  */
 function request(
   flags: Partial<ShieldFlags>,
