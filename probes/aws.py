@@ -108,8 +108,8 @@ class AwsAccount:
     def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[[str], Any], str]:
         """Creates a role as `as_role` does, and also returns the role's ARN.
 
-        The policy also allows `kms:ListAliases`. The role works as soon as AWS accepts this call with the role's
-        credentials.
+        The policy also allows `kms:ListAliases`. The method calls `kms:ListAliases` with the role's credentials until
+        AWS accepts the call, because a new policy has an effect only after some seconds.
         """
         works = {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*"}
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])

@@ -81,7 +81,7 @@ def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
     fix="Name the region's topic in alarm_actions, and set actions_enabled to true. On Google Cloud set enabled",
 )
 def alarm_actions_enabled(args: ResourceValidationArgs) -> Iterator[str]:
-    # another policy, multi-alarm-has-recipients, checks the recipients of Google Cloud alerts
+    # another policy, multi-alarm-has-recipients, checks that alarms on Google Cloud have recipients
     if kind(args) == ALERT_POLICY:
         if args.props.get("enabled") is False:
             yield "it is off"

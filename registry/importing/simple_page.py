@@ -97,7 +97,7 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
 
 
 def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
-    """Yields what the source index states about a whole project and an import leaves out: the project's status (PEP
+    """Yields what an import leaves out about a whole project, if the source index states it: the project's status (PEP
     792), and other repositories that host the project (PEP 708).
     """
     if status not in ("", "active"):

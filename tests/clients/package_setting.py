@@ -90,7 +90,7 @@ def setting_of(name: str, identity: Client, home: Path, token: str) -> PackageSe
 
 
 def output(done: Finished) -> str:
-    """Returns the standard output and standard error of a program, because some clients print errors to standard
+    """Returns the standard output of a program, followed by its standard error. Some clients print errors to standard
     output, and others to standard error.
     """
     return done.stdout + done.stderr

@@ -150,8 +150,8 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that there is a cache purge after the last change of a document. A recorded purge does not show which
-    documents it purges, so the function cannot check each document.
+    """Asserts that a cache purge follows the last change of any document. A recorded purge does not show which
+    documents it purges, so the function cannot check each document for itself.
     """
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]

@@ -25,7 +25,8 @@ class ImageSource:
         self.absent = set[str]()
         self.referrers: dict[str, list[Mapping[str, Any]]] | None = None
         self.content_types: dict[str, str] = {}
-        # Maps each part of its API that this registry refuses, such as "blobs", to the HTTP status of the refusal.
+        # This registry refuses requests for the parts of its API that are keys here, such as "blobs". Each value is the
+        # HTTP status of the refusals.
         self.refused: dict[str, int] = {}
         self.refuses_head = False
 

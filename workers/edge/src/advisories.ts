@@ -156,8 +156,8 @@ export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: 
 }
 
 /**
- * Returns the position of a version among the sorted bounds. The position is 2i + 1 for a version that equals bound
- * number i, and an even number for a version between two bounds.
+ * Returns the position of a version among the sorted bounds. The position is 2i + 1 for a version that equals the bound
+ * with the index i. The position is 2i for a version between this bound and the one before it.
  */
 function positionOf(of: PackageAdvisories, version: string): number | undefined {
   const known = positions.get(of) ?? new Map<string, number | undefined>();

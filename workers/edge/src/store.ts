@@ -48,8 +48,8 @@ export class StoreReader {
 const reader = new StoreReader(systemClock);
 
 /**
- * Returns the text of an entry, with the same errors as `StoreReader.text`. All requests of the isolate use the same
- * `StoreReader`, so they all stop asking the store after a timeout.
+ * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate use one
+ * `StoreReader`, so timeouts of some requests make all of them stop asking the store for a while.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

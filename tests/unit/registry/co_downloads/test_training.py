@@ -123,8 +123,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, the clients that request the plug-in first request the package `kit`, whose list names the
-    plug-in.
+    """On one held-out day, clients request the package `kit` before the plug-in. The list in the documents of `kit`
+    names the plug-in.
     """
     lines = all_lines()
     kits = [
