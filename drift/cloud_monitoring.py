@@ -24,7 +24,7 @@ def channels(inputs: Inputs) -> Iterator[str]:
 
 
 def dashboards(inputs: Inputs) -> Iterator[str]:
-    """Yields the IDs of the dashboards with the same name as a given dashboard."""
+    """Yields the IDs of the dashboards that have the same name as the dashboard with the Pulumi inputs `inputs`."""
     shown = json.loads(inputs["dashboardJson"])
     return _named("v1", "dashboards", {**shown, "project": inputs["project"]}, ("displayName",))
 

@@ -69,8 +69,8 @@ def _outputs(resource: Json, id: str) -> Json:
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks the resources with this URN in the Pulumi state for deletion, because the killed update was replacing them
-    by a new resource with the same URN.
+    """Marks the resources with this URN in the Pulumi state for deletion. The killed update was replacing them by a new
+    resource, which has the same URN.
     """
     for each in resources:
         if each["urn"] == urn:

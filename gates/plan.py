@@ -200,9 +200,9 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two changes of the same resource in a plan into one. `one` merges the resource's earlier steps, and is
-    None if there are none. `other` is the next step. The merged change has the old and the new state of `one`. If `one`
-    lacks a state, it has this state of `other`.
+    """Adds a step of a plan to the earlier steps of the same resource. `other` is the change of this step. `one` is the
+    merged change of the earlier steps, or None if there are none. The result has the old and the new state of `one`. If
+    `one` lacks a state, the result has this state of `other`.
     """
     if one is None:
         return other

@@ -86,8 +86,8 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
 
 
 def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
-    """Returns the secret of the shields with all authorities that the shields must accept, and without expired
-    authorities.
+    """Returns the shields' secret `shield` with an updated list of authorities: all that the shields must accept, and
+    none that has expired.
     """
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]

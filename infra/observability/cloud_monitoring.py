@@ -111,8 +111,8 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
         comparison=alarm.comparison,
         threshold_value=alarm.threshold,
         duration=f"{alarm.lasting}s",
-        # Cloud Monitoring accepts `evaluation_missing_data` only for a condition with a duration ("Partial metric
-        # data").
+        # Cloud Monitoring accepts `evaluation_missing_data` only for a condition with a duration, so a condition
+        # without a duration leaves it out ("Partial metric data").
         evaluation_missing_data=_MISSING[alarm.missing] if alarm.lasting else None,
     )
 

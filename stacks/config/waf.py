@@ -84,9 +84,9 @@ def waf_args(section: Waf) -> waf.WafArgs:
 
 
 def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
-    """Yields an error message for each way in which the firewall's rules exceed the limits of the zone's Cloudflare
-    plan. Yields one for each network in the list `deny` that the firewall would never refuse, because the list `allow`
-    contains the network. If the stack has PoPs of our own, yields one for each list that their NGINX cannot apply.
+    """Yields error messages for three kinds of mistakes. Rules of the firewall exceed the limits of the zone's
+    Cloudflare plan. The firewall would never refuse a network in the list `deny`, because the list `allow` contains the
+    network. The stack has PoPs of our own, and their NGINX cannot apply one of the lists.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}

@@ -155,7 +155,7 @@ class PythonClient(ABC):
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)
 
     def change_digests(self) -> int:
-        """Replaces each file's digest in the lockfile by a wrong digest. Returns the number of digests."""
+        """Replaces each file's digest in the lockfile by a wrong digest. Returns the number of replaced digests."""
         (lockfile,) = (file for file in self.setting.project.iterdir() if file.name in _LOCKFILES)
         text, count = re.subn("(?<=sha256:)[0-9a-f]{64}", lambda found: found[0][::-1], lockfile.read_text())
         lockfile.write_text(text)
