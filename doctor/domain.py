@@ -1,5 +1,5 @@
-"""Checks in public DNS the domain that clients connect to: whether the domain can be delegated, and which authorities
-may issue certificates for it.
+"""Checks in public DNS whether the domain of the hostname that clients connect to can be delegated, and which
+authorities may issue certificates for the domain.
 """
 
 from __future__ import annotations

@@ -146,8 +146,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that changes two DNS records which the same clients look up one after the other. For example, the
-    records of the hostname that clients connect to lead to an edge network, and the records of that network lead to its
-    regions. If one apply changes both and clients then have a fault, nobody knows which change to undo.
+    first record leads clients from the stack's hostname to an edge network, and the second record from that network's
+    name to one of its regions. If one apply changes both records and clients then have a fault, nobody knows which
+    change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

@@ -38,8 +38,8 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns the largest share of a root's clients that resolve the DNS name `name`, among all roots and both
-        before and after the plan. If no root leads to the name, as for the name of the shields, the share is 1.
+        """Of the clients of each root, a share resolves the DNS name `name`. Returns the largest of these shares,
+        before or after the plan. If no root leads to the name, as for the name of the shields, returns 1.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)

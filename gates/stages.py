@@ -25,9 +25,9 @@ from gates.traffic import host_of
 # Each planned change has a position in the order of applies: creations, certificates, replacements of machines, DNS
 # with load balancers, and removals.
 #
-# The first wave of replaced machines has the position _ROTATE, and each later wave has the next higher number. A DNS
-# name that clients use can lead to its target through other names. The names farthest from the clients have the
-# position _LEAD. The nearer a name is to the clients, the higher its position.
+# The first wave of replaced machines has the position _ROTATE, and each later wave has the next higher number. DNS
+# names have positions from _LEAD on. A DNS name that clients use can lead to its target through other names. These
+# other names change before it: the farther a name is from the clients, the lower its position.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from local.clients import Client
 
-# The variables that `exports` removes from the user's shell. They would take precedence over the variables that
+# The variables that `exports` removes from the user's shell, because they would take precedence over the variables that
 # `exports` sets.
 UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
 

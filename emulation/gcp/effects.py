@@ -23,8 +23,8 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Does nothing when a resource is created, changed or deleted. For most resource types, the emulated Google Cloud
-    only stores the JSON document of the resource, and this class is their effect.
+    """Does nothing when a resource is created, changed or deleted. This class is for the resource types of which the
+    emulated Google Cloud only stores the JSON documents.
     """
 
     def create(self, document: Json) -> None:

@@ -153,8 +153,8 @@ def _metric_types(condition: Properties) -> list[str]:
 
 
 def _google_metric(condition: Properties) -> Metric | None:
-    """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides one metric
-    by another, the highest value of the returned metric is 1.
+    """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides the metric
+    by another one, the condition watches a share, so the result is a metric with the highest value 1.
     """
     types = _metric_types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None

@@ -63,7 +63,7 @@ def _refuse_other_kind(file: Path, project: str) -> None:
 
     The function does not read the file's content. By its content, a Python egg could pass for an sdist, because eggs
     and some sdists are zip archives. If `project` is empty, the function also accepts ambiguous names such as
-    `p-1.0-beta1.tar.gz`. The content of such a file states its project later.
+    `p-1.0-beta1.tar.gz`. The caller later reads the project's name from the content of such a file.
     """
     try:
         parsed(file.name, project)

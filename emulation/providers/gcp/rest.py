@@ -16,8 +16,9 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 Clients = Callable[[], httpx.Client]
 
-# The name of the environment variable with the base URL of Compute Engine, such as `…/compute/v1/`. Pulumi's real
-# Google Cloud provider reads this variable too. The other emulated Google APIs have the same host.
+# The environment variable with the base URL of the emulated Compute Engine, such as `…/compute/v1/`. Pulumi's real
+# Google Cloud provider reads this variable too. The URLs of the other emulated Google APIs have the same host, so no
+# other variable is needed.
 ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
 
 
