@@ -36,7 +36,9 @@ def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the dashboard widgets of one tier from grid row `top` on, and the number of the next free grid row."""
+    """Returns the dashboard widgets of one tier. The first of them is in the dashboard's grid row `top`. Also returns
+    the number of the next free grid row.
+    """
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     widgets = [_widget("text", 0, top, (_COLUMNS, _HEADING_ROWS), {"markdown": heading})]
     top += _HEADING_ROWS

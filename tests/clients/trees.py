@@ -47,7 +47,9 @@ class Tree:
 
 
 def import_npm(up: Up, directory: Path) -> Tree:
-    """Resolves the packages NPM_ROOTS with npm to a lockfile, and imports the packages in the lockfile."""
+    """Makes npm write a lockfile for the packages NPM_ROOTS and their dependencies, and imports the packages in the
+    lockfile.
+    """
     (directory / "package.json").write_text(json.dumps({"name": "tree", "version": "1.0.0", "dependencies": NPM_ROOTS}))
     _run(directory, program("npm 10", "npm"), "install", "--package-lock-only", "--ignore-scripts", "--no-audit")
     lockfile = directory / "package-lock.json"

@@ -82,8 +82,8 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        # Maps the id of each test to those header fields in the test's last request to the shield that only the
-        # conformance suite understands.
+        # Maps the id of each test to the header fields that only the conformance suite understands. They come from the
+        # test's last request to the shield.
         self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # Each report of unused exemptions covers the time since the previous report. In this time, no policy has met an
-    # unknown value, so the second report lists the exemption as unused.
+    # The first report covered the time in which the policy met an unknown value. The second report covers only the time
+    # since then, in which no policy met one, so it lists the exemption as unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 
