@@ -102,7 +102,7 @@ def _is_text(value: object) -> bool:
 
 
 def _map_strings(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
-    """Returns a copy of a JSON value with other strings and secrets. `text` returns the replacement of a string.
+    """Returns a copy of a JSON value with replaced strings and secrets. `text` returns the replacement of a string.
     `secret` returns the replacement of an object that Pulumi has marked as a secret.
     """
     if isinstance(value, str):

@@ -194,8 +194,9 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns lines of workerd's configuration. They let pop/origin.js call each entrypoint of a worker script whose
-    responses Workers Cache stores. After a miss, Workers Cache requests the response from pop/origin.js.
+    """Returns lines of workerd's configuration. Workers Cache stores the responses of some entrypoints of a worker
+    script. After a miss, it requests the response from pop/origin.js, and these lines let pop/origin.js call the
+    entrypoints.
     """
     prefix = f"{script.name}/{script.id}"
     return [

@@ -49,8 +49,9 @@ Progress = Callable[["Imported"], None]
 
 @dataclass
 class _Stored:
-    """A part of an import, such as one version, whose objects have been written to the origin. `artifacts` are to be
-    committed. `left_out` holds a reason for each part that is not imported.
+    """The result of fetching one item of an import, such as one version of a package. The origin already has the
+    objects of `artifacts`, whose metadata is to be committed. `left_out` holds a reason for each part of the item that
+    the import leaves out.
     """
 
     artifacts: list[Artifact]

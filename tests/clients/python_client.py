@@ -77,7 +77,7 @@ class PythonClient(ABC):
         user = {
             Credential.URL: f"{USER}:{self.setting.token}@",
             Credential.VARIABLE: f"{USER}:${{{TOKEN_VARIABLE}}}@",
-            # The URL contains the user's name, because clients call the command `keyring` only then.
+            # clients call the command `keyring` only if the URL contains a user name
             Credential.COMMAND: f"{USER}@",
         }.get(self.credential, "")
         return self.index.replace("https://", f"https://{user}")
