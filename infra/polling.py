@@ -14,9 +14,8 @@ _POLL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limit:
-    """The longest time in seconds that a wait may last, and the error that ends a longer wait.
-
-    `error` makes this error from a text that says what is still missing.
+    """The limit of a wait. A wait that lasts longer than `seconds` ends with an error. `error` makes this error from a
+    text that says what is still missing.
     """
 
     seconds: float

@@ -12,7 +12,8 @@ from probes.aws import AwsAccount, Statement, answer, is_denied, refusal
 from probes.fact import Fact, Probe
 from probes.waiting import becomes_true
 
-# The shortest session of a role (STS API Reference, "AssumeRole": DurationSeconds).
+# The shortest duration that STS permits for a session of a role, in seconds (STS API Reference, "AssumeRole":
+# DurationSeconds).
 _SESSION_SECONDS = 900
 _LATER_SECONDS = 120.0  # seconds to wait until S3 applies a new bucket policy, or refuses an expired session
 

@@ -58,7 +58,9 @@ def missing_permission(source: Any, key: str, rule: Mapping[str, Any], marker: b
 def _needed(
     source: Any, key: str, rule: Mapping[str, Any], marker: bool
 ) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Yields each action that replication of an object needs, with its resource and condition keys."""
+    """Yields each IAM action that the role of a replication rule needs to replicate an object, with the action's
+    resource and condition keys.
+    """
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     replica = backend.buckets[rule["Destination"]["Bucket"].rsplit(":", 1)[-1]]
     copy = f"arn:aws:s3:::{replica.name}/{key}"

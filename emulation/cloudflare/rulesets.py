@@ -20,7 +20,7 @@ from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
-# The phases of a zone's rules that the emulation has. `_MOST_RULES` maps each phase to the maximum number of its rules
+# The emulation has these two phases of a zone's rules. `_MOST_RULES` maps each phase to the maximum number of its rules
 # on Cloudflare's Free plan. `_ACTIONS` maps each phase to the actions that the emulation supports.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}

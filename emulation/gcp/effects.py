@@ -10,9 +10,9 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """What else changes in the emulated Google Cloud when a resource of one type is created, changed or deleted. The
-    emulation calls one of these methods before it stores the resource's JSON document. If the method raises Refused,
-    nothing is stored.
+    """The interface of a side effect: it changes other data of the emulated Google Cloud when a resource of one type is
+    created, changed or deleted. The emulation calls one of these methods before it stores or deletes the resource's
+    JSON document. If the method raises Refused, nothing is stored.
     """
 
     def create(self, document: Json) -> None: ...

@@ -34,7 +34,8 @@ SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 _BACKUP_SCHEDULE = "gcp:spanner/backupSchedule:BackupSchedule"
 _RETENTION = re.compile(r"retention_period\s*=\s*'([^']+)'", re.IGNORECASE)
-# Spanner keeps changes for one day by default, and for seven days at most (Spanner, "Change streams overview").
+# The number of days for which a change stream of Spanner must keep changes. Spanner's maximum is seven days, and its
+# default is one day (Spanner, "Change streams overview").
 _STREAM_DAYS = 7
 _TTL_COLUMN = re.compile(r"ADD TTL INTERVAL '0 days' ON (\w+)", re.IGNORECASE)
 

@@ -63,8 +63,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # An SQS queue keeps messages for at most 14 days, so an alarm with a higher threshold would never go off.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
-    # The metric is the number of days until the edge's client certificate expires. The certificate is valid for 397
-    # days.
+    # The metric is the number of days until the edge's client certificate expires. A new certificate is valid for 397
+    # days, so the metric is never greater.
     (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),

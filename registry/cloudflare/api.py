@@ -96,8 +96,8 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            # The message of a CloudflareUnavailable names the original error. After several failed attempts, this error
-            # is in the attribute `reason` of urllib3's exception.
+            # The message of a CloudflareUnavailable names the original error. If urllib3 has made several attempts, the
+            # original error is in the attribute `reason` of urllib3's exception.
             cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)

@@ -32,7 +32,7 @@ class Access(httpx.Auth):
 
     def learned(self, url: str) -> str:
         """Remembers the user name and the password in the URL of an index, and returns the URL without them. Later
-        requests to the URL's host send them.
+        requests to the same host and port contain this user name and password.
         """
         parsed = httpx.URL(url)
         if parsed.userinfo:

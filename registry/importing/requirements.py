@@ -165,8 +165,8 @@ class _Reader:
             elif line.startswith(("-e ", "--editable")):
                 yield Refused(title, "is a directory or a repository; import what it needs from an index")
             elif index := _INDEX.match(line):
-                # The reason names only the option and not the whole line, because the URL in the line may contain a
-                # password.
+                # The reported reason contains the option and not the whole line, because the URL in the line may
+                # contain a password.
                 yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
             elif line and not line.startswith("-"):
                 yield _requirement(title, line)
@@ -205,7 +205,7 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Reads a constraints file, whose entries `found` yields. Adds each version that the file pins to the field
+        """Handles the entries `found` of a constraints file. Adds each version that the file pins to the field
         `constraints`. Yields the entries that are refused or left out, so that the import reports them.
 
         A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.

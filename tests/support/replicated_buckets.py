@@ -66,8 +66,9 @@ def _served() -> Generator[Any]:
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # The object must be older than the replication rule. The emulated S3 replicates in another thread. Without this
-        # wait, the thread could find the write only when the rule exists, and would replicate the object.
+        # This object must not be replicated, because it is older than the replication rule. The emulated S3 replicates
+        # in another thread. Without this wait, the thread could process the object after the rule exists, and would
+        # replicate it.
         settled(client)
         replicate(client, "source", "replica")
         yield client

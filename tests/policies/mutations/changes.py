@@ -91,7 +91,9 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """A change that removes a resource from a stack. The returned empty list means that no resource takes its place."""
+    """Removes a resource from a stack. A mutation returns the resources that take the place of the broken one, here
+    none.
+    """
     return []
 
 

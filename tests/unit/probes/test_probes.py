@@ -73,7 +73,8 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
     # documented. In this test, the probe waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
-    # The probe `s3-expired-sessions` waits until a session has ended. In this test, the emulated AWS's clock jumps.
+    # The probe `s3-expired-sessions` waits until a session has ended. In this test, the wait advances the clock of the
+    # emulated AWS and takes no time.
     now = Clock()
     monkeypatch.setattr("emulation.aws.permissions.utcnow", now.utcnow)
     monkeypatch.setattr("probes.bucket_access.time", now)

@@ -38,8 +38,8 @@ class Parser {
   }
 
   /**
-   * Parses one or more parts that OR joins. Returns whether the licences satisfy the expression, or undefined if the
-   * text is no valid expression.
+   * Parses an expression from the current token on: one part, or several parts with OR between them. Returns whether
+   * the licences satisfy this expression, or undefined if it is not valid.
    */
   either(): boolean | undefined {
     return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);

@@ -47,7 +47,10 @@ const OVERHEAD_BYTES = 2_000;
 // the duration in `server-timing` is zero.
 const FROM_MEMORY = { "x-cache": "memory; hit", "server-timing": "edge;dur=0" };
 
-/** Reads the limits of the memory tier from the text of the binding MEMORY. Returns undefined when the tier is off. */
+/**
+ * Reads the limits of an isolate's memory for objects from the text of the binding MEMORY. Returns undefined when
+ * isolates must not keep objects.
+ */
 export const memoryLimitsIn = settingOf(
   ({ bytes, object_bytes: objectBytes }) => ({ bytes, objectBytes }) as MemoryLimits,
 );

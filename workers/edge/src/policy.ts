@@ -208,8 +208,8 @@ function versionsIn({ versions }: Fields, what: string, ecosystem: Ecosystem | u
 }
 
 /**
- * Parses the npm version range of a rule. By default, npm ranges exclude most pre-releases. This range includes each
- * pre-release whose number is in the range.
+ * Parses the npm version range of a rule. By default, an npm range does not match most pre-releases. The parsed range
+ * matches each pre-release between its bounds.
  */
 function npmRange(text: string, what: string): Range {
   try {

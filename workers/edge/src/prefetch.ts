@@ -42,9 +42,9 @@ const MANIFEST_BYTES = 1 << 20;
 const predictions = new Predictions();
 
 /**
- * Returns a function that fetches an object from L1 for a client. After the fetch, the function adds the objects that
- * clients request next to the queue of prefetches, and starts prefetches from this queue. `waitUntil` keeps this work
- * running after the response to the client.
+ * Returns a function that fetches an object from L1 for a client. After the fetch, the function predicts the client's
+ * next requests, adds their objects to the queue of prefetches, and starts prefetches from this queue. `waitUntil`
+ * keeps this work running after the response to the client.
  */
 export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil: (work: Promise<unknown>) => void): L1 {
   return async (key, method, headers) => {

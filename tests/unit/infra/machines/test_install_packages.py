@@ -41,8 +41,8 @@ def test_packages_are_installed_once_the_mirror_answers(tmp_path: Path, failures
     *before, last = calls.read_text().splitlines()
     assert last.startswith("--yes ") and last.endswith(" install trafficserver python3-boto3")
     assert len(before) >= failures
-    # The first installation call is `apt-get update`. If it is the only call that fails, the program installs the
-    # packages without a pause.
+    # The program's first call is `apt-get update`. If only this call fails, the program still installs the packages,
+    # without a pause. It pauses only after a failed installation.
     assert pauses.exists() is (failures > 1)
 
 

@@ -1,4 +1,4 @@
-"""Tests which files of a directory become files of a machine."""
+"""Tests which files of a directory in the checkout are copied to a machine, and that bytecode files are not."""
 
 from __future__ import annotations
 

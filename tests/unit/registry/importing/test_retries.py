@@ -15,8 +15,8 @@ PACKUMENT: dict[str, dict[str, str]] = {"versions": {}, "dist-tags": {}}
 
 
 def wait_after(answers: list[httpx.Response | Exception]) -> int:
-    """Reads a packument from a registry that answers first with `answers`, which are failures, and then with the
-    packument. Returns the number of requests.
+    """Reads a packument from an emulated registry. The registry answers the first requests with the failures in
+    `answers`, and the next request with the packument. Returns the number of requests.
     """
     sent: list[httpx.Request] = []
 
