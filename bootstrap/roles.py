@@ -16,7 +16,7 @@ from infra.iam import assumed_by_web_identity, document
 ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
-# The longest session of a role, in seconds. AWS's default is one hour, and a deployment can take longer.
+# The maximum duration of a session of a role, in seconds. AWS's default is one hour, but a deployment can take longer.
 MOST_SECONDS = 2 * _HOUR
 
 

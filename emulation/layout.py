@@ -59,8 +59,8 @@ def _loopback(directory: Path) -> str:
     try:
         return (directory / "loopback").read_text().strip()
     except OSError:
-        # A new sandbox has no file `loopback` yet. If the file exists but cannot be read, local/prerequisites.py
-        # reports the reason later.
+        # The file `loopback` is missing in a new sandbox. If the file exists but cannot be read, this function ignores
+        # the error, and local/prerequisites.py reports the reason later.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
@@ -79,7 +79,7 @@ class ClientLocation:
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
     host: int  # The last number of the IP address of the client location's proxy.
-    state: str = ""  # The code of two letters of the state, for client locations in the US only.
+    state: str = ""  # The two-letter code of the US state; empty for client locations outside of the US.
 
 
 CLIENT_LOCATIONS = (

@@ -80,7 +80,9 @@ class Graph:
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
-        """Returns the DNS records of a name on Route 53, which has the name's authoritative zone."""
+        """Returns the DNS records of a name on Route 53. Records at other providers do not count, because clients
+        resolve the name in its authoritative zone, which is on Route 53.
+        """
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 

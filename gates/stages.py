@@ -1,8 +1,8 @@
 """Splits a plan that the plan gate refuses into several applies. The operator runs them one after the other, each with
 its `--target` options.
 
-The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If one DNS name
-leads clients to another DNS name, the name that is nearer to the clients' targets is changed first. Resources that
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Where one DNS name
+leads to a second DNS name, the second name is changed first, because it is nearer to the servers. Resources that
 change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
 apply as the last resource that used it, or later.
 """

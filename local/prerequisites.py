@@ -140,8 +140,9 @@ def install(packages: Sequence[str], report: Report) -> None:
         _temporary_file(_NO_DATABASE, "create_main_cluster = false\n"),
     ):
         _apt(["update"], by_hand)
-        # skopeo needs a file with an image signature policy. The file is in a package that skopeo only recommends, so
-        # this package is named here.
+        # skopeo needs a file with an image signature policy. The file is in the package
+        # golang-github-containers-common. Debian's package skopeo only recommends that package, so apt-get would not
+        # install it.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
 
 

@@ -1,7 +1,8 @@
-"""`python -m local serve`: runs the network in the foreground, with one port for clients on other machines.
+"""`python -m local serve`: starts the emulated clouds and deploys stack `local` to them, as `make up` does, but runs in
+the foreground. Clients on other machines connect to one port.
 
-The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so each start creates a new
-network.
+The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so each start deploys the
+stack anew.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def initialize(
 
 
 def _replicate(manager: Any, secret: str, region: str, replicas: Sequence[str]) -> list[str]:
-    """Creates replicas of a secret in those of the regions `replicas` that have none. Returns a text for each new
+    """Creates a replica of a secret in each region in `replicas` that has none yet. Returns a text for each new
     replica, with the name of the secret and the region.
     """
     status = manager.describe_secret(SecretId=secret).get("ReplicationStatus", [])

@@ -17,7 +17,7 @@ from infra.exclusive import keep_only
 from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
 from infra.observability import CloudMonitoringAlarm
 
-_INTERVAL_SECONDS = 3600  # the shortest interval that Storage Transfer Service accepts for a repeated transfer
+_INTERVAL_SECONDS = 3600  # the minimum time between two transfers that Storage Transfer Service accepts
 # Roles that the transfer agent needs on the destination bucket (Storage Transfer Service, "Agentless transfer
 # permissions").
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")

@@ -153,7 +153,7 @@ class PopDns(pulumi.ComponentResource):
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]
     ) -> aws.route53.Record:
-        """Creates the record that leads from the hostname which clients connect to, to the name of the PoPs.
+        """Creates a record for the hostname that clients connect to. The record points to the name of the PoPs.
 
         The record is a CNAME record, and not an alias. An alias has the type of its target, which is A. But the
         hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a CNAME

@@ -23,7 +23,9 @@ _BATCH = 100
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
-_LAG_MS = 5_000.0  # the threshold of an alarm in milliseconds: revocations must reach the edge within five seconds
+# The alarm threshold, in milliseconds, for the delay of the token sync. A revocation must reach the edge within five
+# seconds.
+_LAG_MS = 5_000.0
 # the timeout of the metadata API in seconds; it is longer than the two seconds for which the edge worker waits for it
 _API_TIMEOUT = 5
 # The maximum number of concurrent executions of the metadata API. One execution answers about 100 queries a second, so

@@ -20,7 +20,8 @@ _PREFIX = "spanner.googleapis.com"
 # shares, the remaining CPU cannot carry the load after the loss of a zone or of a region (Spanner, "CPU utilization
 # metrics", recommended maximums).
 _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
-# Alarm threshold for the CPU share of tasks of all priorities, over 24 hours (Spanner, "CPU utilization metrics").
+# Alarm threshold for the average CPU share of all tasks, whatever their priority, in the last 24 hours (Spanner, "CPU
+# utilization metrics").
 _BUSY_FOR_A_DAY = 0.9
 # Alarm threshold for the used share of the instance's storage limit. At 100 % Spanner refuses writes. Google's
 # autoscaler for Spanner uses the same threshold.

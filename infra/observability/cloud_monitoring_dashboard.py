@@ -18,7 +18,7 @@ from infra.observability.cloud_monitoring_filters import everything, narrowed
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 
 _COLUMNS = 12
-_GRAPH = (4, 4)  # width in columns and height in rows of a graph, so that three graphs fit side by side
+_GRAPH = (4, 4)  # a graph's width in columns and height in rows; three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 

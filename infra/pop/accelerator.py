@@ -37,7 +37,8 @@ class Accelerator(pulumi.ComponentResource):
         accelerator = aws.globalaccelerator.Accelerator(
             name, name=f"{args.prefix}-pops", enabled=True, ip_address_type="IPV4", opts=self._child
         )
-        # A TLS session can be resumed at every machine, so no client needs to reach the same machine again.
+        # A client can resume its TLS session at every machine. The accelerator therefore need not send a client to the
+        # same machine again.
         listener = aws.globalaccelerator.Listener(
             name,
             accelerator_arn=accelerator.arn,

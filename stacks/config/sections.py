@@ -34,8 +34,8 @@ from stacks.config.values import (
 )
 from stacks.config.waf import Waf
 
-# The common name of a certificate has at most 64 characters (RFC 5280, appendix A.1). Certificates are issued for
-# `packages.<domain>` and `*.shield.<domain>`.
+# The common name of a certificate has at most 64 characters (RFC 5280, appendix A.1). The domain must be so short that
+# the common names `packages.<domain>` and `*.shield.<domain>` are valid.
 _LONGEST_DOMAIN = 55
 # A domain name has at most 253 characters (RFC 1035, 2.3.4). The edge's zone must be so short that the name
 # `artifact-edge-<stack name>.<zone>` is valid.

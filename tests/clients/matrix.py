@@ -47,8 +47,8 @@ class Cell(NamedTuple):
 
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
-    """Returns the pytest mark for the test, or the parameter of a test, that decides the verdict in a cell of
-    docs/clients.md.
+    """Returns a pytest mark for a test or for one parameter of a test. The result of the marked test becomes the
+    verdict in one cell of docs/clients.md.
     """
     return pytest.mark.cell(section, client, action)
 

@@ -135,7 +135,7 @@ class PythonClient(ABC):
 
     @abstractmethod
     def write_configuration(self) -> None:
-        """Writes the configuration files of this client that other Python clients do not read."""
+        """Writes the configuration files that only this kind of Python client reads."""
 
     @abstractmethod
     def add(self, project: str) -> Finished:

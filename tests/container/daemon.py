@@ -14,7 +14,8 @@ from tests.clients.programs import program
 from tests.support.waiting import eventually
 
 _BRIDGE = "ae-container0"
-# The bridge's address is in a network that RFC 2544 reserves for measurements, so no real network uses it.
+# The address of the docker daemon's bridge. RFC 2544 reserves its network for measurements, so no real network uses
+# this address.
 _BRIDGE_ADDRESS = "198.18.44.1/24"
 _ENDS_WITHIN_SECONDS = 120
 

@@ -38,7 +38,9 @@ def daemon() -> Iterator[Docker]:
 
 @pytest.fixture(scope="module")
 def started(daemon: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    """Builds the image, and runs the container until the network is ready."""
+    """Builds the image, starts the container, and waits until clients can connect to it. Removes both after
+    the tests.
+    """
     directory = tmp_path_factory.mktemp("container")
     build, run, _ = BUILD_AND_START.splitlines()
     (published,) = re.findall(r"^ARG BASE=(\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)

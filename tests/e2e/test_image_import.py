@@ -48,7 +48,7 @@ def test_an_imported_image_is_pulled_through_the_edge_unchanged(up: Up, reader: 
     pulled = skopeo_copy(reader, "team/app:1.0", tmp_path / "pulled")
     assert pulled.returncode == 0, pulled.stderr
     index = json.loads((tmp_path / "pulled" / "index.json").read_text())
-    # skopeo pulls only the image for this machine's platform
+    # the imported image has several platforms, but skopeo pulls only the image for this machine's platform
     assert [each["digest"] for each in index["manifests"]] == [amd["digest"]]
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "images")) as client:
         assert digest(client.get("/v2/team/app/manifests/1.0").content) == top["digest"]

@@ -340,7 +340,8 @@ def test_a_worker_with_another_key_gets_the_key_of_the_secret(
     (drain,) = lags.blocks({})
 
     def is_delivered() -> bool:
-        # `python -m registry purges drain` exits with 1 while the delivery of a change waits for its next try.
+        # `python -m registry purges drain` exits with 1 while the delivery of a change waits for its next try. The test
+        # ignores this status and runs the command again.
         shell.run(f"{drain} || true")
         return outbox.pending() == []
 

@@ -133,8 +133,9 @@ def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_obj
         _, line = logged(pop, path, "reader-of-bounded")
         return (line["decision"], line["upstream"]) == ("HIT", "")
 
-    # NGINX measures the age of a decision that it keeps in whole seconds. It uses a decision from the start of a second
-    # longest, so the test sends its requests at the start of a second.
+    # NGINX measures the age of a decision that it keeps in whole seconds. A decision from the start of a second
+    # therefore stays valid for the longest time. The test checks this worst case, and sends its requests at the start
+    # of a second.
     for _ in range(3):
         time.sleep(1 - time.time() % 1)
         assert eventually(is_remembered)

@@ -29,6 +29,8 @@ fetch.json("/-/npm/v1/keys", options).then(async ({ keys }) => {
 def verify_with(
     pacote: Path, registry: str, token: str, npmrc: Mapping[str, str], packages: Sequence[str]
 ) -> list[str]:
-    """Returns a command that prints each package's version and how many of its signatures npm's library verified."""
+    """Returns a command that lets npm's library pacote verify the signatures of the given packages. The command prints
+    each package's version, and the number of its signatures that are valid.
+    """
     settings = [registry, token, npmrc["cafile"], npmrc["https-proxy"]]
     return ["node", "-e", _VERIFY, str(pacote), *settings, *packages]

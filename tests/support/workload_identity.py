@@ -14,8 +14,8 @@ from typing import Any
 
 from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
 
-# The maximum number of bytes in the attribute `google.subject`, and the maximum number of characters in a provider's
-# attribute condition.
+# Google Cloud's limits for workload identity: the maximum number of bytes in a token's attribute `google.subject`, and
+# the maximum number of characters in a provider's attribute condition.
 MOST_SUBJECT_BYTES = 127
 MOST_CONDITION_CHARACTERS = 4096
 

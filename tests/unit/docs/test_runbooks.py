@@ -12,7 +12,8 @@ from tests.support.printed_commands import blocks_of
 from tests.support.runbooks import PAGES, sections
 from tests.unit.docs import CHECKOUT
 
-# Commands that a runbook mentions and that the runbook's test does not run. The value is the reason.
+# Commands that a runbook mentions and that the runbook's test does not run. A key is the runbook's heading with the
+# command, and the value says why the test does not run the command.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",

@@ -86,7 +86,8 @@ def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> Non
     first_thread_ends = (
         "import ctypes, threading, time; "
         "threading.Thread(target=time.sleep, args=(60,)).start(); "
-        "ctypes.CDLL(None).syscall(60, 0)"  # the system call exit(2) ends only the calling thread
+        # the system call exit(2) ends only the first thread, so the process goes on with the second
+        "ctypes.CDLL(None).syscall(60, 0)"
     )
     pid_file = sandbox.path("run", "threads.pid")
     pid = processes.start(

@@ -17,7 +17,7 @@ const PAUSE_MILLISECONDS = 2_000;
 // The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
 // the same document from Workers Cache.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-// The age of the isolate's feed document above which the health check of the feed fails.
+// The maximum age of the isolate's feed document. If the document is older, the health check of the feed fails.
 export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;

@@ -20,8 +20,8 @@ export class StoreReader {
 
   /**
    * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws an error when
-   * the store fails or does not answer in time. For a while after such a timeout, the method throws an error without
-   * asking the store.
+   * the store fails or does not answer in time. After three reads in a row without an answer, most calls throw an error
+   * at once and do not query the store, until the store answers again.
    */
   async text(store: Store, name: string): Promise<string | null> {
     const { now, after } = this.clock;

@@ -1,5 +1,5 @@
-// Tests that the isolate answers often requested immutable objects from its memory, within its limits, and only for
-// clients that may have them.
+// Tests that the isolate answers requests for popular immutable objects from its memory. It must respect the limits of
+// the memory, and answer only clients that may read the object.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

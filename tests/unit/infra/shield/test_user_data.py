@@ -114,7 +114,8 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # With zero retries, Traffic Server would ignore this line of parent.config.
+    # A single origin needs no retry. But Traffic Server would ignore this line of parent.config if it allowed zero
+    # retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 
@@ -226,9 +227,9 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
 def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
     region: str, cloud: Cloud, asked: str
 ) -> None:
-    """A machine requests its secret from its own region and from the regions that are listed for all machines. If each
-    machine listed all regions with shields, the removal of a region from the config would change the user data of every
-    machine, and thereby replace every machine.
+    """A machine requests its secret first from its own region and then from the regions that the user data of all
+    machines lists. That list must not contain every region with shields. Otherwise the removal of one region would
+    change the user data of all machines, and Pulumi would replace them all.
     """
     settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
     assert f"SECRET_REGIONS={asked}" in settings

@@ -30,8 +30,8 @@ __all__ = ["network"]
 DAYS = 14
 INSTALLS_A_DAY = 4
 APP, PLUGIN, LIBRARY = "npm:@acme/app", "npm:@acme/plugin", "npm:library"
-# The number of the one install in each day that lacks the plug-in. Of the 28 installs before the held-out week, 21 have
-# the plug-in.
+# Each day has four installs, numbered from 0. Only the install with this number does not request the plug-in. In the
+# first week, 21 of the 28 installs therefore request the plug-in. The second week is held out.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]
@@ -87,9 +87,11 @@ def test_a_plug_in_that_no_dependency_names_is_found_and_rare_pairs_are_not(tmp_
 
 
 def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
-    """Each of the 28 installs of the week requests the app, so the model predicts the plug-in 28 times. 21 of the
-    installs request the plug-in. No list of dependencies leads to the plug-in (21 requests) or to the rare packages (28
-    requests).
+    """Each of the 28 installs of the held-out week requests the app, so the model predicts the plug-in 28 times. 21 of
+    these installs request the plug-in, so 21 predictions are hits.
+
+    `wanted` counts the requests to which no list of dependencies leads: 21 for the plug-in, and 28 for the packages
+    `noise-<number>`.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
     assert figures == Figures(installs=28, held_out_installs=28, wanted=21 + 28, predicted=28, hits=21)
