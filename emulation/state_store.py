@@ -88,7 +88,7 @@ class StateStore:
         self._run("DELETE FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
 
     def remove_scope(self, scope: str) -> None:
-        """Removes all stored resources of the emulated cloud whose parent is `scope`."""
+        """Removes each resource whose parent is `scope` from the emulated cloud's stored state."""
         self._run("DELETE FROM resource WHERE scope = ?", scope)
 
     def write(self, namespace: str, *entries: Entry) -> None:

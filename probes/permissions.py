@@ -9,7 +9,7 @@ from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
-# The key of the resource tag on which IAM policies in the Pulumi program have conditions.
+# The key of the resource tag that conditions of IAM policies in the Pulumi program compare.
 _TAG = "environment"
 # The role that AWS KMS creates in an account with the account's first multi-Region key.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"

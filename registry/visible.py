@@ -44,8 +44,8 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Document:
-    """A document to poll. `key` is the document's key at the origin and the shields. The edge serves the document at
-    the URL path `path`, if the request has the Accept header `accept`.
+    """A document that is polled until it shows a change. `key` is the document's key at the origin and the shields. The
+    edge serves the document for a request with the URL path `path` and the Accept header `accept`.
     """
 
     key: str

@@ -16,8 +16,8 @@ from cloudflare import Cloudflare
 from rollout.verdict import Counts
 
 _VERSION = "$workers.scriptVersion.id"
-# The outcomes of invocations of the worker that failed without a response. Other outcomes do not count as errors, such
-# as the outcome of an invocation whose client closed the connection.
+# The outcomes that count as errors: the invocation of the worker failed, and the client got no response. Any other
+# outcome, such as that of an invocation whose client closed the connection, is no error.
 _FAILED = "exception,exceededCpu,exceededMemory"
 
 

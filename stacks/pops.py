@@ -133,8 +133,8 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificate that PoP machines present, for the hostname that clients connect to. Also removes all
-    policies from the machines' IAM role that the Pulumi program did not add.
+    """Creates the certificate that PoP machines present, for the hostname that clients connect to. Also makes Pulumi
+    remove each policy of the machines' IAM role that the Pulumi program has not declared.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,

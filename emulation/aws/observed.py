@@ -21,8 +21,8 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# One value of a CloudWatch metric: the region, the namespace, the metric's name, the dimensions, and the total of a
-# period.
+# The values of a CloudWatch metric in one period: the region, the namespace, the metric's name, the dimensions, and the
+# sum, count, minimum and maximum of the values.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
 
 

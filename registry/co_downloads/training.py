@@ -19,8 +19,8 @@ from registry.co_downloads.model import Figures, Model
 _STATEMENTS = Path(__file__).with_name("training.sql")
 # The fields of a log line that the SQL statements read. If a log line lacks the field `install`, the field is NULL.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
-# The training ignores installs with more packages than this number. Such an install is that of a mirror, or consists of
-# many installs that one principal runs at the same time.
+# The training ignores installs with more packages than this number. So many packages do not belong to one install: they
+# are the requests of a mirror, or of many installs that one principal runs at the same time.
 _LARGEST = 500
 
 

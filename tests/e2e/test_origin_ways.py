@@ -33,7 +33,9 @@ def bucket(up: Up, region: str) -> str:
 
 
 def intruder(up: Up, region: str) -> Any:
-    """Returns an S3 client outside the shield, with the credentials that an intruder could steal from the shield."""
+    """Returns an S3 client that sends requests from outside the shield machine. The client has the credentials that an
+    intruder could steal from this machine.
+    """
     (root,) = (
         file.parents[2]
         for file in up.sandbox.directory.glob("machines/*/root/etc/artifact-edge/records.config")

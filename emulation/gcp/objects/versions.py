@@ -142,8 +142,8 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
-        """Returns the metadata of the object versions in a Cloud Storage bucket whose state is one of `states`. Leaves
-        out objects whose names do not begin with `prefix`. The result is sorted by name and generation.
+        """Lists object versions in a Cloud Storage bucket: those with one of the given states, and with a name that
+        begins with `prefix`. Returns their metadata, sorted by name and generation.
         """
         wanted = set(states)
         rows = self._run(

@@ -34,8 +34,8 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
     """Returns the `Target` with which the registry's commands work on the sandbox's stack. Also sets the environment
-    variables from which cloud clients read addresses and credentials. The MonkeyPatch `environment` restores the old
-    variables when its owner undoes it.
+    variables from which cloud clients read addresses and credentials. The caller restores the old variables through the
+    MonkeyPatch `environment`.
     """
     for name, value in cloud_environment(up.sandbox, {}).items():
         environment.setenv(name, value)

@@ -29,7 +29,10 @@ export function packageTag(ecosystem: string, name: string): string {
   return tag;
 }
 
-/** Returns the cache tag that all objects in Workers Cache have which one version of the edge worker stored there. */
+/**
+ * Returns the cache tag of a version of the edge worker. All objects that this version stores in Workers Cache have the
+ * tag.
+ */
 export function versionTag(version: string): string {
   return `version-${sha256(version)}`;
 }

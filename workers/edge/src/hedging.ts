@@ -7,8 +7,8 @@
 /** An attempt to get an answer from one server. Each attempt is started at most once. */
 export interface Attempt<T> {
   /**
-   * A function that sends the attempt's request. Its promise resolves to undefined, or rejects, if the server returns
-   * no answer that can be used.
+   * A function that sends a request to the server. The promise resolves to the answer. If the server returns no usable
+   * answer, the promise resolves to undefined or rejects.
    */
   start: (signal: AbortSignal) => Promise<T | undefined>;
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
@@ -20,7 +20,7 @@ export interface Attempt<T> {
   ended: (outcome: Outcome, milliseconds: number) => void;
 }
 
-/** The outcome of an attempt. `lost` means that another attempt answered first. */
+/** The outcome of an attempt. `lost` means that the server of another attempt answered first. */
 export type Outcome = "answered" | "failed" | "lost";
 
 export interface Clock {

@@ -23,17 +23,17 @@ export const FLAGS_HEADER = "x-artifact-edge-flags";
 /** The name of a response header of the cached entrypoint. It says that an object is too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /**
- * The name of the header that marks a prefetch, and each copy in L1 that a prefetch fetched (prefetch.ts). The header
- * is not part of the cache key.
+ * The name of a header in requests and responses. In a request to L1, it says that the request is a prefetch. In a
+ * response, it says that a prefetch stored this copy in L1 (prefetch.ts). The header is not part of the cache key.
  */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 /** The name of the header that marks answers which bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
- * The view of an object that a call of L1 requests. `objects`: the object as the origin stores it. `filtered`: a
- * document filtered by an edge policy. `refusals`: a list of a package's artifacts with the rules that refuse them.
- * `policy` is the id of the rule set (rule_sets.ts).
+ * The form in which the worker requests an object from L1. `objects` is the object as the origin stores it. `filtered`
+ * is a document without the artifacts that an edge policy refuses. `refusals` is a list of a package's artifacts with
+ * the rules that refuse them. `policy` is the id of the rule set (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 

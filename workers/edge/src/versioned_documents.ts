@@ -18,8 +18,8 @@ export interface Named<T> {
 const KEPT = 8; // an isolate remembers at most this number of valid documents, and as many digests of invalid ones
 
 /**
- * Finds the newest valid version of one kind of document, such as the edge policy. The log calls this kind of document
- * `kind`. If no version can be read, clients get the error message `what`.
+ * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of this kind of
+ * document in the log. `what` is the error message that clients get if no version can be read.
  */
 export class VersionedDocuments<T> {
   readonly #valid = new Map<string, T>();

@@ -42,7 +42,10 @@ export const revocations: { tokens: Record<string, { revision: number; revoked?:
 };
 /** The digests of edge policies in the metadata API's feed, the newest first. */
 export const policies: string[] = [];
-/** The digests of data sets of advisories in the metadata API's feed of edge policies, the newest first. */
+/**
+ * The digests of advisory data sets, the newest first. The metadata API lists them in the same feed as the edge
+ * policies.
+ */
 export const dataSets: string[] = [];
 /**
  * The worker's requests to the metadata API for the feed of revocations. `apiRequests` does not contain them, because
