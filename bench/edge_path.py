@@ -95,7 +95,9 @@ class Running:
 
 @contextmanager
 def running(bundle: str) -> Generator[Running]:
-    """Runs a bundle of the edge worker and the driver module in a workerd process, until the caller has finished."""
+    """Runs a bundle of the edge worker in a workerd process during the `with` block, together with the driver module
+    that calls the worker.
+    """
     with tempfile.TemporaryDirectory(prefix="ae-") as name:
         directory = Path(name)
         socket = directory / "socket"

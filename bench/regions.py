@@ -71,8 +71,8 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures the duration of `pulumi preview` for both stacks. Each round previews each stack once for each value in
-    `modes`. For the value True, the preview runs the policy pack, and for False it does not.
+    """Measures the duration of `pulumi preview` for the stacks PROD and MANY. Each round previews each stack once for
+    each value in `modes`. For the value True, the preview runs the policy pack, and for False it does not.
 
     The first round is marked as `cold`. It is slower, because the operating system has not cached the files yet.
     """

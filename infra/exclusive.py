@@ -1,4 +1,4 @@
-"""Makes Pulumi remove each policy of an IAM role that the stack does not declare."""
+"""Makes Pulumi remove policies from an IAM role if the stack does not declare them."""
 
 from __future__ import annotations
 

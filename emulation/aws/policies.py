@@ -117,8 +117,10 @@ def _statements(policy: Policy) -> list[Mapping[str, Any]]:
 
 
 def _matches_principal(principal: Any, effect: str, request: AuthorizationRequest) -> bool:
-    """Returns whether the principal of a policy statement includes the role of the request. A Deny for the account's
-    root user applies to all roles of the account. An Allow for the root user gives a role no permission by itself."""
+    """Returns whether the principal of a policy statement includes the role that sends the request. A Deny for the
+    account's root user applies to all roles of the account. An Allow for the root user gives a role no permission by
+    itself.
+    """
     if principal == "*":
         return True
     named = cast(dict[str, Any], principal if isinstance(principal, dict) else {})

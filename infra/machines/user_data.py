@@ -53,8 +53,8 @@ class MachineFile:
 
 
 def files_below(directory: Path) -> Iterator[Path]:
-    """Yields the files below a directory. The directory also contains Python programs of machines. When a test loads
-    such a program, Python writes its bytecode to a directory `__pycache__` beside the program, which is left out.
+    """Yields the files below a directory, except those in directories named `__pycache__`. Python writes such a
+    directory when a test loads a machine's Python program.
     """
     yield from (file for file in directory.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 

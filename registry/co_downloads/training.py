@@ -26,12 +26,12 @@ _LARGEST = 500
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings with which the model of co-downloads is trained. `held_out_days` is the number of days at the end of
-    the logs that the training does not use. They test the model.
+    """The settings with which the model of co-downloads is trained. The last `held_out_days` days of the logs test the
+    model, and the training does not use them.
 
-    The model contains a pair of packages only if at least `support` installs have both. This must also be at least
-    `confidence` percent of the installs that have the first package. `most` is the maximum number of successors of a
-    package.
+    The model contains a pair of packages only if at least `support` installs have both packages. In addition, at least
+    `confidence` percent of the installs that have the first package must have the second one. `most` is the maximum
+    number of successors of a package.
     """
 
     held_out_days: int = 7
@@ -72,8 +72,8 @@ class Training:
         """Trains a model on all days except the held-out ones, measures it on the held-out days, and returns it with
         the result.
 
-        `lists` has pairs of a package and a successor: the edge prefetches the successor after a document of the
-        package even without a model.
+        `lists` has the pairs of packages that need no model: when a client requests a document of the first package,
+        the edge prefetches the second one anyway. The model leaves these pairs out.
         """
         first, last = self._days()
         held_out_from = last - timedelta(days=settings.held_out_days - 1)

@@ -39,8 +39,9 @@ class Upstream:
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns metadata records that store what the source registry of an import states. One record is about the
-        version. If there are dist-tags, another record is about the package. A later import replaces the records.
+        """Returns metadata records with what the source registry of an import states. One record has the version's time
+        of publication and deprecation. A second one has the package's dist-tags, if there are any. A later import
+        replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]

@@ -1,7 +1,8 @@
 """Tests that the class ChangeStream reads changes of tokens from Google's own Spanner emulator, and from the emulation
 in this repository.
 
-No package registry has Google's emulator. On a machine without it, only tests/unit cover change streams.
+Google's emulator cannot be installed from a package registry. On a machine without the emulator, these tests are
+skipped, and only the tests in tests/unit cover change streams.
 """
 
 from __future__ import annotations

@@ -214,8 +214,8 @@ def test_a_shield_with_expired_credentials_serves_stale_documents_and_answers_50
     _wait_until_origins_are_tried_again(shield)
 
 
-# S3 answers 400 if the credentials of the request have expired. The shield then asks the next origin, which can have
-# other credentials.
+# S3 answers 400 if the credentials of the request have expired. The shield then requests the object from the next
+# origin, because the shield's credentials for that origin may still be valid.
 @pytest.mark.parametrize("status", [503, 400])
 @pytest.mark.parametrize("document", ["-/survivor-1.0.0.tgz", "packument.json"])
 def test_a_failing_origin_is_skipped(shield: Shield, document: str, status: int) -> None:

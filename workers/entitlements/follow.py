@@ -44,7 +44,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Liveness:
-    """Records the time at which the last poll ended, and answers the health check: 503 if this was too long ago."""
+    """Answers the health check of the service. The service calls `beat` after each poll of the change stream. If the
+    last call was too long ago, the answer is 503.
+    """
 
     at: float = field(default_factory=time.monotonic)
 

@@ -36,8 +36,8 @@ def node(op: str, name: str, region: str = "eu-west-1", **more: Any) -> Any:
 
 
 def leading(node_name: str, op: str = "same") -> Any:
-    """Returns a Pulumi plan's steps for the address of a machine, and for the DNS record of this address. `op` is the
-    operation on the DNS record.
+    """Returns the steps of a Pulumi plan that change a machine's address and its DNS record. `op` is the operation on
+    the DNS record.
     """
     address = step("same", EIP, node_name, new={"instance": "i-1"}, depends={"instance": [urn(NODE, node_name)]})
     of_it = {"records": [urn(EIP, node_name)]}

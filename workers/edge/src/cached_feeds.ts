@@ -24,7 +24,10 @@ export class Feeds extends WorkerEntrypoint<Bindings> {
   }
 }
 
-/** Returns the URL and the key of the metadata API from the bindings, or undefined for a stack without this API. */
+/**
+ * Returns the metadata API's URL and the key that signs requests to it, from the worker's bindings. Returns undefined
+ * for a stack without this API.
+ */
 export function metadataApiOf({ METADATA_API: url, METADATA_API_KEY: key }: Bindings): MetadataApi | undefined {
   return url && key ? { url, key } : undefined;
 }

@@ -10,7 +10,7 @@ export interface TokenChange {
 }
 
 export interface Revocations {
-  tokens: ReadonlyMap<string, TokenChange>; // maps the digest of a token to its change
+  tokens: ReadonlyMap<string, TokenChange>; // maps a token's digest to the token's latest change
   objects: ReadonlySet<string>; // keys of withdrawn objects
 }
 
