@@ -25,7 +25,8 @@ _ADDRESSES = ("ec2", "L-0263D0A3")
 # Developer Guide, "Configuring reserved concurrency").
 _UNRESERVED = 100
 
-# The numbers of concurrent executions that two Lambda functions reserve: the metadata API and the outbox relay.
+# The number of concurrent executions that the metadata API reserves, and the number that the outbox relay reserves.
+# Both are Lambda functions.
 _API, _RELAY = 10, 1
 
 # A function that returns a boto3 client for a service and a region.

@@ -12,7 +12,7 @@ from drift.identifiers import Inputs
 
 
 def policies(inputs: Inputs) -> Iterator[str]:
-    """Yields the IDs of the alerting policies with the same name and labels as a given policy."""
+    """Yields the IDs of the alerting policies with the same name and labels as the policy with these inputs."""
     return _named("v3", "alertPolicies", inputs, ("displayName", "userLabels"))
 
 

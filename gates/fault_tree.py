@@ -16,8 +16,8 @@ Losses = frozenset[str]
 
 @dataclass(frozen=True)
 class Need:
-    """One need of a part of a read path. `what` says what the part needs, such as a name for clients. `alternatives`
-    are the parts that can each meet the need. The read path tries them in turn.
+    """One need of a part of a read path. `what` says what the part needs, such as a name for clients. Each part in
+    `alternatives` can meet the need alone. Clients try these parts one after the other.
     """
 
     what: str

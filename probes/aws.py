@@ -16,7 +16,7 @@ from probes.waiting import until
 
 REGION = "us-east-1"
 # The maximum number of seconds that a probe waits until AWS evaluates a new role and its policies everywhere (IAM User
-# Guide, "Troubleshoot IAM": changes are not always immediately visible).
+# Guide, "Troubleshoot IAM", says that changes are not always immediately visible).
 _TIMEOUT_SECONDS = 120.0
 
 _HOUR = 3600

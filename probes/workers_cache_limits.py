@@ -1,6 +1,7 @@
 """Probes the limits of Workers Cache: the maximum size of a stored response, and the maximum rate of purges.
 
-During the probe, the account cannot purge anything else for some minutes.
+The probe uses up the account's limit of purges. For some minutes, Cloudflare therefore refuses all other purges of the
+account.
 """
 
 from __future__ import annotations

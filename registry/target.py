@@ -154,8 +154,8 @@ class Target(_Part):
 
         Raises RegistryError if the key exists and cannot be read.
         """
-        # The library cryptography takes long to load. This property imports the module `npm_signing`, so that other
-        # commands do not load it.
+        # The library cryptography takes long to load. Only this property imports the module `npm_signing`, which uses
+        # the library. Commands that sign nothing therefore start faster.
         from registry.npm_signing import npm_signer
 
         return npm_signer(self.environment, self.home_region, self.repository)

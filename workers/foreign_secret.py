@@ -33,7 +33,7 @@ class SecretUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Credentials:
-    """Temporary AWS credentials of an assumed role."""
+    """The temporary credentials that AWS returns to a program that assumes a role."""
 
     key_id: str
     secret_key: str = field(repr=False)

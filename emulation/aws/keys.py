@@ -14,7 +14,9 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 
 def replicate(backend: KmsBackend, key_id: str, replica_region: str) -> Key:
-    """Replaces `KmsBackend.replicate_key`: gives the replica aliases of its own, and marks the key as a replica."""
+    """Replaces `KmsBackend.replicate_key`: gives the replica its own mapping of aliases, which is empty at first, and
+    marks the key as a replica.
+    """
     replica = cast(Key, _ORIGINAL(backend, key_id, replica_region))
     replica.aliases = {}
     replica.multi_region_configuration = {**replica.multi_region_configuration, "MultiRegionKeyType": "REPLICA"}

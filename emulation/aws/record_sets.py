@@ -27,7 +27,7 @@ _CHANGE = Route53Backend.change_resource_record_sets
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "GeoProximityLocation")
 
-# The attribute of moto's record sets that holds the location of a geoproximity record.
+# The name of the attribute in which moto's class for record sets keeps the location of a geoproximity record.
 _GEOPROXIMITY = "geo_proximity_location"
 
 # The name, the type and the set identifier of a record set, which together identify the record set in a zone.

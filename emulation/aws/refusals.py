@@ -11,7 +11,8 @@ from xml.sax.saxutils import escape
 
 # The error code with which EC2 refuses a caller without permission (EC2 API Reference, "Error codes").
 _EC2_CODE = "UnauthorizedOperation"
-# The error codes that S3 sends with the status 400 instead of 403 (S3 API Reference, "Error responses").
+# The error codes that S3 sends with the status 400. The emulation sends all other refusals with 403 (S3 API
+# Reference, "Error responses").
 _BAD_REQUESTS = ("ExpiredToken", "InvalidToken", "KeyTooLongError")
 
 

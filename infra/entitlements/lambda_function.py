@@ -26,7 +26,7 @@ _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a mess
 # The alarm threshold, in milliseconds, for the delay of the token sync. A revocation must reach the edge within five
 # seconds.
 _LAG_MS = 5_000.0
-# the timeout of the metadata API in seconds; it is longer than the two seconds for which the edge worker waits for it
+# the timeout of the metadata API in seconds; the edge worker waits only two seconds for an answer
 _API_TIMEOUT = 5
 # The maximum number of concurrent executions of the metadata API. One execution answers about 100 queries a second, so
 # this number limits the cost that unauthorized requests can cause.

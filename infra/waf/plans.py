@@ -14,8 +14,8 @@ PlanName = Literal["free", "pro", "business", "enterprise"]
 
 MOST_EXPRESSION_CHARACTERS = 4096
 
-# All periods, in seconds, that Cloudflare accepts for rate limiting rules. Each Cloudflare plan permits the periods up
-# to a maximum of its own.
+# All periods, in seconds, that Cloudflare accepts for rate limiting rules. Each Cloudflare plan permits only the
+# periods up to the plan's maximum.
 _PERIODS = (10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 300, 480, 600, 900, 1200, 1800, 2400, 3600)
 
 

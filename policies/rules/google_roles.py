@@ -11,7 +11,8 @@ from policies.framework.controls import cis_gcp
 from policies.framework.declare import each_resource, setting, texts
 from policies.rules.principals import GOOGLE_GRANTS, INVOKERS
 
-# Maps a pattern for the names of members on Google Cloud to the roles that these members need for their work.
+# Maps a pattern for the names of IAM members on Google Cloud to the roles that the matching members need for their
+# work.
 _ROLES: Mapping[str, Sequence[str]] = {
     "allUsers": ["roles/run.invoker"],
     "group:cloud-storage-analytics@google.com": ["roles/storage.objectCreator"],

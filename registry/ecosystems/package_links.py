@@ -17,7 +17,7 @@ _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucke
 # The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
 # host, as in `acme/web`, the repository is on GitHub.
 _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~][\w.~/-]*)(?:#(?P<revision>.*))?")
-# The form of a repository's address that the program scp uses, such as `git@github.com:acme/web.git`.
+# The address of a repository in the syntax of the program scp, such as `git@github.com:acme/web.git`.
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
 _SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
 # Maps the scheme of a repository's URL in a package.json to the scheme that npm writes in its place when it publishes

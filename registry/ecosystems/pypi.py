@@ -108,8 +108,8 @@ def _artifact(
     }
     facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
-        # The original text of Requires-Python has a record of its own. It cannot be in the record `file#`, which has
-        # the normalized text and never changes.
+        # The original text of Requires-Python is in a separate record. The record `file#` has the normalized text, and
+        # must not change after the publication.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     if projects := requirements(metadata.requires):
         facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))

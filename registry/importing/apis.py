@@ -20,8 +20,8 @@ from registry.importing.retries import repeated
 from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _CHUNK = 1 << 20
-# Some servers declare the compression of a .tar.gz file as a content coding, so httpx would decompress the file.
-# Requests therefore accept only the identity coding.
+# Some servers send a .tar.gz file with the header `Content-Encoding: gzip`, and httpx would then decompress the file.
+# Requests therefore ask for the file without a content coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 # The maximum number of packuments that an import keeps in memory. A small number is enough, because a lockfile lists
 # all versions of one package in sequence.

@@ -33,7 +33,9 @@ _ABSENT = 0
 
 @dataclass(frozen=True)
 class Lock:
-    """The retention of immutable objects: no version can be deleted for `days` days (infra/blobs, `Lock`)."""
+    """The retention of immutable objects: no version of an object can be deleted for `days` days. `mode` has the same
+    meaning as in infra/blobs, `Lock`.
+    """
 
     mode: Literal["governance", "compliance"]
     days: int

@@ -205,8 +205,8 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    # The database already has the change, and the edge gets it later. The command therefore succeeds in spite of this
-    # error.
+    # The database already has the change, and the change stream will bring it to the edge. The command therefore
+    # succeeds in spite of this error.
     except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""

@@ -31,7 +31,8 @@ from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
 FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
-# The names of an EC2 machine's local NVMe disks. By default, a test's machine has only the first disk.
+# The names of the local NVMe disks that an EC2 machine of a test can have. By default, the machine has only the first
+# disk.
 DISKS = tuple(f"nvme-Amazon_EC2_NVMe_Instance_Storage_AWS0000000000000000{number}" for number in (1, 2))
 ORIGIN_KEY = "the-origin-key"
 EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}

@@ -65,8 +65,8 @@ class Follower:
             for partition in [each for each in self._partitions.values() if not each.waits_for]:
                 self._advance(self._partitions, partition, now)
         except SpannerInvalidRequest as error:
-            # Spanner rejects a position in the change stream that is older than the stream's retention. Spanner also
-            # rejects all old positions after the stream was deleted and created again.
+            # Spanner has rejected a stored position in the change stream. Either the position is older than the
+            # stream's retention, or the stream was deleted and created again.
             _log.error("%s: all tokens are sent again, and the stream is followed from the current time", error)
             self._positions.save((), list(self._partitions))
             self._partitions = None

@@ -14,7 +14,7 @@ _USABLE_SECONDS = 86_400
 
 
 def policies_feed() -> Feed:
-    """Returns the feed of edge policies and advisory data sets for one instance of the metadata API."""
+    """Returns a new feed of edge policies and advisory data sets. Each instance of the metadata API has one."""
     return Feed(_document, _USABLE_SECONDS)
 
 

@@ -130,9 +130,9 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # The tag is made from a manifest's digest. GitLab's registry answers the request for such a tag with that
-            # manifest, and not with a list of its referrers (oras-project/oras-go#1396). The import ignores such an
-            # answer.
+            # The requested tag contains the manifest's digest. GitLab's registry answers with this manifest itself, and
+            # not with a list of its referrers (oras-project/oras-go#1396). The import ignores an answer that has the
+            # manifest's digest.
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 

@@ -53,8 +53,8 @@ class StackMutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A resource that a test broke on purpose, and the policy's findings. No findings mean that the policy missed the
-    fault.
+    """A resource that a mutation broke on purpose, and the policies' findings about it. Without a finding, the policies
+    have missed the fault.
     """
 
     mutation: Mutation | StackMutation

@@ -40,7 +40,7 @@ interface Descriptor {
 }
 
 const DOCUMENT = /^(?:npm\/.+\/packument(?:\.abbreviated)?\.json|pypi\/simple\/[^/]+\/index\.(?:html|json)|oci\/(?:tags|manifests)\/.+)$/;
-// pip and uv send the Python version in this form in the User-Agent
+// matches the Python version in the User-Agent of pip and uv
 const PYTHON = /"implementation":\{"name":"CPython","version":"3\.(\d+)/;
 const CPU = /"cpu":"(\w+)"/;
 const ARCHITECTURE = /\barch\/(\w+)\b/; // the processor architecture in Docker's User-Agent

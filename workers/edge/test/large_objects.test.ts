@@ -9,7 +9,7 @@ import { bearer, edge, grant, miss, shieldRequests, stub } from "./edge";
 
 const FILE = "/npm/web/-/web-1.0.0.tgz";
 const BODY = Buffer.from("0123456789".repeat(10));
-// Workers Cache stores no response above 512 MB.
+// The maximum size in bytes of a response that Workers Cache stores.
 const LARGEST = 512 * 1024 * 1024;
 
 /**

@@ -88,7 +88,8 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
         # The request did not come through a VPC endpoint, so it lacks the condition key aws:SourceVpce. A negated
-        # condition such as StringNotEquals holds if the request lacks the condition key.
+        # condition such as StringNotEquals holds for a request without the condition key, so the statement denies this
+        # request.
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),

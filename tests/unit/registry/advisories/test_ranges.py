@@ -169,7 +169,8 @@ def test_the_workers_cases_are_what_the_registry_writes() -> None:
         advisories = [each[0] for each in found if not isinstance(each, osv.LeftOut)]
         assert compiled(advisories) == case["package"]
         for version, expected in case["affected"].items():
-            # The edge compares Python versions without their local part, such as `+cpu` in `1.0+cpu`.
+            # The edge compares Python versions without their local part, such as `+cpu` in `1.0+cpu`. The test
+            # therefore removes this part before it calls the registry's code.
             public = Version(version).public if ecosystem == "pypi" else version
             affecting = [each.id for each in advisories if is_affected(public, each.affected, ORDERS[ecosystem])]
             assert affecting == expected, version
