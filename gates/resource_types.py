@@ -91,7 +91,8 @@ ENTRANCES = frozenset(
 
 CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 
-# Types of machines that serve requests. A replaced machine starts with an empty cache.
+# Types of machines that serve and cache objects. When a plan replaces such a machine, the new one starts with an empty
+# cache.
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
 
 # Inputs of a machine that can be changed in place only while the machine is stopped. The machine's local NVMe disks are

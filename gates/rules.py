@@ -46,8 +46,8 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes both certificates and the DNS records of names that clients use. If one of the
-    two changes is wrong, it is harder to undo after the other change. Clients then have an outage of minutes (Rust
+    """Refuses a plan that changes both certificates and the DNS records of names that clients use. If one of the two
+    changes is wrong, the other change makes it harder to undo, and clients have an outage of minutes (Rust
     infrastructure, 2023-01).
     """
     names = client_names([*plan.before(), *plan.after()], limits)

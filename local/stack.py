@@ -37,7 +37,7 @@ class LocalStack:
         self._pulumi("stack", "select", "--create", STACK)
 
     def exists(self) -> bool:
-        """Returns whether the stack exists. It does not if `make up` failed before it created the stack."""
+        """Returns whether the stack exists. It is missing if `make up` failed before it created the stack."""
         return any(stack["name"] == STACK for stack in json.loads(self._pulumi("stack", "ls", "--json")))
 
     def up(self, *, refresh: bool) -> dict[str, int]:

@@ -1,5 +1,5 @@
-"""Probes of Workers KV: that a location which has read a key does not see a later change of the key at once, and how
-many keys a bulk read may name.
+"""Probes of Workers KV. They check that a location which has read a key does not see a later change of the key at once.
+They also check how many keys a bulk read may name.
 """
 
 from __future__ import annotations

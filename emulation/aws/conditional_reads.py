@@ -28,5 +28,5 @@ def key_response(response: Any, request: Any, full_url: str, headers: Any) -> An
 
 
 def patch_conditional_reads() -> None:
-    """Makes moto ignore the preconditions by date of a read request that also has preconditions by ETag."""
+    """If a read request has preconditions by date and by ETag, makes moto ignore those by date."""
     cast(Any, S3Response).key_response = key_response

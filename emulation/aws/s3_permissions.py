@@ -51,9 +51,9 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. The deletion of a
-# configuration needs the action that a change of this configuration needs. An exception is the bucket policy, whose
-# deletion needs s3:DeleteBucketPolicy.
+# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. To delete a configuration, a
+# caller needs the same action as to change it. The bucket policy is an exception: its deletion needs
+# s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 # The condition key that limits which objects a caller may list.

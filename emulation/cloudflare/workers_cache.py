@@ -50,8 +50,9 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Purges Workers Cache: removes each cached response of an entrypoint if the response has at least one of
-        `tags`. The paths of these responses begin with `cache`, which names the script, the version and the entrypoint.
+        """Purges Workers Cache: removes each cached response of one entrypoint if the response has at least one of
+        `tags`. `cache` names the script, the version and the entrypoint. The paths of the entrypoint's responses begin
+        with `cache`.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

@@ -91,8 +91,8 @@ class DnsServer:
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            # The server answers only questions of class IN. Queries of type ANY (RFC 8482) and zone transfers are
-            # refused too.
+            # The server refuses questions of all classes but IN. It also refuses queries of type ANY (RFC 8482) and
+            # zone transfers.
             response.set_rcode(dns.rcode.REFUSED)
             return
         network = _network(subnet, source)

@@ -47,7 +47,7 @@ class DnsService:
 
     async def run(self) -> None:
         self._checks.configure(self._pop_checks())
-        # The server knows its zones before it answers the first query. Otherwise it would refuse names of these zones.
+        # Reads the zones before the DNS server starts. Without them, the server would refuse queries for their names.
         await self._read_zones()
         await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
         for client_location in CLIENT_LOCATIONS:

@@ -141,9 +141,9 @@ def _new_bucket(request: Request) -> Json:
 
 
 def _bucket_body(body: Json) -> Json:
-    """Returns the JSON document of a new Cloud Storage bucket. `body` also contains two query parameters of the create
-    request: the bucket's project, and whether object retention is enabled. The document omits the project. It contains
-    the setting for object retention, which cannot be disabled later.
+    """Returns the JSON document of a new Cloud Storage bucket. `body` is the JSON body of the create request, together
+    with two of the request's query parameters, `project` and `enableObjectRetention`. The document omits the project.
+    It contains the setting for object retention, which cannot be disabled later.
     """
     given = {name: value for name, value in body.items() if name != "project"}
     enabled = given.pop("enableObjectRetention", "false") == "true"

@@ -70,7 +70,7 @@ def _bound(name: str, bound: Bound) -> Mapping[str, str]:
 
 
 def _pattern(part: str) -> str:
-    """Returns a regular expression that matches the text `part` of a path. NGINX would interpret a backslash pair in
-    its strings as an escape sequence, so the expression contains none.
+    """Returns a regular expression that matches the text `part` of a path. In a string, NGINX reads two backslashes in
+    a row as an escape sequence. The expression therefore contains no two backslashes in a row.
     """
     return part.replace(".", "[.]").replace("\\", r"\x5c")

@@ -44,8 +44,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# The JSON schema of the setting `required` of several policies. With the value false, a policy is off. The config of an
-# environment that may be destroyed at any time sets it to false.
+# The JSON schema of the setting `required`, which several policies have. If the setting is false, the policy is off. It
+# is false in the config of an environment that may be destroyed at any time.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 

@@ -124,7 +124,7 @@ def _report(changed: Changed) -> None:
 
 def _policy(document: Path) -> Policy:
     """Returns the edge policy in a file. Prints a warning for each rule that has no effect, because an earlier rule
-    matches all versions that the rule matches.
+    already matches all versions that this rule matches.
     """
     from registry.edge_policy.document import parsed
 

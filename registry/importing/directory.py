@@ -45,8 +45,8 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = tags_of(layout)
     except RegistryError:
-        # The index of the OCI image layout is damaged. This function yields the layout nevertheless: the import later
-        # fails to read it, and then reports the damage together with its other failures.
+        # The index of the OCI image layout is damaged. The function yields the layout nevertheless. The import then
+        # cannot read the layout, and reports the damage together with all other failures.
         tags = [""]
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

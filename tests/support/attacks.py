@@ -150,8 +150,8 @@ def _is_disconnected(connection: ssl.SSLSocket) -> bool:
 
 
 def accepted_resets(edge: Edge) -> int:
-    """Opens HTTP/2 streams, and resets each stream at once. Returns how many of the streams the edge accepts, which is
-    0 for an edge without HTTP/2.
+    """Opens HTTP/2 streams, and resets each stream at once. Returns how many of the streams the edge accepts. The
+    result is 0 for an edge without HTTP/2.
     """
     own = replace(edge)  # a copy of `edge` with its own TLS settings, which the next line changes
     own.context.set_alpn_protocols(["h2", "http/1.1"])
@@ -197,7 +197,7 @@ def _attacks(edge: Edge) -> Iterator[tuple[str, bytes]]:
 
 def _smuggling(edge: Edge) -> Iterator[tuple[str, bytes]]:
     """Yields requests that two servers could read as requests of different lengths (RFC 9112, section 11.2). A server
-    that sees the earlier end takes the rest for another request, which is hidden there.
+    that reads the shorter length takes the rest of the bytes for a second, hidden request.
     """
     hidden = edge.request("GET", "/healthz")
     chunked = b"0\r\n\r\n" + hidden

@@ -17,8 +17,8 @@ EXCLUSIVE = (
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 )
-# Someone can disable a resource of these types by changing one input. Maps each type to the name of this input, and to
-# the value that it has while the resource is enabled.
+# Maps resource types to the input with which a person can disable a resource of the type by hand. Each type is mapped
+# to the name of this input, and to the value of the input while the resource is enabled.
 ENABLED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("actionsEnabled", True),
     "aws:cloudwatch/eventRule:EventRule": ("state", "ENABLED"),

@@ -12,7 +12,7 @@ const KEPT_SAMPLES = 128; // An isolate keeps the last 128 response times of eac
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
 // The number of lost hedged requests in a row after which a node counts as failed. A node loses a hedged request when
-// another node answers first. A node with normal response times loses 1 in 100.
+// another node answers first. A node with normal response times loses about 1 of 100 requests.
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {

@@ -34,8 +34,8 @@ const QUEUED = 2_000;
 // that has waited longer. A prefetch that has run for WAIT_MILLISECONDS counts as ended, because the runtime ends all
 // remaining work of a request 30 s after the response without telling the worker.
 const WAIT_MILLISECONDS = 30_000;
-// The number of milliseconds after the queuing of a file's prefetch in which the isolate does not prefetch the file
-// again. An install rarely takes longer than this time.
+// After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
+// milliseconds. An install rarely takes longer.
 const FILE_MILLISECONDS = 600_000;
 // The number of milliseconds after the queuing of a document's prefetch in which the isolate does not prefetch the
 // document again. L1 answers with its copy of a document for 65 s without waiting for a shield

@@ -124,9 +124,9 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
-  // `known` are the objects that clients request after this document, as far as the isolate remembers them. If it did
-  // not remember them, the worker would read the document from L1 again for each range of versions. L1 keeps a document
-  // for some seconds only, and would then ask a shield whether L1's copy is current.
+  // `known` lists the objects that clients request after this document, if the isolate remembers them. The worker then
+  // need not read the document from L1 again for another range of versions. Such a read often reaches a shield, because
+  // L1 keeps a document for some seconds only.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

@@ -39,7 +39,7 @@ const CACHED_ENTRIES = 10_000;
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** The time from which the next request for the entry reads it again. */
+  /** From this time on, the next request that uses the entry starts a new read of it in the background. */
   renewal: number;
 }
 

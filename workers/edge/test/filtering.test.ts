@@ -36,7 +36,7 @@ function name(policy: unknown): string {
   return digest;
 }
 
-/** Replaces the latest edge policies at the edge by these, of which the first is the newest. */
+/** Replaces the latest edge policies at the edge by the given ones, which are listed from the newest to the oldest. */
 function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }

@@ -15,7 +15,7 @@ import { Unavailable } from "../src/unavailable";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const OUTAGE = 25 * HOUR;
-// For each feed, the maximum age of the copy of its document that Workers Cache serves while the metadata API
+// Maps each feed to the maximum age of its document that Workers Cache still serves while the metadata API
 // (workers/entitlements/) is down.
 const USABLE = { revocations: 15 * MINUTE, "edge-policy": 24 * HOUR };
 const NPM = ["npm:*:pull"];

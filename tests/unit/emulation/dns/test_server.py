@@ -58,8 +58,8 @@ class Place:
         self._client.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch=batch)
 
     def accelerator(self, name: str, *, evaluate: bool = False) -> list[str]:
-        """Creates an accelerator of Global Accelerator, and an alias record `name` in the zone that leads to the
-        accelerator. Returns the addresses of the accelerator.
+        """Creates an accelerator of Global Accelerator. Also creates an alias record in the zone, with the name `name`,
+        whose target is the accelerator. Returns the addresses of the accelerator.
         """
         api: Any = cast(Any, boto3).client("globalaccelerator", region_name="us-west-2")
         made = api.create_accelerator(Name=name, IdempotencyToken=name)["Accelerator"]
