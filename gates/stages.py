@@ -100,8 +100,8 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Adjusts the order of applies for one planned change and the changes of the resources that its resource depends on
-    (here: used resources). Moves changes to later applies only. Returns whether any change moved.
+    """Adjusts the order of applies for the planned change of one resource, and for the changes of the resources that it
+    depends on (here: used resources). Moves changes to later applies only. Returns whether any change moved.
 
     If the new state of the resource depends on a used resource, the resource changes in the same apply as the used
     resource or later. If only the old state depends on a used resource, the used resource changes in the same apply as

@@ -15,7 +15,8 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# The maximum number of resource names in a line of the summary. The line only counts further resources.
+# If a line of the summary is about many resources, it names this number of them, and ends with the number of the
+# others.
 _NAMED = 4
 
 

@@ -44,8 +44,8 @@ def fault(record: Mapping[str, Any]) -> str | None:
 
 def conflict(record: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns why Route 53 refuses the record set `record`, or None if it accepts the record set. `others` are the
-    existing record sets of the same name and type. The reason is a location or region that two record sets share, or
-    the number of record sets.
+    existing record sets of the same name and type. The reason is that two record sets share a location or region, or
+    that there are too many record sets.
     """
     for field in _DISTINCT:
         if record.get(field) and any(other.get(field) == record[field] for other in others):

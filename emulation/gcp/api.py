@@ -218,7 +218,7 @@ def _expect_referenced(store: StateStore, body: Json) -> None:
 
 def _expect_parent(store: StateStore, collection: Collection, names: Json) -> None:
     """Raises Refused unless the parent of a new resource exists: the Spanner instance of a database, or the key ring of
-    a key. Other parents are projects, regions and zones, which the emulation does not store.
+    a key. The function does not check other parents, because the emulation does not store projects, regions and zones.
     """
     if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]

@@ -11,11 +11,11 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """Arguments of the component that creates one stack's DNS zone: the host names, and the edge and the shield
-    machines to which the names lead.
+    """Arguments of the component that creates one stack's DNS zone. The names in the zone lead to the edge and to the
+    shield machines `nodes`.
 
-    Clients use `hostname`, whose CNAME record leads to the edge's name. `weight` is the weight of this record, from 0
-    to 100. With `second_network`, `hostname` has another record, which leads to PoPs of our own. With `removable` the
+    `hostname` is the name that clients use. Its CNAME record leads to the edge's name, and has a `weight` from 0 to
+    100. With `second_network`, `hostname` has another record, which leads to PoPs of our own. With `removable`, the
     zone can be deleted while it has records.
     """
 

@@ -82,8 +82,8 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes of the metadata database that the registry and other tiers use. Both components, for DynamoDB and
-    for Spanner, have them. Tiers that read the stream of the database's changes use `changes`.
+    """What the registry and other tiers need of the metadata database. The component for DynamoDB and the component for
+    Spanner both have these attributes. Tiers that read the stream of the database's changes use `changes`.
 
     `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
     """

@@ -18,7 +18,7 @@ _KINDS = {
     "a Google API key": re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
     "an npm token": re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
     "a Slack token": re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
-    # A URL with a placeholder such as ${PASSWORD}, <password> or %s contains no password.
+    # The pattern matches no URL with a placeholder such as ${PASSWORD}, <password> or %s in place of the password.
     "a URL with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"`]*:[^\s/:@$<{%'\"`][^\s/@'\"`]*@"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 }

@@ -51,8 +51,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Document:
-    """A mutable object that the registry renders from metadata records. `body` is None if the origin must not have the
-    object.
+    """A mutable object that the registry renders from metadata records. If `body` is None, the registry deletes the
+    object from the origin.
 
     `following` is the encoded list of what clients request after the document (contract/predictions.py).
     """

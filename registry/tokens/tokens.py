@@ -144,7 +144,8 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         changed, written = change(token)
         puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
         changes = [
-            # The database increments the version of the token's record with each write (registry/metadata).
+            # the database increments the version of the token's record with each write (registry/metadata), so this
+            # write gives the record the next version
             revocations.of_token(each.digest, version + 1, revoked=bool(each.revoked))
             for each in written
             if each.digest == token.digest

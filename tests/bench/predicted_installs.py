@@ -48,7 +48,7 @@ _GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
 # client, because the client uses the principal whose variant is `off`.
 _FILLING = AP_SOUTHEAST
 _LOCATIONS: Mapping[str, ClientLocation] = {"off": US_EAST, "on": EU_WEST}
-# How long the program waits after the client has finished, because the edge may still prefetch objects.
+# the number of seconds that the program waits after each install, because the edge may still prefetch objects
 _SETTLE_SECONDS = 5
 _ECOSYSTEMS = {"npm": "npm", "pypi": "pip install", "oci": "skopeo copy"}
 _IMAGE = "prediction/app:1"

@@ -62,7 +62,9 @@ def is_document(key: str) -> bool:
 
 
 def breakdown(requests: Iterable[ShieldRequest], wanted: Collection[str]) -> Breakdown:
-    """Counts the requests that a shield got. `wanted` holds the keys of the objects that clients requested."""
+    """Counts the requests that a shield got. `wanted` holds the keys of the objects that clients requested. All other
+    objects count as unwanted.
+    """
     by_key: defaultdict[str, list[ShieldRequest]] = defaultdict(list)
     for request in sorted(requests, key=lambda each: each.time):
         by_key[request.key].append(request)

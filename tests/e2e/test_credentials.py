@@ -122,7 +122,8 @@ def test_uv_takes_no_reserved_name_from_the_second_index(up: Up, tmp_path: Path)
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
 def test_an_identity_token_pulls_an_image(up: Up, tmp_path: Path) -> None:
     set_up, _, _, skopeo = up.commands(READER)
-    # If a registry issues an identity token, `docker login` writes a field `auth` with a user name and no password.
+    # The credentials are those that `docker login` writes if a registry issues an identity token: the field `auth` has
+    # a user name and no password.
     user = base64.b64encode(b"any:").decode()
     auth = {"auths": {"packages.artifact-edge.test": {"auth": user, "identitytoken": _token(up)}}}
     (tmp_path / "auth.json").write_text(json.dumps(auth))

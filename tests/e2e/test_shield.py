@@ -291,7 +291,8 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
 
 
 def _wait_until_directory_is_saved(shield: Shield) -> None:
-    """Waits until Traffic Server saves its cache directory (proxy.config.cache.dir.sync_frequency).
+    """Waits until Traffic Server has saved its cache directory, which it does at intervals
+    (proxy.config.cache.dir.sync_frequency).
 
     A crash loses objects that were stored after the last save.
     """

@@ -81,7 +81,7 @@ class Edge:
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
         """Returns the bytes of a request with exactly this path, without any normalization of the path. The names in
-        `headers` are in lower case.
+        `headers` must be in lower case.
         """
         fields = {"host": self.hostname, "connection": "close", **(headers or {})}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]

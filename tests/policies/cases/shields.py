@@ -41,8 +41,8 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
 
 
 def origin_access(**changes: Any) -> PolicyResource:
-    """Returns the policy of the shields' IAM role that denies requests for the primary bucket and its objects, unless a
-    request comes from the shields' networks.
+    """Returns the policy of the shields' IAM role. The policy denies requests for the primary bucket and its objects,
+    unless they come from the shields' networks.
     """
     statement = {
         "Effect": "Deny",

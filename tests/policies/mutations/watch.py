@@ -25,7 +25,7 @@ def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 
 def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack once for each tier, each time with another name for this tier's row of the dashboard."""
+    """Yields a changed stack for each tier. In this stack, the tier's row of the dashboard has another name."""
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 

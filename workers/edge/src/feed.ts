@@ -7,8 +7,8 @@
 
 // The age of a feed document above which the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// When the isolate's feed document is older than this, a request waits for a new document. Requests do not wait while
-// the metadata API does not answer.
+// When the isolate's feed document is older than this, a request waits for a new document. Soon after a failed fetch,
+// no request waits.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
 // After a failed fetch of a feed document, no request waits for a document for this time. An outage of the metadata API

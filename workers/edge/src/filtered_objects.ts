@@ -29,7 +29,7 @@ type Index = { text: string; answer: Response } | "absent";
  * Answers a request for a view of the document `key`. The view is either the filtered form of the document or, for the
  * index of a package, the list of the package's refused artifacts. The status is 200, 304 or 404. Returns undefined
  * when no shield answers, or when the document has no such view. Throws `Unavailable` or `InvalidDocument` when the
- * edge policy or the advisories cannot be read. `l1` fetches stored objects.
+ * edge policy or the advisories cannot be read. The function calls `l1` to fetch stored objects.
  */
 export async function filteredObject(
   key: string,

@@ -73,7 +73,10 @@ function inOrder(a: string, b: string): number {
   return left < right ? -1 : Number(left > right);
 }
 
-/** Returns the referrers of the requested types after `last`, as many as fit into one image index. */
+/**
+ * Returns as many referrers as fit into one image index: those of the requested types that come after the digest
+ * `last`.
+ */
 function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: unknown): Part {
   const { manifests, ...index } = stored as { manifests: Descriptor[] };
   const headers: Record<string, string> = artifactTypes.length > 0 ? { "oci-filters-applied": "artifactType" } : {};

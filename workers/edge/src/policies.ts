@@ -50,8 +50,8 @@ function areDigests(given: unknown): given is string[] {
 /**
  * Returns the digests of the latest edge policies and of the latest data sets of advisories. They come from `document`,
  * the current document of the feed of these digests. Without a document, they come from an entry in the key-value
- * store, whose text `readEntry` returns; null means that there is no such entry. Throws `Unavailable` when neither the
- * feed nor the store can be read.
+ * store. `readEntry` returns the text of this entry, or null if the store has no such entry. Throws `Unavailable` when
+ * neither the feed nor the store can be read.
  */
 export async function latestPolicies(
   { document }: Current<Latest>,

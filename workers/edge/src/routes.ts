@@ -25,7 +25,9 @@ export interface ObjectRoute {
   anyToken?: boolean;
   /** The OCI error code of the response when the origin does not have the object. */
   absent?: OciCode;
-  /** Says which part of a list of tags or referrers the client requests. Undefined for all other objects. */
+  /**
+   * For a list of tags or referrers: the part of the list that the client requests. Undefined for all other objects.
+   */
   list?: ListQuery;
 }
 

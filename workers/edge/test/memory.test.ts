@@ -28,7 +28,9 @@ async function get(path: string, token = "reader", headers: Record<string, strin
   return [answer.status, answer.headers.get("x-cache"), await answer.text()];
 }
 
-/** Requests a path until the isolate answers it from memory. Returns the number of requests that L1 answered. */
+/**
+ * Sends requests for a path until the isolate answers one from memory. Returns how many of the requests L1 answered.
+ */
 async function warm(path: string): Promise<number> {
   const end = Date.now() + 120_000;
   for (let count = 0; ; count += 1) {

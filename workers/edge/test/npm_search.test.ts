@@ -20,7 +20,7 @@ interface Found {
 }
 
 async function search(query: string, grants = ["npm:*:pull"]): Promise<{ answer: Response; found: Found; names: string[] }> {
-  // the token differs for each list of grants, because an isolate keeps the grants of a token for some seconds
+  // each list of grants has a token of its own, because an isolate keeps the grants of a token for some seconds
   const token = Buffer.from(grants.join(" ")).toString("hex");
   grant(token, grants);
   stub.shield = (_, response) => {

@@ -70,9 +70,9 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks that an update which gives a role a permissions boundary makes no other API call, if the trust policy
-    differs only in its white space. A deploy role is permitted to change a role's trust policy only after that role has
-    its boundary.
+    """Checks an update that gives a role a permissions boundary, and changes only white space in the role's trust
+    policy. The update must make no other API call, because a deploy role is permitted to change a role's trust policy
+    only after that role has its boundary.
     """
     boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
     role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)

@@ -17,8 +17,8 @@ KEYS = [("p", f"{number}") for number in range(120)]
 
 
 class Table:
-    """Emulates a DynamoDB table that contains every item, but returns only the items of the first `most` keys in a
-    request.
+    """Emulates a DynamoDB table that contains every item. The answer to a request has only the items of the request's
+    first `most` keys.
 
     `asked` lists the number of keys in each request.
     """
