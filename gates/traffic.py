@@ -60,10 +60,25 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
     for resource in resources:
         if resource.type in RECORDS and (host_of(resource) in names or not names or _has_routing_policy(resource)):
             grouped[f"{host_of(resource)} {resource.inputs.get('type', '')}"].append(resource)
-    found = {name: _split(alike, limits) for name, alike in grouped.items()}
+    former = _wildcard_targets(resources)
+    found = {
+        name: {**dict.fromkeys(former.get(name.partition(".")[2], ()), 0.0), **_split(alike, limits)}
+        for name, alike in grouped.items()
+    }
     balancers = (resource for resource in resources if resource.type in BALANCERS)
     dials = dict(_dials(resources))
     return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers} | dials
+
+
+def _wildcard_targets(resources: Iterable[Resource]) -> dict[str, list[str]]:
+    """Maps each DNS name and type below which a wildcard record answers to the targets of this record, such as
+    `pops.example.com A` for a record of `*.pops.example.com`.
+
+    Clients get these targets only when they ask for a name that does not exist any more. For all other names, the
+    targets count as targets without clients.
+    """
+    wildcards = [one for one in resources if one.type in RECORDS and host_of(one).startswith("*.")]
+    return {f"{host_of(one)[2:]} {one.inputs.get('type', '')}": _targets(one) for one in wildcards}
 
 
 def _split(alike: Sequence[Resource], limits: Limits) -> Split:

@@ -279,6 +279,31 @@ def biased(before: int, after: int) -> Steps:
     ]
 
 
+@pytest.mark.parametrize(("percent", "refused"), [(0, []), (20, []), (40, []), (41, ["traffic"])])
+def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
+    percent: int, refused: list[str]
+) -> None:
+    # A second region of PoPs gets half of the clients by geoproximity. It gets a latency record too, to which only
+    # names of former routing policies lead.
+    own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
+    near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
+    former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}
+    places = [*EUROPE, *region("create", "us-west-2"), *step("same", RECORD, "pops-former-names", new=former)]
+    assert rules(plan(SERVED, own, near, places)) == refused
+
+
+def to_geoproximity(percent: int) -> Steps:
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes neither
+    of them, and the record of our own PoPs leads to the geoproximity records.
+    """
+    steps = weights(percent, percent)
+    for part in steps:
+        if "own" in part["urn"]:
+            inputs = {**part["newState"]["inputs"], "records": [NEAREST]}
+            part["oldState"] = part["newState"] = {**part["newState"], "inputs": inputs}
+    return steps
+
+
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
     # With a bias of 50, the place gets two thirds of the way to the other place, and with one of 80 five sixths. The

@@ -6,11 +6,12 @@ import base64
 import gzip
 import hashlib
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pulumi_aws as aws
 import pytest
 
+from contract.pops import PopRouting
 from costs import Resource, estimate
 from emulation.machines import cloud_init
 from gates import plan
@@ -335,15 +336,24 @@ def test_without_the_way_by_addresses_clients_need_cloudflare_or_global_accelera
     assert any("through Global Accelerator is lost with edge:global-accelerator" in each for each in findings), findings
 
 
+@pytest.mark.parametrize("routing", get_args(PopRouting))
 @pytest.mark.parametrize(
     "lost",
     [["edge:cloudflare"], ["dns:cloudflare"], ["edge:own"], ["edge:own", "region:eu-west-1"]],
 )
-def test_clients_read_packages_over_the_other_network(lost: list[str]) -> None:
-    findings = prove(resources_of_gates(), Statements(survives=[Survived(all=lost)])).findings
+def test_clients_read_packages_over_the_other_network(lost: list[str], routing: PopRouting) -> None:
+    graph = resources_of_gates(first_up("local", {**WITH_POPS, "pops_routing": routing}))
+    findings = prove(graph, Statements(survives=[Survived(all=lost)])).findings
     title = f"loss of {' and '.join(lost)}: "
     unsaid = f"{title}nothing is said of it"
     assert [each for each in findings if each.startswith(title) and not each.startswith(unsaid)] == []
+
+
+def test_without_the_default_of_geolocation_some_clients_need_cloudflare() -> None:
+    whole = resources_of_gates(first_up("local", {**WITH_POPS, "pops_routing": "geolocation"}))
+    graph = [each for each in whole if each.name != "pops-default"]
+    findings = prove(graph, Statements(survives=[Survived(all=["edge:cloudflare"])])).findings
+    assert any("Cloudflare is lost with edge:cloudflare" in each for each in findings), findings
 
 
 def test_without_either_network_clients_read_nothing() -> None:
