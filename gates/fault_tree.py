@@ -17,7 +17,7 @@ Losses = frozenset[str]
 @dataclass(frozen=True)
 class Need:
     """One need of a part of a read path. `what` says what the part needs, such as a name for clients. Each part in
-    `alternatives` can meet the need alone. Clients try these parts one after the other.
+    `alternatives` can meet the need alone. A read tries these parts one after the other.
     """
 
     what: str
