@@ -1,4 +1,4 @@
-"""Probes what IAM allows a role under its policies."""
+"""Probes which API calls IAM permits to a role with given policies."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from probes.fact import Fact, Probe
 from probes.zone import Zone
 
 _KEYS_AT_ONCE = 100
-# A worker script that reads the key in the URL's query from Workers KV.
+# A worker script that reads an entry from Workers KV. The URL's query states the key of the entry.
 _SCRIPT = """
 export default {
   async fetch(request, env) {

@@ -34,7 +34,9 @@ io.open = function(path, mode) return open(ROOT .. path, mode) end
 
 
 class Headers:
-    """Holds the header fields of a message. Names match in any case. Setting a field to None removes it."""
+    """Holds the header fields of a message. Names match without regard to upper and lower case. If a field is set to
+    None, it is removed.
+    """
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
         self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}

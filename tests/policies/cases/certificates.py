@@ -25,7 +25,9 @@ def pop_certificate(name: str) -> PolicyResource:
 
 
 def parameter(**props: Any) -> PolicyResource:
-    """Returns an SSM parameter resource that holds the ARN of a certificate. `props` replaces its properties."""
+    """Returns an SSM parameter resource that holds the ARN of a certificate. `props` replaces properties of this
+    resource.
+    """
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
     return resource(PARAMETER, {"type": "String", "value": arn, **props}, "shield")
 
