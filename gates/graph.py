@@ -173,8 +173,8 @@ class Graph:
         return [part for shield in listed for part in self._shield(str(shield["host"]).split(":")[0])]
 
     def _shield(self, host: str) -> list[Part]:
-        """Returns the shield machines whose address a host name resolves to, each as a part of the fault tree. The list
-        is empty if there is no such machine.
+        """Returns the shield machines that a host name resolves to, each as a part of the fault tree. The list is empty
+        if the host name resolves to none.
         """
         if host not in self._shield_cache:
             self._shield_cache[host] = [

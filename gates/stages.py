@@ -173,7 +173,7 @@ def _purpose(rank: int) -> str:
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
-    """Returns lines of text that describe to a user the applies into which a plan is split."""
+    """Returns the lines of text that the plan gate prints about the applies into which it splits a plan."""
     said = [f"{len(stages)} applies, in this order; run each as `pulumi up` with its targets:"] if stages else []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")

@@ -22,7 +22,8 @@ from emulation.engine.find import Report
 from emulation.gcp.spanner.programs import postgres_programs
 from emulation.layout import Sandbox
 
-# The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
+# The oldest major version of Node that a supported Debian release contains. The pinned tools of the edge worker run on
+# this version.
 OLDEST_NODE = 20
 
 # Maps each required program or file to the Debian package that contains it. Traffic Server is the cache of shields and

@@ -24,9 +24,8 @@ _Entry = tuple[str, int]
 
 
 class AcceleratorService:
-    """Carries connections through the accelerators of a sandbox until it is cancelled.
-
-    While the API of the emulated AWS does not answer, the last configuration stays in force.
+    """Forwards connections from the accelerators of a sandbox to their endpoints. While the API of the emulated AWS
+    does not answer, the service keeps the last configuration that it read.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

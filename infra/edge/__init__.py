@@ -100,7 +100,7 @@ class MemoryArgs:
 
     @property
     def binding(self) -> str:
-        """Returns the limits of this object as JSON, which is the value of the edge worker's binding MEMORY."""
+        """Returns the limits of the memory tier as JSON, which is the value of the edge worker's binding MEMORY."""
         return json.dumps(asdict(self))
 
 

@@ -14,7 +14,7 @@ from infra.pop import AcceleratedPop, AcceleratorArgs, AcceleratorEntry
 _HTTPS = 443
 _CHECK_SECONDS = 10  # seconds between two probes of an endpoint: Global Accelerator accepts only 10 and 30
 _CHECK_FAILURES = 3
-_STATIC_ADDRESSES = 2  # an accelerator with IPv4 addresses has two of them
+_STATIC_ADDRESSES = 2  # Global Accelerator gives an accelerator two IPv4 addresses
 _USUAL_WEIGHT = 128  # with equal weights, the machines of a region get equally many clients
 
 

@@ -27,8 +27,8 @@ from infra.waf import (
 
 @dataclass(frozen=True)
 class Skip:
-    """The checks that Cloudflare skips for the requests that match a rule. Each check is the name of a phase or of a
-    product (Cloudflare WAF, "Available skip options").
+    """The action of a rule that makes Cloudflare skip checks for matching requests. `phases` and `products` name the
+    skipped checks (Cloudflare WAF, "Available skip options").
     """
 
     phases: Sequence[str]

@@ -16,7 +16,7 @@ from registry.metadata import Put
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 
-# A function that returns the bytes of an object that was published earlier, given its key.
+# A function that takes the key of an object that was published earlier, and returns the object's bytes.
 Reader = Callable[[str], bytes]
 
 

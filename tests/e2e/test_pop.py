@@ -743,7 +743,8 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, pki.Issued]]:
     """Runs the stub shield, a TLS server that requires a client certificate of a private authority.
 
-    Yields the stub's state, which contains the received requests, and a certificate and key for its client.
+    Yields the stub's state, which contains the received requests. Also yields a client certificate with its key, which
+    the stub accepts.
     """
     private = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
     public = pki.Authority(sandbox.path("pki", "edge-ca.pem").parent)

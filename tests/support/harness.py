@@ -305,7 +305,7 @@ def _in_separate_thread(run: Callable[[], None]) -> None:
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # the error is kept, because the calling thread raises it again
+        except BaseException as error:  # the thread that waits for this one raises the error again
             raised.append(error)
 
     thread = threading.Thread(target=target)

@@ -19,6 +19,8 @@ def aws_cloud() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Caches the files that boto3 loads for the whole test session. Otherwise, each test would load them again."""
+    """Keeps the files that boto3 loads in a cache until the test session ends. Without the cache, each test would load
+    them again.
+    """
     with made_once():
         yield

@@ -43,7 +43,9 @@ class Database(Protocol):
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns those items of a partition of the database table whose names sort after `after`, as JSON texts."""
+        """Returns items of one partition of the database table, as JSON texts: those with a name that sorts after
+        `after`.
+        """
         ...
 
 

@@ -14,8 +14,8 @@ import type { Place } from "./shields";
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /**
- * The names of request headers. They contain the client's coordinates, the cache tag of the object's package, and the
- * shield flags (experiments.ts). These headers are not part of the cache key.
+ * The names of three headers in requests to L1. The values of these headers are the client's coordinates, the cache tag
+ * of the object's package, and the shield flags (experiments.ts). The headers are not part of the cache key.
  */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";

@@ -70,8 +70,8 @@ export async function entitlementOf(digest: string, sources: Sources, now: numbe
 }
 
 /**
- * Reads a token's entry again. If no source answers, the isolate uses its old copy of the entry until the copy is too
- * old.
+ * Reads a token's entry again. If neither the key-value store nor the metadata API answers, the isolate keeps its old
+ * copy of the entry until the copy is too old.
  */
 async function renewed(digest: string, sources: Sources, now: number): Promise<void> {
   const before = memory.get(digest);

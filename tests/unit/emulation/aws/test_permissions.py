@@ -209,7 +209,8 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
-    # A request to S3 in another region does not pass the VPC endpoint, because the endpoint is of the type Gateway.
+    # A request to S3 in another region does not go through the VPC endpoint, because an endpoint of the type Gateway
+    # serves only its own region.
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
     cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"

@@ -65,7 +65,8 @@ def near(region: str, bias: int = 0) -> RecordSet:
 
 
 PROXIMITY = [near(region) for region in ("us-east-1", "eu-west-1", "ap-southeast-1")]
-# eu-central-1 is about 1,100 km from Ireland, and us-east-1 about 5,500 km, but its bias of 81 makes it seem nearer.
+# For a client in Ireland, eu-central-1 is about 1,100 km away, and us-east-1 about 5,500 km. The bias of 81 makes
+# us-east-1 count as the nearer one.
 BIASED = [near("us-east-1", 81), near("eu-central-1")]
 SHRUNK = [near("eu-west-2", -99), near("eu-central-1", 50)]
 PAIR = [record("second", Failover(primary=False)), record("first", Failover(primary=True))]
