@@ -192,9 +192,7 @@ def _change(step: Mapping[str, Any], action: Action) -> Change:
 
 
 def _keys(step: Mapping[str, Any]) -> Iterable[str]:
-    """Returns the names of the top-level inputs of a resource that change in a step of a plan. The provider reports
-    them.
-    """
+    """Returns the names of a resource's top-level inputs that a plan step changes, as the provider reports them."""
     paths = step.get("detailedDiff") or dict.fromkeys(step.get("diffReasons") or [])
     return dict.fromkeys(path.split(".")[0].split("[")[0] for path in paths)
 

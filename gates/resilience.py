@@ -47,9 +47,9 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the sets of simultaneous losses that this statement is about. Such a set is, for example, the loss of
-        one region, or the simultaneous loss of two clouds. `known` has the names of all losses that can occur in the
-        stack.
+        """Returns the cases that this statement is about. Each case is a set of losses that occur at the same time,
+        such as the loss of one region, or the losses of two clouds. `known` has the names of all losses that can occur
+        in the stack.
         """
         if self.all is not None:
             return [frozenset(self.all)]
@@ -67,8 +67,8 @@ class Survived(_Statement):
 
 
 class NotSurvived(_Statement):
-    """A resilience statement about a loss, such as the loss of a region, that breaks some read paths of clients.
-    `reason` says why the operators accept this. `paths` are patterns for the names of the broken paths, in which `*`
+    """An operator's statement that certain losses, such as that of a region, break some read paths of clients. `reason`
+    says why the operators accept this. `paths` are patterns for the names of the broken paths. In a pattern, `*`
     matches any text.
     """
 

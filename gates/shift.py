@@ -45,8 +45,8 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes the name, and the records of another name lead to it. In this case,
-        the share that the plan moves at the other name already includes the clients of this name.
+        """Returns whether the plan adds or removes the name while the records of another name lead to it. The share of
+        clients that the plan moves at the other name then already includes the clients of this name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))

@@ -148,8 +148,9 @@ def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _changed_because(plan: Plan, replaced: str) -> set[str]:
-    """Returns the URNs of resources whose changed inputs all come from a replaced resource. If applied separately,
-    these resources would refer to a resource that no longer exists."""
+    """Returns the URNs of resources whose changed inputs all come from the replaced resource `replaced`. They must
+    change in the same apply, because they would otherwise refer to a resource that no longer exists.
+    """
     return {
         urn
         for urn in users_of([replaced], plan.after()) - {replaced}

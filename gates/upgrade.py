@@ -46,8 +46,9 @@ def read_allowances(file: Path) -> Allowances:
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each store or client-facing resource that the upgrade would replace or delete. Also yields
-    one line for each such change that the file of allowances permits and that the upgrade does not make.
+    """Yields one line for each store or client-facing resource that the upgrade would replace or delete without an
+    allowance in `allowed`. Also yields one line for each resource in `allowed` that the upgrade neither replaces nor
+    deletes.
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():

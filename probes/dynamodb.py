@@ -1,5 +1,5 @@
-"""Probes of Amazon DynamoDB. The probes check the maximum sizes of items, batches and transactions, and the keys from
-which a query may start.
+"""Probes of Amazon DynamoDB. They check the maximum sizes of items, batches and transactions. They also check which
+values of `ExclusiveStartKey` a query accepts.
 """
 
 from __future__ import annotations

@@ -192,8 +192,8 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
     certificate and the key (docs/contracts.md, "Between the tiers").
     """
-    # The secrets are in the stack's home region, which the operator's AWS settings usually name. Without such settings,
-    # the function uses the region of the primary bucket.
+    # The secrets are in the stack's home region. The operator's AWS settings usually name this region as the default
+    # region. If they name no region, the function uses the region of the primary bucket.
     region = boto3.Session().region_name or target.bucket.region
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])

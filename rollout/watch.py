@@ -68,8 +68,8 @@ def watch(
 def _decided(
     worker: Worker, serving: Serving, rates: ErrorRates, rule: Rule, waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Repeats the test of the new version until the test finds the version good or worse than the old one. Returns this
-    verdict, or UNDECIDED if there is no verdict in time.
+    """Tests the new version again and again, until a test finds that the version is good, or that it is worse than the
+    old one. Returns this verdict, or UNDECIDED if there is no verdict in time.
     """
     new, percentage = serving.under_way()
     deadline = waiting.clock() + waiting.longest

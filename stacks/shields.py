@@ -89,9 +89,9 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     )
     certificate = ShieldCertificate("shield-certificate", args)
     policies = [*identities.aws.policies, *identities.aws_policies, certificate.policy]
-    # The component with the machines' identity cannot be the parent of this resource, because then the machines and
-    # this resource would wait for each other. The machines wait for all children of the component, and one of the
-    # role's policies waits for the machines.
+    # The component with the machines' identity must not be the parent of this resource. The machines wait for all
+    # children of that component. This resource waits for all policies of the role, and one of these policies waits for
+    # the machines.
     keep_only("shield", identities.aws.role_name, policies, certificate)
 
 

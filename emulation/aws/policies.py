@@ -48,7 +48,7 @@ class AuthorizationRequest:
     """An AWS API request that is checked against policies: a role session requests one action on a resource. `context`
     holds the request's values for condition keys, such as its source address."""
 
-    # ARNs: `role` is the caller's IAM role, `session` the role session, and `resource` the requested resource.
+    # The ARNs of the caller's IAM role, of the role session, and of the requested resource.
     role: str
     session: str
     resource: str

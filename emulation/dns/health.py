@@ -203,9 +203,9 @@ class HealthChecks:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         Route 53 considers an endpoint healthy if more than 18 % of its health checkers reach the endpoint. The sandbox
-        resolves the endpoint's name as clients in three locations do. Each resolved address was resolved for at least
-        one of the three locations. One location is a third of all, and therefore more than 18 %. So the endpoint is
-        healthy if a single address answers.
+        resolves the endpoint's name as clients in three locations do, so each location stands for a third of the health
+        checkers. An address that at least one location resolves therefore stands for more than 18 % of them. So the
+        endpoint is healthy if a single address answers.
 
         An accelerator's address can lead to another server from each location. The probe therefore connects to such an
         address from each location. The endpoint is healthy if one of these connections succeeds.

@@ -24,7 +24,7 @@ def sources(config: str) -> list[str]:
 
 
 def check_sources(config: str, reachable: frozenset[str]) -> None:
-    """Raises ClockError if chrony has no time source, or one outside of `reachable`."""
+    """Raises ClockError if chrony has no time source, or has a time source that `reachable` does not list."""
     found = sources(config)
     if not found:
         raise ClockError("chrony has no time source")

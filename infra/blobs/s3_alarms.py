@@ -37,8 +37,8 @@ def _request_alarms(place: Bucket) -> Iterator[CloudWatchAlarm]:
     dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
     for name, metric, share, heading, fault in (
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
-        # The threshold for refused requests is half of all requests, because package managers often request packages
-        # that do not exist. Such a 404 is no fault.
+        # The alarm on refused requests goes off only when S3 refuses half of all requests. Package managers often
+        # request packages that do not exist, and such a 404 is no fault.
         (
             "refuses",
             "4xxErrors",

@@ -151,7 +151,7 @@ class ValidationRecord:
 
 class EdgeName(Protocol):
     """The DNS names by which clients reach the edge. The hostname that clients connect to is an alias (CNAME) of
-    `target`.
+    `target`. With the records in `validation_records`, Cloudflare validates this hostname and its certificate.
     """
 
     @property

@@ -20,7 +20,8 @@ _ORGANIZATION_KEYS = {"aws:principalorgid", "aws:sourceorgid"}
 _PATH_KEYS = {"aws:principalorgpaths", "aws:sourceorgpaths"}
 _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 
-# IAM condition operators that are true only if the request has the key and the key has one of the values.
+# IAM condition operators that are true only if the request has a value for the condition key, and the condition lists
+# this value.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
 # IAM requires this operator prefix for condition keys that can have several values, such as the paths of organizations.
 # A condition on a key with a single value counts as a restriction only without the prefix.

@@ -72,8 +72,8 @@ def no_full_access(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _services_of(statement: Properties) -> set[str]:
-    """Returns the services of an IAM statement's actions, or `*` if the statement allows all but some actions
-    (`NotAction`).
+    """Returns the services of an IAM statement's actions. Returns `*` for a statement with `NotAction`, which allows
+    all actions except the listed ones.
     """
     return {action.partition(":")[0] for action in texts(statement.get("Action"))} or {"*"}
 

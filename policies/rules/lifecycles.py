@@ -142,9 +142,9 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the numbers of days after which the S3 lifecycle rules in `rules` do the action. A rule without this
-    action has no number. `action` is the action's name in Pulumi, and `name` is the setting of the action with the
-    days.
+    """Returns the numbers of days after which the S3 lifecycle rules in `rules` carry out an action. `action` is the
+    action's name in Pulumi, and `name` is the name of its setting for the number of days. Rules without this setting
+    are left out.
     """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 

@@ -19,8 +19,8 @@ class Metric:
 
     If `low` is true, the metric is low during an outage. Otherwise the metric is high. `most` is the highest value that
     the metric can have. An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent
-    the service from writing the metric. `per_event` is true if the service writes a value for each event, which is 0
-    for an event without a fault.
+    the service from writing the metric. `per_event` is true if the service writes a value for each event. The value is
+    0 for an event without a fault.
     """
 
     most: float

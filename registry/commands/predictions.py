@@ -1,4 +1,4 @@
-"""The commands for the model of co-downloads, with which the edge prefetches more packages."""
+"""The commands for the model of co-downloads, which tells the edge what to prefetch besides dependencies."""
 
 from __future__ import annotations
 

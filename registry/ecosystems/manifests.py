@@ -193,8 +193,8 @@ def digest_of(source: Path | bytes, like: str) -> str:
 def referrers_tag(digest: str) -> str:
     """Returns the tag under which registries without the referrers API list the referrers of a manifest.
 
-    The tag contains the algorithm and the first 64 characters of the digest, because a tag has at most 128 characters
-    (Distribution Specification 1.1, "Referrers Tag Schema").
+    The tag contains at most 32 characters of the digest's algorithm and 64 of its value, because a tag has at most 128
+    characters (Distribution Specification 1.1, "Referrers Tag Schema").
     """
     algorithm, _, encoded = digest.partition(":")
     return f"{algorithm[:32]}-{encoded[:64]}"

@@ -103,7 +103,7 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Calls `of` with each request, and returns the sum of the results for each client."""
+        """Calls `of` with each request. Returns, for each client, the sum of the results for the client's requests."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 

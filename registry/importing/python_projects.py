@@ -94,8 +94,9 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether a file belongs to the given version of a project. The function looks for the version in the
-    filename, because neither pip nor uv installs the file (for example `p-1.0-py2.7.egg`).
+    """Returns whether a file belongs to the given version of a project. The file is of a kind that neither pip nor uv
+    installs, such as `p-1.0-py2.7.egg`. The function therefore only checks whether the version follows the project's
+    name in the filename.
     """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]

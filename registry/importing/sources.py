@@ -100,8 +100,8 @@ class Sources:
             yield self._with_listing(each) if isinstance(each, Wanted) else each
 
     def _with_listing(self, wanted: Wanted) -> Wanted:
-        """Returns the item of a file that pip has fetched. Adds what a simple index states about the file, such as its
-        upload time, because pip does not report this.
+        """Adds to an item of the import what a simple index states about the item's file, such as its upload time. pip
+        has fetched the file, but does not report this. Returns the new item.
         """
         project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
         try:

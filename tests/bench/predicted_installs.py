@@ -76,8 +76,8 @@ def delay_shields(up: OwnStack, milliseconds: int) -> None:
 
 
 class Trees:
-    """The dependency trees of npm and Python packages, which this class imports into the stack, and a container image.
-    `directory` has the files from which npm, pip and skopeo install them.
+    """Imports npm and Python packages with all their dependencies into the stack, and publishes a container image
+    there. `directory` has the files from which npm, pip and skopeo install them.
     """
 
     def __init__(self, up: OwnStack, directory: Path) -> None:

@@ -91,7 +91,8 @@ class NpmClient:
             "nodeLinker": "node-modules",
             "enableTelemetry": False,
         }
-        # Yarn reads its settings file as YAML, and every JSON document is also a YAML document.
+        # Yarn reads its settings file as YAML. Every JSON document is a YAML document, too, so the file can contain
+        # JSON.
         return json.dumps(settings)
 
     def _credential(self, credential: Credential) -> tuple[str, str]:

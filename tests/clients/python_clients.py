@@ -95,8 +95,8 @@ class Poetry(PythonClient):
             prefix = "POETRY_HTTP_BASIC_CLIENTS"
             more |= {f"{prefix}_USERNAME": USER, f"{prefix}_PASSWORD": self.setting.token}
         if self.credential is not Credential.LIBRARY:
-            # poetry depends on the library keyring. With the backend `null`, the library returns no passwords. poetry
-            # must therefore read the token from the place that the test has chosen.
+            # poetry depends on the library keyring. With the backend `null`, this library returns no passwords, so
+            # poetry must read the token from the place that `self.credential` names.
             more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
         return super().run(name, *arguments, given=given, **more)
 

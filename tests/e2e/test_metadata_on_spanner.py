@@ -41,7 +41,7 @@ def adapter(spanner: Spanner) -> Generator[int]:
     """Starts a PGAdapter in front of the emulator with the database `metadata`, and yields its port."""
     spanner.database("metadata", [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())])
     port = free_port()
-    # PGAdapter must not use multiplexed sessions, because it would then lose transactions that the emulator aborts.
+    # PGAdapter must not use multiplexed sessions. With them, it would lose each transaction that the emulator aborts.
     plain = dict.fromkeys(
         ["GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS", "GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW"], "false"
     )

@@ -22,7 +22,8 @@ from tests.support.sandbox.operator_shell import OperatorShell
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
+# The loopback network whose addresses the sandbox uses. The environment variable ARTIFACT_EDGE_LOOPBACK can name
+# another network.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.71")
 BOUNDARY = "artifact-edge:permissions_boundary"
 

@@ -347,8 +347,8 @@ def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
 
 def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
     context = ssl.create_default_context(cafile=str(pop.authority))
-    # With TLS 1.3, the client would get a session ticket only when it reads from the connection, and this test reads
-    # nothing.
+    # With TLS 1.3, a client gets a session ticket only when it reads from the connection. This test reads nothing, so
+    # it uses TLS 1.2.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         socket.create_connection(("127.0.0.1", pop.port)) as raw,

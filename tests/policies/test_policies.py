@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# test_an_unknown_value_is_not_accepted does not test these policies. They read only values that every preview knows:
-# exemptions, or the type and the options of a resource.
+# test_an_unknown_value_is_not_accepted leaves out these policies, because they read only values that every preview
+# knows: exemptions, or the type and the options of a resource.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

@@ -109,7 +109,7 @@ def deploy(
         # `deploy` raises the program's errors. This handler ignores them, because asyncio's own handler would log them
         # a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        # Without this line, Pulumi would wait forever for the outputs of an earlier program that has failed.
+        # If an earlier program has failed, Pulumi would otherwise wait forever for the outputs of that program.
         cast(Any, SETTINGS).outputs.clear()
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)

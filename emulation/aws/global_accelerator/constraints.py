@@ -40,8 +40,7 @@ def violations(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 def _has_type(value: Any, name: str) -> bool:
-    # In Python, `bool` is a subclass of `int`. The comparison with "boolean" therefore refuses a boolean in place of a
-    # number.
+    # In Python, `bool` is a subclass of `int`. The second condition refuses a boolean where the API expects a number.
     return isinstance(value, _TYPES[name]) and (name == "boolean" or not isinstance(value, bool))
 
 

@@ -24,8 +24,7 @@ class Ruleset(Scoped):
     def create(self, inputs: Properties) -> Created:
         self._refuse_unsupported(inputs)
         with api_errors():
-            # Cloudflare's SDK returns the answer to the creation of a ruleset as plain JSON and not as an object of the
-            # SDK.
+            # Cloudflare's SDK returns the created ruleset as plain JSON, and not as an object of the SDK.
             created: Properties = self._api.create(**snake(inputs))
         return Created(created["id"], self._current(created["id"], inputs))
 

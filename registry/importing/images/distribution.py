@@ -41,7 +41,7 @@ _ATTACHED = (".sig", ".att", ".sbom")
 # (goharbor/harbor#18305). A missing permission of the client cannot be the reason, because the client has just read the
 # manifest.
 _NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
-# The statuses with which some proxies of registries refuse HEAD requests.
+# The statuses with which some proxies of registries refuse HEAD requests. The import then sends a GET request.
 _NO_HEAD = (405, 501)
 # The statuses with which storage hosts refuse to send the rest of a broken download. The import then starts the
 # download again from its first byte.
@@ -286,8 +286,8 @@ def _is_schema_1(body: bytes) -> bool:
 
 def _continues(answer: httpx.Response, have: int) -> bool:
     """Returns whether the client can use the response to a request for the rest of a blob. The client already has the
-    first `have` bytes. It can use a response with the remaining bytes, or with the whole blob. It can also use an error
-    response after which it may repeat the request.
+    first `have` bytes. It can use a response with the remaining bytes, or with the whole blob. An error response is
+    usable if the client may repeat the same request.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION

@@ -51,7 +51,7 @@ def own_pops(component: str) -> list[PolicyResource]:
 
 
 def behind_accelerator(component: str) -> list[PolicyResource]:
-    """Returns a DNS alias record whose target, an accelerator, is not known yet. The accelerator is a child of a
+    """Returns a DNS alias record for an accelerator whose DNS name is not known yet. The accelerator is a child of a
     component of the type `component`.
     """
     accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)

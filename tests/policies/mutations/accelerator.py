@@ -14,7 +14,7 @@ GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 
 def of_shields(broken: Registered) -> Sequence[Registered]:
-    """Returns the endpoint group as a child of a shield component, instead of a child of the PoPs' accelerator."""
+    """Returns the endpoint group with another parent: a shield component in place of the PoPs' accelerator."""
     return [replace(broken, urn=broken.urn.replace("artifact-edge:pop:Accelerator", "artifact-edge:shield:Ec2Shield"))]
 
 

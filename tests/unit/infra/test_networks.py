@@ -108,8 +108,8 @@ class Network:
         return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
 
     def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
-        """Returns the number of DNS queries of a client location that lead to each PoP machine of our own, to the
-        accelerator, and to Cloudflare. The location sends `queries` queries in all.
+        """Sends `queries` DNS queries from one client location. Returns how many of them lead to each of our own PoP
+        machines, to the accelerator, and to Cloudflare.
         """
         edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
         names = edge | {address: name for name, address in OWN_POPS.items()}

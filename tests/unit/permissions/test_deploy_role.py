@@ -50,8 +50,8 @@ def deploy_role(environment: str) -> str:
 
 
 def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
-    """Returns those of the needed permissions that AWS's Service Authorization Reference does not list. If there is
-    one, the emulated AWS requires a permission that the real AWS never checks.
+    """Returns the permissions in `needed` that AWS's Service Authorization Reference does not list. The real AWS never
+    checks such a permission, so the emulated AWS must not require it.
     """
     assert needed
     return {each for each in needed if not is_evaluated(each.action, each.resource)}

@@ -63,9 +63,7 @@ class Clock:
 
 @pytest.fixture
 def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serves the emulated AWS, which here checks the permissions of roles and replicates S3 objects, as it does in the
-    sandbox.
-    """
+    """Serves the emulated AWS. As in the sandbox, it checks the permissions of roles and replicates S3 objects."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     monkeypatch.setattr(S3Response, "key_response", key_response)
     patch_certificates(lambda: Authority(tmp_path))

@@ -49,7 +49,7 @@ interface Terms {
   flags: Flags;
 }
 
-/** The answer that came from the isolate's memory, and therefore has all headers for the client already. */
+/** The answer from the isolate's memory, which already has all headers for the client. Absent if L1 answered. */
 interface Found {
   inMemory?: Response;
 }

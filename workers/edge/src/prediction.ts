@@ -23,8 +23,8 @@ export interface Budget {
   share: number;
 }
 
-// The maximum number of prefetches that may reach shields at once, after a time with few prefetches. One large install
-// needs about this number.
+// The maximum of `#allowance`, which is the number of prefetches that may still reach shields. One large install needs
+// about this number of prefetches.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
@@ -51,8 +51,8 @@ const LISTS = 1_000;
 const REMEMBERED = 20_000; // the maximum number of objects that `#recent` remembers as prefetched
 
 /**
- * An object that waits for its prefetch, or whose prefetch runs. At the time `until`, the worker drops the object if
- * its prefetch has not started. A prefetch that runs then no longer counts as running.
+ * An object that waits for its prefetch, or whose prefetch runs. If its prefetch has not started by the time `until`,
+ * the worker drops the object. If its prefetch still runs at this time, it no longer counts as running.
  */
 export interface Waiting {
   expected: Expected;

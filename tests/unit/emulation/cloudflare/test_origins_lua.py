@@ -1,4 +1,4 @@
-"""Tests the Lua script of the emulated PoPs that marks a response with a header if the origin has not answered the
+"""Tests a Lua script of the emulated PoPs. The script adds a header to a response if the origin has not answered the
 PoP's request.
 """
 

@@ -25,8 +25,8 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes an OCI image layout whose index has the descriptors `listed`, by tag. Then reads the image with the given
-    tag from the layout.
+    """Writes an OCI image layout, and reads the image with the given tag from it. `listed` maps each tag to a
+    descriptor in the layout's index. A descriptor under a name that begins with `untagged` gets no tag.
     """
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}
