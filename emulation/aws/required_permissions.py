@@ -48,9 +48,9 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# Maps an AWS service to the last part of an ARN. This part stands for all resources of a type, such as all KMS keys. To
-# create a resource of the type, a caller needs a permission on this ARN. AWS chooses the resource's ID only when it
-# creates the resource, so no policy can contain the resource's own ARN beforehand.
+# Maps an AWS service to the last part of the ARN that stands for all resources of a type, such as all KMS keys. AWS
+# chooses the ID of such a resource only when it creates the resource, so no policy can contain the resource's ARN
+# beforehand. To create the resource, a caller therefore needs a permission on the ARN that stands for all.
 _NEW = {
     "acm": "certificate/*",
     "globalaccelerator": "accelerator/*",

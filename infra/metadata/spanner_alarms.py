@@ -16,9 +16,9 @@ _RESOURCE = "spanner_instance"
 _INSTANCE = "resource.labels.instance_id"
 _PREFIX = "spanner.googleapis.com"
 
-# Alarm thresholds for the CPU share of high-priority tasks, for an instance in one region and in several. Above these
-# shares, the remaining CPU cannot carry the load after the loss of a zone or of a region (Spanner, "CPU utilization
-# metrics", recommended maximums).
+# Alarm thresholds for the share of the CPU that high-priority tasks use. The first is for an instance in one region,
+# the second for an instance in several. If a zone or region fails while the share is higher, the remaining CPU cannot
+# carry the load (Spanner, "CPU utilization metrics", recommended maximums).
 _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
 # Alarm threshold for the average CPU share of all tasks, whatever their priority, in the last 24 hours (Spanner, "CPU
 # utilization metrics").

@@ -103,7 +103,9 @@ def worker_version(
     stack_outputs: Outputs,
     version: Annotated[str, typer.Argument(help="stack output `worker_version` of the release to purge")],
 ) -> None:
-    """After a bad release of the edge worker, remove all objects that this version stored from the edge's caches."""
+    """Remove all objects that one version of the edge worker stored in the edge's caches, after a bad release of the
+    worker.
+    """
     from registry.target import read_target
 
     read_target(stack_outputs).purges().purge_all("versions", version)

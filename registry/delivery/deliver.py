@@ -178,8 +178,8 @@ class Delivery:
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # The package is new if this delivery includes the changes of all its records. The origin then has no documents
-        # of the package yet.
+        # If this delivery includes changes of all metadata records of the package, the package is new, and the origin
+        # has none of its documents yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

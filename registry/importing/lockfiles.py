@@ -123,8 +123,8 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
     if "integrity" not in entry:
         if not version:
             return Refused(spec, f"{file}: {place} has neither a version nor a digest")
-        # npm wrote this entry of the lockfile without a digest. The import therefore fetches the package by running
-        # npm, which checks the digest that the registry states.
+        # This entry of the lockfile has no digest with which the import could check a download. The import therefore
+        # runs npm to fetch the package, and npm checks the digest that the registry states.
         return Wanted("npm", spec, filename, spec=spec, registry=registry)
     try:
         digest = digest_of_integrity(_text(entry, "integrity"), place)

@@ -160,9 +160,9 @@ class Networks:
         self.shell.run(drain)
 
     def connect(self, place: ClientLocation) -> tuple[str, str]:
-        """Sends a request to the hostname from the client location `place`. Returns whether the client connects to the
-        accelerator or to a machine, and the region whose server answers. If no server answers, the region is an empty
-        text.
+        """Sends a request to the hostname from the client location `place`. Returns two texts. The first one is
+        `accelerator` or `machine`, depending on what the client connects to. The second one is the region of the server
+        that answers, or empty if none answers.
 
         The server must see the client's own address.
         """

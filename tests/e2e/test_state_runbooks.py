@@ -29,7 +29,8 @@ from tests.support.runbooks import Runbook, runbook
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies, gcloud_environment
 
 PAGE = "docs/state.md"
-# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
+# The sandbox's loopback network. The environment variable ARTIFACT_EDGE_LOOPBACK can name another network than this
+# default.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.99")
 PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 BUCKET = "artifact-edge-state-example"

@@ -34,7 +34,7 @@ def named(name: str) -> Callable[[Registered], bool]:
 
 
 def rule(**more: Any) -> Change:
-    """Returns a change that adds a rule to a bucket's lifecycle."""
+    """Returns a change that adds a lifecycle rule to a bucket. `more` are the properties of the rule."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         added: dict[str, Any] = {"id": "x", "status": "Enabled", "filter": {}, **more}

@@ -7,7 +7,8 @@ import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from
 import { isPart, type ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
-// The header fields with conditions that the worker itself checks against L1's answer (conditions.ts).
+// Request headers with a condition. NGINX does not evaluate these conditions: the worker compares them with L1's answer
+// itself (conditions.ts).
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**

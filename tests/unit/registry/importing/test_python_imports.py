@@ -1,5 +1,5 @@
-"""Tests imports from Python indexes of others: what the registry's own pages say about each imported file, which files
-and which facts about files an import leaves out, and repeated imports.
+"""Tests imports from other Python indexes into the registry. The tests check what the registry's pages then say about
+each file, what an import leaves out, and what a repeated import changes.
 """
 
 from __future__ import annotations
