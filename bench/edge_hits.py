@@ -238,8 +238,9 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Compares the rates of two copies of workerd, in answers per second. `above` and `below` each have one rate of a
-    copy for each round of the benchmark. Returns the median of the ratios `above` to `below` of all rounds.
+    """Compares the speeds of two copies of workerd. `above` has the answers per second of the first copy in each round
+    of the benchmark, and `below` those of the second. Returns the median of the quotients of `above` and `below` over
+    all rounds.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 

@@ -25,9 +25,8 @@ _ACCELERATORS = "us-west-2"
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# Maps a Pulumi resource type to the name of its AWS service in ARNs. For these types, the module lists all existing
-# resources with the stack's tags, and reports resources of the state that do not exist. For all other types,
-# `pulumi preview --refresh` finds resources that do not exist.
+# Maps a Pulumi resource type to the name of its AWS service in ARNs. For resources of these types, the module reports
+# those in the state that no longer exist in AWS. For all other types, `pulumi preview --refresh` does this.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",

@@ -26,8 +26,8 @@ class Allowance(BaseModel):
 
 
 class Allowances(BaseModel):
-    """The replacements and deletions of resources that an upgrade from a release intends, as the file
-    `releases/<version>/allowances.yaml` lists them.
+    """The content of a file `releases/<version>/allowances.yaml`: the resources that `pulumi up` may replace or delete
+    in an upgrade from this release.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -20,9 +20,9 @@ _API_REGION = "us-west-2"
 class Endpoint:
     """A server to which an accelerator forwards connections.
 
-    `address` is the endpoint's Elastic IP address, or the public IP address of its EC2 instance, and an emulated
-    machine has no other address. `address` is empty while the instance does not run. `preserves_address` states whether
-    the server sees the addresses of clients.
+    An endpoint is an Elastic IP address or an EC2 instance. `address` is the Elastic IP address or the instance's
+    public IP address. Emulated machines have no private addresses. `address` is empty while the instance does not run.
+    `preserves_address` states whether the server sees the addresses of clients.
     """
 
     id: str

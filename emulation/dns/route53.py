@@ -14,9 +14,10 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Which public zones, records and health checks the emulated Route 53 has, and which accelerators the emulated
-    Global Accelerator has. The zones, records and health checks have the form of the API. An accelerator is its DNS
-    name and its addresses. The DNS server builds its zones again only when a snapshot differs from the last one.
+    """A snapshot of the emulated Route 53 and Global Accelerator: the public zones with their records, the health
+    checks, and the accelerators. Zones, records and health checks have the form of the Route 53 API. An accelerator
+    consists of its DNS name and its addresses. The DNS server builds its zones again only when a snapshot differs from
+    the previous one.
     """
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()

@@ -18,8 +18,8 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# The kinds of metadata records that can be unpublished. After that, nobody can publish a record with the same name
-# again.
+# The kinds of metadata records that stand for a published version, file or manifest. Each of these can be unpublished.
+# After that, nobody can publish another one with the same name.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]

@@ -30,7 +30,8 @@ _OTHER_KINDS = {
     ".tar.zst": ("unsupported archive", "is packed with Zstandard, which pip does not read"),
     ".tar.7z": ("unsupported archive", "is packed with 7-Zip, which installers do not read"),
 }
-# A project's name as in PEP 508. Installers accept several consecutive separators within a name.
+# Matches the name of a project as PEP 508 defines it. Like installers, the pattern accepts several consecutive
+# separators in a name.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_.]+")
 _BUILD = re.compile(r"\d[A-Za-z0-9_.]*")

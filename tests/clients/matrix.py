@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a cell whose client has no such action
+_ABSENT = "-"  # the text of a cell if the client has no such action
 _INTRODUCTION = """\
 # Clients
 
@@ -124,8 +124,8 @@ def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
 
 
 def stale(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each cell of docs/clients.md that the tests of the run do not decide. Skips the sections of
-    the page for which the run decided no cell.
+    """Returns one line for each cell of docs/clients.md for which the test run has no verdict. Skips a section of the
+    page if the run has no verdict for any of its cells.
     """
     covered = {each.section for each in run}
     return [

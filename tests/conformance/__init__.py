@@ -1,1 +1,3 @@
-"""Runs public conformance suites against the network of `make up`, and writes their reports to dist/conformance/."""
+"""Runs public conformance suites against the edge network that `make up` starts. Writes the suites' reports to
+dist/conformance/.
+"""

@@ -15,8 +15,9 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of the resource types that make a role's inline or attached policies exclusive. IAM is
-    global, so these types have no region."""
+    """Returns the handlers of the resource types that remove all other inline or attached policies of a role. IAM is
+    global, so these types have no region.
+    """
     return [
         Described(
             aws.iam.RolePoliciesExclusive,

@@ -38,8 +38,8 @@ export interface AuthorizedRequest extends Invocation {
 }
 
 /**
- * The package's cache tag, the client's edge policy rules and the flags, which decide how the worker answers an
- * authorized request.
+ * What decides how the worker answers an authorized request, besides the request itself. `flags` are those of the
+ * variants that the client is assigned to (experiments.ts).
  */
 interface Terms {
   /** The cache tag of the package that the requested object belongs to. */
