@@ -116,7 +116,7 @@ class Options:
 
 @app.command("list")
 def list_probes() -> None:
-    """List the probes, each with the document of the cloud that states the probe's facts."""
+    """List the probes. For each probe, print which document of the cloud states the facts that the probe checks."""
     for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values(), *ON_GOOGLE.values(), *ON_GITHUB.values()):
         print(f"{probe.name:<28} {probe.source}")
 

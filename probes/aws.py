@@ -95,7 +95,9 @@ class AwsAccount:
         return created["Arn"]
 
     def put_bucket_policy(self, bucket: str, statements: Sequence[Statement]) -> None:
-        """Gives a bucket a policy. AWS refuses a policy with a new role for some seconds, so the function waits."""
+        """Gives a bucket a policy. If the policy names a role that was just created, AWS refuses the policy for some
+        seconds. The method repeats the request until AWS accepts it.
+        """
         s3, policy = self.client("s3"), {"Bucket": bucket, "Policy": document(statements)}
         self.until(lambda: refusal(s3.put_bucket_policy, **policy) == "accepted", f"{bucket} takes no policy")
 

@@ -68,7 +68,8 @@ class Zone:
 
     def host(self, kind: str = "") -> str:
         """Returns a hostname in the Cloudflare zone. The hostname contains the name of this run of the probe, so no
-        other run uses it. If `kind` is empty, the deployed worker script serves the hostname.
+        other run uses it. Without `kind`, it is the hostname of the deployed worker script. Each other `kind` gives a
+        further hostname, without a route to the script.
         """
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 

@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Freezes all objects that exist after the test modules are imported, so that garbage collection skips them."""
+    """Makes Python's garbage collector skip all objects that exist now, after the import of the test modules."""
     gc.collect()
     gc.freeze()
 

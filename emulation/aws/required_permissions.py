@@ -39,8 +39,8 @@ _TAGGING = {
     "sqs": "sqs:TagQueue",
     "ssm": "ssm:AddTagsToResource",
 }
-# Maps an operation of the IAM API to the tagging permission that a call needs too if it creates a resource with tags.
-# IAM has a separate tagging action for each type of resource.
+# Maps an operation of the IAM API to a tagging action. A call that creates a resource with tags also needs the
+# permission for this action. IAM has a separate tagging action for each type of resource.
 _IAM_TAGGING = {
     "CreateInstanceProfile": "iam:TagInstanceProfile",
     "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",

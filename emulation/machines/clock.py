@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-# The time servers of each cloud, from the same documents.
+# The time servers that EC2 and Compute Engine offer to machines.
 ON_EC2 = frozenset({"169.254.169.123"})
 ON_COMPUTE_ENGINE = frozenset({"metadata.google.internal"})
 

@@ -1,4 +1,5 @@
-"""The edge on Cloudflare: the worker, its key-value store, its hostname and its certificate towards the shields.
+"""The edge on Cloudflare: the worker, its key-value store, its hostname, and the client certificate that it presents to
+the shields.
 
 The hostname that clients connect to is a custom hostname of an existing zone (Cloudflare for SaaS), with the worker as
 the fallback origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authoritative for the domain of

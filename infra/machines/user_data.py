@@ -31,8 +31,9 @@ USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 # The files of every machine, among them those for a cache on local NVMe disks.
 MACHINE_FILES = Path(__file__).parent / "files"
 
-# The time server of each cloud, which machines reach whatever firewalls admit (EC2 User Guide, "Set the time reference
-# on your EC2 instance to use the local Amazon Time Sync Service"; Compute Engine, "Configure NTP on a VM").
+# The time server of each cloud. Machines reach it even if no firewall rule admits the connection (EC2 User Guide, "Set
+# the time reference on your EC2 instance to use the local Amazon Time Sync Service"; Compute Engine, "Configure NTP on
+# a VM").
 TIME_SERVERS: Mapping[Cloud, str] = {"aws": "169.254.169.123", "gcp": "metadata.google.internal"}
 
 _CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}

@@ -39,8 +39,8 @@ class CloudWatchObservability(pulumi.ComponentResource):
         """Creates an SNS topic that CloudWatch may publish to over TLS, and returns its ARN.
 
         The topic has a customer managed key. The policy of the AWS managed key for SNS (`alias/aws/sns`) does not admit
-        CloudWatch and cannot be changed. With that key, SNS would silently drop alarms (AWS re:Post, "How do I
-        configure a CloudWatch alarm to use an encrypted Amazon SNS topic?").
+        CloudWatch and cannot be changed. A topic with the AWS managed key would silently drop alarms (AWS re:Post, "How
+        do I configure a CloudWatch alarm to use an encrypted Amazon SNS topic?").
         """
         key = aws.kms.Key(
             region,

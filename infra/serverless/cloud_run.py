@@ -90,7 +90,7 @@ def service(
         location=args.region,
         description=args.description,
         ingress="INGRESS_TRAFFIC_ALL" if args.open else "INGRESS_TRAFFIC_INTERNAL_ONLY",
-        launch_stage="BETA",  # required to deploy sources without a build, which is a preview feature
+        launch_stage="BETA",  # Cloud Run deploys sources without a build only in this launch stage
         # the service needs no protection from deletion, because it holds no data and `pulumi up` creates it again
         deletion_protection=False,
         template={

@@ -26,8 +26,8 @@ from policies.framework.durations import DAY_SECONDS, seconds_of
 from policies.framework.relations import all_of, refers_to, settings_of
 
 TABLE = "aws:dynamodb/table:Table"
-# The resource type of a DynamoDB replica outside of its table. A replica can also be an entry in the table's
-# `replicas`.
+# The resource type of a DynamoDB replica that is a Pulumi resource of its own. A replica can also be an entry in the
+# property `replicas` of its table.
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 _SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"

@@ -1,5 +1,5 @@
-"""Policies for who may assume an IAM role: only known services and identity providers, within a permissions
-boundary.
+"""Policies for the trust policies and permissions boundaries of IAM roles. Only known services and identity providers
+may assume a role.
 """
 
 from __future__ import annotations

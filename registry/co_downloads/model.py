@@ -32,12 +32,12 @@ class Figures(_Part):
 
     @property
     def recall(self) -> float | None:
-        """The share of the packages that clients wanted which the model predicts. None if clients wanted no package."""
+        """How large a share of the wanted packages the model predicts. None if clients wanted no package."""
         return self.hits / self.wanted if self.wanted else None
 
     @property
     def precision(self) -> float | None:
-        """The share of the predicted packages that clients requested, or None if the model predicts nothing."""
+        """How large a share of the predicted packages clients requested. None if the model predicts nothing."""
         return self.hits / self.predicted if self.predicted else None
 
 

@@ -42,11 +42,11 @@ class Access(httpx.Auth):
         return str(parsed.copy_with(userinfo=b""))
 
     def secured(self, url: str) -> str:
-        """Returns the URL of a file with the scheme of the registry or index that lists the file, if both have the same
-        host.
+        """Returns the URL of a file, with `https` in place of `http` if the import reads a registry or index on the
+        same host over `https`.
 
-        Registries behind a proxy often list URLs with `http` (verdaccio/verdaccio#234), over which the credentials and
-        the file would be sent in the clear.
+        Registries behind a proxy often list the URLs of files with `http` (verdaccio/verdaccio#234). The import would
+        then send credentials and receive files unencrypted.
         """
         parsed = httpx.URL(url)
         is_downgraded = parsed.scheme == "http" and parsed.netloc.decode() in self._over_https

@@ -50,8 +50,8 @@ class Api:
         self._about = lru_cache(_PACKUMENTS_KEPT)(self._read_about)
 
     def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Found]:
-        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package. A package
-        without versions, such as one whose versions were unpublished, is yielded as left out.
+        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package. For a package
+        without versions, such as one whose versions were unpublished, yields a `LeftOut`.
 
         Raises RegistryError when the registry cannot be read or lacks the version.
         """

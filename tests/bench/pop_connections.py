@@ -135,8 +135,8 @@ def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: i
 def measured_at(
     pop: OwnPop, client: PacedClient, other: PacedClient, steps: Sequence[int], seconds: float
 ) -> Iterator[Measured]:
-    """Yields a measurement without idle connections, and then one measurement for each entry of `steps`, with this
-    number of idle connections.
+    """Yields a measurement without idle connections, and then one for each number in `steps`. During such a
+    measurement, this number of idle connections is open.
     """
     yield measure(pop, client, other, 0, seconds)
     with contextlib.ExitStack() as stack:

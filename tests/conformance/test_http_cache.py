@@ -208,8 +208,8 @@ def _suite_server(package: Path, port: int) -> Generator[None]:
 
 
 def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
-    """Runs the conformance suite. Returns its groups of tests, and for each test True or the name and message of the
-    failure.
+    """Runs the conformance suite. Returns the groups of tests, and a mapping from each test to its result. The result
+    is True, or a list of the failure's name and message.
     """
     shutil.copy(Path(__file__).with_name("http_cache.mjs"), package / "run.mjs")
     command = ["node", "--no-warnings", "run.mjs", base]

@@ -16,8 +16,8 @@ _CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 def base_image(docker: Docker, published: str, directory: Path) -> str:
     """Returns the name of the published base image if the daemon has or can pull that image.
 
-    Otherwise the function makes a base image and returns its name. This image consists of Debian 12, from the package
-    archive that mmdebstrap uses, and of this machine's Node, Go and certificates.
+    Otherwise the function makes a base image and returns its name. This image contains Debian 12, which mmdebstrap
+    installs from Debian's package archive, and this machine's Node, Go and certificates.
     """
     if docker.run("image", "inspect", published).returncode == 0 or docker.run("pull", published).returncode == 0:
         return published

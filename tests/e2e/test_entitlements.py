@@ -162,8 +162,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        # The change stream delivers each change of a token twice. The test waits for the second delivery. Otherwise, it
-        # could write the token's entry again after the test has deleted the entry.
+        # The change stream delivers each change of a token twice, and each delivery writes the token's entry. The test
+        # deletes the entry only after the second delivery.
         time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None

@@ -887,9 +887,9 @@ def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> No
 
 @contextmanager
 def _only_route(network: Network) -> Generator[None]:
-    """Deletes the route of the test's own script during the `with` block. The emulated edge presents the client
-    certificate of only one script. A probe that deploys a script with another certificate therefore fails while the
-    test's own script has a route.
+    """Deletes the route to the tests' own script during the `with` block, so that a probe can deploy a script with
+    another client certificate. The emulated edge presents the certificate of only one script. While the tests' script
+    has a route, the probe would fail.
     """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)

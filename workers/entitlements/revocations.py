@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def revocations_feed() -> Feed:
-    """Returns the feed of revocations for one instance of the metadata API.
+    """Returns the object with which an instance of the metadata API serves the feed of revocations.
 
     If the API fails, the edge uses its last feed document for up to WINDOW_SECONDS, because this document may contain
     revocations that Workers KV still lacks. The document states the time of the database read. From this time, the edge

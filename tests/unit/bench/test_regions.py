@@ -1,4 +1,6 @@
-"""Tests the many-region variant of prod that the preview benchmarks use."""
+"""Tests the config of the stack `prod-40`: the stack `prod` with 40 regions, which the benchmark of `pulumi preview`
+uses.
+"""
 
 from __future__ import annotations
 

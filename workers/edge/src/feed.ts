@@ -31,7 +31,10 @@ export interface Current<T> {
   age: number;
 }
 
-/** The functions that a feed needs: `fetch` gets the feed's document, and `waitUntil` keeps work running after a response. */
+/**
+ * The functions that a feed needs. `fetch` gets the document of the feed with the given name. `waitUntil` lets a fetch
+ * continue after the worker has sent its response.
+ */
 export interface FeedAccess {
   fetch: (name: string) => Promise<Response>;
   waitUntil: (work: Promise<unknown>) => void;

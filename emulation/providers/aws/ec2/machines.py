@@ -20,7 +20,7 @@ from emulation.providers.handler import Handler, Properties, ReplacedBeforeDelet
 
 
 class _Unnamed(Described, ReplacedBeforeDeletion):
-    """Handles an EC2 resource type whose identifiers EC2 chooses."""
+    """Handles an EC2 resource type. EC2 chooses the ids of the resources, which have no unique names."""
 
 
 def handlers() -> list[Handler]:

@@ -64,7 +64,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """An environment that is deployed to an emulated AWS account of its own while its tests run."""
+    """An environment for tests. While the tests of an environment run, its resources exist in an emulated AWS account
+    of its own.
+    """
 
     stack: Stack
     alarms: list[CloudWatchAlarm]
