@@ -147,8 +147,8 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
         try:
             s3.head_bucket(Bucket=name)
         except ClientError as error:
-            # S3 answers 404 if no bucket has the name, 403 if the bucket belongs to another account, and 301 if the
-            # bucket is in another region.
+            # S3 answers 404 if no bucket has this name, 403 if another account has a bucket with this name, and 301 if
+            # the bucket is in another region.
             status = cast(Any, error.response)["ResponseMetadata"]["HTTPStatusCode"]
             if status == 404:
                 yield Finding(f"bucket {name}", "the name is free")

@@ -58,8 +58,8 @@ ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
-# Types of certificates that a tier presents to clients or other tiers, and types of trust stores with which a tier
-# checks certificates.
+# Resource types of certificates that a tier presents to clients or other tiers, and of trust stores with which a tier
+# checks such certificates.
 CERTIFICATES = frozenset(
     {
         "aws:acm/certificate:Certificate",

@@ -9,8 +9,8 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# The maximum number of npm signatures that one database transaction writes. A transaction can write at most 100 items,
-# and also writes items such as the audit entry.
+# The maximum number of npm signatures that one database transaction writes. A transaction can write at most 100 items.
+# Besides the signatures, it writes other items, such as the audit entry.
 _SIGNED_TOGETHER = 50
 
 

@@ -43,8 +43,8 @@ def start(
 ) -> None:
     """Upload the worker of the checkout as a new version, and let it answer some of the requests.
 
-    The new version takes over all bindings of the version that answers now. So this command releases code, and
-    `pulumi up` changes settings.
+    The new version takes over all bindings of the version that answers now. This command therefore releases only code.
+    Only `pulumi up` changes settings.
     """
     source = bundle.read_text() if bundle else compile_worker(_ROOT / "workers" / "edge")
     worker, _ = _of(stack)

@@ -69,8 +69,8 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                # An alarm with a period of one minute needs a value in each period. The emulation therefore publishes
-                # the metrics twice in each minute of the emulated AWS.
+                # Some alarms have a period of one minute, and need a value of their metric in each period. The
+                # emulation therefore publishes all metrics twice in each minute of the emulated AWS.
                 if now - sampled >= self._minute / 2:
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)

@@ -136,8 +136,8 @@ class HealthChecks:
         self._http: dict[str, httpx.AsyncClient] = {}
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Replaces the configuration of all health checks. A new or changed health check starts as `starts_healthy`
-        says, and an unchanged one keeps its state.
+        """Replaces the configuration of all health checks. A new or changed health check begins as healthy or
+        unhealthy, as its field `starts_healthy` says. An unchanged one keeps its state.
         """
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:

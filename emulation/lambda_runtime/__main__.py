@@ -36,8 +36,8 @@ class Runner:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        # The deployed functions are read every second, and each read reports all its problems. `cache` (functools) lets
-        # only the first report of a message through, so each problem appears only once in the log.
+        # The deployed functions are read every second, and each read reports the same problems again. `cache`
+        # (functools) lets only the first report of a message through, so each problem appears only once in the log.
         self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())

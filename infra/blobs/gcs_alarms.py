@@ -12,8 +12,9 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# The request metric has a label for the error. Google's reference does not say whether the label's value is an HTTP
-# status code or one of Google's error names, so _BREAKS and _REFUSES match both.
+# The two patterns match the value of a label of the metric of requests, which names the error of a failed request.
+# Google's reference does not say whether this value is an HTTP status code or one of Google's error names, so the
+# patterns match both.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes

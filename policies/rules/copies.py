@@ -138,8 +138,8 @@ def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 
 def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
-    """Returns the number of regions that hold the objects of an S3 bucket: its own region, and the regions of the
-    buckets that it replicates to or from.
+    """Counts the regions that hold the objects of an S3 bucket: the bucket's own region, and the region of each bucket
+    that it replicates to or from.
     """
     buckets = list(all_of(stack, {S3_BUCKET}))
     regions = {bucket.props.get("region")}

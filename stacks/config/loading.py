@@ -57,8 +57,8 @@ class Stack:
     @property
     def secret_regions(self) -> list[str]:
         """The AWS regions in which Secrets Manager has the shields' secret: the home region, each other region that
-        holds objects or metadata, and each region with shields on AWS. The secret in the home region is the original.
-        The secrets in the other regions are replicas of it.
+        holds objects or metadata, and each region with shields on AWS. The shields' secret in the home region is the
+        original. The secrets in the other regions are replicas of it.
         """
         shields = {shield.region for shield in self.config.shields if shield.cloud == "aws"}
         return [self.home_region, *sorted({*self.common_secret_regions, *shields} - {self.home_region})]

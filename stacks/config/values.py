@@ -79,8 +79,8 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
-# Rules for config values in the JSON Schema that editors use. The Pulumi program makes further checks, and its error
-# messages are clearer than those of editors.
+# Parts of the JSON Schema with which editors check config values. The Pulumi program makes further checks, and its
+# error messages are clearer than those of editors.
 _Editor = dict[str, Any]
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}

@@ -114,8 +114,8 @@ class Trees:
         pip += ["--target", str(target / "site"), *trees.PYTHON_ROOTS]
         return {
             "npm": lambda: in_client(client, npm, target / "npm"),
-            # With another value of PIP_FIND_LINKS, pip could install wheels from a directory of this machine and not
-            # from the edge.
+            # The user's environment may set PIP_FIND_LINKS to a directory of wheels. pip would then install these
+            # wheels, and not those from the edge.
             "pypi": lambda: in_client(client, pip, self._directory, PIP_FIND_LINKS=""),
             "oci": lambda: skopeo_copy(client, _IMAGE, target / "image"),
         }

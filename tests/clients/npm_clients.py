@@ -107,8 +107,8 @@ class NpmClient:
                 return "_auth", plain if self._is_berry else base64.b64encode(plain.encode()).decode()
 
     def run(self, *arguments: str) -> Finished:
-        """Runs the npm client. An environment variable contains the token, because some configurations read the token
-        from this variable.
+        """Runs the npm client. An environment variable contains the token, because some of the tested npm
+        configurations refer to this variable.
         """
         name = self.setting.family
         settings = {TOKEN_VARIABLE: self.setting.token, "NODE_EXTRA_CA_CERTS": str(self.setting.authority)}

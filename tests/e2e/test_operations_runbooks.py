@@ -63,8 +63,9 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Makes a minute of the emulated AWS last 60 s, and not less, so that the schedule rarely starts the outbox relay
-    during a test. Sets the length again after the test, because a test may shorten the minute.
+    """Makes a minute of the emulated AWS last 60 real seconds during a test. With a shorter minute, the schedule would
+    often start the outbox relay during the test. After the test, the length is set again, because the test may have
+    shortened the minute.
     """
     set_minute(up, MINUTE_SECONDS)
     yield

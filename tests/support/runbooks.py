@@ -28,8 +28,8 @@ class Runbook:
     def blocks(self, values: Mapping[str, str]) -> list[str]:
         """Returns the runbook's blocks of shell commands in the order in which the page prints them.
 
-        `values` maps parts of the printed text, such as `<stack>`, to their values in the test. The text must contain
-        each of these parts, and no placeholder may be left.
+        `values` maps texts on the page, such as the placeholder `<stack>`, to the texts that replace them in the test.
+        Fails if the runbook lacks one of these texts, or if a placeholder has no value.
         """
         return [self._filled(block, values) for block in blocks_of(self.text)]
 

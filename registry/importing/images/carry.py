@@ -113,8 +113,8 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts to copy an image's config or layer, and returns the future of the copy. If another image shares the
-        config or layer and its copy is running or done, returns the future of that copy.
+        """Starts to copy an image's config or layer, and returns the future of the copy. If the import already copies
+        or has copied this config or layer for another image, returns the future of the earlier copy.
 
         A copy that failed is started again.
         """

@@ -212,7 +212,8 @@ class SourceRepository:
     def _get(
         self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()
     ) -> httpx.Response:
-        """Sends a request to the registry, and returns an answer with a status below 400 or in `allowed`.
+        """Sends a request to the registry, and returns the answer. An answer with a status of 400 or more is an error,
+        unless `allowed` contains the status.
 
         Retries transient failures. Raises RegistryError when the request still fails.
         """

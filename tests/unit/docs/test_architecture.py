@@ -17,8 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# Object keys such as `npm/web` and media types such as `application/json` look like paths of files. The tests therefore
-# ignore a text that begins with one of these names and a slash.
+# First parts of texts that look like paths of files but are none, such as the object key `npm/web` and the media type
+# `application/json`. The tests ignore such texts.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # Matches a list of files of one folder on a documentation page, as in "`a.py`, `b.py` and `c.py` in `folder/`".

@@ -67,7 +67,8 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
     found.push(rule);
     if (isUnconditional(rule)) break;
   }
-  // An artifact that no rule matches is allowed. If all rules for a package are allow rules, they have no effect.
+  // An artifact that no rule matches is allowed. If all rules for a package are allow rules, each of its artifacts is
+  // therefore allowed, and the rules can be left out.
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 

@@ -31,8 +31,8 @@ const DEPTH = 16; // the longest chain of dependencies that the worker follows f
 // each of the two has its own queue.
 const QUEUED = 2_000;
 // The maximum number of milliseconds that an object waits in the queue of prefetches. Clients no longer need an object
-// that has waited longer. A prefetch that has run for WAIT_MILLISECONDS counts as ended, because the runtime ends all
-// remaining work of a request 30 s after the response without telling the worker.
+// that has waited longer. It is also the time after which a started prefetch counts as ended: 30 s after a response,
+// the runtime ends all remaining work of the request, and does not tell the worker.
 const WAIT_MILLISECONDS = 30_000;
 // After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
 // milliseconds. An install rarely takes longer.

@@ -15,8 +15,8 @@ export interface Revocations {
 }
 
 /**
- * The value that stands for an absent feed document: no revocation and no withdrawal. With this value, only the
- * key-value store decides which tokens and objects the worker refuses.
+ * The value that the worker uses while it has no feed document: no revocation and no withdrawal. With this value, only
+ * the key-value store decides which tokens and objects the worker refuses.
  */
 export const NO_REVOCATIONS: Revocations = { tokens: new Map(), objects: new Set() };
 

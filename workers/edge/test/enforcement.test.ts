@@ -16,8 +16,8 @@ let ids = 0;
 
 /**
  * Emulates an isolate that has just received a new edge policy. Returns a pair of a function and an array. The function
- * returns the policy's decision on a tarball at a given time. Each time it reads a list of refusals, it appends the
- * list's key to the array.
+ * returns the policy's decision on a tarball at a given time. The array gets the key of each list of refusals that the
+ * isolate reads.
  */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];

@@ -1,5 +1,5 @@
-"""Tests that the emulated Global Accelerator forwards connections as its API was told: to the endpoints of the
-accelerators and listeners that were created through the API.
+"""Tests that the emulated Global Accelerator forwards connections to the right endpoints: those of the accelerators and
+listeners that were created through its API.
 """
 
 from __future__ import annotations
