@@ -78,7 +78,7 @@ class NotSurvived(_Statement):
 
 class Statements(BaseModel):
     """The resilience statements in `gates/resilience_limits/<stack>.yaml`. `survives` lists the losses that the stack
-    must survive. `does_not_survive` lists exceptions: losses that it need not survive.
+    must survive. `does_not_survive` lists exceptions: losses that break some read paths, and that the operators accept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -37,7 +37,7 @@ from tests.support.harness import deploy
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 US, EU, _ = CLIENT_LOCATIONS
-# Maps the name of each PoP machine of our own to its address.
+# Maps the name of each machine of our own PoPs to the machine's IP address.
 OWN_POPS = {
     "pop-us-east-1-0": "192.0.2.10",
     "pop-us-east-1-1": "192.0.2.11",
