@@ -315,6 +315,18 @@ def test_pop_refuses_all_clients_without_entitlements_and_without_a_worker() -> 
         assert eventually(lambda: pop.request(path, "reader-of-closed").status == 502)
 
 
+def test_a_pop_without_l1_is_unhealthy_because_no_object_reaches_a_client() -> None:
+    with enterable_directory() as directory, running_pop(directory / "pop") as pop:
+        path, _ = publish(pop, "cached")
+        pop.entitlements.grant("reader-of-cached", "pypi:cached:pull")
+        assert pop.request(path, "reader-of-cached").status == 200
+        healthy = pop.request("/healthz")
+        assert (healthy.status, healthy.body) == (200, b"ok\n")
+        pop.kill_l1()
+        assert eventually(lambda: pop.request("/healthz").status == 503)
+        assert pop.request(path, "reader-of-cached").status >= 500
+
+
 def test_credential_stuffing_is_slowed_and_a_valid_token_from_the_same_address_is_served(pop: OwnPop) -> None:
     path, body = publish(pop, "stuffed")
     pop.entitlements.grant("reader-of-stuffed", "pypi:stuffed:pull")

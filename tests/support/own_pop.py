@@ -117,6 +117,7 @@ class OwnPop(Front):
     shield: Shield
     entitlements: Entitlements
     kill_workers: Callable[[], None]
+    kill_l1: Callable[[], None]
 
 
 SOURCES = Sources(
@@ -218,7 +219,9 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
-    pop = settings(root, Ports(https=https, misses=misses), nodes, authority.certificate, waf)
+    # Without L1, NGINX itself answers the request that asks whether L1 works.
+    ports = Ports(https=https, l1=misses, misses=misses)
+    pop = settings(root, ports, nodes, authority.certificate, waf)
     install(root, pop, authority)
     configuration = _configure_nginx(pop, {"client_header_timeout 10s;": f"client_header_timeout {header_seconds}s;"})
     sockets = Path(pop.directories.run) / "sockets"
@@ -258,6 +261,7 @@ def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str]
             shield=shield,
             entitlements=entitlements,
             kill_workers=lambda: _end(workers),
+            kill_l1=lambda: _end(started[1 + pop.processes : 2 + pop.processes]),
         )
 
 
