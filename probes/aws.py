@@ -118,12 +118,7 @@ class AwsAccount:
         sts = self.client("sts")
         session = {"RoleArn": arn, "RoleSessionName": "probe", "DurationSeconds": seconds}
         self.until(lambda: refusal(sts.assume_role, **session) == "accepted", f"nobody may assume {arn}")
-        found = sts.assume_role(**session)["Credentials"]
-        credentials = {
-            "aws_access_key_id": found["AccessKeyId"],
-            "aws_secret_access_key": found["SecretAccessKey"],
-            "aws_session_token": found["SessionToken"],
-        }
+        credentials = session_credentials(sts, session)
         kms = self.client("kms", credentials)
         self.until(lambda: refusal(kms.list_aliases) == "accepted", f"{arn} has no permissions")
         return lambda service: self.client(service, credentials), arn
@@ -137,6 +132,18 @@ class AwsAccount:
         body = {name: value for name, value in parsed.items() if name not in ("Body", "ResponseMetadata")}
         call = f"{model.service_model.service_name} {model.name}"
         self._recording.add(call, http_response.status_code, error, http_response.headers, body)
+
+
+def session_credentials(sts: Any, session: Mapping[str, Any]) -> Mapping[str, str]:
+    """Starts a session of a role with a boto3 client of Security Token Service. Returns the session's credentials, as
+    boto3 names them.
+    """
+    found = sts.assume_role(**session)["Credentials"]
+    return {
+        "aws_access_key_id": found["AccessKeyId"],
+        "aws_secret_access_key": found["SecretAccessKey"],
+        "aws_session_token": found["SessionToken"],
+    }
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> str:

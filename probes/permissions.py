@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from probes.aws import KEY_DELETION_DAYS, REGION, AwsAccount, Statement, attempt, document, is_denied, refusal
+from probes.aws import (
+    KEY_DELETION_DAYS,
+    REGION,
+    AwsAccount,
+    Statement,
+    attempt,
+    document,
+    is_denied,
+    refusal,
+    session_credentials,
+)
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
@@ -57,6 +67,16 @@ def _new_resources(account: AwsAccount) -> Iterator[Fact]:
 
 def _delete_policy(account: AwsAccount, name: str) -> None:
     attempt(account.client("iam").delete_policy, PolicyArn=f"arn:aws:iam::{account.number}:policy/{name}")
+
+
+def _regional_sessions(account: AwsAccount) -> Iterator[Fact]:
+    # The role may list the aliases of KMS keys (`as_known_role`).
+    _, role = account.as_known_role([])
+    session = {"RoleArn": role, "RoleSessionName": "elsewhere"}
+    credentials = session_credentials(account.client("sts", region="eu-west-1"), session)
+    code = refusal(account.client("kms", credentials, region="us-west-2").list_aliases)
+    text = "Credentials from Security Token Service in one region are valid in another region"
+    yield Fact(text, code == "accepted", code)
 
 
 def _certificate_tags(account: AwsAccount) -> Iterator[Fact]:
@@ -127,6 +147,7 @@ _REFERENCE = "AWS, Service Authorization Reference"
 PROBES = (
     Probe("iam-statements", _REFERENCE, _statements),
     Probe("iam-new-policies", _REFERENCE, _new_resources),
+    Probe("sts-regions", 'IAM User Guide, "Manage AWS STS in an AWS Region"', _regional_sessions),
     Probe("acm-tag-conditions", 'IAM User Guide, "AWS global condition context keys"', _certificate_tags),
     Probe("dynamodb-partitions", 'DynamoDB Developer Guide, "Using IAM policy conditions"', _partitions),
     Probe("kms-service-linked-role", 'AWS KMS, "Authorizing AWS KMS to synchronize multi-Region keys"', _linked_role),
