@@ -117,7 +117,7 @@ class Bench:
         for size in _SIZES.values():
             s3.put_object(Bucket=outputs["buckets"][0]["name"], Key=key(size), Body=b"x" * size, CacheControl=_CACHING)
         for copy in COPIES:
-            self._write(copy)
+            write_copy(sandbox.directory / "pops" / _POP.colo / "workerd", self._directory(copy), copy, self._address)
 
     def start(self) -> None:
         """Starts all copies of workerd, and checks their answers. The requests of this check also bring the objects
@@ -170,49 +170,58 @@ class Bench:
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
-        """Starts one more workerd process with the configuration of `copy`, on other ports. Returns the seconds until
-        the process has started.
+        """Starts one more workerd process with the configuration of `copy`. Returns the seconds until the process has
+        started.
         """
-        directory = self._directory(copy)
-        text = (directory / "workerd.capnp").read_text()
-        (directory / "start.capnp").write_text(_moved(text, self._address, copy.port, 0, copy.port + 1, 0))
-        started = time.monotonic()
-        command = [workerd.binary(), "serve", "start.capnp", "--control-fd=1"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory) as process:
-            cast(Any, process.stdout).readline()
-            seconds = time.monotonic() - started
-            process.kill()
-        return seconds
+        return seconds_to_start(self._directory(copy), copy, self._address)
 
     def _directory(self, copy: Copy) -> Path:
         return self._sandbox.directory / "bench" / copy.name
-
-    def _write(self, copy: Copy) -> None:
-        """Writes the configuration of a copy of workerd. The name and the version of the worker script stay those of
-        the PoP. L1's cache keys begin with this name and version, so all copies find the same objects in L1.
-        """
-        directory = self._directory(copy)
-        shutil.copytree(self._sandbox.directory / "pops" / _POP.colo / "workerd", directory)
-        (script,) = (directory / "scripts").iterdir()
-        if copy is PASS_THROUGH:
-            (script / "module-0").write_text(_ONLY_L1)
-        elif copy is CONSTANT:
-            (script / "module-0").write_text(_FIXED_BODY.replace("@SIZES@", str(list(_SIZES.values()))))
-        elif copy is MEMORY:
-            settings = script / "script.capnp"
-            limits = json.dumps(json.dumps({"bytes": 8_000_000, "object_bytes": 16_000}))
-            settings.write_text(
-                settings.read_text().replace("bindings = [", f'bindings = [\n    (name = "MEMORY", text = {limits}),')
-            )
-        whole = directory / "workerd.capnp"
-        text = _moved(whole.read_text(), self._address, POP_HTTPS_PORT, copy.port, POP_ORIGIN_PORT, copy.port + 1)
-        whole.write_text(text.replace('service = "front"', f'service = "script:{script.name}"'))
 
     def _processor_seconds(self, copy: Copy) -> float:
         names = [process_name(copy), f"pop-{_POP.colo}-l1"]
         return sum(
             processor_seconds(pid) for name in names if (pid := processes.pid_of(self._sandbox, name)) is not None
         )
+
+
+def write_copy(source: Path, directory: Path, copy: Copy, address: str) -> None:
+    """Writes the configuration of a copy of workerd to `directory`. `source` has the configuration of the PoP's
+    workerd, which listens on `address`. The name and the version of the worker script stay those of the PoP. L1's cache
+    keys begin with this name and version, so all copies find the same objects in L1.
+    """
+    shutil.copytree(source, directory)
+    (script,) = (directory / "scripts").glob("*/*")
+    if copy is PASS_THROUGH:
+        (script / "module-0").write_text(_ONLY_L1)
+    elif copy is CONSTANT:
+        (script / "module-0").write_text(_FIXED_BODY.replace("@SIZES@", str(list(_SIZES.values()))))
+    elif copy is MEMORY:
+        settings = script / "script.capnp"
+        limits = json.dumps(json.dumps({"bytes": 8_000_000, "object_bytes": 16_000}))
+        settings.write_text(
+            settings.read_text().replace("bindings = [", f'bindings = [\n    (name = "MEMORY", text = {limits}),')
+        )
+    whole = directory / "workerd.capnp"
+    text = _moved(whole.read_text(), address, POP_HTTPS_PORT, copy.port, POP_ORIGIN_PORT, copy.port + 1)
+    whole.write_text(text.replace('service = "front"', f'service = "script:{script.parent.name}:{script.name}"'))
+
+
+def seconds_to_start(directory: Path, copy: Copy, address: str) -> float:
+    """Starts workerd with the configuration of `copy` in `directory`, on other ports, and ends workerd. Returns the
+    seconds until workerd has started. Raises SystemExit if workerd does not start.
+    """
+    text = (directory / "workerd.capnp").read_text()
+    (directory / "start.capnp").write_text(_moved(text, address, copy.port, 0, copy.port + 1, 0))
+    started = time.monotonic()
+    command = [workerd.binary(), "serve", "start.capnp", "--control-fd=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=directory) as process:
+        listens = bool(cast(Any, process.stdout).readline())
+        seconds = time.monotonic() - started
+        process.kill()
+    if not listens:
+        raise SystemExit(f"workerd does not start with the script of the copy {copy.name}")
+    return seconds
 
 
 def process_name(copy: Copy) -> str:
