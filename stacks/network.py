@@ -118,6 +118,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         log_sampling=stack.config.edge.log_sampling,
         prediction=prediction_limits(stack.config.edge.prediction),
         memory=memory_limits(stack.config.edge.memory),
+        log_installs="install" in stack.config.shield_log_fields,
         by_token=limits.by_token,
         failed_tokens=limits.failed_tokens,
     )

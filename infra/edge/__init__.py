@@ -116,6 +116,7 @@ class EdgeArgs:
 
     If `metadata_api` is None, the worker accepts a new token only after its key-value store has an entry for the token.
     If `prediction` is None, the worker prefetches nothing. If `memory` is None, the worker keeps no objects in memory.
+    If `log_installs` is true, the worker tells the shields which requests belong to one install, for the access logs.
     `by_token` limits the rate of requests with one valid token. `failed_tokens` limits the rate of requests with
     invalid tokens from one client address.
     """
@@ -133,6 +134,7 @@ class EdgeArgs:
     log_sampling: float = 0.01
     prediction: PredictionArgs | None = None
     memory: MemoryArgs | None = None
+    log_installs: bool = False
     by_token: Bound | None = None
     failed_tokens: Bound | None = None
 

@@ -246,6 +246,7 @@ def _bindings(
         bound(name="ENTITLEMENTS", type="kv_namespace", namespace_id=namespace_id),
         *_limit(args.prefix, "FAILED_TOKENS", args.failed_tokens),
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
+        *([bound(name="LOG_INSTALLS", type="plain_text", text="1")] if args.log_installs else []),
         *([bound(name="MEMORY", type="plain_text", text=args.memory.binding)] if args.memory else []),
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),

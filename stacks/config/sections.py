@@ -357,7 +357,7 @@ class Alerts(Section):
 
 # The fields of a line in the access log of shields (infra/shield/machine/files/etc/artifact-edge/logging.yaml).
 LogField = Literal[
-    "time", "client", "method", "path", "range", "status", "bytes", "cache", "origin", "origin_status", "ms"
+    "time", "client", "method", "path", "range", "status", "bytes", "cache", "origin", "origin_status", "ms", "install"
 ]
 
 
@@ -384,7 +384,8 @@ class StackConfig(Section):
     shield_log_fields: list[LogField] = Field(
         default=["time", "method", "path", "status", "bytes", "cache", "ms"],
         description="what the bucket of access logs gets of each request to a shield, with `blobs.store: s3`; `client`"
-        " is the address of a machine of the edge, never of a client. Empty to keep the logs on the machines",
+        " is the address of a machine of the edge, never of a client; `install` is an id that requests of one principal"
+        " share for ten minutes. Empty to keep the logs on the machines",
     )
     edge: Edge
     pops: list[Pop] = Field(

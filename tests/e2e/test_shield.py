@@ -14,10 +14,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import httpx
 import pytest
 
+from contract.shields import EDGE_PORT, HEALTH_PORT
 from tests.support.shield_machine import EDGE, FAR, NEAR, ORIGIN_KEY, Shield, body, booted_shield
 from tests.support.shield_origin import LAST_MODIFIED
 from tests.support.waiting import eventually
@@ -256,6 +258,33 @@ def test_the_access_log_contains_no_secret(shield: Shield) -> None:
     statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
     # The access log has the origin's status: 000 if the shield's cache had the object, and 200 if the origin sent it.
     assert statuses > {"000", "200"}
+
+
+def test_the_access_log_names_the_install_and_no_origin_gets_its_id(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "installed", body(10))
+    install = "0123456789abcdef" * 2
+    for value in (install, "prefetch", "alice"):
+        shield.edge.get("installed", headers={"X-Artifact-Edge-Install": value})
+    shield.edge.get("installed")
+    assert eventually(lambda: len(logged(shield, "installed")) == 4)
+    assert [record["install"] for record in logged(shield, "installed")] == [install, "prefetch", "-", "-"]
+    (sent,) = [headers for _, key, headers in shield.cloud.requests if key == "installed"]
+    assert "x-artifact-edge-install" not in sent
+
+
+def test_no_request_can_forge_a_line_of_the_access_log(shield: Shield) -> None:
+    forged = '","port":8443,"path":"forged","x":"'
+    for name in ("Range", "X-Artifact-Edge-Install"):
+        httpx.get(f"http://{shield.address}:{HEALTH_PORT}/forging", headers={name: forged})
+    assert eventually(lambda: len(logged(shield, "forging", HEALTH_PORT)) == 2)
+    assert logged(shield, "forged") == []
+
+
+def logged(shield: Shield, path: str, port: int = EDGE_PORT) -> list[dict[str, Any]]:
+    """Returns the lines of the access log about requests for `path`."""
+    log = shield.root / "var/log/artifact-edge/access.log"
+    records = map(json.loads, log.read_text().splitlines())
+    return [record for record in records if (record["path"], record["port"]) == (path, port)]
 
 
 @pytest.mark.usefixtures("stored_early")

@@ -105,6 +105,7 @@ def edge_on(
     directory: Path,
     prediction: PredictionArgs | None = None,
     memory: MemoryArgs | None = None,
+    log_installs: bool = False,
 ) -> Deployment:
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -118,7 +119,8 @@ def edge_on(
     def program() -> None:
         bundle = "export default { fetch() { return new Response() } };"
         args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets, "p" * 43)
-        edge = Edge("edge", dataclasses.replace(args, prediction=prediction, memory=memory))
+        optional = dataclasses.replace(args, prediction=prediction, memory=memory, log_installs=log_installs)
+        edge = Edge("edge", optional)
         pulumi.export("target", edge.target)
         pulumi.export("validation", {record.type: [record.name, record.value] for record in edge.validation_records})
 
@@ -162,6 +164,16 @@ def test_the_worker_gets_the_limits_of_its_memory_where_the_memory_tier_is_on(
     settings: Any = account.workers.scripts.script_and_version_settings.get(str(script.id), account_id=ACCOUNT)
     limits = [json.loads(each.text) for each in settings.bindings if each.name == "MEMORY"]
     assert limits == ([{"bytes": 8388608, "object_bytes": 16384}] if memory else [])
+
+
+@pytest.mark.parametrize("log_installs", [False, True])
+def test_the_worker_tells_shields_about_installs_only_if_the_access_logs_contain_them(
+    account: Cloudflare, tmp_path: Path, log_installs: bool
+) -> None:
+    edge_on(account, tmp_path, log_installs=log_installs)
+    (script,) = account.workers.scripts.list(account_id=ACCOUNT)
+    settings: Any = account.workers.scripts.script_and_version_settings.get(str(script.id), account_id=ACCOUNT)
+    assert [each.text for each in settings.bindings if each.name == "LOG_INSTALLS"] == ["1"] * log_installs
 
 
 def test_the_edge_verifies_shields_and_requires_a_current_tls_version(account: Cloudflare, tmp_path: Path) -> None:

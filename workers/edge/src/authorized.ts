@@ -8,8 +8,9 @@ import { packageTag } from "./cache_tags";
 import { clientHeaders } from "./client_headers";
 import { conditionsOf } from "./conditions";
 import { rulingOn } from "./enforcement";
-import { DEFAULT_FLAGS, type Flags, type Subject, variantOf } from "./experiments";
+import { DEFAULT_FLAGS, type Flags, type ShieldFlags, type Subject, variantOf } from "./experiments";
 import type { Current } from "./feed";
+import { installFlag, prefetchFlag } from "./installs";
 import { entrypointsOf, type Invocation, l1Of, placeOf } from "./invocation";
 import { type L1, l1From, readerOf, type View } from "./l1";
 import { fromMemory, memoryLimitsIn } from "./memory";
@@ -46,7 +47,7 @@ interface Terms {
   tag: string;
   /** The rules of the edge policy that apply to the client. Undefined means that no rule applies. */
   rules: RuleSet | undefined;
-  flags: Flags;
+  flags: Flags & ShieldFlags;
 }
 
 /** The answer from the isolate's memory, which already has all headers for the client. Absent if L1 answered. */
@@ -69,11 +70,20 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
   const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
-  const response = await permitted(authorized, { tag, rules, flags: assignment.flags });
+  const flags = { ...assignment.flags, ...loggedInstall(authorized, assignment.flags) };
+  const response = await permitted(authorized, { tag, rules, flags });
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
   if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
   return response;
+}
+
+/**
+ * Returns the flag with the id of the client's install. The install of a client with prediction has no id, because the
+ * client finds in L1 what was prefetched. The shields then see too few of its requests.
+ */
+function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): Pick<ShieldFlags, "install"> {
+  return prediction && bindings.PREDICTION !== undefined ? {} : installFlag(bindings, subject.principal, started);
 }
 
 function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
@@ -116,7 +126,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
   const { Objects } = entrypointsOf(ctx);
   const userAgent = request.headers.get("user-agent") ?? "";
   const absent: L1 = async () => undefined;
-  const l1For = (tag: string) => (view?: View) => l1From(Objects, placeOf(request), tag, absent, flags, view, true);
+  const marked = { ...flags, ...prefetchFlag(bindings) };
+  const l1For = (tag: string) => (view?: View) => l1From(Objects, placeOf(request), tag, absent, marked, view, true);
   return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 

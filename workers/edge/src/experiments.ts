@@ -23,8 +23,11 @@ export interface Flags {
   policy: string | undefined;
 }
 
-/** The flags of a variant that concern requests to shields. */
-export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging">;
+/**
+ * The flags of a variant that concern requests to shields. `install` is the id of the client's install for the access
+ * logs of shields, or `prefetch` (installs.ts).
+ */
+export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };
 
 export interface Variant {
   name: string;

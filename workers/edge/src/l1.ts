@@ -120,8 +120,9 @@ export function placeIn(headers: Headers): Place | undefined {
 }
 
 /** Returns the header that carries the shield flags to shields, or no header when all flags have their default values. */
-export function flagsHeader({ shieldPool, hedging }: ShieldFlags): Record<string, string> {
-  return shieldPool === undefined && hedging ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging }) };
+export function flagsHeader({ shieldPool, hedging, install }: ShieldFlags): Record<string, string> {
+  const areUsual = shieldPool === undefined && hedging && install === undefined;
+  return areUsual ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging, install }) };
 }
 
 export function flagsIn(headers: Headers): ShieldFlags {

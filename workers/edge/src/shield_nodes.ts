@@ -4,6 +4,7 @@
 import type { Bindings } from "./bindings";
 import type { ShieldFlags } from "./experiments";
 import { type Attempt, firstAnswer, systemClock } from "./hedging";
+import { INSTALL_HEADER } from "./installs";
 import { pathOf } from "./l1";
 import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
@@ -27,9 +28,10 @@ export async function fetchFromShields(
   conditions: Record<string, string>,
   bindings: Bindings,
   place: Place | undefined,
-  { shieldPool = [], hedging }: ShieldFlags,
+  { shieldPool = [], hedging, install }: ShieldFlags,
 ): Promise<Response | undefined> {
   const headers = new Headers({ ...conditions, "X-Artifact-Edge-Key": bindings.ORIGIN_KEY });
+  if (install !== undefined) headers.set(INSTALL_HEADER, install);
   const preferred = preferring(candidates(shieldsOf(bindings.SHIELDS), key, place), shieldPool);
   const order = attempted(preferred, (node) => health.isBackedOff(node.host, Date.now()));
   const attempts = order.map((node, index): Attempt<Response> => ({

@@ -110,6 +110,26 @@ def test_the_key_and_the_client_s_headers_are_removed(shield: Script) -> None:
     assert request.client_request.headers.all() == {"Host": EDGE["Host"], **passed}
 
 
+@pytest.mark.parametrize("install", ["0123456789abcdef0123456789abcdef", "prefetch"])
+def test_the_id_of_an_install_stays_for_the_access_log_and_does_not_reach_an_origin(
+    shield: Script, install: str
+) -> None:
+    request = shield.request({**EDGE, "X-Artifact-Edge-Install": install}, uri=BLOB)
+    assert request.client_request.headers["X-Artifact-Edge-Install"] == install
+    assert request.send_request("MISS") == {"Host": EDGE["Host"]}
+
+
+@pytest.mark.parametrize("install", ["", "alice", "0123456789abcdef", '0123456789abcdef0123456789abcde"', "PREFETCH"])
+def test_another_text_in_place_of_the_id_is_removed(shield: Script, install: str) -> None:
+    request = shield.request({**EDGE, "X-Artifact-Edge-Install": install}, uri=BLOB)
+    assert request.client_request.headers.all() == {"Host": EDGE["Host"]}
+
+
+def test_a_refused_request_leaves_no_id_in_the_access_log(shield: Script) -> None:
+    request = shield.request({"X-Artifact-Edge-Key": "another", "X-Artifact-Edge-Install": "prefetch"}, uri=BLOB)
+    assert request.client_request.headers.all() == {}
+
+
 @pytest.mark.parametrize(
     ("spelt", "canonical"),
     [

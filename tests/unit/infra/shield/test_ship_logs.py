@@ -17,6 +17,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from contract.shields import EDGE_PORT
 from emulation.providers.aws.clients import client
+from registry.co_downloads.training import Training
 from stacks.config import StackConfig
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
@@ -44,9 +45,16 @@ class Machine:
         self.program.CREDENTIALS.write_text("access_key=a\nsecret_key=b\nsession_token=c\nversion=4\n")
         self.log = root / "access.log"
 
-    def request(self, path: str = PACKAGE, day: str = "27/Nov/2026", port: int = EDGE_PORT, status: int = 200) -> None:
+    def request(
+        self,
+        path: str = PACKAGE,
+        day: str = "27/Nov/2026",
+        port: int = EDGE_PORT,
+        status: int = 200,
+        install: str = "-",
+    ) -> None:
         record = {"time": f"{day}:09:00:00 -0000", "port": port, "client": "192.0.2.1", "path": path, "status": status}
-        record |= {"method": "GET", "bytes": 100, "cache": "TCP_MISS", "ms": 3}
+        record |= {"method": "GET", "bytes": 100, "cache": "TCP_MISS", "ms": 3, "install": install}
         with self.log.open("a") as log:
             log.write(json.dumps(record) + "\n")
 
@@ -185,6 +193,20 @@ def test_the_documented_query_counts_the_downloads_of_each_package(
         connection.sql(view[0].replace("*.json.gz", "*.json"))
         found = connection.sql(query[0])
         assert found.fetchall() == [("npm:%40acme/web", 2, 200), ("oci:acme/app", 1, 100), ("pypi:acme-lib", 1, 100)]
+
+
+def test_the_training_of_co_downloads_reads_what_was_shipped(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LOG_FIELDS", "time,method,path,status,install")
+    machine.request(install="-")
+    machine.request("npm/left-pad/packument.json", install="0123456789abcdef" * 2)
+    machine.program.main()
+    ((key, records),) = shipped()
+    file = tmp_path / key
+    file.parent.mkdir(parents=True)
+    file.write_bytes(gzip.compress("".join(f"{json.dumps(record)}\n" for record in records).encode()))
+    assert Training(tmp_path / "shields").packages() == ["npm:left-pad"]
 
 
 def test_the_table_for_athena_has_the_default_fields_of_the_log() -> None:

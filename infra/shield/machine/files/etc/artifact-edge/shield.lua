@@ -3,6 +3,8 @@
 
 local KEY = '/run/artifact-edge/origin_key'
 local EDGE_PORT = 8443
+-- The id of an install, or `prefetch`. Only the access log gets this header.
+local INSTALL = 'X-Artifact-Edge-Install'
 -- The length in bytes of the longest key of an object on S3 and Cloud Storage, behind '/objects/'.
 local LONGEST_PATH = #'/objects/' + 1024
 
@@ -41,10 +43,11 @@ local function ignore_range_of_stale_copy()
   return 0
 end
 
-local function request_whole_object()
+local function adapt_request_to_origin()
   -- On a miss, the shield fetches the whole object and answers with the range. If the object is still arriving and the
   -- range has not arrived yet (a fresh hit), the request goes to the origin unchanged.
   if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then ts.server_request.header['Range'] = nil end
+  ts.server_request.header[INSTALL] = nil
   return 0
 end
 
@@ -74,7 +77,7 @@ end
 
 local function admit()
   local request = ts.client_request
-  local key = request.header['X-Artifact-Edge-Key'] or ''
+  local key, install = request.header['X-Artifact-Edge-Key'] or '', request.header[INSTALL]
   for name in pairs(request.get_headers()) do
     if not FROM_EDGE[name:lower()] then request.header[name] = nil end
   end
@@ -90,11 +93,14 @@ local function admit()
   if uri:sub(-1) == '/' or uri == '' then return refuse(404, 'no object') end
   -- An origin would answer 400, which counts as a failure of the origin (origin.lua).
   if #uri:gsub('%%..', '.') > LONGEST_PATH then return refuse(404, 'no object') end
+  if install == 'prefetch' or (install and #install == 32 and install:match('^%x+$')) then
+    request.header[INSTALL] = install
+  end
   request.set_uri(uri)
   request.set_uri_args('')
   ts.ctx.admitted = true
   ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
-  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, request_whole_object)
+  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, adapt_request_to_origin)
   ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, read_origin_status)
 end
 

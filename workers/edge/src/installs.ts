@@ -1,0 +1,44 @@
+// Tells shields which requests belong to one install, for their access logs (docs/access-logs.md). The model of
+// co-downloads is trained from these logs. This is off unless the stack logs installs.
+
+import { createHmac } from "node:crypto";
+
+import type { Bindings } from "./bindings";
+import type { ShieldFlags } from "./experiments";
+
+type InstallFlag = Pick<ShieldFlags, "install">;
+
+/** The name of the request header with the id of an install, or with the text `prefetch`. */
+export const INSTALL_HEADER = "X-Artifact-Edge-Install";
+const NO_INSTALL: InstallFlag = {};
+const PREFETCH: InstallFlag = { install: "prefetch" };
+// An id is valid for this time. Nobody can therefore follow a principal in the logs for longer.
+const SLOT_MILLISECONDS = 600_000;
+const CHARACTERS = 32; // 128 bits of the HMAC, in hex
+const REMEMBERED = 10_000; // the most ids that an isolate remembers, which take some 1 MB
+
+let slot = 0;
+const ids = new Map<string, string>();
+
+/**
+ * Returns the flag with the id of a client's install: a time slot of the client's principal. Without the token signing
+ * key, which no shield has, nobody can find out the principal, or whether ids of two slots belong together. Returns no
+ * flag if the stack does not log installs.
+ */
+export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
+  if (LOG_INSTALLS === undefined) return NO_INSTALL;
+  const current = Math.floor(now / SLOT_MILLISECONDS);
+  if (current !== slot || ids.size >= REMEMBERED) ids.clear();
+  slot = current;
+  const known = ids.get(principal);
+  if (known !== undefined) return { install: known };
+  // The signed text of a session begins otherwise, so an id is never the signature of a session.
+  const id = createHmac("sha256", key).update(`install ${slot} ${principal}`).digest("hex").slice(0, CHARACTERS);
+  ids.set(principal, id);
+  return { install: id };
+}
+
+/** Returns the flag that marks a prefetch, or no flag if the stack does not log installs. */
+export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
+  return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;
+}
