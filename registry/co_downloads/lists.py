@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contract.predictions import names_in
 from registry.catalog.facts import Facts
 from registry.ecosystems.packages import parse
+from registry.ecosystems.successors import without_co_downloads
 from registry.metadata import Repository
 
 # The longest chain of dependencies that the edge follows (workers/edge/src/prediction.ts, DEPTH).
@@ -45,12 +46,13 @@ def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
 def listed(repository: Repository) -> Callable[[str], Collection[str]]:
     """Returns a function that looks up which packages clients request next after a package, according to the package's
     documents. For a package that the registry does not have, the function returns no packages.
+    Packages that an earlier model added to the documents are left out.
     """
     facts = Facts(repository)
 
     def successors_of(package: str) -> Collection[str]:
         reference = parse(package)
-        known = facts.read(reference.package.partition).known
+        known = without_co_downloads(facts.read(reference.package.partition).known)
         if not known.facts:
             return ()
         documents = reference.package.documents(known, (), "", lambda _: b"")

@@ -4,9 +4,12 @@ trained model.
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry import RegistryError
 
@@ -61,3 +64,42 @@ def write(model: Model, file: Path) -> None:
         file.write_text(model.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise RegistryError(f"model {file}: cannot be written: {error}") from None
+
+
+def read(file: Path) -> Mapping[str, Sequence[str]]:
+    """Returns the successors of each package in a model: a file of `predict train`, or the table `successors` of
+    `training.sql` as a CSV file with a header, such as Athena exports. Raises RegistryError for any other file.
+    """
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegistryError(f"model {file}: cannot be read: {error}") from None
+    if file.suffix == ".csv":
+        return by_package(_pairs_in(text, file))
+    try:
+        return Model.model_validate_json(text).successors
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in detail["loc"]) or "the text"
+        raise RegistryError(f"model {file}: {place}: {detail['msg'].lower()}; train it anew") from None
+
+
+def by_package(pairs: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
+    """Returns the names of the successors of each package. `pairs` are rows of the table `successors`, where names are
+    percent-encoded, such as `npm:%40acme/web`.
+    """
+    found: dict[str, list[str]] = {}
+    for package, successor in pairs:
+        found.setdefault(unquote(package), []).append(unquote(successor).partition(":")[2])
+    return found
+
+
+def _pairs_in(text: str, file: Path) -> Iterator[tuple[str, str]]:
+    """Yields the pairs of packages in a CSV file, those that the most installs have first."""
+    try:
+        names, *rows = csv.reader(text.splitlines(), strict=True)
+        package, successor, together = (names.index(name) for name in ("package", "successor", "together"))
+        for row in sorted(rows, key=lambda row: -int(row[together])):
+            yield row[package], row[successor]
+    except (csv.Error, IndexError, ValueError):
+        raise RegistryError(f"model {file}: is no CSV file with the columns package, successor and together") from None

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import duckdb
 
 from registry import RegistryError
-from registry.co_downloads.model import Figures, Model
+from registry.co_downloads.model import Figures, Model, by_package
 
 _STATEMENTS = Path(__file__).with_name("training.sql")
 # The fields of a log line that the SQL statements read. If a log line lacks the field `install`, the field is NULL.
@@ -106,12 +106,8 @@ class Training:
             ) from None
 
     def _successors(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for package, successor in self._rows(
-            "SELECT package, successor FROM successors ORDER BY package, together DESC, successor"
-        ):
-            found.setdefault(unquote(package), []).append(unquote(successor).partition(":")[2])
-        return found
+        query = "SELECT package, successor FROM successors ORDER BY package, together DESC, successor"
+        return by_package(iter(self._rows(query)))
 
     def _figures(self) -> Figures:
         ((installs, held_out_installs, wanted, predicted, hits),) = self._rows(

@@ -55,7 +55,7 @@ def publish(
         print(f"{'published' if each.new else 'already published:'} {each.title}")
     for title, reason in report.left_out:
         print(f"left out: {title}: {reason}", file=sys.stderr)
-    _report_delay(report)
+    report_delay(report)
 
 
 @app.command()
@@ -91,7 +91,7 @@ def sign(
     report = publishing.apply(target, amend.signed(target, parse(package)), caller.by(target, "sign", principal))
     new = any(each.new for each in report.published)
     print(f"signed: {package}" if new else f"nothing to change: {package}")
-    _report_delay(report)
+    report_delay(report)
 
 
 @app.command()
@@ -204,10 +204,10 @@ def _change(stack_outputs: Path, principal: str, action: str, make: Callable[[Ta
     report = publishing.apply(target, [make(target)], caller.by(target, action, principal))
     for each in report.published:
         print(f"{action}: {each.title}" if each.new else f"nothing to change: {each.title}")
-    _report_delay(report)
+    report_delay(report)
 
 
-def _report_delay(report: Report) -> None:
+def report_delay(report: Report) -> None:
     if report.delayed:
         reasons = "; ".join(report.delayed)
         sys.exit(

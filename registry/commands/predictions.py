@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.commands import Outputs
+from registry.commands import Outputs, Principal
+from registry.commands.packages import report_delay
 
 if TYPE_CHECKING:
     from registry.co_downloads.model import Model
@@ -50,6 +52,33 @@ def train(
     made = training.train(known, Settings(held_out_days, support, confidence, most))
     model.write(made, out)
     _print(made, out)
+
+
+@app.command("apply")
+def apply_model(
+    file: Annotated[Path, typer.Argument(help="model of `predict train`, or a .csv file with the table `successors`")],
+    stack_outputs: Outputs,
+    principal: Principal = "",
+) -> None:
+    """Let the edge prefetch by a model, in place of the last one. An empty model ends this.
+
+    The command adds the model's successors to the lists in the documents of packages. Packages that the registry does
+    not have are left out.
+    """
+    from registry import caller
+    from registry import publish as publishing
+    from registry.co_downloads import applying, model
+    from registry.target import read_target
+
+    successors, target = model.read(file), read_target(stack_outputs)
+    packages = applying.published(target.repository)
+    changes = list(applying.changes(target.repository, packages, successors))
+    report = publishing.apply(target, changes, caller.by(target, "predict apply", principal))
+    print(f"changed packages: {sum(each.new for each in report.published):,}")
+    unknown = len(successors.keys() - set(packages))
+    if unknown:
+        print(f"left out, as the registry does not have them: {unknown:,} packages", file=sys.stderr)
+    report_delay(report)
 
 
 def _print(made: Model, out: Path) -> None:

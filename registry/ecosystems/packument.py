@@ -17,6 +17,7 @@ from contract.predictions import encode
 from registry.catalog.artifact import Document, Known, Reader
 from registry.ecosystems.npm_releases import releases
 from registry.ecosystems.package_json import normalized
+from registry.ecosystems.successors import with_co_downloads, without_co_downloads
 from registry.ecosystems.upstream import PACKAGE
 
 # The kind of the metadata record of a version that was published under another dist-tag than `latest`. npm's registry
@@ -60,7 +61,7 @@ class NpmPackage:
         versions = {version: self._version(version, known, url) for version in listed}
         times = {version: published(known, version) for version in versions}
         tags = dist_tags(known)
-        modified = max(known.written.values())
+        modified = max(without_co_downloads(known).written.values())
         time = {"created": min([*times.values(), modified]), "modified": modified, **times}
         full: dict[str, Any] = {
             "_id": self.name,
@@ -87,7 +88,7 @@ class NpmPackage:
             "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
-        following = encode(releases(versions, tags.get("latest", ""), sizes))
+        following = encode(with_co_downloads(releases(versions, tags.get("latest", ""), sizes), known))
         return [
             Document(f"npm/{self.name}/packument.json", "application/json", _as_json(full), following=following),
             Document(

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from contract.predictions import encode
 from registry.catalog.artifact import Document, Fact, Known, Reader
 from registry.ecosystems.python_releases import releases
+from registry.ecosystems.successors import with_co_downloads
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
@@ -118,7 +119,7 @@ class PypiProject:
         html_page, json_page = self._html(files, known), json.dumps(self._json(files, known))
         installed = {name: fact for name, fact in files.items() if not yanked(known, name)}
         required = {name: fact["projects"] for name, fact in known.of_kind("requires").items()}
-        following = encode(releases(installed, required))
+        following = encode(with_co_downloads(releases(installed, required), known))
         start = f"pypi/simple/{self.name}"
         return [
             Document(f"{start}/index.html", "text/html; charset=utf-8", html_page.encode(), following=following),

@@ -7,18 +7,31 @@ no cache therefore has an object of the tree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local.clients import Client
 from tests.support.packages import tarball, wheel
-from tests.support.sandbox.edge import US_EAST
+from tests.support.sandbox.edge import US_EAST, access
 from tests.support.sandbox.installs import Finished, npm_install, pip_install, skopeo_copy
 from tests.support.sandbox.own_stack import OwnStack, own_stack
-from tests.support.sandbox.prediction import CONFIG, PRINCIPALS, await_variants, image, install, put_experiment, run
+from tests.support.sandbox.prediction import (
+    CONFIG,
+    PRINCIPALS,
+    REGION,
+    await_variants,
+    image,
+    install,
+    put_experiment,
+    run,
+)
+from tests.support.sandbox.shields import machines, requests_at
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
@@ -99,6 +112,9 @@ def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) ->
     assert on.misses * 3 <= off.misses
     assert on.shield_requests <= off.shield_requests * 1.3
     assert on.verdicts["edge; hit; predicted"] > off.misses / 2
+    # An install over the end of a time slot has two ids.
+    assert all(re.fullmatch("[0-9a-f]{32}", id) for id in off.ids) and len(off.ids) <= 2
+    assert on.ids.keys() <= {"-", "prefetch"} and on.ids["prefetch"] > on.ids["-"]
 
 
 def test_a_cold_npm_install_rarely_misses_l1(up: OwnStack, clients: Mapping[str, Client], tmp_path: Path) -> None:
@@ -121,3 +137,19 @@ def test_a_cold_pip_install_rarely_misses_l1(up: OwnStack, clients: Mapping[str,
 
 def test_a_cold_pull_of_an_image_rarely_misses_l1(up: OwnStack, clients: Mapping[str, Client], tmp_path: Path) -> None:
     compare(up, "oci", lambda variant: skopeo_copy(clients[variant], f"{variant}/app:1", tmp_path / variant))
+
+
+def test_a_client_finds_a_plug_in_in_l1_that_only_the_model_names(
+    up: OwnStack, clients: Mapping[str, Client], tmp_path: Path
+) -> None:
+    for name in ("hosting", "plugged-in"):
+        run(up, "publish", tarball(tmp_path / f"{name}.tgz", {"name": name, "version": "1.0.0"}))
+    model = tmp_path / "model.csv"
+    model.write_text("package,successor,together\nnpm:hosting,npm:plugged-in,20\n")
+    run(up, "predict", "apply", model)
+    (machine,) = machines(up, REGION)
+    file = "npm/plugged-in/-/plugged-in-1.0.0.tgz"
+    with httpx.Client(**access(up, US_EAST, PRINCIPALS["on"])) as client:
+        assert client.get("/npm/hosting").status_code == 200
+        assert eventually(lambda: file in requests_at(up, machine))
+        assert eventually(lambda: client.get(f"/{file}").headers["X-Cache"] == "edge; hit; predicted")

@@ -19,7 +19,7 @@ from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import US_EAST, access
 from tests.support.sandbox.installs import Finished
 from tests.support.sandbox.own_stack import OwnStack
-from tests.support.sandbox.shields import machines, requests_at
+from tests.support.sandbox.shields import logged_at, machines, requests_at
 from tests.support.waiting import eventually
 
 REGION = "us-east-1"
@@ -34,6 +34,7 @@ CONFIG = {
     # The stack has only one shield, so that no PoP sends hedged requests to a second one. The number of requests to
     # shields therefore does not depend on how long the answers take.
     "artifact-edge:shields": [{"cloud": "aws", "region": REGION, "machine_type": "i4i.large", "nodes": 1}],
+    "artifact-edge:shield_log_fields": ["time", "method", "path", "status", "install"],
     "artifact-edge:edge": {
         "account_id": "0123456789abcdef0123456789abcdef",
         "zone": "artifact-edge-zone.test",
@@ -54,11 +55,13 @@ LAYERS = 20  # the number of layers of the image that the clients install
 @dataclass(frozen=True)
 class Installed:
     """The results of one install. `verdicts` counts the client's responses by the value of their header X-Cache.
-    `shield_requests` is the number of requests that reached the shield. `seconds` is the duration of the install.
+    `shield_requests` is the number of requests that reached the shield, and `ids` counts them by the id of the install
+    in the shield's access log. `seconds` is the duration of the install.
     """
 
     verdicts: Counter[str]
     shield_requests: int
+    ids: Counter[str]
     seconds: float
 
     @property
@@ -158,7 +161,6 @@ def install(
     assert done.returncode == 0, done.stderr
     await_logs(up, variant, location)
     verdicts = verdicts_of(up, variant, ecosystem) - before
-    keys = [
-        key for key in requests_at(up, machine).elements() if key.startswith(f"{ecosystem}/") and f"/{variant}" in key
-    ]
-    return Installed(verdicts, len(keys), seconds)
+    requests = [each for each in logged_at(up, machine) if each.key.startswith(f"{ecosystem}/")]
+    ids = Counter(each.install for each in requests if f"/{variant}" in each.key)
+    return Installed(verdicts, ids.total(), ids, seconds)

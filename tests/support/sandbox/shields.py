@@ -29,11 +29,14 @@ def machines(up: Up, region: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ShieldRequest:
-    """A request from the edge, as a shield's access log records it. `status` is the status of the shield's response."""
+    """A request from the edge, as a shield's access log records it. `status` is the status of the shield's response.
+    `install` is the id of the client's install, `prefetch` or `-` (docs/access-logs.md).
+    """
 
     key: str
     time: datetime
     status: int
+    install: str = "-"
 
 
 def requests_at(up: Up, machine: str) -> Counter[str]:
@@ -53,7 +56,7 @@ def logged_at(up: Up, machine: str) -> Sequence[ShieldRequest]:
 
 def _request(line: Mapping[str, Any]) -> ShieldRequest:
     time = datetime.strptime(line["time"], "%d/%b/%Y:%H:%M:%S %z")
-    return ShieldRequest(unquote(line["path"]).removeprefix("objects/"), time, line["status"])
+    return ShieldRequest(unquote(line["path"]).removeprefix("objects/"), time, line["status"], line["install"])
 
 
 def origin_credentials(root: Path) -> dict[str, str]:

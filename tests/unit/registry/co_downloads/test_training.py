@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -29,6 +30,7 @@ __all__ = ["network"]
 
 DAYS = 14
 INSTALLS_A_DAY = 4
+ROOT = Path(__file__).parents[4]
 APP, PLUGIN, LIBRARY = "npm:@acme/app", "npm:@acme/plugin", "npm:library"
 # Each day has four installs, numbered from 0. Only the install with this number does not request the plug-in. In the
 # first week, 21 of the 28 installs therefore request the plug-in. The second week is held out.
@@ -183,6 +185,20 @@ def test_an_install_with_more_than_500_packages_is_left_out(tmp_path: Path) -> N
         for copy in range(10)
     ]
     assert trained(tmp_path, [*lines, *mirrors], [(APP, LIBRARY)]).successors == {APP: ["@acme/plugin"]}
+
+
+def test_the_documented_tables_and_the_statements_find_the_same_as_the_command(tmp_path: Path) -> None:
+    page = (ROOT / "docs/access-logs.md").read_text()
+    tables = page[page.index("CREATE TABLE training AS") : page.index("```", page.index("CREATE TABLE training AS"))]
+    logs = written(tmp_path, all_lines())
+    with duckdb.connect() as connection:
+        # The types of the table for Athena on the same page.
+        columns = {"time": "text", "method": "text", "path": "text", "status": "int", "install": "text"}
+        connection.read_json(f"{logs}/*/*.json.gz", columns=columns).create_view("shield_requests")
+        connection.execute(tables.replace("2026-11-20", "2026-11-08"))
+        connection.execute((ROOT / "registry/co_downloads/training.sql").read_text())
+        found = connection.execute("SELECT package, successor, installs, together FROM successors").fetchall()
+    assert found == [("npm:%40acme/app", "npm:%40acme/plugin", 28, 21)]
 
 
 def test_lists_lead_on_through_other_packages_and_end_in_a_circle() -> None:

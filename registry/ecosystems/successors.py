@@ -1,0 +1,31 @@
+"""Adds the packages that the model of co-downloads names to what clients of a package request next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from contract.predictions import Release
+from registry.catalog.artifact import Known
+
+# The name of the metadata record with the names of the packages that clients request in one install with this package.
+# The command `predict apply` writes the record. The list is empty after the model no longer names any.
+RECORD = "co-downloads"
+
+
+def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
+    """Returns the releases with the packages of the model behind the dependencies of the first release. The first
+    release is the one that a client without a version range selects, so it stands for the package.
+    """
+    names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
+    if not releases or not names:
+        return releases
+    first, *others = releases
+    more = {name: "" for name in names if name not in first.dependencies}
+    return [replace(first, dependencies={**first.dependencies, **more}), *others]
+
+
+def without_co_downloads(known: Known) -> Known:
+    """Returns the metadata records of a package without those that come from the model of co-downloads."""
+    facts = {name: fact for name, fact in known.facts.items() if name != RECORD}
+    return Known(facts, {name: time for name, time in known.written.items() if name != RECORD})
