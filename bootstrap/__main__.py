@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from bootstrap.google import google_trust
+from bootstrap.google_trust import google_trust
 from bootstrap.roles import Repository, Roles, RolesArgs
 from bootstrap.state import State, StateArgs
 from infra import transforms

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.google import google_trust
+from bootstrap.google_trust import google_trust
 from bootstrap.roles import ISSUER, Repository
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.support.workload_identity import Provider, Refused
