@@ -379,9 +379,14 @@ def _server_tls(root: Path, authority: Authority, certificate: str, key: str) ->
     return tls
 
 
+class _Server(ThreadingHTTPServer):
+    # the number of connections that may wait to be accepted; the kernel drops further ones for a second
+    request_queue_size = 1024
+
+
 @contextlib.contextmanager
 def _serving(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Generator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
