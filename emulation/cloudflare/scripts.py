@@ -57,6 +57,9 @@ OPTIONS = (
 # The options that the upload of a version may contain. All other options apply to the script with all its versions (API
 # reference, "Upload Version").
 VERSION_OPTIONS = tuple(option for option in OPTIONS if option not in ("logpush", "observability"))
+# The error code for the upload of a version with a migration of Durable Objects (cloudflare/cloudflare-docs, issue
+# 32982).
+_MIGRATION = 10211
 
 
 def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> tuple[Blueprint, Blueprint]:
@@ -126,7 +129,10 @@ def _uploaded(store: StateStore, account: str, name: str, options: Sequence[str]
     """
     if not SCRIPT_NAME.fullmatch(name):
         raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")
-    metadata = take(_metadata(), required=["main_module", "compatibility_date"], optional=options)
+    given = _metadata()
+    if options is VERSION_OPTIONS and "migrations" in given:
+        raise ApiError(400, _MIGRATION, "a version with a migration of Durable Objects cannot be uploaded")
+    metadata = take(given, required=["main_module", "compatibility_date"], optional=options)
     modules = [_module(part) for part in request.files.values() if part.name != "metadata" and not _is_map(part)]
     main = metadata["main_module"]
     if not any(module["name"] == main for module in modules):

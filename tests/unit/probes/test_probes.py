@@ -156,6 +156,19 @@ def test_the_emulated_workers_kv_has_the_facts(zone: Zone) -> None:
     assert [fact.holds for fact in facts] == [True, True]
 
 
+@pytest.mark.parametrize(("probe", "facts"), [("workers-version-uploads", 4), ("workers-old-versions", 2)])
+def test_the_emulated_versions_of_workers_have_the_facts_and_nothing_is_left(
+    tmp_path: Path, probe: str, facts: int
+) -> None:
+    api: Any = in_process.client(tmp_path)
+    active_zone(api, ACCOUNT, "example.com")
+    with ExitStack() as cleanup:
+        found = list(ON_CLOUDFLARE[probe].check(Zone(RUN, "example.com", api, httpx.Client(), cleanup, Recording(RUN))))
+    assert [f"{fact.text}: {fact.observed}" for fact in found if not fact.holds] == []
+    assert len(found) == facts
+    assert list(api.workers.scripts.list(account_id=ACCOUNT)) == []
+
+
 def test_the_emulated_custom_hostnames_have_the_facts_and_nothing_is_left(tmp_path: Path) -> None:
     api: Any = in_process.client(tmp_path)
     id = active_zone(api, ACCOUNT, "example.com")

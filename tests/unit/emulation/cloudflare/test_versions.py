@@ -116,7 +116,7 @@ def test_an_inherited_binding_comes_from_the_named_version_and_its_secret_stays_
     [
         (INHERITED, {}, 501, "without bindings_inherit=strict"),
         ([{"name": "ABSENT", "type": "inherit"}], {"bindings_inherit": "strict"}, 400, "ABSENT cannot be inherited"),
-        ([], {"metadata": {"migrations": {"new_sqlite_classes": ["A"]}}}, 501, "migrations"),
+        ([], {"metadata": {"migrations": {"new_sqlite_classes": ["A"]}}}, 400, "10211"),
         ([], {"metadata": {"observability": {"enabled": True}}}, 501, "observability"),
     ],
 )
