@@ -33,6 +33,7 @@ from probes import (
     permissions,
     rate_limits,
     route53,
+    route53_answers,
     s3,
     s3_replication,
     secrets_replicas,
@@ -59,6 +60,7 @@ _AWS = (
     *accounts.PROBES,
     *permissions.PROBES,
     *route53.PROBES,
+    *route53_answers.PROBES,
     *global_accelerator.PROBES,
 )
 _CLOUDFLARE = (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from probes.aws import AwsAccount, refusal
 from probes.fact import Fact, Probe
 
 _REFUSED = "InvalidChangeBatch"
+_MOST_GEOPROXIMITY = 30
 
 
-class _Zone:
+class HostedZone:
     """An empty hosted zone in the probe's AWS account. The zone costs nothing, because AWS does not bill zones that are
     deleted within twelve hours (Route 53 pricing, "Hosted zones").
     """
@@ -29,14 +30,33 @@ class _Zone:
         record set at its end.
         """
         record = {"Name": f"{label}.{self.name}", "Type": kind, **more}
-        code = refusal(self._change, action="CREATE", record=record)
+        code = refusal(self._change, action="CREATE", records=[record])
         if code == "accepted":
-            self._account.later(self._change, action="DELETE", record=record)
+            self._account.later(self._change, action="DELETE", records=[record])
         return code
 
-    def _change(self, *, action: str, record: dict[str, Any]) -> None:
-        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-        self._route53.change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
+    def create_all(self, records: Sequence[dict[str, Any]]) -> None:
+        """Creates record sets in the zone, and waits until all name servers of Route 53 have them. The probe deletes
+        the record sets at its end.
+        """
+        id = self._change(action="CREATE", records=records)
+        self._account.later(self._change, action="DELETE", records=records)
+        problem = f"not all name servers of Route 53 have the records of {self.name}"
+        self._account.until(lambda: self._route53.get_change(Id=id)["ChangeInfo"]["Status"] == "INSYNC", problem)
+
+    def answer(self, label: str) -> str:
+        """Returns the values of the TXT record with which Route 53 answers a query from a resolver in Northern Virginia
+        (Route 53 API Reference, "TestDNSAnswer": ResolverIP).
+        """
+        name = f"{label}.{self.name}"
+        found = self._route53.test_dns_answer(HostedZoneId=self.id, RecordName=name, RecordType="TXT")
+        return " ".join(value.strip('"') for value in found["RecordData"])
+
+    def _change(self, *, action: str, records: Sequence[dict[str, Any]]) -> str:
+        """Changes record sets of the zone in one batch. Returns the id of the change."""
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for record in records]}
+        made = self._route53.change_resource_record_sets(HostedZoneId=self.id, ChangeBatch=batch)
+        return made["ChangeInfo"]["Id"]
 
 
 def _values(text: str) -> dict[str, Any]:
@@ -44,7 +64,7 @@ def _values(text: str) -> dict[str, Any]:
 
 
 def _record_sets(account: AwsAccount) -> Iterator[Fact]:
-    zone, address = _Zone(account), _values("192.0.2.1")
+    zone, address = HostedZone(account), _values("192.0.2.1")
     code = zone.create("www", "A", SetIdentifier="one", Weight=0, **address)
     yield Fact("A zone accepts a record of the weight 0", code == "accepted", code)
     code = zone.create("www", "A", SetIdentifier="two", Region="us-east-1", **address)
@@ -59,7 +79,7 @@ def _record_sets(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _locations(account: AwsAccount) -> Iterator[Fact]:
-    zone, address = _Zone(account), _values("192.0.2.1")
+    zone, address = HostedZone(account), _values("192.0.2.1")
     texas = {"CountryCode": "US", "SubdivisionCode": "TX"}
     for identifier, place in (("eu", {"ContinentCode": "EU"}), ("tx", texas), ("default", {"CountryCode": "*"})):
         code = zone.create("geo", "A", SetIdentifier=identifier, GeoLocation=place, **address)
@@ -84,6 +104,25 @@ def _locations(account: AwsAccount) -> Iterator[Fact]:
     coordinates = {"Latitude": "40.713", "Longitude": "-74"}
     code = zone.create("far", "A", SetIdentifier="x", GeoProximityLocation={"Coordinates": coordinates}, **address)
     yield Fact("Coordinates have at most two decimals", code == "InvalidInput", code)
+    yield from _most_records(zone)
+
+
+def _most_records(zone: HostedZone) -> Iterator[Fact]:
+    address, place = _values("192.0.2.1"), {"AWSRegion": "eu-west-1"}
+    first = [
+        {
+            "Name": f"many.{zone.name}",
+            "Type": "A",
+            "SetIdentifier": str(number),
+            "GeoProximityLocation": {**place, "Bias": number},
+            **address,
+        }
+        for number in range(_MOST_GEOPROXIMITY)
+    ]
+    zone.create_all(first)
+    code = zone.create("many", "A", SetIdentifier="more", GeoProximityLocation=place, **address)
+    text = f"A name has at most {_MOST_GEOPROXIMITY} geoproximity records of one type"
+    yield Fact(text, code != "accepted", code)
 
 
 PROBES = (

@@ -60,7 +60,7 @@ def patch_record_sets() -> None:
 def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]) -> None:
     zone = backend.get_hosted_zone(zoneid)
     before = list(zone.rrsets)
-    after = {_key(_fields(each)): _routed(_fields(each), zone) for each in before}
+    after = {_key(fields(each)): _routed(fields(each), zone) for each in before}
     for change in change_list:
         key = _key(change["ResourceRecordSet"])
         after.pop(key, None)
@@ -74,8 +74,8 @@ def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[
             raise Route53ClientError("InvalidChangeBatch", f"[{problem}]")
     _CHANGE(backend, zoneid, change_list)
     _keep_locations(zone, change_list)
-    kept = {_key(_fields(each)) for each in zone.rrsets}
-    zone.rrsets += [each for each in before if _key(_fields(each)) in after.keys() - kept]
+    kept = {_key(fields(each)) for each in zone.rrsets}
+    zone.rrsets += [each for each in before if _key(fields(each)) in after.keys() - kept]
 
 
 def _keep_locations(zone: FakeZone, change_list: list[dict[str, Any]]) -> None:
@@ -84,11 +84,11 @@ def _keep_locations(zone: FakeZone, change_list: list[dict[str, Any]]) -> None:
     """
     given = {_key(change["ResourceRecordSet"]): change["ResourceRecordSet"] for change in change_list}
     for record in zone.rrsets:
-        if wanted := given.get(_key(_fields(record))):
+        if wanted := given.get(_key(fields(record))):
             setattr(record, _GEOPROXIMITY, wanted.get("GeoProximityLocation"))
 
 
-def _fields(record: RecordSet) -> dict[str, Any]:
+def fields(record: RecordSet) -> dict[str, Any]:
     """Converts a record set from moto's class to a mapping whose keys are the field names of the Route 53 API."""
     return {
         "Name": record.name,
@@ -101,6 +101,9 @@ def _fields(record: RecordSet) -> dict[str, Any]:
         "MultiValueAnswer": record.multi_value_answer,
         "GeoProximityLocation": getattr(record, _GEOPROXIMITY, None),
         "AliasTarget": record.alias_target,
+        "TTL": record.ttl,
+        "ResourceRecords": record.resource_records,
+        "HealthCheckId": record.health_check_id,
     }
 
 

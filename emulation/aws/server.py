@@ -24,6 +24,7 @@ from emulation.aws.certificates import patch_certificates
 from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.conditional_reads import patch_conditional_reads
 from emulation.aws.delete_markers import patch_delete_markers
+from emulation.aws.dns_answers import add_dns_answers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
 from emulation.aws.instance_metadata import InstanceMetadata
@@ -70,6 +71,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_replication_rules()
     patch_certificates(lambda: Authority(sandbox.path("pki", "edge-ca.pem").parent))
     patch_record_sets()
+    add_dns_answers()
     add_global_accelerator(sandbox.accelerator_network)
     patch_web_identity(google_keys(sandbox.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))

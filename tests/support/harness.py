@@ -43,6 +43,7 @@ from emulation.aws import (
     table_limits,
     tables,
 )
+from emulation.aws.dns_answers import add_dns_answers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
 from emulation.providers import schema, wire
 from emulation.providers.archives import on_the_wire
@@ -139,6 +140,7 @@ def aws_account() -> Generator[None]:
         # endpoints.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         add_global_accelerator()
+        add_dns_answers()
         for owner, name, method in keys.patches():
             environment.setattr(owner, name, method)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
