@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, cast
 
 import boto3
@@ -101,13 +102,14 @@ class AwsAccount:
         s3, policy = self.client("s3"), {"Bucket": bucket, "Policy": document(statements)}
         self.until(lambda: refusal(s3.put_bucket_policy, **policy) == "accepted", f"{bucket} takes no policy")
 
-    def as_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> Callable[[str], Any]:
+    def as_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> Callable[..., Any]:
         """Creates a role with a policy, waits until the role works, and returns a function. The returned function takes
-        the name of an AWS service, and returns a boto3 client with the role's credentials, which end after `seconds`.
+        the name of an AWS service, and optionally `region`. It returns a boto3 client with the role's credentials,
+        which end after `seconds`.
         """
         return self.as_known_role(statements, seconds)[0]
 
-    def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[[str], Any], str]:
+    def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[..., Any], str]:
         """Creates a role as `as_role` does, and also returns the role's ARN.
 
         The policy also allows `kms:ListAliases`. The method calls `kms:ListAliases` with the role's credentials until
@@ -121,7 +123,7 @@ class AwsAccount:
         credentials = session_credentials(sts, session)
         kms = self.client("kms", credentials)
         self.until(lambda: refusal(kms.list_aliases) == "accepted", f"{arn} has no permissions")
-        return lambda service: self.client(service, credentials), arn
+        return partial(self.client, credentials=credentials), arn
 
     def until(self, condition: Callable[[], bool], problem: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         """Waits until `condition` returns true. Raises ProbeError with the text `problem` after `timeout_seconds`."""

@@ -1,4 +1,5 @@
-"""A probe of Global Accelerator, which checks what its API accepts and in which order resources are deleted.
+"""A probe of Global Accelerator, which checks what its API accepts, in which order resources are deleted, and which
+tags count in conditions of IAM policies.
 
 AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing).
 """
@@ -8,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from probes.aws import AwsAccount, refusal
+from botocore.exceptions import EndpointConnectionError
+
+from probes.aws import REGION, AwsAccount, Statement, is_denied, refusal
 from probes.fact import Fact, Probe
 
 _OREGON = "us-west-2"
 _HTTPS = [{"FromPort": 443, "ToPort": 443}]
+_TAG = "environment"
 
 
 class _Accelerator:
@@ -21,7 +25,8 @@ class _Accelerator:
     def __init__(self, account: AwsAccount) -> None:
         self.api = account.client("globalaccelerator", region=_OREGON)
         name = account.name("accelerator")
-        made = self.api.create_accelerator(Name=name, IdempotencyToken=name, Enabled=False)["Accelerator"]
+        tags = [{"Key": _TAG, "Value": "probe"}]
+        made = self.api.create_accelerator(Name=name, IdempotencyToken=name, Enabled=False, Tags=tags)["Accelerator"]
         self.arn, self.addresses = made["AcceleratorArn"], made["IpSets"][0]["IpAddresses"]
         self.token = name
         account.later(self.api.delete_accelerator, AcceleratorArn=self.arn)
@@ -35,6 +40,8 @@ class _Accelerator:
 
 
 def _accelerator(account: AwsAccount) -> Iterator[Fact]:
+    code = _answer_elsewhere(account)
+    yield Fact("The API is not served in another region", code != "accepted", code)
     found = _Accelerator(account)
     api, listener = found.api, found.listener(account)
     yield Fact("An accelerator has two addresses", len(found.addresses) == 2, f"{len(found.addresses)} addresses")
@@ -55,6 +62,35 @@ def _accelerator(account: AwsAccount) -> Iterator[Fact]:
     code = refusal(api.delete_listener, ListenerArn=listener)
     expected = "AssociatedEndpointGroupFoundException"
     yield Fact("A listener with an endpoint group is not deleted", code == expected, code)
+    yield from _tags(account, listener, made["EndpointGroupArn"])
+
+
+def _answer_elsewhere(account: AwsAccount) -> str:
+    """Sends a request to Global Accelerator in a region other than us-west-2. Returns `accepted`, or why it failed.
+    AWS usually has no server for a service in a region that does not have the service.
+    """
+    try:
+        return refusal(account.client("globalaccelerator", region=REGION).list_accelerators)
+    except EndpointConnectionError:
+        return "no server"
+
+
+def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
+    """Yields three facts about a role whose policy has conditions on a tag. Only the accelerator itself has the tag."""
+    changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
+    statements = [_allow(changes, "probe"), _allow(["globalaccelerator:DescribeListener"], "other")]
+    api = account.as_role(statements)("globalaccelerator", region=_OREGON)
+    code = refusal(api.update_listener, ListenerArn=listener, PortRanges=_HTTPS)
+    yield Fact("A listener has the tags of its accelerator in conditions", code == "accepted", code)
+    code = refusal(api.update_endpoint_group, EndpointGroupArn=group, HealthCheckIntervalSeconds=10)
+    yield Fact("An endpoint group has the tags of its accelerator in conditions", code == "accepted", code)
+    code = refusal(api.describe_listener, ListenerArn=listener)
+    yield Fact("A condition on another value of the tag refuses the listener", is_denied(code), code)
+
+
+def _allow(actions: list[str], value: str) -> Statement:
+    condition = {"StringEquals": {f"aws:ResourceTag/{_TAG}": value}}
+    return {"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}
 
 
 PROBES = (Probe("global-accelerator", "Global Accelerator API Reference", _accelerator),)
