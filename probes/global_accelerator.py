@@ -1,7 +1,8 @@
-"""A probe of Global Accelerator, which checks what its API accepts, in which order resources are deleted, and which
-tags count in conditions of IAM policies.
+"""A probe of Global Accelerator, which checks what its API accepts, in which order resources are deleted, which
+tags count in conditions of IAM policies, and which aliases of accelerators Route 53 accepts.
 
-AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing).
+AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing). An Elastic IP address
+costs half a cent for an hour (VPC pricing).
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from botocore.exceptions import EndpointConnectionError
 
 from probes.aws import REGION, AwsAccount, Statement, is_denied, refusal
 from probes.fact import Fact, Probe
+from probes.route53 import REFUSED, HostedZone
 
 _OREGON = "us-west-2"
 _HTTPS = [{"FromPort": 443, "ToPort": 443}]
 _TAG = "environment"
+# The hosted zone that an alias of any accelerator names (Route 53 API Reference, "AliasTarget": HostedZoneId).
+_ALIASES_ZONE = "Z2BJ6XQ5FK7U4H"
 
 
 class _Accelerator:
@@ -28,6 +32,7 @@ class _Accelerator:
         tags = [{"Key": _TAG, "Value": "probe"}]
         made = self.api.create_accelerator(Name=name, IdempotencyToken=name, Enabled=False, Tags=tags)["Accelerator"]
         self.arn, self.addresses = made["AcceleratorArn"], made["IpSets"][0]["IpAddresses"]
+        self.name: str = made["DnsName"]
         self.token = name
         account.later(self.api.delete_accelerator, AcceleratorArn=self.arn)
 
@@ -54,6 +59,7 @@ def _accelerator(account: AwsAccount) -> Iterator[Fact]:
     group = {"ListenerArn": listener, "EndpointGroupRegion": "us-west-2", "IdempotencyToken": found.token}
     code = refusal(api.create_endpoint_group, HealthCheckIntervalSeconds=20, **group)
     yield Fact("Health checks come every 10 or 30 seconds", code == "InvalidArgumentException", code)
+    address = _address(account)
     made = api.create_endpoint_group(**group)["EndpointGroup"]
     account.later(api.delete_endpoint_group, EndpointGroupArn=made["EndpointGroupArn"])
     code = refusal(api.create_endpoint_group, **{**group, "IdempotencyToken": f"{found.token}-2"})
@@ -62,7 +68,13 @@ def _accelerator(account: AwsAccount) -> Iterator[Fact]:
     code = refusal(api.delete_listener, ListenerArn=listener)
     expected = "AssociatedEndpointGroupFoundException"
     yield Fact("A listener with an endpoint group is not deleted", code == expected, code)
+    endpoint = {"EndpointId": address, "ClientIPPreservationEnabled": True}
+    change = {"EndpointGroupArn": made["EndpointGroupArn"], "EndpointConfigurations": [endpoint]}
+    code = refusal(api.update_endpoint_group, **change)
+    text = "An Elastic IP address does not get the addresses of clients"
+    yield Fact(text, code != "accepted", code)
     yield from _tags(account, listener, made["EndpointGroupArn"])
+    yield from _aliases(account, found.name)
 
 
 def _answer_elsewhere(account: AwsAccount) -> str:
@@ -73,6 +85,29 @@ def _answer_elsewhere(account: AwsAccount) -> str:
         return refusal(account.client("globalaccelerator", region=REGION).list_accelerators)
     except EndpointConnectionError:
         return "no server"
+
+
+def _address(account: AwsAccount) -> str:
+    """Allocates an Elastic IP address and returns its allocation id. The probe releases the address at its end."""
+    ec2 = account.client("ec2", region=_OREGON)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    account.later(ec2.release_address, AllocationId=address)
+    return address
+
+
+def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
+    """Yields a fact for each of three aliases of accelerators in a hosted zone. `accelerator` is the DNS name of an
+    accelerator with IPv4 addresses.
+    """
+    zone, missing = HostedZone(account), "a0000000000000000.awsglobalaccelerator.com"
+    for label, kind, name, verdict, text in (
+        ("ipv4", "A", accelerator, "accepted", "A zone accepts an alias of an accelerator"),
+        ("ipv6", "AAAA", accelerator, REFUSED, "A zone refuses an AAAA alias of an accelerator with IPv4 addresses"),
+        ("missing", "A", missing, REFUSED, "A zone refuses an alias of an accelerator that does not exist"),
+    ):
+        target = {"HostedZoneId": _ALIASES_ZONE, "DNSName": name, "EvaluateTargetHealth": False}
+        code = zone.create(label, kind, AliasTarget=target)
+        yield Fact(text, code == verdict, code)
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:

@@ -8,7 +8,7 @@ from typing import Any
 from probes.aws import AwsAccount, refusal
 from probes.fact import Fact, Probe
 
-_REFUSED = "InvalidChangeBatch"
+REFUSED = "InvalidChangeBatch"
 _MOST_GEOPROXIMITY = 30
 
 
@@ -68,12 +68,12 @@ def _record_sets(account: AwsAccount) -> Iterator[Fact]:
     code = zone.create("www", "A", SetIdentifier="one", Weight=0, **address)
     yield Fact("A zone accepts a record of the weight 0", code == "accepted", code)
     code = zone.create("www", "A", SetIdentifier="two", Region="us-east-1", **address)
-    yield Fact("A zone refuses a latency record beside a weighted record of its name", code == _REFUSED, code)
+    yield Fact("A zone refuses a latency record beside a weighted record of its name", code == REFUSED, code)
     code = zone.create("www", "CNAME", **_values("elsewhere.test"))
-    yield Fact("A zone refuses a CNAME record beside an A record", code == _REFUSED, code)
+    yield Fact("A zone refuses a CNAME record beside an A record", code == REFUSED, code)
     target = {"HostedZoneId": zone.id, "EvaluateTargetHealth": True}
     code = zone.create("alias", "A", AliasTarget={**target, "DNSName": f"missing.{zone.name}"})
-    yield Fact("A zone refuses an alias whose target does not exist", code == _REFUSED, code)
+    yield Fact("A zone refuses an alias whose target does not exist", code == REFUSED, code)
     code = zone.create("alias", "A", AliasTarget={**target, "DNSName": f"www.{zone.name}"})
     yield Fact("A zone accepts an alias of a weighted record", code == "accepted", code)
 
@@ -85,7 +85,7 @@ def _locations(account: AwsAccount) -> Iterator[Fact]:
         code = zone.create("geo", "A", SetIdentifier=identifier, GeoLocation=place, **address)
         yield Fact(f"A zone accepts a geolocation record of {place}", code == "accepted", code)
     code = zone.create("geo", "A", SetIdentifier="again", GeoLocation={"ContinentCode": "EU"}, **address)
-    yield Fact("A zone refuses two geolocation records of one location", code == _REFUSED, code)
+    yield Fact("A zone refuses two geolocation records of one location", code == REFUSED, code)
     both = {"ContinentCode": "EU", "CountryCode": "IE"}
     code = zone.create("both", "A", SetIdentifier="x", GeoLocation=both, **address)
     yield Fact("A geolocation record has no continent beside a country", code == "InvalidInput", code)
@@ -98,7 +98,7 @@ def _locations(account: AwsAccount) -> Iterator[Fact]:
     code = zone.create("near", "A", SetIdentifier="eu", GeoProximityLocation=near, **address)
     yield Fact("A zone accepts a geoproximity record with the bias -99", code == "accepted", code)
     code = zone.create("near", "A", SetIdentifier="us", Region="us-east-1", **address)
-    yield Fact("A zone refuses a latency record beside a geoproximity record of its name", code == _REFUSED, code)
+    yield Fact("A zone refuses a latency record beside a geoproximity record of its name", code == REFUSED, code)
     code = zone.create("far", "A", SetIdentifier="x", GeoProximityLocation={**near, "Bias": 100}, **address)
     yield Fact("A geoproximity record has no bias over 99", code == "InvalidInput", code)
     coordinates = {"Latitude": "40.713", "Longitude": "-74"}
