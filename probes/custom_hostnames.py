@@ -1,5 +1,6 @@
-"""Probe of custom hostnames and zones on Cloudflare. The probe checks which hostnames and zones Cloudflare refuses. The
-probe also checks that an accepted hostname or zone stays pending as long as public DNS has no records for it.
+"""Probe of custom hostnames and zones on Cloudflare. The probe checks which hostnames, zones and routes Cloudflare
+refuses. The probe also checks that an accepted hostname or zone stays pending as long as public DNS has no records for
+it.
 
 The probe names hosts below a domain that has no zone in the account, and publishes no DNS record.
 """
@@ -20,6 +21,8 @@ _PARTIAL_REFUSED = "1104"
 def _hostnames(zone: Zone) -> Iterator[Fact]:
     hostnames, name = zone.api.custom_hostnames, f"{zone.name}.{zone.domain}"
     certificate = {"type": "dv", "method": "txt"}
+    code = zone.refusal(_route, zone, name)
+    yield Fact("a route for a host outside of the zone is refused", code != "accepted", code)
     hostname = hostnames.create(zone_id=zone.id, hostname=name, ssl=certificate)
     zone.later(hostnames.delete, hostname.id, zone_id=zone.id)
     found = hostnames.get(hostname.id, zone_id=zone.id)
@@ -33,7 +36,15 @@ def _hostnames(zone: Zone) -> Iterator[Fact]:
     yield Fact("the zone has an ID for delegated validation of certificates", bool(delegation), "an ID")
     code = zone.refusal(hostnames.create, zone_id=zone.id, hostname=zone.host("own"), ssl=certificate)
     yield Fact("a custom hostname in the zone itself is refused", code != "accepted", code)
+    code = zone.refusal(_route, zone, name)
+    yield Fact("a route for a custom hostname is accepted", code == "accepted", code)
     yield from _zones(zone)
+
+
+def _route(zone: Zone, host: str) -> None:
+    """Creates a route without a script for a host. The probe deletes the route at its end."""
+    route = zone.api.workers.routes.create(zone_id=zone.id, pattern=f"{host}/*")
+    zone.later(zone.api.workers.routes.delete, route.id, zone_id=zone.id)
 
 
 def _zones(zone: Zone) -> Iterator[Fact]:

@@ -178,9 +178,10 @@ def test_the_emulated_custom_hostnames_have_the_facts_and_nothing_is_left(tmp_pa
         zone = Zone(RUN, "example.com", api, httpx.Client(), cleanup, Recording(RUN), domain="example.org")
         facts = list(ON_CLOUDFLARE["custom-hostnames"].check(zone))
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
-    assert len(facts) == 7
+    assert len(facts) == 9
     assert [each.name for each in api.zones.list()] == ["example.com"]
     assert list(api.custom_hostnames.list(zone_id=id)) == []
+    assert list(api.workers.routes.list(zone_id=id)) == []
 
 
 def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
