@@ -19,6 +19,7 @@ from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import LOOPBACK_VARIABLE
 from local import samples
+from tests.support import install_logs
 from tests.support.packages import tarball, wheel
 from tests.support.printed_commands import CHECKOUT, all_blocks, commands
 from tests.support.sandbox.commands import registry
@@ -30,8 +31,8 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder with links to the files of the checkout, and with the package files that the commands on the
-    documentation pages publish.
+    """Makes a folder with links to the files of the checkout, with the package files that the commands on the
+    documentation pages publish, and with the access logs that the commands of access-logs.md read.
     """
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):
@@ -43,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
         project="acme_greeter",
         version="1.1",
     )
+    install_logs.written(tmp_path, install_logs.all_lines())
     samples.build(tmp_path / "samples").image.rename(tmp_path / "image-layout")
     return tmp_path
 

@@ -1,0 +1,57 @@
+"""Writes access logs of shields with a known pair of packages that clients install together, although neither depends
+on the other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+DAYS = 14
+INSTALLS_A_DAY = 4
+# Each day has four installs, numbered from 0. Only the install with this number does not request the plug-in. In the
+# first week, 21 of the 28 installs therefore request the plug-in. The second week is held out.
+LACKS_PLUGIN = 3
+
+Line = dict[str, Any]
+
+
+def line(day: int, second: int, path: str, install: str, **more: Any) -> Line:
+    time = f"2026-11-{day:02}T09:00:{second:02}Z"
+    return {"time": time, "method": "GET", "path": path, "status": 200, "bytes": 9, "install": install, **more}
+
+
+def id_of(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def requests(day: int, number: int) -> Iterator[Line]:
+    """Yields the log lines of one install. It requests the app and the library that the app depends on, then the
+    plug-in, and then the package `noise-<number>`. Each day has one install with this number, so seven installs of a
+    week request the same package `noise-<number>`.
+    """
+    install = id_of(day, number)
+    yield line(day, 0, "npm/%40acme/app/packument.abbreviated.json", install)
+    yield line(day, 1, "npm/library/packument.abbreviated.json", install)
+    yield line(day, 1, "npm/%40acme/app/-/app-1.0.0.tgz", install)
+    if number != LACKS_PLUGIN:
+        yield line(day, 5, "npm/%40acme/plugin/packument.abbreviated.json", install)
+    yield line(day, 6, f"npm/noise-{number}/-/noise-{number}-1.0.0.tgz", install)
+
+
+def all_lines() -> list[Line]:
+    return [each for day in range(1, DAYS + 1) for number in range(INSTALLS_A_DAY) for each in requests(day, number)]
+
+
+def written(root: Path, lines: Sequence[Line]) -> Path:
+    """Writes the log lines into files as the shields' program `ship-logs` does: one compressed file for each day."""
+    for day in {each["time"][:10] for each in lines}:
+        text = "".join(f"{json.dumps(each)}\n" for each in lines if each["time"].startswith(day))
+        file = root / "logs" / f"day={day}" / "090000-machine-1-0.json.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(gzip.compress(text.encode()))
+    return root / "logs"
