@@ -32,8 +32,8 @@ def problem_of(machine: Mapping[str, Any]) -> str | None:
     machine's series. Returns the error message of Compute Engine if the machine cannot boot from the disk, and
     otherwise None.
     """
-    series = str(machine.get("machineType", "")).split("-")[0]
-    kind = _boot_parameters(machine).get("diskType", _DEFAULT_TYPE)
+    series = _last_part(str(machine.get("machineType", ""))).split("-")[0]
+    kind = _last_part(_boot_parameters(machine).get("diskType", _DEFAULT_TYPE))
     possible = kind in _TYPES.get(series, {kind})
     return None if possible else f"[{kind}] features are not compatible for creating instance."
 
@@ -41,6 +41,13 @@ def problem_of(machine: Mapping[str, Any]) -> str | None:
 def runs_cloud_init(machine: Mapping[str, Any]) -> bool:
     """Returns whether a machine's image has cloud-init, which applies the user data."""
     return _boot_parameters(machine).get("sourceImage", "").startswith(f"{_WITH_CLOUD_INIT}/")
+
+
+def _last_part(url: str) -> str:
+    """Returns the name at the end of a URL, such as `zones/us-east1-b/machineTypes/c3-standard-4`. Clients of the API
+    send the URLs of types (Compute Engine API, "instances.insert"); the emulated provider sends only their names.
+    """
+    return url.rpartition("/")[2]
 
 
 def _boot_parameters(machine: Mapping[str, Any]) -> Mapping[str, str]:

@@ -14,6 +14,8 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import requests
+from flask import Flask
 from moto.core.utils import utcnow
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
@@ -34,12 +36,13 @@ from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process as google
 from emulation.pki import Authority
 from emulation.providers.aws.clients import client
+from emulation.state_store import StateStore
 from probes import s3
 from probes.__main__ import ON_AWS, ON_CLOUDFLARE, ON_GITHUB, ON_GOOGLE
 from probes.aws import AwsAccount
-from probes.cloud_storage import GoogleProject
 from probes.fact import Fact, ProbeError
 from probes.github import GithubJob
+from probes.google_project import GoogleProject
 from probes.recording import DIRECTORY, Recording, differences, read
 from probes.zone import Zone
 from tests.support.purge_endpoint import serving
@@ -189,15 +192,35 @@ def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
         Zone(RUN, "other.example", in_process.client(tmp_path), httpx.Client(), ExitStack(), Recording(RUN))
 
 
-def test_the_emulated_cloud_storage_has_the_facts_and_nothing_is_left(tmp_path: Path) -> None:
-    session = google.session(google.application(tmp_path))
+def check_on_google(probe: str, session: requests.Session) -> list[Fact]:
     with ExitStack() as cleanup:
-        project = GoogleProject(RUN, "any", session, cleanup, Recording(RUN))
-        facts = list(ON_GOOGLE["gcs-bucket-names"].check(project))
+        return list(ON_GOOGLE[probe].check(GoogleProject(RUN, "any", session, cleanup, Recording(RUN))))
+
+
+@pytest.mark.parametrize("probe", ON_GOOGLE)
+def test_the_emulated_google_cloud_has_the_facts_and_nothing_is_left(probe: str, tmp_path: Path) -> None:
+    session = google.session(google.application(tmp_path))
+    facts = check_on_google(probe, session)
+    assert facts
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
-    assert len(facts) == 4
-    name = f"artifact-edge-probe-{RUN}-{'n' * 63}"[:63]
-    assert session.get(f"https://storage.googleapis.com/storage/v1/b/{name}").status_code == 404
+    assert list(StateStore(tmp_path / "gcp.sqlite").all("gcp")) == []
+
+
+def test_a_probe_of_compute_engine_sees_the_error_of_an_operation() -> None:
+    """Google's API can accept a request and refuse it later, in the operation. The emulated Google Cloud refuses all
+    requests at once.
+    """
+    running = {"operationType": "insert", "status": "RUNNING", "selfLink": "https://compute.googleapis.com/any"}
+    message = "[pd-standard], [pd-balanced] and [pd-ssd] are not compatible"
+    states = iter([running, {**running, "status": "DONE", "error": {"errors": [{"message": message}]}}] * 8)
+    cloud = Flask(__name__)
+    instances = "/compute/v1/projects/any/zones/us-central1-a/instances"
+    cloud.add_url_rule(instances, "insert", lambda: running, methods=["POST"])
+    cloud.add_url_rule("/any/wait", "wait", lambda: next(states), methods=["POST"])
+    missing = {"error": {"message": "not found"}}
+    cloud.add_url_rule(f"{instances}/<name>", "delete", lambda name: (missing, 404), methods=["DELETE"])  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    facts = check_on_google("gce-boot-disks", google.session(cloud))
+    assert [(fact.holds, fact.observed) for fact in facts] == [(True, message)] * 8
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Probes which boot disks Compute Engine refuses, and that an external address belongs to one instance at a time.
+
+`instances.insert` has no option that only validates a request. The instances of the first probe are refused, which
+costs nothing. The second probe runs one instance of the type e2-micro with one address for a minute or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+
+from probes.fact import Fact, Probe, ProbeError
+from probes.google_project import GoogleProject
+
+# A zone with many machine series. If it lacks one, the refusal of Compute Engine says so, and the probe prints it.
+_REGION, _ZONE = "us-central1", "us-central1-a"
+_IMAGE = "projects/debian-cloud/global/images/family/debian-12"
+_ACCEPTED = "accepted"
+
+
+class _Compute:
+    """The instances and addresses of a project that the probe creates in one zone and its region."""
+
+    def __init__(self, project: GoogleProject) -> None:
+        self._project = project
+        self._url = f"https://compute.googleapis.com/compute/v1/projects/{project.id}"
+
+    def create_instance(self, kind: str, machine_type: str, disk_type: str = "", address: str = "") -> str:
+        """Tries to create an instance, which is deleted when the probe ends. Returns `accepted`, or the error message.
+        Without `disk_type`, the request names no type of the boot disk. Without `address`, the instance has no external
+        address.
+        """
+        disk = {"sourceImage": f"{_IMAGE}-arm64" if machine_type.startswith("c4a-") else _IMAGE}
+        if disk_type:
+            disk["diskType"] = f"zones/{_ZONE}/diskTypes/{disk_type}"
+        access = [{"type": "ONE_TO_ONE_NAT", "natIP": address}] if address else []
+        wanted = {
+            "name": self._project.name(kind),
+            "machineType": f"zones/{_ZONE}/machineTypes/{machine_type}",
+            "disks": [{"boot": True, "autoDelete": True, "initializeParams": disk}],
+            "networkInterfaces": [{"accessConfigs": access}],
+        }
+        return self._create(f"zones/{_ZONE}/instances", wanted)
+
+    def reserve_address(self) -> str:
+        """Reserves an external address, which is released when the probe ends. Returns the address."""
+        name = self._project.name("address")
+        result = self._create(f"regions/{_REGION}/addresses", {"name": name})
+        if result != _ACCEPTED:
+            raise ProbeError(f"Compute Engine reserves no address: {result}")
+        reserved = self._project.send("addresses get", "GET", f"{self._url}/regions/{_REGION}/addresses/{name}")
+        return reserved.json()["address"]
+
+    def _create(self, collection: str, wanted: Mapping[str, Any]) -> str:
+        url, kind = f"{self._url}/{collection}", collection.rpartition("/")[2]
+        answer = self._project.send(f"{kind} insert", "POST", url, wanted)
+        if answer.ok:
+            self._project.later(self._delete, kind, f"{url}/{wanted['name']}")
+        return self._result(answer)
+
+    def _delete(self, kind: str, url: str) -> None:
+        """Deletes a resource, if the operation that should create it did so."""
+        answer = self._project.send(f"{kind} delete", "DELETE", url)
+        result = self._result(answer)
+        if result != _ACCEPTED and answer.status_code != requests.codes.not_found:
+            raise ProbeError(f"Compute Engine does not delete {url}; delete it yourself: {result}")
+
+    def _result(self, answer: requests.Response) -> str:
+        """Waits until the operation that a request has started is done. Returns `accepted`, or the message of the error
+        of the request or of the operation.
+        """
+        document = answer.json()
+        while answer.ok and document.get("status") in ("PENDING", "RUNNING") and "operationType" in document:
+            answer = self._project.send("operations wait", "POST", f"{document['selfLink']}/wait")
+            document = answer.json()
+        error = document.get("error")
+        if not error:
+            return _ACCEPTED
+        return error.get("message") or error["errors"][0]["message"]
+
+
+def _boot_disks(project: GoogleProject) -> Iterator[Fact]:
+    compute = _Compute(project)
+    for series, machine_type in (("C3", "c3-standard-4"), ("C4", "c4-standard-2")):
+        result = compute.create_instance(series.lower(), machine_type)
+        text = f"A boot disk without a type is pd-standard, which {series} refuses"
+        yield Fact(text, "pd-standard" in result, result)
+    for series, machine_type in (("C4", "c4-standard-2"), ("C4A", "c4a-standard-1"), ("C4D", "c4d-standard-2")):
+        for kind in ("pd-balanced", "pd-ssd"):
+            # The name of the instance must not contain the type, because the error message may contain the name.
+            name = f"{series.lower()}-{kind.removeprefix('pd-')}"
+            result = compute.create_instance(name, machine_type, kind)
+            yield Fact(f"{series} does not boot from {kind}", kind in result, result)
+
+
+def _external_addresses(project: GoogleProject) -> Iterator[Fact]:
+    compute = _Compute(project)
+    address = compute.reserve_address()
+    result = compute.create_instance("first", "e2-micro", address=address)
+    yield Fact("An instance gets a reserved external address", result == _ACCEPTED, result)
+    result = compute.create_instance("second", "e2-micro", address=address)
+    yield Fact("Another instance with this address is refused", "already" in result, result)
+
+
+PROBES = (
+    Probe("gce-boot-disks", 'Compute Engine, "Choose a disk type"', _boot_disks),
+    Probe("gce-external-addresses", "hashicorp/terraform, issue 3841", _external_addresses),
+)

@@ -1,0 +1,46 @@
+"""The Google Cloud project in which probes run. When a probe ends, all resources that it has created are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from probes.recording import Recording
+
+# The seconds that a request waits for its response. A request that waits for an operation of Compute Engine is answered
+# within two minutes (Compute Engine API, "zoneOperations.wait").
+_TIMEOUT_SECONDS = 150.0
+
+
+@dataclass(frozen=True)
+class GoogleProject:
+    """The Google Cloud project in which probes create resources. `session` has the credentials of the project.
+
+    The names of all resources contain `run`, so that the names of simultaneous runs differ. `cleanup` deletes the
+    resources when a probe ends.
+    """
+
+    run: str
+    id: str
+    session: requests.Session
+    cleanup: ExitStack
+    recording: Recording
+
+    def name(self, kind: str) -> str:
+        """Returns a name for a resource that contains `kind`, and that differs from run to run."""
+        return f"artifact-edge-probe-{self.run}-{kind}"
+
+    def send(self, call: str, method: str, url: str, body: Any = None) -> requests.Response:
+        """Sends a request with the credentials of the project. Records the response under the text `call`."""
+        answer = self.session.request(method, url, json=body, timeout=_TIMEOUT_SECONDS)
+        error = "" if answer.ok else answer.reason or ""
+        self.recording.add(call, answer.status_code, error, answer.headers, None)
+        return answer
+
+    def later(self, remove: Callable[..., Any], *arguments: Any) -> None:
+        """Registers a function that deletes a resource when the probe ends. The newest resource is deleted first."""
+        self.cleanup.callback(remove, *arguments)
