@@ -29,6 +29,7 @@ from probes import (
     compute_engine,
     custom_hostnames,
     dynamodb,
+    elastic_addresses,
     github,
     global_accelerator,
     permissions,
@@ -62,6 +63,7 @@ _AWS = (
     *permissions.PROBES,
     *route53.PROBES,
     *route53_answers.PROBES,
+    *elastic_addresses.PROBES,
     *global_accelerator.PROBES,
 )
 _CLOUDFLARE = (
@@ -133,7 +135,7 @@ def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain =
     facts about a cloud.
 
     A probe creates a few resources without traffic, and deletes them at the end. They cost less than a cent, those of
-    `global-accelerator` 2.5 cents. The exit code is 1 if a fact does not hold.
+    `global-accelerator` 3 cents. The exit code is 1 if a fact does not hold.
     """
     unknown = [name for name in names if name not in NAMES]
     if unknown:

@@ -39,7 +39,7 @@ from emulation.providers.aws.clients import client
 from emulation.state_store import StateStore
 from probes import s3
 from probes.__main__ import ON_AWS, ON_CLOUDFLARE, ON_GITHUB, ON_GOOGLE
-from probes.aws import AwsAccount
+from probes.aws import REGION, AwsAccount
 from probes.fact import Fact, ProbeError
 from probes.github import GithubJob
 from probes.google_project import GoogleProject
@@ -74,6 +74,8 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
     # documented. In this test, the probe waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
+    # The same holds for the five minutes in which EC2 gives an instance another public address.
+    monkeypatch.setattr("probes.elastic_addresses._TIMEOUT_SECONDS", 5.0)
     # The probe `s3-expired-sessions` waits until a session has ended. In this test, the wait advances the clock of the
     # emulated AWS and takes no time.
     now = Clock()
@@ -95,8 +97,12 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 def leftovers() -> list[str]:
     """Returns the names of all buckets, roles, policies, tables, topics, secrets, certificates and hosted zones in the
-    emulated AWS account. Also returns the ids of the KMS keys, except those that are scheduled for deletion.
+    emulated AWS account. Also returns the ids of what EC2 has, except the default VPC and terminated instances, and of
+    the KMS keys, except those that are scheduled for deletion.
     """
+    ec2 = client("ec2", {"region": REGION})
+    reservations = ec2.describe_instances()["Reservations"]
+    instances = [instance for each in reservations for instance in each["Instances"]]
     buckets, iam, acm, dynamodb, sns, kms = (client(name) for name in ("s3", "iam", "acm", "dynamodb", "sns", "kms"))
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     return [
@@ -104,6 +110,10 @@ def leftovers() -> list[str]:
         *dynamodb.list_tables()["TableNames"],
         *(each["TopicArn"] for each in sns.list_topics()["Topics"]),
         *(each["KeyId"] for each in keys if each["KeyState"] != "PendingDeletion"),
+        *(each["InstanceId"] for each in instances if each["State"]["Name"] != "terminated"),
+        *(each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]),
+        *(each["InternetGatewayId"] for each in ec2.describe_internet_gateways()["InternetGateways"]),
+        *(each["VpcId"] for each in ec2.describe_vpcs()["Vpcs"] if not each["IsDefault"]),
         *(each["RoleName"] for each in iam.list_roles()["Roles"]),
         *(each["PolicyName"] for each in iam.list_policies(Scope="Local")["Policies"]),
         *(each["Name"] for each in client("secretsmanager").list_secrets()["SecretList"]),
