@@ -51,6 +51,11 @@ def test_the_page_of_facts_names_probes_that_exist() -> None:
     assert named == {*NAMES}
 
 
+def test_each_fact_has_a_probe_or_a_reason_why_it_has_none() -> None:
+    unexplained = [cells[0] for cells in facts() if not re.search(r"`[a-z0-9-]+`|^none: \S", cells[-1])]
+    assert unexplained == []
+
+
 def test_each_fact_has_a_test_that_exists() -> None:
     known = {
         name
