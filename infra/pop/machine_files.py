@@ -30,7 +30,7 @@ def render(settings: PopSettings) -> list[MachineFile]:
     etc = settings.directories.etc
     files = [
         replace(file, path=file.path.replace("/etc/artifact-edge", etc, 1))
-        for file in files_of(MACHINE_FILES, _FILES, values=_values(settings))
+        for file in files_of(MACHINE_FILES, _FILES, values=_values(settings), left_out=programs.SHARED)
     ]
     files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(

@@ -8,16 +8,19 @@ import hashlib
 import json
 from pathlib import Path
 
-from infra.machines.user_data import files_below
+from infra.machines.user_data import MACHINE_FILES, files_below
 
 _FILES = Path(__file__).parent / "machine" / "programs"
+# Programs of all machines. Shield machines get them in their user data, which has more room.
+SHARED = ("check-health",)
 
 
 def bundle() -> str:
     """Returns a JSON object that maps the name of each program of PoP machines to the program's text. The same programs
     always give the same JSON text.
     """
-    return json.dumps({file.name: file.read_text() for file in sorted(files_below(_FILES))})
+    shared = [MACHINE_FILES / "usr" / "local" / "sbin" / name for name in SHARED]
+    return json.dumps({file.name: file.read_text() for file in [*shared, *sorted(files_below(_FILES))]})
 
 
 def digest() -> str:

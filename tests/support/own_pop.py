@@ -39,6 +39,8 @@ KEYS = {
     name: f"{name.lower()}-of-tests" for name in ("ORIGIN_KEY", "PURGE_KEY", "TOKEN_SIGNING_KEY", "METADATA_API_KEY")
 }
 TRAFFIC_SERVER_USER = "trafficserver"
+_DISKS = 2
+_DISK_BYTES = 256 << 20  # the files that take the place of disks are sparse, so they use little space
 
 
 @dataclass
@@ -118,6 +120,16 @@ class OwnPop(Front):
     entitlements: Entitlements
     kill_workers: Callable[[], None]
     kill_l1: Callable[[], None]
+    check_health: Callable[[], None]
+
+    @property
+    def disks(self) -> list[Path]:
+        """The files that take the place of the machine's local disks."""
+        return [Path(line) for line in (self.configuration / "storage.config").read_text().splitlines()]
+
+    @property
+    def configuration(self) -> Path:
+        return Path(self.directories.etc)
 
 
 SOURCES = Sources(
@@ -169,12 +181,13 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
     for name in (
         directories.etc,
         f"{directories.run}/l1",
+        f"{directories.run}/health",
         f"{directories.run}/sockets",
         f"{directories.cache}/l1",
         directories.log,
     ):
         Path(name).mkdir(parents=True)
-    (Path(directories.etc) / "storage.config").write_text(f"{directories.cache}/l1 256M\n")
+    _attach_disks(root, directories)
     for file in render(pop):
         target = Path(file.path) if file.path.startswith(directories.etc) else root / file.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -195,8 +208,27 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
         (run / name).write_bytes(os.urandom(80))
     (root / "ca.pem").write_text(authority.certificate)
     if os.geteuid() == 0:
-        for name in (f"{directories.run}/l1", f"{directories.cache}/l1", directories.log):
+        owned = (f"{directories.run}/l1", f"{directories.run}/health", f"{directories.cache}/l1", directories.log)
+        for name in (*owned, *(root / "dev").iterdir()):
             shutil.chown(name, TRAFFIC_SERVER_USER)
+
+
+def _attach_disks(root: Path, directories: Directories) -> None:
+    """Creates a file for each disk, and writes the lists of disks that the program prepare-nvme would write."""
+    (root / "dev").mkdir()
+    disks = [root / "dev" / f"disk-{number}" for number in range(_DISKS)]
+    for disk in disks:
+        disk.touch()
+        os.truncate(disk, _DISK_BYTES)
+    (Path(directories.etc) / "storage.config").write_text("".join(f"{disk}\n" for disk in disks))
+    (Path(directories.etc) / "disks").write_text(f"{_DISKS}\n")
+
+
+def _check_health(root: Path, directories: Directories) -> None:
+    """Runs the program that a timer of the machine runs every 10 s."""
+    program = root / "usr/local/bin/check-health"
+    user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
+    subprocess.run([program, directories.etc, f"{directories.run}/health/l1"], user=user, check=True)
 
 
 def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
@@ -219,10 +251,11 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
-    # Without L1, NGINX itself answers the request that asks whether L1 works.
+    # Without L1, NGINX itself answers the request that asks whether L1 and its disks work.
     ports = Ports(https=https, l1=misses, misses=misses)
     pop = settings(root, ports, nodes, authority.certificate, waf)
     install(root, pop, authority)
+    (Path(pop.directories.run) / "health" / "l1").touch()
     configuration = _configure_nginx(pop, {"client_header_timeout 10s;": f"client_header_timeout {header_seconds}s;"})
     sockets = Path(pop.directories.run) / "sockets"
     with contextlib.ExitStack() as stack:
@@ -262,6 +295,7 @@ def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str]
             entitlements=entitlements,
             kill_workers=lambda: _end(workers),
             kill_l1=lambda: _end(started[1 + pop.processes : 2 + pop.processes]),
+            check_health=lambda: _check_health(root, pop.directories),
         )
 
 
@@ -285,7 +319,7 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
     for number in range(pop.processes):
         commands.append(([str(local / "sbin/run-worker"), directories.etc, str(sockets), str(number)], worker, None))
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
-    commands.append((["traffic_server"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
+    commands.append((["traffic_manager"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
     commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))
     errors = stack.enter_context((root / "errors").open("w"))
     processes = [
@@ -294,7 +328,13 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
     ]
     listening = [ports.https, ports.l1, ports.misses, ports.purges]
     workers = [sockets / f"worker-{number}.sock" for number in range(pop.processes)]
-    is_up = eventually(lambda: all(map(_listens, listening)) and all(each.exists() for each in workers))
+
+    def works() -> bool:
+        _check_health(root, directories)
+        expected = [*workers, Path(directories.run) / "health" / "l1"]
+        return all(map(_listens, listening)) and all(each.exists() for each in expected)
+
+    is_up = eventually(works)
     assert is_up, (root / "errors").read_text()
     return processes
 

@@ -19,6 +19,7 @@ MENTIONED = {
     ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-entitlements"): "is a program of the machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-l1"): "is a program of the machine",
+    ("A PoP machine is down", "journalctl -u artifact-edge-health"): "is a program of the machine",
     ("S3 refuses", "journalctl -u artifact-edge-secrets"): "is a program of the machine",
     ("A network is down", "pulumi up"): "says what the command waits for",
     ("Objects are not copied", "pulumi up --refresh"): "the test runs it with --stack",

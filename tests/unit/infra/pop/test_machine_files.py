@@ -115,7 +115,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 def test_each_service_gives_up_privileges_and_writes_only_below_its_own_directories() -> None:
     units = {file.path: file.content for file in render(SETTINGS) if file.path.endswith(".service")}
-    assert len(units) == 6
+    assert len(units) == 7
     for path, content in units.items():
         settings = set(content.splitlines())
         assert {"NoNewPrivileges=true", "ProtectSystem=strict", "ProtectHome=true", "PrivateTmp=true"} <= settings, path

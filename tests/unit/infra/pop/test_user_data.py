@@ -79,6 +79,6 @@ def test_machine_runs_the_build_of_workerd_that_tests_run() -> None:
 def test_each_unit_that_boots_is_in_the_user_data() -> None:
     config = cloud_init.parse(render_user_data(SETTINGS, REGION))
     units = [argv[-1] for argv in config.run_commands if argv[0] == "systemctl" and argv[-1].startswith("artifact")]
-    assert len(units) == 7
+    assert len(units) == 8
     for unit in units:
         assert f"/etc/systemd/system/{unit}" in files()
