@@ -39,8 +39,8 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns a copy of the test's settings object, as a new process of the registry has one."""
-    return network.target.model_copy()
+    """Returns the test's settings object without cached values, as a new process of the registry has one."""
+    return Target.model_validate(network.target.model_dump())
 
 
 def publish(network: Network, directory: Path, version: str, name: str = "@acme/web") -> bool:
