@@ -19,7 +19,7 @@ def bundle() -> str:
     """Returns a JSON object that maps the name of each program of PoP machines to the program's text. The same programs
     always give the same JSON text.
     """
-    shared = [MACHINE_FILES / "usr" / "local" / "sbin" / name for name in SHARED]
+    shared = [MACHINE_FILES / "usr/local/sbin" / name for name in SHARED]
     return json.dumps({file.name: file.read_text() for file in [*shared, *sorted(files_below(_FILES))]})
 
 
