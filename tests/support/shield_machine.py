@@ -148,12 +148,12 @@ def booted_shield(disks: Sequence[str] = DISKS[:1]) -> Generator[Shield]:
         # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
         machine = Shield(_OneAddress(directory / "sandbox", prefix), directory)
         machine.disks = list(disks)
-        machine.cloud.start()
-        try:
-            machine.up()
-            yield machine
-        finally:
-            machine.down()
+        with machine.cloud.running():
+            try:
+                machine.up()
+                yield machine
+            finally:
+                machine.down()
 
 
 class _OneAddress(Sandbox):

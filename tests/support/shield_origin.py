@@ -11,7 +11,8 @@ import re
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,21 +97,29 @@ class Cloud:
         """
         return [host for host, requested_hosts, _ in self.requests if requested_hosts == key]
 
-    def start(self) -> None:
-        http = _Http((self.address, self.port), _Requests)
-        names = _Dns((self.address, self.dns_port), _Names)
-        http.cloud = names.cloud = self
-        for server in (http, names):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Serves S3 and DNS until the block ends. Another shield of the same process may then use the address."""
+        with _Http((self.address, self.port), _Requests) as http, _Dns((self.address, self.dns_port), _Names) as names:
+            http.cloud = names.cloud = self
+            for server in (http, names):
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield
+            finally:
+                for server in (http, names):
+                    server.shutdown()
 
 
 class _Http(ThreadingHTTPServer):
     cloud: Cloud
     request_queue_size = 256
+    daemon_threads = True
 
 
 class _Dns(socketserver.ThreadingUDPServer):
     cloud: Cloud
+    daemon_threads = True
 
 
 class _Names(socketserver.BaseRequestHandler):
