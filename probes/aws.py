@@ -115,7 +115,7 @@ class AwsAccount:
         The policy also allows `kms:ListAliases`. The method calls `kms:ListAliases` with the role's credentials until
         AWS accepts the call, because a new policy has an effect only after some seconds.
         """
-        works = {"Effect": "Allow", "Action": "kms:ListAliases", "Resource": "*"}
+        works = allow("kms:ListAliases")
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])
         sts = self.client("sts")
         session = {"RoleArn": arn, "RoleSessionName": "probe", "DurationSeconds": seconds}
@@ -177,6 +177,14 @@ def is_denied(code: str) -> bool:
     this error.
     """
     return code in ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException")
+
+
+def allow(action: str | list[str], resource: str = "*", condition: Mapping[str, Any] | None = None) -> Statement:
+    """Returns a statement of an IAM policy that allows one or more actions. `condition` maps each operator to the
+    compared keys and their values.
+    """
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def document(statements: Sequence[Statement]) -> str:

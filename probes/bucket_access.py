@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
-from probes.aws import AwsAccount, Statement, answer, is_denied, refusal
+from probes.aws import AwsAccount, allow, answer, is_denied, refusal
 from probes.fact import Fact, Probe
 from probes.waiting import becomes_true
 
@@ -18,15 +17,11 @@ _SESSION_SECONDS = 900
 _LATER_SECONDS = 120.0  # seconds to wait until S3 applies a new bucket policy, or refuses an expired session
 
 
-def _allow(action: str, resource: str, **condition: Any) -> Statement:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
-
-
 def _prefixes(account: AwsAccount) -> Iterator[Fact]:
     bucket = account.bucket("prefixes", is_versioned=False)
     arn = f"arn:aws:s3:::{bucket}"
-    listing = _allow("s3:ListBucket", arn, StringLike={"s3:prefix": "own/*"})
-    s3 = account.as_role([listing, _allow("s3:GetObject", f"{arn}/*")])("s3")
+    listing = allow("s3:ListBucket", arn, {"StringLike": {"s3:prefix": "own/*"}})
+    s3 = account.as_role([listing, allow("s3:GetObject", f"{arn}/*")])("s3")
     code = refusal(s3.list_objects_v2, Bucket=bucket, Prefix="own/")
     yield Fact("A role lists the prefix that the condition on its s3:ListBucket names", code == "accepted", code)
     for prefix in ("other/", ""):
@@ -45,7 +40,7 @@ def _bucket_policies(account: AwsAccount) -> Iterator[Fact]:
     s3, write = call("s3"), {"Bucket": bucket, "Key": "logs/object", "Body": b""}
     code = refusal(s3.put_object, **write)
     yield Fact("A role without permissions may not write to a bucket of its account", is_denied(code), code)
-    statement = {**_allow("s3:PutObject", f"arn:aws:s3:::{bucket}/logs/*"), "Principal": {"AWS": role}}
+    statement = {**allow("s3:PutObject", f"arn:aws:s3:::{bucket}/logs/*"), "Principal": {"AWS": role}}
     account.put_bucket_policy(bucket, [statement])
     becomes_true(lambda: refusal(s3.put_object, **write) == "accepted", _LATER_SECONDS)
     code = refusal(s3.put_object, **write)
@@ -55,7 +50,7 @@ def _bucket_policies(account: AwsAccount) -> Iterator[Fact]:
 def _expired_sessions(account: AwsAccount) -> Iterator[Fact]:
     bucket = account.bucket("sessions", is_versioned=False)
     account.client("s3").put_object(Bucket=bucket, Key="object", Body=b"")
-    s3 = account.as_role([_allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*")], seconds=_SESSION_SECONDS)("s3")
+    s3 = account.as_role([allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*")], seconds=_SESSION_SECONDS)("s3")
     read = {"Bucket": bucket, "Key": "object"}
     found = answer(s3.get_object, **read)
     yield Fact("S3 accepts the credentials of a session of 15 minutes", found == (200, "accepted"), str(found))

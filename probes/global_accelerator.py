@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError
 
-from probes.aws import REGION, AwsAccount, Statement, is_denied, refusal
+from probes.aws import REGION, AwsAccount, Statement, allow, is_denied, refusal
 from probes.fact import Fact, Probe
 from probes.route53 import REFUSED, HostedZone
 
@@ -113,7 +113,7 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
     """Yields three facts about a role whose policy has conditions on a tag. Only the accelerator itself has the tag."""
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
-    statements = [_allow(changes, "probe"), _allow(["globalaccelerator:DescribeListener"], "other")]
+    statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]
     api = account.as_role(statements)("globalaccelerator", region=_OREGON)
     code = refusal(api.update_listener, ListenerArn=listener, PortRanges=_HTTPS)
     yield Fact("A listener has the tags of its accelerator in conditions", code == "accepted", code)
@@ -123,9 +123,8 @@ def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
     yield Fact("A condition on another value of the tag refuses the listener", is_denied(code), code)
 
 
-def _allow(actions: list[str], value: str) -> Statement:
-    condition = {"StringEquals": {f"aws:ResourceTag/{_TAG}": value}}
-    return {"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}
+def _allow_tagged(actions: list[str], value: str) -> Statement:
+    return allow(actions, condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": value}})
 
 
 PROBES = (Probe("global-accelerator", "Global Accelerator API Reference", _accelerator),)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from probes.aws import (
     KEY_DELETION_DAYS,
     REGION,
     AwsAccount,
-    Statement,
+    allow,
     attempt,
     document,
     is_denied,
@@ -25,18 +24,14 @@ _TAG = "environment"
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 
 
-def _allow(action: str | list[str], resource: str = "*", condition: Mapping[str, Any] | None = None) -> Statement:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
-
-
 def _statements(account: AwsAccount) -> Iterator[Fact]:
     topic = account.name("topic")
     arn = f"arn:aws:sns:{REGION}:{account.number}:{topic}"
     client = account.as_role(
         [
-            _allow("s3:ListAllMyBuckets", "arn:aws:s3:::*"),
-            _allow("kms:ListKeys", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "any"}}),
-            _allow("sns:CreateTopic", arn),
+            allow("s3:ListAllMyBuckets", "arn:aws:s3:::*"),
+            allow("kms:ListKeys", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "any"}}),
+            allow("sns:CreateTopic", arn),
         ]
     )
     code = refusal(client("s3").list_buckets)
@@ -55,8 +50,8 @@ def _statements(account: AwsAccount) -> Iterator[Fact]:
 
 def _new_resources(account: AwsAccount) -> Iterator[Fact]:
     own, other = account.name("own"), account.name("other")
-    iam = account.as_role([_allow("iam:CreatePolicy", f"arn:aws:iam::{account.number}:policy/{own}")])("iam")
-    policy = document([_allow("s3:ListAllMyBuckets")])
+    iam = account.as_role([allow("iam:CreatePolicy", f"arn:aws:iam::{account.number}:policy/{own}")])("iam")
+    policy = document([allow("s3:ListAllMyBuckets")])
     for name, verdict in ((own, "allowed"), (other, "refused")):
         account.later(_delete_policy, account=account, name=name)
         code = refusal(iam.create_policy, PolicyName=name, PolicyDocument=policy)
@@ -84,11 +79,11 @@ def _certificate_tags(account: AwsAccount) -> Iterator[Fact]:
     wanted, other = ([{"Key": _TAG, "Value": value}] for value in ("probe", "other"))
     client = account.as_role(
         [
-            _allow(
+            allow(
                 ["acm:RequestCertificate", "acm:AddTagsToCertificate"],
                 condition={"StringEquals": {f"aws:RequestTag/{_TAG}": "probe"}},
             ),
-            _allow("acm:DescribeCertificate", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "probe"}}),
+            allow("acm:DescribeCertificate", condition={"StringEquals": {f"aws:ResourceTag/{_TAG}": "probe"}}),
         ]
     )("acm")
     request = {"DomainName": f"*.probe.{account.domain}", "ValidationMethod": "DNS"}
@@ -112,7 +107,7 @@ def _partitions(account: AwsAccount) -> Iterator[Fact]:
     arn = f"arn:aws:dynamodb:{REGION}:{account.number}:table/{table}"
     own = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["own#*"]}}
     actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
-    dynamodb = account.as_role([_allow(actions, arn, own)])("dynamodb")
+    dynamodb = account.as_role([allow(actions, arn, own)])("dynamodb")
     for partition, verdict in (("own#1", "allowed"), ("other#1", "refused")):
         key = {"pk": {"S": partition}, "sk": {"S": "any"}}
         names, values = {"#p": "pk"}, {":p": {"S": partition}}
@@ -134,7 +129,7 @@ def _linked_role(account: AwsAccount) -> Iterator[Fact]:
             f"the account has the role {_LINKED_ROLE} already, so that its next multi-Region key is not the first one; "
             "use an account that has never had a multi-Region key"
         )
-    client = account.as_role([_allow(["kms:CreateKey", "kms:TagResource"])])("kms")
+    client = account.as_role([allow(["kms:CreateKey", "kms:TagResource"])])("kms")
     code, made = attempt(client.create_key, MultiRegion=True)
     if made:
         key = made["KeyMetadata"]["KeyId"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from probes.aws import AwsAccount, Statement, document
+from probes.aws import AwsAccount, allow, document
 from probes.fact import Fact, Probe
 from probes.s3 import replication_rule
 from probes.waiting import becomes_true
@@ -25,13 +25,13 @@ def _bucket_keys(account: AwsAccount) -> Iterator[Fact]:
         rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
         s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     less = [
-        _allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], f"arn:aws:s3:::{buckets['source']}"),
-        _allow(["s3:GetObjectVersionForReplication"], f"arn:aws:s3:::{buckets['source']}/*"),
-        _allow(["s3:ReplicateObject"], f"arn:aws:s3:::{buckets['replica']}/*"),
-        _allow(["kms:Decrypt"], keys["source"]),
-        _allow(["kms:Encrypt"], keys["replica"]),
+        allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], f"arn:aws:s3:::{buckets['source']}"),
+        allow(["s3:GetObjectVersionForReplication"], f"arn:aws:s3:::{buckets['source']}/*"),
+        allow(["s3:ReplicateObject"], f"arn:aws:s3:::{buckets['replica']}/*"),
+        allow(["kms:Decrypt"], keys["source"]),
+        allow(["kms:Encrypt"], keys["replica"]),
     ]
-    all_of_them = [*less, _allow(["kms:Decrypt"], keys["replica"])]
+    all_of_them = [*less, allow(["kms:Decrypt"], keys["replica"])]
     role = account.role("replication", {"Service": "s3.amazonaws.com"}, all_of_them)
     _replicate(s3, role, buckets, keys["replica"])
     failed = ""
@@ -80,10 +80,6 @@ def _replicate(s3: Any, role: str, buckets: Mapping[str, str], key: str) -> None
     encrypted = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
     rule = {**replication_rule(destination), **encrypted}
     s3.put_bucket_replication(Bucket=buckets["source"], ReplicationConfiguration={"Role": role, "Rules": [rule]})
-
-
-def _allow(actions: list[str], resource: str) -> Statement:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 PROBES = (Probe("s3-replication-keys", 'S3 User Guide, "Amazon S3 Bucket Keys and replication"', _bucket_keys),)
