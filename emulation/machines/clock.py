@@ -18,14 +18,9 @@ class ClockError(Exception):
     """Raised when a machine could not set its clock. The message names the source of time."""
 
 
-def sources(config: str) -> list[str]:
-    """Returns the time sources in the text of a chrony.conf (chrony, "chrony.conf(5)": server, pool, peer)."""
-    return list(_sources(config))
-
-
 def check_sources(config: str, reachable: frozenset[str]) -> None:
     """Raises ClockError if chrony has no time source, or has a time source that `reachable` does not list."""
-    found = sources(config)
+    found = list(_sources(config))
     if not found:
         raise ClockError("chrony has no time source")
     for source in found:
@@ -34,6 +29,7 @@ def check_sources(config: str, reachable: frozenset[str]) -> None:
 
 
 def _sources(config: str) -> Iterator[str]:
+    """Yields the time sources in the text of a chrony.conf (chrony, "chrony.conf(5)": server, pool, peer)."""
     for line in config.splitlines():
         words = line.split()
         match words:
