@@ -70,7 +70,8 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
   const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
-  const flags = { ...assignment.flags, ...loggedInstall(authorized, assignment.flags) };
+  const install = loggedInstall(authorized, assignment.flags);
+  const flags = install === undefined ? assignment.flags : { ...assignment.flags, install };
   const response = await permitted(authorized, { tag, rules, flags });
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
@@ -79,11 +80,12 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
 }
 
 /**
- * Returns the flag with the id of the client's install. The install of a client with prediction has no id, because the
- * client finds in L1 what was prefetched. The shields then see too few of its requests.
+ * Returns the id of the client's install, or undefined if the stack does not log installs. The install of a client with
+ * prediction has no id, because the client finds in L1 what was prefetched. The shields then see too few of its requests.
  */
-function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): Pick<ShieldFlags, "install"> {
-  return prediction && bindings.PREDICTION !== undefined ? {} : installFlag(bindings, subject.principal, started);
+function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): string | undefined {
+  if (prediction && bindings.PREDICTION !== undefined) return undefined;
+  return installFlag(bindings, subject.principal, started).install;
 }
 
 function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
