@@ -37,6 +37,16 @@ DISKS = tuple(f"nvme-Amazon_EC2_NVMe_Instance_Storage_AWS0000000000000000{number
 ORIGIN_KEY = "the-origin-key"
 EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
 
+BOOT = BootSettings(
+    buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
+    secret_id="artifact-edge/test/shield",
+    secret_regions=["us-east-1"],
+    certificate_region="us-east-1",
+    certificate_parameter="/artifact-edge/test/shield-certificate",
+    serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
+)
+ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+
 
 class Shield:
     """A booted shield machine, a stub of the clouds that the machine uses, and test clients of the machine."""
@@ -69,16 +79,7 @@ class Shield:
         self._hypervisor = Hypervisor(sandbox, [self], self.reports.append)
 
     def running(self) -> list[Instance]:
-        settings = BootSettings(
-            buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
-            secret_id="artifact-edge/test/shield",
-            secret_regions=["us-east-1"],
-            certificate_region="us-east-1",
-            certificate_parameter="/artifact-edge/test/shield-certificate",
-            serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
-        )
-        role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
-        user_data = render_user_data(settings, "us-east-1-0", "us-east-1", "aws", role)
+        user_data = render_user_data(BOOT, "us-east-1-0", "us-east-1", "aws", ROLE)
         return [Instance("i-0001", self.address, user_data, tuple(self.disks))]
 
     def up(self, *, after: int | None = None) -> None:

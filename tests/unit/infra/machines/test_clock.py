@@ -6,22 +6,10 @@ import pytest
 
 from emulation.machines import cloud_init
 from emulation.machines.clock import ON_COMPUTE_ENGINE, ON_EC2, check_sources
-from infra.blobs import Bucket
-from infra.machines.serving import ServingReports
 from infra.pop.user_data import render_user_data as user_data_of_pop
-from infra.shield import BootSettings
 from infra.shield.user_data import render_user_data as user_data_of_shield
 from tests.support.own_pop import SETTINGS
-
-BOOT = BootSettings(
-    buckets=[Bucket("packages", "us-east-1", "packages.s3.us-east-1.amazonaws.com")],
-    secret_id="artifact-edge/test/shield",
-    secret_regions=["us-east-1"],
-    certificate_region="us-east-1",
-    certificate_parameter="/artifact-edge/test/shield-certificate",
-    serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
-)
-ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+from tests.support.shield_machine import BOOT, ROLE
 
 
 @pytest.mark.parametrize(
