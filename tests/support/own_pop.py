@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import socketserver
 import ssl
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from emulation.cloudflare.workerd import binary
+from emulation.processes import listening
 from infra.edge import ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.pop import Directories, Place, PopSettings, Ports, Sources, programs
@@ -264,7 +264,7 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
             stack.enter_context(_serving_worker(sockets / f"worker-{number}.sock", 200))
         errors = stack.enter_context((root / "errors").open("w"))
         _run(["nginx", "-c", str(configuration)], {}, None, errors, root, stack)
-        assert eventually(lambda: _listens(https)), (root / "errors").read_text()
+        assert eventually(lambda: listening("127.0.0.1", https)), (root / "errors").read_text()
         yield Front(https, pop.directories, root / "ca.pem", root / "errors")
 
 
@@ -326,13 +326,13 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
         _run(command, environment, owner, errors, Path(directories.etc), stack)
         for command, environment, owner in commands
     ]
-    listening = [ports.https, ports.l1, ports.misses, ports.purges]
+    expected_ports = [ports.https, ports.l1, ports.misses, ports.purges]
     workers = [sockets / f"worker-{number}.sock" for number in range(pop.processes)]
 
     def works() -> bool:
         _check_health(root, directories)
         expected = [*workers, Path(directories.run) / "health" / "l1"]
-        return all(map(_listens, listening)) and all(each.exists() for each in expected)
+        return all(listening("127.0.0.1", port) for port in expected_ports) and all(each.exists() for each in expected)
 
     is_up = eventually(works)
     assert is_up, (root / "errors").read_text()
@@ -364,12 +364,6 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 class _StubServer(socketserver.ThreadingUnixStreamServer):

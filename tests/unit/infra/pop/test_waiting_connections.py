@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from emulation.processes import listening
 from tests.support.free_ports import free_ports
 from tests.support.waiting import eventually
 
@@ -26,19 +27,13 @@ def _arguments(program: str, port: int, directory: Path) -> list[str]:
     return [str(port)] if program == "serve-entitlements" else [str(directory / "tags.db"), str(port), "1"]
 
 
-def _connects(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
 @pytest.mark.parametrize("program", ["serve-entitlements", "serve-purges"])
 def test_a_busy_service_drops_no_connection(program: str, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     command = [sys.executable, str(_PROGRAMS / program), *_arguments(program, port, tmp_path)]
     with subprocess.Popen(command, env=os.environ | _TABLE) as service, contextlib.ExitStack() as connections:
         try:
-            assert eventually(lambda: _connects(port))
+            assert eventually(lambda: listening("127.0.0.1", port))
             service.send_signal(signal.SIGSTOP)  # stands for a service that has no time to accept connections
             for _ in range(_CONNECTIONS):
                 connections.enter_context(socket.create_connection(("127.0.0.1", port), timeout=1))
