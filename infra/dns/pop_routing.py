@@ -62,18 +62,22 @@ def _geolocation_records(regions: PopRegions, parent: pulumi.Resource) -> list[p
 
     The default record leads to the latency records of all regions. Clients get it if their location is unknown, or if
     the records of their area are unhealthy. So they get the nearest healthy region.
+
+    The records of areas depend on the default record, so that the engine deletes the default record last. Route 53
+    would otherwise have no answer for the clients of areas whose records are already deleted.
     """
     name = routed_hostname(regions.zone_name, "geolocation")
 
-    def record(identifier: str, target: str, **location: str) -> aws.route53.Record:
+    def record(identifier: str, target: str, after: Sequence[pulumi.Resource], **location: str) -> aws.route53.Record:
         policy = {"set_identifier": identifier, "geolocation_routing_policies": [location]}
-        return _alias(f"pops-{identifier}", regions, parent, name, target, **policy)
+        return _alias(f"pops-{identifier}", regions, parent, name, target, after, **policy)
 
-    created: list[pulumi.Resource] = [record("default", pops_hostname(regions.zone_name), country="*")]
+    default = record("default", pops_hostname(regions.zone_name), (), country="*")
+    created: list[pulumi.Resource] = [default]
     for area, region in regions_by_area(regions.biases).items():
         location = {"continent": area.continent, "country": area.country, "subdivision": area.state}
         given = {key: code for key, code in location.items() if code}
-        created.append(record(area.identifier, pop_hostname(regions.zone_name, region), **given))
+        created.append(record(area.identifier, pop_hostname(regions.zone_name, region), [default], **given))
     return created
 
 
@@ -94,15 +98,23 @@ def _geoproximity_records(regions: PopRegions, parent: pulumi.Resource) -> list[
 
 
 def _alias(
-    resource: str, regions: PopRegions, parent: pulumi.Resource, name: str, target: str, **policy: Any
+    resource: str,
+    regions: PopRegions,
+    parent: pulumi.Resource,
+    name: str,
+    target: str,
+    after: Sequence[pulumi.Resource] = (),
+    **policy: Any,
 ) -> aws.route53.Record:
-    """Creates an alias of a name in the zone, which Route 53 skips while no record of this name is healthy."""
+    """Creates an alias of a name in the zone, which Route 53 skips while no record of this name is healthy. The alias
+    depends on the resources `after`.
+    """
     return aws.route53.Record(
         resource,
         zone_id=regions.zone_id,
         name=name,
         type="A",
         aliases=[{"name": target, "zone_id": regions.zone_id, "evaluate_target_health": True}],
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*regions.latency_records]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*regions.latency_records, *after]),
         **policy,
     )

@@ -55,7 +55,8 @@ from emulation.providers.provider import INHERITED
 class Registered:
     """Describes one resource as the program registers it, after all transforms.
 
-    `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs.
+    `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs. `depends_on` has the
+    URNs of all resources that the engine creates before this resource and deletes after it.
     """
 
     type: str
@@ -68,6 +69,7 @@ class Registered:
     parent: str
     dependencies: Mapping[str, Sequence[str]]
     id: str = ""
+    depends_on: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -251,6 +253,7 @@ class _Sandbox(mocks.Mocks):
                 parent=current.parent,
                 dependencies={name: list(on.urns) for name, on in current.propertyDependencies.items()},
                 id=id,
+                depends_on=frozenset(current.dependencies),
             )
         )
 

@@ -8,13 +8,14 @@ sets which endpoints the health checks find unhealthy.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 
 from contract.pops import PopRouting, routed_hostname
@@ -88,7 +89,8 @@ class Network:
             names = PopDnsArgs(dns.zone_id, "artifact-edge.test", HOSTNAME, nodes, percent, [dns], entry)
             PopDns("pops", replace(names, routing=routing, biases=biases or {}))
 
-        deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+        deployment = deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+        self._records = {each.urn: each for each in deployment.of(aws.route53.Record).values()}
         self._checks: Mapping[str, Any] = {
             check["Id"]: check["HealthCheckConfig"] for check in client("route53").list_health_checks()["HealthChecks"]
         }
@@ -96,7 +98,10 @@ class Network:
         self.down: set[str] = set()
         snapshot = Route53().read()
         self.static_addresses = [address for _, addresses in snapshot.accelerators for address in addresses]
-        served = serve(snapshot, self._healthy, Random(1))  # noqa: S311
+        self._serve()
+
+    def _serve(self) -> None:
+        served = serve(Route53().read(), self._healthy, Random(1))  # noqa: S311
         assert served.refused == ()
         edge = cloudflare_zone(SANDBOX, Listed("zone.test", (CLOUDFLARE,)), lambda pop: True)
         self._authority = Authority([edge, *served.zones])
@@ -124,6 +129,29 @@ class Network:
         found = [set(self.answers(place)) for place in CLIENT_LOCATIONS]
         assert all(len({name.rsplit("-", 1)[0] for name in names}) == 1 for names in found)
         return [sorted(names)[0].removeprefix("pop-").rsplit("-", 1)[0] for names in found]
+
+    def deleting(self, name: str) -> Iterator[str]:
+        """Deletes the records of a DNS name one after another, and yields the set identifier of each deleted record.
+
+        The engine may delete a record as soon as no other record of the name depends on it. Of these records, the
+        method deletes the one that the program created first.
+        """
+        remaining = {urn: record for urn, record in self._records.items() if record.inputs["name"] == name}
+        zone = client("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+        while remaining:
+            needed = {urn for record in remaining.values() for urn in record.depends_on}
+            urn = next(each for each in remaining if each not in needed)
+            identifier = remaining.pop(urn).inputs["setIdentifier"]
+            (listed,) = (
+                each
+                for each in client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+                if each["Name"].rstrip(".") == name and each["SetIdentifier"] == identifier
+            )
+            client("route53").change_resource_record_sets(
+                HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": listed}]}
+            )
+            self._serve()
+            yield identifier
 
     def lose(self, *regions: str) -> None:
         """Lets all machines of the given regions fail, and all others recover."""
@@ -184,6 +212,18 @@ def test_a_resolver_that_knows_the_name_of_another_policy_gets_a_healthy_pop(
     assert found.addresses(EU, name) == [OWN_POPS["pop-eu-west-1-0"]]
     found.lose("eu-west-1")
     assert found.addresses(EU, name)[0] in (OWN_POPS["pop-us-east-1-0"], OWN_POPS["pop-us-east-1-1"])
+
+
+@pytest.mark.parametrize("routing", ["geolocation", "geoproximity"])
+def test_clients_have_an_answer_while_the_records_of_a_former_policy_are_deleted(routing: PopRouting) -> None:
+    found = Network(100, routing=routing)
+    name = routed_hostname("artifact-edge.test", routing)
+    without_answer = {
+        deleted: [place.name for place in CLIENT_LOCATIONS if not found.addresses(place, name)]
+        for deleted in found.deleting(name)
+    }
+    assert len(without_answer) >= 3
+    assert [deleted for deleted, places in without_answer.items() if places] == []
 
 
 @pytest.mark.parametrize("routing", ROUTINGS)
