@@ -3,8 +3,8 @@
 `python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
 installs with two working shields and installs during which one shield is frozen. `npm install express` requests 68
 documents and then 68 tarballs over 15 connections. An install of this benchmark sends as many requests over as many
-connections, but all of them for tarballs. No cache holds these tarballs. After each measured install, the program waits
-until the shield that it freezes has answered a request of the edge.
+connections, but all of them for tarballs. No cache holds these tarballs. After each install, the program waits until
+the shield answers the edge again.
 """
 
 from __future__ import annotations

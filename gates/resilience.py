@@ -101,7 +101,7 @@ class Proof:
 
 def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
     """Checks whether each read path of clients still works after each single loss, such as the loss of a zone or a
-    cloud. Also checks each set of simultaneous losses in the resilience statements.
+    cloud. Also checks the sets of simultaneous losses that `statements` lists.
     """
     paths = _paths(Graph(resources))
     known = frozenset[str]().union(*(losses(path) for path in paths))

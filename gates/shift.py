@@ -68,8 +68,8 @@ def shift_of(plan: Plan, limits: Limits) -> Shift:
 
 
 def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Maps each DNS name that leads clients to a target to the number of names before it: 0 for a name that clients
-    use, 1 for a name that such a name leads to, and so on.
+    """Returns how many steps each DNS name is away from clients: 0 for a name that clients use, 1 for the names that
+    its records lead to, and so on.
     """
     shift = shift_of(plan, limits)
     steps = dict.fromkeys(shift.roots, 0)

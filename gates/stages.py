@@ -90,8 +90,8 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
             for user in _changed_because(plan, urn):
                 with_replaced[user] = max(ranks[urn], with_replaced.get(user, _BUILD))
     ranks |= with_replaced
-    # One pass of this loop moves a change only behind the changes that it directly depends on. A chain of dependencies
-    # has at most as many links as there are changes, so this number of passes suffices.
+    # Each pass of this loop moves a change behind its direct dependencies, so a chain of dependencies can need several
+    # passes. No chain is longer than the number of changes.
     for _ in changed:
         moved = [_raise_ranks(urn, one, ranks) for urn, one in changed.items()]
         if True not in moved:

@@ -71,11 +71,11 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def _wildcard_targets(resources: Iterable[Resource]) -> dict[str, list[str]]:
-    """Maps each DNS name and type below which a wildcard record answers to the targets of this record, such as
-    `pops.example.com A` for a record of `*.pops.example.com`.
+    """Returns the targets of each wildcard record. The key of the record `*.pops.example.com` with the type A is
+    `pops.example.com A`.
 
-    Clients get these targets only when they ask for a name that does not exist any more. For all other names, the
-    targets count as targets without clients.
+    Clients get these targets only for names without records of their own. For a name with records, these targets count
+    as targets without clients.
     """
     wildcards = [one for one in resources if one.type in RECORDS and host_of(one).startswith("*.")]
     return {f"{host_of(one)[2:]} {one.inputs.get('type', '')}": _targets(one) for one in wildcards}
@@ -84,8 +84,8 @@ def _wildcard_targets(resources: Iterable[Resource]) -> dict[str, list[str]]:
 def _split(alike: Sequence[Resource], limits: Limits) -> Split:
     """Returns how the DNS records of one name and type split the clients.
 
-    If geolocation records cover all continents, the default record counts as without clients. Route 53 answers with it
-    only if the records of a client's area are unhealthy, or if the client's location is unknown.
+    If geolocation records cover all continents, the default record gets the weight 0. Route 53 uses the default record
+    only if a client's location is unknown, or if the records of the client's area are unhealthy.
     """
     covered = {_location(record).get("continent") for record in alike} >= _CONTINENTS
 

@@ -86,7 +86,7 @@ def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> State
     """Returns the statement of a trust policy that lets holders of an identity token assume the role.
 
     `provider` is the ARN of an OpenID Connect provider in the account, or the name of an issuer that AWS trusts without
-    a provider. The token's claims must equal `claims`, whose names begin with the issuer.
+    a provider. `claims` maps condition keys, such as `accounts.google.com:sub`, to the allowed values.
     """
     condition = {"StringEquals": claims}
     return allow("sts:AssumeRoleWithWebIdentity", principal={"Federated": provider}, condition=condition)

@@ -1,3 +1,3 @@
-"""Previews the changes to each stack, with policy checks, on emulated clouds. Also records the state of each stack at a
-release, from which later previews of upgrades start.
+"""Previews the changes to each stack, with policy checks, on emulated clouds. Also records each stack's state at a
+release. Later previews of upgrades start from this state.
 """

@@ -129,8 +129,8 @@ _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),
 }
-# Maps an API operation to a parameter for which IAM checks no permission. The parameter names a resource, such as a
-# role, but the operation's IAM action does not apply to resources of this type.
+# Maps an API operation to a parameter that names a resource, such as a role. IAM checks no permission for the resource,
+# because the operation's IAM action does not apply to its type.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",

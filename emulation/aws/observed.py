@@ -21,8 +21,8 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# The values of a CloudWatch metric in one period: the region, the namespace, the metric's name, the dimensions, and the
-# sum, count, minimum and maximum of the values.
+# A CloudWatch metric in one period: its region, namespace, name and dimensions, and the sum, count, minimum and maximum
+# of its values.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
 
 

@@ -63,13 +63,12 @@ class PopDnsArgs:
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    The name `pops.<zone>` has an alias for each region, and Route 53 answers with the alias of the region that has the
-    lowest latency for the client. Each alias leads to the name of its region, which has a record for each machine. With
-    geolocation or geoproximity, `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` has aliases of the regions too.
-    The hostname that clients connect to leads to the name of the chosen routing policy.
+    Each region has a name with one record for each machine. Each routing policy has a name with one alias for each
+    region: `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the policy of
+    that name. The hostname that clients connect to leads to the name of the chosen policy.
 
-    With an accelerator, the hostname leads to `anycast.pops.<zone>`. This name is an alias of the accelerator, and an
-    alias of the routing policy's name while the accelerator does not answer.
+    With an accelerator, the hostname leads to `anycast.pops.<zone>`. Clients of this name get the accelerator's
+    addresses. While the accelerator does not answer, the name leads to the name of the chosen policy.
     """
 
     alarms: Sequence[CloudWatchAlarm]

@@ -73,9 +73,8 @@ class Dns(pulumi.ComponentResource):
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # A stack with PoPs of our own needs a second health check, which tests Cloudflare alone. A request to the
-        # edge's own name always reaches Cloudflare. A request to the hostname that clients connect to can also reach
-        # our PoPs.
+        # With PoPs of our own, clients' requests to `args.hostname` reach Cloudflare or a PoP. A second health check
+        # therefore requests `args.edge.target`, a name that always leads to Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )

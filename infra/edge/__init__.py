@@ -152,8 +152,8 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The DNS names by which clients reach the edge. The hostname that clients connect to is an alias (CNAME) of
-    `target`. With the records in `validation_records`, Cloudflare validates this hostname and its certificate.
+    """The DNS names of the edge. A CNAME record leads from the hostname that clients connect to to `target`. Cloudflare
+    uses the records in `validation_records` to validate the hostname and its certificate.
     """
 
     @property

@@ -35,8 +35,8 @@ class Skip:
     products: Sequence[str] = ()
 
 
-# Products of Cloudflare that answer a request with a challenge. No client of a registry can solve a challenge. Bot
-# Fight Mode also sends challenges, and no rule can skip it. Bot Fight Mode must therefore be off in the zone.
+# Skips the Cloudflare products that answer with a challenge, because no registry client can solve a challenge. No rule
+# can skip Bot Fight Mode, so Bot Fight Mode must be off in the zone.
 _CHALLENGES = Skip(["http_request_sbfm"], ["bic", "hot", "securityLevel", "uaBlock"])
 
 

@@ -155,7 +155,7 @@ class Bounds:
 
     def _position(self, event: Event) -> int | None:
         """Returns the position of the version in an event of an OSV range. The docstring of this module defines
-        positions. Returns None for an event `limit` with the version `*`, which comes after all versions.
+        positions. The version `*` of an event `limit` is later than all others and has the position None.
         """
         kind, text = event
         if _is_special(kind, text):

@@ -32,8 +32,8 @@ MOST_TRIES = 150
 # max-age and stale-while-revalidate together (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a
 # shield for 65 s, and then in the edge's cache (L1) for another 65 s: 130 s in all.
 REPEAT_SECONDS = 130.0
-# If the second delivery of a change is overdue for this number of seconds, the database deletes the change from the
-# outbox.
+# The registry delivers each change twice. The database deletes a change this number of seconds after the second
+# delivery is due.
 _KEPT_SECONDS = 7 * 86_400
 # The pause after the n-th failed delivery of a change is _FIRST_PAUSE * 2^n seconds, but at most _LONGEST_PAUSE
 # seconds. The first pause is therefore 4 s.

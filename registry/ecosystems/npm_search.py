@@ -13,8 +13,8 @@ from registry.catalog.artifact import Document, Known
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.packument import dist_tags, published
 
-# The database partition with a search record for each package, named `package#<name>`. When the registry delivers a
-# package's changes, it writes the package's search record.
+# The database partition of search records. Each package has one search record, named `package#<name>`. Each delivery of
+# a package's changes writes the package's record.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
 # Limits of a search record: the number of characters of the description, the number of keywords, and the number of

@@ -102,7 +102,7 @@ class PypiProject:
 
     The project's metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records
     can change. `yanked#<filename>` says whether the file is yanked (PEP 592). `requires-python#<filename>` has the
-    original text of Requires-Python if `file#<filename>` has a normalized one. `requires#<filename>` has the projects
+    original text of Requires-Python if the text in `file#<filename>` differs. `requires#<filename>` has the projects
     that the file requires, and `license#<filename>` has its licence. `upstream#<filename>` has what another index
     stated about an imported file.
     """

@@ -1,4 +1,4 @@
-"""Adds the packages that the model of co-downloads names to what clients of a package request next."""
+"""Adds packages from the model of co-downloads to the list of releases that clients request next."""
 
 from __future__ import annotations
 

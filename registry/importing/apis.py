@@ -132,7 +132,7 @@ class Api:
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
         """Returns the files of a Python project from all pages together, each filename once. An earlier page takes
-        precedence. The result also has entries for files that cannot be imported or are left out.
+        precedence. Some entries are reasons why a file cannot be imported or is left out.
 
         Raises RegistryError when none of the pages exists.
         """

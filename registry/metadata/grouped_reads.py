@@ -18,7 +18,7 @@ class GroupedReads:
     read wait. Then one of the waiting threads sends the reads of all of them in one request. All other calls go to
     `repository` unchanged.
 
-    Each read still returns all data that was committed before the read, because its request starts after the read.
+    A read never shares a request that is already sent, so a read returns all data committed before its call.
     """
 
     def __init__(self, repository: Repository) -> None:

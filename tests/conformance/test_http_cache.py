@@ -82,8 +82,8 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        # Maps the id of each test to the header fields that only the conformance suite understands. They come from the
-        # test's last request to the shield.
+        # Maps each test's id to header fields of the test's last request to the shield. Only the conformance suite
+        # understands these fields.
         self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
@@ -98,8 +98,8 @@ class SuiteProxy:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Takes the place of a shield's origin: answers with the response of the server that the HTTP cache conformance
-        suite brings.
+        """Answers the shield's requests to its origin. The responses come from the server of the HTTP cache conformance
+        suite.
         """
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})

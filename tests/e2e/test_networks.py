@@ -282,7 +282,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
     """Changes the routing policy of our own PoPs three times, and resolves names of clients meanwhile. Resolvers that
     know the hostname's former target ask for the name of the former policy.
     """
-    start_service(networks.sandbox, "cloudflare")  # another test ends this service
+    start_service(networks.sandbox, "cloudflare")  # another test stops `cloudflare`
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.lead(100)
@@ -300,7 +300,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
 
 
 def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:
-    start_service(networks.sandbox, "cloudflare")  # another test may have ended this service
+    start_service(networks.sandbox, "cloudflare")  # another test may have stopped `cloudflare`
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.shell.run(

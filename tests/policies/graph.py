@@ -21,9 +21,9 @@ def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Returns the Pulumi resources `registered` in the form in which policies receive them. A registered resource names
-    its parent and its dependencies by URN. The function replaces these URNs by the resources in `registered` and
-    `around`, and leaves out dependencies on resources that are in neither.
+    """Returns the Pulumi resources `registered` in the form in which policies receive them. Parents and dependencies
+    become resources instead of URNs. `around` maps URNs to resources outside `registered`. Dependencies on unknown URNs
+    are left out.
     """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}

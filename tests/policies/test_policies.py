@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# test_an_unknown_value_is_not_accepted leaves out these policies, because they read only values that every preview
-# knows: exemptions, or the type and the options of a resource.
+# These policies read only exemptions, or a resource's type and options. Every preview knows those values, so
+# test_an_unknown_value_is_not_accepted leaves out these policies.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

@@ -23,7 +23,7 @@ Hook = Literal["CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR",
 _HOOKS: tuple[Hook, ...] = ("CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR")
 _LOOKUPS: tuple[Lookup, ...] = ("MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED")
 
-# Raises an error for an unknown global name. Otherwise, Lua takes a misspelt constant as nil, without an error.
+# Makes Lua raise an error for an unknown global name. Without this code, Lua reads a misspelt constant as nil.
 _REFUSE_UNKNOWN_GLOBALS = """
 setmetatable(_G, {__index = function(_, name) error('unknown global ' .. name, 2) end})
 """

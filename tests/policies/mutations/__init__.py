@@ -1,9 +1,9 @@
 """Breaks the resources of a real stack, and checks whether the policy pack reports each change. For each policy, the
 tests break resources of each type that the policy governs, in at least one way.
 
-The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. A policy
-that accepts a broken resource reads the wrong property, or looks for the property in a place that the program does not
-use. The test cases in tests/policies/cases cannot show such a fault, because their resources are written by hand.
+The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. If a policy
+accepts a broken resource, the policy looks at the wrong property, or for the property in the wrong place. The cases in
+tests/policies/cases cannot show this fault, because their resources are written by hand.
 """
 
 from __future__ import annotations

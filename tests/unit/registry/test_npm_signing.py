@@ -39,7 +39,7 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns the test's settings object without cached values, as a new process of the registry has one."""
+    """Returns the test's settings object without cached values, as in a new process of the registry."""
     return Target.model_validate(network.target.model_dump())
 
 

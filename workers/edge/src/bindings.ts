@@ -26,9 +26,6 @@ export interface Bindings {
   TOKEN_REQUESTS?: RateLimit;
   /** Limits how many requests with invalid tokens the worker answers for each client address in a period. */
   FAILED_TOKENS?: RateLimit;
-  /**
-   * Set when NGINX on a PoP machine of our own calls the worker. NGINX then sends objects from L1 itself
-   * (redirects.ts).
-   */
+  /** Set only on our own PoP machines, where NGINX sends objects from L1 to clients (redirects.ts). */
   REDIRECT_TO_L1?: string;
 }

@@ -14,7 +14,7 @@ const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
 // An id is valid for this time. Nobody can therefore follow a principal in the logs for longer.
 const SLOT_MILLISECONDS = 600_000;
-const CHARACTERS = 32; // 128 bits of the HMAC, in hex
+const CHARACTERS = 32; // an id's length: 128 bits in hex
 const REMEMBERED = 10_000; // the most ids that an isolate remembers, which take some 1 MB
 
 let slot = 0;

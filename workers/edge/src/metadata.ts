@@ -9,7 +9,7 @@ export interface MetadataApi {
 }
 
 const TIMEOUT_MILLISECONDS = 2_000;
-// must be shorter than the time for which a client's request waits for a feed document (feed.ts)
+// shorter than `WAIT_MILLISECONDS`, the time that a request waits for a feed document (feed.ts)
 const FEED_TIMEOUT_MILLISECONDS = 1_500;
 // The maximum number of simultaneous requests of one isolate to the metadata API. Without the limit, a client that
 // guesses tokens could use up all connections.

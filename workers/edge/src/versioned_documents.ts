@@ -15,7 +15,7 @@ export interface Named<T> {
   value: T;
 }
 
-const KEPT = 8; // the maximum number of valid documents that an isolate remembers, and of digests of invalid ones
+const KEPT = 8; // the maximum number of entries in `#valid`, and in `#invalid`
 
 /**
  * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of this kind of

@@ -68,7 +68,7 @@ def test_a_machine_that_had_more_disks_before_a_reboot_is_unhealthy(pop: OwnPop)
 
 
 def test_a_machine_is_unhealthy_while_traffic_server_serves_without_a_cache(pop: OwnPop) -> None:
-    # Only a restart opens the cache again, so this test is the last in this module.
+    # This test must be the last of the module: the PoP has no cache afterwards.
     for disk in pop.disks:
         disk.chmod(0)
     environment = {**os.environ, "TS_RUNROOT": str(pop.configuration / "runroot.yaml")}

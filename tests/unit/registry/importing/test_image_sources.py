@@ -167,8 +167,8 @@ def test_a_token_endpoint_that_stays_overloaded_is_named_by_its_status(importing
 
 @pytest.mark.parametrize("link", ["http://up.test", "https://elsewhere.test", ""])
 def test_the_next_page_of_a_list_is_read_from_the_registry_itself(importing: Any, images: Images, link: str) -> None:
-    """The link to the next page of a list may name another scheme or host. Tests that the import requests the next page
-    from the registry's own scheme and host all the same.
+    """Tests that the import reads all pages of a list from the registry's own scheme and host, even if the link to the
+    next page names others.
     """
     asked: list[str] = []
 
