@@ -1,8 +1,8 @@
 """Lists the AWS resources of a stack in all regions of the account, and compares them with the Pulumi state.
 
-The AWS Resource Groups Tagging API lists the tagged resources of most services, but no IAM roles (User Guide, "Resource
-types you can use with AWS Resource Groups and Tag Editor"). This module reads the resources of EC2, IAM, Route 53 and
-Global Accelerator from the APIs of these services, because these APIs do not list deleted resources.
+The AWS Resource Groups Tagging API lists most tagged resources, including recently deleted ones, but no IAM roles (User
+Guide, "Resource types you can use with AWS Resource Groups and Tag Editor"). For EC2, IAM, Route 53 and Global
+Accelerator, the module therefore uses the APIs of these services.
 """
 
 from __future__ import annotations

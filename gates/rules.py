@@ -17,7 +17,7 @@ from gates.resource_types import BUCKETS, CERTIFICATES, ENDPOINT_GROUP, NODES, R
 from gates.shift import shift_of
 from gates.traffic import DIALS, ROUNDING, client_names, host_of, moved
 
-# The inputs of a DNS record that determine to which target the record sends clients.
+# The inputs that determine to which target a DNS record sends clients.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name", "weightedRoutingPolicies"})
 
 
@@ -146,9 +146,8 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that changes two DNS records which the same clients look up one after the other. For example, the
-    first record leads clients from the stack's hostname to an edge network, and the second record from that network's
-    name to one of its regions. If one apply changes both records and clients then have a fault, nobody knows which
-    change to undo.
+    first record leads clients to an edge network, and the second record leads the same clients to a region. If clients
+    then have a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):

@@ -1,5 +1,5 @@
-"""Computes how a Pulumi plan moves clients to other targets of DNS records and load balancers. The module follows the
-DNS names that clients use to their targets, before and after the plan.
+"""Computes how a Pulumi plan moves clients to other targets of DNS records and load balancers. The module starts at the
+DNS names that clients use, and follows their records before and after the plan.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Of the clients of each root, a share resolves the DNS name `name`. Returns the largest of these shares,
-        before or after the plan. If no root leads to the name, as for the name of the shields, returns 1.
+        """Returns the share of clients that resolve the DNS name `name`: the largest among the clients of each name in
+        `roots`, before or after the plan. Returns 1 if none of these names leads to `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
@@ -85,8 +85,8 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Returns which DNS names the clients of each name in `names` resolve. A name without DNS records is left out. The
-    result maps each other name to these DNS names, each with the share of the clients that resolve it.
+    """Maps each hostname in `names` that has DNS records to the DNS names that the hostname's clients resolve. Each DNS
+    name has the share of these clients that resolve the name.
 
     For example, in `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}` a fifth of the
     clients of `packages.example.com` also resolve `pops.example.com`.

@@ -14,8 +14,8 @@ _POLL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Limit:
-    """The limit of a wait. A wait that lasts longer than `seconds` ends with an error. `error` makes this error from a
-    text that says what is still missing.
+    """The limit of a wait. If the wait lasts longer than `seconds`, `error` creates the exception that ends the wait.
+    The argument of `error` says what is still missing.
     """
 
     seconds: float

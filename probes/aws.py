@@ -137,9 +137,7 @@ class AwsAccount:
 
 
 def session_credentials(sts: Any, session: Mapping[str, Any]) -> Mapping[str, str]:
-    """Starts a session of a role with a boto3 client of Security Token Service. Returns the session's credentials, as
-    boto3 names them.
-    """
+    """Assumes a role with the boto3 client `sts`. Returns the session's credentials under the names that boto3 uses."""
     found = sts.assume_role(**session)["Credentials"]
     return {
         "aws_access_key_id": found["AccessKeyId"],

@@ -61,7 +61,7 @@ class _Compute:
         return self._result(answer)
 
     def _delete(self, kind: str, url: str) -> None:
-        """Deletes a resource, if the operation that should create it did so."""
+        """Deletes a resource. The resource may be missing, because its creation may have failed."""
         answer = self._project.send(f"{kind} delete", "DELETE", url)
         result = self._result(answer)
         if result != _ACCEPTED and answer.status_code != requests.codes.not_found:

@@ -36,7 +36,7 @@ class Identity:
         self._access, self._until = "", 0.0
 
     def access_token(self) -> str:
-        """Returns an access token for Google's APIs, cached until shortly before it expires. Raises NoIdentity."""
+        """Returns a cached or new access token for Google's APIs. Raises NoIdentity if the metadata server fails."""
         with self._lock:
             if time.monotonic() >= self._until:
                 answer = json.loads(self._request("/token"))

@@ -130,8 +130,8 @@ def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) 
 
 
 def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
-    """For each replication rule of an S3 bucket that has metrics enabled, yields the rule's ID and the name of its
-    destination bucket.
+    """For each replication rule that enables metrics, yields the rule's ID and the name of the destination bucket.
+    `bucket` is an S3 bucket.
     """
     kept: dict[str, Any] = getattr(bucket, "replication", None) or {}
     rules: list[dict[str, Any]] = kept.get("Rule", [])

@@ -156,8 +156,8 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
     def _encode(self, outputs: Properties, given: Properties) -> Messages:
-        """Returns a resource's outputs as a message for the Pulumi engine. An output is marked as secret if the inputs
-        `given` have a property with the output's name that contains a secret.
+        """Returns a resource's outputs as a message for the Pulumi engine. Marks an output as secret if the input of
+        the same name in `given` contains a secret.
         """
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))

@@ -12,9 +12,8 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# The two patterns match the value of a label of the metric of requests, which names the error of a failed request.
-# Google's reference does not say whether this value is an HTTP status code or one of Google's error names, so the
-# patterns match both.
+# The two patterns match the label `response_code` of the metric that counts requests. Google's reference does not say
+# whether the label has HTTP status codes or Google's error names, so the patterns match both.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes

@@ -32,7 +32,7 @@ class Area:
 
     @property
     def identifier(self) -> str:
-        """A text that distinguishes the area from all others, although some continents and countries share a code."""
+        """The area's unique identifier. The prefix distinguishes Asia from American Samoa: both have the code AS."""
         if self.state:
             return f"state-{self.state}"
         return f"country-{self.country}" if self.country else f"continent-{self.continent}"
@@ -44,12 +44,11 @@ _US = Area(country="US")
 
 
 def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
-    """Returns a mapping from each area that needs a geolocation record to the region of own PoPs which its clients get.
-    `regions` are the regions that have PoPs.
+    """Returns the areas that need a geolocation record, each with the region of own PoPs that serves the area's
+    clients. `regions` are the regions that have PoPs.
 
-    A country gets the region at the least distance, and a continent the region that most of its countries get. If more
-    areas need a record than Route 53 allows, those that gain the fewest kilometres have none. Their clients get the
-    region of the larger area.
+    A country gets the nearest region, and a continent the region that most of its countries get. If Route 53 allows too
+    few records, the areas that gain the fewest kilometres have none. Clients there get the region of the larger area.
     """
     names = sorted(set(regions))
     countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}

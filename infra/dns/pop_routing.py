@@ -50,8 +50,8 @@ def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Reso
 def former_names(regions: PopRegions, parent: pulumi.Resource) -> aws.route53.Record:
     """Creates a record for all names below `pops.<zone>` that have no records of their own.
 
-    After a change of the routing policy, resolvers still know the name of the former policy until its TTL ends. These
-    resolvers then get the nearest healthy PoP, and not the answer that the name does not exist.
+    Each routing policy has a name of its own, such as `geolocation.pops.<zone>`. After a change of the policy,
+    resolvers ask for the former name until a TTL ends. These resolvers then get the nearest healthy PoP.
     """
     target = pops_hostname(regions.zone_name)
     return _alias("pops-former-names", regions, parent, f"*.{target}", target)

@@ -48,8 +48,8 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions from policies that a stack has. `covered` maps each exemption to the findings that it has covered
-    since the last report of the policy stack-exemptions-reported.
+    """A stack's exemptions from policies. `covered` maps each exemption to the findings that it has covered since the
+    last report of the policy stack-exemptions-reported.
 
     `undecided` has the names of the policies that could not run, because they read a value which is not known yet.
     Exemptions from these policies may still be needed, so they are not reported as unused.

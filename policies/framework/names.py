@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-# The words with which a policy's name can begin. It is a cloud for a policy about resources of this cloud, `multi` for
-# a policy about resources of several clouds, and `stack` for a policy about the stack as a whole.
+# The first word of a policy's name tells what the policy checks: resources of one cloud, of several clouds (`multi`),
+# or the stack as a whole (`stack`).
 CLOUDS = ("aws", "gcp", "cloudflare")
 SEVERAL_CLOUDS = "multi"
 WHOLE_STACK = "stack"

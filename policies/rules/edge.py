@@ -246,7 +246,7 @@ def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the resources of the type `token` that are in the same Cloudflare zone as a custom hostname."""
+    """Returns the resources in a custom hostname's Cloudflare zone. `token` is the Pulumi type of these resources."""
     return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 
 

@@ -1,4 +1,4 @@
-"""Policies for queues and topics, which carry dead-letter messages of functions and notifications of alarms."""
+"""Policies for queues and topics, such as dead-letter queues and the topics that alarms notify."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PROTOCOLS = ["email", "email-json", "lambda", "sqs"]
     fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
 )
 def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    # SQS encrypts a queue with a key of its own unless the property `sqsManagedSseEnabled` is false.
+    # Unless `sqsManagedSseEnabled` is false, SQS encrypts a queue with a key that SQS owns.
     managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False
     if not managed and not given(args.props, "kmsMasterKeyId"):
         yield "no key encrypts its messages"

@@ -260,7 +260,7 @@ def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the separate Pulumi resources of one type that configure a bucket."""
+    """Returns the Pulumi resources of the type `token` that configure a bucket."""
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 

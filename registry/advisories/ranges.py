@@ -33,7 +33,7 @@ _LARGEST_NUMBER = 2**53 - 1  # npm refuses a version with a number that JavaScri
 
 
 class InvalidRange(Exception):
-    """Raised for a version range that cannot be evaluated. The message names the event and the reason."""
+    """Raised for a version range that cannot be evaluated. The message gives the reason."""
 
 
 @total_ordering
@@ -130,8 +130,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version that is one of the package's bounds. The docstring of this module defines
-        positions.
+        """Returns the position of a version, which must be a bound of the package. The docstring of this module defines
+        bounds and positions.
         """
         return self._positions[parsed(self._ecosystem, text)]
 

@@ -149,8 +149,8 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Sets all changes whose delivery has failed too often to the state pending again, and returns the number of
-        these changes.
+        """Makes all dead changes pending again, and returns their number. A change is dead after too many failed
+        deliveries.
         """
         dead = self.dead()
         for intent in dead:

@@ -70,8 +70,8 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # The message of a PurgeError names the original error. After several failed attempts, this error is in the
-            # attribute `reason` of urllib3's exception.
+            # The message names the cause. After several failed attempts, the attribute `reason` of urllib3's exception
+            # contains the cause.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 

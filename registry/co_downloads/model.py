@@ -67,8 +67,8 @@ def write(model: Model, file: Path) -> None:
 
 
 def read(file: Path) -> Mapping[str, Sequence[str]]:
-    """Returns the successors of each package in a model: a file of `predict train`, or the table `successors` of
-    `training.sql` as a CSV file with a header, such as Athena exports. Raises RegistryError for any other file.
+    """Returns the successors of each package. `file` is a JSON file that the command `predict train` writes, or a CSV
+    file that Athena exports from the table `successors` of `training.sql`. Raises RegistryError for any other file.
     """
     try:
         text = file.read_text()

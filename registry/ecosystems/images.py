@@ -24,7 +24,7 @@ _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 class OciRepository:
     """A repository of images and other OCI artifacts.
 
-    The repository's metadata records `manifest#<digest>` and `unpublished#<digest>` never change. The record
+    The metadata records `manifest#<digest>` and `unpublished#<digest>` of a repository never change. The record
     `tag#<tag>` changes with the tag, and has an empty `digest` after the tag was removed.
     """
 

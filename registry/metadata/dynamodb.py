@@ -64,9 +64,8 @@ class DynamoDbRepository:
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
-            # DynamoDB refuses a query whose start key does not begin with the prefix. If `after` sorts behind all names
-            # with the prefix, the query would find nothing. If `after` sorts before these names, the query starts at
-            # the first of them.
+            # `after` does not begin with the prefix, and DynamoDB refuses such a start key. If `after` sorts behind all
+            # names with the prefix, no items are left. Otherwise the query needs no start key.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""

@@ -44,9 +44,7 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of the stack's resources, except buckets. Such names must be unique within an account
-        or project.
-        """
+        """The prefix of the names of the stack's buckets. Bucket names must be unique among all accounts of a cloud."""
         return f"{PROJECT}-{self.environment}"
 
     @property

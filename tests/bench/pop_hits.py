@@ -236,7 +236,7 @@ def main() -> None:
         measured: dict[tuple[str, str], list[Measured]] = {}
         with running_pop(root / "pop") as pop, running_bare(root, pop) as bare:
             fill(root, pop)
-            # each round measures each of `ways` once, because the speed of a machine changes with time
+            # each round measures every kind of request, so that changes of the machine's speed affect all kinds alike
             for _ in range(given.rounds):
                 for way in ways(pop, bare):
                     made = measure(way, given.connections, given.seconds, script)

@@ -1,4 +1,4 @@
-"""Installs pinned versions of the clients of npm and Python packages that the tests run.
+"""Installs pinned versions of package clients, such as npm and pip, for the tests.
 
 Each client has its own directory in artifact-edge's cache directory. npm and pip download the clients from the
 registries that they are configured with on this machine.

@@ -165,7 +165,7 @@ def _front(suite_proxy: SuiteProxy) -> Generator[str]:
                     status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
-            # in some tests of the suite, its server closes the connection
+            # in some tests, the suite's server closes the connection instead of answering
             except (OSError, http.client.HTTPException) as error:
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)

@@ -36,7 +36,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
+# The sandbox's loopback network. The environment variable ARTIFACT_EDGE_LOOPBACK can name another network.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.69")
 HOST = "packages.artifact-edge.test"
 ROLE = "artifact-edge-local-shield"

@@ -133,9 +133,8 @@ def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_obj
         _, line = logged(pop, path, "reader-of-bounded")
         return (line["decision"], line["upstream"]) == ("HIT", "")
 
-    # NGINX measures the age of a decision that it keeps in whole seconds. A decision from the start of a second
-    # therefore stays valid for the longest time. The test checks this worst case, and sends its requests at the start
-    # of a second.
+    # NGINX counts the age of a stored decision in whole seconds. A decision that NGINX stores at the start of a second
+    # therefore stays valid longest. The test checks this worst case.
     for _ in range(3):
         time.sleep(1 - time.time() % 1)
         assert eventually(is_remembered)

@@ -98,7 +98,7 @@ def account() -> Iterator[Account]:
 
 
 def scripts(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yields the steps of a job that have scripts, including those of this repository's own actions."""
+    """Yields the steps of a job that run a script. Includes the steps inside this repository's own actions."""
     for step in steps:
         own = step.get("uses", "").removeprefix("./.github/actions/")
         if own in ACTIONS:

@@ -31,10 +31,10 @@ MISSED = ""
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to a stack. The test changes the first resource of the type `of` for which `where` returns true.
+    """One bad change to a stack. The test changes one resource: the first of the Pulumi type `of` that `where` accepts.
 
-    `policy` names the policy that must report a finding with the text `says`. If `policy` is `MISSED`, no policy finds
-    the violation.
+    The policy with the name `policy` must report a finding that contains the text `says`. If `policy` is `MISSED`, no
+    policy finds the violation.
     """
 
     how: str

@@ -306,8 +306,8 @@ def to_geoproximity(percent: int) -> Steps:
 
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
-    # With a bias of 50, the place gets two thirds of the way to the other place, and with one of 80 five sixths. The
-    # limit is a fifth.
+    # Two regions share the clients. A bias of 50 gives a region two thirds, and a bias of 80 five sixths. A plan may
+    # move a fifth.
     [(0, 50, []), (50, 0, []), (50, 80, []), (0, 80, ["traffic"]), (0, -99, []), (99, 0, ["traffic"])],
 )
 def test_a_bias_moves_clients(before: int, after: int, refused: list[str]) -> None:

@@ -171,7 +171,7 @@ def test_a_network_is_replaced_by_another_one_only_if_dns_checks_its_health() ->
 
 
 def located(location: Mapping[str, str], name: str, target: str) -> Resource:
-    """Returns a geolocation record of our own PoPs, an alias of another DNS name."""
+    """Returns a geolocation record of our own PoPs. The record is an alias of `target`."""
     alias = {"name": target, "evaluateTargetHealth": True}
     inputs = {"name": "geolocation.pops.example.com", "geolocationRoutingPolicies": [location], "aliases": [alias]}
     return resource(RECORD, name, inputs)

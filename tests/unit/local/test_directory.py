@@ -63,7 +63,7 @@ def test_a_directory_that_does_not_exist_is_created(tmp_path: Path) -> None:
     try:
         check_directory(Sandbox(directory=directory))
     except PrerequisiteError as error:
-        # check_directory has created the directory. It refuses the new directory if other users cannot enter the
-        # temporary directory of pytest.
+        # check_directory raises this error if other users cannot enter pytest's temporary directory. The new directory
+        # must exist nevertheless.
         assert "cannot enter" in str(error)
     assert directory.is_dir()

@@ -39,8 +39,8 @@ async def answered(handler: Handler, request: bytes) -> bytes:
 
 def test_bytes_pass_in_both_directions_and_the_end_of_the_request_too() -> None:
     async def reversed_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # read() returns only after the client has closed its sending side. An answer therefore shows that the relay
-        # also passes on the end of the request.
+        # `read()` waits for the end of the request, and only then the target answers. An answer therefore shows that
+        # the relay also passes on the end of the request.
         writer.write((await reader.read())[::-1])
         writer.close()
 

@@ -39,8 +39,8 @@ export interface AuthorizedRequest extends Invocation {
 }
 
 /**
- * What decides how the worker answers an authorized request, besides the request itself. `flags` are those of the
- * variants that the client is assigned to (experiments.ts).
+ * What the worker needs to answer an authorized request, besides the request. `flags` come from the variants that the
+ * client is assigned to (experiments.ts).
  */
 interface Terms {
   /** The cache tag of the package that the requested object belongs to. */

@@ -64,7 +64,7 @@ export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
-  /** The principals of operators. Only responses to these principals have the header that names the client's variants. */
+  /** The principals of operators. Only operators get a response header with the names of their variants. */
   operators: readonly string[];
 }
 

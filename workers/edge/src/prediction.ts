@@ -140,10 +140,7 @@ export class Predictions {
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
   }
 
-  /**
-   * Remembers which objects clients request after the document with this key. `list` comes from the document's
-   * metadata.
-   */
+  /** Stores the list of objects that clients request after a document. The document's metadata contains this list. */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
     if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");

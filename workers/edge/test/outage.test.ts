@@ -15,8 +15,8 @@ import { Unavailable } from "../src/unavailable";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const OUTAGE = 25 * HOUR;
-// Maps each feed to the maximum age of its document that Workers Cache still serves while the metadata API
-// (workers/entitlements/) is down.
+// Maps each feed to a maximum age. While the metadata API (workers/entitlements/) is down, Workers Cache serves the
+// feed's document up to this age.
 const USABLE = { revocations: 15 * MINUTE, "edge-policy": 24 * HOUR };
 const NPM = ["npm:*:pull"];
 const POLICY = JSON.stringify({ format: 1, rules: [{ name: "no-bad", action: "deny", ecosystem: "npm", packages: ["bad"], reason: "bad" }] });

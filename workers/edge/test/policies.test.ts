@@ -1,5 +1,5 @@
-// Tests which edge policy is in force after changes, and while the newest policy is invalid or cannot be read. Also
-// tests which policy is in force while the worker has no document of the metadata API's feed of policies.
+// Tests which edge policy is in force after changes, and while the newest policy is invalid or cannot be read. One test
+// covers a worker that has no feed document with the list of policies.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

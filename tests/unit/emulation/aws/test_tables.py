@@ -1,5 +1,5 @@
-"""Tests the emulated DynamoDB where moto alone differs from the real service: a stream reports each write once, a
-failed transaction changes nothing, and a query reads the items of one partition.
+"""Tests what the emulation adds to moto's DynamoDB: a stream reports each write once, a failed transaction changes
+nothing, and a query reads the items of one partition.
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ SECRET = "the-secret-of-the-pops"
 
 @dataclass
 class Account:
-    """An emulated Cloudflare account with a clock that tests advance. The account serves the API and Workers KV for
-    PoPs.
-    """
+    """An emulated Cloudflare account, with the API and the Workers KV of PoPs. Tests advance the account's clock."""
 
     store: StateStore
     time: list[float]

@@ -69,7 +69,7 @@ def address_of(instance_id: str | None) -> str:
 
 def moved(new: str, allocation: str) -> str:
     """Runs `pulumi up` of a program that waits until the address `allocation` may move to the instance `new`. Returns
-    the id of the instance to which the address then moves.
+    the instance ID that the program then exports.
     """
 
     def program() -> None:

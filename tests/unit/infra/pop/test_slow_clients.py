@@ -61,9 +61,8 @@ def test_a_client_that_never_ends_its_headers_is_disconnected_and_others_are_ser
 
 def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are_served(front: Front) -> None:
     with connection(front, "h2") as attacker:
-        # NGINX reads all data that has arrived on a connection before it handles other connections. If the client opens
-        # more than 256 streams with this data, NGINX ends the connection. At most 128 streams of a connection may be
-        # open at once.
+        # NGINX reads all data that has arrived on a connection. If this data opens more than 256 streams, NGINX ends
+        # the connection. 256 is twice the number of streams that may be open at once.
         assert 0 < reset_streams(attacker) < RESET_STREAMS // 2
         assert front.request("/npm/left-pad").status == 200
     assert len([line for line in front.log() if line["path"] == "/reset"]) < RESET_STREAMS // 2

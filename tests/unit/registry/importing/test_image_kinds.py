@@ -336,10 +336,10 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
 
 
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
-    """Imports an image whose index lists a manifest that the source registry lacks. Most registries list the referrers
-    of the manifest with the digest `sha256:<hex>` under the tag `sha256-<hex>`. The source registry instead answers a
-    request for this tag with that manifest itself, as GitLab's registry does (oras-project/oras-go#1396). Here the
-    manifest is the index, and the import must not treat the manifests that it lists as referrers.
+    """Imports an index that lists a manifest which the source registry lacks. Most registries answer a request for the
+    tag `sha256-<hex>` with a list of the referrers of the digest `sha256:<hex>`. The source registry instead answers
+    with the index itself, as GitLab's registry does (oras-project/oras-go#1396). The import must not treat the
+    manifests in the index as referrers.
     """
     there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
     top = index(images, [there, absent])

@@ -370,7 +370,7 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    # The import sends a HEAD request for a manifest before the GET request. The answer to both must be invalid.
+    # Each entry of `broken` replaces one answer. For a manifest, the import sends two requests: HEAD, then GET.
     if "manifests" in pattern:
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once
