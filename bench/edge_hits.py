@@ -170,8 +170,8 @@ class Bench:
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
-        """Starts one more workerd process with the configuration of `copy`. Returns the seconds until the process has
-        started.
+        """Starts another workerd process with the same configuration as `copy`. Returns the seconds until the process
+        has started.
         """
         return seconds_to_start(self._directory(copy), copy, self._address)
 

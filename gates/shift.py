@@ -32,8 +32,8 @@ class Shift:
         return {*self.arrived, *self.arriving}
 
     def passed(self, root: str) -> set[str]:
-        """Returns all DNS names that clients look up when they resolve `root`: `root` itself and the names that its
-        records lead to. Includes the names before the plan and those after it.
+        """Returns all DNS names that clients look up to resolve `root`, before or after the plan is applied: `root`
+        itself and the names that its records lead to.
         """
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 

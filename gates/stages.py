@@ -100,12 +100,11 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Adjusts the order of applies for the planned change of one resource, and for the changes of the resources that it
-    depends on (here: used resources). Moves changes to later applies only. Returns whether any change moved.
+    """Orders the applies for the planned change of one resource, and for changes of its dependencies: the resources
+    that it depends on. Moves changes to later applies only. Returns whether any change moved.
 
-    If the new state of the resource depends on a used resource, the resource changes in the same apply as the used
-    resource or later. If only the old state depends on a used resource, the used resource changes in the same apply as
-    the resource or later.
+    Dependencies of the resource's new state change in the same apply as the resource, or earlier. Dependencies that
+    only its old state has change in the same apply, or later.
     """
     before = dict(ranks)
     if change.new is not None:

@@ -15,8 +15,7 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# If a line of the summary is about many resources, it names this number of them, and ends with the number of the
-# others.
+# A line of the summary names at most this number of resources, and only counts the other resources.
 _NAMED = 4
 
 

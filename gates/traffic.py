@@ -103,8 +103,8 @@ def _location(record: Resource) -> Mapping[str, str]:
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
     """Yields how an accelerator splits its clients over regions, for each DNS name that is an alias of an accelerator.
 
-    The function assumes that each region is the nearest to equally many clients. With a traffic dial of 50, an
-    accelerator sends half of these clients to the other regions.
+    The function assumes that each region is the nearest to equally many clients. With a region's traffic dial of 50,
+    half of this region's clients get other regions.
     """
     for record in resources:
         if record.type in RECORDS and accelerators(record, resources):

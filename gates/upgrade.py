@@ -46,9 +46,8 @@ def read_allowances(file: Path) -> Allowances:
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each store or client-facing resource that the upgrade would replace or delete without an
-    allowance in `allowed`. Also yields one line for each resource in `allowed` that the upgrade neither replaces nor
-    deletes.
+    """Yields one line for each store or client-facing resource that the upgrade would replace or delete, if `allowed`
+    does not name the resource. Also yields one line for each resource in `allowed` that the upgrade would keep.
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():

@@ -59,9 +59,9 @@ class Objects:
 def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | None:
     """Creates the KMS key that encrypts data on AWS, or returns None if the stack keeps no data on AWS.
 
-    The primary key is in the home region, even if that region keeps no data. Each other region with data has a replica.
-    The primary key is there because it can never move to another region, while the config can name other data regions
-    later. `readers` are ARNs of roles that decrypt objects.
+    The primary key can never move to another region, but the config can name other data regions later. The primary key
+    is therefore always in the home region. Each other region with data has a replica. `readers` are ARNs of roles that
+    decrypt objects.
     """
     data_regions = stack.config.regions_kept_by("aws")
     if not data_regions:

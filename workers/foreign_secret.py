@@ -85,7 +85,7 @@ class ForeignSecret:
 
 
 def signed(url: str, body: bytes, credentials: Credentials, region: str, now: datetime) -> Mapping[str, str]:
-    """Returns the headers of a signed POST request to Secrets Manager with this body."""
+    """Signs a POST of `body` to Secrets Manager. Returns the request's headers."""
     moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     headers = {
         "content-type": _CONTENT,

@@ -154,7 +154,7 @@ class Transfers:
 
 
 class _Errors:
-    """Collects the errors of one run of a transfer job. `breakdowns` maps each error code to an item of the field
+    """Collects the errors of one run of a transfer job. For each error code, `breakdowns` has an item for the field
     `errorBreakdowns` of a transfer operation.
     """
 

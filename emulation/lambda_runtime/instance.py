@@ -106,9 +106,9 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # The code is unpacked into a temporary directory, which then replaces the function's empty directory. If
-            # this process is killed before the replacement, the next process finds the empty directory and unpacks the
-            # code again.
+            # The code is unpacked into a temporary directory, so that the function's directory stays empty until the
+            # code is complete. If this process is killed before, the next process finds the directory empty and unpacks
+            # the code.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:

@@ -333,8 +333,9 @@ def _of_the_host() -> dict[str, str]:
 
 
 def _cloud_environment(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
-    """Returns the environment variables that point boto3 on an emulated machine to the emulated AWS. On EC2, boto3 also
-    finds the credentials of the machine's role."""
+    """Returns the environment variables that make boto3 on an emulated machine use the emulated AWS. On EC2, boto3 also
+    finds the credentials of the machine's role.
+    """
     if instance.metadata_host:
         return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
     metadata = f"{sandbox.aws_url}{INSTANCES_PATH}/{instance.id}/"

@@ -88,9 +88,9 @@ class Dns(pulumi.ComponentResource):
         return check
 
     def _network_alarms(self) -> Sequence[CloudWatchAlarm]:
-        """Returns a list with the alarm that goes off when Cloudflare does not answer, if PoPs of our own also serve
-        the hostname that clients connect to. Without PoPs of our own, the list is empty: all requests to this hostname
-        reach Cloudflare, so the alarms on the hostname suffice.
+        """Returns a list with the alarm that goes off when Cloudflare does not answer. Without PoPs of our own, the
+        list is empty: all requests to the hostname that clients connect to reach Cloudflare, so the alarms on the
+        hostname suffice.
         """
         return [network_alarm("cloudflare", self._network_check.id)] if self._network_check else []
 

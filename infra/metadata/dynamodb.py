@@ -97,7 +97,7 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
 
 
 # The DynamoDB operations that the registry and the metadata API call. The alarms name each operation, because DynamoDB
-# publishes no metric of a table's system errors over all operations.
+# publishes the system errors of a table only by operation.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
 # The alarm threshold for replication lag, in milliseconds. A replica is usually less than one second behind (DynamoDB

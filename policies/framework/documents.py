@@ -68,9 +68,9 @@ def title_of(statement: Properties, number: int) -> str:
 def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Converts a permission to invoke a Lambda function to IAM statements with the same meaning.
 
-    For a principal that is no AWS service, the function yields two statements, and the first of them has no condition.
-    A policy can therefore check the principal even if the value of a condition is still unknown, as is usual in the
-    first preview of a stack.
+    For a principal that is no AWS service, the function yields a statement without conditions, and then one with
+    conditions. A policy can therefore check the principal even if the value of a condition is still unknown, as is
+    usual in the first preview of a stack.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

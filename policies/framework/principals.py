@@ -130,7 +130,7 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def has_owner(arn: str) -> bool:
-    """Returns whether an ARN pattern names an AWS account or an S3 bucket. ARNs of S3 buckets contain no account."""
+    """Returns whether an ARN pattern names one AWS account or one S3 bucket, so that all matches have one owner."""
     fields = arn.split(":", 5)
     if len(fields) < 6:
         return False

@@ -50,9 +50,9 @@ def secrets_in(text: str) -> list[str]:
 def _unpacked(text: str) -> Iterator[str]:
     """Yields the decompressed content of each gzip file that a text contains as base64.
 
-    The base64 text of a file can have line breaks, so the regular expression continues in the next line. If the base64
-    text ends without padding (`=`), the match therefore also contains letters that follow it. Decoded, these letters
-    are data after the end of the gzip file, which the function ignores.
+    Line breaks can split the base64 text of a file, so the regular expression matches across lines. The match can
+    therefore include words after the base64 text. Decoded, these words are bytes after the end of the gzip file, and
+    the function ignores them.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

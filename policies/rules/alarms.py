@@ -136,7 +136,7 @@ def missing_data_alarms(args: ResourceValidationArgs) -> Iterator[str]:
                 yield f"evaluation_missing_data is {found}"
         return
     metric = CLOUDWATCH.get((str(args.props.get("namespace")), str(args.props.get("metricName"))))
-    found = args.props.get("treatMissingData") or "missing"  # CloudWatch's default is `missing`
+    found = args.props.get("treatMissingData") or "missing"  # the default of `treatMissingData`
     if metric and metric.silent and found != "breaching":
         yield f"treat_missing_data is {found}"
 

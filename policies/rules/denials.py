@@ -1,5 +1,5 @@
-"""Policies for deny statements in resource policies, and for the administrators of encryption keys. Published data must
-stay readable.
+"""Policies that keep published data readable: for deny statements in resource policies, and for the administrators of
+encryption keys.
 """
 
 from __future__ import annotations

@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields each name in a skip rule of the WAF that the policy does not allow there. A name is that of a phase or a
-    product to skip, or an option with which the rule skips other rules or rulesets.
+    """Yields what a skip rule of the WAF skips against the policy: phases, products, and other rules. For other rules,
+    yields the name of the option: `ruleset`, `rulesets` or `rules`.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

@@ -157,9 +157,8 @@ def published(known: Known, version: str) -> str:
 def deprecation(known: Known, version: str) -> str | None:
     """Returns the deprecation message of an npm version, or an empty text if the message was removed.
 
-    The message that an operator set with the command `deprecate` takes precedence over a message that was imported from
-    another registry. Returns None when neither message exists. The packument then has the message in the version's
-    package.json, if there is one.
+    A message of the operator (command `deprecate`) takes precedence over a message imported from another registry.
+    Returns None when neither message exists. The packument can still have a message from the version's package.json.
     """
     for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):
         if record in known.facts:

@@ -92,8 +92,8 @@ class Policy(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-# Describes the lists of named entries in an edge policy's document. Maps each list's field to the word for one entry in
-# error messages, and to the model that validates one entry.
+# Maps each list in an edge policy's document to two values: the word for one entry in error messages, and the model
+# that validates one entry.
 _PARTS: Mapping[str, tuple[str, type[BaseModel]]] = {
     "rules": ("rule", Rule),
     "experiments": ("experiment", Experiment),

@@ -205,10 +205,10 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Handles the entries `found` of a constraints file. Adds each version that the file pins to the field
-        `constraints`. Yields the entries that are refused or left out, so that the import reports them.
+        """Adds each version that a constraints file pins to the field `constraints`. `found` has the lines of the file.
+        Yields refused and left-out entries, so that the import reports them.
 
-        A constraint that pins no version is ignored, because it only restricts the versions that pip chooses from.
+        Ignores constraints that pin no version, because they only restrict the versions that pip chooses from.
         """
         for entry in found:
             if not isinstance(entry, _Line):

@@ -28,7 +28,7 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # the time until the flood has used up the burst that the PoP's rate limits allow
+_STARTING_SECONDS = 1.0  # the time until the PoP's rate limits begin to refuse requests of the flood
 _CLIENT = "127.71.0.2"
 # Maps each kind of flood to the additional options of wrk and to the limits of the PoP. The limit by address is low,
 # because the worker must refuse each request without a token that NGINX lets through. The client whose requests the

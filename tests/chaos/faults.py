@@ -84,7 +84,7 @@ class Stack:
         program = _children(engine.pid)
         engine.kill()
         for pid in program:
-            with suppress(ProcessLookupError):  # the Pulumi program may end together with the Pulumi engine
+            with suppress(ProcessLookupError):  # the program can already have ended with the engine
                 os.kill(pid, signal.SIGKILL)
         engine.wait()
 

@@ -35,8 +35,8 @@ def up() -> Iterator[OnCloudStorage]:
     with on_cloud_storage(LOOPBACK, STACK, CONFIG) as stack:
         yield stack
         gone = stack.project.pulumi("destroy", "--yes", "--skip-preview")
-        # A bucket with locked objects cannot be deleted, as on Google Cloud. `pulumi destroy` must therefore fail at
-        # the bucket.
+        # Neither Google Cloud nor the emulation deletes a bucket with locked objects. `pulumi destroy` must therefore
+        # fail.
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 
 

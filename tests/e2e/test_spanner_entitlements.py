@@ -154,7 +154,7 @@ def create(network: Network, *grants: str) -> tuple[str, str]:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a time that the test has measured. docs/entitlements.md quotes such times, which `pytest -rP` shows."""
+    """Prints a time that the test has measured. `pytest -rP` shows this output. docs/entitlements.md has the times."""
     print(f"{what}: {seconds:.2f} s")
 
 

@@ -76,8 +76,8 @@ class Context:
 
 
 def configure(*names: str, **settings: Any) -> None:
-    """Configures the policy pack with the same settings for each policy in `names`. Raises Refused if the pack aborts
-    the call.
+    """Configures the policy pack with the same settings for each policy in `names`. Raises Refused if the pack refuses
+    the settings.
     """
     servicer: Any = servicer_for(POLICIES, RENAMED)
     pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)

@@ -262,8 +262,7 @@ def _next(answer: httpx.Response) -> str:
     """Returns the URL of a list's next page from the Link header (RFC 8288), or an empty string on the last page.
 
     The URL has the path and the query of the link, and the scheme and the host of the request. Behind a proxy, some
-    registries name another scheme or host in the link, to which the client must send no request
-    (google/go-containerregistry#2332).
+    registries name a wrong scheme or host in the link (google/go-containerregistry#2332).
     """
     link, here = answer.links.get("next", {}).get("url", ""), answer.request.url
     return str(here.join(link).copy_with(scheme=here.scheme, netloc=here.netloc)) if link else ""

@@ -133,8 +133,8 @@ class Network:
     def deleting(self, name: str) -> Iterator[str]:
         """Deletes the records of a DNS name one after another, and yields the set identifier of each deleted record.
 
-        The engine may delete a record as soon as no other record of the name depends on it. Of these records, the
-        method deletes the one that the program created first.
+        As in the engine, no remaining record of the name depends on the record to delete. Among several candidates, the
+        method deletes the record that the program created first.
         """
         remaining = {urn: record for urn, record in self._records.items() if record.inputs["name"] == name}
         zone = client("route53").list_hosted_zones()["HostedZones"][0]["Id"]

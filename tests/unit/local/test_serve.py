@@ -20,7 +20,7 @@ from local.stack import StackError
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     # `check_directory` would fail, because Traffic Server's user cannot enter pytest's temporary directories. These
-    # tests do not start Traffic Server, so they check only the directory's content.
+    # tests do not start Traffic Server, so `check_content` is enough.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")

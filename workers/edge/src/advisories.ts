@@ -29,8 +29,8 @@ export interface Advisory {
 }
 
 /**
- * The advisories of one package. `bounds` is a sorted list of versions. At each of them, the affected versions of an
- * advisory begin or end.
+ * The advisories of one package. `bounds` is the sorted list of versions at which the affected versions of an advisory
+ * begin or end.
  */
 export interface PackageAdvisories {
   ecosystem: Ecosystem;

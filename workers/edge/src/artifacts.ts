@@ -40,8 +40,8 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
 }
 
 /**
- * Returns the properties of an artifact that the package's index does not list. They are only what the artifact's id
- * states: the version, the tag or the digest. All other properties of the artifact are unknown.
+ * Returns what an artifact's id states: the version, the tag or the digest. The package's index does not list the
+ * artifact, so all other properties are unknown.
  */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };

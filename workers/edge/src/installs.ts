@@ -12,7 +12,7 @@ type InstallFlag = Pick<ShieldFlags, "install">;
 export const INSTALL_HEADER = "X-Artifact-Edge-Install";
 const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
-// An id is valid for this time. Nobody can therefore follow a principal in the logs for longer.
+// The lifetime of an id. The logs do not show which ids belong to the same principal.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // an id's length: 128 bits in hex
 const REMEMBERED = 10_000; // the most ids that an isolate remembers, which take some 1 MB

@@ -30,8 +30,8 @@ function isUnconditional(conditions: Conditions): boolean {
 
 /**
  * Returns whether the worker must request the whole object after a request for a range. One reason is a 416 answer,
- * because such an answer states neither the object's size nor its version reliably. The other reason is an answer with
- * a range of another version of the object than the client already has.
+ * because a 416 answer states neither the object's size nor its version reliably. The other reason is that the object's
+ * version is not the client's version.
  */
 function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";

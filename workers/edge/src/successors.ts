@@ -102,9 +102,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // `releases` comes from the packument's metadata, which may lack the release that npm selects. If the range is an
-  // exact version, the URL of the release's tarball follows from the version. The worker can then prefetch the tarball,
-  // but does not know the dependencies of the release.
+  // npm may select a release that `releases` lacks. If the range is an exact version, the worker still knows the URL of
+  // the release's tarball and can prefetch the tarball. The dependencies of the release are unknown.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 

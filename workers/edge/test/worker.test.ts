@@ -345,7 +345,7 @@ test("a change that npm requests is 405 with the command for it, because npm unp
 
 test("methods other than GET and HEAD are 405", async () => {
   for (const [method, path] of [
-    ["PUT", "npm/web"], // `npm publish` sends such a request
+    ["PUT", "npm/web"], // `npm publish` sends PUT requests
     // twine, flit, poetry and uv send POST to the upload URL that the user configured, which can be any of these
     ["POST", "pypi/"],
     ["POST", "pypi/legacy/"],

@@ -1,6 +1,4 @@
-"""Tests the counts that the emulated Cloudflare API returns of the invocations which PoPs report to Workers
-Observability.
-"""
+"""Tests how the emulated Cloudflare API counts invocations. PoPs report these invocations to Workers Observability."""
 
 from __future__ import annotations
 

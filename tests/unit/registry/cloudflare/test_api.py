@@ -19,7 +19,7 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # kept here, because the fixture `network` replaces `Target.cloudflare`
+real_client = Target.cloudflare  # the fixture `network` replaces `Target.cloudflare`
 
 
 class Cloudflare:

@@ -17,8 +17,8 @@ KEYS = [("p", f"{number}") for number in range(120)]
 
 
 class Table:
-    """Emulates a DynamoDB table that contains every item. The answer to a request has only the items of the request's
-    first `most` keys.
+    """Emulates a DynamoDB table in which every key has an item. An answer has the items of the first `most` requested
+    keys.
 
     `asked` lists the number of keys in each request.
     """
