@@ -30,8 +30,7 @@ NEXT = "next"
 # less than 300 bytes.
 CHARACTERS = 1500
 
-# The metadata of a document contains a list of what clients request next. This is the maximum number of releases in the
-# list.
+# The maximum number of releases in the list of what clients request next.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from

@@ -1,9 +1,8 @@
 """Turns the Pulumi state of a stack into a file. Later previews of an upgrade start from this file. The file contains
 no secrets, and no data about the machine that made the state.
 
-Each secret is replaced by its name if the name is known, and removed otherwise. A later preview replaces each name by
-the secret of the preview's own sandbox. A secret that differs between sandboxes therefore does not look like a change
-of the program.
+A secret with a known name is replaced by the name. Any other secret is removed. A later preview runs in a sandbox with
+other secrets, and puts these secrets in place of the names. Otherwise, each secret would look like a change.
 """
 
 from __future__ import annotations

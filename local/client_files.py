@@ -1,8 +1,8 @@
-"""Creates the files that configure package managers on another machine for the sandbox's registry:
+"""Creates the configuration files with which package managers on another machine use the sandbox's registry:
 `python -m local client-files reader ~/reader | tar -x`.
 
 The sandbox can run in a container. Programs outside of the container cannot use the container's paths and loopback
-addresses. The user therefore states the paths and the proxy's address, and the files contain these values.
+addresses. The user therefore states a path and a proxy address that are valid on the other machine.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ STACKS = ("local", "dev", "staging", "prod")
 # findings, which the output of `--json` does not contain.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
-# Advisory findings of this policy report exemptions. An advisory finding of any other policy means that a preview
-# cannot check the policy, because the check needs values that are known only after `pulumi up`.
+# The policy that reports exemptions as advisory findings. An advisory finding of any other policy means that a preview
+# cannot check the policy. The check needs values that are known only after `pulumi up`.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 
 

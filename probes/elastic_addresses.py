@@ -1,4 +1,5 @@
-"""A probe of Elastic IP addresses: an address moves from one EC2 instance to another, and its instance is terminated.
+"""A probe of Elastic IP addresses. An address moves from one EC2 instance to a second one. Then the second instance is
+terminated.
 
 Two instances of the smallest type run for some minutes. With their public addresses, they cost less than a cent (EC2
 pricing; VPC pricing, "Public IPv4 addresses").

@@ -28,8 +28,9 @@ _POLL_SECONDS = 1.0
 
 
 class DnsService:
-    """Runs the sandbox's DNS until it is cancelled. The file `run/dns.json` reports the served zones, the refused
-    records and the state of the health checks."""
+    """The DNS of a sandbox. The file `run/dns.json` reports the served zones, the refused records and the state of the
+    health checks.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

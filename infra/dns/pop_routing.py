@@ -106,8 +106,8 @@ def _alias(
     after: Sequence[pulumi.Resource] = (),
     **policy: Any,
 ) -> aws.route53.Record:
-    """Creates an alias of a name in the zone, which Route 53 skips while no record of this name is healthy. The alias
-    depends on the resources `after`.
+    """Creates an alias record in the zone, from `name` to `target`. Route 53 skips the alias while no record of
+    `target` is healthy. The alias depends on the resources `after`.
     """
     return aws.route53.Record(
         resource,

@@ -35,8 +35,8 @@ class BootSettings:
     read it in the machine's own region. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
     the machines' TLS certificate. The parameter and the certificate are in the AWS region `certificate_region`.
 
-    `serving` says where each machine has a parameter of its own in Parameter Store. When the machine has passed its
-    health check after a boot, it writes its instance ID to this parameter.
+    `serving` names one parameter in Parameter Store for each machine. When a machine has passed its health check after
+    a boot, the machine writes its instance ID to its parameter.
 
     `standby` is a bucket to which the objects are copied once an hour. It can therefore lack the changes of the last
     hour. Machines read an object from the standby when none of the `buckets` answers, but not when the `buckets` answer

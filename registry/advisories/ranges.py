@@ -1,9 +1,8 @@
-"""Compiles the affected versions of an advisory into spans of positions among a package's bounds.
+"""Compiles the affected versions of an advisory into spans of positions, which are integers.
 
 The bounds of a package are the sorted versions at which an advisory begins or ceases to apply. The bound with the index
 i has the position 2i + 1. All versions between two neighbouring bounds have the even position between the positions of
-these bounds. The edge therefore determines the position of a version once, and then checks each advisory by comparing
-integers.
+these bounds. The edge determines the position of a version once, and then checks each advisory by comparing integers.
 
 Source: the OSV schema, "Evaluation".
 """

@@ -40,7 +40,7 @@ class Figures(_Part):
 
     @property
     def precision(self) -> float | None:
-        """How large a share of the predicted packages clients requested. None if the model predicts nothing."""
+        """The share of hits among the predicted packages. None if the model predicts nothing."""
         return self.hits / self.predicted if self.predicted else None
 
 

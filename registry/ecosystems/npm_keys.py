@@ -16,7 +16,7 @@ PARTITION = "npm-keys"
 
 @dataclass(frozen=True)
 class NpmKeys:
-    """The public keys that signed npm versions. Like a package, the keys have metadata records and a document.
+    """The public keys with which clients verify the registry's signatures of npm versions.
 
     The record `key#<keyid>` of a key stays after a rotation, because older signatures need the key.
     """

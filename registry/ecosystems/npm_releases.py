@@ -24,8 +24,8 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
 
     A release line contains the versions that a caret range allows: versions with the same major number or, below 1.0.0,
     with the same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the
-    bytes of their tarballs. A version with a large tarball, or for some platforms only, is in the result, but is marked
-    so that the edge does not prefetch its tarball. A tarball of unknown size counts as small.
+    bytes of their tarballs. The function marks versions with large tarballs, and versions for some platforms only. The
+    edge does not prefetch the tarballs of marked versions. A tarball of unknown size counts as small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

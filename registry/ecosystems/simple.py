@@ -57,8 +57,8 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """The metadata of the file in the index that the import reads from, as one text. If this metadata has changed,
-        a repeated import does not skip the file.
+        """All metadata of the file in the other index, as one text. A repeated import skips the file only if this text
+        is the same.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
@@ -136,10 +136,9 @@ class PypiProject:
             if requires_python := _requires_python(known, filename):
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
-                # The page leaves out `data-dist-info-metadata`, the older name of the attribute (PEP 714). pip 22.3 to
-                # 23.0 would read it. They would then refuse a wheel if the project's name has capitals (PyYAML) and the
-                # requirement does not (pyyaml). Without the attribute, these versions of pip read the metadata from the
-                # wheel.
+                # The page leaves out the attribute's older name `data-dist-info-metadata` (PEP 714), because pip 22.3
+                # to 23.0 has an error. With this name, pip refuses a wheel of PyYAML if the requirement is spelled
+                # pyyaml. Without the name, pip reads the metadata from the wheel.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:

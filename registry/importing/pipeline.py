@@ -225,8 +225,8 @@ class Import:
         """Returns what the source registry states about a version of an npm package. Returns None if `wanted` is not an
         npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read, and for each part of its data about the version that
-        is not imported.
+        Adds a reason to `left_out` if the registry cannot be read. Also adds a reason for each statement of the
+        registry that the import leaves out.
         """
         found = wanted.upstream
         if found is None and wanted.registry:

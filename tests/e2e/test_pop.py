@@ -122,7 +122,7 @@ export default {
 
 @dataclass
 class Shield:
-    """The requests that the stub shield received, and whether the stub answers with errors."""
+    """The state of the stub shield. If `failing` is true, the stub answers with errors."""
 
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     failing: bool = False

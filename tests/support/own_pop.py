@@ -225,7 +225,7 @@ def _attach_disks(root: Path, directories: Directories) -> None:
 
 
 def _check_health(root: Path, directories: Directories) -> None:
-    """Runs the program that a timer of the machine runs every 10 s."""
+    """Runs `check-health`, as a PoP's systemd timer does every 10 s."""
     program = root / "usr/local/bin/check-health"
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
     subprocess.run([program, directories.etc, f"{directories.run}/health/l1"], user=user, check=True)

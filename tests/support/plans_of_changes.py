@@ -43,7 +43,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """Changes neither the program nor the config, for comparison with the plans of the other changes."""
+    """Makes no change. The resulting plan is the baseline for the other plans."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:

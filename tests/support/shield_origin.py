@@ -170,8 +170,8 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, b"token", {})
 
     def _metadata(self) -> None:
-        """Emulates the EC2 instance metadata service: a path that ends in `/` returns the IAM role's name, and any
-        other path the role's credentials.
+        """Emulates the EC2 instance metadata service. A path that ends in `/` returns the IAM role's name. Other paths
+        return the role's credentials.
         """
         if self._cloud.metadata_fails:
             return self._answer(503, b"", {})

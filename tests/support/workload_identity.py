@@ -43,7 +43,7 @@ class Provider:
             raise Refused(f"the condition has {len(self.attribute_condition)} characters")
 
     def subject(self, claims: Mapping[str, Any]) -> str:
-        """Exchanges a valid token with these claims. Returns the subject of the federated identity.
+        """Returns the subject of the federated identity that a token with these claims gets.
 
         Raises Refused if the token is of another issuer or audience, if `attribute_condition` is not true, if
         `attribute_condition` or `attribute_mapping` reads a claim that the token lacks, or if the subject is too long.

@@ -36,9 +36,7 @@ class Credentials:
 
     @property
     def is_identity_token(self) -> bool:
-        """Whether the password is an identity token. Only a token endpoint accepts an identity token, as a refresh
-        token.
-        """
+        """Whether the password is an identity token: a refresh token, which only a token endpoint accepts."""
         return self.name == _IDENTITY
 
     @property

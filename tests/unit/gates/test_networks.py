@@ -220,8 +220,8 @@ def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
 
 
 def by_geolocation(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes neither
-    of them, and the record of our own PoPs leads to the geolocation records.
+    """Returns the steps of `weights` for unchanged records. The record of our own PoPs leads to
+    `geolocation.pops.example.com` instead of `pops.example.com`.
     """
     steps = weights(percent, percent)
     for part in steps:

@@ -74,7 +74,7 @@ def changed(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
                 holder = holder[part]
             holder[place[-1]]
         except (IndexError, KeyError, TypeError):
-            continue  # an earlier change has removed the value at this place
+            continue  # an earlier pass of this loop has removed the value
         key = str(place[0])
         match draw(st.sampled_from(["replace", "remove", "repeat", "add"])):
             case "replace":

@@ -80,8 +80,8 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
 }
 
 /**
- * Returns the id of the client's install, or undefined if the stack does not log installs. The install of a client with
- * prediction has no id, because the client finds in L1 what was prefetched. The shields then see too few of its requests.
+ * Returns the id of the client's install, or undefined if the stack does not log installs. A client with prediction has
+ * no id. L1 answers many requests of this client from prefetched copies, so the shields' logs lack these requests.
  */
 function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): string | undefined {
   if (prediction && bindings.PREDICTION !== undefined) return undefined;

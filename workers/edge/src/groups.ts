@@ -5,8 +5,8 @@ import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";
 
 /**
- * A group of principals, as a bit mask with one bit for each rule of the edge policy that names principals. Bit i is 1
- * if the rule with number i among these rules concerns the principals of the group.
+ * A group of principals, as a bit mask. Each rule of the edge policy with the field `principals` has one bit, in the
+ * order of the rules. The bit is 1 if the rule concerns the principals of the group.
  */
 export type Group = number;
 

@@ -99,8 +99,8 @@ export function pathOf(key: string, view = STORED): string {
 }
 
 /**
- * Reads the path of an L1 URL. Returns the key of the object that the path names, and the view of this object. Returns
- * undefined for any other path.
+ * Reads the path of an L1 URL. Returns the object's key, and the form in which L1 returns the object. Returns undefined
+ * for any other path.
  */
 export function requestedIn(path: string): { key: string; view: View } | undefined {
   const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];

@@ -70,8 +70,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records that another node answered a hedged request first. `milliseconds` is the time since the request to this
-   * node, which has not answered it yet.
+   * Records that another node answered a hedged request before this node. `milliseconds` is the time since the start of
+   * the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
     // The other node answered before this node's usual response time had passed. This does not show that this node is

@@ -75,8 +75,8 @@ export interface Policy {
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 
 /**
- * Returns the text that identifies a rule of the edge policy in a package's list of refusals (enforcement.ts). The text
- * is empty if there is no rule.
+ * Returns the id of a rule, or an empty text if there is no rule. A package's list of refusals maps each artifact to a
+ * rule's id (enforcement.ts).
  */
 export function idOf(rule: Rule | undefined): string {
   return rule?.id ?? rule?.name ?? "";

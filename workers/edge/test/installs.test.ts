@@ -1,5 +1,5 @@
-// Tests the ids of installs in requests to shields, on the deployed bundle of the edge worker and on the function that
-// makes them. The stack of these tests logs installs, and has prediction off.
+// Tests the ids of installs that the edge worker sends to shields. Some tests call the function that makes the ids, and
+// others run the deployed bundle. The stack logs installs, and has prediction off.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
