@@ -283,10 +283,10 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
 
 
 def _without_resource(account: str, environment: str) -> Sequence[Statement]:
-    """Returns the deploy role's permissions for actions without a resource type, and to create service-linked roles.
+    """Returns permissions of the deploy role that name no resource of the stack.
 
-    Condition keys limit the actions where AWS has such keys. No condition key limits how Route 53 creates health checks
-    and zones, or how SNS ends subscriptions.
+    Condition keys limit most of these permissions. AWS has no condition key that limits how Route 53 creates health
+    checks and zones, or how SNS ends subscriptions.
     """
     function = f"arn:aws:lambda:*:{account}:function:artifact-edge-{environment}-*"
     return [
@@ -308,8 +308,8 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
                 "application-autoscaling:PutScalingPolicy",
                 "application-autoscaling:RegisterScalableTarget",
             ],
-            # The ARN of a scalable target contains an ID that AWS chooses and no name, so the permission covers all
-            # scalable targets of DynamoDB tables in the account.
+            # The ARN of a scalable target contains no name, only an ID that AWS chooses. The permission therefore
+            # covers all scalable targets of DynamoDB tables in the account.
             [f"arn:aws:application-autoscaling:*:{account}:scalable-target/*"],
             condition={"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}},
         ),

@@ -28,8 +28,8 @@ KNOWN = 3
 
 SHARDS = 256
 _FORMAT = 1
-# The number of bits that the key of a package sets in the Bloom filter. Each word of 32 bits in the key's SHA-256
-# selects one of these bits.
+# The number of bits that the key of a package sets in the Bloom filter. Each 32-bit word of the key's SHA-256 selects
+# one bit to set.
 _HASHES = 8
 _BITS_MIN, _BITS_MAX = 1 << 10, 1 << 23
 

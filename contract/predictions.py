@@ -84,8 +84,8 @@ def names_in(text: str) -> set[str]:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Appends the encoded dependencies of a release to `tokens`, as long as they fit into `left` characters together.
-    Returns how many of these characters are left.
+    """Appends a release's encoded dependencies to `tokens`, and skips those for which `left` characters are too few.
+    Returns the number of characters that are left.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

@@ -34,7 +34,7 @@ class Service:
     answers: Callable[[Sandbox], bool] | None = None
 
 
-# The emulated cloud APIs and the emulated providers, which the Pulumi engine connects to.
+# The emulated cloud APIs, and the emulated providers that the Pulumi engine connects to.
 CLOUDS = (
     Service("aws", lambda sandbox: processes.listening(sandbox.aws_address, AWS_PORT)),
     Service("cloudflare", lambda sandbox: processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT)),

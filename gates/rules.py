@@ -76,8 +76,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # If the plan replaces several machines of a region, the rule `rotation` checks it. If the plan replaces the
-            # only machine of a region, the limit `sole_nodes` may allow this.
+            # The rule `rotation` checks the replacement of several machines of a region. The limit `sole_nodes` can
+            # allow the replacement of a region's only machine.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"

@@ -58,8 +58,8 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """Returns the plan of one of the applies into which `plan` is split. Only the resources in `now` change. The
-    resources in `done` are already in their new state, and all other resources stay in their old state.
+    """Returns one stage of `plan` as a plan. Only the resources in `now` change in this stage. The resources in `done`
+    are already in their new state, and all other resources stay in their old state.
     """
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():

@@ -37,7 +37,7 @@ def _near(bias: int = 0) -> dict[str, Any]:
 
 
 def _far(bias: int = 0) -> dict[str, Any]:
-    """Returns a location that is twice as far from Northern Virginia as that of `_near`."""
+    """Returns a location that is twice as far from Northern Virginia as `_near()`."""
     return _at("-102.6", bias)
 
 

@@ -16,8 +16,8 @@ from cloudflare import Cloudflare
 from rollout.verdict import Counts
 
 _VERSION = "$workers.scriptVersion.id"
-# The outcomes that count as errors: the invocation of the worker failed, and the client got no response. Any other
-# outcome, such as that of an invocation whose client closed the connection, is no error.
+# The outcomes that count as errors. In each case, the worker failed and the client got no response. Other outcomes,
+# such as a connection that the client closed, are no errors.
 _FAILED = "exception,exceededCpu,exceededMemory"
 
 

@@ -173,8 +173,8 @@ def write_item(
     """Writes the item `new` to a DynamoDB table. If `new` is None, deletes the item with the partition key `partition`
     and the sort key `name`. Does nothing if the table already has this state.
 
-    Otherwise reports the change to the table's stream. Also calls `notify` with the table, both keys and `new`, unless
-    the table is one of the temporary copies on which moto first tries a write.
+    Reports a change to the table's stream, and calls `notify` with the table, both keys and `new`. Does not call
+    `notify` for a temporary copy of the table, on which moto first tries a write.
     """
     with _LOCK:
         old = table.get_item(partition, name)

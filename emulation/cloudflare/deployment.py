@@ -157,7 +157,7 @@ def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
 
 
 def versions_of(account: str, name: str) -> str:
-    """Returns the value of the state store's parameter `scope` for the versions and deployments of a worker script."""
+    """Returns the scope under which the state store holds the versions and deployments of a worker script."""
     return f"{account}/{name}"
 
 

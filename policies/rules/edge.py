@@ -258,8 +258,8 @@ def _is_unknown(binding: Properties) -> bool:
 
 
 def _recognized_secrets(code: str) -> list[str]:
-    """Returns the kinds of those secrets in the edge worker's code that have a recognizable format. Long random texts
-    do not count, because compiled code has many that only look random.
+    """Returns the kinds of secrets that the edge worker's code contains. Leaves out long random texts, because compiled
+    code contains many texts that only look random.
     """
     return [found for found in secrets_in(code) if found != "a long random text"]
 

@@ -18,8 +18,8 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# The kinds of metadata records that stand for a published version, file or manifest. Each of these can be unpublished.
-# After that, nobody can publish another one with the same name.
+# The kinds of metadata records for published versions, files and manifests. The name of an unpublished version, file or
+# manifest cannot be published again.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]

@@ -172,8 +172,8 @@ class _Reader:
                 yield _requirement(title, line)
 
     def constrained(self, line: _Line) -> list[Pinned]:
-        """Returns the versions to import for a requirement that pins no version itself: the versions that constraints
-        files pin.
+        """Returns the versions to import for a requirement that pins none. The versions come from constraints files
+        (pip's option `-c`).
         """
         name = line.requirement.name
         pins = [] if line.requirement.url else self.constraints.get(canonicalize_name(name), [])

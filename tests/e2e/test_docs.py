@@ -65,8 +65,8 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
     assert issued.returncode == 0, issued.stderr
     listed = registry(up, "tokens", "list").stdout
     token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
-    # These two commands set an operator's environment variables and write outputs.json. The tested page needs both, and
-    # earlier pages of the documentation print the commands for it.
+    # Earlier pages of the documentation print these two commands. The tested page needs the results: an operator's
+    # environment variables, and the file outputs.json.
     script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
     for block in (block for block in RUN if block.page == page):
         # A block with a client's commands runs in a subshell, so that its environment variables do not change those of

@@ -1,5 +1,5 @@
-"""Harmful changes that give principals of other accounts and projects access to a stack, or whose conditions restrict
-nothing. Tests make each change, and a policy must report it.
+"""Harmful changes to a stack. Some give other accounts and projects access, and others add conditions that restrict
+nothing. Tests make each change, and a policy must report the change.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# First parts of texts that look like paths of files but are none, such as the object key `npm/web` and the media type
-# `application/json`. The tests ignore such texts.
+# The first parts of texts that look like paths but name no file, such as `npm` in the object key `npm/web`. The tests
+# ignore texts that begin with these parts.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # Matches a list of files of one folder on a documentation page, as in "`a.py`, `b.py` and `c.py` in `folder/`".

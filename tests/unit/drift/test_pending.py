@@ -62,10 +62,9 @@ def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
     yield from deployed(request.param)
 
 
-# Pytest passes the resources of the stack `prod`, with machines on AWS and on Google Cloud, to a test with this mark.
+# In a test with this mark, the stack `prod` has machines on AWS and on Google Cloud.
 on_both = pytest.mark.parametrize("resources", [WITH_OPTIONS], indirect=True, ids=["both"])
-# Pytest passes the resources of the stack `prod`, with objects, metadata and machines on Google Cloud, to a test with
-# this mark.
+# In a test with this mark, the stack `prod` has its objects, metadata and machines on Google Cloud.
 on_google = pytest.mark.parametrize("resources", [ON_GOOGLE], indirect=True, ids=["google"])
 
 

@@ -52,7 +52,7 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
 class Clock:
-    """The clock of the emulated AWS, which pauses of a probe advance."""
+    """The clock of the emulated AWS. When a probe sleeps, the clock advances."""
 
     def __init__(self) -> None:
         self._slept = timedelta()
@@ -217,8 +217,8 @@ def test_the_emulated_google_cloud_has_the_facts_and_nothing_is_left(probe: str,
 
 
 def test_a_probe_of_compute_engine_sees_the_error_of_an_operation() -> None:
-    """Google's API can accept a request and refuse it later, in the operation. The emulated Google Cloud refuses all
-    requests at once.
+    """Google's API can accept a request whose operation then fails. The emulated Google Cloud refuses such a request at
+    once.
     """
     running = {"operationType": "insert", "status": "RUNNING", "selfLink": "https://compute.googleapis.com/any"}
     message = "[pd-standard], [pd-balanced] and [pd-ssd] are not compatible"

@@ -15,7 +15,7 @@ export interface Bindings {
   RESERVED_PYTHON_NAMES?: string;
   /** The limits of prefetches as JSON (prediction.ts). Absent when prediction is off. */
   PREDICTION?: string;
-  /** Set when the access logs of shields contain ids of installs (installs.ts). */
+  /** Present only if the access logs of shields contain ids of installs (installs.ts). */
   LOG_INSTALLS?: string;
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;

@@ -78,8 +78,8 @@ function updated(finished: Finished, age: string | null, milliseconds: number): 
 }
 
 /**
- * Returns a text that identifies the headers of an answer for the client, except the age. Two answers with the same
- * text have the same headers. Returns undefined for an answer whose headers the isolate must not keep.
+ * Returns a text that identifies the headers for a client. Two answers with the same text have the same headers, apart
+ * from the age. Returns undefined if the isolate must not keep the headers.
  */
 function versionOf(route: ObjectRoute, { headers, status }: Answer, verdict: string): string | undefined {
   if (status !== 200 || route.negotiated || !verdict.startsWith("edge; hit")) return undefined;

@@ -21,9 +21,9 @@ let slot = 0;
 const ids = new Map<string, string>();
 
 /**
- * Returns the flag with the id of a client's install: a time slot of the client's principal. Without the token signing
- * key, which no shield has, nobody can find out the principal, or whether ids of two slots belong together. Returns no
- * flag if the stack does not log installs.
+ * Returns the flag with an install id, which all requests of one principal in one time slot share. Nobody without the
+ * token signing key can find the principal of an id, or match the ids of two slots. Shields do not have this key.
+ * Returns no flag if the stack does not log installs.
  */
 export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
   if (LOG_INSTALLS === undefined) return NO_INSTALL;
@@ -32,7 +32,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   slot = current;
   const known = ids.get(principal);
   if (known !== undefined) return { install: known };
-  // The signed text of a session begins otherwise, so an id is never the signature of a session.
+  // The signed text of a session never begins with `install`. An id is therefore never a session's signature.
   const id = createHmac("sha256", key).update(`install ${slot} ${principal}`).digest("hex").slice(0, CHARACTERS);
   ids.set(principal, id);
   return { install: id };

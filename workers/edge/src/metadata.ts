@@ -1,5 +1,5 @@
-// Queries the metadata API. The worker asks it for a token without a current entry in the edge's key-value store, and
-// for feed documents. The API requires a signature (workers/entitlements/protocol.py).
+// Queries the metadata API for feed documents, and for tokens that have no current entry in the edge's key-value store.
+// The API requires a signature (workers/entitlements/protocol.py).
 
 import { SIGNATURE_HEADER, signatureOf } from "./signatures";
 

@@ -17,7 +17,7 @@ const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
   failures: number; // the number of the node's latest requests that failed in a row
-  losses: number; // the number of hedged requests in a row that another node answered first
+  losses: number; // the number of hedged requests in a row that this node lost to another node
   failedAt: number;
   retryAt: number;
   samples: number[];

@@ -37,13 +37,12 @@ const WAIT_MILLISECONDS = 30_000;
 // After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
 // milliseconds. An install rarely takes longer.
 const FILE_MILLISECONDS = 600_000;
-// The number of milliseconds after the queuing of a document's prefetch in which the isolate does not prefetch the
-// document again. L1 answers with its copy of a document for 65 s without waiting for a shield
-// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). A second prefetch within this time
-// would only make L1 ask a shield whether this copy is current.
+// An isolate waits for this number of milliseconds before it prefetches a document again. L1 answers with its copy of a
+// document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE: `max-age` and
+// `stale-while-revalidate`). An earlier prefetch would only make L1 ask a shield whether this copy is current.
 //
-// The isolate also remembers for this time which objects clients request after the document. It therefore does not read
-// the document again for a prefetch with another range of versions.
+// For the same time, the isolate remembers which objects clients request after the document. The isolate therefore does
+// not read the document again for a prefetch with another range of versions.
 const DOCUMENT_MILLISECONDS = 65_000;
 // The maximum number of documents for which an isolate remembers what clients request next. The lists take less than 4
 // MB.

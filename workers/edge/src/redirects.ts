@@ -1,6 +1,5 @@
-// On PoP machines of our own, NGINX asks the worker how to answer each request, and sends objects from L1 itself.
-// Bodies therefore do not pass through the isolate (docs/decisions/own-pops.md). The worker answers NGINX with an
-// internal redirect to the object's path.
+// On PoP machines of our own, the worker answers NGINX with an internal redirect to the object's path. NGINX then sends
+// the object from L1 to the client, so the body does not pass through the isolate (docs/decisions/own-pops.md).
 
 import type { ShieldFlags } from "./experiments";
 import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";

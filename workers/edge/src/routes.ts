@@ -72,7 +72,7 @@ const SIMPLE_TYPES = [
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  const { pathname } = url; // read only once, because the runtime builds the path anew at each read of `url.pathname`
+  const { pathname } = url; // the runtime builds `url.pathname` anew at each read
   if (pathname.length > PATH_MAX) return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (pathname === "/healthz") return { kind: "health" };
   if (pathname === "/token") return { kind: "token" };

@@ -1,5 +1,5 @@
-// Tests which requests to shields have the id of an install in a stack with prediction: those of clients for which an
-// experiment turns prediction off. Prefetches have a mark in place of the id.
+// Tests which requests to shields have an install id while prediction is on. Requests have an id only if an experiment
+// turns prediction off for the client. Prefetches have a mark in place of the id.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -96,9 +96,9 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
         **tags("instance", inputs),
     }
     if "associatePublicIpAddress" in inputs:
-        # In a request to EC2, only a network interface can have the option `AssociatePublicIpAddress`. The request must
-        # then name the subnet and the security groups in the network interface too, and not in the instance (EC2 API
-        # Reference, "InstanceNetworkInterfaceSpecification").
+        # EC2 accepts `AssociatePublicIpAddress` only in a network interface. A request with a network interface must
+        # name the subnet and the security groups there, and not in the instance (EC2 API Reference,
+        # "InstanceNetworkInterfaceSpecification").
         request["NetworkInterfaces"] = [
             {
                 "DeviceIndex": 0,
