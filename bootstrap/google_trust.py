@@ -13,9 +13,9 @@ from typing import TypedDict
 
 from bootstrap.roles import Repository
 
-# The subject that Google gives to a job of GitHub, built from claims of GitHub's token. Members of IAM policies name
-# it. The subject of GitHub's token itself would be too long for some repositories: Google refuses a `google.subject` of
-# more than 127 bytes (Google Cloud, "Troubleshoot Workload Identity Federation").
+# The subject that Google gives to a job of GitHub, built from claims of GitHub's token. IAM policies name this subject
+# as a member. The subject of GitHub's token would be too long for some repositories: Google refuses a `google.subject`
+# of more than 127 bytes (Google Cloud, "Troubleshoot Workload Identity Federation").
 _SUBJECT = "assertion.repository_id + ':' + assertion.environment"
 
 

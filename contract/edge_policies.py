@@ -46,7 +46,7 @@ def object_key(digest: str) -> str:
 
 def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
     """Returns the feed document of the edge policy. `items` are the items of the policy's partition in the metadata
-    database, read at the time `read`, in seconds since 1970.
+    database. `read` is the time of the query for these items, in seconds since 1970.
     """
     found: dict[str, Any] = {}
     for item in items:

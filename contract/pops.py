@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-# How DNS chooses the region of own PoPs to which it leads a client. The values are routing policies of Route 53.
+# How DNS chooses a region of our own PoPs for a client. The values are routing policies of Route 53.
 PopRouting = Literal["latency", "geolocation", "geoproximity"]
 
 # The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines.

@@ -11,8 +11,8 @@ edge with the document, without another request. `workers/edge/src/successors.ts
 A release is a version of an npm package, or a file of a Python project. The first release is the one that a client
 without a version range selects. `!` means that the edge does not prefetch the release's file. A dependency is a package
 of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. The list contains only
-direct dependencies, so it stays correct when a dependency changes. Behind the dependencies of the first release, the
-list has packages that clients request in one install with this package, although it does not depend on them.
+direct dependencies, so it stays correct when a dependency changes. After the dependencies of the first release, the
+list also has other packages. Clients request these packages in one install with this package.
 """
 
 from __future__ import annotations

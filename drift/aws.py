@@ -25,8 +25,8 @@ _ACCELERATORS = "us-west-2"
 # "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# Maps a Pulumi resource type to the name of its AWS service in ARNs. For resources of these types, the module reports
-# those in the state that no longer exist in AWS. For all other types, `pulumi preview --refresh` does this.
+# Maps a Pulumi resource type to the name of its AWS service in ARNs. This module reports resources of these types that
+# are in the state but not in AWS. For all other types, `pulumi preview --refresh` reports missing resources.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",

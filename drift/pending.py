@@ -20,10 +20,10 @@ Search = Callable[[str, Inputs], Iterable[str] | None]
 def adopt(deployment: Json, search: Search) -> list[str]:
     """Removes the pending operations from a Pulumi state. Adds a resource for each creation that may have succeeded.
 
-    For a resource whose ID does not depend only on its inputs, `search` returns the IDs of matching resources in the
-    cloud. If `search` does not support the resource's type, the creation stays pending, and the function returns the
-    resource's URN. A resource whose ID depends only on its inputs is added without a search. `pulumi refresh` then
-    removes the resource if it does not exist. Pending updates and deletions also need only `pulumi refresh`.
+    If the ID of a resource depends only on its inputs, the resource is added without a search. `pulumi refresh` then
+    removes the resource if it does not exist. For other resources, `search` returns the IDs of matching resources in
+    the cloud. If `search` does not support the resource's type, the creation stays pending, and the function returns
+    the resource's URN. After pending updates and deletions, `pulumi refresh` corrects the state.
     """
     resources: list[Json] = deployment.setdefault("resources", [])
     known = {_key(each, each.get("id", "")) for each in resources}

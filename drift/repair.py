@@ -49,8 +49,8 @@ def repair(
 
 
 def _state(stack: str) -> State:
-    """Returns the Pulumi state of the stack. The resources in the state contain the name of the Pulumi project. If
-    there are no resources, the function reads this name from Pulumi.yaml.
+    """Returns the Pulumi state of the stack. The name of the Pulumi project comes from the resources in the state, or
+    from Pulumi.yaml if the stack has no resources.
     """
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     if exported["deployment"].get("resources"):

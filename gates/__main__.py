@@ -74,8 +74,8 @@ def check_upgrade(
     stack: Annotated[str, typer.Option(help="name of the stack, to pick its allowances")],
     allowances: Annotated[Path | None, typer.Option(help="file with intended replacements and their reasons")] = None,
 ) -> None:
-    """Refuse an upgrade plan that replaces or deletes one of two kinds of resources: those whose content Pulumi cannot
-    create again, and those that clients reach. Make the plan from the Pulumi state of a released version.
+    """Refuse an upgrade that replaces or deletes a resource that clients reach, or a resource with content that Pulumi
+    cannot create again. The preview must start from the Pulumi state of a released version.
     """
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
     _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))

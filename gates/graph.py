@@ -25,7 +25,7 @@ Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
-# Each of these two outages takes Global Accelerator down.
+# An outage of Global Accelerator or of AWS takes the accelerator down.
 _ACCELERATOR = frozenset({"edge:global-accelerator", "cloud:aws"})
 
 

@@ -198,9 +198,8 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Adds a step of a plan to the earlier steps of the same resource. `other` is the change of this step. `one` is the
-    merged change of the earlier steps, or None if there are none. The result has the old and the new state of `one`. If
-    `one` lacks a state, the result has this state of `other`.
+    """Adds the plan step `other` to `one`, the merged earlier steps of the same resource. The old and the new state of
+    the result come from `one`. If `one` lacks a state, this state comes from `other`.
     """
     if one is None:
         return other

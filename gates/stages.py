@@ -33,8 +33,8 @@ _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the applies that a refused plan is split into: its purpose, and the URNs of the resources that it changes.
-    `refusals` has the reasons why the plan gate refuses even this part of the plan.
+    """A part of a refused plan that an operator applies separately. `urns` are the resources that the part changes.
+    `refusals` has the reasons why the plan gate refuses even this part.
     """
 
     purpose: str

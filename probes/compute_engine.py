@@ -14,7 +14,7 @@ import requests
 from probes.fact import Fact, Probe, ProbeError
 from probes.google_project import GoogleProject
 
-# A zone with many machine series. If it lacks one, the refusal of Compute Engine says so, and the probe prints it.
+# A zone with many machine series. If a series is missing, the probe prints the error message of Compute Engine.
 _REGION, _ZONE = "us-central1", "us-central1-a"
 _IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 _ACCEPTED = "accepted"
@@ -89,7 +89,8 @@ def _boot_disks(project: GoogleProject) -> Iterator[Fact]:
         yield Fact(text, "pd-standard" in result, result)
     for series, machine_type in (("C4", "c4-standard-2"), ("C4A", "c4a-standard-1"), ("C4D", "c4d-standard-2")):
         for kind in ("pd-balanced", "pd-ssd"):
-            # The name of the instance must not contain the type, because the error message may contain the name.
+            # The instance's name must not contain the disk type, because `kind in result` looks for the type in the
+            # error message.
             name = f"{series.lower()}-{kind.removeprefix('pd-')}"
             result = compute.create_instance(name, machine_type, kind)
             yield Fact(f"{series} does not boot from {kind}", kind in result, result)

@@ -111,7 +111,7 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields three facts about a role whose policy has conditions on a tag. Only the accelerator itself has the tag."""
+    """Yields three facts about conditions on a tag. The accelerator has the tag, but its listener has no tags."""
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]
     api = account.as_role(statements)("globalaccelerator", region=_OREGON)

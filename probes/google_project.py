@@ -31,7 +31,7 @@ class GoogleProject:
     recording: Recording
 
     def name(self, kind: str) -> str:
-        """Returns a name for a resource that contains `kind`, and that differs from run to run."""
+        """Returns a name for a resource. The name contains `kind`, and differs from run to run."""
         return f"artifact-edge-probe-{self.run}-{kind}"
 
     def send(self, call: str, method: str, url: str, body: Any = None) -> requests.Response:

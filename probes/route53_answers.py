@@ -41,9 +41,9 @@ def _far(bias: int = 0) -> dict[str, Any]:
     return _at("-102.6", bias)
 
 
-# Maps a label to the biased locations of two geoproximity records of this name. The value also names the record that
-# answers. The last name tells the formula of the current guide, distance * 1.8, from that of older editions, distance *
-# 5.
+# Each label is a DNS name with two geoproximity records. The values are the locations of the records, and the record
+# that must answer. Only `negative` shows whether a bias of -80 multiplies the distance by 1.8 (current guide) or by 5
+# (older guides).
 _BIASED = {
     "unbiased": (_near(), _far(), "near"),
     "little": (_near(), _far(40), "near"),

@@ -115,9 +115,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing. `tables.write_item` calls this function, instead of the one that copies a write to the other
-    replicas of a DynamoDB table, when the write is such a copy itself. Otherwise, replicas would copy a write to each
-    other without end.
+    """Does nothing. `tables.write_item` calls this function after it writes a copy to a replica of a DynamoDB table. If
+    the replica copied this write to the other replicas, the copying would never end.
     """
 
 

@@ -66,8 +66,8 @@ class ServiceMetrics:
     def publish(self, now: float, faster: float) -> None:
         """Publishes the CloudWatch metrics of all emulated services at the time `now`.
 
-        `faster` is the number of minutes of the emulated AWS in a real minute. The ages of messages and objects are
-        multiplied by `faster`, so that they are in emulated time.
+        A real minute has `faster` minutes of the emulated AWS. The metrics contain ages of messages and objects in
+        emulated time, which are the real ages multiplied by `faster`.
         """
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {

@@ -53,8 +53,8 @@ def _associate_address(
 
 
 def _keeping_address(name: str) -> Callable[[Instance], Any]:
-    """Returns a replacement for the method `name` of instances, which starts or stops an instance. In contrast to
-    moto's method, the replacement lets the instance keep its Elastic IP address.
+    """Returns a replacement for moto's method `name`, which starts or stops an EC2 instance. With the replacement, the
+    instance keeps its Elastic IP address.
     """
 
     def changed(instance: Instance) -> Any:

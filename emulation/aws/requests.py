@@ -38,8 +38,7 @@ class S3Addresses:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         address = environ[_KEY] = _address(environ)
-        # WSGI decodes a path with one character for each byte, so the number of characters of the key is its number of
-        # bytes.
+        # WSGI decodes each byte of a path to one character, so `len` counts the bytes of the key.
         if len(address.key) > _MOST_KEY_BYTES:
             return refuse(start_response, "s3", "rest-xml", "KeyTooLongError", "Your key is too long")
         return self._application(environ, start_response)

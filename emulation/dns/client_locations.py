@@ -2,8 +2,8 @@
 set to use a certain DNS server.
 
 The proxies accept only HTTP CONNECT, so that the client's TLS connection ends at the edge. A proxy resolves the
-requested host name with a query to the sandbox's DNS server that contains the client location's subnet. A proxy
-connects only to names in zones of the emulated Route 53.
+requested host name at the sandbox's DNS server. The query contains the subnet of the client location. A proxy connects
+only to names in zones of the emulated Route 53.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def deliver(
     age: Callable[[Record], float],
     pause: Callable[[float], None],
 ) -> None:
-    """Delivers stream records to a Lambda function in order. The function ends when each record is either processed or
-    discarded. It calls `give_up` with discarded records, the reason and the number of attempts.
+    """Delivers stream records to a Lambda function in order. Returns when each record is either processed or discarded.
+    Calls `give_up` with discarded records, the reason and the number of attempts.
     """
     parts = deque([_Part(records)] if records else [])
     while parts:

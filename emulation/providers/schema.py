@@ -75,7 +75,7 @@ def shape_of(arguments: type) -> Shape:
 
 
 def check(resource: type[pulumi.CustomResource], inputs: Properties) -> list[Failure]:
-    """Returns a failure for each input of a resource that the argument types of the Pulumi SDK do not accept.
+    """Returns a failure for each missing input of a resource, and for each input that the Pulumi SDK does not accept.
 
     `inputs` may still contain secrets and unknown values.
     """

@@ -1,8 +1,7 @@
-"""Creates the DNS records that lead clients to one region of own PoPs, by the routing policy that a stack's config
-names.
+"""Creates the DNS records that lead clients to one region of our own PoPs. A stack's config names the routing policy.
 
-Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. A stack
-changes its policy by the target of one record, which belongs to the hostname that clients connect to.
+Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. For the
+hostname that clients connect to, one record leads to the name of the chosen policy.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ MOST_GEOPROXIMITY_REGIONS = 30
 
 @dataclass(frozen=True)
 class PopRegions:
-    """The regions of own PoPs in DNS. `biases` has the bias of each region, which only geoproximity records use.
-    `latency_records` are the latency records of `pops.<zone>`, one for each region.
+    """What DNS needs to lead clients to the regions of our own PoPs. `biases` maps each region to the bias of its
+    geoproximity record. `latency_records` are the latency records of `pops.<zone>`, one for each region.
     """
 
     zone_id: pulumi.Input[str]

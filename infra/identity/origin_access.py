@@ -17,13 +17,12 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """The IAM policy of the shields' credentials that limits from where the credentials can read objects: only from the
-    networks and addresses of the shields.
+    """The IAM policy of the shields' role. Shields can read objects only from their own networks and addresses.
 
     A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
     S3"). So shields in a bucket's region read the bucket through their endpoint, and all other shields read the bucket
-    from their fixed addresses. The policy belongs to the role and not to the buckets, so that previews can show the
-    buckets' policies in full.
+    from their fixed addresses. A preview does not know new endpoints and addresses. The policy therefore belongs to the
+    role, so that previews can show the policies of the buckets in full.
     """
 
     policy: pulumi.Output[str]

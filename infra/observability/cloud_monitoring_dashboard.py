@@ -1,4 +1,4 @@
-"""Builds the Cloud Monitoring dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
+"""Builds the Cloud Monitoring dashboard. A row for each tier shows its alarms, and graphs of their metrics.
 
 The JSON has the form of the Dashboards API (REST reference, "projects.dashboards"). The grid is 12 columns wide.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from infra.machines.user_data import MACHINE_FILES, files_below
 
 _FILES = Path(__file__).parent / "machine" / "programs"
-# Programs of all machines. Shield machines get them in their user data, which has more room.
+# Programs that shield machines also need. Shield machines get these programs in their user data.
 SHARED = ("check-health",)
 
 

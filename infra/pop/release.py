@@ -1,4 +1,4 @@
-"""Stores the compiled edge worker and the programs of PoP machines at the origin, from where PoP machines fetch both
+"""Stores the compiled edge worker and the programs of PoP machines at the origin. PoP machines fetch these files
 through the shields.
 """
 

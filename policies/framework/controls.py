@@ -41,9 +41,8 @@ def foundational(reference: str) -> Control:
 
 
 def well_architected(reference: str) -> Control:
-    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The framework
-    groups best practices under questions, and each question has one page. The control's link leads to this page, which
-    is that of the question SEC08 in the example.
+    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The framework has
+    one page for all best practices of a question, such as SEC08. The control's link leads to this page.
     """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"

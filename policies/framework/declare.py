@@ -2,7 +2,7 @@
 are data.
 
 A value that is unknown before `pulumi up` never counts as valid. If a rule reads an unknown value, the rule ends for
-that resource. The engine then reports as an advisory which policy could not run and why. Other resources are still
+that resource. The engine then reports an advisory with the name of the policy and the reason. Other resources are still
 checked.
 
 During `pulumi up` the engine runs the policies again. The engine checks rules for single resources before it creates

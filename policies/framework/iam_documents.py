@@ -99,8 +99,8 @@ def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: str) -> bool:
-    """Returns whether IAM statements deny reads of a bucket's objects to all clients outside certain networks and
-    addresses. The statements name these networks and addresses.
+    """Returns whether an IAM statement denies reads of a bucket's objects from all networks and addresses, except those
+    in the conditions of the statement.
     """
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(

@@ -39,8 +39,8 @@ def prefix_of(types: Collection[str]) -> str:
 
 
 def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[str, str]) -> Iterator[str]:
-    """Yields an error message for each policy name in the pack's configuration that no policy has. `renamed` maps
-    former names of policies to their current names.
+    """Yields an error message for each unknown policy name in the policy pack's configuration. `renamed` maps former
+    names of policies to their current names.
     """
     for name in used:
         if name in renamed:

@@ -65,7 +65,7 @@ def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 def _is_of_stack(alarm: PolicyResource, dimension: str, value: object, stack: StackValidationArgs) -> bool:
-    """Returns whether a dimension of an alarm's metric names a resource of the stack or the stack's environment."""
+    """Returns whether the value of an alarm's dimension names the stack (`Environment`) or a resource of the stack."""
     if dimension == "Environment":
         return value == stack_name(alarm.urn)
     if dimension not in _NAMED:

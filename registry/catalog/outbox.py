@@ -114,11 +114,11 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Records the delivery of `intent`, a change in the outbox. Schedules a second delivery for REPEAT_SECONDS
-        after `time`, when the copies that caches held at the first delivery have expired.
+        """Records the delivery of `intent`, a change in the outbox. Schedules a second delivery at `time` +
+        REPEAT_SECONDS. By then, the copies that caches held at the first delivery have expired.
 
-        If this delivery was the second one, or if `intent` only purges objects, the method deletes `intent` from the
-        outbox instead.
+        After the second delivery, the method deletes `intent` from the outbox. An intent that only purges objects needs
+        no second delivery.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)

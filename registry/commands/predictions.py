@@ -60,7 +60,7 @@ def apply_model(
     stack_outputs: Outputs,
     principal: Principal = "",
 ) -> None:
-    """Let the edge prefetch by a model, in place of the last one. An empty model ends this.
+    """Replace the model by which the edge prefetches. To prefetch by no model, apply an empty model.
 
     The command adds the model's successors to the lists in the documents of packages. Packages that the registry does
     not have are left out.

@@ -132,8 +132,8 @@ class Delivery:
     def deliver_intents(self, intents: Sequence[Intent], until: float = math.inf) -> Delivered:
         """Delivers several changes together, so that a package with several changes is rendered only once.
 
-        If the common delivery fails, the method delivers each change separately, so that one bad change does not block
-        the other changes.
+        If this delivery fails, the method delivers each change separately, so that one bad change does not block the
+        other changes.
         """
         if not intents or time.time() >= until:
             return Delivered()

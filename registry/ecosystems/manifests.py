@@ -163,7 +163,7 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 
 
 def media_type_of(body: bytes, sent: str) -> str:
-    """Returns the media type of a manifest that another registry sent with the Content-Type `sent`.
+    """Returns the media type of a manifest from another registry. `sent` is the Content-Type of the response.
 
     If `sent` is the media type of a manifest, the function returns `sent`. Some registries send a wrong Content-Type,
     such as application/json. The function then returns the field `mediaType` of the manifest. Without this field, it

@@ -1,4 +1,4 @@
-"""Renders the list of npm packages from which the edge answers `npm search`, from one metadata record for each package.
+"""Renders the list of npm packages that the edge searches for `npm search`. Each entry comes from a metadata record.
 
 Sources: npm/registry, docs/REGISTRY-API.md, "GET /-/v1/search"; npm, lib/utils/format-search-stream.js.
 """

@@ -57,10 +57,10 @@ def _required(text: str) -> Iterator[str]:
 
 
 def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequence[str]]) -> Sequence[Release]:
-    """Returns the files of the highest stable version of a Python project that clients are most likely to install: a
-    wheel for all platforms, or else wheels for Linux on x86-64 and ARM, or else an sdist.
+    """Returns the files that most clients need to install the highest stable version of a Python project. The files are
+    a wheel for all platforms, or else wheels for Linux on x86-64 and ARM, or else an sdist.
 
-    `files` maps the names of files to their metadata records, without yanked files. `required` maps the name of each
+    `files` maps the names of the files that are not yanked to their metadata records. `required` maps the name of each
     file to the names of the projects that the file requires.
     """
     versions = {name: Version(fact["version"]) for name, fact in files.items()}

@@ -94,9 +94,8 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether a file belongs to the given version of a project. The file is of a kind that neither pip nor uv
-    installs, such as `p-1.0-py2.7.egg`. The function therefore only checks whether the version follows the project's
-    name in the filename.
+    """Returns whether the version follows the project's name in a filename. The import needs no exact check, because
+    neither pip nor uv installs the file. An example is `p-1.0-py2.7.egg`.
     """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]

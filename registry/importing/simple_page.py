@@ -42,7 +42,7 @@ class ListedFile:
 
 
 def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
-    """Yields the files that a Python project's page lists, at another package index than our registry.
+    """Yields the files that another package index lists. `body` is the index's page of a Python project.
 
     For an invalid entry of the page, yields `Refused`, which the import reports as a failure. Raises RegistryError for
     a page that is neither JSON nor HTML, and for a page of a later version of the API.
@@ -182,7 +182,7 @@ class _Page(HTMLParser, _Links):
 def _joined(base: str, address: str) -> str:
     """Returns a link of a simple index's page as an absolute URL.
 
-    An invalid link is returned unchanged, so that only the download of this file fails.
+    Returns an invalid link unchanged. The import then fails only for the linked file.
     """
     try:
         return urljoin(base, address)

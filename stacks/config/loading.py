@@ -224,7 +224,7 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
     """Yields an error message for each store in the config that our own PoPs cannot read. Also yields an error message
-    if the config sends a percentage of the clients to our own PoPs, but defines none.
+    if `pops_percent` leads clients to our own PoPs, but `pops` is empty.
 
     Our own PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB
     (docs/decisions/own-pops.md).

@@ -1,4 +1,4 @@
-"""Checks the settings that choose how DNS leads clients to one of the own PoPs."""
+"""Checks the settings that choose how DNS leads clients to one of our own PoPs."""
 
 from __future__ import annotations
 

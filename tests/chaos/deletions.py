@@ -1,4 +1,4 @@
-"""Deletes AWS resources that the Pulumi state lacks, as an operator does in the console."""
+"""Deletes AWS resources that are missing in the Pulumi state, like an operator in the console."""
 
 from __future__ import annotations
 

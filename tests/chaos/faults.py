@@ -89,8 +89,8 @@ class Stack:
         engine.wait()
 
     def fails(self, operation: str, writes: int, fault: Callable[[], None]) -> str:
-        """Starts the Pulumi operation, and calls `fault` after `writes` writes of the Pulumi state. The operation must
-        then fail. Returns what the Pulumi engine printed.
+        """Starts a Pulumi operation, and calls `fault` when the engine has written the Pulumi state `writes` times. The
+        operation must then fail. Returns what the engine printed.
         """
         engine = self._started(operation, writes)
         fault()

@@ -43,8 +43,8 @@ def pop() -> Generator[OwnPop]:
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:
-    """Returns the first PoP of the emulated Cloudflare. Requests to it come from a client address that no other test
-    uses.
+    """Returns the first PoP of the emulated Cloudflare. Each test gives another number `client`, the end of its client
+    address.
     """
     hostname = urlsplit(str(up.outputs()["url"])).hostname or ""
     address = (up.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)

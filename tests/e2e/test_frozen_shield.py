@@ -21,9 +21,9 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def working(up: Up) -> Generator[str]:
-    """Freezes one of the two shields near the client, and yields the shield that works.
+    """Freezes one of the two shields near the client, and yields the other shield.
 
-    Afterwards waits until the edge sends requests to the frozen shield again, so that later tests can use both shields.
+    After the tests, thaws the frozen shield, and waits until the edge sends requests to both shields again.
     """
     silent, working = machines(up, "us-east-1")
     with frozen(up.sandbox, silent):

@@ -63,9 +63,8 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Makes a minute of the emulated AWS last 60 real seconds during a test. With a shorter minute, the schedule would
-    often start the outbox relay during the test. After the test, the length is set again, because the test may have
-    shortened the minute.
+    """Sets the minute of the emulated AWS to 60 real seconds before and after a test. With a shorter minute, the
+    schedule would often start the outbox relay during the test. The test itself may shorten the minute.
     """
     set_minute(up, MINUTE_SECONDS)
     yield

@@ -841,7 +841,7 @@ def _full_queue(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _server_without_tls(sandbox: Sandbox) -> Generator[None]:
-    """Runs a server that answers HTTP without TLS, at the address of the shield that is unreachable."""
+    """Runs an HTTP server without TLS at the address `_unreachable_address`."""
     server = _Server((_unreachable_address(sandbox), 8443), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -887,9 +887,8 @@ def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> No
 
 @contextmanager
 def _only_route(network: Network) -> Generator[None]:
-    """Deletes the route to the tests' own script during the `with` block, so that a probe can deploy a script with
-    another client certificate. The emulated edge presents the certificate of only one script. While the tests' script
-    has a route, the probe would fail.
+    """Deletes the zone's only route during the `with` block, so that a probe can deploy a script with its own client
+    certificate. The emulated edge supports only one client certificate for all scripts with routes.
     """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)

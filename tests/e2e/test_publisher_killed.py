@@ -231,8 +231,8 @@ def pending(clouds: ServedClouds) -> int:
 def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other tests check documents with the function `shown` of their test cases. Tests that `shown` raises an error
-    if a document names a missing file.
+    """Tests the function `shown`, with which the other tests check documents. `shown` must raise an error if a document
+    names a missing file.
     """
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)

@@ -1,5 +1,5 @@
-"""Writes access logs of shields with a known pair of packages that clients install together, although neither depends
-on the other.
+"""Writes access logs of shields. In these logs, clients often install two packages together, although neither package
+depends on the other.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# Each day has four installs, numbered from 0. Only the install with this number does not request the plug-in. In the
-# first week, 21 of the 28 installs therefore request the plug-in. The second week is held out.
+# The four installs of a day have the numbers 0 to 3. Install 3 does not request the plug-in, so 21 of the 28 installs
+# of each week do. The second week is held out.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]

@@ -19,7 +19,7 @@ SERVED: Sequence[Sent] = (
     ("GET", "/npm/%40acme%2Fweb", {}),
     ("GET", "/npm/@acme/web/-/web-1.0.0-rc.1.tgz", {}),
     ("GET", "/npm/-/ping", {}),
-    ("GET", "/npm//left-pad", {}),  # corepack sends two slashes if the registry's URL ends with a slash
+    ("GET", "/npm//left-pad", {}),  # the path that corepack requests if the registry's URL ends with a slash
     ("GET", "/npm/left-pad/", {}),
     ("POST", "/npm/-/npm/v1/security/advisories/bulk", {"content-length": "20000"}),
     ("PUT", "/npm/@acme%2fweb", {"content-length": "500"}),

@@ -138,8 +138,8 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns the child partition `child` of the change stream after its parent `ended` has ended. In the result,
-    `waits_for` has the child's parents that have not ended yet.
+    """Removes the ended partition `ended` from the parents that a child partition waits for. In the result, `waits_for`
+    has the child's parents that have not ended yet.
 
     Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
     what this function returned for the child's previous report, or None at the first report.

@@ -15,8 +15,8 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of the resource types that remove all other inline or attached policies of a role. IAM is
-    global, so these types have no region.
+    """Returns the handlers of two resource types, which list all inline or all attached policies of a role. A resource
+    removes unlisted policies from its role. IAM is global, so these types have no region.
     """
     return [
         Described(

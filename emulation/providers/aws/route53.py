@@ -13,8 +13,8 @@ from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
-# Each mapping has the Pulumi properties of one kind of location in a DNS record as keys. The values are the names of
-# the fields in the Route 53 API (GeoLocation, GeoProximityLocation and Coordinates, Route 53 API reference).
+# These mappings translate the Pulumi properties of locations in DNS records. The values are the names of the fields in
+# the Route 53 API (GeoLocation, GeoProximityLocation and Coordinates, Route 53 API reference).
 _GEOLOCATION = {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"}
 _GEOPROXIMITY = {"awsRegion": "AWSRegion", "bias": "Bias"}
 _COORDINATES = {"latitude": "Latitude", "longitude": "Longitude"}

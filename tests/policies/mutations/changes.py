@@ -91,9 +91,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """Removes a resource from a stack. A mutation returns the resources that take the place of the broken one, here
-    none.
-    """
+    """Removes the resource `broken` from a stack, by returning no resource in its place."""
     return []
 
 

@@ -50,7 +50,7 @@ class Violation:
 
 
 def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
-    """Makes the change of `violation` to its stack. Returns what each policy finds in the changed stack.
+    """Makes the harmful change that `violation` describes. Returns what each policy finds in the changed stack.
 
     Policies about single resources check only the changed resources, because the unchanged resources have no findings.
     """

@@ -1,5 +1,5 @@
-"""Harmful changes to a stack. Some use keys or code of other accounts, or weaken the WAF's rules or the health checks.
-Others open new ways to machines, data and alarms. Tests make each change, and a policy must report it.
+"""Harmful changes to a stack, such as keys of other accounts, weaker rules of the WAF, weaker health checks, or new
+receivers of alarms. A test makes each change, and asserts that a policy reports the change.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def put_experiment(up: OwnStack, directory: Path) -> None:
 
 
 def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> None:
-    """Waits until the edge assigns each client to its variant. `locations` maps a variant to the location of its
+    """Waits until the edge assigns one client to each variant. `locations` maps a variant to the location of the
     client.
     """
     for variant, location in locations.items():

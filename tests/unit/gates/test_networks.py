@@ -125,8 +125,8 @@ ACCELERATOR, LISTENER, GROUP = (
 
 
 def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) -> Steps:
-    """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` map each region to the
-    percentage of its clients that the accelerator accepts there (the traffic dial).
+    """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` map each region to its
+    traffic dial in percent, before and after the plan.
     """
     name = {"name": "anycast.pops.example.com", "type": "A"}
     front = {**name, "setIdentifier": "primary", "failoverRoutingPolicies": [{"type": "PRIMARY"}]}

@@ -196,7 +196,7 @@ def test_clients_of_three_continents_get_the_nearest_pop_by_each_routing_policy(
 
 @pytest.mark.parametrize(("bias", "region"), [(0, "eu-west-1"), (50, "us-east-1"), (-50, "eu-west-1")])
 def test_a_bias_leads_clients_of_other_places_to_a_pop(bias: int, region: str) -> None:
-    # Singapore is 11,200 km away from eu-west-1, and 15,500 km from us-east-1, whose distance the bias changes.
+    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. A positive bias shortens the second distance.
     found = Network(100, routing="geoproximity", biases={"us-east-1": bias})
     found.lose("ap-southeast-1")
     assert found.regions() == ["us-east-1", "eu-west-1", region]

@@ -96,7 +96,7 @@ def test_the_policy_has_no_mistake_and_fits_into_a_managed_policy() -> None:
     printed = CliRunner().invoke(app, ["--account", ACCOUNT])
     assert printed.exit_code == 0, printed.output
     policy = json.loads(printed.output)
-    # Pulumi's state is in the bucket `artifact-edge-state-example`, by bootstrap/Pulumi.bootstrap.yaml.
+    # bootstrap/Pulumi.bootstrap.yaml names the bucket `artifact-edge-state-example` for Pulumi's state.
     assert policy == json.loads(document(bootstrapping(ACCOUNT, "us-east-1", "artifact-edge-state-example")))
     assert list(findings(policy)) == []
     # IAM counts the characters of a policy without white space (IAM User Guide, "IAM and AWS STS quotas").

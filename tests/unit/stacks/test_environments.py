@@ -49,7 +49,7 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    # Only stacks/config/loading.py may read the stack's name, because the program needs it for the names of resources.
+    # Only stacks/config/loading.py may read the stack's name, which is a part of the names of resources.
     allowed = {"get_stack": {"stacks/config/loading.py"}}
     for file in programs():
         place = file.relative_to(ROOT).as_posix()

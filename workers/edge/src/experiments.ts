@@ -39,12 +39,12 @@ export interface Experiment {
   name: string;
   /** The name of a layer. A client takes part in at most one of the experiments of a layer. */
   layer: string;
-  /** A text in the hash that assigns clients to variants. With another salt, the clients are assigned anew. */
+  /** A part of the input of the hash that assigns clients to variants. A new salt assigns all clients anew. */
   salt: string;
   unit: "principal" | "token";
   /**
-   * The share of the layer's clients that takes part in the experiment, as a range of percentages. `[0, 10]` selects a
-   * tenth of the clients, and `[10, 20]` selects another tenth.
+   * The share of the clients that takes part in the experiment, as a range of percentages. `[0, 10]` selects a tenth
+   * of the clients. In the same layer, `[10, 20]` selects another tenth.
    */
   percent: readonly [number, number];
   variants: readonly Variant[];

@@ -26,9 +26,8 @@ export interface Rule {
   /** The rule concerns vulnerabilities with at least this severity (rule_sets.ts). */
   severity?: Level;
   /**
-   * Patterns of licences, and patterns of the predicate types of attestations. `withoutLicense` matches an artifact
-   * whose licence matches none of the patterns. `withoutProvenance` matches an artifact without an attestation whose
-   * type matches one of the patterns.
+   * Patterns of licences. A rule with `withoutLicense` matches an artifact if none of the patterns matches the
+   * artifact's licence. `withoutProvenance` does the same with the predicate types of the artifact's attestations.
    */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];

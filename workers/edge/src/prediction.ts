@@ -112,8 +112,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the next object to prefetch, documents before files, and counts its prefetch as running. Returns undefined
-   * when no object waits, when too many prefetches run, or when no further prefetch may reach a shield.
+   * Returns the next object to prefetch, and counts the prefetch as running. Documents come before files. Returns
+   * undefined when no object waits, when too many prefetches run, or when the allowance is used up.
    */
   take({ inFlight }: Budget, now: number): Waiting | undefined {
     for (const running of this.#running) if (running.until < now) this.#running.delete(running);

@@ -20,8 +20,8 @@ export interface Cause {
   rules: RuleSet | undefined;
   userAgent: string;
   /**
-   * Connects a prefetch to L1. `l1(tag)(view)` returns a function that fetches objects from L1 in this view (l1.ts).
-   * `tag` is the cache tag of the objects' package.
+   * Gives prefetches access to L1 (l1.ts). `l1(tag)(view)` returns a function that fetches objects from L1 in this
+   * view. `tag` is the cache tag of the objects' package.
    */
   l1: (tag: string) => (view?: View) => L1;
 }
@@ -125,8 +125,8 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
   // `known` lists the objects that clients request after this document, if the isolate remembers them. The worker then
-  // need not read the document from L1 again for another range of versions. Such a read often reaches a shield, because
-  // L1 keeps a document for some seconds only.
+  // need not read the document from L1. Reads of documents often reach a shield, because L1 keeps a document for some
+  // seconds only.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

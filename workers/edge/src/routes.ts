@@ -52,8 +52,8 @@ export type Route =
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
   /**
-   * A path that the worker does not answer. `reason` explains this to the client. If the client requests a change with
-   * this path, `change` names the registry command that makes such a change.
+   * A path that the worker does not answer. `reason` tells the client why. If npm changes packages by requests with
+   * this path, `change` names the registry command for these changes.
    */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 

@@ -9,9 +9,9 @@ let planned = 0;
 if (ALL !== undefined) process.on("exit", () => console.log(`# ${planned} random cases in this file`));
 
 /**
- * Returns the fast-check setting for the number of random cases of one property. A usual run has `quick` cases. In a
- * long run, the environment variable FUZZ_CASES is the number of cases of all properties together. `share` is the part
- * of them that this property gets. The shares of all properties that use this function add up to 1.
+ * Returns the fast-check setting for the number of random cases of one property. A quick run has `quick` cases. A long
+ * run has FUZZ_CASES cases in total, and the property gets the fraction `share` of this number. The shares of all
+ * properties that use this function add up to 1.
  */
 export function cases(quick: number, share: number): { numRuns: number } {
   const numRuns = ALL === undefined ? quick : Math.ceil(share * ALL);

@@ -251,8 +251,8 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
-  // The worker renders the filtered document from L1's copy of the whole document, which may already be old. The
-  // filtered document therefore gets the origin's lifetime, and not the longer lifetime of the prefetched copy.
+  // A prefetched document has a longer lifetime than the origin sets. The worker may render a filtered document from an
+  // old document in L1, so the filtered document gets the lifetime that the origin sets.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());

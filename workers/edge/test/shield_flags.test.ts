@@ -1,5 +1,5 @@
-// Unit tests of `hedging` and `shieldPool`, the flags by which the variants of an experiment change which shield nodes
-// get a request, and when.
+// Unit tests of `hedging` and `shieldPool`, two flags of experiments. The flags decide which shield nodes get a
+// request, and when a second node gets the request.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";

@@ -59,9 +59,9 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
 }
 
 /**
- * Publishes an edge policy with the given experiments, and waits until the worker applies it. For this purpose, the
- * policy also contains a marker experiment and names an operator. Responses to an operator name the experiments, so the
- * policy is applied when such a response names the marker experiment.
+ * Publishes an edge policy with the given experiments, and waits until the worker applies the policy. The client of
+ * the tests is an operator in this policy, because only responses to operators name experiments. The function waits
+ * until a response names a marker experiment, which the function adds to the policy.
  */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);

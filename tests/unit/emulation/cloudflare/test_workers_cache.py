@@ -18,8 +18,8 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """A function that records the paths which the emulated Workers Cache removes. `time` is the current time of the
-    cache's clock, in seconds.
+    """Collects the paths that the emulated Workers Cache removes. Also sets the clock of the cache: `time` is the
+    current time, in seconds.
     """
 
     paths: list[str] = field(default_factory=list[str])

@@ -36,11 +36,11 @@ def numbers(records: Sequence[Record]) -> Numbers:
 
 
 class Shard:
-    """Delivers stream records to an emulated Lambda function. Records the batches that the function received, and the
+    """Delivers stream records to an emulated Lambda function. Keeps the batches that the function received, and the
     batches that Lambda discarded after failures.
 
-    `fails` is the code of the function. This code gets the numbers of a batch's records, and returns the function's
-    result or raises an error.
+    `fails` runs as the Lambda function. `fails` gets the sequence numbers of the records in a batch, and returns the
+    function's result or raises an error.
     """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:

@@ -36,8 +36,8 @@ BUCKET = "origin"
 # The AWS services that are down in the home region. `acm` and `ssm` are among them, because the machine gets its
 # certificate from ACM, and the ARN of the certificate from SSM.
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
-# The interval at which this test runs the program fetch-secrets. On a real machine, a timer runs the program each
-# minute. The longer interval makes the test shorter, and stricter, because the machine has fewer attempts.
+# The interval at which this test runs the program fetch-secrets. A real machine runs the program each minute. With
+# fewer runs, the test is shorter, and the machine has fewer attempts.
 EVERY = timedelta(minutes=30)
 
 

@@ -114,8 +114,7 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # A single origin needs no retry. But Traffic Server would ignore this line of parent.config if it allowed zero
-    # retries.
+    # A single origin needs no retry, but Traffic Server ignores lines of parent.config that allow zero retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 

@@ -1,4 +1,4 @@
-"""Tests the rulesets that the WAF gives a Cloudflare zone."""
+"""Tests the rulesets that `Waf` creates in a Cloudflare zone."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FIGURES = {"installs": 1, "held_out_installs": 1, "wanted": 1, "predicted": 1, "
 
 @pytest.fixture(autouse=True)
 def packages(network: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Publishes an app that depends on a library, and a plug-in. Publishes two Python projects."""
+    """Publishes an npm app with its library, an npm plug-in, and two Python projects."""
 
     def read_target(file: Path) -> Target:
         return network.target

@@ -1,4 +1,4 @@
-"""Tests the files that hold a model of co-downloads, and how the packages of a model are added to a list."""
+"""Tests the files that hold models of co-downloads, and the prediction lists to which models add packages."""
 
 from __future__ import annotations
 

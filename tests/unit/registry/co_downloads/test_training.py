@@ -70,8 +70,8 @@ def test_packages_of_the_same_second_are_successors_of_each_other(tmp_path: Path
 
 
 def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) -> None:
-    """On one day of the held-out week, the clients request the plug-in a minute before the app. The model must not
-    predict a package that a client already has.
+    """On one held-out day, the clients request `@acme/plugin` a minute before `@acme/app`. The model must not predict a
+    package that a client already has.
     """
     lines = [
         {**each, "time": "2026-11-14T08:59:00Z"} if "plugin" in each["path"] and "-14T" in each["time"] else each
@@ -82,8 +82,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, clients request the package `kit` before the plug-in. The list in the documents of `kit`
-    names the plug-in.
+    """On one held-out day, clients request the package `kit` first. The list in the documents of `kit` already names
+    `@acme/plugin`.
     """
     lines = all_lines()
     kits = [

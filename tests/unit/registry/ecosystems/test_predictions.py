@@ -1,4 +1,6 @@
-"""Tests the lists of the objects that clients request next, which the registry writes as metadata of documents."""
+"""Tests lists of objects that clients request after a document. The registry writes each list as metadata of the
+document.
+"""
 
 from __future__ import annotations
 

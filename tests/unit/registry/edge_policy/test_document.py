@@ -18,7 +18,7 @@ from registry.__main__ import app
 from registry.edge_policy.document import MOST_BYTES, parsed, schema
 
 CHECKOUT = Path(__file__).parents[4]
-# Edge policies, valid and invalid ones. The edge worker's tests read the same file, so that the registry and the edge
+# Valid and invalid edge policies. The edge worker's tests use these policies, too, so that the registry and the edge
 # worker accept the same policies.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
 # Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version according to

@@ -1,5 +1,6 @@
-"""Tests the report on an experiment with logs that contain a known effect. The report must find the effect. The report
-must compute confidence intervals over clients and not over requests, because the requests of a client are similar.
+"""Tests the report on an experiment. The logs of these tests contain a known effect, which the report must find. The
+report must compute confidence intervals over clients and not over requests, because the requests of a client are
+similar.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests client tokens: what the database and the edge hold, and that no failure or order of updates admits a revoked
-token again.
+"""Tests what the database and the edge store about client tokens. No failure and no late update may make a revoked
+token valid again.
 """
 
 from __future__ import annotations
