@@ -69,8 +69,8 @@ def _outputs(resource: Json, id: str) -> Json:
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks the resources with this URN in the Pulumi state for deletion. The killed update was replacing them by a new
-    resource, which has the same URN.
+    """Marks the resources with this URN in the Pulumi state for deletion. The killed update has created their
+    replacement. `adopt` then adds the replacement to the state.
     """
     for each in resources:
         if each["urn"] == urn:

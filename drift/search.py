@@ -186,8 +186,8 @@ def _accelerator(inputs: Inputs) -> Found:
 
 
 def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for a listener of an accelerator, or an endpoint group of a listener. `of` is
-    the name of the input that contains the ARN of the parent, which is the accelerator or the listener. `arn` is the
+    """Returns a function that searches for listeners or endpoint groups. `of` is the name of an input. This input
+    contains the ARN of the parent: the accelerator of a listener, or the listener of an endpoint group. `arn` is the
     name of the field in the API's response that contains the ARN of a found resource. `fields` maps names of inputs to
     names of fields in the response.
     """

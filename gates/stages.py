@@ -26,8 +26,8 @@ from gates.traffic import host_of
 # with load balancers, and removals.
 #
 # The first wave of replaced machines has the position _ROTATE, and each later wave has the next higher number. DNS
-# names have positions from _LEAD on. A DNS name that clients use can lead to its target through other names. These
-# other names change before it: the farther a name is from the clients, the lower its position.
+# names have positions from _LEAD on. The nearer a DNS name is to the clients, the higher its position. The name that
+# clients use therefore changes last.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 
@@ -43,8 +43,8 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """Returns the applies that a plan is split into, in order. The plan gate checks each of these applies as if all
-    earlier applies had been done.
+    """Splits a plan into stages, in the order in which the operator applies them. The plan gate checks each stage as if
+    all earlier stages had been applied.
     """
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []
@@ -173,7 +173,7 @@ def _purpose(rank: int) -> str:
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
-    """Returns the lines of text that the plan gate prints about the applies into which it splits a plan."""
+    """Returns the lines of text that the plan gate prints about the stages of a split plan."""
     said = [f"{len(stages)} applies, in this order; run each as `pulumi up` with its targets:"] if stages else []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")

@@ -118,8 +118,8 @@ def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
 def moved(before: Split, after: Split) -> float:
     """Returns the share of clients that a change sends to another target. `before` and `after` map each target to its
     share of the clients before and after the change. The result is half the sum of the differences between each
-    target's two shares (total variation distance). If there are targets only before or only after the change, all
-    clients count as sent elsewhere.
+    target's two shares (total variation distance). If only `before` or only `after` is empty, all clients count as sent
+    elsewhere.
     """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
@@ -144,8 +144,8 @@ def _weight(record: Resource, limits: Limits) -> float:
         return float(failover[0].get("type") != "SECONDARY")
     share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
     proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}
-    # Route 53 multiplies the distance to a place by 1 - bias / 100. Two places therefore share the way between them in
-    # the proportion of the inverse factors.
+    # Route 53 multiplies the distance to a place by 1 - bias / 100. The place therefore gets clients up to a distance
+    # that is proportional to the inverse of this factor.
     return share / (1 - float(proximity.get("bias") or 0) / 100)
 
 

@@ -96,8 +96,8 @@ def _address(account: AwsAccount) -> str:
 
 
 def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
-    """Yields a fact for each of three aliases of accelerators in a hosted zone. `accelerator` is the DNS name of an
-    accelerator with IPv4 addresses.
+    """Yields three facts: which aliases of accelerators a hosted zone accepts or refuses. `accelerator` is the DNS name
+    of an accelerator with IPv4 addresses.
     """
     zone, missing = HostedZone(account), "a0000000000000000.awsglobalaccelerator.com"
     for label, kind, name, verdict, text in (

@@ -1,5 +1,5 @@
-"""Probes with which of several record sets Route 53 answers a query. All queries come from a resolver in Northern
-Virginia, which needs no DNS client. The records have no health checks.
+"""Probes which of several record sets Route 53 answers with. The API call TestDNSAnswer returns the answer to a
+resolver in Northern Virginia. The records have no health checks.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ export default {
 _FILE = ("index.js", _SCRIPT.encode(), "application/javascript+module")
 _METADATA = {"main_module": "index.js", "compatibility_date": "2026-11-01"}
 _MIGRATION = "10211"
-# Half of the invocations are logged. No other setting of the probe has this rate, so it shows whose settings are valid.
+# The script logs half of its invocations. No uploaded version states this rate, so the rate identifies the script's
+# settings.
 _RATE = 0.5
 _DEPLOYABLE = 100
 

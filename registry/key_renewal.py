@@ -167,7 +167,7 @@ class StoredSecrets:
 
 
 def renew(environment: str, region: str, now: datetime | None = None) -> list[SecretName]:
-    """Renews the certificates in an environment's secrets that expire soon. Returns the names of these secrets."""
+    """Renews the certificates of an environment that expire soon. Returns the names of the changed secrets."""
     stored = StoredSecrets(environment, region)
     before = stored.read()
     return stored.write(before, renewed(before, environment, now or datetime.now(UTC)))

@@ -14,8 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# A CloudWatch alarm reads more periods than it evaluates. This is the number of additional, older periods, as in the
-# examples of the CloudWatch User Guide.
+# The number of older periods that CloudWatch reads in addition to the evaluated ones, as in the examples of the
+# CloudWatch User Guide.
 _EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {

@@ -69,9 +69,9 @@ class Deployment:
 
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` lists the names in the PoPs'
     server certificates: the name of each active zone, a wildcard for the names one level below, and active custom
-    hostnames. `certificates` maps the id of each client certificate to the certificate. `zones` maps the name of each
-    active zone to a second mapping: from each DNS name with an address or CNAME record to whether Cloudflare proxies
-    the name. `rules` has a pair for each active zone: the names that the zone serves, and the zone's rules by phase.
+    hostnames. `certificates` maps the id of each client certificate to the certificate. `zones[zone][name]` says
+    whether Cloudflare proxies a DNS name with an address or CNAME record in an active zone. `rules` has a pair for each
+    active zone: the names that the zone serves, and the zone's rules by phase.
     """
 
     # The deployed versions of all worker scripts. The versions of a script are in the order in which the script's

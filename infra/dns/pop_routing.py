@@ -34,8 +34,8 @@ class PopRegions:
 
 
 def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
-    """Returns the records of the name that leads clients to a region by the given routing policy, and creates the
-    records that do not exist yet. The latency records always exist, because the default of geolocation leads to them.
+    """Returns the DNS records that lead clients to a region by the given routing policy. The latency records exist
+    already, because the default record of geolocation leads to them. The function creates all other records.
     """
     match routing:
         case "latency":

@@ -15,8 +15,8 @@ import pulumi_cloudflare as cloudflare
 from infra.polling import Limit, wait_while_missing
 
 _LIMIT_SECONDS = 30 * 60.0
-# The states of a custom hostname and of its certificate with which Cloudflare answers requests for the hostname
-# (Cloudflare for SaaS, "Validation status" and "Certificate statuses").
+# The states of a custom hostname in which Cloudflare answers requests for the hostname (Cloudflare for SaaS,
+# "Validation status").
 _SERVED = frozenset({"active", "active_redeploying"})
 
 

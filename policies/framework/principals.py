@@ -29,7 +29,8 @@ _ANY_VALUE = "ForAnyValue:"
 
 
 def principals(statement: Properties, provider: str) -> list[str]:
-    """Returns the principals of one type in an IAM statement. `provider` is the type, such as `AWS` or `Service`.
+    """In an IAM statement, `Principal` maps keys such as `AWS` or `Service` to principals. Returns the principals with
+    the key `provider`.
 
     The principal `"*"` alone means the same as `{"AWS": "*"}`.
     """

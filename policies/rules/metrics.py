@@ -73,7 +73,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
 }
 
 # Maps the type of each Cloud Monitoring metric that alarms may watch to what the policies know about the metric
-# ("Google Cloud metrics"). The metrics of the types in `GOOGLE_TYPES` come from the registry itself.
+# ("Google Cloud metrics"). The registry itself writes the metrics with types from `GOOGLE_TYPES`.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

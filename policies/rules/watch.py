@@ -19,8 +19,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers that need no alarm, because they do nothing while the stack runs. If such a tier has a fault, alarms of the
-# tiers that use it go off.
+# Tiers that need no alarm, because they do nothing while the stack runs. A fault in one of these tiers sets off the
+# alarms of dependent tiers.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 

@@ -95,7 +95,7 @@ def by_package(pairs: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _pairs_in(text: str, file: Path) -> Iterator[tuple[str, str]]:
-    """Yields the pairs of packages in a CSV file, those that the most installs have first."""
+    """Yields the package pairs in a CSV file, the most frequent pairs first."""
     try:
         names, *rows = csv.reader(text.splitlines(), strict=True)
         package, successor, together = (names.index(name) for name in ("package", "successor", "together"))

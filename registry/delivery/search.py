@@ -49,8 +49,8 @@ class SearchList:
         self._origin.render(search_list(snapshot.known), snapshot.revision, snapshot.published)
 
     def _record(self, entries: Entries) -> None:
-        """Writes the search record of each package whose entry differs from the stored entry. Raises Conflict if
-        another publisher changes one of these records at the same time.
+        """Writes a search record for each changed entry of the list of npm packages. Raises Conflict if another
+        publisher writes one of these records at the same time.
         """
         there = {item.name: item for item in self._repository.items(PARTITION)}
         at = now()

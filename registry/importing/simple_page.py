@@ -199,8 +199,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns the names of the parts that an import does not take over from a file's entry in the index. `time` is the
-    entry's upload time if this time is invalid, and empty otherwise.
+    """Names what an import leaves out of a file's entry in the index. `time` is the entry's upload time if the time is
+    invalid, and otherwise empty.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

@@ -52,7 +52,7 @@ class Sources:
     def of(self, source: str) -> Iterator[Found]:
         """Yields the items to import from one source: a directory, a lockfile, or a package or image to download.
 
-        Raises RegistryError for a text that is none of these.
+        Raises RegistryError for any other text in `source`.
         """
         path = Path(source)
         if path.is_file():

@@ -183,8 +183,8 @@ def distinct(names: Sequence[str], kind: str = "region") -> None:
 
 
 def one_bucket(regions: Sequence[str]) -> None:
-    """Checks that Cloud Storage offers a single bucket whose location is exactly the given region or pair of regions.
-    Raises an error if it does not.
+    """Raises an error unless a single Cloud Storage bucket can be in exactly the given regions: one region, or two on
+    one continent.
     """
     continents = {REGIONS[name].continent for name in regions}
     if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):

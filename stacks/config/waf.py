@@ -84,9 +84,9 @@ def waf_args(section: Waf) -> waf.WafArgs:
 
 
 def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
-    """Yields error messages for three kinds of mistakes. Rules of the firewall exceed the limits of the zone's
-    Cloudflare plan. The firewall would never refuse a network in the list `deny`, because the list `allow` contains the
-    network. The stack has PoPs of our own, and their NGINX cannot apply one of the lists.
+    """Yields an error message for each rule that exceeds the limits of the zone's Cloudflare plan. With own PoPs, also
+    yields one for each list that their NGINX cannot apply. If `allow` contains a network of `deny`, yields one for this
+    network. The firewall would never refuse the network.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}

@@ -90,8 +90,7 @@ def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> Non
 @contextlib.contextmanager
 def held(client: PacedClient, first: int, count: int) -> Generator[None]:
     """Holds `count` idle connections in separate processes during the `with` block. `first` is the number of
-    connections that are already open. The function uses this number to choose loopback addresses that no earlier
-    process uses.
+    connections that are already open. This number determines the first loopback address that is still free.
     """
     processes = math.ceil(count / _OF_PROCESS)
     pipes: list[Connection] = []

@@ -77,8 +77,8 @@ class Stack:
         assert "have the same resources" in self.run(*shlex.split(repair)), done.stdout + done.stderr
 
     def kill(self, operation: str, writes: int) -> None:
-        """Starts a Pulumi operation. After `writes` writes of the Pulumi state, kills the engine and its child
-        processes.
+        """Starts a Pulumi operation. Kills the engine and its child processes when the operation has written the Pulumi
+        state `writes` times.
         """
         engine = self._started(operation, writes)
         program = _children(engine.pid)

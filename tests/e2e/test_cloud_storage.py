@@ -104,7 +104,7 @@ def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
         # The test writes the invalid token before each request, because the shield's timer may have replaced the
         # previous one by a valid token.
         file.write_text(token)
-        time.sleep(1.5)  # after more than a second, the shield reads the file again
+        time.sleep(1.5)  # the shield reads the token file again after a second
         return client.get(f"/{key}")
 
     with httpx.Client(**access(up, US_EAST)) as client:

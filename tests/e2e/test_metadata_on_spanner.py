@@ -1,7 +1,8 @@
 """Runs the contract tests of the metadata repository on Google's Spanner emulator.
 
 Google's PGAdapter stands between the repository and the emulator, because the repository is a client of PostgreSQL. No
-package registry has the emulator. On a machine without the emulator, only tests/unit check the contract, on PostgreSQL.
+package manager installs the emulator. On a machine without the emulator, only tests/unit check the contract, on
+PostgreSQL.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def failing_api(up: Up) -> Generator[None]:
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
     """Requests the path at each PoP until the PoP answers with `status`.
 
-    Until a PoP gets a feed document that is newer than this call, it may answer 200. The function fails if a PoP
-    answers 200 with a feed document that the metadata API read from the database after the call.
+    A PoP may answer 200 as long as its feed document is older than this call. The function fails if a PoP with a newer
+    feed document answers 200. `feed_age` defines the age of a document.
 
     The caller must have committed the change that makes the PoPs refuse the request.
     """

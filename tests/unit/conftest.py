@@ -19,8 +19,8 @@ def aws_cloud() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Keeps the files that boto3 loads in a cache until the test session ends. Without the cache, each test would load
-    them again.
+    """Caches boto3's descriptions of AWS services for the whole test session. Without the cache, each test would load
+    the descriptions again.
     """
     with made_once():
         yield

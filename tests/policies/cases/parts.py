@@ -62,7 +62,7 @@ def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
 
 
 def bucket_setting(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
-    """Returns one setting of the bucket `of`, such as its versioning, as a separate Pulumi resource."""
+    """Returns the Pulumi resource of a bucket setting, such as versioning. `of` is the bucket."""
     token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
     return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})
 

@@ -27,8 +27,8 @@ def published(resource: Registered) -> bool:
 def added_and_removed(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """Returns two mutations for a bucket setting: the first adds a bucket without the setting, and the second removes
-    the setting from an existing bucket.
+    """Returns two mutations after which a bucket lacks a setting. The first adds a new bucket, and the second removes
+    the setting of an existing bucket.
     """
     added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [

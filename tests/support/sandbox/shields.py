@@ -30,7 +30,7 @@ def machines(up: Up, region: str) -> list[str]:
 @dataclass(frozen=True)
 class ShieldRequest:
     """A request from the edge, as a shield's access log records it. `status` is the status of the shield's response.
-    `install` is the id of the client's install, `prefetch` or `-` (docs/access-logs.md).
+    `install` says to which install the request belongs (docs/access-logs.md).
     """
 
     key: str

@@ -82,8 +82,8 @@ def test_a_pull_request_and_other_jobs_without_an_environment_are_refused(subjec
 
 
 def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> None:
-    # On GitHub, the name of an owner has at most 39 characters, and that of a repository 100. The config allows 20
-    # characters for an environment. The IDs of owners and repositories have fewer than 20 digits.
+    # GitHub allows 39 characters for the name of an owner, and 100 for that of a repository. The config allows 20 for
+    # an environment. The IDs of owners and repositories have fewer than 20 digits.
     owner, name, environment = "o" * 39, "n" * 100, "e" * 20
     long = Repository(f"{owner}/{name}", owner_id="9" * 19, repository_id="9" * 19)
     trust = google_trust(long, [environment])

@@ -283,8 +283,8 @@ def biased(before: int, after: int) -> Steps:
 def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
     percent: int, refused: list[str]
 ) -> None:
-    # A second region of PoPs gets half of the clients by geoproximity. It gets a latency record too, to which only
-    # names of former routing policies lead.
+    # A second region of PoPs gets half of the clients by geoproximity. The region also gets a latency record. Only the
+    # record `*.pops.example.com` leads to latency records.
     own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
     near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
     former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}

@@ -96,9 +96,8 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of all buckets, roles, policies, tables, topics, secrets, certificates and hosted zones in the
-    emulated AWS account. Also returns the ids of what EC2 has, except the default VPC and terminated instances, and of
-    the KMS keys, except those that are scheduled for deletion.
+    """Returns the names or ids of all resources that a probe could leave in the emulated AWS account. The default VPC,
+    terminated instances and KMS keys with a scheduled deletion do not count.
     """
     ec2 = client("ec2", {"region": REGION})
     reservations = ec2.describe_instances()["Reservations"]

@@ -63,8 +63,8 @@ export interface Subject {
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
   /**
-   * Maps the name of each experiment to a number of 24 bits that identifies the client within the experiment. Log
-   * events of the experiment contain this number.
+   * The client's numbers in log events, one for each experiment of the client. The keys are the names of the
+   * experiments. Each number has 24 bits.
    */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;

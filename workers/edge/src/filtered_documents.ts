@@ -1,5 +1,5 @@
 // Removes refused artifacts from documents, so that package managers choose among the allowed artifacts. All functions
-// are pure, and return a document without refused artifacts unchanged.
+// are pure. A document that lists no refused artifact stays unchanged.
 
 import { eq, valid } from "@renovatebot/pep440";
 import compare from "semver/functions/rcompare";

@@ -42,8 +42,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records that a request to the node starts. After the back-off of a failed node, the first request starts another
-   * back-off. The other requests therefore still prefer other nodes until the first request is answered.
+   * Records that a request to the node starts. If the back-off of a failed node has ended, the request starts another
+   * back-off. Until the request is answered, other requests therefore still prefer other nodes.
    */
   started(node: string, now: number): void {
     const health = this.#of(node);

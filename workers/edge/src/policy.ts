@@ -32,9 +32,8 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * Decides whether a deny rule matches an artifact if the rule has a condition on a property that is unknown for the
-   * artifact. If this field is true, the rule does not match. Otherwise, the rule matches. Allow rules do not use this
-   * field.
+   * A deny rule can have a condition on a property that is unknown for an artifact. If this field is true, the rule
+   * then does not match the artifact. Otherwise, the rule matches. Allow rules do not use this field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

@@ -30,10 +30,7 @@ export function prefetchedLifetime(caching: string): string {
   return caching.replace(FRESH, `max-age=${fresh + added}`).replace(STALE, `stale-while-revalidate=${stale - added}`);
 }
 
-/**
- * Returns the Cache-Control that the origin has stated for an object. `headers` are those of L1's answer with the
- * object.
- */
+/** Returns the origin's Cache-Control for an object. `headers` are the headers of L1's response with the object. */
 export function originCaching({ headers }: Pick<Response, "headers">): string | null {
   return headers.get(ORIGIN_CACHING_HEADER) ?? headers.get("cache-control");
 }

@@ -21,8 +21,8 @@ export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-// A purge request's body may have the fields that are the keys of this mapping. Each field contains a list of values.
-// The mapped function returns the cache tag for one value. The value for a package has the form `npm:@acme/web`.
+// The fields of a purge request's body. Each field is a list of values, and the function returns the cache tag for one
+// value. A value of `packages` has the form `npm:@acme/web`.
 const TAGS: Record<string, (value: string) => string> = {
   keys: keyTag,
   packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),

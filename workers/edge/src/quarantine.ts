@@ -44,9 +44,7 @@ export async function isQuarantined(
   return cached.keys.has(key);
 }
 
-/**
- * Reads the quarantine list again. If another request has replaced the isolate's copy in the meantime, that copy stays.
- */
+/** Replaces the isolate's copy of the quarantine list, unless another request has already replaced the copy. */
 async function renew(store: KVNamespace, now: number): Promise<void> {
   const before = cached;
   const list = await refreshed(store, now);

@@ -11,9 +11,9 @@ import type { Place } from "./shields";
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns an internal redirect, which makes NGINX fetch an object from L1 and send it to an authorized client. `view`
- * says which view of the object NGINX fetches (l1.ts). Returns an empty response if the worker must answer the client
- * itself, because it cuts a part out of the object or checks a condition in the request's headers.
+ * Returns an internal redirect: NGINX fetches the object from L1 and sends it to the authorized client. `view` is the
+ * form in which L1 returns the object (l1.ts). Returns an empty response if the worker must answer the client itself.
+ * The worker then cuts a part out of the object, or checks a condition in the request's headers.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

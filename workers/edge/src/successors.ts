@@ -24,8 +24,8 @@ export interface Expected {
 }
 
 /**
- * An entry of the list of what clients request next, which is in a document's metadata. The entry is a version of an
- * npm package, or a file of a Python project.
+ * An entry of the list of what clients request next: a version of an npm package, or a file of a Python project. A
+ * document's metadata contains the list.
  */
 interface Release {
   name: string;

@@ -57,7 +57,7 @@ def assume_role(token: str, role: str = ROLE) -> Any:
 
 
 def caller(credentials: Any) -> str:
-    """Returns the ARN of the role whose credentials these are, as AWS reports it."""
+    """Asks AWS which role the credentials belong to. Returns the ARN in AWS's answer."""
     sts = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",

@@ -50,9 +50,9 @@ def reported(version: str, status: int | None = 200, number: int = 1, sampling: 
 
 
 def counted(api: Cloudflare, *filters: Mapping[str, Any], to: int = 2_000_000, **parameters: Any) -> dict[Any, Any]:
-    """Sends a query to the emulated Workers Observability. The query counts invocations in groups, by default one group
-    for each version of the worker. Returns the estimated count and the sample interval of each group, by the group's
-    value.
+    """Counts invocations with a query to the emulated Workers Observability. By default, each version of the worker is
+    a group. Returns a mapping from each group's value, such as the version, to the estimated count and the sample
+    interval.
     """
     whole: Any = {
         "filters": filters,

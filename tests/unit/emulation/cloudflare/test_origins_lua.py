@@ -1,5 +1,5 @@
-"""Tests a Lua script of the emulated PoPs. The script adds a header to a response if the origin has not answered the
-PoP's request.
+"""Tests a Lua script of the emulated PoPs. If an origin does not answer a PoP, the script adds a header to the PoP's
+response.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests that a model of co-downloads extends the lists in the documents of packages, which the edge prefetches by."""
+"""Tests that a model of co-downloads extends the documents' lists of what clients request next."""
 
 from __future__ import annotations
 
