@@ -102,8 +102,8 @@ def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, d
 def _arrive(
     host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
 ) -> None:
-    """Adds `share`, the share of clients that arrive at the DNS name `host`, to the entry of `host` in `found`. Then
-    does the same for each further name that the records of `host` lead to.
+    """Adds `share` to the entry of the DNS name `host` in `found`, which maps names to shares of clients. Then calls
+    itself for each name that the records of `host` lead to.
     """
     found[host] = found.get(host, 0.0) + share
     onwards: dict[str, float] = {}

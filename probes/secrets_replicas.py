@@ -30,7 +30,7 @@ def _replicas(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _value(manager: Any, name: str, expected: str) -> str:
-    """Returns the value of a replica as soon as it is `expected`, or the last answer after two minutes."""
+    """Waits until the replica has the value `expected`, for at most two minutes. Returns the last answer."""
 
     def read() -> str:
         code = refusal(manager.get_secret_value, SecretId=name)

@@ -64,9 +64,7 @@ def _uses(script: Script, id: str) -> bool:
 
 
 def _public(certificate: Json) -> Json:
-    """Returns the fields of a stored certificate that the Cloudflare API returns, which are all fields except the
-    private key.
-    """
+    """Returns a stored certificate as the Cloudflare API does: with all fields except the private key."""
     return {name: value for name, value in certificate.items() if name != "private_key"}
 
 

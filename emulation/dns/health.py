@@ -202,10 +202,9 @@ class HealthChecks:
     async def _probe_endpoint(self, check: Check) -> str:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
-        Route 53 considers an endpoint healthy if more than 18 % of its health checkers reach the endpoint. The sandbox
-        resolves the endpoint's name as clients in three locations do, so each location stands for a third of the health
-        checkers. An address that at least one location resolves therefore stands for more than 18 % of them. So the
-        endpoint is healthy if a single address answers.
+        The endpoint is healthy if a single address answers. Route 53 considers an endpoint healthy if more than 18 % of
+        its health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations, each for a
+        third of the health checkers. Each address therefore stands for at least a third.
 
         An accelerator's address can lead to another server from each location. The probe therefore connects to such an
         address from each location. The endpoint is healthy if one of these connections succeeds.

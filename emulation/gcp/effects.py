@@ -23,8 +23,8 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Does nothing when a resource is created, changed or deleted. This class is for the resource types of which the
-    emulated Google Cloud only stores the JSON documents.
+    """Does nothing when a resource is created, changed or deleted. For the resources of some types, the emulated Google
+    Cloud only stores JSON documents.
     """
 
     def create(self, document: Json) -> None:

@@ -30,8 +30,8 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# The maximum size of a manifest's annotations as JSON. With such annotations, the manifest's record still fits into an
-# item of the metadata database, which has at most 400 KB (registry/metadata/).
+# The maximum size of a manifest's annotations as JSON. The manifest's record must fit into an item of the metadata
+# database, which has at most 400 KB (registry/metadata/).
 _ANNOTATIONS_BYTES = 300_000
 # The maximum number of manifests in an image. The registry commits all manifests of an image in one DynamoDB
 # transaction, which takes at most 100 items.

@@ -8,8 +8,8 @@ from dataclasses import replace
 from contract.predictions import Release
 from registry.catalog.artifact import Known
 
-# The name of the metadata record with the names of the packages that clients request in one install with this package.
-# The command `predict apply` writes the record. The list is empty after the model no longer names any.
+# The name of the metadata record that lists which packages clients request in one install with a package. The command
+# `predict apply` writes the record. The list is empty if the model names no packages any more.
 RECORD = "co-downloads"
 
 

@@ -91,7 +91,7 @@ def parse(page: str) -> dict[Cell, str]:
 
 
 def render(verdicts: Mapping[Cell, str]) -> str:
-    """Returns the text of docs/clients.md. Clients and actions keep the order in which they first occur."""
+    """Returns the text of docs/clients.md. Clients and actions have the same order as in `verdicts`."""
     parts = [_INTRODUCTION]
     for section in Section:
         cells = [each for each in verdicts if each.section == section]

@@ -20,7 +20,7 @@ from tests.clients.package_programs import program
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.up import Up
 
-# These npm packages and their dependencies are more than 300 packages. node-gyp is in the list because yarn 4 adds
+# Together with their dependencies, these are more than 300 npm packages. node-gyp is in the list because yarn 4 adds
 # node-gyp as a dependency of packages that need it for their build, such as fsevents.
 NPM_ROOTS = {"eslint": "^8.57.0", "express": "^4.21.0", "jest": "^29.7.0", "node-gyp": "^11.4.0", "webpack": "^5.95.0"}
 # In all, these Python projects and their dependencies have more than 60 wheels.

@@ -123,8 +123,8 @@ class Networks:
 
     @contextmanager
     def resolving(self, names: Sequence[str]) -> Generator[list[str]]:
-        """Resolves DNS names for clients of three continents over and over, until the context ends. The list that the
-        context yields gets each name for which a client has got no address.
+        """Resolves DNS names for clients of three continents over and over, until the context ends. The yielded list
+        collects each name that a client could not resolve.
         """
         ended = threading.Event()
         unanswered: list[str] = []

@@ -21,8 +21,8 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# The stack has only two regions, and a single machine in Europe. With these limits, one apply may move half of the
-# clients, and may replace the only machine of a region.
+# Lets one apply move half of the clients, and replace the only machine of a region. The stack has only two regions, and
+# a single machine in Europe.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
-# Maps a regular expression to the reason why tests/e2e/test_docs.py does not run the blocks of commands that match it.
-# tests/unit/docs/test_printed_commands.py still parses each command of these blocks if it has a parser for the
-# command's program.
+# tests/e2e/test_docs.py does not run blocks of commands that match these regular expressions. The values are the
+# reasons. For programs with a parser, tests/unit/docs/test_printed_commands.py still parses the commands.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"^docker ": "tests/container/test_container.py runs these with a real daemon",

@@ -75,8 +75,8 @@ class Follower:
             self._save(list(self._partitions.values()))
 
     def _begin(self) -> dict[str, Partition]:
-        """Sends all existing tokens to the edge, and returns the current partitions of the change stream. Tokens that
-        change after the start of this call are in these partitions.
+        """Sends all existing tokens to the edge, and returns the current partitions of the change stream. The
+        partitions contain every change since the start of this call.
         """
         now, last, written = self._spanner.now(), "", 0
         while True:

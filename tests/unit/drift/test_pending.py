@@ -31,7 +31,7 @@ VPC = "aws:ec2/vpc:Vpc"
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 PROD = {name.removeprefix("artifact-edge:"): value for name, value in stack_config("prod").items()}
-# With these settings, the stack `prod` also has the resource types of optional features on AWS.
+# Settings with which the stack `prod` also creates the AWS resources of optional features.
 WITH_OPTIONS = {
     "metadata": {**json.loads(PROD["metadata"]), "capacity": "provisioned"},
     "blobs": {**json.loads(PROD["blobs"]), "standby": ["us-east1", "us-east4"]},

@@ -293,8 +293,8 @@ def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximi
 
 
 def to_geoproximity(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes neither
-    of them, and the record of our own PoPs leads to the geoproximity records.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. Both records stay as they
+    are. The record of our own PoPs leads to the geoproximity records.
     """
     steps = weights(percent, percent)
     for part in steps:

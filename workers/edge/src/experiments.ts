@@ -75,8 +75,8 @@ export const PRINCIPAL = /^[A-Za-z0-9._@/+-]{1,128}$/;
 
 const EXPERIMENTS_MAX = 20;
 const VARIANTS_MAX = 10;
-// The maximum number of patterns of shield names in a variant. Requests to L1 carry all patterns of the client's
-// variant in a header.
+// The maximum number of patterns of shield names in a variant. Requests to L1 carry all patterns in one header, which
+// must stay short.
 const POOL_PATTERNS_MAX = 20;
 const WEIGHT_MAX = 10_000;
 const EXPERIMENT_FIELDS = ["name", "layer", "salt", "unit", "percent", "variants"];

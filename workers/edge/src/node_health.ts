@@ -74,7 +74,7 @@ export class NodeHealth {
    * the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The other node answered before this node's usual response time had passed. This does not show that this node is
+    // This node had less time to answer than usual, so the other node's first answer does not show that this node is
     // slow.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);

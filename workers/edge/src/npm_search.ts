@@ -36,7 +36,7 @@ interface Package {
   [field: string]: unknown;
 }
 
-// The maximum number of results of a search that does not state one; npm's own registry has the same default.
+// The maximum number of search results by default. npm's own registry has the same default.
 const SIZE = 20;
 const SIZE_MAX = 250;
 const NAMED = /^(keywords|author|maintainer|scope):(.+)$/;

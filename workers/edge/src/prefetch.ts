@@ -28,7 +28,7 @@ export interface Cause {
 
 /**
  * The remaining budget of one client request: how many prefetches and how many bytes it may still cause. `running` are
- * the prefetches that the request has already caused.
+ * prefetches that the worker has started but not yet awaited.
  */
 interface Progress {
   requests: number;

@@ -346,7 +346,7 @@ test("a change that npm requests is 405 with the command for it, because npm unp
 test("methods other than GET and HEAD are 405", async () => {
   for (const [method, path] of [
     ["PUT", "npm/web"], // `npm publish` sends PUT requests
-    // twine, flit, poetry and uv send POST to the upload URL that the user configured, which can be any of these
+    // twine, flit, poetry and uv send POST to a URL that users configure, such as the next three URLs
     ["POST", "pypi/"],
     ["POST", "pypi/legacy/"],
     ["POST", "pypi/simple/acme-greeter/"],

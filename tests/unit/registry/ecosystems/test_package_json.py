@@ -39,8 +39,8 @@ def read_back(artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
-    """Makes a tarball of an npm package with version 1.0.0. Returns the two version objects of this version: first the
-    object in the package's full packument, then the object in its abbreviated packument.
+    """Makes a tarball of an npm package with version 1.0.0. Returns the object of this version in the full packument,
+    and the object in the abbreviated packument.
     """
     return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
 
