@@ -46,9 +46,9 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
     """Returns the token records to write to Workers KV. `held` maps the keys of entries in Workers KV to their texts.
 
-    A record whose version equals the version of its entry in `held` is in the result, because `held` may come from a
-    cache and be out of date. The result leaves out a record whose time `kept_until` has passed, because the entry of
-    this record expires by itself.
+    Two kinds of records are left out: those whose entry in `held` is newer, and those whose time `kept_until` has
+    passed. A record with the same version as its entry is written again. `held` may come from a cache, so Workers KV
+    may now have another entry.
     """
     return [
         record

@@ -1,5 +1,5 @@
-"""Names that several tiers share about the PoPs on machines of our own: keys of objects at the origin, host names, and
-the name of the SSM parameter with the ARN of the PoPs' certificate.
+"""Names that concern our own PoPs. Several tiers use these names: keys of objects at the origin, host names, and the
+name of the SSM parameter with the ARN of the PoPs' certificate.
 """
 
 from __future__ import annotations

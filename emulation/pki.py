@@ -83,7 +83,7 @@ def public_authorities(directory: Path) -> bytes:
 
 
 def write_public_authorities(directory: Path) -> Path:
-    """Writes the certificate authorities that programs in the sandbox trust to `public.pem` in `directory`.
+    """Writes `public.pem` into `directory`: the certificate authorities that programs in the sandbox trust.
 
     Returns the path of the file.
     """

@@ -90,8 +90,8 @@ def record(
         typer.Option(help="JSON file with the name and value of each secret, so that the state keeps the name"),
     ] = None,
 ) -> None:
-    """Save the Pulumi state of a stack as a release deployed it. Previews read the saved state to plan upgrades from
-    this release. The values of secrets are left out.
+    """Save the Pulumi state of a deployed release. Previews read the saved state to plan upgrades from this release.
+    The values of secrets are left out.
     """
     named: dict[str, str] = load(secrets) if secrets else {}
     state.write(state.scrub(load(export), named), target)

@@ -16,8 +16,8 @@ Losses = frozenset[str]
 
 @dataclass(frozen=True)
 class Need:
-    """One need of a part of a read path. `what` says what the part needs, such as a name for clients. Each part in
-    `alternatives` can meet the need alone. A read tries these parts one after the other.
+    """Something that a part of a read path needs to work. `what` names the need, such as a shield. `alternatives` lists
+    the parts that can meet the need. One working alternative is enough.
     """
 
     what: str
@@ -36,8 +36,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why a part of a read path does not work after the given losses, or None if it works. If the part itself
-    is not lost, the reason names the part's first need for which no alternative works.
+    """Returns why a part of a read path does not work after the given losses, or None if the part works. The reason is
+    a loss of the part itself, or its first need without a working alternative.
     """
     hit = sorted(part.lost_with & lost)
     if hit:

@@ -252,9 +252,9 @@ def _checked(record: Resource) -> bool:
 
 
 def _answering_all(records: Sequence[Resource]) -> Sequence[Resource]:
-    """Returns the DNS records of one name from which each client can get an answer. Of geolocation records, this is
-    only the default: clients get it if the records of their area are unhealthy, or if their location is unknown. The
-    other records answer clients of their own areas only.
+    """Returns those of a name's DNS records that can answer every client. If the records use geolocation, only the
+    default record can answer every client. Clients of an area get the default record if the area's records are
+    unhealthy. Clients without a known location also get the default record.
     """
     located = [record for record in records if record.inputs.get("geolocationRoutingPolicies")]
     default = [one for one in located if one.inputs["geolocationRoutingPolicies"][0].get("country") == "*"]

@@ -17,9 +17,9 @@ class Shift:
     """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
     `packages.example.com`. DNS records can lead clients from a root to other names.
 
-    `before` and `after` map each name to its targets, as they are before and after the plan is applied. `arrived` and
-    `arriving` map each root to another mapping: from each name that clients of the root resolve to the share of these
-    clients. `arrived` holds the shares before the plan is applied, and `arriving` those after it.
+    `before` and `after` map each name to its targets before and after the plan is applied. For each root, `arrived` and
+    `arriving` say which names the root's clients look up. The values are the shares of these clients: in `arrived`
+    before the plan is applied, and in `arriving` afterwards.
     """
 
     before: Mapping[str, Split]
@@ -45,15 +45,15 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes the name while the records of another name lead to it. The share of
-        clients that the plan moves at the other name then already includes the clients of this name.
+        """Returns whether the plan adds or removes the DNS name `name`, and the records of another name lead to `name`.
+        The clients of `name` then already count as moved at the other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
 
     def moved_at(self, name: str) -> float:
-        """Returns the share of a DNS name's clients that the plan sends to another target. If the name has records of
-        several types, such as A and AAAA, the result is the largest share of a type.
+        """Returns the share of a DNS name's clients that the plan sends to another target. The share may differ between
+        record types, such as A and AAAA. The result is the largest of these shares.
         """
         keys = {key for key in (*self.before, *self.after) if _host(key) == name}
         return max(moved(self.before.get(key, {}), self.after.get(key, {})) for key in keys)

@@ -130,9 +130,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns the machines whose cache the plan empties to applies. Returns a mapping from each machine's URN to the
-    number of its apply. The applies run in the order of their numbers. In one apply, no more of these machines change
-    than the limits for one region and for all regions allow.
+    """Finds the machines whose cache the plan empties, and distributes their changes over several applies. Each apply
+    changes only as many of these machines as the limits for one region and for all regions allow. Returns a mapping
+    from each machine's URN to the position of its apply.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)

@@ -15,8 +15,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# The function `splits` returns a mapping. For an accelerator, its key is the DNS name that leads to the accelerator,
-# followed by this text.
+# In the result of `splits`, the key of an accelerator is a DNS name plus this text. The DNS name leads to the
+# accelerator.
 DIALS = " traffic dials"
 
 # Shares of clients that differ by less than this number count as equal, because the rounding of numbers can cause such

@@ -19,7 +19,7 @@ from probes.route53 import REFUSED, HostedZone
 _OREGON = "us-west-2"
 _HTTPS = [{"FromPort": 443, "ToPort": 443}]
 _TAG = "environment"
-# The hosted zone that an alias of any accelerator names (Route 53 API Reference, "AliasTarget": HostedZoneId).
+# The hosted zone of all accelerators, for alias records (Route 53 API Reference, "AliasTarget": HostedZoneId).
 _ALIASES_ZONE = "Z2BJ6XQ5FK7U4H"
 
 

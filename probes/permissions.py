@@ -18,9 +18,9 @@ from probes.aws import (
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
-# The key of the resource tag that conditions of IAM policies in the Pulumi program compare.
+# IAM policies in the Pulumi program have conditions on the resource tag with this key.
 _TAG = "environment"
-# The role that AWS KMS creates in an account with the account's first multi-Region key.
+# AWS KMS creates this role together with the first multi-Region key of an account.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 
 

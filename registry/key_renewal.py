@@ -136,8 +136,8 @@ class StoredSecrets:
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
         """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
-        The secret of the shields is written first. If this run is interrupted afterwards, the shields already trust the
-        new certificate authority. The next run can then issue certificates with this authority.
+        The secret of the shields is written first. Even if this run is interrupted between two writes, the shields
+        trust every authority that issues certificates.
         """
         written: list[SecretName] = []
         changes: Sequence[tuple[SecretName, Secret, Secret]] = (

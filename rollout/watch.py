@@ -40,9 +40,9 @@ def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
 def watch(
     worker: Worker, rates: ErrorRates, rule: Rule, steps: Sequence[int], waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Watches the release that is under way. `steps` are percentages. When the new version is good at one percentage,
-    the function lets it answer the next percentage of the requests. When the new version is worse than the old one, the
-    function rolls it back.
+    """Watches the release that is under way. `steps` are percentages of the requests. While the new version is good,
+    the function gives the new version the next percentage. If the new version is worse than the old one, the function
+    rolls the release back.
 
     Returns WORSE after a rollback. Returns UNDECIDED if there are too few requests before the watch times out. Both
     versions then keep their percentages.

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import httpx
 
-# The path at which clients read and set the number of real seconds that a minute of the emulated AWS lasts. GET answers
-# `{"minute_seconds": 60}`, and PUT of such a document sets the number. The number applies to the periods of alarms and
-# to the schedules of EventBridge. With a shorter minute, the ages in the metrics of other services also grow faster.
+# The path at which clients read and set the number of real seconds in a minute of the emulated AWS. GET answers
+# `{"minute_seconds": 60}`, and PUT accepts the same form. The number applies to the periods of alarms and to the
+# schedules of EventBridge. The ages of messages and objects in CloudWatch metrics also use this number.
 PATH = "/_artifact-edge/alarms"
 
 MINUTE_SECONDS = 60.0

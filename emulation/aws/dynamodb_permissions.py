@@ -29,8 +29,7 @@ _TRANSACTION_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-# The DynamoDB actions that a caller needs to create a table replica, without the prefix `dynamodb:`. The caller needs
-# them in the replica's region.
+# A caller needs these DynamoDB actions in the region of a new table replica. The names lack the prefix `dynamodb:`.
 _REPLICA_ACTIONS = (
     "CreateTable",
     "CreateTableReplica",

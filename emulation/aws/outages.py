@@ -70,7 +70,7 @@ class Outages:
 
 
 def _called(environ: dict[str, Any]) -> tuple[str, str]:
-    """Returns the service and the region that a request calls. Returns two empty texts if the request names neither."""
+    """Returns the service and the region to which a request goes, or two empty texts if the request names neither."""
     bucket = addressed_bucket(environ)
     if bucket is not None:
         return "s3", region_of(bucket) or ""

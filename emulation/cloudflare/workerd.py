@@ -194,9 +194,8 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns lines of workerd's configuration. Workers Cache stores the responses of some entrypoints of a worker
-    script. After a miss, it requests the response from pop/origin.js, and these lines let pop/origin.js call the
-    entrypoints.
+    """Returns the lines of workerd's configuration that let pop/origin.js call the cached entrypoints of a worker
+    script. After a miss, the emulated Workers Cache requests the response from pop/origin.js.
     """
     prefix = f"{script.name}/{script.id}"
     return [

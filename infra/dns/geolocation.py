@@ -38,8 +38,8 @@ class Area:
         return f"country-{self.country}" if self.country else f"continent-{self.continent}"
 
 
-# The record of the US exists even if it equals the record of its continent. A state whose own record is unhealthy or
-# missing then gets the PoP that is nearest to most people of the US.
+# The US always gets a record, even if North America's record has the same region. Route 53 uses the record of the US
+# for a state whose own record is unhealthy or missing.
 _US = Area(country="US")
 
 

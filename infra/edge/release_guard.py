@@ -1,7 +1,5 @@
 """Keeps `pulumi up` from replacing the worker while a release by percentage is under way. Otherwise all requests would
-go to the version of the worker that `pulumi up` uploads.
-
-Cloudflare deploys a script that Pulumi uploads to all requests at once (Cloudflare Workers, "Deployment management").
+go at once to the version that `pulumi up` uploads (Cloudflare Workers, "Deployment management").
 """
 
 from __future__ import annotations

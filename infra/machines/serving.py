@@ -1,5 +1,5 @@
-"""Lets `pulumi up` wait until a new machine serves clients. Only then may the machine take over the fixed address of
-the old machine, and only then is the next machine replaced.
+"""Lets `pulumi up` wait until a new machine serves clients. Afterwards the machine takes over the fixed address of the
+old machine, and Pulumi replaces the next machine.
 
 When the health check of a machine has passed, the machine writes its instance ID to its own parameter in Parameter
 Store. The health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.

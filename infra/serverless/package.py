@@ -58,10 +58,10 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 
 
 def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
-    """Yields the names that a Python module imports from the packed sources, and the names of its parent packages.
+    """Yields the imports that must be packed with a Python module, and the names of the module's parent packages.
 
-    Some of these names can be attributes of a module instead of modules. Raises pulumi.RunError for an import that the
-    packed sources do not contain and that the cloud's runtime does not have.
+    Some of these names can be attributes of a module instead of modules. Raises pulumi.RunError for an import that
+    neither the archive nor the cloud's runtime contains.
     """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")

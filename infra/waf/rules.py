@@ -1,12 +1,12 @@
-"""Renders the arguments of the firewall as custom rules and a rate limiting rule of a Cloudflare zone. All plans of
-Cloudflare accept these rules.
+"""Renders the firewall's arguments (`WafArgs`) as custom rules and a rate limiting rule of a Cloudflare zone. All plans
+of Cloudflare accept these rules.
 
 Clients use a custom hostname of the zone. The rules of the zone also apply to this hostname (Cloudflare for SaaS, "WAF
 for SaaS"), and run before the worker.
 
 The free plan permits five custom rules, so the rule `malformed` combines unrelated checks. Rules of the free plan can
 neither use regular expressions nor read the size of a body. The rule `malformed` therefore finds only very large
-bodies, by the number of digits in Content-Length. The worker checks the exact size of bodies.
+bodies, by the number of digits in Content-Length. The worker checks the exact size.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: s
 
 
 def _denies_all_on_bucket(statement: Properties, on: str) -> bool:
-    """Returns whether an IAM statement denies all principals all actions on a whole bucket, with `on` as its only
+    """Returns whether a statement denies everybody all actions on a whole bucket. `on` must be the statement's only
     condition key.
     """
     return (

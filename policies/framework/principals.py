@@ -23,8 +23,8 @@ _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 # IAM condition operators that are true only if the request has a value for the condition key, and the condition lists
 # this value.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
-# IAM requires this operator prefix for condition keys that can have several values, such as the paths of organizations.
-# A condition on a key with a single value counts as a restriction only without the prefix.
+# IAM's operator prefix for condition keys with several values, such as the paths of organizations. For a key with one
+# value, a condition with this prefix does not count as a restriction.
 _ANY_VALUE = "ForAnyValue:"
 
 

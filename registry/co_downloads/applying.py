@@ -1,5 +1,5 @@
-"""Writes the successors of the model of co-downloads into the metadata of packages. The next delivery then adds them to
-the lists in the packages' documents.
+"""Writes the predictions of the model of co-downloads into the metadata of packages. The next delivery adds the
+predicted packages to the lists in documents.
 """
 
 from __future__ import annotations

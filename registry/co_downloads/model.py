@@ -22,9 +22,9 @@ class Figures(_Part):
     """How well the model predicts the installs on the held-out days, which it was not trained on. A package counts once
     for each install.
 
-    `wanted` counts packages that clients requested after another package of the install, and that no list in an earlier
-    document contains. `predicted` counts packages that the model would have prefetched. `hits` counts packages that are
-    both wanted and predicted.
+    `wanted` counts packages that clients requested after another package of the install. Dependencies are left out.
+    `predicted` counts packages that the model would have prefetched. `hits` counts wanted packages that are also
+    predicted.
     """
 
     installs: int

@@ -182,7 +182,7 @@ def media_type_of(body: bytes, sent: str) -> str:
 
 
 def digest_of(source: Path | bytes, like: str) -> str:
-    """Returns the digest of a file or of bytes, computed with the same algorithm as the digest `like`."""
+    """Returns the digest of a file or of bytes. The digest `like` determines the algorithm."""
     algorithm = like.partition(":")[0]
     if isinstance(source, bytes):
         return f"{algorithm}:{hashlib.new(algorithm, source).hexdigest()}"

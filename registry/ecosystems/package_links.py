@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-# The hosts of repositories that npm knows. npm derives the URLs of a repository's web pages from the repository's name
-# if the repository is on one of these hosts. Each key is the word for the host in a short form such as
-# `gitlab:acme/web`.
+# The repository hosts for which npm derives the URLs of web pages from a repository's name. The keys are npm's short
+# names of the hosts, as in `gitlab:acme/web`.
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
 # The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
 # host, as in `acme/web`, the repository is on GitHub.

@@ -14,8 +14,8 @@ RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Returns the releases with the packages of the model behind the dependencies of the first release. The first
-    release is the one that a client without a version range selects, so it stands for the package.
+    """Adds the co-downloads of a package to the first of its releases, behind the dependencies. A client without a
+    version range selects the first release.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:
@@ -26,6 +26,6 @@ def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Rel
 
 
 def without_co_downloads(known: Known) -> Known:
-    """Returns the metadata records of a package without those that come from the model of co-downloads."""
+    """Returns the metadata records of a package, except the record with the package's co-downloads."""
     facts = {name: fact for name, fact in known.facts.items() if name != RECORD}
     return Known(facts, {name: time for name, time in known.written.items() if name != RECORD})

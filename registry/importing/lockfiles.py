@@ -82,8 +82,8 @@ def _packages(file: Path, lock: Any) -> dict[str, dict[str, Any]]:
 
 
 def _first_version(dependencies: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the entries of a lockfile with `lockfileVersion` 1 in the form of later versions. npm 5 and 6 write this
-    version. The field `version` in such an entry may be an alias or a URL, and dependencies are nested.
+    """Yields the entries of a lockfile of npm 5 or 6 (`lockfileVersion` 1) in the newer format. In the old format,
+    dependencies are nested, and the field `version` can be an alias or a URL.
     """
     for name, value in dependencies.items():
         entry, place = _object(value), f"{above}node_modules/{name}"

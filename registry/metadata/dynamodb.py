@@ -124,9 +124,9 @@ class DynamoDbRepository:
         """Returns the kind and the parameters of the DynamoDB action for a write. The parameters do not include the
         write's condition.
 
-        A Put with a condition becomes a PutItem, because the condition determines the item's next version. A Put
-        without a condition becomes an UpdateItem, which lets DynamoDB increment the version. For a PutItem, the
-        registry would have to read the current version first.
+        A Put with a condition becomes a PutItem, because the condition determines the item's next version. Without a
+        condition, the registry does not know the next version. The Put then becomes an UpdateItem, which lets DynamoDB
+        increment the current version.
         """
         key = _key(write.partition, write.name)
         if isinstance(write, Delete):

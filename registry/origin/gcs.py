@@ -33,8 +33,8 @@ _ABSENT = 0
 
 @dataclass(frozen=True)
 class Lock:
-    """The retention of immutable objects: no version of an object can be deleted for `days` days. `mode` has the same
-    meaning as in infra/blobs, `Lock`.
+    """The retention of immutable objects: for `days` days, no version of an object can be deleted. The class `Lock` in
+    infra/blobs explains `mode`.
     """
 
     mode: Literal["governance", "compliance"]

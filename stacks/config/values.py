@@ -45,8 +45,8 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # Swapped letters are the most likely typing error. The suggestion is therefore an accepted name with the same
-    # letters as the given one in another order, if there is one.
+    # Swapped letters are the most likely typing error. Names that have the same letters as the given name, in another
+    # order, therefore come first.
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 

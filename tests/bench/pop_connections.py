@@ -171,9 +171,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
     with enterable_directory() as root:
-        # `keepalive_timeout`: NGINX's default is shorter than the time that the program needs to open all connections,
-        # so NGINX would close the first ones. `worker_processes`: a worker process can have only as many connections as
-        # it may open files, so NGINX needs more worker processes.
+        # The longer `keepalive_timeout` keeps the first connections open while the program opens the others. The limit
+        # on open files also limits the connections of one worker process, so many connections need several worker
+        # processes.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
         nginx = {
             "keepalive_timeout 75s;": "keepalive_timeout 1h;",

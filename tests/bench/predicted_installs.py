@@ -168,8 +168,8 @@ def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds
 
 
 def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
-    """Prints a table in Markdown. The table says how often L1 requested an object from the shield more than once, and
-    how the shield answered.
+    """Prints a Markdown table: how often L1, the cache at the edge, requested an object from the shield again, and how
+    the shield answered.
     """
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")

@@ -92,8 +92,8 @@ def test_the_deploy_role_adds_the_boundary_to_the_roles_in_place(sandbox: Tempor
 
 
 def test_a_stack_whose_buckets_lack_the_name_of_the_stack_keeps_its_buckets(sandbox: TemporarySandbox) -> None:
-    """The test names its stack `dev-old`, because the bucket names of a stack `dev` without the setting `name` are
-    already taken in the emulated S3.
+    """The stack is called `dev-old` and not `dev`. In the emulated S3, another account owns the buckets
+    `artifact-edge-dev-<region>`.
     """
     without_name = runbook(PAGE, "Stacks without a name")
     make_stack(sandbox, "dev-old", ("artifact-edge:name_in_buckets", "false"), ("artifact-edge:protect", "true"))

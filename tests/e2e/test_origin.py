@@ -122,8 +122,8 @@ def package_clients(up: Up, tmp_path: Path) -> list[PackageClient]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
-    """Clients at all locations install a package. Then a new version is published while the replica buckets still hold
-    the documents without it.
+    """The test publishes version 2.0.0 while the replication of the buckets is paused. Clients at all locations then
+    install this version.
     """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
     wait_until_copied(up)

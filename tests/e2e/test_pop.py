@@ -630,8 +630,8 @@ def test_two_versions_answer_by_percentage_and_share_the_cache(network: Network)
     assert set(keys.values()) == {"old", "new"}
     assert all(network.get("/version", headers={VERSION_KEY: key}).text == said for key, said in keys.items())
     assert network.get("/version", headers={"Cloudflare-Workers-Version-Overrides": f'edge="{new}"'}).status_code == 501
-    # On a miss in L1, the worker version that serves the client fetches the object. L1 later answers with the same
-    # response even if the other version serves the client.
+    # Both worker versions share L1. The version that gets the first request fetches the object. L1 then gives the same
+    # response to clients of the other version.
     key = {said: key for key, said in keys.items()}
     for asks, reads in (("old", "new"), ("new", "old")):
         first = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[asks]})

@@ -150,8 +150,8 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that a cache purge follows the last change of any document. A recorded purge does not show which
-    documents it purges, so the function cannot check each document for itself.
+    """Asserts that the last cache purge comes after the last change of a document. The test cannot check each document
+    separately, because recorded purges do not name documents.
     """
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]

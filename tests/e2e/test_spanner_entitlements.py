@@ -125,8 +125,8 @@ def _do_nothing(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """Waits until the edge answers requests with `token` with the status `wanted`, and returns how many seconds that
-    takes. Fails after `WITHIN` seconds.
+    """Waits until requests with `token` get the status `wanted` from the edge. Returns the time in seconds. Fails after
+    `WITHIN` seconds.
     """
     start = time.monotonic()
     while (found := network.status(token)) != wanted:

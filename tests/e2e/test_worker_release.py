@@ -1,5 +1,5 @@
-"""Tests releases of the edge worker by percentage with real clients. A command rolls a broken version back while npm
-installs go on. A good version gets all requests.
+"""Tests releases of the edge worker by percentage with real clients. A command rolls back a bad version while npm
+installs packages. A good version gets all requests.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # The first report covered the time in which the policy met an unknown value. The second report covers only the time
-    # since then, in which no policy met one, so it lists the exemption as unused.
+    # The first report did not list the exemption, because the policy met an unknown value. Since that report, no policy
+    # has met an unknown value. The second report therefore lists the exemption.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

@@ -1,8 +1,8 @@
 """Runs Pulumi programs in the test's process, without the Pulumi engine, on the handlers of the emulated providers.
 
-The harness also does what the engine does and Pulumi's own mocks omit. The harness applies stack transforms, checks
-inputs against the SDK's argument types, and marks secret values as secret. The harness waits for every output, and
-raises an error for a type or function without a handler, and for a program that registers nothing.
+Like the engine, and unlike Pulumi's own mocks, the harness applies stack transforms and marks secret values as secret.
+The harness also checks inputs against the SDK's argument types, and waits for every output. A type or function without
+a handler is an error, and so is a program that registers nothing.
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def _in_separate_thread(run: Callable[[], None]) -> None:
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # the thread that waits for this one raises the error again
+        except BaseException as error:
             raised.append(error)
 
     thread = threading.Thread(target=target)

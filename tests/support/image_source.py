@@ -25,8 +25,8 @@ class ImageSource:
         self.absent = set[str]()
         self.referrers: dict[str, list[Mapping[str, Any]]] | None = None
         self.content_types: dict[str, str] = {}
-        # This registry refuses requests for the parts of its API that are keys here, such as "blobs". Each value is the
-        # HTTP status of the refusals.
+        # Maps a part of the registry's API, such as "blobs", to an HTTP status. Requests for this part get a refusal
+        # with this status.
         self.refused: dict[str, int] = {}
         self.refuses_head = False
 

@@ -226,8 +226,8 @@ class _Http:
 
 
 class _Ts:
-    """Emulates Traffic Server's Lua object `ts` during one call of a function that a script has registered for a
-    hook. `parts` are the attributes of `ts` that only this hook offers, such as `server_request`.
+    """Emulates Traffic Server's Lua object `ts` while a hook of a script runs. `parts` are the attributes of `ts` that
+    exist only in this hook, such as `server_request`.
     """
 
     def __init__(self, transaction: Transaction, lookup: Lookup | None = None, **parts: Any) -> None:

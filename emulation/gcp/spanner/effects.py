@@ -1,4 +1,4 @@
-"""Creates, changes and drops the PostgreSQL database of each database in the emulated Spanner."""
+"""Creates, changes and drops the PostgreSQL databases that emulate Spanner databases."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
-    """Returns a boto3 client, which is cached for later calls with the same arguments. boto3 reads the credentials from
-    the environment variables. The argument `access_key` serves only the cache: another access key gives another client.
+    """Returns a boto3 client, the same one for the same arguments. boto3 reads the credentials from the environment
+    variables. The argument `access_key` is only a part of the cache key: other credentials need another client.
     """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

@@ -118,7 +118,7 @@ def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
     the permissions boundary, and the tags.
 
     As in the real provider (terraform-provider-aws, `resourceRoleUpdate`), a separate API call changes each setting
-    that differs. Each of these calls needs another permission.
+    that differs. Each API call needs its own permission.
     """
     if json.loads(old["assumeRolePolicy"]) != json.loads(new["assumeRolePolicy"]):
         iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])

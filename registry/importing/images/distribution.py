@@ -130,9 +130,9 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # The requested tag contains the manifest's digest. GitLab's registry answers with this manifest itself, and
-            # not with a list of its referrers (oras-project/oras-go#1396). The import ignores an answer that has the
-            # manifest's digest.
+            # A list of the manifest's referrers should have this tag. GitLab's registry instead answers with the
+            # manifest (oras-project/oras-go#1396). The import therefore ignores an answer with the digest of the
+            # manifest.
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 
@@ -285,9 +285,8 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns whether the client can use the response to a request for the rest of a blob. The client already has the
-    first `have` bytes. It can use a response with the remaining bytes, or with the whole blob. An error response is
-    usable if the client may repeat the same request.
+    """Returns False if the storage host refuses to send the rest of a blob, or sends another part. The client has the
+    first `have` bytes. If the result is False, the client deletes these bytes and starts the download again.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION

@@ -47,8 +47,8 @@ def gcloud_environment(google_url: str, directory: Path, project: str = "example
 
 
 class OperatorShell:
-    """Runs shell scripts in one directory. Each script starts with the environment variables and in the working
-    directory with which the previous script ended.
+    """Runs shell scripts one after the other. Each script takes over the environment variables and the working
+    directory of the previous script.
 
     The constructor writes the command `aws`, which every runbook may call, into the directory `commands`.
     """

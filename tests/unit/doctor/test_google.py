@@ -68,7 +68,7 @@ def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
 
 @pytest.mark.parametrize(("metric", "needed"), [("STATIC_ADDRESSES", 2), ("N2_CPUS", 16), ("LOCAL_SSD_TOTAL_GB", 750)])
 def test_a_quota_that_the_machines_exceed_is_a_problem(metric: str, needed: int) -> None:
-    """Tests a free quota that is exactly as high as the stack `prod` needs, and one that is lower by one. The stack has
+    """Tests a quota whose unused part is exactly what the stack `prod` needs, and a quota with one less. The stack has
     two machines of the type n2-standard-8 in each of two regions of Google Cloud.
     """
     assert problems(stack("prod"), Project(ENABLED, **{metric: needed})) == []

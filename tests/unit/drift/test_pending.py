@@ -90,9 +90,8 @@ def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resourc
 
 @on_google
 def test_an_alerting_policy_is_added_with_its_name_by_which_the_provider_reads_it(resources: list[Registered]) -> None:
-    """Google chooses the ids of alerting policies. When Pulumi's provider refreshes an alerting policy, it looks for
-    the id in the output `name`. A policy that is added to the Pulumi state must therefore have its id as the output
-    `name`.
+    """Pulumi's provider reads an alerting policy by the output `name` in the state. The command that adds a policy to
+    the state must therefore put the policy's id into this output.
     """
     policy = next(each for each in resources if each.type == POLICY)
     deployment: dict[str, Any] = {"pending_operations": [operation(POLICY, policy.name, **policy.inputs)]}

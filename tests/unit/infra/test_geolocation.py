@@ -1,4 +1,4 @@
-"""Tests which region of own PoPs the clients of each country get with geolocation, as a pure function."""
+"""Tests the function that assigns each country and US state to a region of our own PoPs."""
 
 from __future__ import annotations
 

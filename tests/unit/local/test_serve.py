@@ -1,4 +1,4 @@
-"""Tests that no process and no directory of the sandbox remains after `python -m local serve`, however it ends."""
+"""Tests that no process or directory of the sandbox remains if `python -m local serve` fails or is terminated."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ const DOCUMENT_METADATA = ["revision", "published"];
 // the maximum number of objects whose response headers an isolate keeps; the headers of all of them take some 2 MB
 const KEPT = 2_000;
 
-// Maps the key of each requested object to the headers that the worker keeps for the object. The value is undefined if
-// the worker keeps no headers for the object, for example after the first request.
+// Maps the keys of requested objects to the response headers that the worker keeps. The worker keeps headers only of
+// immutable objects, from the second request on. Other objects have the value undefined.
 const kept = new Map<string, Finished | undefined>();
 
 /**

@@ -24,8 +24,8 @@ export interface Flags {
 }
 
 /**
- * The flags of a variant that concern requests to shields. `install` is the id of the client's install for the access
- * logs of shields, or `prefetch` (installs.ts).
+ * The flags of a variant that concern requests to shields. `install` identifies the client's install in the access logs
+ * of shields, or is `prefetch` (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };
 

@@ -128,8 +128,8 @@ function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): 
 }
 
 /**
- * Returns the sources of entitlements (tokens.ts). Starts to fetch the recent revocations and does not wait for them.
- * The worker can then query the key-value store at the same time.
+ * Returns the sources of entitlements (tokens.ts). The request for the recent revocations runs while the worker queries
+ * the key-value store.
  */
 function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);

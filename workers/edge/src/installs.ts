@@ -1,5 +1,5 @@
-// Tells shields which requests belong to one install, for their access logs (docs/access-logs.md). The model of
-// co-downloads is trained from these logs. This is off unless the stack logs installs.
+// Adds the id of the client's install to each request to a shield, if the stack logs installs. Shields log the id
+// (docs/access-logs.md), and the model of co-downloads is trained from these logs.
 
 import { createHmac } from "node:crypto";
 

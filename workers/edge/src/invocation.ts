@@ -34,9 +34,9 @@ export function placeOf({ cf }: Request): Place | undefined {
 }
 
 /**
- * Connects the default entrypoint to L1, the cache at the edge. The returned function takes a view of objects (l1.ts),
- * and returns an L1 that fetches objects in this view. Without a view, the L1 fetches objects as the origin stores
- * them. `tag` is the cache tag of the package to which the objects belong.
+ * Connects the default entrypoint to L1, the cache at the edge. The returned function takes a form of objects (`View`
+ * in l1.ts), and returns a second function that fetches objects in this form. The default is the form at the origin.
+ * `tag` is the cache tag of the objects' package.
  */
 export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

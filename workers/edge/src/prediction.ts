@@ -131,8 +131,8 @@ export class Predictions {
   }
 
   /**
-   * Records the end of a prefetch. `reachedShield` is false if L1 had the object. The method then restores the 1 that
-   * the prefetch took from the allowance, because the allowance limits only prefetches that reach shields.
+   * Records the end of a prefetch. If L1 had the object (`reachedShield` is false), the prefetch does not count against
+   * the allowance. The allowance limits only prefetches that reach shields.
    */
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);

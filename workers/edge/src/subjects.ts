@@ -1,5 +1,5 @@
-// Derives from an object's key which of three kinds of objects it is for the rules of the edge policy: a document that
-// lists artifacts, an artifact, or a blob of an image.
+// Derives the kind of an object from its key. The rules of the edge policy distinguish three kinds: documents that list
+// artifacts, artifacts, and blobs of images.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 

@@ -41,7 +41,7 @@ function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }
 
-/** Makes a data set with the advisories in `packages` the latest one at the edge, and returns the data set's digest. */
+/** Stores the advisories in `packages` as the edge's latest data set, and returns the data set's digest. */
 function putAdvisories(packages: Record<string, unknown>): string {
   const { digest, objects: encoded } = encodedDataSet(packages);
   for (const [key, text] of encoded) objects.set(key, text);

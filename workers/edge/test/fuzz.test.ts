@@ -51,8 +51,8 @@ const grants = fc.array(
   { maxLength: 4 },
 );
 /**
- * Functions that make the value of an Authorization header from a token. The first two use the token itself. The values
- * of the others are credentials that nobody issued.
+ * Functions that return the value of an Authorization header for a token. Only the first two return valid credentials.
+ * The others return random or changed texts.
  */
 const authorization = fc.oneof(
   { weight: 4, arbitrary: fc.constant((token: string) => `Bearer ${token}`) },

@@ -126,8 +126,8 @@ test("a prefetch reads a document from L1 once, whatever ranges of versions othe
   stub.l1 = async (incoming, response) => {
     const key = keyOf(incoming.url!.slice(incoming.url!.indexOf("/objects/")));
     reads.push(key);
-    // range-root and range-late depend on different ranges of versions of range-shared. The worker gets the document of
-    // range-late only after it has prefetched the tarball for the range of range-root.
+    // range-root needs version 1.0.0 of range-shared, and range-late needs version 2.0.0. The stub delays the document
+    // of range-late until the worker has requested the tarball of version 1.0.0.
     if (key === document("range-late")) await awaitKeys(tarball("range-shared", "1.0.0"));
     l1(incoming, response);
   };

@@ -80,7 +80,7 @@ def seeded(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311
 
 
-# Google's library sends an object of the last size, 9 MiB, in several requests.
+# Google's library uploads an object of 9 MiB in several requests.
 @pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])
 def test_the_library_reads_what_it_wrote(cloud: Cloud, size: int) -> None:
     content = seeded(size)

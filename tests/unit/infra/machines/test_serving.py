@@ -107,8 +107,8 @@ def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds:
 
 
 def next_is_replaced(first: str) -> None:
-    """Runs `pulumi up` of a program that replaces a region's second machine after its first one. `first` is the ID of
-    the instance that runs as the first machine.
+    """Runs a Pulumi program that may replace the machine `two` once the machine `one` serves clients. `first` is the
+    instance ID of the machine `one`.
     """
 
     def program() -> None:

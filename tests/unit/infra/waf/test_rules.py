@@ -93,9 +93,9 @@ console.log(JSON.stringify(requests.map(send)));
 
 
 def statuses(args: WafArgs, requests: Sequence[Sequence[Any]]) -> list[int]:
-    """Sends requests to the emulated firewall of a PoP. Returns the status with which it refuses each request, or 0 for
-    a request that it accepts. Each item of `requests` has the method, the path and the headers of a request. The
-    client's address, and the number of times that the client sends the request, may follow.
+    """Sends requests to the emulated firewall of a PoP. Returns the status of each refusal, or 0 for a request that the
+    firewall accepts. Each item of `requests` has the method, the path and the headers of a request. The client's
+    address and the number of times to send the request are optional.
     """
     rules = Path(__file__).parents[4] / "emulation" / "cloudflare" / "pop" / "rules.js"
     custom = [

@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
     """Each of the 28 installs of the held-out week requests the app, so the model predicts the plug-in 28 times. 21 of
     these installs request the plug-in, so 21 predictions are hits.
 
-    `wanted` counts the requests to which no list of dependencies leads: 21 for the plug-in, and 28 for the packages
+    `wanted` counts the requests for packages that are no dependencies: 21 for the plug-in, and 28 for the packages
     `noise-<number>`.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
@@ -147,7 +147,7 @@ def test_the_documented_tables_and_the_statements_find_the_same_as_the_command(t
     tables = page[page.index("CREATE TABLE training AS") : page.index("```", page.index("CREATE TABLE training AS"))]
     logs = written(tmp_path, all_lines())
     with duckdb.connect() as connection:
-        # The types of the table for Athena on the same page.
+        # The page gives Athena's columns the same types.
         columns = {"time": "text", "method": "text", "path": "text", "status": "int", "install": "text"}
         connection.read_json(f"{logs}/*/*.json.gz", columns=columns).create_view("shield_requests")
         connection.execute(tables.replace("2026-11-20", "2026-11-08"))

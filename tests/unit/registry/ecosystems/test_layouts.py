@@ -25,8 +25,8 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes an OCI image layout, and reads the image with the given tag from it. `listed` maps each tag to a
-    descriptor in the layout's index. A descriptor under a name that begins with `untagged` gets no tag.
+    """Writes an OCI image layout, and reads the image `tag` from the layout. `listed` maps names to the descriptors in
+    the layout's index. Each name becomes a tag, unless the name begins with `untagged`.
     """
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}

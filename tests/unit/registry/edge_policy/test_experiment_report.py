@@ -67,9 +67,7 @@ def report(tmp_path: Path, lines: list[str], *options: str | Path, name: str = N
 
 
 def assert_found(found: Estimate, planted: float) -> None:
-    """Asserts that a confidence interval contains the effect that the test put into the log, and does not
-    contain zero.
-    """
+    """Asserts that a confidence interval contains `planted`, the known effect in the generated log, but not zero."""
     assert found.low is not None
     assert found.high is not None
     assert found.low <= planted <= found.high

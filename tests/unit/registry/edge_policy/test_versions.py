@@ -103,8 +103,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Replaces the getter of the property `Target.origin`, which the registry reads before it writes Carol's
-        policy. The first call of the getter stores another policy, with Dave as its author.
+        """Takes the place of the property `Target.origin`. The registry reads this property before it writes Carol's
+        policy. At the first read, the function stores another policy in Dave's name.
         """
         if not raced:
             raced.append(True)
