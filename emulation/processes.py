@@ -133,8 +133,18 @@ def _start_time(pid: int) -> str:
     fields = _stat(Path(f"/proc/{pid}/stat"))
     # A process still runs if one of its threads runs. If only the first thread has ended, the process looks like a
     # zombie, but its other threads still hold its sockets.
-    threads = (_stat(path) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+    threads = (_stat(directory / "stat") for directory in _threads(pid))
     return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
+
+
+def _threads(pid: int) -> list[Path]:
+    """Returns the /proc directories of a process's threads. Returns an empty list when the process ends before or while
+    the function reads the list.
+    """
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _stat(path: Path) -> list[str]:

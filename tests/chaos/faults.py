@@ -165,7 +165,10 @@ class Stack:
 
 
 def _children(pid: int) -> list[int]:
-    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    try:
+        lists = [(thread / "children").read_text().split() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # the process or one of its threads has just ended
     return [int(child) for children in lists for child in children]
 
 

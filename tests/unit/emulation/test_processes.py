@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -62,6 +64,20 @@ def test_a_reused_pid_is_not_the_sandboxs_process(sandbox: Sandbox) -> None:
     assert processes.pid_of(sandbox, "other") is None
     processes.stop(sandbox, "other")
     assert alive(os.getpid())
+
+
+def test_a_process_can_end_at_any_moment_of_a_query(sandbox: Sandbox) -> None:
+    """Queries the state of 300 processes without a pause while they end, so that some of them end during a query."""
+    for _ in range(300):
+        process = subprocess.Popen(["sleep", "60"])
+        waiting = threading.Thread(target=process.wait)
+        waiting.start()
+        processes.record(sandbox, "ending", process.pid)
+        assert processes.pid_of(sandbox, "ending") == process.pid
+        process.kill()
+        while processes.pid_of(sandbox, "ending") is not None:
+            pass
+        waiting.join()
 
 
 def test_a_process_that_ends_early_is_reported_with_its_log(sandbox: Sandbox) -> None:

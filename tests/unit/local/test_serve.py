@@ -105,8 +105,14 @@ def running(pids: list[int]) -> list[int]:
 
     An ended process can still be in the process table as a zombie, until its parent reads the exit status.
     """
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and state(pid) not in "ZX"]
+    return [pid for pid in pids if state(pid) not in "ZX"]
 
 
 def state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    """Returns the letter of a process's state, as in proc(5). Returns X, the letter of a dead process, if the process
+    does not exist.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
