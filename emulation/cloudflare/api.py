@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from emulation.cloudflare import (
     certificates,
@@ -123,4 +123,6 @@ def _edge_failed(error: EdgeError) -> tuple[Response, int]:
 def _not_emulated(error: HTTPException) -> tuple[Response, int]:
     if error.code in (404, 405):
         return failure(ApiError(501, 10405, f"not emulated: {request.method} {request.path}"))
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        return failure(ApiError(500, 10001, f"fault of the emulated Cloudflare: {error.original_exception!r}"))
     return failure(ApiError(error.code or 500, 10001, error.description or "unknown error"))

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation import pki
 from emulation.cloudflare.api import create_app
+from emulation.cloudflare.deployment import Deployment, NoPops
 from emulation.cloudflare.in_process import client
 from emulation.cloudflare.zones import REGISTRAR_PATH
 from emulation.state_store import StateStore
@@ -90,6 +91,22 @@ def test_an_endpoint_that_is_not_emulated_is_named(api: Cloudflare) -> None:
     ) as error:
         api.r2.buckets.list(account_id=ACCOUNT)
     assert error.value.status_code == 501
+
+
+def test_an_error_names_the_fault_of_the_emulation(tmp_path: Path) -> None:
+    class BrokenPops(NoPops):
+        def converge(self, deployment: Deployment) -> None:
+            raise FileNotFoundError("no such process")
+
+    app = create_app(StateStore(tmp_path / "state.sqlite"), BrokenPops()).test_client()
+    asked = {
+        "headers": {"Authorization": "Bearer any"},
+        "json": {"name": "artifact-edge.test", "account": {"id": ACCOUNT}},
+    }
+    assert app.post("/client/v4/zones", **asked).status_code == 200
+    answer = app.put(f"/client/v4{REGISTRAR_PATH}/artifact-edge.test", **asked)
+    assert answer.status_code == 500
+    assert "fault of the emulated Cloudflare: FileNotFoundError('no such process')" in answer.text
 
 
 def test_a_request_member_that_would_be_ignored_is_refused(api: Cloudflare, zone: str) -> None:
