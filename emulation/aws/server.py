@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import os
 import threading
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.dns_answers import add_dns_answers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
+from emulation.aws.images import WITHOUT_IMAGES
 from emulation.aws.instance_metadata import InstanceMetadata
 from emulation.aws.keys import patch_replicas
 from emulation.aws.lambda_code import FunctionCode, patch_lambda
@@ -51,6 +53,7 @@ from emulation.pki import Authority
 
 def serve(sandbox: Sandbox) -> None:
     """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
+    os.environ.update(WITHOUT_IMAGES)
     patch_service_names()
     patch_public_addresses(sandbox.machine_network)
     patch_address_associations()

@@ -40,6 +40,6 @@ def instance(kind: str = "i4i.large", gateway: bool = True) -> str:
     if gateway:
         made = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=vpc)
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="debian")["ImageId"]
     started = ec2.run_instances(ImageId=image, InstanceType=kind, SubnetId=subnet, MinCount=1, MaxCount=1)
     return started["Instances"][0]["InstanceId"]

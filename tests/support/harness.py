@@ -45,6 +45,7 @@ from emulation.aws import (
 )
 from emulation.aws.dns_answers import add_dns_answers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
+from emulation.aws.images import WITHOUT_IMAGES
 from emulation.providers import schema, wire
 from emulation.providers.archives import on_the_wire
 from emulation.providers.handler import Function, Handler, Properties
@@ -141,6 +142,8 @@ def aws_account() -> Generator[None]:
         # boto3 must not call the account-ID endpoints of DynamoDB Streams, because moto does not emulate these
         # endpoints.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
+        for name, value in WITHOUT_IMAGES.items():
+            environment.setenv(name, value)
         add_global_accelerator()
         add_dns_answers()
         for owner, name, method in keys.patches():

@@ -64,7 +64,7 @@ def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str
 
 def test_a_machine_is_found_until_it_is_terminated(state: State) -> None:
     api = ec2("us-east-1")
-    image = api.describe_images()["Images"][0]["ImageId"]
+    image = api.register_image(Name="debian")["ImageId"]
     started = api.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged("instance"))
     machine = started["Instances"][0]["InstanceId"]
     assert compare(state).orphans == [f"arn:aws:ec2:us-east-1:123456789012:instance/{machine}"]

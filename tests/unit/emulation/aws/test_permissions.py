@@ -171,7 +171,7 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
     endpoint = ec2.create_vpc_endpoint(
         VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", VpcEndpointType="Gateway", RouteTableIds=[routes]
     )["VpcEndpoint"]["VpcEndpointId"]
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="debian")["ImageId"]
     profile = {"Name": "shield"}
     instance = ec2.run_instances(
         ImageId=image, SubnetId=subnet, MinCount=1, MaxCount=1, IamInstanceProfile=profile, InstanceType="i4i.large"

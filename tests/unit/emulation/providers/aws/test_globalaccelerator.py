@@ -27,7 +27,7 @@ def instance() -> str:
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="debian")["ImageId"]
     started = ec2.run_instances(ImageId=image, InstanceType="i4i.large", MinCount=1, MaxCount=1)
     return started["Instances"][0]["InstanceId"]
 

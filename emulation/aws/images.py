@@ -1,0 +1,12 @@
+"""Makes the emulated EC2 start without moto's own list of machine images.
+
+moto loads more than a thousand images for each region. The emulation needs none of them: the handler of the data source
+`aws:ec2/getAmi:getAmi` registers the images that a Pulumi program looks up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# An environment variable that moto reads each time when it makes a region's EC2 (moto, "EC2").
+WITHOUT_IMAGES: Mapping[str, str] = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
