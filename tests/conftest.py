@@ -39,6 +39,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Caches boto3's descriptions of AWS services for the whole test session. Without the cache, each test would load
+    the descriptions again.
+    """
+    from tests.support.made_once import made_once
+
+    with made_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
     """Yields a sandbox that runs in a temporary directory, as `make up` starts it."""

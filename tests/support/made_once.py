@@ -1,29 +1,35 @@
-"""Caches botocore's descriptions of AWS services, which boto3 would otherwise load again in each unit test."""
+"""Keeps botocore's descriptions of AWS services, which each boto3 session would otherwise look for and load again."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import Loader
+
+
+class _Directories(list[str]):
+    """A list of directories in which each directory is once. Each boto3 session appends its own directory."""
+
+    def append(self, directory: str) -> None:
+        if directory not in self:
+            super().append(directory)
 
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Caches botocore's descriptions of AWS services in the test process.
+    """Gives all boto3 sessions of the test process the same loader of descriptions, which keeps what it has loaded.
 
-    Without the cache, each test's boto3 session parses megabytes of JSON.
+    Without this, each test's session lists thousands of files and parses megabytes of JSON.
     """
-    load = JSONFileLoader.load_file
-    descriptions: dict[str, Any] = {}
 
-    def load_once(loader: JSONFileLoader, file_path: str) -> Any:
-        if file_path not in descriptions:
-            descriptions[file_path] = load(loader, file_path)
-        return descriptions[file_path]
+    @cache
+    def one_loader(search_path: str | None) -> Loader:
+        return Loader(_Directories(search_path.split(os.pathsep) if search_path else []))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(JSONFileLoader, "load_file", load_once)
+        patched.setattr("botocore.session.create_loader", one_loader)
         yield
