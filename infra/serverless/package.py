@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,13 +52,13 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
         text = source.read_text()
         if text:  # an empty `__init__.py` is left out, because Python imports a directory without it, too
             packed[source.relative_to(place).as_posix()] = pulumi.StringAsset(text)
-        left += _imported_names(root, places, name, source, ast.parse(text))
+        left += _imported_names(root, places, name, source, text)
     if not packed:
         raise pulumi.RunError(f"{module}: there is no such module in {root.name}")
     return Code(module, pulumi.AssetArchive(dict(sorted(packed.items()))))
 
 
-def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
+def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, text: str) -> Iterator[str]:
     """Yields the imports that must be packed with a Python module, and the names of the module's parent packages.
 
     Some of these names can be attributes of a module instead of modules. Raises pulumi.RunError for an import that
@@ -66,7 +67,7 @@ def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
     yield from (".".join(parts[:length]) for length in range(1, len(parts)))
-    for imported in _imports(tree, package):
+    for imported in _imports_of(text, package):
         top = imported.split(".")[0]
         if top in places or (root / top).is_dir():
             yield imported
@@ -75,6 +76,14 @@ def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path
                 f"{name}: imports {top}, which a function does not have; remove the import, or "
                 "name its distribution if that is pure Python"
             )
+
+
+@cache
+def _imports_of(text: str, package: str) -> tuple[str, ...]:
+    """Returns the full names of all imports in a Python source. The functions of a stack have most of their sources in
+    common, so each source is parsed only once.
+    """
+    return tuple(_imports(ast.parse(text), package))
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
