@@ -40,8 +40,8 @@ def pops_hostname(zone_name: str) -> str:
 
 
 def routed_hostname(zone_name: str, routing: PopRouting) -> str:
-    """Returns the host name that resolves to the PoP of our own which `routing` chooses for a client. `zone_name` is
-    the name's DNS zone. Latency routing has the shortest name, because it was the first.
+    """Returns the host name under which the routing policy `routing` chooses one of our own PoPs for each client.
+    `zone_name` is the host name's DNS zone.
     """
     return pops_hostname(zone_name) if routing == "latency" else f"{routing}.{pops_hostname(zone_name)}"
 

@@ -78,7 +78,7 @@ class ClientLocation:
     longitude: float
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
-    host: int  # The last number of the IP address of the client location's proxy.
+    host: int  # Clients use a proxy, whose IP address ends with this number.
     state: str = ""  # The two-letter code of the US state; empty for client locations outside of the US.
 
 

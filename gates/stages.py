@@ -100,11 +100,11 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Orders the applies for the planned change of one resource, and for changes of its dependencies: the resources
-    that it depends on. Moves changes to later applies only. Returns whether any change moved.
+    """Orders the planned changes of the resource `urn` and of the resources that `urn` uses. Moves changes to later
+    applies only. Returns whether any change moved.
 
-    Dependencies of the resource's new state change in the same apply as the resource, or earlier. Dependencies that
-    only its old state has change in the same apply, or later.
+    Dependencies of the resource's new state change in the same apply as the resource, or earlier. Former dependencies,
+    which only the old state has, change in the same apply, or later.
     """
     before = dict(ranks)
     if change.new is not None:

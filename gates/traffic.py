@@ -101,10 +101,9 @@ def _location(record: Resource) -> Mapping[str, str]:
 
 
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
-    """Yields how an accelerator splits its clients over regions, for each DNS name that is an alias of an accelerator.
+    """Yields each DNS name that is an alias of an accelerator, and how the accelerator splits its clients over regions.
 
-    The function assumes that each region is the nearest to equally many clients. With a region's traffic dial of 50,
-    half of this region's clients get other regions.
+    The function assumes that a region's share of the clients is proportional to the region's traffic dial.
     """
     for record in resources:
         if record.type in RECORDS and accelerators(record, resources):

@@ -1,4 +1,4 @@
-"""`python -m probes`: checks on real clouds the documented behavior that this project relies on (docs/fidelity.md)."""
+"""`python -m probes`: tests whether real clouds behave as their documentation says (docs/fidelity.md)."""
 
 from __future__ import annotations
 

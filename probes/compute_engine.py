@@ -21,7 +21,7 @@ _ACCEPTED = "accepted"
 
 
 class _Compute:
-    """The instances and addresses of a project that the probe creates in one zone and its region."""
+    """Creates instances and external addresses in a Google Cloud project."""
 
     def __init__(self, project: GoogleProject) -> None:
         self._project = project

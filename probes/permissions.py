@@ -65,7 +65,7 @@ def _delete_policy(account: AwsAccount, name: str) -> None:
 
 
 def _regional_sessions(account: AwsAccount) -> Iterator[Fact]:
-    # `as_known_role` lets the role call `kms:ListAliases`.
+    # Roles from `as_known_role` may call `kms:ListAliases`.
     _, role = account.as_known_role([])
     session = {"RoleArn": role, "RoleSessionName": "elsewhere"}
     credentials = session_credentials(account.client("sts", region="eu-west-1"), session)

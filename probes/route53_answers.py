@@ -41,9 +41,8 @@ def _far(bias: int = 0) -> dict[str, Any]:
     return _at("-102.6", bias)
 
 
-# Each label is a DNS name with two geoproximity records. The values are the locations of the records, and the record
-# that must answer. Only `negative` shows whether a bias of -80 multiplies the distance by 1.8 (current guide) or by 5
-# (older guides).
+# Maps each DNS name to the locations of its two geoproximity records, and to the record that must answer queries. The
+# name `negative` shows whether a bias of -80 multiplies the distance by 1.8 (current guide) or by 5 (older guides).
 _BIASED = {
     "unbiased": (_near(), _far(), "near"),
     "little": (_near(), _far(40), "near"),

@@ -21,8 +21,7 @@ export default {
 _FILE = ("index.js", _SCRIPT.encode(), "application/javascript+module")
 _METADATA = {"main_module": "index.js", "compatibility_date": "2026-11-01"}
 _MIGRATION = "10211"
-# The script logs half of its invocations. No uploaded version states this rate, so the rate identifies the script's
-# settings.
+# The share of invocations that the script logs. A changed share shows that a version has changed the script's settings.
 _RATE = 0.5
 _DEPLOYABLE = 100
 

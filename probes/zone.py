@@ -67,9 +67,9 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def host(self, kind: str = "") -> str:
-        """Returns a hostname in the Cloudflare zone. The hostname contains the name of this run of the probe, so no
-        other run uses it. Without `kind`, it is the hostname of the deployed worker script. Each other `kind` gives a
-        further hostname, without a route to the script.
+        """Returns a hostname in the Cloudflare zone. No other run of the probe uses this hostname. If `kind` is empty,
+        the hostname is the one of the deployed worker script. Otherwise, the hostname contains `kind`, and has no route
+        to the script.
         """
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 

@@ -94,9 +94,7 @@ def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]
 
 
 def served(store: StateStore, zone: str) -> list[str]:
-    """Returns the custom hostnames of a zone for which the PoPs answer: the active hostnames with an active
-    certificate.
-    """
+    """Returns a zone's active custom hostnames with an active certificate. The PoPs answer for these hostnames."""
     return [
         each["hostname"]
         for each in store.all("hostname", zone)

@@ -79,8 +79,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns how many kilometres nearer the region `exact` is to a country or state than `larger`, the region of the
-    surrounding continent or country.
+    """Returns by how many kilometres the region `exact` is nearer to a country or state than the region `larger`.
+    `larger` serves the surrounding area.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

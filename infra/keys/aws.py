@@ -94,8 +94,8 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
 
     S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
     use the key for all principals in the account that may use the table, as with the key that AWS manages for DynamoDB
-    (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key,
-    because the key policy names them.
+    (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). The key policy names the principals
+    `readers`, so they need no IAM policy.
     """
     root = account_root(account)
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}

@@ -19,8 +19,8 @@ _AT_ONCE = 8
 
 
 def reached(packages: Collection[str], successors_of: Callable[[str], Collection[str]]) -> Iterator[tuple[str, str]]:
-    """Finds the packages that prediction reaches from each package in `packages`, through one or several lists. Yields
-    pairs of a package in `packages` and a found package. `successors_of` returns the packages in the list of a package.
+    """Finds the packages that the edge may prefetch after a request for a package in `packages`. Yields pairs of the
+    requested and the found package. `successors_of` returns the packages that clients request directly after a package.
     """
     known: dict[str, Collection[str]] = {}
     level = set(packages)

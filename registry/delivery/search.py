@@ -15,8 +15,8 @@ from registry.metadata import Absent, Conflict, Delete, Item, Put, Repository, U
 from registry.origin import Origin
 
 _TRIES = 5
-# The maximum number of search records that one transaction writes. A database transaction takes at most 100 writes, and
-# one of them writes the revision of the list.
+# One transaction writes at most this number of search records, and the revision of the list of npm packages. The
+# database takes at most 100 writes in a transaction.
 _AT_ONCE = 90
 # Maps the name of each npm package to a pair: a revision of the package, and the package's entry in the list of npm
 # packages at that revision. The entry is None for a package without published versions.

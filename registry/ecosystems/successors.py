@@ -14,8 +14,8 @@ RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Adds the co-downloads of a package to the first of its releases, behind the dependencies. A client without a
-    version range selects the first release.
+    """Adds co-downloads (packages in the same installs) to the dependencies of a package's first release. Clients
+    without a version range get this release.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:

@@ -1,4 +1,4 @@
-"""The journal file of a bulk import. A resumed import skips the items in the journal, which it committed earlier.
+"""The journal file of a bulk import. A resumed import skips the items that the journal lists.
 
 The journal only saves time, because an import without a journal finds committed packages in the database. After the
 commit of an item, the import appends a line with two digests: one of the item's source, and one of the imported

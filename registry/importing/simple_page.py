@@ -199,8 +199,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Names what an import leaves out of a file's entry in the index. `time` is the entry's upload time if the time is
-    invalid, and otherwise empty.
+    """Names what an import leaves out of a file's entry in the index. `time` is an upload time that the import cannot
+    parse, or empty.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

@@ -72,8 +72,8 @@ def delete(backend: GlobalAcceleratorBackend, given: Fields) -> None:
 
 
 def _changes(backend: GlobalAcceleratorBackend, given: Fields, region: str) -> Fields:
-    """Returns the fields of an endpoint group that the request `given` changes, with their new values. A list of
-    endpoints in the request replaces all endpoints of the group.
+    """Returns the new values of the fields that a request changes in an endpoint group. `given` is the request. A list
+    of endpoints replaces all endpoints of the group.
     """
     if given.get("PortOverrides"):
         raise not_emulated("port overrides")

@@ -31,10 +31,11 @@ MISSED = ""
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to a stack. The test changes one resource: the first of the Pulumi type `of` that `where` accepts.
+    """One bad change to a stack. The changed resource has the Pulumi type `of`, and is the first that the function
+    `where` accepts.
 
-    The policy with the name `policy` must report a finding that contains the text `says`. If `policy` is `MISSED`, no
-    policy finds the violation.
+    The policy `policy` must report a finding that contains the text `says`. If `policy` is `MISSED`, no policy finds
+    the violation.
     """
 
     how: str

@@ -43,8 +43,8 @@ CONFIG = {
     "artifact-edge:protect": False,
     "artifact-edge:allow_single_region": True,
 }
-# The hash of a client's principal decides the client's variant. `predicted` gets the variant `on`, and `unpredicted`
-# gets the variant `off`.
+# The hash of a principal decides its variant. The principal `predicted` gets the variant `on`, and `unpredicted` gets
+# `off`.
 VARIANTS = [{"name": "on", "weight": 50}, {"name": "off", "weight": 50, "prediction": False}]
 EXPERIMENT = {"name": "prediction", "layer": "prediction", "unit": "principal", "variants": VARIANTS}
 POLICY = {"format": 1, "rules": [], "experiments": [EXPERIMENT], "operators": ["predicted", "unpredicted"]}

@@ -110,7 +110,7 @@ def test_a_rollback_goes_back_during_and_after_a_release_and_never_forward(worke
     worker.start(NEW, 10)
     worker.roll_back()
     assert shares(worker) == {old: 100}
-    worker.start(NEW, 60)  # NEW is still the new version of the deployment, although it gets more requests than OLD
+    worker.start(NEW, 60)  # the later upload is the new version, even if it answers most requests
     assert shares(worker) == {old: 40, new: 60}
     worker.advance(100)
     left, kept = worker.roll_back()

@@ -127,8 +127,8 @@ export class Objects extends WorkerEntrypoint<Bindings> {
 }
 
 /**
- * Marks an answer that L1 stores as prefetched. Sets for how long L1 may use the answer, which is longer than clients
- * may use it.
+ * Marks an answer as prefetched. Raises the answer's `max-age` for L1, and keeps the origin's Cache-Control in another
+ * header.
  */
 function markPrefetched(headers: Headers): void {
   headers.set(PREDICTED_HEADER, "1");

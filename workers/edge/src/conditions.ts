@@ -110,8 +110,8 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
 }
 
 /**
- * Returns the byte range that the client requests, for an answer with the whole object. Returns undefined if If-Range
- * names another version of the object, because the range then does not apply (RFC 9110, section 13.1.5).
+ * Returns the byte range that the client requests. `whole` are the headers of a response with the whole object. Returns
+ * undefined if If-Range names another version than the response has (RFC 9110, section 13.1.5).
  */
 export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
   return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;

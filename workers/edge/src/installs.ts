@@ -15,7 +15,7 @@ const PREFETCH: InstallFlag = { install: "prefetch" };
 // The lifetime of an id. The logs do not show which ids belong to the same principal.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // an id's length: 128 bits in hex
-const REMEMBERED = 10_000; // the most ids that an isolate remembers, which take some 1 MB
+const REMEMBERED = 10_000; // the maximum number of remembered ids (about 1 MB)
 
 let slot = 0;
 const ids = new Map<string, string>();

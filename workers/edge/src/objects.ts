@@ -1,5 +1,5 @@
-// Fetches an object from L1 with the conditions of the client's request, and builds the response for the client without
-// internal headers.
+// Fetches an object from L1 with the conditions of the client's request. Builds the client's response without internal
+// headers.
 
 import { headersOf } from "./client_headers";
 import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";

@@ -32,8 +32,8 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * A deny rule can have a condition on a property that is unknown for an artifact. If this field is true, the rule
-   * then does not match the artifact. Otherwise, the rule matches. Allow rules do not use this field.
+   * If an artifact's property is unknown, a deny rule's condition on this property counts as met. With `allowsUnknown`,
+   * the condition counts as not met. Allow rules do not use this field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

@@ -16,10 +16,7 @@ export interface Budget {
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
-  /**
-   * The isolate has an allowance: the number of prefetches that may still reach shields. Each request of a client
-   * raises it by this number.
-   */
+  /** Each request of a client adds this number to the prefetches that may still reach shields. */
   share: number;
 }
 

@@ -38,10 +38,7 @@ export function isPart({ part, list, search }: ObjectRoute): boolean {
   return part !== undefined || list !== undefined || search !== undefined;
 }
 
-/**
- * The part of a request's URL that functions for routes may read: the query parameters. The runtime parses the query
- * only when the worker reads a parameter.
- */
+/** The query parameters of a request's URL. The runtime parses the query only when the worker reads `searchParams`. */
 export type Queried = Pick<URL, "searchParams">;
 
 export type Route =

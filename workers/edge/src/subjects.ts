@@ -40,8 +40,8 @@ const TAG = /^oci\/tags\/(.+)\/([^/]+)$/;
 const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
 
 /**
- * Returns what the object with this key is for the rules of the edge policy: a document, an artifact or a blob of a
- * package. Returns undefined for an object that belongs to no package.
+ * Returns the kind of the object with this key (document, artifact or blob), and the object's package. Returns
+ * undefined for an object that belongs to no package.
  */
 export function subjectOf(key: string): Subject | undefined {
   if (key.startsWith("npm/")) return npmSubject(key);
