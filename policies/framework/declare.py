@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from pulumi_policy import (
     EnforcementLevel,
@@ -34,6 +34,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.framework.controls import Control
 from policies.framework.exemptions import Exemptions, exemptions
+from policies.framework.kinds import all_of, kind
 from policies.framework.names import WHOLE_STACK, check_name, prefix_of
 
 Properties = Mapping[str, Any]
@@ -102,7 +103,7 @@ def whole_stack(
     def declare(rule: StackRule) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
             unknown: UnknownValueError | None = None
-            for resource in (each for each in args.resources if kind(each) in of):
+            for resource in all_of(args, of):
                 try:
                     with _undecided(name, resource.urn):
                         for finding in rule(resource, args):
@@ -185,21 +186,6 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
 def governs(policy: str) -> frozenset[str]:
     """Returns the resource types that the named policy checks."""
     return _GOVERNED[policy]
-
-
-class Typed(Protocol):
-    """A Pulumi resource, or another object with a Pulumi type token, that a policy checks."""
-
-    @property
-    def resource_type(self) -> str: ...
-
-
-def kind(resource: Typed) -> str:
-    """Returns the type token of a resource. The token of an S3 resource is returned without the suffix V2, because the
-    policies treat S3 types with and without the suffix alike.
-    """
-    token = resource.resource_type
-    return token.replace("V2", "") if token.startswith("aws:s3/") else token
 
 
 def setting(args: ResourceValidationArgs | StackValidationArgs, name: str, default: Any) -> Any:

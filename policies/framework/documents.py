@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
-from policies.framework.declare import Properties, given, kind, parts, statements, texts
+from policies.framework.declare import Properties, given, parts, statements, texts
+from policies.framework.kinds import kind
 from policies.framework.relations import is_set
 
 ROLE = "aws:iam/role:Role"

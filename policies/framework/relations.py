@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs, StackValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.framework.declare import kind, known, texts
-
-
-def all_of(stack: StackValidationArgs, kinds: Collection[str]) -> Iterator[PolicyResource]:
-    """Returns the stack's resources of the given types."""
-    return (each for each in stack.resources if kind(each) in kinds)
+from policies.framework.declare import known, texts
+from policies.framework.kinds import all_of
 
 
 def stack_name(urn: str) -> str:

@@ -11,11 +11,12 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from contract.secrets import SecretName
 from policies.framework.controls import well_architected
-from policies.framework.declare import Properties, each_resource, kind, known, setting, statements, texts, whole_stack
+from policies.framework.declare import Properties, each_resource, known, setting, statements, texts, whole_stack
 from policies.framework.documents import BUCKET_POLICIES, IDENTITY_POLICIES, ROLE, identity_statements
 from policies.framework.iam_documents import allows, covers
+from policies.framework.kinds import all_of, kind
 from policies.framework.principals import principals
-from policies.framework.relations import all_of, is_set, refers_to, stack_name
+from policies.framework.relations import is_set, refers_to, stack_name
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket
 
 _GOOGLE_GRANTS = {

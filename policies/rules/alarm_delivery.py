@@ -11,8 +11,9 @@ from policies.framework.controls import well_architected
 from policies.framework.declare import given, known, part, parts, setting, statements, texts, whole_stack
 from policies.framework.durations import seconds_of
 from policies.framework.iam_documents import allows, covers
+from policies.framework.kinds import all_of
 from policies.framework.principals import principals
-from policies.framework.relations import all_of, is_set, refers_to, settings_of
+from policies.framework.relations import is_set, refers_to, settings_of
 from policies.rules.functions import FUNCTION
 from policies.rules.keys import KEY, REPLICA_KEY
 from policies.rules.messaging import CHANNEL, QUEUE, TOPIC

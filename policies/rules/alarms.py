@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import well_architected
-from policies.framework.declare import Properties, each_resource, kind, known, part, parts, setting, whole_stack
+from policies.framework.declare import Properties, each_resource, known, part, parts, setting, whole_stack
 from policies.framework.durations import seconds_of
-from policies.framework.relations import all_of, refers_to, stack_name
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 

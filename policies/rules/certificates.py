@@ -11,7 +11,8 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import our_design, well_architected
 from policies.framework.declare import each_resource, known, part, texts, whole_stack
-from policies.framework.relations import all_of, of_tier, refers_to
+from policies.framework.kinds import all_of
+from policies.framework.relations import of_tier, refers_to
 from policies.rules.edge import SCRIPT
 
 CERTIFICATE = "aws:acm/certificate:Certificate"

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.framework.controls import cis_aws, cis_gcp, foundational, nist, well_architected
-from policies.framework.declare import each_resource, given, kind, part, parts, setting
+from policies.framework.declare import each_resource, given, part, parts, setting
+from policies.framework.kinds import kind
 from policies.framework.secrets import GZIP_IN_BASE64, secrets_in
 
 EC2_INSTANCE = "aws:ec2/instance:Instance"

@@ -14,14 +14,14 @@ from policies.framework.declare import (
     Properties,
     each_resource,
     given,
-    kind,
     known,
     part,
     parts,
     setting,
     whole_stack,
 )
-from policies.framework.relations import all_of, refers_to
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import refers_to
 from policies.rules.lifecycles import is_for_everything
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket, of_bucket
 

@@ -10,20 +10,10 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, our_design, well_architected
-from policies.framework.declare import (
-    LASTING,
-    each_resource,
-    given,
-    kind,
-    known,
-    part,
-    parts,
-    setting,
-    texts,
-    whole_stack,
-)
+from policies.framework.declare import LASTING, each_resource, given, known, part, parts, setting, texts, whole_stack
 from policies.framework.durations import DAY_SECONDS, seconds_of
-from policies.framework.relations import all_of, refers_to, settings_of
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import refers_to, settings_of
 
 TABLE = "aws:dynamodb/table:Table"
 # The resource type of a DynamoDB replica that is a Pulumi resource of its own. A replica can also be an entry in the

@@ -13,19 +13,9 @@ from pulumi_policy.proxy import UnknownValueError
 
 from contract.shields import HEALTH_PATH
 from policies.framework.controls import nist, our_design, well_architected
-from policies.framework.declare import (
-    Properties,
-    each_resource,
-    given,
-    kind,
-    known,
-    part,
-    parts,
-    setting,
-    texts,
-    whole_stack,
-)
-from policies.framework.relations import all_of, is_set
+from policies.framework.declare import Properties, each_resource, given, known, part, parts, setting, texts, whole_stack
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import is_set
 from policies.framework.secrets import secrets_in
 from policies.rules.functions import FUNCTION, SERVICE, environment_of
 

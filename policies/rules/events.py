@@ -11,7 +11,8 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import our_design
 from policies.framework.declare import each_resource, known, setting, whole_stack
-from policies.framework.relations import all_of, refers_to
+from policies.framework.kinds import all_of
+from policies.framework.relations import refers_to
 from policies.rules.functions import EVENT_RULE, FUNCTION, MAPPING
 
 _TARGET = "aws:cloudwatch/eventTarget:EventTarget"

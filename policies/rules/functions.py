@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, our_design, well_architected
-from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
+from policies.framework.declare import Properties, each_resource, given, known, part, parts, setting, whole_stack
+from policies.framework.kinds import all_of, kind
 from policies.framework.principals import has_owner
-from policies.framework.relations import all_of, is_set, refers_to
+from policies.framework.relations import is_set, refers_to
 from policies.framework.secrets import secrets_in
 from policies.rules.database import TABLE
 

@@ -11,17 +11,8 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from costs import PriceMissing, Resource, estimate
 from policies.framework.controls import nist, our_design, well_architected
-from policies.framework.declare import (
-    LASTING,
-    Properties,
-    architecture,
-    each_resource,
-    kind,
-    known,
-    part,
-    parts,
-    setting,
-)
+from policies.framework.declare import LASTING, Properties, architecture, each_resource, known, part, parts, setting
+from policies.framework.kinds import kind
 from policies.rules.accelerator import ACCELERATOR
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.rules.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA

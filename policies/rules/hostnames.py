@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.framework.controls import our_design, well_architected
-from policies.framework.declare import kind, known, parts, setting, texts, whole_stack
-from policies.framework.relations import all_of, of_tier
+from policies.framework.declare import known, parts, setting, texts, whole_stack
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import of_tier
 from policies.rules.accelerator import ACCELERATOR
 from policies.rules.dns import HEALTH_CHECK, RECORD
 from policies.rules.edge import CUSTOM_HOSTNAME, DNS_RECORD, ROUTE, fallback_origins

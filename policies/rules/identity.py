@@ -9,10 +9,11 @@ from typing import Any
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import cis_aws, cis_gcp, nist, well_architected
-from policies.framework.declare import Properties, each_resource, kind, known, setting, texts, whole_stack
+from policies.framework.declare import Properties, each_resource, known, setting, texts, whole_stack
 from policies.framework.documents import IDENTITY_POLICIES, ROLE, identity_statements, title_of
 from policies.framework.iam_documents import allows_everything, allows_on_everything, escalating_actions
-from policies.framework.relations import all_of, is_set
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import is_set
 from policies.rules.principals import GOOGLE_GRANTS
 
 ATTACHMENTS = {

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.framework.controls import cis_aws, foundational, well_architected
-from policies.framework.declare import each_resource, kind, setting
+from policies.framework.declare import each_resource, setting
+from policies.framework.kinds import kind
 
 KEY = "aws:kms/key:Key"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"

@@ -10,7 +10,8 @@ from typing import Any
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, our_design
-from policies.framework.declare import Properties, given, kind, part, parts, setting, whole_stack
+from policies.framework.declare import Properties, given, part, parts, setting, whole_stack
+from policies.framework.kinds import kind
 from policies.framework.relations import is_set
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket, of_bucket
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.framework.controls import our_design
-from policies.framework.declare import each_resource, kind, part, setting
+from policies.framework.declare import each_resource, part, setting
 from policies.framework.durations import DAY_SECONDS
+from policies.framework.kinds import kind
 from policies.rules.storage import GCS_BUCKET, S3_LOCK
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, nist, well_architected
-from policies.framework.declare import each_resource, given, kind, part, setting, whole_stack
+from policies.framework.declare import each_resource, given, part, setting, whole_stack
 from policies.framework.durations import DAY_SECONDS, seconds_of
+from policies.framework.kinds import kind
 from policies.framework.relations import settings_of
 
 TOPIC = "aws:sns/topic:Topic"

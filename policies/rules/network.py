@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity
 
 from policies.framework.controls import cis_aws, cis_gcp, foundational, nist
-from policies.framework.declare import Properties, each_resource, given, kind, known, parts, setting, texts
+from policies.framework.declare import Properties, each_resource, given, known, parts, setting, texts
+from policies.framework.kinds import kind
 from policies.framework.relations import is_set, of_tier
 
 SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"

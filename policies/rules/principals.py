@@ -12,7 +12,7 @@ from typing import Any
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import cis_gcp, foundational, nist, well_architected
-from policies.framework.declare import each_resource, kind, known, part, parts, setting, statements, texts, whole_stack
+from policies.framework.declare import each_resource, known, part, parts, setting, statements, texts, whole_stack
 from policies.framework.documents import (
     BUCKET_POLICIES,
     LAMBDA_PERMISSION,
@@ -22,6 +22,7 @@ from policies.framework.documents import (
     title_of,
 )
 from policies.framework.iam_documents import allows, conditions_of
+from policies.framework.kinds import all_of, kind
 from policies.framework.principals import (
     is_for_all_identities,
     is_for_all_principals,
@@ -29,7 +30,7 @@ from policies.framework.principals import (
     principals,
     unbound_services,
 )
-from policies.framework.relations import all_of, is_set
+from policies.framework.relations import is_set
 
 GOOGLE_GRANTS = {
     "gcp:projects/iAMMember:IAMMember",

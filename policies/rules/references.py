@@ -12,7 +12,8 @@ from pulumi_policy import Policy, ResourceValidationArgs, Severity
 from pulumi_policy.proxy import UnknownValueError
 
 from policies.framework.controls import nist, well_architected
-from policies.framework.declare import each_resource, kind, part, parts, setting, texts
+from policies.framework.declare import each_resource, part, parts, setting, texts
+from policies.framework.kinds import kind
 from policies.rules.functions import FUNCTION, SERVICE
 
 _OWNED = {

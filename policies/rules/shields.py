@@ -19,7 +19,6 @@ from policies.framework.declare import (
     Config,
     architecture,
     each_resource,
-    kind,
     known,
     parts,
     setting,
@@ -27,7 +26,8 @@ from policies.framework.declare import (
     whole_stack,
 )
 from policies.framework.iam_documents import denies_reads_from_other_networks
-from policies.framework.relations import all_of, of_tier, refers_to
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import of_tier, refers_to
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.rules.network import FIREWALL, SECURITY_GROUP, allowed_ingress
 from policies.rules.storage import S3_BUCKET, is_log_bucket

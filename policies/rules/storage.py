@@ -14,7 +14,6 @@ from policies.framework.declare import (
     Properties,
     each_resource,
     given,
-    kind,
     known,
     part,
     parts,
@@ -25,7 +24,8 @@ from policies.framework.declare import (
 )
 from policies.framework.documents import BUCKET_POLICIES
 from policies.framework.iam_documents import denies_plain_text, denies_tls_below_1_2
-from policies.framework.relations import all_of, refers_to, settings_of
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import refers_to, settings_of
 from policies.rules.principals import open_statements, public_grants
 
 S3_BUCKET = "aws:s3/bucket:Bucket"

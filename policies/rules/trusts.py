@@ -13,8 +13,9 @@ from policies.framework.controls import well_architected
 from policies.framework.declare import each_resource, setting, statements, whole_stack
 from policies.framework.documents import ROLE, title_of
 from policies.framework.iam_documents import allows
+from policies.framework.kinds import all_of
 from policies.framework.principals import principals
-from policies.framework.relations import all_of, is_set
+from policies.framework.relations import is_set
 
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 # The AWS services that may assume a role of the stack. They run the stack's functions and machines, or replicate its

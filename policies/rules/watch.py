@@ -9,8 +9,9 @@ from typing import Any, cast
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, well_architected
-from policies.framework.declare import LASTING, architecture, each_resource, kind, part, setting, texts, whole_stack
-from policies.framework.relations import all_of, is_set, refers_to, settings_of
+from policies.framework.declare import LASTING, architecture, each_resource, part, setting, texts, whole_stack
+from policies.framework.kinds import all_of, kind
+from policies.framework.relations import is_set, refers_to, settings_of
 from policies.rules.messaging import CHANNEL, TOPIC, TOPIC_SUBSCRIPTION
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"

@@ -11,7 +11,8 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import nist, our_design
 from policies.framework.declare import each_resource, known, part, parts, setting, whole_stack
-from policies.framework.relations import all_of, refers_to
+from policies.framework.kinds import all_of
+from policies.framework.relations import refers_to
 from policies.rules.edge import CUSTOM_HOSTNAME, ROUTE, SCRIPT
 from policies.rules.functions import FUNCTION_URL, SERVICE
 

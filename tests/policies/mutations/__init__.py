@@ -15,7 +15,8 @@ from typing import Any
 
 from pulumi_policy import PolicyResource, ResourceValidationPolicy
 
-from policies.framework.declare import governs, kind
+from policies.framework.declare import governs
+from policies.framework.kinds import kind
 from policies.pack import POLICIES
 from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings

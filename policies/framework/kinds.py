@@ -1,0 +1,48 @@
+"""Finds the resources of a stack by their types."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from pulumi_policy import PolicyResource, StackValidationArgs
+
+# For each stack that a policy checks: the places of its resources in the list of all resources, by type. Many policies
+# look for resources of one type again and again, in stacks of hundreds of resources.
+_PLACES: WeakKeyDictionary[StackValidationArgs, Mapping[str, Sequence[int]]] = WeakKeyDictionary()
+
+
+class Typed(Protocol):
+    """A Pulumi resource, or another object with a Pulumi type token, that a policy checks."""
+
+    @property
+    def resource_type(self) -> str: ...
+
+
+def kind(resource: Typed) -> str:
+    """Returns the type token of a resource. The token of an S3 resource is returned without the suffix V2, because the
+    policies treat S3 types with and without the suffix alike.
+    """
+    return _kind_of(resource.resource_type)
+
+
+def all_of(stack: StackValidationArgs, kinds: Collection[str]) -> Iterator[PolicyResource]:
+    """Returns the stack's resources of the given types, in the order of the stack's list."""
+    places = _PLACES.get(stack)
+    if places is None:
+        places = _PLACES[stack] = _places(stack.resources)
+    return (stack.resources[place] for place in sorted(place for each in set(kinds) for place in places.get(each, ())))
+
+
+def _places(resources: Sequence[PolicyResource]) -> Mapping[str, Sequence[int]]:
+    places: dict[str, list[int]] = {}
+    for place, resource in enumerate(resources):
+        places.setdefault(kind(resource), []).append(place)
+    return places
+
+
+@cache
+def _kind_of(token: str) -> str:
+    return token.replace("V2", "") if token.startswith("aws:s3/") else token
