@@ -101,17 +101,35 @@ def _location(record: Resource) -> Mapping[str, str]:
 
 
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
-    """Yields each DNS name that is an alias of an accelerator, and how the accelerator splits its clients over regions.
-
-    The function assumes that a region's share of the clients is proportional to the region's traffic dial.
+    """Yields each DNS name that is an alias of an accelerator, and how the accelerator splits its clients over
+    regions.
     """
     for record in resources:
         if record.type in RECORDS and accelerators(record, resources):
-            regions = [
-                (float(one.inputs.get("trafficDialPercentage", 100)), [str(one.inputs.get("endpointGroupRegion"))])
+            dials = {
+                str(one.inputs.get("endpointGroupRegion")): float(one.inputs.get("trafficDialPercentage", 100)) / 100
                 for one in endpoint_groups(record, resources)
-            ]
-            yield f"{host_of(record)}{DIALS}", _shares(regions)
+            }
+            yield f"{host_of(record)}{DIALS}", _behind_dials(dials)
+
+
+def _behind_dials(dials: Mapping[str, float]) -> Split:
+    """Returns how an accelerator splits its clients over regions. `dials` has the traffic dial of each region, from 0
+    to 1.
+
+    A region serves the share of its nearest clients that its dial names, and the other clients go on to other regions
+    (AWS Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials"). The function assumes that
+    each region is nearest to equally many clients, and that other regions get clients in proportion to their dials.
+    """
+    found: defaultdict[str, float] = defaultdict(float)
+    for region, dial in dials.items():
+        others = {other: share for other, share in dials.items() if other != region}
+        total = sum(others.values())
+        kept = dial if total else 1.0  # without another region, the region gets all of its clients
+        found[region] += kept / len(dials)
+        for other, share in others.items():
+            found[other] += (1 - kept) * share / total / len(dials) if total else 0.0
+    return found
 
 
 def moved(before: Split, after: Split) -> float:

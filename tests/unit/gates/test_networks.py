@@ -176,6 +176,17 @@ def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int,
 
 
 @pytest.mark.parametrize(
+    ("dial", "refused"),
+    # Each region is nearest to half of the clients, and all clients use the accelerator. With the dial 60, 40 % of one
+    # region's clients move, which are 20 % of all clients.
+    [(100, []), (60, []), (59, ["traffic"]), (50, ["traffic"]), (0, ["traffic"])],
+)
+def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial: int, refused: list[str]) -> None:
+    dials = accelerator("same", BOTH, {**BOTH, "us-west-2": dial})
+    assert rules(plan(SERVED, behind_accelerator(100), dials, EUROPE)) == refused
+
+
+@pytest.mark.parametrize(
     ("percent", "refused"),
     # The plan drains one of the accelerator's two regions, so half of the accelerator's clients move to the other
     # region. `percent` is the share of all clients that use the accelerator.
