@@ -70,8 +70,8 @@ export default { fetch: (request) => new Response(bodies.get(new URL(request.url
 
 @dataclass(frozen=True)
 class Copy:
-    """One of the measured copies of a PoP's workerd process. The copy has the configuration of the PoP and a worker
-    script of its own. The benchmark checks that the script answers with the header X-Cache: `verdict`. With the verdict
+    """One of the measured copies of a PoP's workerd process. The copy has the configuration of the PoP and its own
+    worker script. The benchmark checks that the script answers with the header `X-Cache: <verdict>`. If `verdict` is
     None, the benchmark does not check this header.
     """
 

@@ -12,7 +12,7 @@ A release is a version of an npm package, or a file of a Python project. The fir
 without a version range selects. `!` means that the edge does not prefetch the release's file. A dependency is a package
 of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. The list contains only
 direct dependencies, so it stays correct when a dependency changes. After the dependencies of the first release, the
-list also has other packages. Clients request these packages in one install with this package.
+list also has packages that clients often install together with the document's package.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ SecretName = Literal[
     "cloudflare-read",
 ]
 
-# The secrets that machines of own PoPs read.
+# The secrets that PoP machines read.
 POP_SECRETS: tuple[SecretName, ...] = ("edge", "metadata-api", "purge-signing")
 
 

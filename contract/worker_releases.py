@@ -15,9 +15,7 @@ _ROLLED_BACK = "artifact-edge: rolled back from "
 
 
 def rolled_back_message(version: str) -> str:
-    """Returns the message of the deployment that rolls back the worker version `version`. After this deployment, the
-    version answers no requests.
-    """
+    """Returns the message of a deployment that rolls back from the worker version `version` to another version."""
     return f"{_ROLLED_BACK}{version}"
 
 

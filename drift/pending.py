@@ -52,9 +52,9 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _key(resource: Json, id: str) -> tuple[str, str]:
-    """Returns a key that no other resource in the Pulumi state has. If the cloud chooses the ID, the ID is unique
-    within the resource type. If the ID depends on inputs, two resources can have the same ID, such as log groups in two
-    regions. The key then contains the resource's URN.
+    """Returns a key that no other resource in the Pulumi state has. If the cloud chooses IDs, the key is the resource
+    type with `id`. If IDs depend on inputs, two resources of a type can have the same ID, such as log groups in two
+    regions. The key is then the URN with `id`.
     """
     return (resource["urn"] if has_identifier(resource["type"]) else resource["type"], id)
 
@@ -69,8 +69,8 @@ def _outputs(resource: Json, id: str) -> Json:
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks the resources with this URN in the Pulumi state for deletion. The killed update has created their
-    replacement. `adopt` then adds the replacement to the state.
+    """Marks the resources with this URN in the Pulumi state for deletion, because a killed `pulumi up` has replaced
+    them. The caller adds the replacement to the state.
     """
     for each in resources:
         if each["urn"] == urn:

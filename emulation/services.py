@@ -27,7 +27,7 @@ from emulation.layout import (
 class Service:
     """One process of a sandbox that emulates a cloud or a part of a cloud, run as `python -m emulation.<name>`.
 
-    `answers` is a function that returns whether the process is ready, or None if the process has no listening port.
+    The function `answers` returns whether the process is ready. A process without a listening port has none.
     """
 
     name: str

@@ -19,7 +19,7 @@ async def join(client: Streams, server: Streams) -> None:
             directions.create_task(_pump(client[0], server[1]))
             directions.create_task(_pump(server[0], client[1]))
     except* ConnectionError:
-        # Either the client or the server has closed its connection. The `finally` block and the caller close the other
+        # One connection is lost. The `finally` block closes the server's connection. The caller closes the client's
         # connection.
         pass
     finally:

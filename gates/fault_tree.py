@@ -36,8 +36,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why a part of a read path does not work after the given losses, or None if the part works. The reason is
-    a loss of the part itself, or its first need without a working alternative.
+    """Returns why a part of a read path does not work after the given losses, or None if the part works. Either the
+    part itself is lost, or no alternative for one of its needs works.
     """
     hit = sorted(part.lost_with & lost)
     if hit:

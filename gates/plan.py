@@ -103,7 +103,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A Pulumi plan for a stack: the changes of all resources by URN, including the unchanged resources."""
+    """A Pulumi plan. `changes` has each resource by URN. An unchanged resource has the action `same`."""
 
     changes: Mapping[str, Change]
 

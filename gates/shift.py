@@ -38,15 +38,15 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns the share of clients that resolve the DNS name `name`: the largest among the clients of each name in
-        `roots`, before or after the plan. Returns 1 if none of these names leads to `name`.
+        """Returns which share of a root's clients looks up the DNS name `name`. The result is the largest share among
+        all `roots`, before and after the plan. Returns 1 if no root leads to `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
         """Returns whether the plan adds or removes the DNS name `name`, and the records of another name lead to `name`.
-        The clients of `name` then already count as moved at the other name.
+        The plan gate then counts the moved clients only for the other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))

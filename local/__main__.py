@@ -56,8 +56,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of the proxy that `python -m local serve` offers to other machines. The proxies of client locations listen on
-# loopback addresses at another port. With `--address 0.0.0.0`, the served proxy listens on these addresses, too.
+# The port of the proxy that `python -m local serve` offers to other machines. With `--address 0.0.0.0`, the proxy
+# listens on all addresses. The proxies of client locations therefore have another port.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

@@ -42,11 +42,11 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with the files that make a shell on another machine a client of this sandbox. All files are
-    in one folder, whose name is the last part of the path `directory`.
+    """Returns a tar archive with which a shell on another machine becomes a client of this sandbox. All files are in
+    one folder, whose name is the last part of the path `directory`.
 
-    A shell on the other machine becomes a client when it sources the file `environment` in this folder. On this
-    machine, `python -m local client` prints the exports that do the same.
+    The shell must source the file `environment` in this folder. On this machine, `python -m local client` prints
+    exports for the same purpose.
     """
     outside = OutsideClient(client.sandbox, client.identity, client.url, outside=directory, reached_at=proxy)
     texts = outside.files(client.token(), edge_authority(client.sandbox).read_text())

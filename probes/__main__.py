@@ -134,8 +134,8 @@ def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain =
     """Run probes in the cloud accounts whose credentials are in the environment variables. A probe checks documented
     facts about a cloud.
 
-    A probe creates a few resources without traffic, and deletes them at the end. They cost less than a cent, those of
-    `global-accelerator` 3 cents. The exit code is 1 if a fact does not hold.
+    A probe creates a few resources without traffic, and deletes them at the end. The cost is less than a cent, or 3
+    cents for `global-accelerator`. The exit code is 1 if a fact does not hold.
     """
     unknown = [name for name in names if name not in NAMES]
     if unknown:

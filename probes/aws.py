@@ -112,8 +112,8 @@ class AwsAccount:
     def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[..., Any], str]:
         """Creates a role as `as_role` does, and also returns the role's ARN.
 
-        The policy also allows `kms:ListAliases`. The method calls `kms:ListAliases` with the role's credentials until
-        AWS accepts the call, because a new policy has an effect only after some seconds.
+        A new role works only after some seconds. The method therefore also allows the role `kms:ListAliases`. It calls
+        this operation with the role's credentials until AWS accepts the call.
         """
         works = allow("kms:ListAliases")
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])

@@ -87,7 +87,7 @@ def _queries(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _item(key: str, size: int) -> dict[str, Any]:
-    """Returns a DynamoDB item of `size` bytes. Of these, three are the names of its attributes, `pk` and `v`."""
+    """Returns a DynamoDB item of `size` bytes. The attribute names `pk` and `v` take three of these bytes."""
     return {"pk": {"S": key}, "v": {"S": "x" * (size - 3 - len(key))}}
 
 

@@ -96,8 +96,8 @@ def _address(account: AwsAccount) -> str:
 
 
 def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
-    """Yields three facts: which aliases of accelerators a hosted zone accepts or refuses. `accelerator` is the DNS name
-    of an accelerator with IPv4 addresses.
+    """Yields three facts about aliases of accelerators in a hosted zone. `accelerator` is the DNS name of an
+    accelerator with IPv4 addresses.
     """
     zone, missing = HostedZone(account), "a0000000000000000.awsglobalaccelerator.com"
     for label, kind, name, verdict, text in (
@@ -111,7 +111,7 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields three facts about conditions on a tag. The accelerator has the tag, but its listener has no tags."""
+    """Yields three facts about IAM conditions on an accelerator's tag, for its listener and endpoint group."""
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]
     api = account.as_role(statements)("globalaccelerator", region=_OREGON)

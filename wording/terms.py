@@ -14,7 +14,7 @@ class TermsError(Exception):
 
 
 def retired_words(page: Path) -> Mapping[str, str]:
-    """Returns each retired word in lower case with the term to use. Raises TermsError if the page cannot be read."""
+    """Maps each retired word to the term to use. Raises TermsError if the table of terms cannot be read."""
     words: dict[str, str] = {}
     for number, line in enumerate(page.read_text().splitlines(), start=1):
         if not line.startswith("| ") or line.startswith(("| Term |", "| --- |")):

@@ -101,9 +101,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# Maps an EC2 operation to resource types. A caller of the operation needs a permission for a resource of each of these
-# types, but the call contains no ID of such a resource. Either the operation creates the resource, or the Service
-# Authorization Reference requires a permission for the type.
+# Maps an EC2 operation to resource types. The caller needs a permission for each of these types (Service Authorization
+# Reference). The call contains no ID of such a resource. Some of the operations create the resource.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),

@@ -196,7 +196,7 @@ def _bulk_entry(store: StateStore, item: Json) -> Entry:
 
 
 def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
-    """Returns an entry of Workers KV for the values in a write request. As in Cloudflare's API, `ttl` takes precedence
+    """Makes an entry of Workers KV from the values in a write request. As in Cloudflare's API, `ttl` takes precedence
     over `expiration`.
 
     Raises ApiError when the key, the value, the metadata or the expiration exceeds a limit.

@@ -22,7 +22,7 @@ from emulation.state_store import StateStore
 # A deployment may contain only versions among the newest versions of a script. This is the number of these newest
 # versions ("Deployment management", "Deployments limit").
 DEPLOYABLE = 100
-# The maximum number of versions in a deployment, and the lowest and highest percentage of a version (API reference,
+# The limits of a deployment: the number of versions, and the percentage of requests for one version (API reference,
 # "Create Deployment").
 _MOST_VERSIONS = 2
 _LEAST_PERCENT, _ALL = 0.01, 100

@@ -206,8 +206,8 @@ class HealthChecks:
         its health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations, each for a
         third of the health checkers. Each address therefore stands for at least a third.
 
-        An accelerator's address can lead to another server from each location. The probe therefore connects to such an
-        address from each location. The endpoint is healthy if one of these connections succeeds.
+        An accelerator can lead each location to a different server. The probe therefore connects to an accelerator's
+        address from all locations. The endpoint is healthy if one of these connections succeeds.
         """
         failure = f"{check.name or 'the endpoint'} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

@@ -44,11 +44,12 @@ _US = Area(country="US")
 
 
 def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
-    """Returns the areas that need a geolocation record, each with the region of own PoPs that serves the area's
-    clients. `regions` are the regions that have PoPs.
+    """Returns the areas that need a geolocation record, each with the region of own PoPs for the area's clients.
+    `regions` are the regions that have PoPs.
 
     A country gets the nearest region, and a continent the region that most of its countries get. If Route 53 allows too
-    few records, the areas that gain the fewest kilometres have none. Clients there get the region of the larger area.
+    few records, areas whose clients save the fewest kilometres get none. Clients there get the region of the larger
+    area.
     """
     names = sorted(set(regions))
     countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}

@@ -34,8 +34,8 @@ class PopRegions:
 
 
 def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
-    """Returns the DNS records that lead clients to a region by the given routing policy. The latency records exist
-    already, because the default record of geolocation leads to them. The function creates all other records.
+    """Returns the DNS records that lead clients to a region by the given routing policy. The function creates
+    geolocation and geoproximity records. `regions` already has the latency records.
     """
     match routing:
         case "latency":

@@ -26,8 +26,8 @@ class PopIdentityArgs:
     """Arguments of the component that creates the IAM role of PoP machines.
 
     Machines read the secrets `secret_ids` in each of `secret_regions`, and some partitions of the metadata table in
-    `table_regions`. `serving` says in which parameters of Parameter Store machines report that they are ready to serve
-    clients.
+    `table_regions`. A machine reports to Parameter Store when it can serve clients. `serving` has the names of the
+    parameters.
     """
 
     prefix: str

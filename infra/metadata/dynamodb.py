@@ -101,8 +101,8 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
 # The alarm threshold for replication lag, in milliseconds. A replica is usually less than one second behind (DynamoDB
-# Developer Guide, "Global tables"). A longer lag delays revocations of tokens in the replica's region, which must take
-# effect within seconds.
+# Developer Guide, "Global tables"). With a longer lag, revocations of tokens take effect too late in the replica's
+# region.
 _REPLICATION_LAG_MS = 5_000.0
 
 

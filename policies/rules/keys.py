@@ -83,7 +83,7 @@ def deletion_delayed(args: ResourceValidationArgs) -> Iterator[str]:
     config={"days": {"type": "integer", "minimum": 1, "maximum": 120, "default": 30}},
 )
 def destruction_delayed(args: ResourceValidationArgs) -> Iterator[str]:
-    # Cloud KMS destroys a key version after 30 days by default (Cloud KMS, "Destroy and restore key versions").
+    # By default, Cloud KMS delays the destruction by 30 days (Cloud KMS, "Destroy and restore key versions").
     duration = str(args.props.get("destroyScheduledDuration") or f"{30 * _DAY_SECONDS}s")
     days = float(duration.removesuffix("s")) / _DAY_SECONDS
     if days < int(setting(args, "days", 30)):

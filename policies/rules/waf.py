@@ -16,8 +16,8 @@ RULESET = "cloudflare:index/ruleset:Ruleset"
 _PHASES = ("http_request_firewall_custom", "http_ratelimit")
 _CHALLENGES = frozenset({"challenge", "js_challenge", "managed_challenge"})
 _REFUSES = "block"
-# A skip rule of the WAF may skip only these phases and products of Cloudflare, which challenge clients. A rule may not
-# skip other rules of the WAF.
+# A skip rule of the WAF may skip only these phases and products. They challenge clients, but package managers cannot
+# solve challenges.
 _SKIPPED_PHASES = frozenset({"http_request_sbfm"})
 _SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
 # The highest limit that a rate limiting rule may set: requests per second that one data center accepts from one client
@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields what a skip rule of the WAF skips against the policy: phases, products, and other rules. For other rules,
-    yields the name of the option: `ruleset`, `rulesets` or `rules`.
+    """Yields what a skip rule of the WAF skips although the policy forbids it: phases, products, and the options
+    `ruleset`, `rulesets` and `rules`, which skip other rules.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

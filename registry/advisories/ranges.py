@@ -129,7 +129,7 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a version, which must be a bound of the package. The docstring of this module defines
+        """Returns the position of the version `text`, one of the package's bounds. The docstring of this module defines
         bounds and positions.
         """
         return self._positions[parsed(self._ecosystem, text)]

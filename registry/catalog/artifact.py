@@ -54,7 +54,7 @@ class Document:
     """A mutable object that the registry renders from metadata records. If `body` is None, the registry deletes the
     object from the origin.
 
-    `following` is the encoded list of what clients request after the document (contract/predictions.py).
+    `following` is the encoded list of what clients request next (contract/predictions.py).
     """
 
     key: str
@@ -98,7 +98,7 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """A change of one package to publish: the metadata records to add or to replace."""
+    """The metadata records to add or to replace in one package."""
 
     package: Package
     facts: Sequence[Fact]

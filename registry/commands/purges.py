@@ -59,7 +59,7 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
-    """List changes in the outbox that are not delivered, or that wait for their second delivery."""
+    """List the changes in the outbox that failed, or that wait for the first or second delivery."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 

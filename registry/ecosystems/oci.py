@@ -102,7 +102,7 @@ def _left_to_its_url(layer: Descriptor) -> str:
 def described(
     layout: Path, repository: str, top: Descriptor, tag: str, absent: Collection[str] = ()
 ) -> tuple[Artifact, list[Part]]:
-    """Returns an artifact with an image's manifests, and the list of the configs and layers that the manifests name.
+    """Returns two values: an artifact with an image's manifests, and the configs and layers that the manifests name.
 
     The layout must hold all manifests except those in `absent`. Configs and layers may be missing in the layout. With
     an empty `tag`, clients can pull the image only by digest, or find it as a referrer. Raises RegistryError for a

@@ -39,8 +39,8 @@ class Upstream:
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns metadata records with what the source registry of an import states. One record has the version's time
-        of publication and deprecation. A second one has the package's dist-tags, if there are any. A later import
+        """Returns metadata from the source registry of an import, as metadata records. One record has the version's
+        time of publication and deprecation. A second record has the package's dist-tags, if any. A later import
         replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}

@@ -89,7 +89,7 @@ class Imported:
         """Records a package, or a part of a package, that the import leaves out on purpose. The summary of the import
         counts these records by `kind`.
 
-        Without a `kind`, the first words of the reason are the kind, such as `manifest` or `upload time`.
+        Without a `kind`, the first words of `reason` are the kind, such as `manifest` or `upload time`.
         """
         self.left_out.append((title, reason))
         self.kinds[kind or _KIND_ENDS.split(reason)[0].removeprefix("its ")] += 1

@@ -14,8 +14,8 @@ from infra.serverless.source_bucket import code_prefix
 from stacks.config.messages import NAMESPACE
 from stacks.config.sections import StackConfig
 
-# The maximum number of characters in the name of a bucket that contains no dots. Sources: S3 User Guide, "General
-# purpose bucket naming rules"; Cloud Storage, "About Cloud Storage buckets", "Bucket names".
+# The maximum number of characters in a bucket name without dots. Sources: S3 User Guide, "General purpose bucket naming
+# rules"; Cloud Storage, "About Cloud Storage buckets", "Bucket names".
 _MOST_CHARACTERS = 63
 # Cloud Storage refuses names that contain `google` or close misspellings of it (Cloud Storage, "About Cloud Storage
 # buckets").

@@ -23,15 +23,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Counts the requests that shields got during one install: either those for documents, or those for files.
+    """Counts the requests that shields got during one install, either for documents or for files.
 
-    `unwanted` is the number of objects that no client requested. `twice` and `more` are the numbers of objects that L1
-    requested exactly twice, and more often. The other fields are about repeated requests: all requests for an object
-    except the first. `validated` counts those that the shield answered with 304, because L1 had a copy with the same
-    validator. `absent` counts those that it answered with 404, which L1 does not store. `in_full` counts all other
-    repeated requests. `at_once` counts the repeated requests within a second after the previous request for the same
-    object. `seconds` is the median of the times between a repeated request and the previous request for the same
-    object.
+    `unwanted` is the number of objects that no client requested. `twice` counts the objects that L1 requested twice,
+    and `more` counts the objects that L1 requested more often. The other fields are about repeated requests: all
+    requests for an object except the first. `validated` counts those that the shield answered with 304, because L1 had
+    a copy with the same validator. `absent` counts those with the answer 404, which L1 does not store. `in_full` counts
+    all other repeated requests. `at_once` counts the repeated requests within a second after the previous request for
+    the same object. `seconds` is the median of the times between a repeated request and the previous request for the
+    same object.
     """
 
     requests: int

@@ -1,4 +1,4 @@
-"""The base class of all clients of Python packages: passes them the token, and runs their commands."""
+"""The base class of clients of Python packages: gives a client the token, and runs its commands."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def installed(project: Path) -> set[tuple[str, str]]:
 
 
 def digests_in(lockfile: Path) -> set[str]:
-    """Returns the SHA-512 digests of files in a lockfile of npm, pnpm or yarn 1."""
+    """Returns the SHA-512 digests in a lockfile of npm, pnpm or yarn 1."""
     return set(re.findall(r"sha512-[\w+/]{86}==", lockfile.read_text()))
 
 

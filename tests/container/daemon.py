@@ -42,8 +42,8 @@ class Docker:
 @contextmanager
 def docker() -> Generator[Docker]:
     """Provides the docker daemon that DOCKER_HOST names or that the machine runs. If there is none, starts a daemon."""
-    # The Dockerfile mounts a secret and caches during the build, which only BuildKit supports. The variable
-    # DOCKER_BUILDKIT enables BuildKit in Debian's package docker.io, where it is off by default.
+    # Only BuildKit supports the mounts of a secret and of caches in the Dockerfile. The variable DOCKER_BUILDKIT
+    # enables BuildKit in Debian's package docker.io, where it is off by default.
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     existing = Docker(environment)
     if existing.run("version").returncode == 0:

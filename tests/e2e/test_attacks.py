@@ -43,9 +43,7 @@ def pop() -> Generator[OwnPop]:
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:
-    """Returns the first PoP of the emulated Cloudflare. Each test gives another number `client`, the end of its client
-    address.
-    """
+    """Returns the emulated Cloudflare's first PoP. `client` is the end of the client address, another in each test."""
     hostname = urlsplit(str(up.outputs()["url"])).hostname or ""
     address = (up.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     return Edge(address, hostname, health.edge_authority(up.sandbox), f"{up.sandbox.loopback}.210.{client}")

@@ -282,7 +282,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
     """Changes the routing policy of our own PoPs three times. Meanwhile clients resolve the hostname and all its former
     targets, which resolvers can still have in their caches.
     """
-    start_service(networks.sandbox, "cloudflare")  # another test stops `cloudflare`
+    start_service(networks.sandbox, "cloudflare")  # an earlier test stops this service
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.lead(100)
@@ -300,7 +300,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
 
 
 def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:
-    start_service(networks.sandbox, "cloudflare")  # another test may have stopped `cloudflare`
+    start_service(networks.sandbox, "cloudflare")  # an earlier test may have stopped this service
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.shell.run(

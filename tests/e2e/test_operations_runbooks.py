@@ -63,8 +63,8 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Sets the minute of the emulated AWS to 60 real seconds before and after a test. With a shorter minute, the
-    schedule would often start the outbox relay during the test. The test itself may shorten the minute.
+    """Makes a minute of the emulated AWS last 60 real seconds. The schedule then rarely starts the outbox relay during
+    the test. A test may shorten the minute, so the fixture sets the minute again after the test.
     """
     set_minute(up, MINUTE_SECONDS)
     yield

@@ -21,8 +21,8 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# Lets one apply move half of the clients, and replace the only machine of a region. The stack has only two regions, and
-# a single machine in Europe.
+# The stack has two regions, and one machine in Europe. One `pulumi up` may therefore move half of the clients, and
+# replace this machine.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

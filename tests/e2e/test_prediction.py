@@ -50,8 +50,8 @@ def up() -> Iterator[OwnStack]:
 
 @pytest.fixture(scope="module")
 def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Client]:
-    """Publishes an npm tree, a Python tree and an image for each variant of the experiment. Returns a client for each
-    variant.
+    """Returns a client for each variant of the experiment. Publishes npm packages, Python projects and an image per
+    client.
     """
     directory = tmp_path_factory.mktemp("trees")
     put_experiment(up, directory)

@@ -27,7 +27,7 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 # The longest time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, but a
-# busy machine can be slower, so the tests do not check this duration. A feed document that is newer than the withdrawal
+# busy machine can be slower, so the tests do not check the 5 s. A feed document that is newer than the withdrawal
 # contains the withdrawal. The tests check that no PoP with such a document serves the package. A PoP relies only on
 # feed documents that are at most 4 s old (workers/edge/test/feed.test.ts).
 WITHIN = 120.0

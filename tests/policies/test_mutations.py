@@ -17,8 +17,8 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import NAMES, findings
 
-# The policies that check the files with exemptions. Resources cannot violate these two policies, so the mutations of
-# resources in this module cannot test them. tests/policies/test_exemptions.py tests them.
+# The policies about the files that list exemptions. Changes to resources cannot violate these two policies, so
+# tests/policies/test_exemptions.py tests them.
 ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 
 

@@ -113,7 +113,7 @@ def deploy(
         # `deploy` raises the program's errors. This handler ignores them, because asyncio's own handler would log them
         # a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        # Removes an earlier program's outputs, because Pulumi waits forever for the outputs of a failed program.
+        # Clears the previous program's outputs. Pulumi would wait forever for the outputs of a failed program.
         cast(Any, SETTINGS).outputs.clear()
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)

@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# The four installs of a day have the numbers 0 to 3. Install 3 does not request the plug-in, so 21 of the 28 installs
-# of each week do. The second week is held out.
+# The installs of a day have the numbers 0 to 3. Install 3 lacks the plug-in, so 21 of 28 installs in a week have it.
+# The model is not trained on the second week.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]

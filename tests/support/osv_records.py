@@ -1,4 +1,4 @@
-"""OSV records in the forms that public databases publish: GitHub, PyPA and the OpenSSF's malicious packages."""
+"""OSV records in the forms of three public databases: GitHub, PyPA, and the OpenSSF's malicious packages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Harmful changes for the policies that apply to every resource type. Tests make each change, and a policy must report
-it.
-"""
+"""Harmful changes to all resource types, such as a lost tag. Tests make each change, and a policy must report it."""
 
 from __future__ import annotations
 

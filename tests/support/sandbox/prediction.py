@@ -54,9 +54,9 @@ LAYERS = 20  # the number of layers of the image that the clients install
 
 @dataclass(frozen=True)
 class Installed:
-    """The results of one install. `verdicts` counts the client's responses by the value of their header X-Cache.
-    `shield_requests` is the number of requests that reached the shield, and `ids` counts them by the id of the install
-    in the shield's access log. `seconds` is the duration of the install.
+    """The results of one install. `verdicts` counts the client's responses by their header X-Cache. `shield_requests`
+    is the number of requests to the shield. `ids` counts these requests by their id in the access log: an install id,
+    or `prefetch`. `seconds` is the duration of the install.
     """
 
     verdicts: Counter[str]

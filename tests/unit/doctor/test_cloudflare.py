@@ -1,4 +1,4 @@
-"""Tests the checks of a Cloudflare account with the emulated Cloudflare API."""
+"""Tests the checks of a Cloudflare account, on the emulated Cloudflare API."""
 
 from __future__ import annotations
 

@@ -231,8 +231,8 @@ def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
 
 
 def by_geolocation(percent: int) -> Steps:
-    """Returns the steps of `weights` for unchanged records. The record of our own PoPs leads to
-    `geolocation.pops.example.com` instead of `pops.example.com`.
+    """Returns a plan's steps for unchanged records. The record of our own PoPs has the weight `percent`, and leads to
+    `geolocation.pops.example.com`.
     """
     steps = weights(percent, percent)
     for part in steps:

@@ -22,8 +22,8 @@ def test_secrets_are_replicated_to_the_regions_that_the_program_expects(
     """Compares the regions to which `make up` replicates the secrets of shields and own PoPs with the regions that the
     Pulumi program expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
 
-    In the case `shields=1`, only one region has shields. The shields' secret is then also replicated to regions without
-    shields that hold objects.
+    In the case `shields=1`, only one region has shields. `make up` then also replicates the shields' secret to other
+    regions that hold objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]

@@ -80,8 +80,8 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
 }
 
 /**
- * Returns the id of the client's install, or undefined if the stack does not log installs. A client with prediction has
- * no id. L1 answers many requests of this client from prefetched copies, so the shields' logs lack these requests.
+ * Returns the id of the client's install. Returns undefined if the stack logs no installs, or if the worker prefetches
+ * for the client. Shields then do not see all requests of the install.
  */
 function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): string | undefined {
   if (prediction && bindings.PREDICTION !== undefined) return undefined;

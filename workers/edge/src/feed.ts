@@ -7,8 +7,8 @@
 
 // The age of a feed document above which the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// The age of the isolate's feed document above which a request waits for a new document. PAUSE_MILLISECONDS below
-// defines an exception.
+// The maximum age of a feed document. With an older document, a request waits for a new one. PAUSE_MILLISECONDS below
+// is an exception.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
 // The time after a failed fetch in which no request waits for a feed document. An outage of the metadata API therefore

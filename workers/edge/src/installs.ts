@@ -12,7 +12,7 @@ type InstallFlag = Pick<ShieldFlags, "install">;
 export const INSTALL_HEADER = "X-Artifact-Edge-Install";
 const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
-// The lifetime of an id. The logs do not show which ids belong to the same principal.
+// The lifetime of an install id. A principal then gets a new id.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // an id's length: 128 bits in hex
 const REMEMBERED = 10_000; // the maximum number of remembered ids (about 1 MB)
@@ -21,9 +21,9 @@ let slot = 0;
 const ids = new Map<string, string>();
 
 /**
- * Returns the flag with an install id, which all requests of one principal in one time slot share. Nobody without the
- * token signing key can find the principal of an id, or match the ids of two slots. Shields do not have this key.
- * Returns no flag if the stack does not log installs.
+ * Returns the flag `install` with an install id, or no flag if the stack logs no installs. All requests of one
+ * principal in one time slot have the same id. Only the token signing key connects an id with a principal, or the ids
+ * of two slots. Shields do not have this key.
  */
 export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
   if (LOG_INSTALLS === undefined) return NO_INSTALL;
@@ -38,7 +38,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   return { install: id };
 }
 
-/** Returns the flag that marks a prefetch in access logs, or no flag if the stack logs no installs. */
+/** Returns the flag `install` with the text `prefetch`, or no flag if the stack logs no installs. */
 export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
   return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;
 }

@@ -74,8 +74,7 @@ export class NodeHealth {
    * the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // This node had less time to answer than usual, so the other node's first answer does not show that this node is
-    // slow.
+    // The other node answered sooner than this node usually does. This loss does not show that this node is slow.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

@@ -83,9 +83,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker should prefetch what clients request after they have read this document. Returns false
-   * if, in the last DOCUMENT_MILLISECONDS, this method has returned true for the document or the isolate has queued a
-   * prefetch of it. The range of versions does not matter, because a client's request for a document names no range.
+   * Returns whether the worker should prefetch what clients request after they have read this document. After the
+   * method has returned true for a document, the method returns false for DOCUMENT_MILLISECONDS. The same holds after
+   * the isolate has queued a prefetch of the document.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);

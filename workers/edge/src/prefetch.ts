@@ -20,8 +20,8 @@ export interface Cause {
   rules: RuleSet | undefined;
   userAgent: string;
   /**
-   * Gives prefetches access to L1 (l1.ts). `l1(tag)(view)` returns a function that fetches objects from L1 in this
-   * view. `tag` is the cache tag of the objects' package.
+   * Gives prefetches access to L1. `l1(tag)(view)` returns a function that fetches objects in the form `view` (l1.ts).
+   * `tag` is the cache tag of the objects' package.
    */
   l1: (tag: string) => (view?: View) => L1;
 }

@@ -12,8 +12,8 @@ const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
  * Returns an internal redirect: NGINX fetches the object from L1 and sends it to the authorized client. `view` is the
- * form in which L1 returns the object (l1.ts). Returns an empty response if the worker must answer the client itself.
- * The worker then cuts a part out of the object, or checks a condition in the request's headers.
+ * form in which L1 returns the object (l1.ts). Returns no redirect if the worker must cut a part out of the object, or
+ * check a condition in the request's headers. NGINX then passes the request to the worker.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

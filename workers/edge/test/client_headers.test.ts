@@ -46,7 +46,7 @@ test("whatever clients have requested before, a hit has the headers of L1's answ
   let copies = 0;
   fc.assert(fc.property(fc.array(answer, { minLength: 20, maxLength: 40 }), (answers) => {
     for (const { path, etag, verdict, caching, modified, isPredicted, age, milliseconds, status } of answers) {
-      // The size and the type depend only on the object's version, as those of real objects at the origin do.
+      // As at the origin, an object version always has the same size and the same type.
       const size = String(1_000 + (etag ?? "").length + Date.parse(modified) % 60_000);
       const type = `application/${modified.slice(-6, -4)}${etag?.slice(1, 2) ?? ""}`;
       const given: Record<string, string> = {

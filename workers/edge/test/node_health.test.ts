@@ -53,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  // a loss after 10 ms, sooner than a node usually answers, does not count against the node
+  // another node answered after only 10 ms, so this lost request does not count
   lose(10);
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);

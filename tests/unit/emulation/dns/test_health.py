@@ -146,8 +146,8 @@ def test_an_endpoint_that_comes_back_is_healthy_again() -> None:
 
 @pytest.mark.parametrize("kind", ["HTTP", "TCP"])
 def test_an_endpoint_is_healthy_if_it_answers_checkers_at_one_of_several_places(kind: str) -> None:
-    """The server answers only connections from the second of three source addresses. An anycast address behaves like
-    this when it leads the checkers at the other two places to servers that do not work.
+    """Health checkers connect from three source addresses. The server answers only the second address. An anycast
+    address behaves like this if only one of its servers works.
     """
     places = ["127.98.0.11", "127.98.0.12", "127.98.0.13"]
     seen: list[str] = []

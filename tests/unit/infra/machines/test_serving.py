@@ -1,4 +1,4 @@
-"""Tests when `pulumi up` moves an address to a new machine, and when it replaces the next machine of a region.
+"""Tests that `pulumi up` waits for a new machine before it moves an address or replaces the next machine.
 
 A fake clock advances with each pause. At a time that the test sets, a machine reports to the emulated Parameter Store.
 """

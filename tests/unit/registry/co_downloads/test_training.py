@@ -82,7 +82,7 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, clients request the package `kit` first. The list in the documents of `kit` already names
+    """On one held-out day, clients request the package `kit` first. Even without the model, the edge then prefetches
     `@acme/plugin`.
     """
     lines = all_lines()
@@ -147,7 +147,7 @@ def test_the_documented_tables_and_the_statements_find_the_same_as_the_command(t
     tables = page[page.index("CREATE TABLE training AS") : page.index("```", page.index("CREATE TABLE training AS"))]
     logs = written(tmp_path, all_lines())
     with duckdb.connect() as connection:
-        # The page gives Athena's columns the same types.
+        # docs/access-logs.md has the same column types.
         columns = {"time": "text", "method": "text", "path": "text", "status": "int", "install": "text"}
         connection.read_json(f"{logs}/*/*.json.gz", columns=columns).create_view("shield_requests")
         connection.execute(tables.replace("2026-11-20", "2026-11-08"))

@@ -88,8 +88,8 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # The registry normalizes fields that npm clients show, such as `funding`. The registry itself computes fields that
-    # change how npm clients install the package, such as `_hasShrinkwrap`.
+    # The registry normalizes fields that npm clients show, such as `funding`. For fields about the tarball, such as
+    # `_hasShrinkwrap`, the registry ignores the values in package.json.
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),

@@ -370,7 +370,7 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    # Each entry of `broken` replaces one answer. For a manifest, the import sends two requests: HEAD, then GET.
+    # The import requests a manifest twice: HEAD, then GET. Each entry of `broken` replaces only one answer.
     if "manifests" in pattern:
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once

@@ -1,4 +1,4 @@
-"""Tests identity providers of the emulated IAM, which the emulated AWS provider creates, changes and deletes.
+"""Tests how the emulated AWS provider creates, changes and deletes identity providers in IAM.
 
 An unchanged identity provider must show no drift.
 """
