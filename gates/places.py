@@ -1,4 +1,4 @@
-"""Finds the region of a resource, and the DNS records and edge workers that lead clients to it."""
+"""Finds the region of a resource. Also finds whether requests can reach machines of a region."""
 
 from __future__ import annotations
 

@@ -110,8 +110,8 @@ def _arrive(
     for split in _of_host(host, splits):
         for target, part in split.items():
             name = _host_in(target)
-            # Clients that resolve a name in two record types, such as A and AAAA, are the same clients. Their share
-            # therefore counts once.
+            # The same clients resolve all record types of a host, such as A and AAAA. The shares of these types are not
+            # added.
             onwards[name] = max(onwards.get(name, 0.0), part)
     for name, part in onwards.items():
         if name not in (host, *via) and _of_host(name, splits):

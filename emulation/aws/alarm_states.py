@@ -56,8 +56,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # Too many values do not breach the threshold: even with the missing values, fewer than `datapoints` can
-            # breach the threshold.
+            # Even if all missing values breached the threshold, fewer than `datapoints` values would breach the
+            # threshold.
             return "OK"
         if self.missing == "ignore":
             return before

@@ -152,8 +152,8 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The DNS names of the edge. A CNAME record leads from the hostname that clients connect to to `target`. Cloudflare
-    uses the records in `validation_records` to validate the hostname and its certificate.
+    """The DNS names of the edge. Clients connect to a hostname whose CNAME record leads to `target`. Cloudflare uses
+    the records in `validation_records` to validate this hostname and its certificate.
     """
 
     @property

@@ -19,8 +19,8 @@ def stack_name(urn: str) -> str:
 
 
 def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> bool:
-    """Returns whether a resource belongs to the tier, such as `shield`. Such a resource is a component of the tier or a
-    descendant of one. The function reads the resource's URN, which contains the types of all parents of the resource.
+    """Returns whether a resource or one of its ancestors is a component of the tier `tier`. An example of a tier is
+    `shield`. The URN of a resource contains the resource's type and the types of all ancestors.
     """
     return f"artifact-edge:{tier}:" in resource.urn
 

@@ -1,4 +1,4 @@
-"""Renders the list of npm packages that the edge searches for `npm search`. Each entry comes from a metadata record.
+"""Renders the list of npm packages from metadata records. The edge answers `npm search` from this list.
 
 Sources: npm/registry, docs/REGISTRY-API.md, "GET /-/v1/search"; npm, lib/utils/format-search-stream.js.
 """

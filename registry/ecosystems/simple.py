@@ -136,9 +136,8 @@ class PypiProject:
             if requires_python := _requires_python(known, filename):
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
-                # The page leaves out the attribute's older name `data-dist-info-metadata` (PEP 714), because pip 22.3
-                # to 23.0 has an error. With this name, pip refuses a wheel of PyYAML if the requirement is spelled
-                # pyyaml. Without the name, pip reads the metadata from the wheel.
+                # The page omits `data-dist-info-metadata`, the older name of `data-core-metadata` (PEP 714). When pip
+                # 22.3 to 23.0 reads the older attribute, pip refuses the PyYAML wheel for a requirement spelled pyyaml.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:

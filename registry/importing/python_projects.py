@@ -32,16 +32,16 @@ def files_to_import(
     all_versions: bool = False,
     hashes: frozenset[str] = frozenset(),
 ) -> Iterator[Found]:
-    """Yields the files of a Python project to import: those of one version, or those of all versions.
+    """Yields the files of a Python project to import. With `all_versions`, yields the files of all versions.
 
     `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects exactly this
-    version. If the index has no file of this version, the function selects the highest of its local versions, such as
-    1.0+cpu (PEP 440, "Version matching"). Without `version`, the function selects the highest release that is not
-    yanked, or the highest pre-release if there is no release.
+    version. If the index lacks this version, the function selects the highest local version, such as 1.0+cpu (PEP 440,
+    "Version matching"). An empty `version` selects the highest release that is not yanked, or the highest pre-release
+    if there is no release.
 
-    With `hashes`, yields only files with one of these digests (`sha256:…`), and yields a Refused if no file has one of
-    them. For each file of the selected versions that cannot be imported, yields a LeftOut with the reason. Raises
-    RegistryError when the project does not have the version.
+    With `hashes`, yields only files with one of these digests (`sha256:…`). Yields a Refused if no file has one of
+    these digests. For each file of the selected versions that cannot be imported, yields a LeftOut with the reason.
+    Raises RegistryError when the project does not have the version.
     """
     found = _Project()
     for entry in entries:

@@ -209,9 +209,9 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """Yields an error message if shields would have to read from more origins than they support.
+    """Yields an error message if a shield would have to read from more origins than a shield supports.
 
-    Each S3 bucket is one origin of every shield. A standby on Google Cloud is one more origin of the shields there.
+    Every shield reads from all S3 buckets. A shield on Google Cloud also reads from the standby bucket.
     """
     spare = bool(config.blobs.standby) and any(shield.cloud == "gcp" for shield in config.shields)
     most, regions = MOST_ORIGINS - spare, config.blobs.regions

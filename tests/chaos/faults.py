@@ -84,7 +84,7 @@ class Stack:
         program = _children(engine.pid)
         engine.kill()
         for pid in program:
-            with suppress(ProcessLookupError):  # the program can already have ended with the engine
+            with suppress(ProcessLookupError):  # the child process has already ended
                 os.kill(pid, signal.SIGKILL)
         engine.wait()
 

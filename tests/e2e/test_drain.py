@@ -120,7 +120,7 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    # The longer minute delays the schedule of the outbox relay. The relay then does not run before the test has checked
+    # A minute of the emulated AWS now lasts 60 s. The outbox relay therefore does not run before the test has checked
     # the state after the failed withdrawal.
     set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)

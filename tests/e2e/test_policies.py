@@ -32,8 +32,7 @@ def buckets() -> Iterator[TemporarySandbox]:
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
         # The modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's folder
-        # first on Python's path. With this link, the copied pack imports its own modules, and not those of the
-        # checkout.
+        # first on Python's path. The symbolic link `policies` in this folder leads these imports to the copied modules.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -125,8 +125,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # Each policy governs several resource types. `props` are properties of only the first type in alphabetical
-        # order. The second policy therefore checks a Lambda function, because `aws:` sorts before `gcp:`.
+        # The policy for functions checks Lambda functions and Cloud Run services. The `props` of this policy describe a
+        # Lambda function, whose type is the first in alphabetical order.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

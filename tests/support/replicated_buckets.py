@@ -66,9 +66,8 @@ def _served() -> Generator[Any]:
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # This object must not be replicated, because it is older than the replication rule. The emulated S3 replicates
-        # in another thread. Without this wait, the thread could process the object after the rule exists, and would
-        # replicate it.
+        # The object is older than the replication rule, so S3 must not replicate the object. The emulated S3 processes
+        # new objects in another thread. The rule must not exist before this thread has processed the object.
         settled(client)
         replicate(client, "source", "replica")
         yield client

@@ -19,7 +19,7 @@ from workers.serving import serve
 
 _READ = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk = $2"
 _READ_AFTER = "SELECT document FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk"
-_LONGEST_BODY = 1024  # the longest body of a request, in bytes; a look-up of a token has a tenth of this size
+_LONGEST_BODY = 1024  # the maximum length of a request body in bytes; a token look-up has 77 bytes
 _THREADS = 16
 
 _HEADER = f"HTTP_{SIGNATURE_HEADER.upper().replace('-', '_')}"

@@ -28,8 +28,8 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-# The pause between two polls of the change stream. The pause delays a token's change that is committed during a poll,
-# because only the next poll reads the change.
+# The pause between two polls of the change stream. A change committed after the start of a poll waits for the next
+# poll.
 POLL_SECONDS = 0.5
 # The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
 # failure doubles the pause.

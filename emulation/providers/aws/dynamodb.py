@@ -15,8 +15,9 @@ from emulation.providers.handler import Created, HoldsSets, Properties
 
 
 class Table(HoldsSets):
-    """Handles the Pulumi resource type `aws:dynamodb/table:Table`, with its property `replicas`. The module
-    `emulation/aws/global_tables.py` emulates replicas in the cloud."""
+    """Handles the Pulumi resource type `aws:dynamodb/table:Table`, with its property `replicas`. The emulated AWS
+    replicates the items (`emulation/aws/global_tables.py`).
+    """
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})

@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 0.5
 
 @contextmanager
 def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) -> Generator[None]:
-    """During the `with` block, a separate thread reports that each running EC2 instance of an environment serves.
+    """During the `with` block, a thread reports all running EC2 instances of an environment as ready for clients.
 
     `pulumi up` waits for these reports before it moves addresses to new machines.
     """

@@ -247,7 +247,7 @@ CONTINENTS: Mapping[str, str] = dict.fromkeys(("AF", "AN", "AS", "EU", "NA", "OC
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # A new region gets two of seven continents, so the plan moves two sevenths of `percent` of all clients.
+    # `percent` of all clients use our own PoPs. The plan moves two of the seven continents to a new region.
     [(0, []), (20, []), (70, []), (71, ["traffic"])],
 )
 def test_a_new_place_moves_the_clients_of_its_continents(percent: int, refused: list[str]) -> None:
@@ -317,8 +317,8 @@ def to_geoproximity(percent: int) -> Steps:
 
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
-    # Two regions share the clients. A bias of 50 gives a region two thirds, and a bias of 80 five sixths. A plan may
-    # move a fifth.
+    # A bias of 0 gives us-west-2 half of the clients, 50 gives 2/3, and 80 gives 5/6. A plan may move up to 1/5
+    # of all clients.
     [(0, 50, []), (50, 0, []), (50, 80, []), (0, 80, ["traffic"]), (0, -99, []), (99, 0, ["traffic"])],
 )
 def test_a_bias_moves_clients(before: int, after: int, refused: list[str]) -> None:

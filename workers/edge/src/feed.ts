@@ -11,8 +11,8 @@ const REFRESH_AGE_MILLISECONDS = 2_000;
 // is an exception.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
-// The time after a failed fetch in which no request waits for a feed document. An outage of the metadata API therefore
-// delays only few requests.
+// For this long after the start of a failed fetch, no request waits for a feed document. An outage of the metadata API
+// then delays few requests.
 const PAUSE_MILLISECONDS = 2_000;
 // The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
 // the same document from Workers Cache.

@@ -14,8 +14,8 @@ import { originCaching } from "./prefetched_lifetime";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
-// The value of Cache-Control for a response that is not made from a stored document, and so cannot have the document's
-// Cache-Control. An example is the list of refused artifacts of a package without an index.
+// The Cache-Control of a list of refused artifacts, when the package has no index. Other responses get the
+// Cache-Control of the stored document.
 const LIFETIME = "public, max-age=5";
 const PASSED_HEADERS = [
   ...["content-type", "server-timing"],

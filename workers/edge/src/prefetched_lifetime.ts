@@ -17,10 +17,9 @@ const FRESH = /\bmax-age=(\d+)/;
 const STALE = /\bstale-while-revalidate=(\d+)/;
 
 /**
- * Returns the Cache-Control with which L1 keeps a prefetched document. `caching` is the Cache-Control of the origin,
- * with the durations `max-age` and `stale-while-revalidate`. The function raises `max-age` to at most FRESH_SECONDS,
- * and lowers `stale-while-revalidate` by as many seconds. Their sum stays the same, so L1 never answers with an older
- * copy than the origin allows.
+ * Returns the Cache-Control with which L1 keeps a prefetched document. `caching` is the Cache-Control of the origin.
+ * The function moves seconds from `stale-while-revalidate` to `max-age`, until `max-age` is FRESH_SECONDS or no seconds
+ * are left. The sum of both stays the same, so L1 never answers with an older copy than the origin allows.
  */
 export function prefetchedLifetime(caching: string): string {
   const fresh = Number(FRESH.exec(caching)?.[1] ?? FRESH_SECONDS);

@@ -21,8 +21,8 @@ export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-// The fields of a purge request's body. Each field is a list of values, and the function returns the cache tag for one
-// value. A value of `packages` has the form `npm:@acme/web`.
+// Maps each field of a purge request's body to a function that returns the cache tag for one value. A value of
+// `packages` has the form `npm:@acme/web`.
 const TAGS: Record<string, (value: string) => string> = {
   keys: keyTag,
   packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),

@@ -27,7 +27,7 @@ let start: number;
 let isDown: boolean;
 /** The documents that the metadata API serves. */
 let documents: { revocations: object; "edge-policy": object };
-/** The copies in Workers Cache, each with the time at which the copy was stored. */
+/** The feed documents in Workers Cache, each with the time when it was stored. */
 let copies: Map<string, { text: string; stored: number }>;
 let entries: Map<string, string>;
 let isolate: Isolate;

@@ -64,7 +64,7 @@ beforeEach(() => {
 /** Returns L1's copy of the object whose URL ends with this path. */
 const copyOf = (path: string) => [...cache].find(([url]) => url.endsWith(path))?.[1];
 
-/** Publishes an npm package with a list of what clients request next, and a tarball for each version in the list. */
+/** Publishes an npm package. `list` names the package's versions, each followed by what clients request next. */
 function npm(name: string, list: string, size = 10): void {
   const versions = list.split(";").map((each) => each.split(" ")[0]!.replace("!", ""));
   for (const version of versions) objects.set(`npm/${name}/-/${name.split("/").at(-1)}-${version}.tgz`, { body: Buffer.alloc(size) });
@@ -251,8 +251,8 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
-  // A prefetched document has a longer lifetime than the origin sets. The worker may render a filtered document from an
-  // old document in L1, so the filtered document gets the lifetime that the origin sets.
+  // L1 keeps a prefetched document for longer than the origin permits. The filtered document keeps the origin's
+  // Cache-Control, because the worker may filter an old prefetched document.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());
