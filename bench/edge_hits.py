@@ -1,11 +1,10 @@
-"""Measures how many requests a second the edge worker answers from L1 and from its memory.
+"""Measures how many requests a second the edge worker answers from its memory and from L1, the cache at the edge.
 
-`python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and copies the workerd of one PoP
-four times. The copies use the PoP's L1 and listen for TLS connections themselves, so requests to the copies do not pass
-emulation/cloudflare/pop/front.js. The copies differ in their script: the edge worker, the edge worker that also keeps
-small objects in its memory, a worker that only passes each request on to L1, and a worker that answers from a constant.
-The program sends requests to the copies in turn with wrk. The program prints the ratios of the copies' speeds, which
-depend less on the machine than the speeds do.
+`python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and four copies of the workerd of
+one PoP. Each copy runs a different script: the edge worker, the edge worker that also keeps small objects in its
+memory, a worker that only passes requests on to L1, and a worker that answers from a constant. Requests reach the
+copies directly, without emulation/cloudflare/pop/front.js. The program wrk sends requests to each copy in turn. The
+benchmark prints the ratios of the copies' speeds, which depend less on the machine than the speeds do.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Running:
     client: httpx.Client
 
     def microseconds(self, calls: int) -> float:
-        """Lets the driver module call the worker `calls` times. Returns the processor time of workerd for each call in
+        """Makes driver.js call the worker `calls` times. Returns the processor time of workerd for one call, in
         microseconds.
         """
         before = processor_nanoseconds(self.pid)

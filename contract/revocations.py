@@ -32,7 +32,7 @@ FEED = "revocations"
 # withdrawal to the feed again. The feed therefore contains a withdrawal until an attempt succeeds.
 WINDOW_SECONDS = 900
 
-# The number of seconds for which the edge's cache may use a copy of the feed document of revocations.
+# The number of seconds for which the edge's cache may use a copy of the list of recent revocations.
 LIFETIME_SECONDS = 2
 
 # The number of seconds after which the database may delete the item that records a revocation or withdrawal.

@@ -72,8 +72,8 @@ def _machines(stack: Stack) -> dict[str, Counter[str]]:
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
-    """Yields a finding for each AWS region that the stack uses and that must be enabled in the account first. Returns
-    the regions that are disabled.
+    """Yields a finding for each AWS region that the stack uses and that is disabled in the account. Returns these
+    regions.
     """
     config = stack.config
     used = {stack.home_region, *_machines(stack)}

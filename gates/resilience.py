@@ -139,9 +139,9 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields findings about read paths that do not work after the losses `lost`. Paths with the same reason share one
-    finding. The finding names the first of these paths, the number of further paths, and the reason. Paths that a
-    `does_not_survive` statement names are left out.
+    """Yields a finding for each reason why read paths fail after the losses `lost`, such as the loss of a region. The
+    finding names one of the paths, and the number of further paths. Paths that a `does_not_survive` statement names are
+    left out.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"

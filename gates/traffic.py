@@ -161,8 +161,8 @@ def _weight(record: Resource, limits: Limits) -> float:
         return float(failover[0].get("type") != "SECONDARY")
     share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
     proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}
-    # Route 53 multiplies the distance to a place by 1 - bias / 100. The place therefore gets clients up to a distance
-    # that is proportional to the inverse of this factor.
+    # Route 53 chooses the region for which distance * (1 - bias / 100) is smallest. The share of a region is therefore
+    # estimated as 1 / (1 - bias / 100).
     return share / (1 - float(proximity.get("bias") or 0) / 100)
 
 

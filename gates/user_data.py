@@ -44,7 +44,7 @@ def _unpacked(packed: str) -> str:
 
 
 def reads(machine: Resource, bucket: str) -> bool:
-    """Returns whether a machine's user data contains the address of the bucket."""
+    """Returns whether the user data of `machine` contains a URL of `bucket`."""
     return f"//{bucket}." in program(machine)
 
 

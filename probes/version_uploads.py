@@ -33,7 +33,7 @@ def _uploads(zone: Zone) -> Iterator[Fact]:
     migrations = {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}
     code = zone.refusal(_upload, zone, migrations=migrations)
     yield Fact("a version with a migration of Durable Objects is refused", code == _MIGRATION, code)
-    # The documentation does not say whether Cloudflare refuses or ignores a setting in the upload of a version.
+    # The documentation does not say what the setting `observability` does in a version's upload.
     code = zone.refusal(_upload, zone, observability={"enabled": False})
     yield Fact("the upload of a version does not change the script's settings", _rate(zone) == _RATE, code)
     _deploy(zone, _upload(zone))

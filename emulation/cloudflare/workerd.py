@@ -207,9 +207,9 @@ def _entrypoint_lines(script: Script, service: str) -> list[str]:
 def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
-    """Returns two files: workerd's configuration, filled in from a template, and the secret of Workers KV. The
-    configuration has the given services and further ones: for cache purges, for explanations of origin failures, for
-    the count of invocations, and for each Workers KV namespace that the scripts bind.
+    """Returns two files: workerd's configuration, made from a template, and a secret. With this secret, the PoP proves
+    its identity to the emulated Cloudflare. The configuration has the given services, and services for cache
+    purges, origin failures, counts of invocations, and each Workers KV namespace of the scripts.
     """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})

@@ -82,8 +82,8 @@ class ClientLocationProxy:
         await join((reader, writer), server)
 
     async def _connect(self, name: str, port: int, source: str) -> Streams:
-        """Connects to a name that the client asks for. The connection comes from `source`, the proxy's own IP address,
-        from which an emulated accelerator knows the location of the client.
+        """Connects the proxy to a name that the client asks for. `source` is the proxy's IP address. An emulated
+        accelerator derives the client's location from this address.
         """
         if not self.ours(name):
             raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies refuse other names")

@@ -17,9 +17,9 @@ _AT_ONCE = 1000  # The maximum number of metrics in one request to CloudWatch (A
 
 
 class HealthMetrics:
-    """Sends the state of all Route 53 health checks to CloudWatch, twice in each minute of the emulated AWS.
+    """Sends the state of all Route 53 health checks to CloudWatch twice a minute. Tests can shorten this minute.
 
-    The sandbox has one health checker, so the percentage of checkers that find an endpoint healthy is 0 or 100.
+    The sandbox has one health checker, so 0 or 100 percent of the checkers find an endpoint healthy.
     """
 
     def __init__(self, url: str) -> None:

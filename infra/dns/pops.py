@@ -63,12 +63,12 @@ class PopDnsArgs:
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    Each region has a name with one record for each machine. Each routing policy has a name with one alias for each
-    region: `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the policy of
-    that name. The hostname that clients connect to leads to the name of the chosen policy.
+    Each region has a DNS name with a record for each machine. Each routing policy has a DNS name with aliases of the
+    regions. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
+    other policies. The hostname that clients connect to has a CNAME record to the name of the chosen policy.
 
-    With an accelerator, the hostname leads to `anycast.pops.<zone>`. Clients of this name get the accelerator's
-    addresses. While the accelerator does not answer, the name leads to the name of the chosen policy.
+    With an accelerator, the CNAME record leads to `anycast.pops.<zone>` instead. This name leads to the accelerator, or
+    to the chosen policy's name while the accelerator does not answer.
     """
 
     alarms: Sequence[CloudWatchAlarm]

@@ -83,9 +83,9 @@ class PopSettings:
     the home region. The machine writes a report to this parameter while it serves requests. `metadata_api` is the URL
     of the metadata API. `shield_authority` is a PEM certificate, to which the certificates of shields must chain.
     Without `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the
-    addresses that the worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
+    addresses that the edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
     firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
-    `memory` is the size of L1 in memory, in Traffic Server's notation, such as `4G`.
+    `memory` is the size of Traffic Server's RAM cache, such as `4G`.
     """
 
     hostname: str

@@ -67,11 +67,10 @@ def title_of(statement: Properties, number: int) -> str:
 
 
 def _permission_statements(props: Properties) -> Iterator[Properties]:
-    """Converts a permission to invoke a Lambda function to IAM statements with the same meaning.
+    """Converts the permission to invoke a Lambda function to IAM statements.
 
-    For a principal that is no AWS service, the function yields a statement without conditions, and then one with
-    conditions. A policy can therefore check the principal even if the value of a condition is still unknown, as is
-    usual in the first preview of a stack.
+    If the principal is no AWS service, the first statement has no conditions, and the second has all conditions. The
+    policy pack can then check the principal while the value of a condition is unknown, as in a stack's first preview.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

@@ -214,7 +214,7 @@ def members_in_own_projects(args: ResourceValidationArgs) -> Iterator[str]:
     for member in _members(args):
         own = _OWN_ACCOUNT.fullmatch(member)
         if member in _EVERYBODY or (own and own[1] in projects):
-            continue  # the policy grants_not_public checks grants to everybody
+            continue  # `grants_not_public` checks grants to everybody
         if not any(fnmatchcase(member, pattern) for pattern in allowed):
             where = ", ".join(projects) or "(none is configured)"
             yield f"{args.props.get('role')} is granted to {member}, which is no account of the projects {where}"

@@ -120,8 +120,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def encrypted_with_own_key(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if is_log_bucket(bucket, stack):
-        # A log bucket is exempt, because S3 delivers access logs only to buckets that use encryption with S3's own key
-        # (SSE-S3).
+        # A log bucket needs no key of this account: S3 delivers access logs only to buckets with S3's own key (SSE-S3).
         return
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):

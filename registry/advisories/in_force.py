@@ -45,8 +45,7 @@ class Imported:
     """The result of an import of advisories: the data set that is now in force. `new` is false if this data set was in
     force before the import, too.
 
-    `edge_error` is the reason why the entry in Workers KV could not be written, or an empty text if the entry was
-    written.
+    The import also writes the data set's digest to Workers KV. `edge_error` is the error of this write, or empty.
     """
 
     counts: Counts

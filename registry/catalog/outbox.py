@@ -35,8 +35,8 @@ REPEAT_SECONDS = 130.0
 # The registry delivers each change twice. The database deletes a change this number of seconds after the second
 # delivery is due.
 _KEPT_SECONDS = 7 * 86_400
-# The pause after the n-th failed delivery of a change is _FIRST_PAUSE * 2^n seconds, but at most _LONGEST_PAUSE
-# seconds. The first pause is therefore 4 s.
+# After its n-th failed delivery, a change waits for _FIRST_PAUSE * 2^n seconds: first 4 s, then 8 s, and at most
+# _LONGEST_PAUSE.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 # The number of seconds after which the registry repeats a purge that the edge refused because of its rate limit. The

@@ -50,8 +50,7 @@ class Changed:
     """The result of a command that changes the edge policy: the version that is now in force. `new` is false if the
     same policy was already in force before the command.
 
-    `edge_error` is the reason why the entry in Workers KV could not be written, or an empty text if the entry was
-    written.
+    The command also writes the policy's digest to Workers KV. `edge_error` is the error of this write, or empty.
     """
 
     version: Version

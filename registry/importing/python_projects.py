@@ -94,8 +94,8 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether the version follows the project's name in a filename, such as `p-1.0-py2.7.egg`. The check may be
-    inexact, because the import leaves the file out anyway.
+    """Returns whether a filename, such as `p-1.0-py2.7.egg`, contains the version. The check may be inexact, because
+    the result only decides whether a report lists the file.
     """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]

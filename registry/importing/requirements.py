@@ -65,9 +65,7 @@ class _Line:
 
     @property
     def pins(self) -> list[Pinned]:
-        """The version that the line allows, as a list with one item. The list is empty if the line allows several
-        versions.
-        """
+        """The only version that the requirement allows, or an empty list if several versions are allowed."""
         specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
         versions = [each.version for each in specifiers if not each.version.endswith(".*")]
         if len(versions) != 1 or self.requirement.url:

@@ -73,8 +73,8 @@ class Stack:
 
     @property
     def pop_secret_regions(self) -> list[str]:
-        """The AWS regions in which Secrets Manager has the secrets of own PoPs: the home region, and each region with a
-        PoP. The secrets in the home region are the originals.
+        """The AWS regions in which Secrets Manager has the secrets of PoP machines. The home region has the originals,
+        and each further region with a PoP has replicas.
         """
         return list(dict.fromkeys([self.home_region, *sorted(pop.region for pop in self.config.pops)]))
 

@@ -1,6 +1,4 @@
-"""Explains the requests that a shield got during an install: which objects L1 requested more than once, and how the
-shield answered.
-"""
+"""Counts repeated requests for the same object from L1, the cache at the edge, to a shield during an install."""
 
 from __future__ import annotations
 

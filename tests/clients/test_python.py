@@ -22,7 +22,7 @@ from tests.clients.python_clients import client_of
 from tests.support.sandbox.up import Up
 
 APP = "clients-app"
-# The Python projects that clients must install. Version 2.0 of the library is yanked, so clients install version 1.0.
+# The Python projects that clients must install. `clients_lib` also has a version 2.0, but this version is yanked.
 INSTALLED = {"clients_app": "1.0", "clients_lib": "1.0"}
 Refused = Callable[[str], None]
 

@@ -31,8 +31,8 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # The modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's folder
-        # first on Python's path. The symbolic link `policies` in this folder leads these imports to the copied modules.
+        # Modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's folder first
+        # on Python's path. Python then finds `policies` in this folder: a symbolic link to the folder itself.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

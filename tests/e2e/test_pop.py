@@ -793,7 +793,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # lets all simultaneous requests of a test reach L1 before the first answer
+                time.sleep(1)  # meanwhile, the test sends all its simultaneous requests
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""

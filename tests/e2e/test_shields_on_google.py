@@ -28,9 +28,7 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """Returns the stack output that describes the shield on Google Cloud. This shield is near the third client
-    location.
-    """
+    """Returns the stack output about the shield on Google Cloud. Requests from AP_SOUTHEAST reach this shield."""
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 
 

@@ -125,7 +125,7 @@ def _do_nothing(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """Waits until requests with `token` get the status `wanted` from the edge. Returns the time in seconds. Fails after
+    """Waits until the edge answers `token` with the status `wanted`. Returns the duration in seconds. Fails after
     `WITHIN` seconds.
     """
     start = time.monotonic()

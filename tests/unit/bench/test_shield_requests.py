@@ -1,4 +1,4 @@
-"""Tests how the benchmark of prediction counts the requests that reach a shield more than once."""
+"""Tests how the benchmark of prefetching counts repeated requests for an object at a shield."""
 
 from __future__ import annotations
 

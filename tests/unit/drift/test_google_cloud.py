@@ -67,7 +67,7 @@ def test_a_resource_is_an_orphan_only_with_the_labels_of_the_stack(
 
 
 def test_each_resource_that_the_state_lacks_is_listed(deployed: tuple[State, httpx.Client]) -> None:
-    """The comparison searches only the projects and regions that the state names. The test therefore keeps a Cloud Run
+    """`compare` searches only the projects and regions that the state names. The test therefore keeps a Cloud Run
     service and a network in the state, and removes all other resources.
     """
     state, _ = deployed

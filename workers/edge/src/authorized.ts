@@ -80,8 +80,8 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
 }
 
 /**
- * Returns the id of the client's install. Returns undefined if the stack logs no installs, or if the worker prefetches
- * for the client. Shields then do not see all requests of the install.
+ * Returns the client's install id. Returns undefined if the stack logs no installs, or if prefetches hide some of the
+ * client's requests from shields.
  */
 function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): string | undefined {
   if (prediction && bindings.PREDICTION !== undefined) return undefined;

@@ -75,8 +75,8 @@ export const PRINCIPAL = /^[A-Za-z0-9._@/+-]{1,128}$/;
 
 const EXPERIMENTS_MAX = 20;
 const VARIANTS_MAX = 10;
-// The maximum number of patterns of shield names in a variant. Requests to L1 carry all patterns in one header, which
-// must stay short.
+// The maximum number of patterns in a variant's `shield_pool`. All these patterns must fit into one short request
+// header.
 const POOL_PATTERNS_MAX = 20;
 const WEIGHT_MAX = 10_000;
 const EXPERIMENT_FIELDS = ["name", "layer", "salt", "unit", "percent", "variants"];

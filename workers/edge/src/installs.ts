@@ -21,9 +21,9 @@ let slot = 0;
 const ids = new Map<string, string>();
 
 /**
- * Returns the flag `install` with an install id, or no flag if the stack logs no installs. All requests of one
- * principal in one time slot have the same id. Only the token signing key connects an id with a principal, or the ids
- * of two slots. Shields do not have this key.
+ * Returns the flag `install` with the id of the client's install, or no flag if the stack logs no installs. A principal
+ * keeps an id for up to 10 minutes. Shields cannot find out the principal of an id, because shields lack the token
+ * signing key.
  */
 export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
   if (LOG_INSTALLS === undefined) return NO_INSTALL;

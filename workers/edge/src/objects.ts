@@ -41,10 +41,7 @@ function verdictOf(conditions: Conditions, answer: Response): Verdict {
   return [200, 206, 304].includes(answer.status) ? verdictOn(conditions, answer.status, answer.headers) : "pass";
 }
 
-/**
- * Returns L1's answer, or an answer with status 206, 304, 412 or 416 if the client's conditions or range require this
- * status.
- */
+/** Applies the client's conditions and range to `answer`. The result can have the status 206, 304, 412 or 416. */
 async function applyConditions(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
   if (answer === undefined) return undefined;
   const verdict = verdictOf(conditions, answer);

@@ -16,8 +16,8 @@ export interface Entitlement {
 }
 
 /**
- * The sources of entitlements: the edge's key-value store, the metadata API for tokens without a current entry, and the
- * recent revocations.
+ * The sources of a token's grants: first `store` (Workers KV), then `api` for what `store` lacks. `revocations` says
+ * which entries are old.
  */
 export interface Sources {
   store: KVNamespace;

@@ -28,9 +28,7 @@ async function get(path: string, token = "reader", headers: Record<string, strin
   return [answer.status, answer.headers.get("x-cache"), await answer.text()];
 }
 
-/**
- * Sends requests for a path until the isolate answers one from memory. Returns how many of the requests L1 answered.
- */
+/** Requests a path until the isolate answers from memory. Returns the number of requests before this answer. */
 async function warm(path: string): Promise<number> {
   const end = Date.now() + 120_000;
   for (let count = 0; ; count += 1) {

@@ -124,8 +124,8 @@ test("the changes of the last document before the outage count for the whole day
   assert.equal(await grantsOf("leaked"), "refused");
   await outage(async () => {
     assert.equal(await grantsOf("leaked"), "refused");
-    // The feed says that the grants of this token in Workers KV are out of date. The worker therefore answers
-    // "unavailable" until Workers KV has the new grants.
+    // According to the revocation feed, Workers KV has old grants of this token. The worker answers "unavailable" until
+    // Workers KV has the new grants.
     const isShown = now > start + HOUR;
     if (isShown) put("narrowed", ["npm:other:pull"], { revision: 2 });
     assert.deepEqual(await grantsOf("narrowed"), isShown ? ["npm:other:pull"] : "unavailable");

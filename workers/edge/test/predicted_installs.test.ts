@@ -1,5 +1,5 @@
-// Tests which requests to shields have an install id while prediction is on. Requests have an id only if an experiment
-// turns prediction off for the client. Prefetches have a mark in place of the id.
+// Tests which requests to shields have an install id if the worker prefetches objects. Requests of clients without
+// prefetching have an id. Prefetches have the text `prefetch` instead of an id.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
