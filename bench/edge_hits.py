@@ -119,8 +119,8 @@ class Bench:
             write_copy(sandbox.directory / "pops" / _POP.colo / "workerd", self._directory(copy), copy, self._address)
 
     def start(self) -> None:
-        """Starts all copies of workerd, and checks their answers. The requests of this check also bring the objects
-        into L1.
+        """Starts all copies of workerd, and checks their answers. The requests of the check also fill L1, the edge's
+        cache.
         """
         for copy in COPIES:
             processes.start(

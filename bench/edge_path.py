@@ -33,8 +33,8 @@ _CALLS = 2_500
 _WARMING_CALLS = 5_000
 _START_SECONDS = 30
 
-# The source of the driver module. Its stub of L1 returns the same answer to each call. The answer has the headers of a
-# cache hit in the sandbox's L1.
+# The source of driver.js, which calls the worker. A stub in place of L1, the cache at the edge, answers each call with
+# the same cache hit.
 _DRIVER = """
 import worker from "index.js";
 export { Feeds, Objects } from "index.js";

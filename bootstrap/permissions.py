@@ -29,8 +29,8 @@ _READS_WITHOUT_RESOURCE = (
     "tag:GetResources",
 )
 
-# The names of the secrets with the edge's client certificate and its certificate authorities. A deployment renews these
-# certificates before they expire.
+# The secrets that a deployment rewrites when it renews the edge's client certificate or the certificate authority of
+# this certificate.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates the role of KMS when the deploy

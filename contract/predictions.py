@@ -30,7 +30,7 @@ NEXT = "next"
 # less than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases in the list of what clients request next.
+# The maximum number of releases that a document's metadata predicts.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from

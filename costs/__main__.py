@@ -28,9 +28,7 @@ def show(
     lines: Annotated[bool, typer.Option(help="list each resource with its cost")] = False,
     budget: Annotated[float | None, typer.Option(help="US dollars a month; a higher estimate is an error")] = None,
 ) -> None:
-    """Estimate the monthly cost of stacks at list prices, by tier. The estimate does not include charges that depend on
-    use.
-    """
+    """Estimate what each tier of a stack (such as `shield`) costs a month at list prices, without charges for use."""
     console, prices = Console(highlight=False, soft_wrap=True), load_prices()
     over: list[str] = []
     for file in files:

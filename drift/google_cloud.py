@@ -79,7 +79,7 @@ def compare(state: State) -> Comparison:
 
 
 def _names(kind: _Kind, project: str, state: State, here: list[Resource]) -> Iterator[str]:
-    """Yields the names of the project's resources that are of this kind and have the stack's labels."""
+    """Yields the names of the resources of type `kind` in `project` that have the stack's labels."""
     labels = {"project": _label(state.project), "environment": _label(state.environment)}
     locations = sorted({str(each.outputs["location"]) for each in here}) if kind.type == _SERVICE else [""]
     for location in locations:

@@ -52,8 +52,8 @@ class Shift:
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
 
     def moved_at(self, name: str) -> float:
-        """Returns the share of a DNS name's clients that the plan sends to another target. The share may differ between
-        record types, such as A and AAAA. The result is the largest of these shares.
+        """Returns the share of a DNS name's clients that the Pulumi plan moves to a different target. The result is the
+        largest share of all record types, such as A and AAAA.
         """
         keys = {key for key in (*self.before, *self.after) if _host(key) == name}
         return max(moved(self.before.get(key, {}), self.after.get(key, {})) for key in keys)

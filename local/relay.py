@@ -16,9 +16,9 @@ class PortTaken(Exception):
 
 
 def forward(address: str, port: int, target: tuple[str, int]) -> None:
-    """Forwards connections from the address and port to `target` until the process receives SIGINT or SIGTERM.
+    """Forwards connections from `port` of `address` to `target` until the process receives SIGINT or SIGTERM.
 
-    Raises PortTaken when the address and port cannot be used.
+    Raises PortTaken when the function cannot listen.
     """
     asyncio.run(_forward(address, port, target))
 

@@ -22,7 +22,7 @@ from registry.target import Target
 
 @dataclass(frozen=True)
 class Published:
-    """A package that a command published or changed. `new` is False when the package had this content already."""
+    """An artifact that a command published. `new` is False if the registry already had the same artifact."""
 
     title: str
     new: bool

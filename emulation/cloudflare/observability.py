@@ -1,9 +1,9 @@
-"""Emulates Workers Observability: PoPs report the invocations of worker scripts, and the API counts them.
+"""Emulates Workers Observability: PoPs report the invocations of worker scripts, and the API counts them. The reports
+exist in memory only.
 
 Sources: developers.cloudflare.com/workers/observability/logs/workers-logs ("Invocation logs", "Head-based sampling")
-and the API reference, "Workers", "Observability", "Telemetry", "Run a query". The names of an event's fields are those
-of the API reference and of developers.cloudflare.com/logs/reference/log-fields/account/workers_trace_events. The events
-are volatile.
+and the API reference, "Workers", "Observability", "Telemetry", "Run a query". The field names come from the API
+reference and developers.cloudflare.com/logs/reference/log-fields/account/workers_trace_events.
 """
 
 from __future__ import annotations

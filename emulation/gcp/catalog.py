@@ -126,8 +126,8 @@ def _job_name(body: Json) -> Any:
 
 
 def _without_id(body: Json) -> Json:
-    """Removes the id of the new resource from the fields of a create request, because the id is not part of the
-    resource's JSON document. Clients of Cloud KMS and of Spanner's backup schedules send the id in the query string.
+    """Returns the JSON document of a new Cloud KMS resource or Spanner backup schedule. `body` has the fields of the
+    create request, including the id from the query string. The document omits the id.
     """
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 

@@ -17,12 +17,12 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """The IAM policy of the shields' role. Shields can read objects only from their own networks and addresses.
+    """The IAM policy of the shields' role. The role can read objects only from the networks and addresses of shields.
 
-    A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
-    S3"). So shields in a bucket's region read the bucket through their endpoint, and all other shields read the bucket
-    from their fixed addresses. A preview does not know new endpoints and addresses. The policy therefore belongs to the
-    role, so that previews can show the policies of the buckets in full.
+    A gateway endpoint serves only the buckets of its own region (AWS PrivateLink guide, "Gateway endpoints for Amazon
+    S3"). Shields in a bucket's region read the bucket through their endpoint. All other shields read the bucket from
+    fixed addresses. The policies of buckets name no endpoints and addresses, because a preview does not know those of
+    new shields.
     """
 
     policy: pulumi.Output[str]

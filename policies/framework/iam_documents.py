@@ -153,8 +153,8 @@ def _covers_whole_bucket(statement: Properties) -> bool:
 
 
 def _matches_every_resource(resource: str) -> bool:
-    """Returns whether the resource of an IAM statement is a pattern that matches all resources of a service or of one
-    type. In such a pattern, the last part of the ARN consists of wildcards, apart from the resource type.
+    """Returns whether the resource of an IAM statement stands for all resources of a service or of one type. Examples
+    are `arn:aws:s3:::*` and `arn:aws:dynamodb:*:*:table/*`.
     """
     fields = resource.split(":", 5)
     if len(fields) < 6 or fields[0] != "arn":

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 from pulumi_policy import PolicyResource, StackValidationArgs
 
-# For each stack that a policy checks: the places of its resources in the list of all resources, by type. Many policies
-# look for resources of one type again and again, in stacks of hundreds of resources.
+# Maps a stack to an index of its resources: for each type, the positions in `stack.resources`. Without the index, each
+# policy would search the whole stack for its types.
 _PLACES: WeakKeyDictionary[StackValidationArgs, Mapping[str, Sequence[int]]] = WeakKeyDictionary()
 
 

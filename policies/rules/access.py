@@ -115,10 +115,10 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals, other than those in `writers`, that a bucket's policy allows to write.
+    """Yields the principals outside `writers` that a bucket's policy allows to write.
 
-    S3's log delivery service and the role of the shield machines (infra/shield) may write access logs. For a bucket
-    with access logs, the result therefore leaves out these two principals.
+    S3's log delivery service and the role of the shield machines may write access logs. If the bucket stores access
+    logs, the result leaves out these two principals.
     """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})

@@ -60,7 +60,7 @@ class Index:
 
 
 class DataSet:
-    """Collects advisories and compiles them into a data set. `file` is the path of the temporary database."""
+    """Collects advisories in the SQLite database `file`, and compiles them into a data set."""
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file)

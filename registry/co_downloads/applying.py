@@ -1,5 +1,5 @@
-"""Writes the predictions of the model of co-downloads into the metadata of packages. The next delivery adds the
-predicted packages to the lists in documents.
+"""Stores each package's co-downloads (packages in the same installs) in the metadata database. A delivery adds the
+co-downloads to the package's documents.
 """
 
 from __future__ import annotations

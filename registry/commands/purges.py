@@ -59,7 +59,7 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
-    """List the changes in the outbox that failed, or that wait for the first or second delivery."""
+    """List all changes in the outbox: failed ones, and those that wait for a delivery."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 

@@ -96,8 +96,7 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Delivers all pending changes of the packages in the given database partitions, including the changes that
-        other publishers made.
+        """Delivers all pending changes of the packages in the given database partitions, whoever made the changes.
 
         Returns the reasons for failed deliveries, each different reason once. The outbox relay retries failed
         deliveries.

@@ -24,7 +24,7 @@ Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 
 class SearchList:
-    """The list of npm packages at the origin, and its records in the metadata database."""
+    """The list of npm packages: a document at the origin, and database records."""
 
     def __init__(self, repository: Repository, origin: Origin) -> None:
         self._repository = repository
@@ -32,8 +32,8 @@ class SearchList:
         self._origin = origin
 
     def update(self, entries: Entries) -> None:
-        """Stores those of the given search entries that have changed, and then renders the list of npm packages. Raises
-        RegistryError if all attempts fail because other publishers write the same entries.
+        """Stores changed search entries in the database, and then renders the list of npm packages. Raises
+        RegistryError if all _TRIES attempts conflict with other publishers.
         """
         if not entries:
             return

@@ -57,9 +57,7 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """All metadata of the file in the other index, as one text. A repeated import skips the file only if this text
-        is the same.
-        """
+        """All fields of this object in one text. A repeated import skips the file only if the text is the same."""
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:

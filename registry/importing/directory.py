@@ -15,8 +15,8 @@ from registry.importing import Found, LeftOut, Wanted
 def wanted_in(directory: Path) -> Iterator[Found]:
     """Yields every package and image beneath `directory`, in the order of their paths. Other files are ignored.
 
-    An image's repository name is the layout's path relative to `directory`. An image is yielded once for each tag in
-    the layout's index.
+    The path of an OCI image layout relative to `directory` is the repository name. Each tag in the layout's index.json
+    yields an image.
     """
     for path, directories, files in os.walk(directory):
         here = Path(path)

@@ -163,8 +163,8 @@ class _Reader:
             elif line.startswith(("-e ", "--editable")):
                 yield Refused(title, "is a directory or a repository; import what it needs from an index")
             elif index := _INDEX.match(line):
-                # The reported reason contains the option and not the whole line, because the URL in the line may
-                # contain a password.
+                # The report names only the option, such as `--index-url`, because the URL after the option may contain
+                # a password.
                 yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
             elif line and not line.startswith("-"):
                 yield _requirement(title, line)

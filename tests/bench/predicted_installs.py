@@ -168,9 +168,7 @@ def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds
 
 
 def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
-    """Prints a Markdown table: how often L1, the cache at the edge, requested an object from the shield again, and how
-    the shield answered.
-    """
+    """Prints a Markdown table of repeated requests for the same object from L1, the edge's cache, to the shield."""
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")
     for ecosystem, program in _ECOSYSTEMS.items():

@@ -43,7 +43,7 @@ def pop() -> Generator[OwnPop]:
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:
-    """Returns the emulated Cloudflare's first PoP. `client` is the end of the client address, another in each test."""
+    """Returns a PoP of the emulated Cloudflare. Each test has its own `client`: the last byte of the IP address."""
     hostname = urlsplit(str(up.outputs()["url"])).hostname or ""
     address = (up.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     return Edge(address, hostname, health.edge_authority(up.sandbox), f"{up.sandbox.loopback}.210.{client}")

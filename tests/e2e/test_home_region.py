@@ -79,8 +79,8 @@ def test_reads_continue_and_shields_restart_without_the_services_of_the_home_reg
     request.getfixturevalue("outage")
     for machine, address in restarted:
         run = run_directory(up, machine)
-        # The machine exports its certificate again if the file is older than a day. The test makes the file look that
-        # old, so that the machine exports the certificate during the outage.
+        # A restarted shield machine exports its certificate again if the file is older than a day. The test backdates
+        # the file, so that the machine must export the certificate.
         os.utime(run / "server_key.pem", (0, 0))
         (run / "origin_key").unlink()
         renewed = (run / "s3_auth.config").stat().st_mtime

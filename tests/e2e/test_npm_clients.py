@@ -1,5 +1,4 @@
-"""Tests that real npm clients install packages of unusual forms: the edge serves all metadata that decides how clients
-install a package.
+"""Tests that npm, pnpm and yarn install unusual packages, such as a package with bundled dependencies.
 
 pnpm and yarn come from PATH, or from the registry that npm is configured with.
 """

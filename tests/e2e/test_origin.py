@@ -93,7 +93,7 @@ class PackageClient:
         self._turn = 0
 
     def npm(self, name: str) -> str:
-        """Installs the package with npm and returns the installed version."""
+        """Installs @acme/<name> with npm. Returns the installed version."""
         target = self._fresh()
         network = {"npm_config_https_proxy": self._client.proxy, "npm_config_cache": str(target / "cache")}
         result = npm_install(self._client, f"@acme/{name}", target, **network)

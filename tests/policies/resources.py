@@ -55,8 +55,8 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a Pulumi resource that is a child of a component of the type `within`. If `within` is empty, a machine
-    instance is a child of a shield component, and any other resource is a child of no component.
+    """Returns a Pulumi resource. `within` is the type of its parent component. Without `within`, a machine instance has
+    a shield component as its parent, and any other resource has no parent.
 
     `on` maps each property to the resources that the property's value depends on.
     """

@@ -1,7 +1,7 @@
-"""Writes the table of all alarms in docs/alarms.md, from a deployment of the program.
+"""Writes the table of all alarms in docs/alarms.md. Run it with `python -m tests.support.alarm_table`.
 
-Run it with `python -m tests.support.alarm_table`. Alarms that differ only by region or machine share one line. Two
-stacks together have all kinds of alarms: prod with a standby and own PoPs, and prod on Google Cloud alone.
+The alarms come from two stacks: prod with a standby and PoPs of our own, and prod on Google Cloud alone. Alarms that
+differ only by region or machine share one line.
 """
 
 from __future__ import annotations

@@ -18,9 +18,8 @@ from tests.support.printed_commands import CHECKOUT
 _TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 _GLOBAL = {"output", "query", "region", "profile"}
-# The documentation also shows commands of these programs, whose arguments this module cannot parse.
-# tests/e2e/test_docs.py runs these commands, except in the blocks that tests/support/printed_commands.py lists in
-# NOT_RUN.
+# Other programs whose commands the documentation shows. This module does not check their arguments.
+# tests/e2e/test_docs.py runs the commands, except for those that NOT_RUN in tests/support/printed_commands.py lists.
 _OTHERS = {
     "pulumi",
     "npm",

@@ -99,7 +99,7 @@ class Cloud:
 
     @contextmanager
     def running(self) -> Generator[None]:
-        """Serves S3 and DNS during the `with` block. Another shield may use the address after the block."""
+        """Serves S3 and DNS during the `with` block. The address is free again after the block."""
         with _Http((self.address, self.port), _Requests) as http, _Dns((self.address, self.dns_port), _Names) as names:
             http.cloud = names.cloud = self
             for server in (http, names):

@@ -37,7 +37,7 @@ class Feed:
         self._document = ""
 
     def answer(self, database: Database, now: float) -> Answer:
-        """Returns the response with the feed document. `now` is the current time in seconds since 1970."""
+        """Answers a request for the feed. `now` is the current time in seconds since 1970."""
         try:
             with self._lock:
                 if now - self._read > REUSED_SECONDS:

@@ -113,7 +113,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # no finding, because the unknown list of source tags may turn out to be empty
+    ),  # no finding: the source tags are still unknown, and there may be none
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

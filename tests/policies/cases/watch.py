@@ -38,8 +38,8 @@ def policy(tier: str, **changes: Any) -> PolicyResource:
 
 
 def tiles(**rows: list[str]) -> PolicyResource:
-    """Returns a Google Cloud dashboard. Its first tile is a text, and each further tile shows the alert policies of one
-    tier.
+    """Returns a Google Cloud dashboard: a text tile, and a tile of alert policies for each tier of the stack, such as
+    `dns`.
     """
     shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
     for tier, policies in rows.items():

@@ -14,8 +14,8 @@ import { originCaching } from "./prefetched_lifetime";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
-// The Cache-Control of a list of refused artifacts, when the package has no index. Other responses get the
-// Cache-Control of the stored document.
+// The Cache-Control of responses that are made without a document from the origin. Other responses have the
+// Cache-Control of their document.
 const LIFETIME = "public, max-age=5";
 const PASSED_HEADERS = [
   ...["content-type", "server-timing"],

@@ -15,7 +15,7 @@ const PREFETCH: InstallFlag = { install: "prefetch" };
 // The lifetime of an install id. A principal then gets a new id.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // an id's length: 128 bits in hex
-const REMEMBERED = 10_000; // the maximum number of remembered ids (about 1 MB)
+const REMEMBERED = 10_000; // the most install ids in an isolate (about 1 MB)
 
 let slot = 0;
 const ids = new Map<string, string>();
@@ -32,7 +32,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   slot = current;
   const known = ids.get(principal);
   if (known !== undefined) return { install: known };
-  // The signed text of a session never begins with `install`. An id is therefore never a session's signature.
+  // The same key signs the JWTs of sessions. No JWT begins with `install`, so no id is a signature of a JWT.
   const id = createHmac("sha256", key).update(`install ${slot} ${principal}`).digest("hex").slice(0, CHARACTERS);
   ids.set(principal, id);
   return { install: id };

@@ -20,7 +20,7 @@ export type L1 = (key: string, method: string, headers: Record<string, string>) 
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 export const FLAGS_HEADER = "x-artifact-edge-flags";
-/** The name of a response header of the cached entrypoint. It says that an object is too large for Workers Cache. */
+/** The name of the response header that marks an object as too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /**
  * The name of a header in requests and responses. In a request to L1, it says that the request is a prefetch. In a

@@ -39,9 +39,8 @@ export interface Rule {
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
   /**
-   * Identifies a rule that was made for an advisory: the rule's name and the advisory's id (rule_sets.ts). A package's
-   * list of refused artifacts names such a rule by this text. Other rules have no `id`, and the list names them by
-   * `name`.
+   * The text that names the rule in a package's list of refused artifacts. Only a rule for an advisory has an `id`: the
+   * rule's name and the advisory's id (rule_sets.ts). The list names other rules by `name`.
    */
   id?: string;
   reason: string;

@@ -136,7 +136,7 @@ export class Predictions {
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
   }
 
-  /** Stores the list of objects that clients request after a document. The document's metadata contains this list. */
+  /** Remembers what clients request after the document `key`. `list` comes from the metadata of the document. */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
     if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");

@@ -46,7 +46,7 @@ beforeEach(() => {
   mock.method(globalThis, "fetch", async () => {
     throw new Error("the metadata API does not answer");
   });
-  now += HOUR; // the isolate still has entries of the previous test in memory; after this hour, they are too old to use
+  now += HOUR; // an hour later, the entries in memory from the previous test are too old to use
   [start, isDown, copies, entries, isolate] = [now, false, new Map(), new Map(), freshIsolate()];
   documents = {
     revocations: { tokens: {}, objects: [] },

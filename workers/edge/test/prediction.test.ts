@@ -64,7 +64,7 @@ beforeEach(() => {
 /** Returns L1's copy of the object whose URL ends with this path. */
 const copyOf = (path: string) => [...cache].find(([url]) => url.endsWith(path))?.[1];
 
-/** Publishes an npm package. `list` names the package's versions, each followed by what clients request next. */
+/** Publishes an npm package. Each entry in `list` names a version and the packages to prefetch with it. */
 function npm(name: string, list: string, size = 10): void {
   const versions = list.split(";").map((each) => each.split(" ")[0]!.replace("!", ""));
   for (const version of versions) objects.set(`npm/${name}/-/${name.split("/").at(-1)}-${version}.tgz`, { body: Buffer.alloc(size) });

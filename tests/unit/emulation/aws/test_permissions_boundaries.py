@@ -70,9 +70,8 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checks an update that gives a role a permissions boundary, and changes only white space in the role's trust
-    policy. The update must make no other API call, because a deploy role is permitted to change a role's trust policy
-    only after that role has its boundary.
+    """Gives a role a permissions boundary, and changes only white space in its trust policy. The update may only set
+    the boundary, because a deploy role may not change the trust policy of a role without a boundary.
     """
     boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
     role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)

@@ -24,8 +24,8 @@ GET: Mapping[str, Any] = {
     "address": "192.0.2.1",
 }
 
-# Expressions of WAF rules, each with a request that the expression matches, and a request that it does not match. Each
-# request lists only the fields in which it differs from the constant GET.
+# Expressions of WAF rules. Each expression has a request that matches, and a request that does not. Requests here
+# contain only their differences from GET.
 EXPRESSIONS: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = (
     ('http.request.method eq "TRACE"', {"method": "TRACE"}, {}),
     ('not http.request.method in {"GET" "HEAD"}', {"method": "PUT"}, {"method": "HEAD"}),

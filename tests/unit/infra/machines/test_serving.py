@@ -107,8 +107,8 @@ def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds:
 
 
 def next_is_replaced(first: str) -> None:
-    """Runs a Pulumi program that may replace the machine `two` once the machine `one` serves clients. `first` is the
-    instance ID of the machine `one`.
+    """Runs a Pulumi program that waits until the machine `one` serves clients, and may then replace `two`. `first` is
+    the instance ID of `one`.
     """
 
     def program() -> None:

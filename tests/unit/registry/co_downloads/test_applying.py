@@ -1,4 +1,4 @@
-"""Tests that a model of co-downloads extends the documents' lists of what clients request next."""
+"""Tests that a model of co-downloads adds packages to a document's list of predicted requests."""
 
 from __future__ import annotations
 

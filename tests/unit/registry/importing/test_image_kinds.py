@@ -310,8 +310,8 @@ def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
 def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, importing: Any, images: Images) -> None:
     top = image_by_sha512(images)
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
-    # The tag of a referrers list consists of the image's digest. A tag has at most 128 characters, so this tag contains
-    # only the first half of the digest.
+    # The tag of a referrers list is the image's digest, with at most 64 hex digits. SHA-512 has 128 hex digits, so half
+    # of the digest is missing.
     tag = f"sha512-{top['digest'].removeprefix('sha512:')[:64]}"
     source = ImageSource(images, {"1.0": top, tag: index(images, [sbom])})
     assert_clean(importing(source, all_versions=True))

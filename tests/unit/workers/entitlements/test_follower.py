@@ -160,7 +160,7 @@ def test_while_the_edge_does_not_answer_the_position_stays(spanner: Spanner) -> 
             following.poll()
     put(spanner, "x", 2)
     edge.works = True
-    # A new follower continues from the stored position, as after a restart of the process.
+    # A new follower reads Spanner's changes from the stored position, as after a restart.
     follower(spanner, edge).poll()
     assert edge.versions("x") == [1, 2]
 

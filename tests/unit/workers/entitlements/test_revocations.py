@@ -57,7 +57,7 @@ def request(*, key: str = KEY, body: str = '{"feed":"revocations"}') -> Any:
 
 
 def document() -> Any:
-    """Returns the feed's current document from a new instance of the metadata API."""
+    """Requests the revocation feed from a new instance of the metadata API."""
     api.endpoint = Endpoint()
     return json.loads(request()["body"])
 
