@@ -70,8 +70,7 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
     """Returns permissions to read the configuration of resources but no data: neither objects in buckets nor items in
     tables.
 
-    The environment's secrets are an exception, because the network's Pulumi program reads the secrets that it passes to
-    the edge.
+    The environment's secrets are an exception, because Pulumi reads the edge's secrets and passes them to the edge.
     """
     prefix = f"artifact-edge-{environment}"
     return [

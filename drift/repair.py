@@ -27,7 +27,7 @@ def repair(
         bool, typer.Option("--unlock", help="remove the lock first; only when its process has ended")
     ] = False,
 ) -> None:
-    """Repair the state of a stack whose update was killed. Exits with status 1 if state and accounts still differ.
+    """Repair the state of a stack whose update was killed. Exits with status 1 if state and clouds still differ.
 
     The command looks in the clouds for each resource that the update was creating. It adds the resources that exist to
     the state. The command then runs `pulumi refresh`, which changes nothing in the clouds.

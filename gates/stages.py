@@ -103,8 +103,8 @@ def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
     """Orders the planned changes of the resource `urn` and of the resources that `urn` uses. Moves changes to later
     applies only. Returns whether any change moved.
 
-    Dependencies of the resource's new state change in the same apply as the resource, or earlier. Former dependencies,
-    which only the old state has, change in the same apply, or later.
+    If the new state of `urn` uses a resource, this resource changes in the same apply as `urn`, or earlier. If only the
+    old state uses a resource, it changes in the same apply, or later.
     """
     before = dict(ranks)
     if change.new is not None:

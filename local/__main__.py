@@ -125,7 +125,7 @@ def serve(
     ] = "127.0.0.1",
     directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
-    """Start the network, serve one port to clients on other machines, and end everything at Ctrl-C or SIGTERM."""
+    """Start the sandbox, serve one port to clients on other machines, and end everything at Ctrl-C or SIGTERM."""
     run_in_foreground(Sandbox(directory=directory.resolve()), address, port, since_the_start())
 
 

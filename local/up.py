@@ -1,4 +1,4 @@
-"""`make up`: starts the sandbox and provisions the network. Steps that are already done are skipped."""
+"""`make up`: starts the sandbox and deploys the stack `local` in it. Steps that are already done are skipped."""
 
 from __future__ import annotations
 

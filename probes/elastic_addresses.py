@@ -18,7 +18,8 @@ _TYPE = "t4g.nano"
 _IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-arm64"
 # An availability zone of us-east-1. If the zone does not offer `_TYPE`, EC2's error says so.
 _ZONE = "use1-az4"
-# EC2 gives an instance another public address "within a few minutes" (EC2 User Guide, "Elastic IP addresses").
+# An instance that loses its Elastic IP address gets another public one "within a few minutes" (EC2 User Guide, "Elastic
+# IP addresses").
 _TIMEOUT_SECONDS = 300.0
 
 

@@ -98,7 +98,7 @@ def yanked(target: Target, reference: Reference, reason: str, *, back: bool = Fa
 
 
 def releases(known: Known, reference: Reference) -> list[str]:
-    """Returns the ids of a published version in its metadata records: the version (npm), the filenames (PyPI), or the
+    """Returns what identifies a published version in metadata records: the version (npm), the filenames (PyPI), or the
     digest of the manifest (image).
 
     Raises RegistryError when the version is not published or was unpublished.

@@ -37,8 +37,7 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# A place that the measurement polls: a tier, and the name of a bucket, shield or edge in this tier, such as `("edge",
-# "eu-west")`.
+# The tier and the name of a bucket, shield or edge that is polled, such as `("edge", "eu-west")`.
 Place = tuple[str, str]
 
 
@@ -192,8 +191,8 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
     certificate and the key (docs/contracts.md, "Between the tiers").
     """
-    # The secrets are in the stack's home region. The operator's AWS settings usually name this region as the default
-    # region. If they name no region, the function uses the region of the primary bucket.
+    # The edge's secret is in the stack's home region. This region is usually the default region in the operator's AWS
+    # settings. Without a default region, the function uses the region of the primary bucket.
     region = boto3.Session().region_name or target.bucket.region
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])

@@ -82,8 +82,8 @@ def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> t
 
     @scripts.put("/<name>")
     def upload(account: str, name: str) -> Response:
-        # After an upload, the new version alone answers all requests, even if two versions shared the requests before
-        # ("Deployment management").
+        # After an upload, only the new version answers requests, even if two versions did before (Workers
+        # documentation, "Deployment management").
         version = versions.add(store, account, checked(account, name, OPTIONS))
         versions.deploy(store, account, name, [{"version_id": version["version"], "percentage": 100}])
         converge()

@@ -152,11 +152,10 @@ class PopDns(pulumi.ComponentResource):
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]
     ) -> aws.route53.Record:
-        """Creates a record for the hostname that clients connect to. The record points to the name of the PoPs.
+        """Creates a record that leads from the hostname of clients to the name of the PoPs.
 
-        The record is a CNAME record, and not an alias. An alias has the type of its target, which is A. But the
-        hostname already has a CNAME record that leads to Cloudflare, and Route 53 allows no A record beside a CNAME
-        record.
+        The hostname also has a CNAME record that leads to Cloudflare. Route 53 allows no A record beside a CNAME
+        record. The new record is therefore a CNAME record too, because an alias would be an A record.
         """
         args = self._args
         record = WeightedRecord(args.hostname, "CNAME", target, "own", args.weight, check)

@@ -18,7 +18,7 @@ PHASES = ("http_request_firewall_custom", "http_ratelimit")
 
 
 def ruleset_name(prefix: str) -> str:
-    """Returns the name that each ruleset of the firewall in a stack's zone has."""
+    """Returns the name that all firewall rulesets in a stack's zone share."""
     return f"{prefix}-waf"
 
 

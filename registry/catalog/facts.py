@@ -156,7 +156,7 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of the first artifacts in the list. Takes as many artifacts as fit into one
+        """Reads the metadata records of artifacts, from the first artifact on. Takes as many artifacts as fit into one
         transaction, and at least one.
         """
         keys = set[Key]()

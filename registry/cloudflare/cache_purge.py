@@ -70,8 +70,7 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # The message names the cause. After several failed attempts, the attribute `reason` of urllib3's exception
-            # contains the cause.
+            # After several failed attempts, urllib3's exception has the cause in its attribute `reason`.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 

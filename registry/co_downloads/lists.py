@@ -1,5 +1,5 @@
-"""Finds the packages that prediction reaches by lists alone, without a model. The documents of a package list what
-clients request next (contract/predictions.py), the documents of the listed packages list further packages, and so on.
+"""Finds the packages that the edge prefetches without a model of co-downloads. The documents of a package list what
+clients request next (contract/predictions.py). The edge follows these lists from package to package.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def report(
 ) -> None:
     """Compare the variants of an experiment by the requests in the edge worker's log.
 
-    Print for each variant its requests, the share of objects from each tier, bytes, and the time to the first byte,
-    with confidence intervals of 95 %. Print the difference of each variant from the control.
+    Print each variant's requests, bytes, time to the first byte, and shares of objects from edge, shields and origin.
+    Print confidence intervals of 95 %, and the difference of each variant from the control.
     """
     from rich.console import Console
 

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Create, renew and check the keys with which the tiers authenticate to each other."""
+    """Create, renew and check the keys with which edge, shields and registry authenticate to each other."""
 
 
 Environment = Annotated[str, typer.Option(help="the stack's name, e.g. prod")]

@@ -36,11 +36,10 @@ def train(
     most: Annotated[int, typer.Option(min=1, help="most successors of a package")] = 8,
     out: Annotated[Path, typer.Option(help="file for the model")] = Path("model.json"),
 ) -> None:
-    """Find packages that clients request in the same install, from the access logs of shields.
+    """Train a model of the packages that clients request in the same install, from the access logs of shields.
 
-    The result is a model. The model leaves out packages that the published dependencies name. Print the size of the
-    model, and its recall and precision on the last days of the logs, which the training does not use. The logs need the
-    field `install`.
+    The model leaves out a package's dependencies, which need no model. The last days of the logs only test the model.
+    Print the model's size, recall and precision. The logs need the field `install`.
     """
     from registry.co_downloads import lists, model
     from registry.co_downloads.training import Settings, Training
@@ -62,8 +61,8 @@ def apply_model(
 ) -> None:
     """Replace the model by which the edge prefetches. To prefetch by no model, apply an empty model.
 
-    The command adds the model's successors to the lists in the documents of packages. Packages that the registry does
-    not have are left out.
+    The command writes the model's predictions into the documents of packages. Packages that the registry does not have
+    are left out.
     """
     from registry import caller
     from registry import publish as publishing

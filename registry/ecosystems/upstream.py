@@ -1,7 +1,7 @@
-"""Reads what another npm registry states about an imported version: its time, its deprecation and its dist-tags.
+"""Reads what the source registry of an import states about an npm version: its time, deprecation and dist-tags.
 
-The registry publishes these data with the version, because clients choose a version by its time, deprecation and
-dist-tags. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
+An import publishes these data with the version, because npm clients choose versions by them. Sources: npm/registry,
+docs/responses/package-metadata.md; npm-pick-manifest.
 """
 
 from __future__ import annotations

@@ -107,8 +107,8 @@ class Api:
             raise RegistryError(f"{urls[0]}: {error}") from None
 
     def pypi_files(self, indexes: Collection[str], name: str) -> list[ListedFile]:
-        """Returns the files of a Python project that the package indexes `indexes` list. Raises RegistryError when none
-        of these indexes has the project.
+        """Returns all files of a Python project that the given package indexes list. Raises RegistryError when no index
+        has the project.
         """
         project = canonicalize_name(name)
         listed = self._listed(self._pages(indexes, project), project)

@@ -1,4 +1,4 @@
-"""Selects the files of a Python project that an import takes from other simple indexes."""
+"""Selects the files that an import of a Python project takes from an index such as PyPI."""
 
 from __future__ import annotations
 

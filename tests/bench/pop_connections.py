@@ -157,7 +157,7 @@ def report(results: Sequence[Measured]) -> None:
             # The kernel holds memory for both ends of each connection, because the clients run on the same machine.
             # Only half of this memory belongs to the PoP.
             kernel = (each.memory.kernel - before.memory.kernel) / each.connections / 2
-            # `spent` includes a little processor time for the requests of the active client.
+            # `spent` includes a little processor time for the requests that measure latency.
             opening = 1000 * (each.spent - last.spent) / (each.connections - last.connections)
             line += f"NGINX {nginx:.1f} KB each (goal: at most 30), kernel {kernel:.1f}, {opening:.1f} ms to open; "
         latency = statistics.median(each.p99)

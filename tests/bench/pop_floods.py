@@ -37,7 +37,7 @@ _FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
     "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
     "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),
 }
-# The script makes wrk wait between the requests of each connection.
+# A Lua script that makes wrk wait between requests of a connection.
 _SCRIPT = "function delay() return @MILLISECONDS@ end"
 
 

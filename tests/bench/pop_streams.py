@@ -1,9 +1,9 @@
 """Measures whether the memory of a PoP of our own stays flat while clients stream a large object.
 
 `python -m tests.bench.pop_streams` starts the programs of a PoP machine on loopback. 20 clients download one object of
-200 MB at once, first while L1 does not have it, and then while L1 has it. Each client reads slowly. The memory of a
-program would therefore grow if it buffered data that its client has not read. The program prints the memory of NGINX,
-workerd and Traffic Server before the downloads, and their highest memory in each half of the downloads.
+200 MB at once: first while L1 does not have it, and then again while L1 has it. Each client reads slowly, so a program
+that buffers unread data would need more and more memory. The benchmark prints the memory of NGINX, workerd and Traffic
+Server before the downloads. It also prints their highest memory in the first and second half of the download time.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a cell if the cell's client lacks the cell's action
+_ABSENT = "-"  # the text of a table cell if the client has no such action
 _INTRODUCTION = """\
 # Clients
 

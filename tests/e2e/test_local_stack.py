@@ -1,4 +1,4 @@
-"""Tests `make up` and `make down`: the stack's state, a second run, and a complete removal."""
+"""Tests `make up` and `make down`: the stack's state, a second `make up`, and a complete removal."""
 
 from __future__ import annotations
 

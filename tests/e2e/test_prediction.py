@@ -50,8 +50,8 @@ def up() -> Iterator[OwnStack]:
 
 @pytest.fixture(scope="module")
 def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Client]:
-    """Returns a client for each variant of the experiment. Publishes npm packages, Python projects and an image per
-    client.
+    """Returns the clients `on` (with prediction) and `off` (without). Publishes npm packages, Python projects and an
+    image for each client.
     """
     directory = tmp_path_factory.mktemp("trees")
     put_experiment(up, directory)

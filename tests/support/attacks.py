@@ -80,7 +80,7 @@ class Edge:
         return made
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
-        """Returns the bytes of a request with exactly this path, without any normalization of the path. The names in
+        """Returns the bytes of a request whose path is exactly `path`, without any normalization. The names in
         `headers` must be in lower case.
         """
         fields = {"host": self.hostname, "connection": "close", **(headers or {})}

@@ -1,6 +1,6 @@
 """Emulates an image registry that serves the images in a directory.
 
-Tests of imports need images that Debian's registry (CNCF Distribution) refuses in a push.
+Tests of imports need images that a real registry, Debian's package `docker-registry`, refuses.
 """
 
 from __future__ import annotations

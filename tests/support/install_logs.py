@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# The installs of a day have the numbers 0 to 3. Install 3 lacks the plug-in, so 21 of 28 installs in a week have it.
-# The model is not trained on the second week.
+# Each day has the installs 0 to 3, and install 3 lacks the plug-in. Each week therefore has 28 installs, of which 21
+# have the plug-in.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]

@@ -294,8 +294,8 @@ def biased(before: int, after: int) -> Steps:
 def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
     percent: int, refused: list[str]
 ) -> None:
-    # A second region of PoPs gets half of the clients by geoproximity. The region also gets a latency record. Only the
-    # record `*.pops.example.com` leads to latency records.
+    # The plan adds a region of PoPs, which gets half of the clients by geoproximity. The region's latency record gets
+    # no clients. Only the unused names `*.pops.example.com` lead to this record.
     own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
     near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
     former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}

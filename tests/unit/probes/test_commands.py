@@ -34,7 +34,7 @@ def test_the_command_prints_a_line_for_each_fact() -> None:
 
 
 def facts() -> Iterator[list[str]]:
-    """Yields the cells of each row of the tables of facts in docs/fidelity.md. The last column names the probe."""
+    """Yields the cells of each row in the tables of facts in docs/fidelity.md. The last cell names the row's probe."""
     is_of_facts = False
     for line in (CHECKOUT / "docs" / "fidelity.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]

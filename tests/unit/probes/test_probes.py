@@ -129,8 +129,8 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    # The file `recorded` has the responses that the real AWS gave to the same probe. The emulated AWS must give the
-    # same responses.
+    # The file `recorded` has the responses that the real AWS gave to `probe`. The emulated AWS must give the same
+    # responses.
     if recorded.exists():
         assert differences(read(recorded), recording.answers) == []
 

@@ -10,7 +10,7 @@ const REMEMBERED = 2_000; // the maximum number of packages whose tags an isolat
 
 const packageTags = new Map<string, string>();
 
-/** Returns the cache tag that only the object with this key has. */
+/** Returns the cache tag that only the object `key` has. */
 export function keyTag(key: string): string {
   return `key-${sha256(key)}`;
 }

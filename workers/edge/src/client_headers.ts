@@ -37,8 +37,8 @@ const DOCUMENT_METADATA = ["revision", "published"];
 // the maximum number of objects whose response headers an isolate keeps; the headers of all of them take some 2 MB
 const KEPT = 2_000;
 
-// Maps the keys of requested objects to the response headers that the worker keeps. The worker keeps headers only of
-// immutable objects, from the second request on. Other objects have the value undefined.
+// Maps the key of each requested object to response headers. The worker keeps the headers of immutable objects, from
+// the second request for an object on. Otherwise, the value is undefined.
 const kept = new Map<string, Finished | undefined>();
 
 /**

@@ -90,8 +90,8 @@ function bypassed(answer: Response | undefined): Response | undefined {
 }
 
 /**
- * Returns the path of the URL with which the worker requests the object `key` from L1, in the form `view`. For the form
- * `objects`, shields serve the object at the same path.
+ * Returns the URL path by which the worker requests the object `key` from L1. `view` is the form of the object. For the
+ * form `objects`, shields use the same path.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;

@@ -18,7 +18,7 @@ export type OciCode =
 export interface ListQuery {
   /** The maximum number of tags (query parameter `n`). Absent when the client sets no limit. */
   limit?: number;
-  /** The requested part starts after this entry (query parameter `last`). Absent for the first part. */
+  /** The client requests only tags or digests after this one (query parameter `last`). */
   last?: string;
   /** The artifact types of the referrers that the client asks for. Empty when the client asks for all types. */
   artifactTypes: readonly string[];

@@ -41,8 +41,8 @@ const FILE_MILLISECONDS = 600_000;
 // For the same time, the isolate remembers which objects clients request after the document. The isolate therefore does
 // not read the document again for a prefetch with another range of versions.
 const DOCUMENT_MILLISECONDS = 65_000;
-// The maximum number of documents for which an isolate remembers what clients request next. The lists take less than 4
-// MB.
+// The maximum number of documents for which an isolate remembers a list of what clients request next. These lists take
+// less than 4 MB.
 const LISTS = 1_000;
 const REMEMBERED = 20_000; // the maximum number of objects that `#recent` remembers as prefetched
 
@@ -110,7 +110,7 @@ export class Predictions {
 
   /**
    * Returns the next object to prefetch, and counts the prefetch as running. Documents come before files. Returns
-   * undefined when no object waits, when too many prefetches run, or when the allowance is used up.
+   * undefined when no object waits, too many prefetches run, or shields may get no further prefetch.
    */
   take({ inFlight }: Budget, now: number): Waiting | undefined {
     for (const running of this.#running) if (running.until < now) this.#running.delete(running);

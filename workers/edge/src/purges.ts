@@ -1,5 +1,5 @@
-// Purges changed objects from L1 when the registry requests this. Only the cached entrypoint can purge its own cache in
-// Workers Cache. A purge of the Cloudflare zone does not affect that cache.
+// Purges changed objects from L1 when the registry requests this. L1 is the Workers Cache of one entrypoint, and only
+// this entrypoint can purge L1. A purge of the Cloudflare zone does not affect L1.
 // Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference,
 // "Purge cached content".
 

@@ -39,7 +39,7 @@ const CACHED_ENTRIES = 10_000;
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** From this time on, the next request that uses the entry starts a new read of it in the background. */
+  /** The time after which a request for the token reads its entry again, in the background. */
   renewal: number;
 }
 

@@ -18,8 +18,8 @@ export interface Named<T> {
 const KEPT = 8; // the maximum number of entries in `#valid`, and in `#invalid`
 
 /**
- * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of this kind of
- * document in the log. `what` is the error message that clients get if no version can be read.
+ * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of these
+ * documents in error logs. `what` is the error message that clients get if no version can be read.
  */
 export class VersionedDocuments<T> {
   readonly #valid = new Map<string, T>();

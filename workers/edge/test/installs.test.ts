@@ -63,7 +63,7 @@ test("a principal's id differs between time slots, and two principals' ids diffe
 
 test("the id is secret without the key of the edge", () => {
   const here = idOf("alice", NOON);
-  idOf("alice", NOON - 10 * MINUTE); // this call clears the ids kept in memory
+  idOf("alice", NOON - 10 * MINUTE); // this call clears all remembered ids
   assert.notEqual(here, idOf("alice", NOON, { ...ON, TOKEN_SIGNING_KEY: "another" }));
 });
 

@@ -48,7 +48,7 @@ test("only clients without prediction have an id, and prefetches have a mark", a
   };
   for (const variant of ["on", "off"]) grant(variant, ["npm:*:pull"], 4_000_000_000, principalIn(variant));
   let tries = 0;
-  // Prediction is on for all clients until the worker applies the policy.
+  // Prediction is on for all clients until the worker applies POLICY.
   await eventually(async () => {
     const path = `off-${(tries += 1)}`;
     await (await fetch(`${edge}/npm/${path}/-/${path}-1.0.0.tgz`, { headers: bearer("off") })).arrayBuffer();

@@ -61,7 +61,7 @@ beforeEach(() => {
   };
 });
 
-/** Returns L1's copy of the object whose URL ends with this path. */
+/** Returns L1's copy of the object whose URL ends with `path`. */
 const copyOf = (path: string) => [...cache].find(([url]) => url.endsWith(path))?.[1];
 
 /** Publishes an npm package. Each entry in `list` names a version and the packages to prefetch with it. */

@@ -44,10 +44,10 @@ def test_a_plug_in_that_no_dependency_names_is_found_and_rare_pairs_are_not(tmp_
 
 
 def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
-    """Each of the 28 installs of the held-out week requests the app, so the model predicts the plug-in 28 times. 21 of
-    these installs request the plug-in, so 21 predictions are hits.
+    """Each of the 28 installs of the held-out week requests `@acme/app`, so the model predicts `@acme/plugin` 28 times.
+    21 of these installs request `@acme/plugin`, so 21 predictions are hits.
 
-    `wanted` counts the requests for packages that are no dependencies: 21 for the plug-in, and 28 for the packages
+    `wanted` counts the requests that no dependency explains: 21 for `@acme/plugin`, and 28 for the packages
     `noise-<number>`.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
@@ -82,8 +82,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, clients request the package `kit` first. Even without the model, the edge then prefetches
-    `@acme/plugin`.
+    """On one held-out day, clients request `kit` first. The list of `kit` has `@acme/plugin`, so the model need not
+    predict `@acme/plugin`.
     """
     lines = all_lines()
     kits = [
