@@ -39,8 +39,8 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The program runs several copies of workerd (COPIES). Each copy listens on two ports: one for clients, and one for the
-# requests that L1 sends after a miss. The copies use the ports from _FIRST_PORT on. The PoP uses only lower ports.
+# The program runs copies of a PoP's workerd (COPIES). Each copy listens on two ports: one for clients, and one for
+# requests of the cache L1 after a miss. The copies use the ports from _FIRST_PORT on. The PoP uses only lower ports.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}

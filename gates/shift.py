@@ -38,8 +38,8 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns which share of a root's clients looks up the DNS name `name`. The result is the largest share among
-        all `roots`, before and after the plan. Returns 1 if no root leads to `name`.
+        """Returns which share of clients looks up the DNS name `name`: the largest share for any hostname in `roots`,
+        before or after the plan. Returns 1 if no hostname leads to `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
@@ -110,8 +110,7 @@ def _arrive(
     for split in _of_host(host, splits):
         for target, part in split.items():
             name = _host_in(target)
-            # The same clients resolve all record types of a host, such as A and AAAA. The shares of these types are not
-            # added.
+            # Clients look up several record types of `host`, such as A and AAAA. A sum would count these clients twice.
             onwards[name] = max(onwards.get(name, 0.0), part)
     for name, part in onwards.items():
         if name not in (host, *via) and _of_host(name, splits):

@@ -1,5 +1,5 @@
-"""Probes how S3 answers the requests of a role: which keys it lists, what a bucket's policy gives it, and what happens
-after the end of its session.
+"""Probes how S3 answers an IAM role: which keys S3 lists, what a bucket policy permits, and what happens after the end
+of the role's session.
 """
 
 from __future__ import annotations

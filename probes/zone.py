@@ -126,7 +126,7 @@ class Zone:
 
     def read(self, path: str) -> str:
         """Requests `path` from the deployed worker script, reads the response to its end, and drops the body. Returns
-        the response's header `x-call`: the id of the call to the cached entrypoint that made the response.
+        the id in the header `x-call`. A response from a cache has the id of an earlier response.
         """
         with self._http.stream("GET", f"https://{self._host}{path}") as answer:
             for _ in answer.iter_raw():

@@ -31,11 +31,10 @@ def initialize(
     replicas: Sequence[str] = (),
     pop_replicas: Sequence[str] = (),
 ) -> list[str]:
-    """Writes the environment's secrets that do not exist yet, and returns their names.
+    """Writes the missing secrets of an environment such as `prod`, and returns their names.
 
-    The secret of the shields gets a replica in each of the regions `replicas`, unless it has one. The secrets of PoPs
-    on machines of our own get replicas in the regions `pop_replicas`. Secrets Manager then keeps each replica equal to
-    its secret.
+    The secret of the shields gets the missing replicas in the regions `replicas`. The secrets of PoPs on machines of
+    our own get replicas in the regions `pop_replicas`. Secrets Manager then keeps each replica equal to its secret.
 
     `kv_token` is a Cloudflare API token that may edit Workers KV. Cloud functions write token entries with this API
     token. If `kv_token` is empty and its secret does not exist yet, the function writes the other secrets and then

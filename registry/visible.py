@@ -68,10 +68,10 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns an error message if an origin bucket, shield or edge served the change too late, and None otherwise.
+    """Returns an error message if a bucket, shield or edge served the change late or never, and None otherwise.
 
-    `timeout` is the number of seconds after which polling ended. `objective` is the number of seconds that a change
-    may take, or None for a change that is too old to be measured.
+    `timeout` is how many seconds the caller waited for the change. `objective` is the longest permitted delay in
+    seconds, or None if the change is too old to be measured.
     """
     missing = [" ".join(each.place) for each in seen if each.seconds is None]
     if missing:

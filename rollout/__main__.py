@@ -76,9 +76,9 @@ def advance(stack: StackName, percent: Percent) -> None:
 
 @app.command()
 def rollback(stack: StackName) -> None:
-    """Let the version from before the release answer all requests again, within seconds.
+    """Let the previous version answer all requests again, within seconds.
 
-    If no release by percentage is under way, go back to the version that answered before the current one.
+    During a release, the previous version is the version from before the release.
     """
     worker, _ = _of(stack)
     left, kept = worker.roll_back()

@@ -70,8 +70,8 @@ def compose(stack: Stack) -> None:
     # The next component creates the PoPs on machines of our own. They run the same edge worker as Cloudflare.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
-    # The token sync copies tokens to the edge worker's key-value store, and the outbox relay brings published changes
-    # to readers.
+    # The token sync copies tokens to Workers KV. The outbox relay updates documents and purges caches after packages
+    # change.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge)
 

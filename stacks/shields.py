@@ -89,8 +89,8 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     )
     certificate = ShieldCertificate("shield-certificate", args)
     policies = [*identities.aws.policies, *identities.aws_policies, certificate.policy]
-    # `keep_only` must not create children of `identities.aws`, because the machines wait for all children. `keep_only`
-    # waits for all policies of the role, and one policy waits for the machines.
+    # `keep_only` must not create children of `identities.aws`. Shield machines wait for these children, the policy of
+    # OriginAccess waits for the machines, and `keep_only` waits for this policy.
     keep_only("shield", identities.aws.role_name, policies, certificate)
 
 

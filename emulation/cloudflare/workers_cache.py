@@ -83,7 +83,7 @@ class WorkersCache:
 
 
 def create_service(cache: WorkersCache, secret: str) -> Flask:
-    """Returns a WSGI application. PoPs send the application the cache tags of responses, and purges by tag.
+    """Returns a WSGI application to which PoPs send the cache tags of responses, and requests to purge tags.
 
     Each request must contain `secret` in the header X-Edge-Secret.
     """

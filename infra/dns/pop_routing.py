@@ -35,7 +35,7 @@ class PopRegions:
 
 def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
     """Returns the DNS records that lead clients to a region by the given routing policy. The function creates
-    geolocation and geoproximity records. `regions` already has the latency records.
+    geolocation and geoproximity records. `regions.latency_records` exist already.
     """
     match routing:
         case "latency":

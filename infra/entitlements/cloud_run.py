@@ -69,7 +69,7 @@ class CloudRunTokenSync(pulumi.ComponentResource):
         )
         who = identity(_FOLLOWER, asked, self)
         may = [
-            # The token sync reads the changes from this database, and stores its position in the change stream there.
+            # The token sync reads the database's change stream, and stores its position in a table of the database.
             _grant_database_role(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),
             gcp.pubsub.TopicIAMMember(
                 _FOLLOWER, topic=topic.name, role="roles/pubsub.publisher", member=who.member, opts=child

@@ -105,8 +105,8 @@ class Ec2Pop(pulumi.ComponentResource):
     ) -> tuple[pulumi.Output[str], aws.ec2.EipAssociation]:
         """Creates a machine. Returns its instance ID, and the association of its fixed address.
 
-        If the machine replaces another one, the instance ID is known only when the new machine serves. The accelerator
-        therefore sends clients to the old machine until then.
+        The instance ID of a replacement becomes known only when the new machine serves. Until then, AWS Global
+        Accelerator sends clients to the old machine.
 
         The machine is created or replaced after the resources in `before`. These belong to another machine of the
         region, so that an update replaces one machine of the region after the other.

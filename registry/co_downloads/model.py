@@ -85,8 +85,8 @@ def read(file: Path) -> Mapping[str, Sequence[str]]:
 
 
 def by_package(pairs: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
-    """Returns the names of the successors of each package. `pairs` are rows of the table `successors`, where names are
-    percent-encoded, such as `npm:%40acme/web`.
+    """Maps a package to the packages that clients request next. `pairs` are rows of the table `successors`, with
+    percent-encoded names such as `npm:%40acme/web`.
     """
     found: dict[str, list[str]] = {}
     for package, successor in pairs:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from contract.predictions import Release
 from registry.catalog.artifact import Known
 
-# The name of the metadata record that lists which packages clients request in one install with a package. The command
-# `predict apply` writes the record. The list is empty if the model names no packages any more.
+# The name of the metadata record that lists which packages clients often install together with a package. The command
+# `predict apply` copies the list from a model of co-downloads. The list may be empty.
 RECORD = "co-downloads"
 
 

@@ -212,7 +212,7 @@ def ways(pop: OwnPop, bare: int) -> Sequence[Way]:
             Way("l1 only", size, bare, f"/Objects/objects{path(length)}"),
         )
     ]
-    # The script makes wrk slower, so cold decisions are compared with a bare NGINX that gets scripted requests too.
+    # The Lua script _COLD slows wrk. For a fair comparison, wrk runs the script against the bare NGINX, too.
     return [
         *both,
         Way("bare, scripted", "10 KB", bare, small, is_cold=True),

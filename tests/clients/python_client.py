@@ -1,4 +1,4 @@
-"""The base class of clients of Python packages: gives a client the token, and runs its commands."""
+"""The base class of clients such as pip: gives a client its access token, and runs its commands."""
 
 from __future__ import annotations
 

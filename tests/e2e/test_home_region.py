@@ -67,9 +67,9 @@ def read_everywhere(up: Up, key: str, body: bytes) -> None:
 def test_reads_continue_and_shields_restart_without_the_services_of_the_home_region(
     up: Up, request: pytest.FixtureRequest
 ) -> None:
-    """Restarts Traffic Server on a shield machine in the home region, and on one in another region, during the outage.
-    Each machine must then renew its credentials and read its secret again. After that, clients at all locations read
-    an object that caches have, and an object that only the origin has.
+    """Restarts Traffic Server while AWS services fail in the home region, on a shield machine in this region and on one
+    elsewhere. Each machine must then renew its credentials and read its secret again. After that, clients at all
+    locations read a cached object, and an object that only the origin has.
     """
     warm, cold = (f"npm/@acme/greeting/-/greeting-7.7.{number}.tgz" for number in (1, 2))
     bodies = {key: store(up, key, 20_000) for key in (warm, cold)}

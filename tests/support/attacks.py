@@ -88,9 +88,7 @@ class Edge:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def get(self, path: str, token: str | None = None) -> Sequence[int]:
-        """Returns the status of each response that the edge sends to one plain GET request. Normally, this is one
-        status.
-        """
+        """Sends one GET request, and returns the status of each response. A faulty edge can send several responses."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         return self.send(self.request("GET", path, headers)).statuses
 

@@ -25,7 +25,7 @@ def digest(name: str) -> str:
 
 
 class Edge:
-    """Replaces the edge in tests, and records the token updates that the follower sends to it, in their order.
+    """Replaces the edge in tests. Records the token updates that the class Follower sends, in their order.
 
     While `works` is false, each update raises CloudflareUnavailable.
     """

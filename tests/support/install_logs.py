@@ -30,9 +30,9 @@ def id_of(*parts: object) -> str:
 
 
 def requests(day: int, number: int) -> Iterator[Line]:
-    """Yields the log lines of one install. The install requests the app and the library that the app depends on, then
-    the plug-in, and then the package `noise-<number>`. Installs with the same number on different days request the same
-    package `noise-<number>`.
+    """Yields the log lines of one install of the package `@acme/app`. The client requests the app, its dependency
+    `library`, the independent package `@acme/plugin`, and `noise-<number>`. `number` is the number of the install on
+    its day.
     """
     install = id_of(day, number)
     yield line(day, 0, "npm/%40acme/app/packument.abbreviated.json", install)

@@ -1,4 +1,4 @@
-"""Defines changes to a deployed stack, and returns the plans that the real engine makes of them.
+"""Defines changes to a deployed stack, and returns the Pulumi engine's plans for the changes.
 
 `python -m tests.support.plans_of_changes` records the plans, so that the unit tests need no engine.
 """
@@ -147,7 +147,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns only the lines of a machine's user data that contain an AWS URL, because the plan gates read no other
+    """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/) reads only these
     lines. User data in `userDataBase64` stays compressed.
     """
     if key == "userDataBase64":

@@ -21,8 +21,8 @@ def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
     for name, value in cloud_environment(sandbox.clouds, {}).items():
         if name.startswith("AWS_"):
             environment.setenv(name, value)
-    # Removes boto3's default session, which may have other credentials. boto3 then creates one with the credentials
-    # above.
+    # Removes boto3's default session, which may have other credentials. boto3 then reads the environment variables
+    # again.
     environment.setattr(boto3, "DEFAULT_SESSION", None)
 
 

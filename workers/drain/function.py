@@ -94,7 +94,7 @@ def _metrics() -> CloudWatch:
 
 
 def _session() -> None:
-    """Makes all AWS clients that this Lambda function creates later use short timeouts."""
+    """Sets short timeouts for all AWS clients that the program creates afterwards."""
     session = botocore.session.get_session()
     session.set_default_client_config(_SHORT_TIMEOUTS)
     cast(Any, boto3).setup_default_session(botocore_session=session)

@@ -18,8 +18,8 @@ _CHANGING = threading.Lock()
 
 class IamMember:
     """Handles the Pulumi resources that grant an IAM role on a Google Cloud resource to one member. `owner` is the name
-    of the Pulumi input that names the Google Cloud resource, such as `bucket`. The path of the Google Cloud resource in
-    the API begins with `root`. The Pulumi id of the grant begins with `prefix`.
+    of the Pulumi input that names the Google Cloud resource, such as `bucket`. `root` is the start of the resource's
+    path in the API. `prefix` is the start of the grant's Pulumi id.
     """
 
     def __init__(

@@ -130,9 +130,8 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # A list of the manifest's referrers should have this tag. GitLab's registry instead answers with the
-            # manifest (oras-project/oras-go#1396). The import therefore ignores an answer with the digest of the
-            # manifest.
+            # The answer should be a list of the manifest's referrers. GitLab's registry returns the manifest itself
+            # (oras-project/oras-go#1396). The import therefore ignores an answer with the manifest's digest.
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 

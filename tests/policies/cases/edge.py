@@ -118,8 +118,8 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        # The Cloudflare route names no worker script, or one that is unknown until the apply. Either way the policy
-        # must report the DNS record.
+        # The policy must report the DNS record PROXIED: its route names no script, or a script that is unknown until
+        # the apply.
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(

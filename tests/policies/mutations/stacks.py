@@ -25,8 +25,8 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-# Config of a stack with our own PoPs. Clients reach these PoPs through Global Accelerator. The policy settings of
-# `prod` allow the machine type.
+# Config of a stack with our own PoPs. Clients reach these PoPs through Global Accelerator. The policies of the stack
+# `prod` permit i4i.2xlarge.
 _ACCELERATED: Mapping[str, Any] = {
     "pops": [{"region": "us-west-2", "machine_type": "i4i.2xlarge", "nodes": 1}],
     "pops_reached_by": "global-accelerator",

@@ -328,7 +328,7 @@ def _federated(condition: dict[str, Any]) -> dict[str, Any]:
 
 
 def google() -> list[Violation]:
-    """Returns bad changes that give roles to members of other Google Cloud projects."""
+    """Returns changes that give roles to members outside the stack's Google project."""
     policy = "gcp-iam-members-in-own-projects"
     strangers = {
         "a service account of another project": "serviceAccount:ci@other-project.iam.gserviceaccount.com",

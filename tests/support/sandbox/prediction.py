@@ -117,8 +117,8 @@ def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
 
 
 def await_logs(up: OwnStack, variant: str, location: ClientLocation) -> None:
-    """Waits until the logs of the PoPs and of the shield contain all requests that the client of a variant has sent so
-    far.
+    """Waits until the logs of the PoPs and the shield have all requests of the client with the experiment variant
+    `variant`.
 
     Both logs are written with a delay. The function therefore requests an object that does not exist, and waits until
     both logs contain this request.

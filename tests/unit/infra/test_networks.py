@@ -1,5 +1,5 @@
-"""Tests to which network DNS leads the hostname that clients connect to: to Cloudflare, or to the PoPs of our own. The
-answer depends on the weights of the DNS records, the health checks and the client's location.
+"""Tests the DNS answers for the hostname that clients connect to: the addresses of Cloudflare, or of our own PoPs. The
+answers depend on the weights of the DNS records, the health checks and the client's location.
 
 The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Each test
 sets which endpoints the health checks find unhealthy.

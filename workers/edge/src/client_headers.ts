@@ -95,8 +95,8 @@ export function isImmutable({ headers }: Pick<Response, "headers">): boolean {
 function built(route: ObjectRoute, answer: Answer, verdict: string, milliseconds: number): Record<string, string> {
   const headers = clientHeaders(route, answer);
   headers["x-cache"] = verdict;
-  // A copy in L1 has the Server-Timing of the request that stored the copy. That duration says nothing about this
-  // request, so the worker leaves it out.
+  // A copy in the cache L1 has the header Server-Timing of an earlier request, which stored the copy. The worker drops
+  // this old header.
   const below = verdict.startsWith("edge; ") ? null : answer.headers.get("server-timing");
   headers["server-timing"] = below === null ? timing(milliseconds) : `${below}, ${timing(milliseconds)}`;
   return headers;

@@ -43,8 +43,8 @@ export interface Experiment {
   salt: string;
   unit: "principal" | "token";
   /**
-   * The share of the clients that takes part in the experiment, as a range of percentages. `[0, 10]` selects a tenth
-   * of the clients. In the same layer, `[10, 20]` selects another tenth.
+   * The share of the clients that takes part in the experiment, as a range of percentages. For experiments of one
+   * `layer`, `[0, 10]` and `[10, 20]` select two different tenths.
    */
   percent: readonly [number, number];
   variants: readonly Variant[];

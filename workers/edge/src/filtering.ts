@@ -1,5 +1,5 @@
-// Decides by the rules of an edge policy which artifacts clients may get. Besides the rules, a decision depends only on
-// the artifact and the time. All clients to which the same rules apply therefore share the filtered documents.
+// Decides by the rules of an edge policy which artifacts clients may get. A decision depends only on the rules, the
+// artifact and the time. Clients with the same rules therefore share cached lists of allowed artifacts.
 
 import parseVersion from "semver/functions/parse";
 

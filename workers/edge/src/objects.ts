@@ -1,4 +1,4 @@
-// Fetches an object from L1 with the conditions of the client's request. Builds the client's response without internal
+// Fetches an object from the cache L1 with the conditions of a client's request. Builds a response without internal
 // headers.
 
 import { headersOf } from "./client_headers";
@@ -72,8 +72,8 @@ async function instead(answer: Response, init: ResponseInit): Promise<Response> 
 
 /**
  * Returns the response for the client. The response has only headers for clients, a Cache-Control that permits only
- * private caches to store it, and a header that names the tier that answered. `milliseconds` is how long the worker
- * waited for L1.
+ * private caches, and a header that names the tier that answered. `milliseconds` is how long the worker waited for the
+ * cache L1.
  */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
   return new Response(answer.body, { status: answer.status, headers: headersOf(route, answer, milliseconds) });

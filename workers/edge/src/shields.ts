@@ -36,9 +36,9 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the at most three nodes to which the worker sends a request for an object, one after the other. `order` has
- * all nodes in the order of preference. Nodes that have failed come last. If possible, the third node is in another
- * region than the first, so that a client gets the object even while a whole region is down.
+ * Returns the at most three shield nodes that the worker asks for an object, one after the other. `order` has all
+ * nodes, the preferred ones first. The function prefers nodes that have not failed recently. If possible, the third
+ * node is in another region than the first, in case a whole region is down.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
   const usable = order.filter((node) => !isBackedOff(node));

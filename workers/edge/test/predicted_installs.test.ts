@@ -19,7 +19,7 @@ const DIGEST = createHash("sha256").update(POLICY).digest("hex");
 
 const CACHING = { "cache-control": "public, max-age=31536000" };
 
-/** Returns a principal that the experiment assigns to this variant. */
+/** Returns a principal that `EXPERIMENT` assigns to `variant`. */
 function principalIn(variant: string): string {
   const { experiments } = parsePolicy(POLICY);
   for (let number = 0; ; number += 1) {

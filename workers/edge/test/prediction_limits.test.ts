@@ -1,5 +1,5 @@
-// Tests the decisions about prefetches as pure functions. From any list of next requests, however malformed, the parser
-// returns only valid objects. For any sequence of calls, the worker keeps to the limits of prefetches.
+// Tests the functions that choose what the worker prefetches: the objects that clients probably request next. The
+// functions return only valid objects, even from malformed lists. No order of calls exceeds the limits.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

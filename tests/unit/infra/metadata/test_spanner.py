@@ -64,7 +64,7 @@ def test_the_database_has_the_schema_the_stream_and_version_retention(cloud: htt
     up(cloud, ["us-central1", "us-east1"], protect=protect)
     database = document_at(cloud, DATABASE)
     assert database["databaseDialect"] == "POSTGRESQL"
-    # The order of the scripts must not change, because an update of a Spanner database can only append statements.
+    # Pulumi can only append statements to a Spanner database, so the order of these SQL scripts must not change.
     scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)
     assert database["extraStatements"] == [line for script in scripts for line in statements(script.read_text())]
     assert [each.split()[:3] for each in database["extraStatements"]] == [
