@@ -94,7 +94,7 @@ def stack(sandbox: Sandbox, url: str) -> dict[str, Any]:
     """Creates the resources that an import needs in the emulated clouds: a bucket, a metadata table, a secret with the
     key that signs purge requests, and a key-value namespace.
 
-    Returns stack outputs that name these resources. `url` is the address of the edge worker.
+    Returns stack outputs that name the resources and contain the edge worker's address `url`.
     """
     account = {"region_name": "us-east-1", "endpoint_url": sandbox.aws_url}
     account |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}

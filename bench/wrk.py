@@ -19,7 +19,7 @@ def command(connections: int, seconds: int) -> Sequence[str]:
 
 
 def answers(printed: str) -> int:
-    """Reads the number of answered requests from the output of wrk. Also counts answers with an error status."""
+    """Reads the number of answers from the output of wrk. The number includes answers with an error status."""
     found = re.search(r"(\d+) requests in", printed)
     if found is None:
         raise SystemExit(f"wrk printed no figures:\n{printed}")

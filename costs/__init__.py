@@ -63,7 +63,7 @@ class Estimate:
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
-        """Returns the estimated cost of each tier in US dollars a month, with the most expensive tier first."""
+        """Returns the monthly cost in US dollars of each tier, such as `shield`, the most expensive first."""
         tiers: defaultdict[str, float] = defaultdict(float)
         for line in self.lines:
             tiers[line.resource.tier] += line.monthly

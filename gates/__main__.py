@@ -39,8 +39,8 @@ def check_plan(preview: Preview, limits: Limiting = None) -> None:
 def print_next(preview: Preview, limits: Limiting = None) -> None:
     """Split a refused plan into stages, and print the `--target` options of the first stage, one per line.
 
-    A stage is a part of the plan that an operator applies alone. The command prints nothing if the gate accepts the
-    plan. Exits with status 1 if the gate refuses the first stage too.
+    An operator applies one stage at a time. The command prints nothing if the gate accepts the plan. Exits with status
+    1 if the gate refuses the first stage too.
     """
     plan, most, today = read_plan(load(preview)), _limits(limits), _today()
     if not rules.judge(plan, most, today):

@@ -45,8 +45,8 @@ class Shift:
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes the DNS name `name`, and the records of another name lead to `name`.
-        The plan gate then counts the moved clients only for the other name.
+        """Returns whether the plan adds or removes the DNS name `name`, and another name's records lead to `name`. The
+        plan gate then counts clients only at the other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))

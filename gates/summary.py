@@ -1,4 +1,4 @@
-"""Summarizes a Pulumi plan for reviewers, by tier, with similar changes on one line."""
+"""Summarizes a Pulumi plan by tier, such as `dns`. Similar changes share one line."""
 
 from __future__ import annotations
 

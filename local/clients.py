@@ -3,7 +3,7 @@
 Three identities show the access rules of the registry. `reader` has a token with which it may pull the samples.
 `outsider` has a token with which it may not pull the samples. `anonymous` has no token.
 
-The proxy of a client location resolves names, because npm, pip and skopeo have no setting for a DNS server.
+Clients use a proxy that resolves hostnames, because npm, pip and skopeo have no setting for a DNS server.
 """
 
 from __future__ import annotations

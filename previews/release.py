@@ -64,8 +64,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
     """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # Pulumi imports a state only if the state names the secrets provider that decrypts it. The state of the release
-    # therefore gets the secrets provider of the stack in the sandbox.
+    # Pulumi imports a state only if the state names the secrets provider that decrypts it. The function therefore adds
+    # the stack's secrets provider to the state.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")

@@ -52,8 +52,8 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Renews the secrets whose renewal is due at the time `now`, and returns all three secrets. If no renewal is due,
-    the result equals `secrets`.
+    """Renews each of the three `secrets` whose renewal is due at the time `now`. Returns the renewed secrets and the
+    unchanged secrets.
     """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])

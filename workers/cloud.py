@@ -17,8 +17,8 @@ def setting(name: str) -> str:
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Returns a boto3 client for the service in the given region. Without a region, the client uses the region in which
-    the function itself runs.
+    """Returns a boto3 client for the service in the given region. The default is the region of the running Lambda
+    function.
     """
     return cast(Any, boto3).client(service, region_name=region)
 

@@ -66,8 +66,7 @@ def _batch_write_item(handler: DynamoHandler) -> Any:
 def _transact_get_items(handler: DynamoHandler) -> Any:
     gets = [each["Get"] for each in handler.body["TransactItems"]]
     backend = handler.dynamodb_backend
-    # moto's own method, which is called below, refuses a transaction with more than 100 reads. The size of such a
-    # transaction is therefore not checked here.
+    # moto's own method below refuses a transaction with more than 100 reads, whatever the size of the items.
     if len(gets) <= 100:
         check_transaction(backend.get_item(each["TableName"], each["Key"]) for each in gets)
     return _ORIGINAL["transact_get_items"](handler)

@@ -44,7 +44,7 @@ class StreamMapping:
     id: str
     region: str
     stream: str
-    function: str  # The ARN of the Lambda function that receives the records of the stream.
+    function: str  # The ARN of the Lambda function that receives the DynamoDB records.
     batch: int
     bisect: bool
     tries: int  # The maximum number of retries of a batch of records. The value -1 means no limit.

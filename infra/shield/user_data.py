@@ -85,8 +85,8 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
     """Returns values for the template of a shield machine's user data. They say which buckets the machine reads, and in
     which order.
 
-    Immutable objects come from the nearest bucket. Documents that change come from the primary bucket first, because
-    another bucket can hold an older version. The standby is always the last.
+    Immutable objects come from the nearest bucket. Mutable documents come from the primary bucket first, because
+    another bucket can be older. The `standby` buckets always come last.
     """
     asked = [*origins, *standby]
     ports = _ORIGIN_PORTS[: len(asked)]

@@ -84,9 +84,7 @@ def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
 
 
 def _write(target: Target, shards: Iterator[Blob]) -> None:
-    """Writes the data set's shards that the origin does not have yet. Only a few shards are in
-    memory at the same time.
-    """
+    """Writes the missing parts (shards) of a data set of advisories to the origin. Few shards are in memory at once."""
     with ThreadPoolExecutor(_WRITTEN_AT_ONCE) as pool:
         while some := list(islice(shards, _WRITTEN_AT_ONCE)):
             list(pool.map(target.origin.create, some))

@@ -53,8 +53,8 @@ class Http(Protocol):
 class CloudflareApi:
     """A client of Cloudflare's API with one API token. An empty `base` means Cloudflare's public API.
 
-    Without `http`, the client sends each request once. It waits at most 3 s for the connection, and 10 s for the
-    answer. A request therefore fits into the time limit of a Lambda function.
+    `http` sends the requests. The default sends each request once, and waits at most 3 s for the connection and 10 s
+    for the answer. Lambda functions have time for both waits.
     """
 
     def __init__(self, token: str, base: str = "", http: Http | None = None) -> None:

@@ -186,7 +186,7 @@ def audit_list(
     stack_outputs: Outputs,
     since: Annotated[str, typer.Option(help="a UTC time or the start of one, such as 2026-11 or 2026-11-24T10")] = "",
 ) -> None:
-    """List all changes: time, principal, the identity verified by the cloud, action and package."""
+    """List the audit log. Each entry has a time, principal, cloud identity, action and package."""
     from registry.catalog import audit
     from registry.target import read_target
 

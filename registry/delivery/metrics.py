@@ -24,8 +24,8 @@ class CloudWatch:
         """Writes the metrics of changes that readers have not yet received.
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
-        the number of changes that the relay no longer tries to deliver, because their delivery failed too often. An
-        operator must handle them.
+        the number of changes that the outbox relay no longer tries to deliver after many failures. An operator must
+        handle these changes.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 

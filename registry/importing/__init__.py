@@ -54,8 +54,8 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """A text that identifies where the item comes from, such as a path or a URL. For each such text, the journal of
-        the import records which content was imported last.
+        """The place from which the import reads this file or image, such as a path or a URL. The import's journal
+        records the last imported content of each place.
         """
         return f"{self.spec or self.location} {self.repository} {self.tag}"
 
@@ -70,8 +70,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The id leaves out the path of the file. npm or pip fetched the file to a temporary directory, whose name
-            # differs in each import.
+            # The id omits the path of the package file, because npm or pip fetches the file to a new temporary
+            # directory in each import.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"

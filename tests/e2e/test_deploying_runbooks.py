@@ -175,8 +175,8 @@ def secrets_of(up: Sandbox) -> dict[str, str]:
 
 
 def test_a_stack_without_a_key_for_purges_gets_one_before_its_update(shell: OperatorShell, sandbox: Sandbox) -> None:
-    """The stack has the secrets of an older release, in which shields present private certificates: the secret
-    `edge-purge` exists, and the secret `purge-signing` does not.
+    """The stack has the secrets of an older release: the secret `edge-purge` exists, and the secret `purge-signing`
+    does not.
     """
     before = runbook(PAGE, "Stacks whose shields present private certificates")
     old = before.command("artifact-edge/<environment>/edge-purge", {"<environment>": "local"})

@@ -21,8 +21,8 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# The stack has two regions, and one machine in Europe. One `pulumi up` may therefore move half of the clients, and
-# replace this machine.
+# These limits permit plans that move half of the clients, or replace the only machine in Europe. The stack has two
+# regions.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

@@ -301,8 +301,8 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
     """Waits until the shield sends requests to all origins again. After an origin has failed, the shield skips it for a
-    time (Traffic Server's setting proxy.config.http.parent_proxy.retry_time). The shield skips origins for immutable
-    objects and for documents independently of each other.
+    time (Traffic Server's setting proxy.config.http.parent_proxy.retry_time). The shield counts failures separately for
+    immutable objects and for mutable documents.
     """
     # For immutable objects and for documents, the shield requests the object from the next origin after a 403. It does
     # not count the 403 as a failure of the origin.

@@ -41,7 +41,7 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 @pytest.fixture
 def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
-    """Yields an HTTP client without a token at each PoP."""
+    """Yields an HTTP client without a token for each PoP."""
     opened = [httpx.Client(**access(up, client_location, "anonymous")) for client_location in CLIENT_LOCATIONS]
     yield opened
     for client in opened:

@@ -31,7 +31,7 @@ def zstandard(body: bytes) -> bytes:
     None of the project's libraries writes Zstandard.
     """
     blocks = [body[start : start + (1 << 17)] for start in range(0, len(body), 1 << 17)]
-    # 0xA0 in the header: the frame has one segment, and the field with the size of its content has four bytes
+    # 0xA0 in the Zstandard frame header means: one segment, and a field of four bytes for the content size
     frame = struct.pack("<IBI", 0xFD2FB528, 0xA0, len(body))
     for block in blocks:
         frame += struct.pack("<I", (block is blocks[-1]) | len(block) << 3)[:3] + block

@@ -25,7 +25,7 @@ from tests.support.harness import Registered
 
 # The indexes of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# Marks a violation that no policy reports.
+# The `policy` of an undetected violation.
 MISSED = ""
 
 

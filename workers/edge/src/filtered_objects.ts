@@ -1,5 +1,5 @@
-// Filters documents by an edge policy, for the cached entrypoint. Workers Cache keeps one filtered copy for each rule
-// set (rule_sets.ts). All clients to which this rule set applies share the copy.
+// Filters documents by an edge policy. Workers Cache keeps one filtered copy of a document for each rule set
+// (rule_sets.ts). All clients with the same rule set share the copy.
 
 import { artifactsIn, unlisted } from "./artifacts";
 import { keyTag } from "./cache_tags";

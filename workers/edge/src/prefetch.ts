@@ -11,8 +11,8 @@ import type { RuleSet } from "./rule_sets";
 import { type Expected, isFollowed, NEXT_HEADER, successorsOf } from "./successors";
 
 /**
- * The data about a client's request by which the worker decides what to prefetch after the request. Examples are the
- * remaining budget and the client's grants.
+ * The data about a client's request by which the worker decides what to prefetch after the request. `budget` limits the
+ * number and the bytes of prefetches.
  */
 export interface Cause {
   budget: Budget;

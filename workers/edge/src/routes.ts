@@ -49,8 +49,8 @@ export type Route =
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
   /**
-   * A path that the worker does not serve. `reason` tells the client why. If npm changes packages through this path,
-   * `change` names the registry command to use instead.
+   * A path that the worker does not serve. `reason` tells the client why. If `npm unpublish` or `npm dist-tag`
+   * requests the path, `change` names the registry command to use instead.
    */
   | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string; change?: string };
 

@@ -15,7 +15,7 @@ test("a hedge starts after the node's 99th percentile, within bounds, and after 
   for (let count = 0; count < 100; count++) health.answered("node", 1);
   assert.equal(health.hedgeAfter("node"), 450);
   for (let count = 0; count < 128; count++) health.answered("node", 1);
-  // The isolate keeps only the last 128 response times of a node. The slow responses are no longer among them.
+  // The isolate keeps only a node's last 128 response times. The two times of 450 ms are no longer among them.
   assert.equal(health.hedgeAfter("node"), HEDGE_FLOOR);
   for (let count = 0; count < 128; count++) health.answered("node", 5_000);
   assert.equal(health.hedgeAfter("node"), HEDGE_CEILING);

@@ -20,7 +20,7 @@ SECRET = "the-secret-of-the-pops"
 
 @dataclass
 class Account:
-    """An emulated Cloudflare account, with the API and the Workers KV of PoPs. Tests advance the account's clock."""
+    """An emulated Cloudflare account: its API, and Workers KV as PoPs read it. Tests advance the account's clock."""
 
     store: StateStore
     time: list[float]

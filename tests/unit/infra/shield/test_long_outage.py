@@ -111,8 +111,7 @@ def test_a_machine_reads_for_a_day_without_the_home_region(
         machine.program.main()
         files = machine.files()
         expiries.add(int(files["origin_credentials_expiry"]))
-        # The file contains the time at which the credentials expire. The program check-credentials compares this time
-        # with the clock.
+        # The program check-credentials compares this expiry of the credentials with the clock.
         assert int(files["origin_credentials_expiry"]) > clock.time()
         assert (files["origin_key"], files["server_key.pem"]) == ("the key", "of today")
         assert read(machine, origin) == b"body"

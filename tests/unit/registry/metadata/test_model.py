@@ -82,8 +82,8 @@ class Model(RuleBasedStateMachine):
         version = version_of(self.repository, *key)
         before = self.known.get(key)
         if before is not None and isinstance(write.condition, Absent):
-            # The item `before` has expired, so the write treats it as missing. The repository may then derive the new
-            # item's version from the clock, instead of adding 1 to the version of `before`.
+            # The condition `Absent` holds, because the item `before` has expired. The new version may be larger than
+            # `before.version + 1`, because it may come from the clock.
             assert version > before.version
         else:
             assert before is None or version == before.version + 1
