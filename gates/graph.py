@@ -18,9 +18,9 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The plan gate checks reads of packages in two cases. `cached`: the edge knows the client's token. The edge worker has
-# the token in its key-value store, and a PoP of our own in a replica of the metadata table. `cold`: the edge worker or
-# the PoP must query the metadata API for the token.
+# The plan gate checks reads of packages in two cases. `cached`: the edge worker's key-value store or, for our own PoPs,
+# a replica of the metadata table has the client's token. `cold`: the edge worker or the PoP must query the metadata API
+# for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}

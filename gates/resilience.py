@@ -160,9 +160,9 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the error messages about a wrong `does_not_survive` statement. A statement is wrong if it names a loss
-    that cannot occur in the stack. A statement is also wrong if one of its patterns matches only read paths that still
-    work after the losses.
+    """Yields error messages about a `does_not_survive` statement, which says that certain losses break some read paths.
+    The statement is wrong if a loss, such as that of a region, cannot occur in the stack. The statement is also wrong
+    if all read paths of one of its patterns still work.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -89,7 +89,7 @@ class Client:
         self.directory.chmod(0o700)
         for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
             self._write(name, text)
-        # this file is written last, because a client counts as configured as soon as the file exists
+        # the file `url` is last, because a client counts as configured as soon as this file exists
         self._write("url", self.url)
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:

@@ -44,8 +44,8 @@ PACKAGES = {
 # "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
-# The package postgresql reads this file when it is installed. Without the file, the package creates a database that
-# starts at every boot (pg_createcluster(1)).
+# A configuration file of Debian's package postgresql. Without the file, the package's installation creates a database
+# that starts at every boot (pg_createcluster(1)).
 _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 

@@ -30,7 +30,7 @@ def _replicas(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _value(manager: Any, name: str, expected: str) -> str:
-    """Waits until the replica has the value `expected`, for at most two minutes. Returns the last answer."""
+    """Waits at most two minutes for the value `expected`. Returns the replica's value, or an error code."""
 
     def read() -> str:
         code = refusal(manager.get_secret_value, SecretId=name)

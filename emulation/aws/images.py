@@ -8,5 +8,5 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# An environment variable that moto reads each time when it makes a region's EC2 (moto, "EC2").
+# With this environment variable, moto's EC2 loads no images of its own (moto, "EC2").
 WITHOUT_IMAGES: Mapping[str, str] = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}

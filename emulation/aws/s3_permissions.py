@@ -36,8 +36,8 @@ _LIST_PARAMETERS = {
     "continuation-token",
     "encoding-type",
 }
-# Maps a query parameter of the S3 API to the name that IAM actions have for this part of a bucket's configuration. For
-# example, the query parameter `versioning` stands for the actions s3:GetBucketVersioning and s3:PutBucketVersioning.
+# Maps query parameters of the S3 API to the names of bucket configurations in IAM actions. For example, the query
+# parameter `versioning` stands for the actions s3:GetBucketVersioning and s3:PutBucketVersioning.
 _CONFIGURATIONS = {
     "encryption": "EncryptionConfiguration",
     "lifecycle": "LifecycleConfiguration",

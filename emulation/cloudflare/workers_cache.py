@@ -50,9 +50,8 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Purges Workers Cache: removes each cached response of one entrypoint if the response has at least one of
-        `tags`. `cache` names the script, the version and the entrypoint. The paths of the entrypoint's responses begin
-        with `cache`.
+        """Removes the cached responses of one entrypoint that have at least one of `tags`. `cache` is the start of
+        these responses' paths: the script, its version and the entrypoint.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

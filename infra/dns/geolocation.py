@@ -44,12 +44,12 @@ _US = Area(country="US")
 
 
 def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
-    """Returns the areas that need a geolocation record, each with the region of own PoPs for the area's clients.
-    `regions` are the regions that have PoPs.
+    """Returns the areas that need a geolocation record, each with the region of PoPs for the area's clients. `regions`
+    are the regions that have PoPs.
 
-    A country gets the nearest region, and a continent the region that most of its countries get. If Route 53 allows too
-    few records, areas whose clients save the fewest kilometres get none. Clients there get the region of the larger
-    area.
+    A country gets the nearest region, and a continent the region that most of its countries get. Route 53 limits the
+    number of records, so the areas that would gain the fewest kilometres get none. Clients there get the region of
+    their continent or of the US.
     """
     names = sorted(set(regions))
     countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}

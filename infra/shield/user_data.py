@@ -103,9 +103,9 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # With several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. A shield does
-        # not ask the standby for such an object, because the standby can still hold a withdrawn object. `RETRIES` is
-        # the maximum number of retries. It is at least 1, because Traffic Server ignores a retry rule with the value 0.
+        # With several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. The shield does
+        # not ask the standby bucket then, because this bucket can still hold a withdrawn object. `RETRIES` is the
+        # maximum number of retries. It is at least 1, because Traffic Server ignores a retry rule with the value 0.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),

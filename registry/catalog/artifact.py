@@ -29,8 +29,7 @@ class Blob:
     content_type: str
     # The SHA-256 digest of the object's content, in hex.
     sha256: str
-    # The digest of an OCI manifest, which the object keeps as user metadata `digest`. The field is empty for other
-    # objects.
+    # For an OCI manifest: its digest, which the object has as user metadata `digest`. Otherwise empty.
     digest: str = ""
 
     @property

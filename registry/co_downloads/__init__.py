@@ -1,3 +1,3 @@
-"""Co-downloads: packages that clients request in one install, although neither is in the list of the other's successors
+"""Co-downloads: packages that clients request in one install, although neither package depends on the other
 (docs/decisions/prediction.md).
 """

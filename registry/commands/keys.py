@@ -57,7 +57,7 @@ def init(
 def renew(environment: Environment, region: Region) -> None:
     """Renew the edge's client certificate and its certificate authority if they expire soon.
 
-    Shields read their secret each minute. A new certificate of the edge is deployed by the next `pulumi up`.
+    Shields accept a new authority within minutes. The edge gets a new certificate at the next `pulumi up`.
     """
     from registry import key_renewal
 

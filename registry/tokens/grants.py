@@ -16,7 +16,7 @@ _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 
 def checked(grants: Iterable[str]) -> list[str]:
     """Returns the grants in the given order, without duplicates. Raises RegistryError if there is no grant, or a
-    malformed grant. A malformed grant matches no package.
+    malformed grant, which would match no package.
     """
     found = list(dict.fromkeys(grants))
     if not found:

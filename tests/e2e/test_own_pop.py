@@ -133,8 +133,8 @@ def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_obj
         _, line = logged(pop, path, "reader-of-bounded")
         return (line["decision"], line["upstream"]) == ("HIT", "")
 
-    # NGINX counts the age of a stored decision in whole seconds. A decision that NGINX stores at the start of a second
-    # therefore stays valid longest. The test checks this worst case.
+    # NGINX stores the worker's decision to permit a request, and counts its age in whole seconds. A decision from the
+    # start of a second therefore stays valid longest. The test checks this case.
     for _ in range(3):
         time.sleep(1 - time.time() % 1)
         assert eventually(is_remembered)

@@ -21,9 +21,9 @@ class _Directories(list[str]):
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Gives all boto3 sessions of the test process the same loader of descriptions, which keeps what it has loaded.
+    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions.
 
-    Without this, each test's session lists thousands of files and parses megabytes of JSON.
+    Without a shared cache, each session lists thousands of files and parses megabytes of JSON.
     """
 
     @cache

@@ -43,7 +43,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """Makes no change. The resulting plan is the baseline for the other plans."""
+    """Makes no change. The plan gate must accept the resulting plan."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:

@@ -33,7 +33,7 @@ class Partition:
 
 
 class Positions:
-    """Stores the follower's positions in the database table `table` (infra/metadata/positions.sql)."""
+    """Stores in the table `table` how far Spanner's change stream was read (infra/metadata/positions.sql)."""
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database

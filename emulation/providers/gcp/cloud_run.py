@@ -124,8 +124,8 @@ class BucketObject:
         found = call(self._clients(), "GET", self._path(state))
         if found is None:
             return None
-        # If the object's MD5 hash is not the one in the Pulumi state, somebody changed the object outside of Pulumi.
-        # The handler then returns an empty input `source`, so that Pulumi shows the drift.
+        # If the uploaded archive has another MD5 hash than the Pulumi state, somebody changed it outside of Pulumi. An
+        # empty input `source` makes Pulumi show this drift.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

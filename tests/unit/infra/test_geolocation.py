@@ -39,7 +39,7 @@ def test_every_country_and_every_state_gets_the_nearest_region(regions: set[str]
 @given(st.sets(st.sampled_from(AWS_REGIONS), min_size=1))
 def test_all_continents_have_a_record_and_route_53_allows_the_number_of_records(regions: set[str]) -> None:
     areas = regions_by_area(regions)
-    # A name can have 100 records, of which one is the default.
+    # Route 53 allows 99 records beside the default record.
     assert len({area.identifier for area in areas}) == len(areas) <= 99
     assert {area.continent for area in areas} - {""} == set(CONTINENTS)
     assert set(areas.values()) <= regions

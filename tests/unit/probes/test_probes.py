@@ -74,7 +74,7 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
     # documented. In this test, the probe waits only 10 seconds.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
-    # An instance that loses its Elastic IP address gets another one within minutes. This test waits only 5 seconds.
+    # EC2 can need minutes to change an instance's public address. The emulated EC2 needs less than 5 seconds.
     monkeypatch.setattr("probes.elastic_addresses._TIMEOUT_SECONDS", 5.0)
     # The probe `s3-expired-sessions` waits until a session has ended. In this test, the wait advances the clock of the
     # emulated AWS and takes no time.

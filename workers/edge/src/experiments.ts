@@ -24,8 +24,8 @@ export interface Flags {
 }
 
 /**
- * The flags of a variant that concern requests to shields. `install` identifies the client's install in the access logs
- * of shields, or is `prefetch` (installs.ts).
+ * The flags that concern requests to shields. `install` is a text for the access logs of shields: the id of the
+ * client's install, or `prefetch` (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };
 

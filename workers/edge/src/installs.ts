@@ -38,7 +38,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   return { install: id };
 }
 
-/** Returns the flag `install` with the text `prefetch`, or no flag if the stack logs no installs. */
+/** Returns `{ install: "prefetch" }`, or an empty object if the stack logs no installs. */
 export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
   return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;
 }

@@ -33,7 +33,7 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 /**
  * The form in which the worker requests an object from L1. `objects` is the object as the origin stores it. `filtered`
  * is a document without the artifacts that an edge policy refuses. `refusals` is a list of a package's artifacts with
- * the rules that refuse them. `policy` is the id of the rule set (rule_sets.ts).
+ * the rules that refuse them. `policy` is the id of the applied rules (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 

@@ -30,8 +30,8 @@ function isUnconditional(conditions: Conditions): boolean {
 
 /**
  * Returns whether the worker must request the whole object after a request for a range. One reason is a 416 answer,
- * because a 416 answer states neither the object's size nor its version reliably. The other reason is that the object's
- * version is not the client's version.
+ * because a 416 answer states neither the object's size nor its version reliably. The other reason is an If-Range
+ * header that names another version of the object.
  */
 function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";

@@ -21,7 +21,7 @@ export interface Budget {
 }
 
 // The maximum of `#allowance`, which is the number of prefetches that may still reach shields. One large install needs
-// about this number of prefetches.
+// about BURST prefetches.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
@@ -83,9 +83,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker should prefetch what clients request after they have read this document. After the
-   * method has returned true for a document, the method returns false for DOCUMENT_MILLISECONDS. The same holds after
-   * the isolate has queued a prefetch of the document.
+   * Returns whether the worker should prefetch what clients request after this document. Returns false if the method
+   * returned true for the document in the last DOCUMENT_MILLISECONDS. Also returns false if the isolate queued a
+   * prefetch of the document in this time.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);

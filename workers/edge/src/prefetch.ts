@@ -119,8 +119,8 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 }
 
 /**
- * Prefetches an object, and returns whether L1 asked a shield for it. L1 asks no shield if it has a fresh copy, if the
- * isolate already knows what clients request after the object, or if the edge policy refuses the object.
+ * Prefetches an object, and returns whether L1 asked a shield for it. L1 asks no shield if it has a fresh copy, or if
+ * the edge policy refuses the object. The worker skips a document if the isolate remembers what clients request next.
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;

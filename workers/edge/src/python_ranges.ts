@@ -63,8 +63,8 @@ function isBefore(candidate: Version, wanted: Version): boolean {
 }
 
 /**
- * Returns whether the candidate is after the wanted version (operator `>`). Post-releases and local versions of the
- * wanted version are not after it, unless the wanted version is a post-release itself.
+ * Returns whether the candidate is after the wanted version V (operator `>`). Local versions of V are never after V.
+ * Post-releases of V are after V only if V is a post-release itself.
  */
 function isAfter(candidate: Version, wanted: Version): boolean {
   if (compare(candidate.public, wanted.public) <= 0) return false;

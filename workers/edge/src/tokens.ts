@@ -77,7 +77,7 @@ async function renewed(digest: string, sources: Sources, now: number): Promise<v
   const before = memory.get(digest);
   try {
     const text = await entryOf(digest, sources);
-    // If another request has replaced the cached entry during this read, the newer entry stays in the isolate's memory.
+    // If another request has stored a newer entry since this function began, the newer entry stays in memory.
     if (memory.get(digest) === before) remember(digest, text, now);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;

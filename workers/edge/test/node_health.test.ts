@@ -53,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  // another node answered after only 10 ms, so this lost request does not count
+  // is ignored, because even a healthy node may need more than 10 ms
   lose(10);
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);

@@ -181,7 +181,7 @@ def test_programs_are_installed_once_and_again_after_the_machine_has_booted(mach
     assert (service.read_text(), service.stat().st_mode & 0o777) == ("#!/bin/sh\n", 0o755)
     assert (machine.run / "module.js").read_text() == "export default {};\n"
     for file in machine.run.iterdir():
-        file.unlink()  # like a reboot, which empties /run
+        file.unlink()  # a reboot also empties /run
     machine.program.update_worker()
     assert (machine.run / "module.js").exists()
 
