@@ -78,14 +78,14 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Returns the names of all packages that an encoded list contains as dependencies."""
+    """Returns the names of all dependencies in a list that `encode` returned."""
     dependencies = [unquote(token) for release in text.split(";") for token in release.split(" ")[1:]]
     return {each[:1] + each[1:].partition("@")[0] for each in dependencies}
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Appends a release's encoded dependencies to `tokens`, and skips those for which `left` characters are too few.
-    Returns the number of characters that are left.
+    """Appends each encoded dependency of a release to `tokens`, if the list has enough space. `left` is the free space
+    in characters. Returns the remaining space.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

@@ -166,8 +166,8 @@ def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], me
             edge_secret=stack.secret("edge"),
             metadata_api_secret=stack.secret("metadata-api"),
             purge_secret=stack.secret("purge-signing"),
-            # The PoP reads its secrets in its own region and in the home region. If `secret_regions` had the regions of
-            # all PoPs, each new PoP would change all user data.
+            # The PoP reads its secrets in its own region and in the home region. If `secret_regions` named all
+            # regions of PoPs, a new PoP would change the user data of every machine.
             secret_regions=list(dict.fromkeys([pop.region, stack.home_region])),
             home_region=stack.home_region,
             certificate_parameter=certificate_parameter(stack.environment),

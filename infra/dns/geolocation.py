@@ -80,8 +80,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns by how many kilometres the region `exact` is nearer to a country or state than the region `larger`.
-    `larger` serves the surrounding area.
+    """Returns how many kilometres nearer the region `exact` is to an area than the region `larger`. Without its own
+    geolocation record, the area gets `larger`.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

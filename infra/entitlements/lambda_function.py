@@ -136,7 +136,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
             _API,
             region=source.region,
             function_name=made.resource.name,
-            # The function itself checks the request's signature, because edge workers have no AWS credentials.
+            # IAM cannot authorize edge workers, which have no AWS credentials. The function checks an HMAC signature.
             authorization_type="NONE",
             opts=pulumi.ResourceOptions(parent=self, depends_on=made.ready),
         )

@@ -39,9 +39,9 @@ class Upstream:
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns metadata from the source registry of an import, as metadata records. One record has the version's
-        time of publication and deprecation. A second record has the package's dist-tags, if any. A later import
-        replaces the records.
+        """Returns metadata records about one version of a package, from an import's source registry. One record has the
+        version's time of publication and deprecation. A second record has the package's dist-tags, if any. A later
+        import replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]

@@ -1,6 +1,6 @@
 """Writes the digests of the latest edge policies and data sets of advisories to an entry in Workers KV.
 
-The edge worker reads this entry when it has no feed document of the metadata API.
+The edge worker reads this entry while the metadata API does not answer.
 """
 
 from __future__ import annotations

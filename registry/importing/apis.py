@@ -131,8 +131,8 @@ class Api:
         self._tried(url, attempt)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
-        """Returns the files of a Python project from all pages together, each filename once. An earlier page takes
-        precedence. Some entries are reasons why a file cannot be imported or is left out.
+        """Returns the files of a Python project on all pages, each filename once. Earlier pages take precedence. For a
+        file that cannot be imported or is left out, the result contains a reason.
 
         Raises RegistryError when none of the pages exists.
         """

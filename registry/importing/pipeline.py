@@ -196,8 +196,7 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            # The message of the error contains the path of a temporary directory, which tells an operator nothing. The
-            # message is reported without this path.
+            # Operators get the message without the path of the temporary directory, which tells them nothing.
             return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)

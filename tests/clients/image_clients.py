@@ -19,8 +19,8 @@ Finished = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a test gives an image client: an empty directory, credentials, the edge's CA certificate, and the proxy of a
-    client location.
+    """What a test gives an image client: an empty directory, credentials, the edge's CA certificate, and an HTTPS
+    proxy.
     """
 
     client: Client

@@ -75,7 +75,7 @@ def run(up: OwnStack, *arguments: str | Path) -> None:
 
 
 def put_experiment(up: OwnStack, directory: Path) -> None:
-    """Puts an edge policy with the experiment into force. Writes the policy to a file in `directory`."""
+    """Puts the edge policy POLICY into force. Writes the policy to a file in `directory`."""
     policy = directory / "policy.json"
     policy.write_text(json.dumps(POLICY))
     run(up, "edge", "policy", "put", policy, "--replaces", "0", "--principal", "tests")
@@ -106,9 +106,7 @@ def image(directory: Path, prefix: str) -> Path:
 
 
 def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
-    """Returns the log events of all PoPs about requests of the client that the experiment assigns to the
-    given variant.
-    """
+    """Returns the log events of all PoPs about requests of the client in the variant `variant` of EXPERIMENT."""
     found: list[dict[str, Any]] = []
     for path in up.sandbox.path("logs", "x").parent.glob("pop-*-workerd.log"):
         lines = [line[line.index("{") :] for line in path.read_text().splitlines() if '"event":"request"' in line]
@@ -137,8 +135,8 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Counts requests for packages of an ecosystem by the tier that answered. Counts only requests of the client with
-    the variant `variant`.
+    """Counts a client's requests for packages of an ecosystem, by the tier that answered. The client has the variant
+    `variant` of EXPERIMENT.
     """
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 

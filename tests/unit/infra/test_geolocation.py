@@ -97,7 +97,7 @@ def test_the_coordinates_of_a_place_are_on_the_globe(place: Country) -> None:
 
 
 def test_the_country_nearest_to_a_cloud_region_is_on_its_continent() -> None:
-    """Compares two tables that were written independently: the places of the regions, and those of the countries."""
+    """Compares two independent tables: the coordinates of cloud regions, and the coordinates of countries."""
     for region in REGIONS.values():
         nearest = min(COUNTRIES.values(), key=lambda country: distance(region, country))
         assert nearest.continent == region.continent, (region.name, nearest.code)

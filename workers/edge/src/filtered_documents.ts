@@ -27,7 +27,7 @@ interface Page {
   files: { filename: string }[];
 }
 
-// At its top level, a packument repeats these fields of the version with the tag `latest`
+// Names of fields that a packument copies from the version tagged `latest` to its top level
 // (registry/ecosystems/packument.py).
 const OF_LATEST = [
   ...["author", "bugs", "contributors", "description", "homepage", "keywords"],

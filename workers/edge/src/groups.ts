@@ -1,5 +1,5 @@
-// Groups principals by the rules of the edge policy that concern them. All principals of a group share the filtered
-// documents, so L1 keeps one copy for each group that sends requests, and not one for each principal.
+// Groups principals by the rules of the edge policy that concern them. The worker hides the same artifacts from all
+// principals of a group. The edge's cache therefore keeps one copy of a document for each group.
 
 import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";

@@ -136,10 +136,10 @@ export function clearMemory(): void {
 }
 
 /**
- * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The function keeps small
- * immutable objects in memory if clients request them often. If `limits` is undefined, returns `l1` itself. `headersOf`
- * takes an answer of L1 and returns the headers that clients get with the object. The function calls `found` with each
- * answer from memory, which already has these headers.
+ * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The returned function keeps
+ * small immutable objects in memory if clients request them often. `headersOf` returns the client's headers for an
+ * answer of L1. The memory keeps these headers with the object. The returned function calls `found` with each answer
+ * from memory. If `limits` is undefined, returns `l1` itself.
  */
 export function fromMemory(
   l1: L1,

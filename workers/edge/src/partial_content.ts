@@ -17,7 +17,7 @@ export function boundsOf(range: Range, size: number): Bounds | undefined {
   return first > last ? undefined : { first, last, size };
 }
 
-/** Returns a response with status 206 and the bytes between the bounds. `whole` is a response with the whole object. */
+/** Returns a response with the status 206 and only the bytes from `first` to `last` of the response `whole`. */
 export function partOf(whole: Response, { first, last, size }: Bounds): Response {
   const headers = new Headers(whole.headers);
   const length = last - first + 1;

@@ -6,8 +6,7 @@ import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from
 import { isPart, type ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
-// Request headers with conditions that NGINX does not evaluate. The worker compares the headers with L1's answer
-// (conditions.ts).
+// Request headers with conditions that NGINX does not check. The worker checks the conditions itself (conditions.ts).
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**

@@ -59,7 +59,7 @@ test("any text is an expression or a name", () => {
   fc.assert(fc.property(fc.string({ maxLength: 200 }), (text) => assert.equal(typeof isSatisfied(text, ["*"]), "boolean")));
 });
 
-/** Returns whether a rule refuses the artifact that has this id in a package's index. */
+/** Returns whether `rule` refuses the artifact with the id `id` in the package index `index`. */
 function isRefused(rule: Record<string, unknown>, ecosystem: Ecosystem, index: unknown, id: string): boolean {
   const rules = [{ name: "r", action: "deny", packages: ["*"], ...rule }];
   const policy = parsePolicy(JSON.stringify({ format: 1, rules }));

@@ -42,7 +42,7 @@ EVERY = timedelta(minutes=30)
 
 
 class Clock:
-    """A fake clock for the machine and the emulated AWS. Only the test and botocore's pauses advance it."""
+    """A fake clock for a shield and the emulated AWS. Only the test and botocore's pauses advance the clock."""
 
     def __init__(self) -> None:
         self.now = utcnow()
