@@ -1,4 +1,4 @@
-"""The Pulumi program that creates the bucket and the KMS key for Pulumi's state, and the IAM roles that deploy the
+"""The Pulumi program for the bucket and the KMS key of Pulumi's state, and for the IAM roles that deploy the edge
 network.
 
 A person runs the program with their own credentials, once for each AWS account and again after changes. The module

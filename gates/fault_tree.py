@@ -36,8 +36,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why a part of a read path does not work after the given losses, or None if the part works. Either the
-    part itself is lost, or no alternative for one of its needs works.
+    """Returns why a part of a read path fails after the losses `lost`, or None if the part works. A part fails if it is
+    lost itself, or if all alternatives for one of its needs fail.
     """
     hit = sorted(part.lost_with & lost)
     if hit:

@@ -57,8 +57,8 @@ def table_regions(program: str) -> list[str]:
 
 
 def shields(text: str) -> list[dict[str, Any]]:
-    """Returns the shields that the text of an edge worker's binding lists, as objects with `host` and `region`. Returns
-    an empty list if the text lists no shields.
+    """Returns the shields in the text of an edge worker's binding, as objects with `host` and `region`. Returns an
+    empty list if the text has no shields.
     """
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []

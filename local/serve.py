@@ -21,7 +21,7 @@ from local.up import up
 
 
 class RunningError(Exception):
-    """Raised when a sandbox's network already runs in the directory."""
+    """Raised when processes of the sandbox already run."""
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:

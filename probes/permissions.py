@@ -20,7 +20,7 @@ from probes.fact import Fact, Probe, ProbeError
 
 # IAM policies in the Pulumi program have conditions on the resource tag with this key.
 _TAG = "environment"
-# AWS KMS creates this role together with the first multi-Region key of an account.
+# The role that AWS KMS creates with the first multi-Region key of an account.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 
 

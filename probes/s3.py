@@ -85,7 +85,7 @@ def _conditional_reads(account: AwsAccount) -> Iterator[Fact]:
 def _long_keys(account: AwsAccount) -> Iterator[Fact]:
     s3, bucket = account.client("s3"), account.bucket("keys", is_versioned=False)
     for size, expected in ((_MOST_KEY_BYTES, (404, "NoSuchKey")), (_MOST_KEY_BYTES + 1, (400, "KeyTooLongError"))):
-        # The key has `size` bytes and `size` - 1 characters, because é has two bytes in UTF-8.
+        # The key has `size` bytes: é has two bytes in UTF-8, and each k has one.
         found = answer(s3.get_object, Bucket=bucket, Key="é" + "k" * (size - 2))
         yield Fact(f"S3 answers {' '.join(map(str, expected))} to a key of {size} bytes", found == expected, str(found))
 

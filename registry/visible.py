@@ -100,9 +100,8 @@ class Follower:
         self._vias = vias
 
     def follow(self, timeout: float) -> list[Seen]:
-        """Polls all origin buckets, shields and edges in parallel, for at most `timeout` seconds.
-
-        The polling of a bucket, shield or edge ends when it serves the package's revision or a later revision.
+        """Polls all origin buckets, shields and edges in parallel until they serve the last change of the package. The
+        polling ends after `timeout` seconds at the latest.
         """
         with ExitStack() as open_clients:
             readers = self._revision_readers(open_clients)

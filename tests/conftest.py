@@ -22,7 +22,7 @@ pytest.register_assert_rewrite("tests.support")
 gc.set_threshold(50_000, 20, 50)
 
 
-# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
+# The prefix of the test sandbox's IP addresses. The environment variable ARTIFACT_EDGE_LOOPBACK can set another prefix.
 _LOOPBACK = "127.90"
 
 

@@ -47,8 +47,8 @@ class Permissions:
             return self._application(environ, start_response)
         service = "s3" if addressed_bucket(environ) else signed_service(environ)[0]
         if service == "sts":
-            # A request to STS is not checked against the role's policies. STS itself checks who may assume a role, and
-            # every caller may read their own identity.
+            # This middleware checks no requests to STS. STS itself checks who may assume a role, and every caller may
+            # read their own identity.
             return self._application(environ, start_response)
         protocol = "rest-xml"
         try:

@@ -57,7 +57,7 @@ _NEW = {
     "kms": "key/*",
     "lambda": "event-source-mapping:*",
 }
-# The operations that need a permission on one of the ARNs in `_NEW`.
+# The operations that create resources of the types in `_NEW`.
 _CREATES = (
     "CreateAccelerator",
     "CreateEventSourceMapping",

@@ -108,8 +108,8 @@ def deploy(store: StateStore, account: str, name: str, parts: Sequence[Json], me
         "author_email": "operator@artifact-edge.test",
     }
     store.put("deployment", scope, id, created)
-    # For a script's settings and content, the API answers with the version that gets the most requests. Cloudflare does
-    # not document which version the API uses.
+    # The emulated API returns the settings and content of the version with the most requests. Cloudflare does not
+    # document which version its API uses.
     largest = max(parts, key=lambda part: part["percentage"])
     version = version_of(store, account, name, largest["version_id"])
     store.put("script", account, name, {**version, "account": account, "deployed": created["versions"]})

@@ -69,8 +69,8 @@ class Imported:
 
     `known` counts the items that were published before the import, and `skipped` counts the items that the journal
     lists. `failed` has the title and the reason of each failed item. `left_out` has the title and the reason of
-    everything that the import leaves out on purpose, and `kinds` counts the entries of `left_out` by kind. `delayed`
-    has the reasons for failed deliveries to readers.
+    everything left out on purpose, and `kinds` counts the entries of `left_out` by kind. `delayed` says why published
+    items are not visible to clients yet.
     """
 
     new: int = 0

@@ -1,12 +1,11 @@
 """Issues, lists, rotates and revokes tokens. A token's text is shown once, and only its SHA-256 digest is stored.
 
 The token's record in the metadata database is authoritative. A change is first committed to the database. Two programs
-then write the change to the edge: the operator's command writes it at once, and the consumer of the database's stream
-writes it with retries. Entries at the edge have the version of the record, so the order of the two writes does not
-matter.
+then write the change to the edge: the operator's command at once, and the consumer of the database's stream with
+retries. Entries at the edge have the version of the record, so the order of the two writes does not matter.
 
-An entry may reach the edge a minute late. The commit therefore also records the change for the feed of the metadata
-API. The record of a revoked token stays until the token would have expired.
+An entry may reach the edge a minute late. The commit therefore also records the change for the metadata API, which the
+edge asks every 2 s. The record of a revoked token stays until the token would have expired.
 """
 
 from __future__ import annotations

@@ -84,9 +84,11 @@ def waf_args(section: Waf) -> waf.WafArgs:
 
 
 def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
-    """Yields an error message for each rule that exceeds the limits of the zone's Cloudflare plan. With own PoPs, also
-    yields one for each list that their NGINX cannot apply. If `allow` contains a network of `deny`, yields one for this
-    network. The firewall would never refuse the network.
+    """Yields an error message for each mistake in the configuration of the firewall:
+
+    - A rule exceeds the limits of the zone's Cloudflare plan.
+    - A stack with own PoPs names ASNs or countries. NGINX on own PoPs knows only addresses.
+    - `allow` contains a network of `deny`, so that the firewall never refuses the network.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}

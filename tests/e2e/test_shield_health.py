@@ -29,7 +29,7 @@ def machine() -> Iterator[Shield]:
 
 @pytest.fixture
 def shield(machine: Shield) -> Shield:
-    """Provides the machine when it is healthy again, after the previous test has broken it."""
+    """Waits until the shield is healthy again after the previous test."""
     machine.tend_until(healthy=True)
     return machine
 

@@ -159,7 +159,7 @@ def test_an_outage_of_the_metadata_api_ends_no_grant_and_workers_kv_alone_brings
     for token in (kept, revoked):
         assert [get(pop, "/npm/@acme/greeting", token.text) for pop in pops] == [200, 200, 200]
     with failing_api(up):
-        # A PoP's health check of the feed fails when the PoP's copy of the feed is older than 30 seconds.
+        # /healthz/feed answers 503 when the PoP's data from the metadata API is older than 30 seconds.
         assert eventually(lambda: {pop.get("/healthz/feed").status_code for pop in pops} == {503})
         tokens.revoke(target, BY, revoked.token.digest)
         assert_refused(pops, "/npm/@acme/greeting", revoked.text, 401)

@@ -111,8 +111,8 @@ def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> 
     (directory / "config.yml").write_text(yaml.safe_dump(config))
     with (directory / "log").open("w") as log:
         command = ["docker-registry", "serve", directory / "config.yml"]
-        # The server reads every environment variable whose name begins with REGISTRY_ as a setting. Clients use the
-        # variable REGISTRY_AUTH_FILE for another purpose, so the server gets no environment variables.
+        # docker-registry takes all environment variables REGISTRY_* as settings. Image clients use REGISTRY_AUTH_FILE
+        # for another purpose, so docker-registry gets no environment variables.
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={})
     try:
         _wait_until_up(host, directory / "log")

@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 
 class _Directories(list[str]):
-    """A list of directories in which each directory is once. Each boto3 session appends its own directory."""
+    """A list of directories without duplicates. Each boto3 session appends the same directory again."""
 
     def append(self, directory: str) -> None:
         if directory not in self:

@@ -59,10 +59,7 @@ export function headersOf(route: ObjectRoute, answer: Answer, milliseconds: numb
   return headers;
 }
 
-/**
- * Returns the headers in `finished`, which an earlier response had. Their age and duration become those of the current
- * response.
- */
+/** Returns the headers of an earlier response, with the headers Age and Server-Timing of the current response. */
 function updated(finished: Finished, age: string | null, milliseconds: number): Headers {
   const { headers } = finished;
   if (age !== finished.age) {

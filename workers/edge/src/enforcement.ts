@@ -34,7 +34,7 @@ const FRESH_MILLISECONDS = 2_000;
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();
-let remembered = 0; // the total number of characters of all lists of refusals in memory
+let remembered = 0; // the current number of characters of all lists in `memory` together
 
 /**
  * Returns the edge policy's decision on a request for the object `wanted`. `stored` fetches objects as the origin

@@ -62,10 +62,7 @@ export interface Subject {
  */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /**
-   * The client's numbers in log events, one for each experiment of the client. The keys are the names of the
-   * experiments. Each number has 24 bits.
-   */
+  /** Maps the name of each experiment of the client to the client's pseudonym in log events, a number of 24 bits. */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }

@@ -33,7 +33,7 @@ export interface InvalidRoute {
   message: string;
 }
 
-// The rule for names is in OCI Distribution Specification 1.1, "Pulling manifests".
+// The form of repository names is in OCI Distribution Specification 1.1, "Pulling manifests".
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const NAME_MAX = 255;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;

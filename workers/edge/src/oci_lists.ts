@@ -94,7 +94,7 @@ function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: u
 }
 
 function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  let left = INDEX_BYTES - 1024; // `left` is for `manifests`; 1 KiB stays for the index's other fields
+  let left = INDEX_BYTES - 1024; // the bytes that `manifests` may have; 1 KiB stays for the index's other fields
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));

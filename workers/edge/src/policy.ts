@@ -61,7 +61,7 @@ export interface Policy {
   rules: readonly Rule[];
   exemptions: readonly Exemption[];
   experiments: readonly Experiment[];
-  /** The principals of operators. Only operators get a response header with the names of their variants. */
+  /** The principals of operators. Only operators see their variants of experiments in a response header. */
   operators: readonly string[];
 }
 

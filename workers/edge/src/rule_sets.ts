@@ -11,8 +11,8 @@ import type { Ecosystem } from "./routes";
 import type { Named, Read } from "./versioned_documents";
 
 /**
- * The edge policy's rules for one group of principals, together with a data set of advisories. `id` identifies the
- * policy, the group and the data set. The id is part of L1's paths, so that two groups never share a filtered document.
+ * The edge policy's rules for one group of principals, with a data set of advisories. `id` identifies the policy, the
+ * group and the data set. The edge's cache keys contain the id, so that two groups never share a filtered document.
  */
 export interface RuleSet {
   id: string;

@@ -17,8 +17,8 @@ export interface Place {
 }
 
 /**
- * Returns all shield nodes in the order in which to try them. When the client's coordinates are unknown, the regions
- * keep the order of `shields`.
+ * Returns all shield nodes, those of the nearest region first. Without the client's coordinates, the regions keep their
+ * order in `shields`.
  */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));

@@ -145,8 +145,8 @@ test("an isolate that starts during the outage relies on Workers KV", async () =
     isolate = freshIsolate();
     assert.deepEqual(await grantsOf("steady"), NPM);
     assert.equal(await isQuarantined("npm/bad", sources(), now), true);
-    // In the first 15 minutes of the outage, Workers Cache still has a copy of the feed with the revocation. After
-    // that, the worker reads Workers KV, so the test writes the revocation there.
+    // For 15 minutes after the metadata API fails, Workers Cache still has the revocation of the token `leaked`. Later,
+    // the worker reads Workers KV, so the test writes the revocation there.
     if (now > start + 15 * MINUTE) put("leaked", NPM, { revision: 2, revoked: true });
     assert.equal(await grantsOf("leaked"), "refused");
   });

@@ -12,7 +12,7 @@ from infra.pop import programs
 
 
 def add_bytecode(directory: Path) -> None:
-    """Writes a bytecode file to the directory, as Python does when it imports a program from there."""
+    """Writes a bytecode file to `directory`, as Python does when it imports a module there."""
     (directory / "__pycache__").mkdir()
     (directory / "__pycache__" / "programcpython-311.pyc").write_bytes(b"\xa7\r\r\n")
 

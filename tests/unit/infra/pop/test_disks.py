@@ -29,7 +29,7 @@ def machine() -> Generator[OwnPop]:
 
 @pytest.fixture
 def pop(machine: OwnPop) -> OwnPop:
-    """Provides the machine when it is healthy."""
+    """Waits until the PoP machine is healthy."""
     assert eventually(lambda: health(machine) == (200, b"ok\n"))
     return machine
 

@@ -86,8 +86,8 @@ def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest(
     # If the replication to a bucket lags, the bucket may lack an immutable object and answer 404. The shield then
     # requests the object from the next bucket.
     assert 'simple_server_retry_responses="403,404"' in immutable
-    # The shield requests mutable objects from the primary bucket first. If the primary bucket answers 404, no bucket
-    # has the object. The shield therefore asks another bucket only after a 403.
+    # The shield requests mutable objects from the primary bucket first. A 404 is final, because no other bucket can
+    # have the object. After a 403 (access denied), the shield asks the next bucket.
     assert 'simple_server_retry_responses="403"' in rest
 
 
