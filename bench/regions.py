@@ -93,9 +93,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Returns settings of the policy pack that allow a preview of both measured stacks. The settings are those of the
-    stack prod with two changes. In the policy `multi-function-callers-named`, the list `open` also contains the
-    functions of the stack prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
+    """Returns settings of the policy pack for previews of the stacks prod and prod-40. The settings are those of prod
+    with two changes. In the policy `multi-function-callers-named`, the list `open` also contains the functions of the
+    stack prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
     """
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]

@@ -61,7 +61,7 @@ class RolesArgs:
 
 
 class Roles(pulumi.ComponentResource):
-    """Two IAM roles for each environment of the network: one for deployments and one for drift detection.
+    """Two IAM roles for each environment of the edge network: one deploys, and one detects drift.
 
     Only jobs of one GitHub repository can assume a role. The jobs must run in the GitHub environment `<environment>`
     for deployments, and in `<environment>-drift` for drift detection. `deploy` maps each environment to the ARN of its

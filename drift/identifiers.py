@@ -109,5 +109,5 @@ def has_identifier(type_token: str) -> bool:
 
 
 def identifier(type_token: str, inputs: Inputs) -> str | None:
-    """Returns the ID of a resource with these inputs, or None if the cloud chooses the IDs of the resource's type."""
+    """Returns the ID of a resource with the inputs `inputs`, or None if the cloud chooses the ID."""
     return _COMPUTED[type_token](inputs) if has_identifier(type_token) else None

@@ -117,15 +117,16 @@ def _behind_dials(dials: Mapping[str, float]) -> Split:
     """Returns how an accelerator splits its clients over regions. `dials` has the traffic dial of each region, from 0
     to 1.
 
-    A region serves the share of its nearest clients that its dial names, and the other clients go on to other regions
-    (AWS Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials"). The function assumes that
-    each region is nearest to equally many clients, and that other regions get clients in proportion to their dials.
+    With the dial 0.6, a region serves 60 % of the clients that are nearest to the region. The other clients go to other
+    regions (AWS Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials"). The function assumes
+    that each region is nearest to equally many clients, and that other regions get clients in proportion to their
+    dials.
     """
     found: defaultdict[str, float] = defaultdict(float)
     for region, dial in dials.items():
         others = {other: share for other, share in dials.items() if other != region}
         total = sum(others.values())
-        kept = dial if total else 1.0  # without another region, the region gets all of its clients
+        kept = dial if total else 1.0  # the dial has no effect if no other region gets clients
         found[region] += kept / len(dials)
         for other, share in others.items():
             found[other] += (1 - kept) * share / total / len(dials) if total else 0.0

@@ -56,8 +56,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of the proxy that `python -m local serve` offers to other machines. With `--address 0.0.0.0`, the proxy
-# listens on all addresses. The proxies of client locations therefore have another port.
+# The port at which `python -m local serve` offers a proxy to other machines. The sandbox's own proxies use another
+# port, because this proxy may listen on all addresses (`--address 0.0.0.0`).
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

@@ -40,7 +40,7 @@ PACKAGES = {
     "/usr/share/modsecurity-crs/rules/REQUEST-901-INITIALIZATION.conf": "modsecurity-crs",
 }
 
-# While a Debian package is installed, this program decides whether the package's daemon is started (Debian policy,
+# When a package is installed, Debian asks this program whether to start the package's daemon (Debian policy,
 # "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 

@@ -30,7 +30,7 @@ class GithubJob:
     recording: Recording
 
     def claims(self) -> Mapping[str, Any]:
-        """Requests a token for the job, and returns its claims. The recording gets neither the token nor the claims.
+        """Requests a token for the job, and returns its claims. Records neither the token nor the claims.
 
         Raises ProbeError outside of a job with the permission `id-token: write`.
         """

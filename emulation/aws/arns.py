@@ -101,8 +101,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# Maps an EC2 operation to resource types. The caller needs a permission for each of these types (Service Authorization
-# Reference). The call contains no ID of such a resource. Some of the operations create the resource.
+# Maps EC2 operations to types of resources. The caller needs a permission for each type (Service Authorization
+# Reference). The call contains no ID of a resource of the type, often because the call creates the resource.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),

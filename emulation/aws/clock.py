@@ -7,8 +7,8 @@ from __future__ import annotations
 import httpx
 
 # The path at which clients read and set the number of real seconds in a minute of the emulated AWS. GET answers
-# `{"minute_seconds": 60}`, and PUT accepts the same form. The number applies to the periods of alarms and to the
-# schedules of EventBridge. The ages of messages and objects in CloudWatch metrics also use this number.
+# `{"minute_seconds": 60}`, and PUT accepts the same form. The number applies to periods of alarms, to schedules of
+# EventBridge, and to ages in CloudWatch metrics, such as the age of an SQS message.
 PATH = "/_artifact-edge/alarms"
 
 MINUTE_SECONDS = 60.0

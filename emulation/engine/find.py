@@ -120,9 +120,7 @@ def _install(directory: Path, report: Report) -> Path:
 
 @contextmanager
 def _alone(directory: Path, report: Report) -> Generator[None]:
-    """Holds the lock of the cache directory during a `with` block, so that only one program at a time installs the
-    engine there.
-    """
+    """Locks the cache directory during a `with` block, so that only one program at a time installs Pulumi there."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:

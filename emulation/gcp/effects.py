@@ -10,9 +10,9 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """The interface of a side effect: it changes other data of the emulated Google Cloud when a resource of one type is
-    created, changed or deleted. The emulation calls one of these methods before it stores or deletes the resource's
-    JSON document. If the method raises Refused, nothing is stored.
+    """The side effects of one resource type on other data of the emulated Google Cloud. The emulation calls a method of
+    this interface before it creates, updates or deletes the JSON document of a resource. If the method raises Refused,
+    the document does not change.
     """
 
     def create(self, document: Json) -> None: ...

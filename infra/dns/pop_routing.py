@@ -50,7 +50,7 @@ def former_names(regions: PopRegions, parent: pulumi.Resource) -> aws.route53.Re
     """Creates a record for all names below `pops.<zone>` that have no records of their own.
 
     Each routing policy has a name of its own, such as `geolocation.pops.<zone>`. After a change of the policy,
-    resolvers ask for the former name until a TTL ends. These resolvers then get the nearest healthy PoP.
+    resolvers ask for the former name until a TTL ends, and get the nearest healthy PoP.
     """
     target = pops_hostname(regions.zone_name)
     return _alias("pops-former-names", regions, parent, f"*.{target}", target)

@@ -33,8 +33,8 @@ def release_guard(account_id: str, script: str, version: str) -> pulumi.Resource
     """
 
     async def check(_: pulumi.ResourceHookArgs) -> None:
-        # Pulumi's data source for deployments cannot read the answer of Cloudflare's API
-        # (docs/decisions/worker-releases.md). The hook therefore calls the API itself.
+        # Pulumi's own data source cannot read the deployments from Cloudflare's API
+        # (docs/decisions/worker-releases.md). This function therefore calls the API directly.
         deployments = await asyncio.to_thread(_deployments, account_id, script)
         if reason := objection(deployments, version):
             raise EdgeReleaseError(f"{script}: {reason}")

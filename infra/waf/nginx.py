@@ -46,8 +46,8 @@ def values(args: WafArgs) -> Mapping[str, str]:
 
 
 def lacks(args: WafArgs) -> Iterator[tuple[str, str]]:
-    """Yields an error for each list of sources that NGINX cannot apply. An error is a pair: the setting concerned, and
-    a message with the reason and the remedy.
+    """Yields an error for each setting that names ASNs or countries, because NGINX knows only addresses. An error is a
+    pair of the setting and a message with the remedy.
     """
     for name, sources in (("allow", args.allow), ("deny", args.deny)):
         for kind, given in (("asns", sources.asns), ("countries", sources.countries)):

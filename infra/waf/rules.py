@@ -69,9 +69,9 @@ def custom_rules(args: WafArgs) -> list[Rule]:
 
 
 def rate_limiting_rules(args: WafArgs) -> list[Rule]:
-    """Returns the rate limiting rules of the zone, which count the requests of each client address.
+    """Returns the rate limiting rule of the zone, which counts the requests of each client address.
 
-    The expression names only the path, because rate limiting rules of the free plan can use no other field.
+    The rule's expression uses only the path, because Cloudflare's free plan permits no other field.
     """
     return [Rule("requests-by-address", 'starts_with(http.request.uri.path, "/")')]
 

@@ -41,8 +41,8 @@ def foundational(reference: str) -> Control:
 
 
 def well_architected(reference: str) -> Control:
-    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The framework has
-    one page for all best practices of a question, such as SEC08. The control's link leads to this page.
+    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The result's `url`
+    is the framework's page about the whole question, such as SEC08.
     """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"

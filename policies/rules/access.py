@@ -212,8 +212,8 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
 
 
 def permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
-    """Returns the name of the IAM role that a role's policy belongs to. For a role or a managed policy, returns its own
-    name. Returns the name of the Pulumi resource if the name in IAM is not known before the apply.
+    """Returns the name of the IAM role whose permissions `resource` defines. For a managed policy, returns the policy's
+    name. If the name is unknown before the apply, returns the name of the Pulumi resource.
     """
     named = "name" if kind(resource) in (ROLE, "aws:iam/policy:Policy") else "role"
     return str(known(resource.props, named) or resource.name)

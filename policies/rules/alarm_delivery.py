@@ -1,4 +1,4 @@
-"""Policies for the delivery of alarms to the on-call engineers: regions, topics, encryption keys, and conditions."""
+"""Policies that make alarms reach the on-call engineers."""
 
 from __future__ import annotations
 

@@ -129,8 +129,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of the version `text`, one of the package's bounds. The docstring of this module defines
-        bounds and positions.
+        """Returns the position of the bound with the version `text`. The docstring of this module defines bounds and
+        positions.
         """
         return self._positions[parsed(self._ecosystem, text)]
 

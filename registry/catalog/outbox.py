@@ -126,9 +126,9 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records that `intents` were delivered, although the edge refused some purges because of its rate limit.
-        `keys` are the keys of the objects that are not purged yet. The method adds new intents to the outbox, and these
-        intents only purge the objects.
+        """Records the delivery of `intents` after the edge has refused some purges because of its rate limit. `keys`
+        are the keys of the objects that still need a purge. For these purges, the method adds separate intents to the
+        outbox.
         """
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):

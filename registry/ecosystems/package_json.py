@@ -83,7 +83,7 @@ def _ranges(value: Any) -> dict[str, str] | None:
 def _dependencies(value: Any) -> dict[str, str] | None:
     """Returns a mapping from the names of dependencies in a package.json to their version ranges.
 
-    If `value` is a string, it is a list of names, separated by commas or whitespace.
+    A string as `value` lists dependencies such as `a@^1`, separated by commas or whitespace.
     """
     return _ranges([each for each in re.split(r"[\s,]+", value) if each] if isinstance(value, str) else value)
 

@@ -14,8 +14,8 @@ RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Adds co-downloads (packages in the same installs) to the dependencies of a package's first release. Clients
-    without a version range get this release.
+    """Adds a package's co-downloads (packages in the same installs) to the dependencies of `releases[0]`. Clients
+    without a version range select that release.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:

@@ -40,8 +40,8 @@ _BATCH = 25
 # after each batch would take quadratic time.
 _DELIVERED_AFTER = 200
 
-# An import gives a reason for each part of an item that it leaves out. A reason begins with the kind of the part, such
-# as `manifest` in `manifest sha256:…: an index lists it`. This pattern matches the text after the kind.
+# A reason why an import leaves a part out begins with the part's kind. In `layer sha256:…: the source does not have
+# it`, the kind is `layer`. This pattern matches the text directly after the kind.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]

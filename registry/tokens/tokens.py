@@ -131,11 +131,11 @@ def change_grants(
 
 
 def _change(target: Target, by: By, identity: str, change: Callable[[Token], tuple[Changed, list[Token]]]) -> Changed:
-    """Applies the function `change` to the latest version of a token. Commits the tokens that the function returns, and
+    """Applies the function `change` to the latest version of a token. Commits the tokens that `change` returns, and
     writes their entries to the edge.
 
-    If another process changes the token at the same time, the function tries again. Raises RegistryError after several
-    conflicts.
+    If another process changes the token at the same time, starts again with the new version. Raises RegistryError after
+    several conflicts.
     """
     tries = 0
     while True:

@@ -171,8 +171,8 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
     with enterable_directory() as root:
-        # The longer `keepalive_timeout` keeps the first connections open while the program opens the others. The limit
-        # on open files also limits the connections of one worker process, so many connections need several worker
+        # NGINX must keep the first connections open until the program has opened all, so `keepalive_timeout` is an
+        # hour. The limit on open files restricts the connections of one worker process, so NGINX needs several worker
         # processes.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
         nginx = {

@@ -4,9 +4,8 @@
 by which its PoP refuses most of the flood. wrk sends the flood at a fixed pace. One machine gets the flood from one
 address without a token, and the other machine gets the flood with one token.
 
-The other client has another address and another token, and requests an object that L1 has. The program measures the
-99th percentile of this client's response times, alternately with and without the flood. It prints the ratio between the
-measurements with and without the flood.
+The other client has another address and another token, and requests a cached object. The program measures the 99th
+percentile of this client's response times, alternately with and without the flood, and prints the ratio.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Measures how many requests a second a PoP of our own answers, compared with a bare NGINX.
 
-`python -m tests.bench.pop_hits` starts the programs of a PoP machine on loopback, and a second NGINX, which serves
+`python -m tests.bench.pop_hits` starts the programs of a PoP machine on loopback, and the bare NGINX, which serves
 files of the same size from its own cache. The program sends requests to both in turn with wrk, over TLS and HTTP/1.1,
-and prints the ratios of their speeds. The worker decides whether a client may read a path, and the PoP's NGINX
-remembers the decision. A cold decision is one that NGINX does not remember, so that the worker decides.
+and prints the ratios of their speeds. The PoP's edge worker decides whether a client may read a path, and the PoP's
+NGINX remembers the decision. A cold decision is one that NGINX does not remember.
 """
 
 from __future__ import annotations
@@ -156,9 +156,9 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 
 def fill(root: Path, pop: OwnPop) -> None:
-    """Stores the test's objects on the emulated shield, and as files for the second NGINX. Then requests each object
-    from the PoP repeatedly, until two conditions hold: L1 has the object, and NGINX remembers the worker's decision
-    that the client may read the object.
+    """Stores the test's objects on the emulated shield, and as files for the bare NGINX, the other measured server.
+    Then requests each object from the PoP until the PoP has cached both the object and the decision that the client may
+    read the object.
     """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():

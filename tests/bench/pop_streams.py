@@ -64,8 +64,8 @@ def memory() -> dict[str, float]:
 
 
 def stream(pop: OwnPop, clients: int, speed: int) -> Sequence[Sample]:
-    """Downloads the object with all clients at once. Returns measurements of the programs' memory from the start to the
-    end of the downloads.
+    """Downloads one object `clients` times in parallel. Returns samples of the memory that the PoP's programs have
+    during the downloads.
     """
     command = ["curl", "--silent", "--fail", "--cacert", str(pop.authority), "--limit-rate", f"{speed * _MEGABYTE}"]
     command += [

@@ -49,8 +49,8 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """With the option `--write-matrix`, writes docs/clients.md. Otherwise fails the test run if a verdict differs from
-    that page.
+    """With `--write-matrix`, writes the test results to docs/clients.md. Otherwise fails the test run if a result
+    differs from the page.
     """
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not _run:
         return

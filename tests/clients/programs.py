@@ -64,8 +64,8 @@ def _go_directory(name: str) -> Path:
 
 
 def _build(name: str) -> None:
-    """Builds a Go module's program, and prints a message if the build fails. The tests then skip the client, and
-    docs/clients.md shows that it is not installed.
+    """Builds the client program `name` with Go, or prints why the build fails. Tests then skip the client, and
+    docs/clients.md shows the client as not installed.
     """
     print(f"building {GO[name]} (some minutes the first time)")
     settings = {**os.environ, "GOBIN": str(_go_directory(name)), "GOFLAGS": "-buildvcs=false"}

@@ -49,7 +49,7 @@ def make_stack(sandbox: TemporarySandbox, name: str, *settings: tuple[str, str])
 
 
 def deployed(sandbox: TemporarySandbox, command: str, status: int = 0) -> str:
-    """Runs the command `command` of a runbook, which deploys the stack. Returns the command's output. Fails if the exit
+    """Deploys the stack with the Pulumi command `command` of a runbook. Returns the command's output. Fails if the exit
     status is not `status`.
     """
     _, *arguments = command.split()

@@ -139,7 +139,7 @@ class ServedClouds:
 
 @contextmanager
 def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[ServedClouds]:
-    """Serves the clouds from this process, each on a separate port."""
+    """Runs the emulated clouds in this process, each on its own port."""
     holder: list[ServedClouds] = []
 
     def watched(application: Application, name_of: Callable[[dict[str, Any]], str]) -> Application:

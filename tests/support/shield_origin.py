@@ -155,9 +155,7 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
     def _exported(self, request: Mapping[str, str]) -> dict[str, str]:
-        """Returns the emulated response of AWS's ExportCertificate: the machine's certificate, and its encrypted
-        private key.
-        """
+        """Returns the emulated response of AWS's ExportCertificate: a certificate and its encrypted private key."""
         assert request["CertificateArn"] == CERTIFICATE_ARN
         certificate, key = self._cloud.certificate
         encryption = serialization.BestAvailableEncryption(base64.b64decode(request["Passphrase"]))

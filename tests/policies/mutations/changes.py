@@ -100,11 +100,9 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Returns a change that adds a resource to a stack. The new resource gets the parent of the resource that the
-    mutation selects.
+    """Returns a change: a function that gets one resource of a stack, and adds a new resource with the same parent.
 
-    `depends` is the name of a property of the new resource. The value of this property depends on the selected
-    resource.
+    The property `depends` of the new resource depends on the resource that the function gets.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

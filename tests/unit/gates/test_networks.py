@@ -177,8 +177,8 @@ def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int,
 
 @pytest.mark.parametrize(
     ("dial", "refused"),
-    # Each region is nearest to half of the clients, and all clients use the accelerator. With the dial 60, 40 % of one
-    # region's clients move, which are 20 % of all clients.
+    # Each of the accelerator's two regions is nearest to half of the clients. If the traffic dial of one region is 60,
+    # 40 % of the region's clients move: 20 % of all clients.
     [(100, []), (60, []), (59, ["traffic"]), (50, ["traffic"]), (0, ["traffic"])],
 )
 def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial: int, refused: list[str]) -> None:

@@ -63,7 +63,7 @@ def test_a_directory_that_does_not_exist_is_created(tmp_path: Path) -> None:
     try:
         check_directory(Sandbox(directory=directory))
     except PrerequisiteError as error:
-        # check_directory raises this error if other users cannot enter pytest's temporary directory. The new directory
-        # must exist nevertheless.
+        # Other users may be unable to enter pytest's temporary directory. check_directory then raises this error after
+        # it has created `directory`.
         assert "cannot enter" in str(error)
     assert directory.is_dir()

@@ -50,8 +50,8 @@ def publish(network: Network, directory: Path, version: str, name: str = "@acme/
 
 
 def verify(network: Network, name: str) -> dict[str, str]:
-    """Verifies the signatures of every version in both packuments. Returns a mapping from each version to the ID of the
-    key that signed the version.
+    """Verifies all signatures in the full and the abbreviated packument. Returns a mapping from each version to the ID
+    of the key that signed the version.
     """
     listed = {key["keyid"]: key for key in network.json("npm/-/keys.json")["keys"]}
     found: dict[str, str] = {}

@@ -134,8 +134,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
 }
 
 /**
- * Answers an authorized request with the object, or with a part of it. If the answer comes from the isolate's memory,
- * `l1` sets `found.inMemory` to this answer.
+ * Answers an authorized request with the object that `l1` fetches, or with a part of the object. `l1` sets
+ * `found.inMemory` if the isolate's memory has the object.
  */
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();

@@ -14,7 +14,7 @@ const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
 // The lifetime of an install id. A principal then gets a new id.
 const SLOT_MILLISECONDS = 600_000;
-const CHARACTERS = 32; // an id's length: 128 bits in hex
+const CHARACTERS = 32; // the length of an install id: 128 bits in hex
 const REMEMBERED = 10_000; // the most install ids in an isolate (about 1 MB)
 
 let slot = 0;

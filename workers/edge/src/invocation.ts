@@ -34,9 +34,8 @@ export function placeOf({ cf }: Request): Place | undefined {
 }
 
 /**
- * Connects the default entrypoint to L1, the cache at the edge. The result maps a `View` (l1.ts) to a function that
- * fetches objects from L1. The `View` is the form of the objects, by default the form at the origin. `tag` is the cache
- * tag of the objects' package.
+ * Returns a function that maps a `View` (l1.ts) to a function that fetches objects from L1, the cache at the edge. By
+ * default, the objects are as the origin stores them. `tag` is the cache tag of the objects' package.
  */
 export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

@@ -23,7 +23,7 @@ export interface Budget {
 // The maximum of `#allowance`, which is the number of prefetches that may still reach shields. One large install needs
 // about BURST prefetches.
 const BURST = 1_000;
-const DEPTH = 16; // the longest chain of dependencies that the worker follows from a client's document
+const DEPTH = 16; // the longest chain of dependencies that the worker follows from the requested document
 // The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
 // each of the two has its own queue.
 const QUEUED = 2_000;

@@ -67,7 +67,7 @@ export const limits = { token: 1_000_000, failures: 1_000_000 };
 const servers: Server[] = [];
 let workerd: ChildProcess;
 export let edge: string;
-export let origin: number; // the port at which the cache reaches the cached entrypoint
+export let origin: number; // the worker's port for requests after a miss in Workers Cache
 let scratch: string;
 
 export function grant(token: string, grants: string[], expires = 4_000_000_000, principal = "alice"): void {

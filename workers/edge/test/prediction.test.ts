@@ -251,8 +251,8 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
-  // L1 keeps a prefetched document for longer than the origin permits. The filtered document keeps the origin's
-  // Cache-Control, because the worker may filter an old prefetched document.
+  // L1 keeps prefetched documents for 20 s instead of 5 s. A filtered document that the worker makes from an old copy
+  // must not last 20 s more, and therefore has the origin's Cache-Control.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());

@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).parents[4]
 # worker accept the same policies.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
 # Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version according to
-# the library `packaging`, which pip uses. The edge worker's tests read the same file.
+# the library `packaging`, which pip uses. The edge worker's tests use the same cases.
 SPECIFIERS: list[tuple[str, str, bool]] = json.loads(
     (CHECKOUT / "workers/edge/test/python_specifiers.json").read_text()
 )
