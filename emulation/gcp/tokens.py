@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
@@ -26,6 +28,7 @@ LIFE_SECONDS = 3600
 
 _KEYS, _ACCESS = "google-keys", "google-access-tokens"
 _SIGNING = "signing"
+_LOCK = threading.Lock()  # Two threads must not make two signing keys.
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,11 @@ class Tokens:
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._key = _signing_key(store)
+
+    @cached_property
+    def _key(self) -> RSAKey:
+        """The signing key. Only signing and publishing need it, and a key takes longer to make than a whole cloud."""
+        return _signing_key(self._store)
 
     def account(self, email: str) -> Account | None:
         """Returns the Google service account with this email address, or None when no such account exists."""
@@ -88,10 +95,11 @@ class Tokens:
 
 
 def _signing_key(store: StateStore) -> RSAKey:
-    held = store.read(_KEYS, _SIGNING)
-    pem = held.value if held else RSAKey.generate_key(2048).as_pem(private=True)
-    if held is None:
-        store.write(_KEYS, Entry(_SIGNING, pem))
+    with _LOCK:
+        held = store.read(_KEYS, _SIGNING)
+        pem = held.value if held else RSAKey.generate_key(2048).as_pem(private=True)
+        if held is None:
+            store.write(_KEYS, Entry(_SIGNING, pem))
     return RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": hashlib.sha256(pem).hexdigest()[:40]})
 
 
