@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 from cloudflare import Cloudflare
+from flask import Flask
 
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.cloudflare.custom_hostnames import Resolver, no_dns
@@ -26,7 +27,13 @@ def client(
     `resolve` looks names up in public DNS, to validate custom hostnames of the account. `invocations` holds the
     invocations of worker scripts that Workers Observability counts.
     """
-    app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve, invocations=invocations)
+    return client_of(
+        create_app(StateStore(directory / "state.sqlite"), resolve=resolve, invocations=invocations), token=token
+    )
+
+
+def client_of(app: Flask, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
+    """Returns a client of Cloudflare's official SDK for an emulated account that has been made before."""
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(
         api_token=token,

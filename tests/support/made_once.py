@@ -1,4 +1,4 @@
-"""Keeps botocore's descriptions of AWS services, which each boto3 session would otherwise look for and load again."""
+"""Keeps what each boto3 session and each Flask application of a test would otherwise make again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any, cast
 
 import pytest
 from botocore.loaders import Loader
+from werkzeug.routing import Rule
 
 
 class _Directories(list[str]):
@@ -21,15 +23,28 @@ class _Directories(list[str]):
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions.
+    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions. Also makes all Flask
+    applications of the process share the functions that werkzeug compiles from their routes.
 
-    Without a shared cache, each session lists thousands of files and parses megabytes of JSON.
+    Without a shared cache, each session lists thousands of files and parses megabytes of JSON, and each application
+    compiles hundreds of functions.
     """
 
     @cache
     def one_loader(search_path: str | None) -> Loader:
         return Loader(_Directories(search_path.split(os.pathsep) if search_path else []))
 
+    compile_builder = cast(Any, Rule)._compile_builder
+    builders: dict[Any, Any] = {}
+
+    def one_builder(rule: Any, append_unknown: bool = True) -> Any:
+        # The compiled function depends only on these values. It gets the rule's converters from its argument.
+        key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("botocore.session.create_loader", one_loader)
+        patched.setattr(Rule, "_compile_builder", one_builder)
         yield

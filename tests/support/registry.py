@@ -19,6 +19,7 @@ import pytest
 import requests
 import urllib3
 from cloudflare import Cloudflare
+from flask import Flask
 from google.auth.credentials import AnonymousCredentials
 
 from emulation.cloudflare import in_process
@@ -126,8 +127,7 @@ class CloudflareInProcess:
     While `away` is true, each request raises a connection error.
     """
 
-    def __init__(self, directory: Path) -> None:
-        application = create_app(StateStore(directory / "state.sqlite"))
+    def __init__(self, application: Flask) -> None:
         self._http = httpx.Client(transport=httpx.WSGITransport(app=application))
         self.away = False
 
@@ -187,11 +187,12 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
-        edge = in_process.client(tmp_path / "cloudflare")
+        account = create_app(StateStore(tmp_path / "cloudflare" / "state.sqlite"))
+        edge = in_process.client_of(account)
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
 
-        cloudflare = CloudflareInProcess(tmp_path / "cloudflare")
+        cloudflare = CloudflareInProcess(account)
 
         def same_edge(target: Target) -> CloudflareApi:
             return CloudflareApi("any", f"http://cloudflare.invalid{PREFIX}", cloudflare)
