@@ -32,8 +32,12 @@ _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     r"((^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)|APIKEY|PASSPHRASE)$", re.IGNORECASE
 )
-# Lambda runtimes that AWS still patches (Lambda Developer Guide, "Lambda runtimes", read in November 2026).
-_RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
+# Lambda runtimes that AWS patches for at least a year after November 2026. The patches of nodejs24.x end on 2028-04-30,
+# those of python3.12 on 2028-10-31, and those of python3.13 and python3.14 on 2029-06-30. The source is endoflife.date,
+# "AWS Lambda", read in a copy of February 2026, which repeats the dates of the Lambda Developer Guide. For python3.12,
+# it is the Bedrock AgentCore Developer Guide, "Supported language runtimes and deprecation policy", which follows
+# Lambda. The patches of nodejs22.x end on 2027-04-30. No copy that was read has the date of provided.al2023.
+_RUNTIMES = ["nodejs24.x", "python3.12", "python3.13", "python3.14"]
 
 
 @each_resource(
@@ -80,11 +84,11 @@ def _is_open(args: ResourceValidationArgs, function: object) -> bool:
 
 @each_resource(
     "aws-lambda-runtime-supported",
-    "AWS still patches the runtime of every function.",
+    "AWS patches the runtime of every function for at least another year.",
     of={FUNCTION},
     severity=Severity.MEDIUM,
     control=foundational("Lambda.2"),
-    fix="Use a newer runtime; add one to `runtimes` once AWS has it",
+    fix="Use a newer runtime; add one to `runtimes` once AWS has it, and remove it a year before its patches end",
     config={"runtimes": {"type": "array", "items": {"type": "string"}, "default": _RUNTIMES}},
 )
 def runtime_supported(args: ResourceValidationArgs) -> Iterator[str]:
