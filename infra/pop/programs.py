@@ -1,4 +1,5 @@
-"""The programs of PoP machines that are too large for user data. One object at the origin contains all these programs.
+"""The programs of PoP machines that need not be in user data, because a machine uses them after it has reached a shield
+for the first time. User data has little room. One object at the origin contains all these programs.
 The user data of a machine contains only the SHA-256 digest of this object.
 """
 

@@ -19,9 +19,8 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# Patterns of empty lines and of lines with only a comment. _COMMENTS maps the suffix of a file to its pattern, and
-# _COMMENT is for all other files. _COMMENT does not match the first line of a script (`#!`), which is no comment.
-_COMMENTS = {".lua": re.compile(r"^[ \t]*(?:--.*)?\n", re.MULTILINE)}
+# Matches an empty line and a line with only a comment. It does not match the first line of a script (`#!`), which is no
+# comment.
 _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 
 
@@ -36,5 +35,4 @@ def render_user_data(settings: PopSettings, region: str) -> str:
 
 
 def _without_comments(file: MachineFile) -> MachineFile:
-    comment = _COMMENTS.get(Path(file.path).suffix, _COMMENT)
-    return replace(file, content=comment.sub("", file.content))
+    return replace(file, content=_COMMENT.sub("", file.content))

@@ -195,7 +195,8 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
         target.chmod(file.permissions)
     run = Path(directories.run)
     for name, text in json.loads(programs.bundle()).items():
-        program = run / name if name.endswith(".js") else root / "usr/local/bin" / name
+        directory = {".js": run, ".lua": Path(directories.etc)}.get(Path(name).suffix, root / "usr/local/bin")
+        program = directory / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(text)
         program.chmod(0o755)
@@ -317,7 +318,7 @@ def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[su
     worker = {"WORKERD": str(binary().resolve()), "VERSION": "the-version", **KEYS}
     sockets = Path(directories.run) / "sockets"
     for number in range(pop.processes):
-        commands.append(([str(local / "sbin/run-worker"), directories.etc, str(sockets), str(number)], worker, None))
+        commands.append(([str(local / "bin/run-worker"), directories.etc, str(sockets), str(number)], worker, None))
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
     commands.append((["traffic_manager"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
     commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))

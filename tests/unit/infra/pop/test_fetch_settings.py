@@ -32,7 +32,9 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 PROGRAM = Path(__file__).parents[4] / "infra/pop/machine/files/usr/local/sbin/fetch-settings"
 WORKER = b"export default {};\n"
-PROGRAMS = json.dumps({"serve-things": "#!/bin/sh\n", "module.js": "export default {};\n"}).encode()
+PROGRAMS = json.dumps(
+    {"serve-things": "#!/bin/sh\n", "module.js": "export default {};\n", "script.lua": "return 0\n"}
+).encode()
 PROGRAMS_DIGEST = hashlib.sha256(PROGRAMS).hexdigest()
 DIGEST = hashlib.sha256(WORKER).hexdigest()
 KEYS = own_pop.KEYS
@@ -180,6 +182,7 @@ def test_programs_are_installed_once_and_again_after_the_machine_has_booted(mach
     service = machine.bin / "serve-things"
     assert (service.read_text(), service.stat().st_mode & 0o777) == ("#!/bin/sh\n", 0o755)
     assert (machine.run / "module.js").read_text() == "export default {};\n"
+    assert (machine.program.ETC / "script.lua").read_text() == "return 0\n"
     for file in machine.run.iterdir():
         file.unlink()  # a reboot also empties /run
     machine.program.update_worker()
