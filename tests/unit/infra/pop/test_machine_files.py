@@ -121,6 +121,15 @@ def test_each_service_gives_up_privileges_and_writes_only_below_its_own_director
         assert {"NoNewPrivileges=true", "ProtectSystem=strict", "ProtectHome=true", "PrivateTmp=true"} <= settings, path
 
 
+def test_systemd_starts_each_lasting_service_again_without_a_limit() -> None:
+    # By default, systemd stops after five starts in ten seconds, and then somebody must start the service by hand.
+    units = {file.path: file.content.splitlines() for file in render(SETTINGS) if file.path.endswith(".service")}
+    lasting = {path: lines for path, lines in units.items() if "Type=oneshot" not in lines}
+    assert len(lasting) == 5
+    for path, lines in lasting.items():
+        assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(lines), path
+
+
 def test_the_target_starts_as_many_workers_as_nginx_knows() -> None:
     files = {file.path: file.content for file in render(replace(SETTINGS, processes=3))}
     wants = "artifact-edge-worker@0.service artifact-edge-worker@1.service artifact-edge-worker@2.service"
