@@ -133,13 +133,14 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificate that PoP machines present, for the hostname that clients connect to. Also makes Pulumi
+    """Creates the certificates that PoP machines present, for the hostname that clients connect to. Also makes Pulumi
     remove each policy of the machines' IAM role that the Pulumi program has not declared.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,
         domain_name=stack.hostname,
-        region=stack.home_region,
+        # A PoP exports its certificate from its own region or the home region, where it also reads its secrets.
+        regions=stack.pop_secret_regions,
         parameter=certificate_parameter(stack.environment),
         description="ARN of the certificate that PoP machines present to clients",
         role=identity.role_name,
@@ -166,9 +167,9 @@ def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], me
             edge_secret=stack.secret("edge"),
             metadata_api_secret=stack.secret("metadata-api"),
             purge_secret=stack.secret("purge-signing"),
-            # The PoP reads its secrets in its own region and in the home region. If `secret_regions` named all
-            # regions of PoPs, a new PoP would change the user data of every machine.
-            secret_regions=list(dict.fromkeys([pop.region, stack.home_region])),
+            # The PoP reads its secrets and its certificate in its own region and in the home region. If `regions` named
+            # all regions of PoPs, a new PoP would change the user data of every machine.
+            regions=list(dict.fromkeys([pop.region, stack.home_region])),
             home_region=stack.home_region,
             certificate_parameter=certificate_parameter(stack.environment),
             table=f"{stack.prefix}-metadata",

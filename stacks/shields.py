@@ -42,7 +42,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
         buckets=objects.blobs.buckets,
         secret_id=stack.secret("shield"),
         secret_regions=stack.common_secret_regions,
-        certificate_region=stack.home_region,
+        certificate_regions=stack.certificate_regions,
         certificate_parameter=certificate_parameter(stack.environment),
         serving=serving_reports(stack),
         standby=objects.standby.blobs.buckets[0] if objects.standby else None,
@@ -74,7 +74,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
 
 
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
-    """Creates the certificate that all shield machines present to the edge, and lets the machines' IAM role export it.
+    """Creates the certificates that all shield machines present to the edge, and lets the machines' IAM role export it.
 
     The function also makes the list of the role's policies final. The role keeps the policies that earlier steps of the
     program have added. Later steps must not add a policy.
@@ -82,7 +82,7 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,
         domain_name=f"*{host_suffix(stack.config.domain)}",
-        region=stack.home_region,
+        regions=stack.certificate_regions,
         parameter=certificate_parameter(stack.environment),
         description="ARN of the certificate that shield machines present to the edge",
         role=identities.aws.role_name,

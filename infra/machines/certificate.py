@@ -1,8 +1,11 @@
-"""A public certificate that machines export, issued and renewed by AWS Certificate Manager.
+"""Public certificates that machines export, issued and renewed by AWS Certificate Manager.
 
-Each machine exports the certificate with the permissions of its IAM role. The machine reads the certificate's ARN from
-a parameter and not from its user data, for two reasons. The ARN is not known before the first deployment, and a new
+Each machine exports a certificate with the permissions of its IAM role. The machine reads the certificate's ARN from a
+parameter and not from its user data, for two reasons. The ARN is not known before the first deployment, and a new
 certificate must not replace the machines.
+
+Several regions have a certificate for the same name each, so that new machines get one while a region is down. AWS
+copies no certificate between regions (AWS Certificate Manager User Guide, "Supported Regions").
 """
 
 from __future__ import annotations
@@ -22,82 +25,95 @@ _TTL_SECONDS = 60
 class MachineCertificateArgs:
     """Arguments of the component that creates a certificate for machines.
 
-    `zone_id` is the ID of the public Route 53 zone that contains `domain_name`. `parameter` is the name of the
-    Parameter Store parameter that will hold the certificate's ARN, and `description` the parameter's description. The
-    certificate and the parameter are in `region`. `role` is the name of the machines' IAM role.
+    `zone_id` is the ID of the public Route 53 zone that contains `domain_name`. Each of `regions` gets a certificate,
+    and a Parameter Store parameter that holds the certificate's ARN. `parameter` is the name of each parameter, and
+    `description` its description. The first region is the home region. `role` is the name of the machines' IAM role.
     """
 
     zone_id: pulumi.Input[str]
     domain_name: str
-    region: str
+    regions: Sequence[str]
     parameter: str
     description: str
     role: pulumi.Input[str]
 
 
 class MachineCertificate(pulumi.ComponentResource):
-    """A TLS certificate for machines, with its validation record in Route 53 and the Parameter Store parameter that
-    holds the certificate's ARN. The component also lets the machines' role export the certificate.
+    """TLS certificates for machines, with their validation record in Route 53 and the Parameter Store parameters that
+    hold the certificates' ARNs. The component also lets the machines' role export the certificates.
     """
 
-    arn: pulumi.Output[str]
     policy: pulumi.Output[str]
 
     def __init__(
         self, token: str, name: str, args: MachineCertificateArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(token, name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        certificate = aws.acm.Certificate(
+        self._args, self._child = args, pulumi.ResourceOptions(parent=self)
+        # The resources in the home region have the name alone, because older stacks have a certificate in this region.
+        names = {region: name if region == args.regions[0] else f"{name}-{region}" for region in args.regions}
+        certificates = {region: self._certificate(names[region], region) for region in args.regions}
+        record = self._validation_record(name, certificates[args.regions[0]])
+        parameters: list[pulumi.Output[str]] = []
+        for region, certificate in certificates.items():
+            parameter = aws.ssm.Parameter(
+                names[region],
+                region=region,
+                name=args.parameter,
+                description=args.description,
+                type="String",
+                value=certificate.arn,
+                opts=self._child,
+            )
+            parameters.append(parameter.arn)
+            aws.acm.CertificateValidation(
+                names[region],
+                region=region,
+                certificate_arn=certificate.arn,
+                validation_record_fqdns=[record.fqdn],
+                opts=self._child,
+            )
+        arns = pulumi.Output.all(
+            pulumi.Output.all(*parameters), pulumi.Output.all(*(each.arn for each in certificates.values()))
+        )
+        policy = aws.iam.RolePolicy(
+            name, name="export-certificate", role=args.role, policy=arns.apply(_permissions), opts=self._child
+        )
+        self.policy = policy.name
+        self.register_outputs({"policy": self.policy})
+
+    def _certificate(self, name: str, region: str) -> aws.acm.Certificate:
+        return aws.acm.Certificate(
             name,
-            region=args.region,
-            domain_name=args.domain_name,
+            region=region,
+            domain_name=self._args.domain_name,
             key_algorithm="EC_prime256v1",
             validation_method="DNS",
             # A certificate can be exported only if it was requested with the option `export`, which cannot be changed
             # later (AWS Certificate Manager API Reference, "CertificateOptions").
             options={"export": "ENABLED"},
-            opts=child,
+            opts=self._child,
         )
-        # ACM renews the certificate automatically as long as this DNS record exists.
+
+    def _validation_record(self, name: str, certificate: aws.acm.Certificate) -> aws.route53.Record:
+        """Creates the DNS record that validates the certificates of all regions. The record depends on the account and
+        the name only (hashicorp/terraform-provider-aws, issue 13653). ACM renews the certificates automatically as
+        long as the record exists.
+        """
         validation = certificate.domain_validation_options[0]
-        record = aws.route53.Record(
+        return aws.route53.Record(
             f"{name}-validation",
-            zone_id=args.zone_id,
+            zone_id=self._args.zone_id,
             name=validation.apply(lambda option: option.resource_record_name or ""),
             type="CNAME",
             ttl=_TTL_SECONDS,
             records=[validation.apply(lambda option: option.resource_record_value or "")],
-            opts=child,
+            opts=self._child,
         )
-        parameter = aws.ssm.Parameter(
-            name,
-            region=args.region,
-            name=args.parameter,
-            description=args.description,
-            type="String",
-            value=certificate.arn,
-            opts=child,
-        )
-        policy = aws.iam.RolePolicy(
-            name,
-            name="export-certificate",
-            role=args.role,
-            policy=pulumi.Output.all(parameter.arn, certificate.arn).apply(_permissions),
-            opts=child,
-        )
-        aws.acm.CertificateValidation(
-            name,
-            region=args.region,
-            certificate_arn=certificate.arn,
-            validation_record_fqdns=[record.fqdn],
-            opts=child,
-        )
-        self.arn = certificate.arn
-        self.policy = policy.name
-        self.register_outputs({"arn": self.arn})
 
 
-def _permissions(arns: Sequence[str]) -> str:
-    parameter, certificate = arns
-    return iam.document(iam.allow("ssm:GetParameter", parameter), iam.allow("acm:ExportCertificate", certificate))
+def _permissions(arns: Sequence[Sequence[str]]) -> str:
+    parameters, certificates = arns
+    return iam.document(
+        iam.allow("ssm:GetParameter", [*parameters]), iam.allow("acm:ExportCertificate", [*certificates])
+    )

@@ -58,9 +58,10 @@ class Directories:
 class Sources:
     """The secrets, the certificate and the metadata table that a PoP machine reads with its IAM role.
 
-    The three secrets are in AWS Secrets Manager, in each of `secret_regions`. The machine reads them in the first of
-    these regions that answers. `certificate_parameter` is the Parameter Store parameter that holds the ARN of the
-    certificate for the hostname that clients connect to. This parameter and the certificate are in `home_region`.
+    Each of `regions` has the three secrets in AWS Secrets Manager, and a certificate for the hostname that clients
+    connect to. The machine reads them in the first of these regions that answers. `certificate_parameter` is the
+    Parameter Store parameter that holds the ARN of the certificate of its region. `home_region` has the parameter in
+    which the machine reports that it serves.
     `table` is the metadata table on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of
     their distance from the PoP.
     """
@@ -68,7 +69,7 @@ class Sources:
     edge_secret: str
     metadata_api_secret: str
     purge_secret: str
-    secret_regions: Sequence[str]
+    regions: Sequence[str]
     home_region: str
     certificate_parameter: str
     table: str

@@ -48,8 +48,8 @@ def _check(settings: PopSettings) -> None:
         )
     if not settings.sources.table_regions:
         raise PopSettingsError("table_regions is empty; a PoP needs a replica of the metadata table")
-    if not settings.sources.secret_regions:
-        raise PopSettingsError("secret_regions is empty; a PoP reads its secrets in at least one region")
+    if not settings.sources.regions:
+        raise PopSettingsError("regions is empty; a PoP reads its secrets and its certificate in at least one region")
     if not settings.shields:
         raise PopSettingsError("shields is empty; a PoP needs at least one shield machine")
     if not 1 <= settings.processes <= _MOST_PROCESSES:
@@ -84,7 +84,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "EDGE_SECRET": sources.edge_secret,
         "METADATA_API_SECRET": sources.metadata_api_secret,
         "PURGE_SECRET": sources.purge_secret,
-        "SECRET_REGIONS": " ".join(sources.secret_regions),
+        "REGIONS": " ".join(sources.regions),
         "HOME_REGION": sources.home_region,
         "CERTIFICATE_PARAMETER": sources.certificate_parameter,
         "SERVING_PARAMETER": settings.serving_parameter,

@@ -33,7 +33,7 @@ class BootSettings:
     The first of `buckets` is the primary bucket. `secret_id` is the name of the machines' secret in AWS Secrets
     Manager. All machines can read this secret in each of the AWS regions `secret_regions`. A machine on AWS can also
     read it in the machine's own region. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
-    the machines' TLS certificate. The parameter and the certificate are in the AWS region `certificate_region`.
+    the machines' TLS certificate. Each of the AWS regions `certificate_regions` has such a parameter and certificate.
 
     `serving` names one parameter in Parameter Store for each machine. When a machine has passed its health check after
     a boot, the machine writes its instance ID to its parameter.
@@ -49,7 +49,7 @@ class BootSettings:
     buckets: Sequence[Bucket]
     secret_id: str
     secret_regions: Sequence[str]
-    certificate_region: str
+    certificate_regions: Sequence[str]
     certificate_parameter: str
     serving: ServingReports
     standby: Bucket | None = None

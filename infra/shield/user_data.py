@@ -37,7 +37,7 @@ def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, r
         **_origin_values(origins, standby, boot.buckets[0]),
         "SECRET_ID": boot.secret_id,
         "SECRET_REGIONS": ",".join(nearest_first(region, _secret_regions(boot, region, cloud))),
-        "CERTIFICATE_REGION": boot.certificate_region,
+        "CERTIFICATE_REGIONS": ",".join(boot.certificate_regions),
         "SERVING_PARAMETER": boot.serving.parameter(node),
         "SERVING_REGION": boot.serving.region,
         "LOG_BUCKET": boot.log.bucket if boot.log else "",

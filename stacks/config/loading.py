@@ -72,6 +72,14 @@ class Stack:
         return list(dict.fromkeys([self.home_region, *self.config.regions_kept_by("aws")]))
 
     @property
+    def certificate_regions(self) -> list[str]:
+        """The AWS regions with a certificate of the shields: the home region, and a second one if objects or metadata
+        are in several regions. A third certificate would cost as much as each of these, and both regions must fail
+        before a new machine gets no certificate.
+        """
+        return self.common_secret_regions[:2]
+
+    @property
     def pop_secret_regions(self) -> list[str]:
         """The AWS regions in which Secrets Manager has the secrets of PoP machines. The home region has the originals,
         and each further region with a PoP has replicas.

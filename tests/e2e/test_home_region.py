@@ -1,4 +1,6 @@
-"""Tests that all reads succeed while Secrets Manager, STS and DynamoDB are down in the stack's home region."""
+"""Tests that all reads succeed, and that shields boot, while Secrets Manager, STS, DynamoDB, Certificate Manager and
+Parameter Store are down in the stack's home region.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 HOME, AWAY = "us-east-1", "eu-west-1"
-LOST = ("secretsmanager", "sts", "dynamodb")
+LOST = ("secretsmanager", "sts", "dynamodb", "acm", "ssm")
+
+# Files in a shield's run directory that a machine lacks when it boots.
+NEEDED_AT_BOOT = ("origin_key", "server_certificate.pem", "server_key.pem")
 
 
 @pytest.fixture
@@ -68,8 +73,8 @@ def test_reads_continue_and_shields_restart_without_the_services_of_the_home_reg
     up: Up, request: pytest.FixtureRequest
 ) -> None:
     """Restarts Traffic Server while AWS services fail in the home region, on a shield machine in this region and on one
-    elsewhere. Each machine must then renew its credentials and read its secret again. After that, clients at all
-    locations read a cached object, and an object that only the origin has.
+    elsewhere. Each machine must then renew its credentials, and get its secret and its certificate as a new machine
+    does. After that, clients at all locations read a cached object, and an object that only the origin has.
     """
     warm, cold = (f"npm/@acme/greeting/-/greeting-7.7.{number}.tgz" for number in (1, 2))
     bodies = {key: store(up, key, 20_000) for key in (warm, cold)}
@@ -79,13 +84,11 @@ def test_reads_continue_and_shields_restart_without_the_services_of_the_home_reg
     request.getfixturevalue("outage")
     for machine, address in restarted:
         run = run_directory(up, machine)
-        # A restarted shield machine exports its certificate again if the file is older than a day. The test backdates
-        # the file, so that the machine must export the certificate.
-        os.utime(run / "server_key.pem", (0, 0))
-        (run / "origin_key").unlink()
+        for name in NEEDED_AT_BOOT:
+            (run / name).unlink()
         renewed = (run / "s3_auth.config").stat().st_mtime
         restart(up, machine, address)
-        assert (run / "origin_key").exists()
+        assert all((run / name).exists() for name in NEEDED_AT_BOOT)
         assert (run / "s3_auth.config").stat().st_mtime > renewed
     for key, body in bodies.items():
         read_everywhere(up, key, body)

@@ -74,7 +74,7 @@ def machine_with_secret(run: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         "CLOUD": "gcp",
         "SECRET_ID": SECRET,
         "SECRET_REGIONS": f"{NEAR},{HOME}",
-        "CERTIFICATE_REGION": HOME,
+        "CERTIFICATE_REGIONS": f"{HOME},{NEAR}",
         "SERVING_PARAMETER": SERVING,
         "SERVING_REGION": HOME,
         "CERTIFICATE_PARAMETER": "/artifact-edge/test/shield-certificate",

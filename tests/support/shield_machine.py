@@ -41,7 +41,7 @@ BOOT = BootSettings(
     buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
     secret_id="artifact-edge/test/shield",
     secret_regions=["us-east-1"],
-    certificate_region="us-east-1",
+    certificate_regions=["us-east-1"],
     certificate_parameter="/artifact-edge/test/shield-certificate",
     serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
 )

@@ -96,10 +96,10 @@ def test_everyone_reaches_the_https_port_and_pops_reach_shields_and_https_only()
     ]
 
 
-def test_a_machine_reads_its_secrets_in_its_own_region_first_and_then_in_the_home_region() -> None:
+def test_a_machine_reads_its_secrets_and_its_certificate_in_its_own_region_first_and_then_in_the_home_region() -> None:
     for name, region in (("pop-eu-west-1-0", "eu-west-1"), ("pop-us-west-2-0", "us-west-2")):
         settings_of_it = user_data(name)["/etc/artifact-edge/pop.env"].splitlines()
-        assert f"SECRET_REGIONS={region} us-east-1" in settings_of_it
+        assert f"REGIONS={region} us-east-1" in settings_of_it
         assert "HOME_REGION=us-east-1" in settings_of_it
 
 

@@ -65,6 +65,18 @@ def write_validation_record(arn: str, *, value: str | None = None, **zone: Any) 
 
 
 @pytest.mark.usefixtures("authority")
+def test_a_name_has_the_same_validation_record_in_all_regions_and_no_region_has_the_certificate_of_another() -> None:
+    home, acm = request(Export="ENABLED"), client("acm", {"region": "eu-west-1"})
+    found: list[dict[str, Any]] = [described(home)]
+    away = acm.request_certificate(DomainName=NAME, ValidationMethod="DNS")["CertificateArn"]
+    found.append(acm.describe_certificate(CertificateArn=away)["Certificate"])
+    records = [each["DomainValidationOptions"][0]["ResourceRecord"] for each in found]
+    assert records[0] == records[1]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        acm.describe_certificate(CertificateArn=home)
+
+
+@pytest.mark.usefixtures("authority")
 def test_a_certificate_is_pending_until_its_record_is_in_public_dns() -> None:
     arn = request(Export="ENABLED")
     assert described(arn)["Status"] == "PENDING_VALIDATION"

@@ -27,6 +27,7 @@ from emulation.providers.aws.clients import client
 from infra.edge import ShieldNode, shields_binding
 from tests.support import own_pop
 from tests.support.certificates import Authority
+from tests.support.machine_certificates import issue_certificates
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -115,7 +116,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Machin
         "EDGE_SECRET": "artifact-edge/test/edge",
         "METADATA_API_SECRET": "artifact-edge/test/metadata-api",
         "PURGE_SECRET": "artifact-edge/test/purge-signing",
-        "SECRET_REGIONS": f"{NEAR} {HOME}",
+        "REGIONS": f"{NEAR} {HOME}",
         "HOME_REGION": HOME,
         "SERVING_PARAMETER": SERVING,
         "HOSTNAME": HOSTNAME,
@@ -267,6 +268,31 @@ def test_a_new_machine_gets_the_worker_while_one_region_is_down(
     outage.down = {region}
     machine.program.update_worker()
     assert (machine.run / "worker.js").read_bytes() == WORKER
+
+
+@pytest.mark.parametrize(("region", "other"), [(NEAR, HOME), (HOME, NEAR)])
+def test_a_new_machine_gets_a_certificate_while_one_region_is_down(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, region: str, other: str
+) -> None:
+    parameter = "/artifact-edge/test/pop-certificate"
+    issued = issue_certificates(tmp_path / "authority", HOSTNAME, parameter, [HOME, NEAR])
+    monkeypatch.setenv("CERTIFICATE_PARAMETER", parameter)
+    outage = Outage(monkeypatch)
+    machine.program.time = outage.clock()
+    outage.down = {region}
+    machine.program.update_certificate()
+    assert (machine.run / "server.pem").read_text().startswith(issued[other])
+    assert machine.controlled == [("reload", "artifact-edge-front.service")]
+
+
+def test_a_region_without_a_certificate_is_passed_over(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parameter = "/artifact-edge/test/pop-certificate"
+    issued = issue_certificates(tmp_path / "authority", HOSTNAME, parameter, [HOME])
+    monkeypatch.setenv("CERTIFICATE_PARAMETER", parameter)
+    machine.program.update_certificate()
+    assert (machine.run / "server.pem").read_text().startswith(issued[HOME])
 
 
 def test_a_secret_without_a_replica_in_the_region_is_read_in_the_home_region(machine: Machine) -> None:

@@ -153,7 +153,7 @@ def test_no_placeholder_is_left_and_the_same_settings_give_the_same_files() -> N
     [
         (replace(SETTINGS, hostname="Packages"), "hostname 'Packages' is not a host name"),
         (replace(SETTINGS, shields=[]), "shields is empty"),
-        (replace(SETTINGS, sources=replace(SETTINGS.sources, secret_regions=[])), "secret_regions is empty"),
+        (replace(SETTINGS, sources=replace(SETTINGS.sources, regions=[])), "regions is empty"),
         (replace(SETTINGS, processes=0), "processes is 0; a PoP runs 1 to 64"),
         (replace(SETTINGS, memory="4 GB"), "memory is '4 GB'; write a size such as 512M"),
     ],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from emulation.providers.aws.clients import client
 from tests.support.fetch_secrets import HOME, NEAR, SECRET, SERVING, Machine
+from tests.support.machine_certificates import issue_certificates
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -52,9 +55,23 @@ def test_the_token_for_cloud_storage_is_renewed_while_aws_gives_no_credentials(m
 
 def test_a_certificate_is_kept_while_it_cannot_be_exported_again(machine: Machine) -> None:
     machine.program.EXPORT_AGAIN_SECONDS = -1
-    machine.down = {f"ssm.{HOME}.amazonaws.com"}
+    machine.down = {f"ssm.{region}.amazonaws.com" for region in (HOME, NEAR)}
     machine.program.main()
     assert machine.files()["server_key.pem"] == "of today"
+
+
+@pytest.mark.parametrize(("region", "other"), [(HOME, NEAR), (NEAR, HOME)])
+def test_a_new_machine_gets_a_certificate_while_one_region_is_down(
+    machine: Machine, tmp_path_factory: pytest.TempPathFactory, region: str, other: str
+) -> None:
+    directory, parameter = tmp_path_factory.mktemp("authority"), os.environ["CERTIFICATE_PARAMETER"]
+    issued = issue_certificates(directory, "*.shield.example.com", parameter, [HOME, NEAR])
+    for name in ("server_certificate.pem", "server_key.pem"):
+        (machine.run / name).unlink()
+    machine.down = {f"{service}.{region}.amazonaws.com" for service in ("sts", "secretsmanager", "ssm", "acm")}
+    machine.program.main()
+    assert machine.files()["server_certificate.pem"].startswith(issued[other])
+    assert machine.files()["server_key.pem"].startswith("-----BEGIN")
 
 
 def test_a_new_machine_does_not_start_without_its_secret(machine: Machine) -> None:

@@ -24,7 +24,7 @@ SETTINGS = BootSettings(
     BUCKETS[:2],
     secret_id="artifact-edge/test/shield",
     secret_regions=["us-east-1", "eu-west-1"],
-    certificate_region="us-east-1",
+    certificate_regions=["us-east-1", "eu-west-1"],
     certificate_parameter="/artifact-edge/test/shield-certificate",
     serving=ServingReports("/artifact-edge/test/serving", "us-east-1"),
 )
