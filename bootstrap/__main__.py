@@ -12,18 +12,23 @@ from dataclasses import dataclass
 
 import pulumi
 
+from bootstrap.google_access import MOST_ENVIRONMENT_CHARACTERS, GoogleAccess, GoogleAccessArgs
 from bootstrap.google_trust import google_trust
 from bootstrap.roles import Repository, Roles, RolesArgs
 from bootstrap.state import State, StateArgs
 from infra import transforms
 
 PROJECT = "artifact-edge-bootstrap"
+_MOST_ENVIRONMENT_CHARACTERS = 20
+# The IDs of projects on Google Cloud (Resource Manager, "Create and manage projects").
+_PROJECT_ID = r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 
 
 @dataclass(frozen=True)
 class Settings:
     """The config of the bootstrap stack: the name of the state bucket, the GitHub repository with its IDs, and the
-    environments that the repository deploys.
+    environments that the repository deploys. With `google_project`, the program also creates the accounts with which
+    the repository deploys to Google Cloud.
     """
 
     region: str
@@ -33,6 +38,7 @@ class Settings:
     repository_id: str
     trust_subject_without_ids: bool
     environments: list[str]
+    google_project: str | None
 
 
 def settings() -> Settings:
@@ -50,8 +56,12 @@ def settings() -> Settings:
         repository_id=config.require("repository_id"),
         trust_subject_without_ids=config.get_bool("trust_subject_without_ids") or False,
         environments=config.require_object("environments"),
+        google_project=config.get("google_project"),
     )
     command = f"from `gh api repos/{found.repository}`"
+    projects = [found.google_project] if found.google_project is not None else []
+    most = MOST_ENVIRONMENT_CHARACTERS if projects else _MOST_ENVIRONMENT_CHARACTERS
+    of_stack = f"a stack's name of at most {most} characters"
     problems = [
         f"{PROJECT}:{key}: {value!r} is not {accepted}"
         for key, value, pattern, accepted in (
@@ -59,7 +69,8 @@ def settings() -> Settings:
             ("repository", found.repository, r"[\w-]+/[\w.-]+", "a GitHub repository: owner/name"),
             ("owner_id", found.owner_id, r"[0-9]+", f"the ID of a GitHub account, {command} (`owner.id`)"),
             ("repository_id", found.repository_id, r"[0-9]+", f"the ID of a GitHub repository, {command} (`id`)"),
-            *(("environments", name, r"[a-z][a-z0-9-]{0,19}", "a stack's name") for name in found.environments),
+            *(("environments", name, rf"[a-z][a-z0-9-]{{0,{most - 1}}}", of_stack) for name in found.environments),
+            *(("google_project", each, _PROJECT_ID, "the ID of a Google Cloud project") for each in projects),
         )
         if not re.fullmatch(pattern, value)
     ]
@@ -81,7 +92,11 @@ def compose(found: Settings) -> None:
     pulumi.export("secrets_provider", f"awskms://{state.alias}?region={found.region}")
     pulumi.export("deploy_roles", {name: roles.deploy[name] for name in environments})
     pulumi.export("boundaries", {name: roles.boundaries[name] for name in environments})
-    pulumi.export("google", google_trust(repository, environments))
+    trust = google_trust(repository, environments)
+    pulumi.export("google", trust)
+    if found.google_project is not None:
+        access = GoogleAccess("github", GoogleAccessArgs(found.google_project, trust))
+        pulumi.export("google_access", {"provider": access.provider, "accounts": access.accounts})
     pulumi.export("drift_roles", {name: roles.drift[name] for name in environments})
 
 

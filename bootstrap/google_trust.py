@@ -1,6 +1,7 @@
 """The settings of a workload identity pool on Google Cloud, through which GitHub's workflows act as service accounts.
 
-The program exports the settings, and people create the pool with them (docs/ci.md). Conditions and subjects use the IDs
+The program creates the pool with these settings (bootstrap/google_access.py), and exports them for people who create it
+by hand. Conditions and subjects use the IDs
 of the repository and its owner, which GitHub never reuses. The names could belong to somebody else later
 (google-github-actions/auth, "Security Considerations"). GitHub's tokens have the IDs in claims of their own, whatever
 the form of their subject is (GitHub Docs, "OpenID Connect reference").

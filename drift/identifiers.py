@@ -30,6 +30,7 @@ _BY_BUCKET = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 )
+_POOLS = "projects/{project}/locations/global/workloadIdentityPools"
 _DATABASE = "{project}/instances/{instance}/databases/{database}"
 # Maps each resource type to the form of the IDs of its resources. A name in braces stands for the value of the
 # resource's input with this name.
@@ -62,6 +63,10 @@ _FORMS: Mapping[str, str] = {
     "gcp:compute/instance:Instance": "projects/{project}/zones/{zone}/instances/{name}",
     "gcp:compute/network:Network": "projects/{project}/global/networks/{name}",
     "gcp:compute/subnetwork:Subnetwork": "projects/{project}/regions/{region}/subnetworks/{name}",
+    "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": f"{_POOLS}/{{workloadIdentityPoolId}}",
+    "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": (
+        f"{_POOLS}/{{workloadIdentityPoolId}}/providers/{{workloadIdentityPoolProviderId}}"
+    ),
     "gcp:kms/cryptoKey:CryptoKey": "{keyRing}/cryptoKeys/{name}",
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": "{cryptoKeyId}/{role}/{member}",
     "gcp:kms/keyRing:KeyRing": "projects/{project}/locations/{location}/keyRings/{name}",
@@ -72,6 +77,7 @@ _FORMS: Mapping[str, str] = {
     "gcp:serviceaccount/account:Account": (
         "projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com"
     ),
+    "gcp:serviceaccount/iAMMember:IAMMember": "{serviceAccountId}/{role}/{member}",
     "gcp:spanner/backupSchedule:BackupSchedule": f"{_DATABASE}/backupSchedules/{{name}}",
     "gcp:spanner/database:Database": "{project}/instances/{instance}/databases/{name}",
     "gcp:spanner/databaseIAMMember:DatabaseIAMMember": f"{_DATABASE}/{{role}}/{{member}}",

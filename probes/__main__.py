@@ -44,6 +44,7 @@ from probes import (
     workers_cache,
     workers_cache_limits,
     workers_kv,
+    workload_identity,
     zone_rules,
 )
 from probes.aws import AwsAccount
@@ -77,7 +78,7 @@ _CLOUDFLARE = (
     *rate_limits.PROBES,
     *zone_rules.PROBES,
 )
-_GOOGLE = (*cloud_storage.PROBES, *compute_engine.PROBES)
+_GOOGLE = (*cloud_storage.PROBES, *compute_engine.PROBES, *workload_identity.PROBES)
 ON_AWS: dict[str, Probe[AwsAccount]] = {probe.name: probe for probe in _AWS}
 ON_CLOUDFLARE: dict[str, Probe[Zone]] = {probe.name: probe for probe in _CLOUDFLARE}
 ON_GOOGLE: dict[str, Probe[GoogleProject]] = {probe.name: probe for probe in _GOOGLE}

@@ -17,6 +17,7 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from emulation.gcp import workload_identity
 from emulation.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request, project_number
 from emulation.gcp.cloud_run import catalog as services
 from emulation.gcp.cloud_run import effects as run_effects
@@ -45,6 +46,7 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
         _serve(app, collection, store, machine_network, known.get(collection.path, NoEffect()))
     run_effects.add_to(app, store)
     pubsub.add_to(app, store)
+    workload_identity.add_to(app, store)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     aggregated = "/compute/v1/projects/<project>/aggregated/<any(addresses, instances):kind>"

@@ -103,7 +103,7 @@ def _free_address(request: Request) -> Json:
 
 def _email(request: Request) -> Json:
     email = f"{request.id}@{request.names['project']}.iam.gserviceaccount.com"
-    return {"email": email, "uniqueId": str(10**20 + secrets.randbelow(10**20))}
+    return {"email": email, "uniqueId": str(10**20 + secrets.randbelow(10**20)), **_no_bindings(request)}
 
 
 def _new_machine(body: Json) -> Json:
@@ -190,7 +190,7 @@ COLLECTIONS = (
     _collection(
         f"iam/v1/{_PROJECT}/serviceAccounts",
         "",
-        changeable="displayName",
+        changeable="displayName iam",
         identity=_member("accountId"),
         body=_member("serviceAccount"),
         computed=_email,

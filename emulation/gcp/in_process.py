@@ -22,6 +22,10 @@ from emulation.state_store import StateStore
 # The public addresses of test machines, from a documentation prefix (RFC 5737).
 ADDRESSES = "198.51.100.0/24"
 
+# The host of Google's IAM API. In the emulated Google Cloud, the paths of this API begin with `/iam`, because all APIs
+# have the same host.
+_IAM = "iam.googleapis.com"
+
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -50,6 +54,8 @@ def _send(
 ) -> TestResponse:
     parts = urlsplit(url)
     base, path = f"{parts.scheme}://{parts.netloc}", f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if parts.netloc == _IAM:
+        path = f"/iam{path}"
     wanted = [(name, value) for name, value in headers if name.lower() not in ("host", "content-length")]
     return WsgiClient(application).open(path, base_url=base, method=method, headers=wanted, data=body or b"")
 

@@ -46,9 +46,12 @@ GOOGLE_GRANTS = {
     "gcp:secretmanager/secretIamMember:SecretIamMember",
     "gcp:pubsub/topicIAMMember:TopicIAMMember",
 }
+WORKLOAD_IDENTITY_PROVIDER = "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider"
 INVOKERS = {"gcp:cloudrunv2/serviceIamMember:ServiceIamMember"}
 _REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GOOGLE_ACCOUNT = "gcp:serviceaccount/account:Account"
+# A comparison of a claim of the token, such as `assertion.repository_id == '1'`.
+_COMPARES_A_CLAIM = re.compile(r"assertion\.\w+\s*(==|in)\s")
 _NETWORKS = {"aws:ec2/vpc:Vpc", "aws:ec2/vpcEndpoint:VpcEndpoint"}
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _OWN_ACCOUNT = re.compile(r"serviceAccount:[^@]+@([^@.]+)\.iam\.gserviceaccount\.com")
@@ -182,13 +185,19 @@ def networks_of_stack(resource: PolicyResource, stack: StackValidationArgs) -> I
 
 @each_resource(
     "gcp-iam-grants-not-public",
-    "No role on Google Cloud is granted to everybody, or to everybody with a Google account.",
-    of=GOOGLE_GRANTS,
+    "No role on Google Cloud is granted to everybody, or to everybody with a Google account. A workload identity "
+    "provider admits only some tokens of the issuer, which signs tokens for everybody.",
+    of={*GOOGLE_GRANTS, WORKLOAD_IDENTITY_PROVIDER},
     severity=Severity.CRITICAL,
     control=cis_gcp("1.8, 5.1"),
-    fix="Name the member: a service account, a group or a user",
+    fix="Name the member: a service account, a group or a user. For a provider, compare a claim of the token in "
+    "`attribute_condition`",
 )
 def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == WORKLOAD_IDENTITY_PROVIDER:
+        if not _COMPARES_A_CLAIM.search(str(args.props.get("attributeCondition"))):
+            yield f"it admits every token of {part(args.props, 'oidc').get('issuerUri')}"
+        return
     yield from public_grants(args, _members(args))
 
 

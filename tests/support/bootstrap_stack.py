@@ -6,7 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
+
 from bootstrap.__main__ import compose, settings
+from emulation.providers import gcp
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.iam import Statement, allow, document
@@ -23,12 +26,15 @@ CONFIG = {
 }
 
 
-def bootstrap_up(**changes: str) -> Deployment:
-    """Runs `pulumi up` of the bootstrap stack in the current AWS account. `changes` replaces values of the stack's
-    config.
+def bootstrap_up(google: httpx.Client | None = None, **changes: str) -> Deployment:
+    """Runs `pulumi up` of the bootstrap stack in the current AWS account, and in the emulated Google Cloud that
+    `google` reaches. `changes` replaces values of the stack's config.
     """
     config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
-    return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
+    known = [*handlers()]
+    if google is not None:
+        known += gcp.handlers(lambda: google)
+    return deploy(lambda: compose(settings()), known, functions(), stack="bootstrap", config=config)
 
 
 def bootstrapping_role(statements: Sequence[Statement]) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 
 from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
 
-# Google Cloud's limits for workload identity: the maximum number of bytes in a token's attribute `google.subject`, and
-# the maximum number of characters in a provider's attribute condition.
+from emulation.gcp.workload_identity import MOST_CONDITION_CHARACTERS
+
+# Google Cloud's limit for the attribute `google.subject` of a token.
 MOST_SUBJECT_BYTES = 127
-MOST_CONDITION_CHARACTERS = 4096
 
 
 class Refused(Exception):

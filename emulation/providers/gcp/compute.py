@@ -89,6 +89,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             },
             outputs=lambda document: {
                 **picked(document, "displayName", "email", "uniqueId"),
+                "name": document["selfLink"].removeprefix(_IAM),
                 "member": f"serviceAccount:{document['email']}",
             },
             id_from=_IAM,

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pulumi_policy import PolicyResource
+
+from policies.rules.principals import WORKLOAD_IDENTITY_PROVIDER
 from tests.policies.cases.parts import ROLE, Case, allow, document
 from tests.policies.resources import resource
 
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 BELL = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:*"
+
+_GITHUB = "https://token.actions.githubusercontent.com"
+
+
+def _trusting_github(condition: str | None = None) -> PolicyResource:
+    """Returns a workload identity provider that trusts the tokens of GitHub, on the given condition."""
+    given = {} if condition is None else {"attributeCondition": condition}
+    return resource(WORKLOAD_IDENTITY_PROVIDER, {"oidc": {"issuerUri": _GITHUB}, **given})
+
 
 CASES = [
     *[
@@ -208,4 +220,7 @@ CASES = [
         "gcp-iam-grants-not-public",
         [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/viewer", "member": "group:x@y"})],
     ),
+    Case("gcp-iam-grants-not-public", [_trusting_github()], f"it admits every token of {_GITHUB}"),
+    Case("gcp-iam-grants-not-public", [_trusting_github("true")], f"it admits every token of {_GITHUB}"),
+    Case("gcp-iam-grants-not-public", [_trusting_github("assertion.repository_id == '456789'")]),
 ]

@@ -143,11 +143,16 @@ def test_the_program_meets_the_policies_with_its_settings() -> None:
         ),
         ({"repository_id": "*"}, "repository_id: '\\*' is not the ID of a GitHub repository, from `gh api repos/"),
         ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
+        (
+            {"environments": '["production"]', "google_project": "acme-edge"},
+            "environments: 'production' is not a stack's name of at most 9 characters",
+        ),
+        ({"google_project": "Acme"}, "google_project: 'Acme' is not the ID of a Google Cloud project"),
     ],
 )
 def test_a_mistake_is_one_line(changes: dict[str, str], message: str) -> None:
     with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{message}"):
-        bootstrap_up(**changes)
+        bootstrap_up(None, **changes)
 
 
 @pytest.mark.usefixtures("aws_cloud")

@@ -6,46 +6,19 @@ does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from bootstrap.google_trust import google_trust
 from bootstrap.roles import ISSUER, Repository
 from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.github_tokens import PROVIDER_NAME, REPOSITORY, WITH_IDS, WITHOUT_IDS, claims
 from tests.support.workload_identity import Provider, Refused
-
-NAME = "projects/1234567890/locations/global/workloadIdentityPools/github/providers/artifact-edge"
-REPOSITORY = Repository("acme/artifact-edge", owner_id="123456", repository_id="456789")
-WITH_IDS = "repo:acme@123456/artifact-edge@456789"
-WITHOUT_IDS = "repo:acme/artifact-edge"
-
-
-def claims(subject: str = WITH_IDS, environment: str | None = "prod", **changes: str) -> Mapping[str, Any]:
-    """Returns the claims of the token that GitHub gives to a job of the test's repository. `changes` overrides claims,
-    for tokens of other repositories.
-
-    Source: GitHub Docs, "OpenID Connect reference". A token has the claim `environment` only if the job has a GitHub
-    environment.
-    """
-    of_environment = {"environment": environment} if environment else {}
-    return {
-        "iss": f"https://{ISSUER}",
-        "aud": f"https://iam.googleapis.com/{NAME}",
-        "sub": f"{subject}:environment:{environment}" if environment else f"{subject}:pull_request",
-        "repository": "acme/artifact-edge",
-        "repository_id": "456789",
-        "repository_owner": "acme",
-        "repository_owner_id": "123456",
-        "event_name": "push",
-        **of_environment,
-        **changes,
-    }
 
 
 def provider(repository: Repository = REPOSITORY) -> Provider:
     trust = google_trust(repository, ["dev", "prod"])
-    return Provider(NAME, f"https://{ISSUER}", trust["attribute_mapping"], trust["attribute_condition"])
+    return Provider(PROVIDER_NAME, f"https://{ISSUER}", trust["attribute_mapping"], trust["attribute_condition"])
 
 
 @pytest.mark.parametrize("subject", [WITH_IDS, WITHOUT_IDS])
@@ -94,10 +67,10 @@ def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> No
         repository_owner_id=long.owner_id,
     )
     condition = trust["attribute_condition"]
-    found = Provider(NAME, f"https://{ISSUER}", trust["attribute_mapping"], condition).subject(token)
+    found = Provider(PROVIDER_NAME, f"https://{ISSUER}", trust["attribute_mapping"], condition).subject(token)
     assert found == trust["subjects"][f"{environment}-drift"]
     with pytest.raises(Refused, match="127 bytes"):
-        Provider(NAME, f"https://{ISSUER}", {"google.subject": "assertion.sub"}, condition).subject(token)
+        Provider(PROVIDER_NAME, f"https://{ISSUER}", {"google.subject": "assertion.sub"}, condition).subject(token)
 
 
 @pytest.mark.usefixtures("aws_cloud")
