@@ -15,6 +15,7 @@ from policies.framework.kinds import all_of
 from policies.framework.relations import of_tier, refers_to
 from policies.rules.edge import SCRIPT
 
+_BUCKET = "aws:s3/bucket:Bucket"
 CERTIFICATE = "aws:acm/certificate:Certificate"
 VALIDATION = "aws:acm/certificateValidation:CertificateValidation"
 PARAMETER = "aws:ssm/parameter:Parameter"
@@ -55,17 +56,22 @@ def certificate_renewable(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "cloudflare-workers-shields-publicly-trusted",
-    "Shields have a validated certificate from a public authority. A worker trusts no other certificate.",
+    "Shields have a validated certificate from a public authority, as a worker trusts no other. If several regions "
+    "hold objects, two regions have a certificate, so that machines boot while one of them fails.",
     of={SCRIPT},
     severity=Severity.CRITICAL,
     control=our_design("mutual TLS between edge and shield"),
-    fix="Give the stack an aws.acm.Certificate for *.shield.<domain> and its aws.acm.CertificateValidation",
+    fix="Give the stack an aws.acm.Certificate for *.shield.<domain> in two regions, and its "
+    "aws.acm.CertificateValidation for each",
 )
 def shields_publicly_trusted(_: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     certificates = [each for each in all_of(stack, {CERTIFICATE}) if not of_tier(each, "pop")]
     validations = list(all_of(stack, {VALIDATION}))
     if not certificates:
         yield "shields have no public certificate"
+    found = {str(each.props.get("region")) for each in certificates}
+    if len(found) == 1 and len({str(each.props.get("region")) for each in all_of(stack, {_BUCKET})}) > 1:
+        yield f"only {found.pop()} has a certificate of the shields"
     for certificate in certificates:
         if not any(refers_to(each, "certificateArn", certificate, ("arn", "id")) for each in validations):
             yield f"nothing waits for the validation of {certificate.props.get('domainName')}"

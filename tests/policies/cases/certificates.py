@@ -13,6 +13,8 @@ from tests.policies.resources import resource
 
 WORKER = resource(SCRIPT, {}, "edge")
 
+BUCKETS = [resource("aws:s3/bucket:Bucket", {"region": region}, region) for region in ("us-east-1", "eu-west-1")]
+
 
 def certificate(**props: Any) -> PolicyResource:
     """Returns an AWS certificate resource for the shield machines. `props` replaces its properties."""
@@ -45,6 +47,21 @@ CASES = [
     Case("aws-acm-certificate-for-shields-only", [pop_certificate("*.shield.x.io")], "it is for *.shield.x.io"),
     Case("aws-acm-certificate-for-shields-only", [pop_certificate("*.x.io")], "it is for *.x.io"),
     Case("cloudflare-workers-shields-publicly-trusted", [WORKER, pop_certificate("a")], "no public certificate"),
+    Case(
+        "cloudflare-workers-shields-publicly-trusted",
+        [WORKER, *BUCKETS, certificate(region="us-east-1"), resource(VALIDATION, {"certificateArn": "arn:c"})],
+        "only us-east-1 has a certificate of the shields",
+    ),
+    Case(
+        "cloudflare-workers-shields-publicly-trusted",
+        [
+            WORKER,
+            *BUCKETS,
+            certificate(region="us-east-1"),
+            certificate(region="eu-west-1"),
+            resource(VALIDATION, {"certificateArn": "arn:c"}),
+        ],
+    ),
     Case("aws-acm-certificate-renewable", [certificate(validationMethod="EMAIL")], "validationMethod is EMAIL"),
     Case("aws-acm-certificate-renewable", [certificate(options={})], "options.export is not set"),
     Case("aws-acm-certificate-renewable", [certificate()]),
