@@ -38,6 +38,7 @@ def _workers_cache(zone: Zone) -> Iterator[Fact]:
     yield _fact("calls of other methods than fetch() bypass the cache", methods[0].text != methods[1].text, methods[1])
     yield from _ranges(zone)
     yield from _not_stored(zone)
+    yield from _precedence(zone)
     lasting = [zone.send("/silent?cache-control=") for _ in range(2)]
     yield _fact("a response without a lifetime is stored", _is_same(*lasting), lasting[1])
     empty = [zone.send("/empty?x-empty=1", headers={"range": f"bytes={first}-"}) for first in (0, 5)]
@@ -90,6 +91,16 @@ def _not_stored(zone: Zone) -> Iterator[Fact]:
     path = f"/authorized?{urlencode({'cache-control': 'max-age=60'})}"
     answers = [zone.send(path, headers={"authorization": "Bearer any"}) for _ in range(2)]
     yield _fact("an answer to Authorization is not stored without `public`", not _is_same(*answers), answers[1])
+
+
+def _precedence(zone: Zone) -> Iterator[Fact]:
+    caching = {"cache-control": "private, max-age=5", "cloudflare-cdn-cache-control": "public, max-age=60"}
+    path = f"/precedence?{urlencode(caching)}"
+    before, after = zone.send(path), zone.send(path)
+    yield _fact("the cache obeys Cloudflare-CDN-Cache-Control before Cache-Control", _is_same(before, after), after)
+    seen = after.headers.get("cache-control") == caching["cache-control"]
+    is_removed = "cloudflare-cdn-cache-control" not in after.headers
+    yield _fact("a caller gets Cache-Control, and not the cache's own header", seen and is_removed, after)
 
 
 def _purges(zone: Zone) -> Iterator[Fact]:

@@ -444,6 +444,14 @@ def test_a_response_without_a_lifetime_is_stored_for_a_default_time(network: Net
     assert [answer.headers.get("cache-control") for answer in answers] == [None, None]
 
 
+def test_the_cache_obeys_its_own_header_and_clients_get_cache_control(network: Network) -> None:
+    path = "/npm/precedence?cache-control=private,max-age%3D5&cloudflare-cdn-cache-control=public,max-age%3D60"
+    answers = [network.get(path) for _ in range(2)]
+    assert [answer.headers["cf-cache-status"] for answer in answers] == ["MISS", "HIT"]
+    assert [answer.headers["cache-control"] for answer in answers] == ["private,max-age=5"] * 2
+    assert ["cloudflare-cdn-cache-control" in answer.headers for answer in answers] == [False, False]
+
+
 def test_a_refusal_with_no_store_is_not_stored(network: Network) -> None:
     path = "/missing/x?cache-control=no-store"
     assert [network.get(path).status_code for _ in range(2)] == [404, 404]

@@ -1,6 +1,6 @@
 -- Emulates the behaviour of Workers Cache that Traffic Server lacks. Traffic Server's tslua plugin runs these functions
 -- for requests that match the first rule in remap.config. Sources: developers.cloudflare.com/workers/cache,
--- "Configuration" (bypass conditions, ranges, responses without Cache-Control) and "Limitations";
+-- "Configuration" (bypass conditions, ranges, responses without Cache-Control, header precedence) and "Limitations";
 -- cache/concepts/cache-responses (the values of CF-Cache-Status).
 
 -- For how many seconds responses without Cache-Control and Expires stay fresh, by status.
@@ -10,6 +10,9 @@ local WITHOUT_LIFETIME = {
 }
 -- The most bytes of a response that the cache stores: the limit of the Free plan ("Response size").
 local LARGEST = 512 * 1024 * 1024
+-- Headers that the cache obeys in place of Cache-Control. The cache obeys the first of them that a response has.
+-- Clients get Cache-Control as the origin sent it, and never the first header.
+local INSTEAD = { 'Cloudflare-CDN-Cache-Control', 'CDN-Cache-Control' }
 
 -- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of
 -- a stale copy is therefore ignored.
@@ -43,9 +46,22 @@ local function is_refused(status, header)
     or (ts.client_request.header['Authorization'] ~= nil and not is_public(caching))
 end
 
+-- Gives the cache its own Cache-Control, and keeps that of clients in an internal header.
+local function choose_caching(header)
+  for _, name in ipairs(INSTEAD) do
+    if header[name] ~= nil then
+      header['@Caching-Of-Clients'] = header['Cache-Control'] or ''
+      header['Cache-Control'] = header[name]
+      break
+    end
+  end
+  header[INSTEAD[1]] = nil
+end
+
 local function read_origin_response()
   local status, header = ts.server_response.get_status(), ts.server_response.header
   ts.ctx.origin_status = status
+  choose_caching(header)
   if header['Cache-Control'] == nil and header['Expires'] == nil and WITHOUT_LIFETIME[status] ~= nil then
     header['Cache-Control'] = 'max-age=' .. WITHOUT_LIFETIME[status]
     header['@Lifetime-Is-Default'] = '1' -- internal: Traffic Server sends no header whose name begins with @
@@ -80,6 +96,10 @@ local function answer()
   header['Cache-Tag'] = nil
   if header['@Lifetime-Is-Default'] ~= nil then
     header['Cache-Control'] = nil
+  end
+  local caching = header['@Caching-Of-Clients']
+  if caching ~= nil then
+    header['Cache-Control'] = caching ~= '' and caching or nil
   end
   return 0
 end

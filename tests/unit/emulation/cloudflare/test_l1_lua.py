@@ -92,5 +92,29 @@ def test_a_response_keeps_the_lifetime_from_the_origin(l1: Script, status: int) 
     assert (answer.is_storable, answer.headers.all()) == (True, {"Cache-Control": "public, max-age=5"})
 
 
+@pytest.mark.parametrize(
+    ("more", "obeyed", "seen"),
+    [
+        ({"Cloudflare-CDN-Cache-Control": "max-age=9"}, "max-age=9", {}),
+        ({"CDN-Cache-Control": "max-age=9"}, "max-age=9", {"CDN-Cache-Control": "max-age=9"}),
+        (
+            {"CDN-Cache-Control": "no-store", "Cloudflare-CDN-Cache-Control": "max-age=9"},
+            "max-age=9",
+            {"CDN-Cache-Control": "no-store"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("of_clients", [{}, {"Cache-Control": "private, max-age=5"}])
+def test_the_cache_obeys_the_most_specific_header_and_clients_get_cache_control(
+    l1: Script, of_clients: dict[str, str], more: dict[str, str], obeyed: str, seen: dict[str, str]
+) -> None:
+    request = l1.request()
+    stored = request.read_response(200, {**of_clients, **more})
+    assert (stored.is_storable, stored.headers["Cache-Control"]) == (True, obeyed)
+    sent = request.send_response(200, "MISS", stored.headers.all())
+    sent = {name: value for name, value in sent.items() if not name.startswith("@")}
+    assert sent == {**of_clients, **seen, "CF-Cache-Status": "MISS"}
+
+
 def test_clients_do_not_see_tags(l1: Script) -> None:
     assert l1.request().send_response(200, "HIT_FRESH", {"Cache-Tag": "a,b"}) == {"CF-Cache-Status": "HIT"}
