@@ -34,15 +34,17 @@ _WARMING_CALLS = 5_000
 _START_SECONDS = 30
 
 # The source of driver.js, which calls the worker. A stub in place of L1, the cache at the edge, answers each call with
-# the same cache hit.
+# the same cache hit. The hit has the headers for clients (workers/edge/src/finished_answers.ts).
 _DRIVER = """
 import worker from "index.js";
 export { Feeds, Objects } from "index.js";
 const answer = new Response(null, { headers: {
-  "accept-ranges": "bytes", age: "12", "cache-control": "public, max-age=31536000, immutable", "cf-cache-status": "HIT",
-  "content-length": "10000", "content-type": "application/octet-stream", date: "Sat, 28 Nov 2026 02:00:00 GMT",
-  etag: '"0123456789abcdef0123456789abcdef"', "last-modified": "Sat, 28 Nov 2026 01:00:00 GMT",
-  "server-timing": "shield;dur=3", "x-cache": "us-east-1-0; hit",
+  "accept-ranges": "bytes", age: "12", "cache-control": "private, max-age=31536000, immutable",
+  "cf-cache-status": "HIT", "content-length": "10000", "content-type": "application/octet-stream",
+  date: "Sat, 28 Nov 2026 02:00:00 GMT", etag: '"0123456789abcdef0123456789abcdef"',
+  "last-modified": "Sat, 28 Nov 2026 01:00:00 GMT",
+  "server-timing": "edge;desc=hit", "x-artifact-edge-below": "shield; hit",
+  "x-artifact-edge-below-timing": "shield;dur=3", "x-cache": "edge; hit",
 } });
 const entry = JSON.stringify({ version: 1, principal: "bench", expires: 4_000_000_000, grants: ["npm:bench:pull"] });
 const bindings = {

@@ -5,7 +5,7 @@ import { dataSetInForce } from "./advisories";
 import { failure } from "./answers";
 import type { Bindings } from "./bindings";
 import { packageTag } from "./cache_tags";
-import { clientHeaders } from "./client_headers";
+import { clientHeaders, isForClients } from "./client_headers";
 import { conditionsOf } from "./conditions";
 import { rulingOn } from "./enforcement";
 import { DEFAULT_FLAGS, type Flags, type ShieldFlags, type Subject, variantOf } from "./experiments";
@@ -23,7 +23,7 @@ import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVar
 import { budgetIn } from "./prediction";
 import { predicting } from "./prefetch";
 import { redirectToL1 } from "./redirects";
-import { nameVariants, requestEvent } from "./request_log";
+import { namingVariants, requestEvent } from "./request_log";
 import { isPart, type ObjectRoute } from "./routes";
 import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { entryText } from "./store";
@@ -75,8 +75,7 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
   const response = await permitted(authorized, { tag, rules, flags });
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
-  if (inForce?.policy.operators.includes(subject.principal)) nameVariants(response.headers, assignment);
-  return response;
+  return inForce?.policy.operators.includes(subject.principal) ? namingVariants(response, assignment) : response;
 }
 
 /**
@@ -157,7 +156,8 @@ async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, fo
     const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
-  const whole = answer === found.inMemory ? answer : clientResponse(wanted, answer, Date.now() - started);
+  const isReady = answer === found.inMemory || isForClients(answer);
+  const whole = isReady ? answer : clientResponse(wanted, answer, Date.now() - started);
   if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
   if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);
   if (wanted.part === undefined) return whole;

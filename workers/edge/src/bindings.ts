@@ -26,6 +26,9 @@ export interface Bindings {
   TOKEN_REQUESTS?: RateLimit;
   /** Limits how many requests with invalid tokens the worker answers for each client address in a period. */
   FAILED_TOKENS?: RateLimit;
-  /** Set only on our own PoP machines, where NGINX sends objects from L1 to clients (redirects.ts). */
+  /**
+   * Set only on our own PoP machines, where NGINX sends objects from L1 to clients (redirects.ts), and makes the
+   * headers for clients.
+   */
   REDIRECT_TO_L1?: string;
 }

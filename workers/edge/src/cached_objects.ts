@@ -11,6 +11,7 @@ import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
 import { InvalidDocument } from "./fields";
 import { filteredObject } from "./filtered_objects";
+import { finishedHeaders } from "./finished_answers";
 import {
   flagsIn,
   l1From,
@@ -80,19 +81,17 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     }
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER);
     const tags = [keyTag(key), packageTag, versionTag(this.env.VERSION)].filter((tag) => tag !== null);
-    const passed = new Headers({ "cache-control": NOT_STORED, "cache-tag": tags.join(",") });
-    for (const name of PASSED_HEADERS) {
-      const value = answer.headers.get(name);
-      if (value !== null) passed.set(name, value);
-    }
-    if (request.headers.has(PREDICTED_HEADER)) markPrefetched(passed);
-    if (answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX) {
-      await answer.body?.cancel();
-      passed.delete("content-length");
-      passed.set(TOO_LARGE_HEADER, "1");
-      return new Response(null, { status: 204, headers: passed });
-    }
-    return new Response(answer.body, { status: answer.status, headers: passed });
+    const isPrefetch = request.headers.has(PREDICTED_HEADER);
+    const isTooLarge = answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX;
+    const isFinished = !isTooLarge && this.env.REDIRECT_TO_L1 === undefined;
+    const finished = isFinished ? finishedHeaders(key, answer.status, answer.headers, isPrefetch) : undefined;
+    const stored = new Headers(finished ?? passedHeaders(answer.headers, isPrefetch));
+    stored.set("cache-tag", tags.join(","));
+    if (!isTooLarge) return new Response(answer.body, { status: answer.status, headers: stored });
+    await answer.body?.cancel();
+    stored.delete("content-length");
+    stored.set(TOO_LARGE_HEADER, "1");
+    return new Response(null, { status: 204, headers: stored });
   }
 
   /**
@@ -127,14 +126,18 @@ export class Objects extends WorkerEntrypoint<Bindings> {
 }
 
 /**
- * Marks an answer as prefetched. Raises the answer's `max-age` for L1, and keeps the origin's Cache-Control in another
- * header.
+ * Returns those headers of a shield's response that L1 stores. The headers of a prefetched object are marked. They let
+ * L1 use the object for longer than clients may use it.
  */
-function markPrefetched(headers: Headers): void {
-  headers.set(PREDICTED_HEADER, "1");
-  const caching = headers.get("cache-control") ?? NOT_STORED;
-  headers.set(ORIGIN_CACHING_HEADER, caching);
-  headers.set("cache-control", prefetchedLifetime(caching));
+function passedHeaders(given: Headers, isPrefetch: boolean): Record<string, string> {
+  const passed: Record<string, string> = { "cache-control": NOT_STORED };
+  for (const name of PASSED_HEADERS) {
+    const value = given.get(name);
+    if (value !== null) passed[name] = value;
+  }
+  if (!isPrefetch) return passed;
+  const caching = passed["cache-control"] ?? NOT_STORED;
+  return { ...passed, [PREDICTED_HEADER]: "1", [ORIGIN_CACHING_HEADER]: caching, "cache-control": prefetchedLifetime(caching) };
 }
 
 function uncached(status: 404 | 502): Response {

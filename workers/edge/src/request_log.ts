@@ -50,7 +50,12 @@ export function requestEvent(
   return { event: "request", variants, subjects, ecosystem, status, tier, bytes, first_byte_ms: milliseconds };
 }
 
-/** Sets the response header that shows an operator the names of the variants to which the client is assigned. */
-export function nameVariants(headers: Headers, { variants }: Assignment): void {
-  headers.set(VARIANT_HEADER, Object.entries(variants).map(([experiment, variant]) => `${experiment}=${variant}`).join(", "));
+/**
+ * Returns the response with one header more, which shows an operator the names of the variants to which the client is
+ * assigned. The headers of a response that comes from L1 unchanged cannot be changed, so the function makes a new one.
+ */
+export function namingVariants(response: Response, { variants }: Assignment): Response {
+  const named = new Response(response.body, response);
+  named.headers.set(VARIANT_HEADER, Object.entries(variants).map(([experiment, variant]) => `${experiment}=${variant}`).join(", "));
+  return named;
 }

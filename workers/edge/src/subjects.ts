@@ -56,6 +56,14 @@ export function tagId(tag: string): string {
   return `tag ${tag}`;
 }
 
+/**
+ * Returns the digest in the key of an image's manifest or blob. Returns undefined for the keys of all other objects.
+ */
+export function digestIn(key: string): string | undefined {
+  const [, , , algorithm, encoded] = BY_DIGEST.exec(key) ?? [];
+  return algorithm === undefined ? undefined : `${algorithm}:${encoded}`;
+}
+
 function npmSubject(key: string): Subject | undefined {
   const [, name, document, file, attested] = NPM.exec(key) ?? [];
   if (name === undefined) return undefined;

@@ -1,4 +1,4 @@
-// Tests that clients get the headers of L1's answer, whether or not the isolate has kept the headers of the object.
+// Tests which headers clients get, by the headers of L1's answer.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,7 +18,7 @@ function routed(path: string, accept = ""): ObjectRoute {
 
 /** Returns the headers of the response to a client when L1, the edge's cache, answers with the headers in `given`. */
 function headersFor(wanted: ObjectRoute, given: Record<string, string>, milliseconds = 0, status = 200): Record<string, string> {
-  return Object.fromEntries(new Headers(headersOf(wanted, { headers: new Headers(given), status }, milliseconds)));
+  return headersOf(wanted, { headers: new Headers(given), status }, milliseconds);
 }
 
 const HIT = { "cf-cache-status": "HIT", "cache-control": IMMUTABLE, "content-length": "7", "server-timing": "shield;dur=250", age: "3" };
@@ -30,7 +30,7 @@ test("the Server-Timing of a hit tells of the hit, and that of a miss tells of a
   assert.equal(headersFor(wanted, miss, 251)["server-timing"], "shield;dur=250, edge;dur=251");
 });
 
-test("whatever clients have requested before, a hit has the headers of L1's answer", () => {
+test("an answer has the headers of L1's answer, private caching, and the tier that answered", () => {
   const paths = ["/npm/a/-/a-1.0.0.tgz", "/npm/b/-/b-1.0.0.tgz", "/npm/a", "/pypi/files/a/a-1.whl", `/v2/a/blobs/sha256:${"a".repeat(64)}`];
   const answer = fc.record({
     path: fc.constantFrom(...paths),
@@ -43,43 +43,37 @@ test("whatever clients have requested before, a hit has the headers of L1's answ
     milliseconds: fc.nat(2),
     status: fc.constantFrom(200, 206),
   });
-  let copies = 0;
-  fc.assert(fc.property(fc.array(answer, { minLength: 20, maxLength: 40 }), (answers) => {
-    for (const { path, etag, verdict, caching, modified, isPredicted, age, milliseconds, status } of answers) {
-      // As at the origin, an object version always has the same size and the same type.
-      const size = String(1_000 + (etag ?? "").length + Date.parse(modified) % 60_000);
-      const type = `application/${modified.slice(-6, -4)}${etag?.slice(1, 2) ?? ""}`;
-      const given: Record<string, string> = {
-        "cf-cache-status": verdict,
-        "cache-control": path === "/npm/a" ? caching : IMMUTABLE,
-        "content-length": size,
-        "content-type": type,
-        "last-modified": modified,
-        "x-cache": "shield; hit",
-        ...(etag === undefined ? {} : { etag }),
-        ...(isPredicted ? { "x-artifact-edge-predicted": "1" } : {}),
-        ...(age === undefined ? {} : { age }),
-      };
-      const wanted = routed(path);
-      const found = headersOf(wanted, { headers: new Headers(given), status }, milliseconds);
-      copies += Number(found instanceof Headers);
-      const expected: Record<string, string> = {
-        "accept-ranges": "bytes",
-        "cache-control": given["cache-control"]!.replace("public", "private"),
-        "content-length": size,
-        "content-type": type,
-        "last-modified": modified,
-        "server-timing": `edge;dur=${milliseconds}`,
-        "x-cache": { HIT: isPredicted ? "edge; hit; predicted" : "edge; hit", STALE: "edge; stale", MISS: "shield; hit" }[verdict]!,
-        ...(etag === undefined ? {} : { etag }),
-        ...(age === undefined ? {} : { age }),
-        ...(wanted.negotiated ? { vary: "Accept" } : {}),
-        ...(wanted.digest === undefined
-          ? {}
-          : { "docker-content-digest": wanted.digest, "docker-distribution-api-version": "registry/2.0" }),
-      };
-      assert.deepEqual(Object.fromEntries([...new Headers(found)].sort()), Object.fromEntries(Object.entries(expected).sort()));
-    }
+  fc.assert(fc.property(answer, ({ path, etag, verdict, caching, modified, isPredicted, age, milliseconds, status }) => {
+    // The size and the type depend only on the object's version, as those of real objects at the origin do.
+    const size = String(1_000 + (etag ?? "").length + Date.parse(modified) % 60_000);
+    const type = `application/${modified.slice(-6, -4)}${etag?.slice(1, 2) ?? ""}`;
+    const given: Record<string, string> = {
+      "cf-cache-status": verdict,
+      "cache-control": path === "/npm/a" ? caching : IMMUTABLE,
+      "content-length": size,
+      "content-type": type,
+      "last-modified": modified,
+      "x-cache": "shield; hit",
+      ...(etag === undefined ? {} : { etag }),
+      ...(isPredicted ? { "x-artifact-edge-predicted": "1" } : {}),
+      ...(age === undefined ? {} : { age }),
+    };
+    const wanted = routed(path);
+    const expected: Record<string, string> = {
+      "accept-ranges": "bytes",
+      "cache-control": given["cache-control"]!.replace("public", "private"),
+      "content-length": size,
+      "content-type": type,
+      "last-modified": modified,
+      "server-timing": `edge;dur=${milliseconds}`,
+      "x-cache": { HIT: isPredicted ? "edge; hit; predicted" : "edge; hit", STALE: "edge; stale", MISS: "shield; hit" }[verdict]!,
+      ...(etag === undefined ? {} : { etag }),
+      ...(age === undefined ? {} : { age }),
+      ...(wanted.negotiated ? { vary: "Accept" } : {}),
+      ...(wanted.digest === undefined
+        ? {}
+        : { "docker-content-digest": wanted.digest, "docker-distribution-api-version": "registry/2.0" }),
+    };
+    assert.deepEqual(headersFor(wanted, given, milliseconds, status), expected);
   }));
-  assert.ok(copies > 0, "no case had finished headers");
 });

@@ -93,6 +93,19 @@ test("an operator reads the names of their variants, and each of their requests 
   assert.ok(!logged.join().includes("alice") && !logged.join().includes("web") && !logged.join().includes(SUBJECT.token));
 });
 
+test("an operator reads the names also in a hit that the worker passes on, and the next client does not", async () => {
+  await putInForce({ experiments: [experiment("passed").given] });
+  const headers = { "cf-cache-status": "HIT", "cache-control": "private, max-age=31536000, immutable", "x-cache": "edge; hit" };
+  stub.l1 = (_, response) => void response.writeHead(200, headers).end("body");
+  const shown = await get(TARBALL);
+  assert.match(shown.headers.get("x-artifact-edge-variant") ?? "", /passed=[ab]/);
+  assert.equal(shown.headers.get("x-cache"), "edge; hit");
+  const entry = { version: 1, principal: "bob", expires: 4_000_000_000, grants: ["npm:*:pull"] };
+  entries.set(`token:${createHash("sha256").update("not-an-operator").digest("hex")}`, JSON.stringify(entry));
+  const other = await fetch(`${edge}${TARBALL}`, { headers: bearer("not-an-operator") });
+  assert.deepEqual([other.headers.get("x-cache"), other.headers.get("x-artifact-edge-variant")], ["edge; hit", null]);
+});
+
 test("other principals read no variants, and a client without experiments is not logged", async () => {
   await putInForce({ experiments: [] });
   policies.unshift(stored({ operators: ["bob"], experiments: [experiment("hidden").given] }));

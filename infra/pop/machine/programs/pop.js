@@ -33,7 +33,8 @@ export class Feeds extends UncachedFeeds {}
 
 export class Objects extends UncachedObjects {
   constructor(ctx, env) {
-    super(ctx, env);
+    // NGINX makes the headers for clients itself, so L1 stores objects as shields send them.
+    super(ctx, { ...env, REDIRECT_TO_L1: "1" });
     const cache = { purge: (options) => purge(options, env) };
     // A filtered document is made from the document in L1, so this entrypoint calls itself through L1.
     Object.defineProperty(this, "ctx", { value: withMembers(withL1(ctx, env), { cache }) });

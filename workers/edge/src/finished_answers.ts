@@ -1,0 +1,40 @@
+// Lets L1 store immutable objects with exactly the headers that clients get. The worker then passes a hit on as it is,
+// and need not make a new response. Documents are not stored like this, because their headers vary between clients.
+
+import { BELOW_HEADER, BELOW_TIMING_HEADER, clientHeaders, isImmutable } from "./client_headers";
+import { PREDICTED_HEADER } from "./l1";
+import { digestIn, subjectOf } from "./subjects";
+
+// The name of the header that Workers Cache obeys in place of Cache-Control, and that it does not pass on
+// (developers.cloudflare.com/workers/cache/configuration, "Header precedence").
+const L1_CACHING_HEADER = "cloudflare-cdn-cache-control";
+// The headers of objects whose headers for clients also contain metadata, or about which the worker must read metadata.
+const METADATA = ["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"];
+
+/**
+ * Returns the headers with which L1 stores an object, or undefined if the object is no immutable artifact. The headers
+ * for clients are those of a hit in L1. `given` are the headers of the shield's response, whose status is `status`.
+ */
+export function finishedHeaders(
+  key: string,
+  status: number,
+  given: Headers,
+  isPrefetch: boolean,
+): Record<string, string> | undefined {
+  const subject = subjectOf(key);
+  if (subject === undefined || subject.kind === "document" || !isImmutable({ headers: given })) return undefined;
+  if (METADATA.some((name) => given.has(name))) return undefined;
+  const digest = digestIn(key);
+  const route = { ecosystem: subject.ecosystem, negotiated: false, ...(digest === undefined ? {} : { digest }) };
+  const [date, timing] = [given.get("date"), given.get("server-timing")];
+  return {
+    ...clientHeaders(route, { headers: given, status }),
+    ...(date === null ? {} : { date }),
+    ...(timing === null ? {} : { [BELOW_TIMING_HEADER]: timing }),
+    ...(isPrefetch ? { [PREDICTED_HEADER]: "1" } : {}),
+    [BELOW_HEADER]: given.get("x-cache") ?? "origin; miss",
+    [L1_CACHING_HEADER]: given.get("cache-control") ?? "",
+    "server-timing": "edge;desc=hit",
+    "x-cache": isPrefetch ? "edge; hit; predicted" : "edge; hit",
+  };
+}
