@@ -29,7 +29,12 @@ export async function credentialOf(header: string | null, key: string, service: 
  * can use the credential.
  */
 export function ofSecret(secret: string | undefined): Credential {
-  return secret ? { kind: "token", digest: sha256(secret) } : { kind: "invalid" };
+  return secret ? tokenWith(sha256(secret)) : { kind: "invalid" };
+}
+
+/** Returns the credential for a token with a digest. */
+export function tokenWith(digest: string): Credential {
+  return { kind: "token", digest };
 }
 
 /** Returns whether an Authorization header uses the Bearer scheme. The credential in the header need not be valid. */

@@ -7,11 +7,12 @@ import { failure, ociFailure, unauthorized } from "./answers";
 import { serveAuthorized } from "./authorized";
 import type { Bindings } from "./bindings";
 import { fetchFeed, metadataApiOf } from "./cached_feeds";
-import { credentialOf, isBearer } from "./credentials";
+import { credentialOf, isBearer, tokenWith } from "./credentials";
 import { DEFAULT_FLAGS } from "./experiments";
 import { type Current, type Feed, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
 import { allows } from "./grants";
 import { entrypointsOf, l1Of } from "./invocation";
+import { KnownTokens } from "./known_tokens";
 import { readerOf } from "./l1";
 import { tooManyFailures, tooManyRequests } from "./limits";
 import { absent, withoutGrant } from "./object_errors";
@@ -32,6 +33,8 @@ export { Objects } from "./cached_objects";
 
 const FEED_HEALTH_PATH = "/healthz/feed";
 const PUBLISH = "publish packages with: python -m registry publish";
+
+const knownTokens = new KnownTokens();
 
 export default {
   async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
@@ -71,7 +74,8 @@ async function serveProtected(
   const started = Date.now();
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
-  const credential = await credentialOf(header, signingKey, hostname);
+  const known = knownTokens.digestOf(header);
+  const credential = known === undefined ? await credentialOf(header, signingKey, hostname) : tokenWith(known);
   // Only image clients get sessions from the token endpoint, so the worker accepts a session only for images.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
@@ -84,6 +88,7 @@ async function serveProtected(
     const refused = await tooManyFailures(request, wanted.ecosystem, bindings);
     return refused ?? unauthorized(wanted.ecosystem, hostname, { scope, error });
   }
+  if (known === undefined && credential.kind === "token") knownTokens.remember(header, credential.digest);
   const flooded = await tooManyRequests(credential.digest, wanted.ecosystem, bindings);
   if (flooded !== undefined) return flooded;
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);

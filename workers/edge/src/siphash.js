@@ -1,0 +1,2 @@
+// TypeScript reads siphash.d.ts in place of this file, and therefore not the source of the package, which is not strict.
+export { default } from "siphash/lib/siphash-double.js";
