@@ -4,7 +4,6 @@
 import { dataSetInForce } from "./advisories";
 import { failure } from "./answers";
 import type { Bindings } from "./bindings";
-import { packageTag } from "./cache_tags";
 import { clientHeaders, isForClients } from "./client_headers";
 import { conditionsOf } from "./conditions";
 import { rulingOn } from "./enforcement";
@@ -43,8 +42,6 @@ export interface AuthorizedRequest extends Invocation {
  * client is assigned to (experiments.ts).
  */
 interface Terms {
-  /** The cache tag of the package that the requested object belongs to. */
-  tag: string;
   /** The rules of the edge policy that apply to the client. Undefined means that no rule applies. */
   rules: RuleSet | undefined;
   flags: Flags & ShieldFlags;
@@ -61,10 +58,9 @@ interface Found {
  */
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
-  const tag = packageTag(wanted.ecosystem, wanted.name);
   // `read` fetches a policy or a data set of advisories. For most requests, the worker does not call `read`, because
   // the isolate has these documents in memory.
-  const read: Read = (key) => l1Of(tag, authorized, DEFAULT_FLAGS)()(key, "GET", {});
+  const read: Read = (key) => l1Of(authorized, DEFAULT_FLAGS)()(key, "GET", {});
   const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
   const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
@@ -72,7 +68,7 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
   const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
   const install = loggedInstall(authorized, assignment.flags);
   const flags = install === undefined ? assignment.flags : { ...assignment.flags, install };
-  const response = await permitted(authorized, { tag, rules, flags });
+  const response = await permitted(authorized, { rules, flags });
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
   return inForce?.policy.operators.includes(subject.principal) ? namingVariants(response, assignment) : response;
@@ -94,8 +90,8 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
 /** Answers an authorized request as the edge policy decides: with the object, with a filtered document, or with 403. */
 async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
   const { wanted, request, bindings } = authorized;
-  const { tag, rules, flags } = terms;
-  const l1 = l1Of(tag, authorized, flags);
+  const { rules, flags } = terms;
+  const l1 = l1Of(authorized, flags);
   const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
   // `l1()` makes the runtime create a new stub of the cached entrypoint. An answer from memory needs no stub, so
   // `stored` calls `l1()` only when the object is not in memory.
@@ -107,7 +103,7 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(authorized, withPrefetches(tiers(view), authorized, terms), found)
-      : redirectToL1(wanted, request, tag, placeOf(request), flags, view);
+      : redirectToL1(wanted, request, placeOf(request), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
   const ruling = await rulingOn(wanted, rules, readerOf(l1()), refusals, Date.now());
@@ -128,7 +124,7 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
   const userAgent = request.headers.get("user-agent") ?? "";
   const absent: L1 = async () => undefined;
   const marked = { ...flags, ...prefetchFlag(bindings) };
-  const l1For = (tag: string) => (view?: View) => l1From(Objects, placeOf(request), tag, absent, marked, view, true);
+  const l1For = (view?: View): L1 => l1From(Objects, placeOf(request), absent, marked, view, true);
   return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 

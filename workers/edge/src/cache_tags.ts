@@ -5,28 +5,22 @@
 // "Purge by tag").
 
 import { sha256 } from "./digest";
-
-const REMEMBERED = 2_000; // the maximum number of packages whose tags an isolate remembers; they take less than 1 MB
-
-const packageTags = new Map<string, string>();
+import { subjectOf } from "./subjects";
 
 /** Returns the cache tag that only the object `key` has. */
 export function keyTag(key: string): string {
   return `key-${sha256(key)}`;
 }
 
-/**
- * Returns the cache tag that all objects of a package share. Each request needs the tag of its package, so the isolate
- * remembers the tags of recent packages.
- */
+/** Returns the cache tag that all objects of a package share. */
 export function packageTag(ecosystem: string, name: string): string {
-  const text = `${ecosystem}:${name}`;
-  const known = packageTags.get(text);
-  if (known !== undefined) return known;
-  const tag = `package-${sha256(text)}`;
-  if (packageTags.size >= REMEMBERED) packageTags.delete(packageTags.keys().next().value ?? "");
-  packageTags.set(text, tag);
-  return tag;
+  return `package-${sha256(`${ecosystem}:${name}`)}`;
+}
+
+/** Returns the cache tags of the object with this key: its own tag, and that of its package if it belongs to one. */
+export function tagsOf(key: string): string[] {
+  const subject = subjectOf(key);
+  return subject === undefined ? [keyTag(key)] : [keyTag(key), packageTag(subject.ecosystem, subject.name)];
 }
 
 /**

@@ -8,14 +8,13 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
-import { keyTag, versionTag } from "./cache_tags";
+import { tagsOf, versionTag } from "./cache_tags";
 import { InvalidDocument } from "./fields";
 import { filteredObject } from "./filtered_objects";
 import { finishedHeaders } from "./finished_answers";
 import {
   flagsIn,
   l1From,
-  PACKAGE_TAG_HEADER,
   placeIn,
   PREDICTED_HEADER,
   requestedIn,
@@ -79,14 +78,12 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       await answer.body?.cancel();
       return uncached(404);
     }
-    const packageTag = request.headers.get(PACKAGE_TAG_HEADER);
-    const tags = [keyTag(key), packageTag, versionTag(this.env.VERSION)].filter((tag) => tag !== null);
     const isPrefetch = request.headers.has(PREDICTED_HEADER);
     const isTooLarge = answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX;
     const isFinished = !isTooLarge && this.env.REDIRECT_TO_L1 === undefined;
     const finished = isFinished ? finishedHeaders(key, answer.status, answer.headers, isPrefetch) : undefined;
     const stored = new Headers(finished ?? passedHeaders(answer.headers, isPrefetch));
-    stored.set("cache-tag", tags.join(","));
+    stored.set("cache-tag", [...tagsOf(key), versionTag(this.env.VERSION)].join(","));
     if (!isTooLarge) return new Response(answer.body, { status: answer.status, headers: stored });
     await answer.body?.cancel();
     stored.delete("content-length");
@@ -99,15 +96,14 @@ export class Objects extends WorkerEntrypoint<Bindings> {
    */
   async #filtered(key: string, view: Exclude<View, { kind: "objects" }>, request: Request): Promise<Response> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
-    const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";
     try {
       const isPrefetch = request.headers.has(PREDICTED_HEADER);
       const flags = flagsIn(request.headers);
-      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined, flags, undefined, isPrefetch);
+      const l1 = l1From(objects, placeIn(request.headers), async () => undefined, flags, undefined, isPrefetch);
       const answer = await filteredObject(key, view, request, l1, Date.now());
       if (answer === undefined) return uncached(502);
       if (request.headers.has(PREDICTED_HEADER)) answer.headers.set(PREDICTED_HEADER, "1");
-      answer.headers.append("cache-tag", `${packageTag},${versionTag(this.env.VERSION)}`);
+      answer.headers.append("cache-tag", versionTag(this.env.VERSION));
       return answer;
     } catch (error) {
       if (error instanceof InvalidDocument || error instanceof Unavailable) return uncached(502);

@@ -2,7 +2,7 @@
 // (rule_sets.ts). All clients with the same rule set share the copy.
 
 import { artifactsIn, unlisted } from "./artifacts";
-import { keyTag } from "./cache_tags";
+import { tagsOf } from "./cache_tags";
 import { cacheVerdict } from "./client_headers";
 import { isListed } from "./conditions";
 import { sha256 } from "./digest";
@@ -43,7 +43,7 @@ export async function filteredObject(
   const [rules, document] = await Promise.all([rulesIn(view, subject, l1), stored(key, l1)]);
   const index = key === subject.index ? document : await stored(subject.index, l1);
   if (document === undefined || index === undefined) return undefined;
-  const tags = [...new Set([key, subject.index].map(keyTag))];
+  const tags = [...new Set([key, subject.index].flatMap(tagsOf))];
   const rule = refusingIn(rules, subject, index, now);
   if (view.kind === "refusals") return answerWith(request, index, refusalsOf(subject, index, rule), tags);
   if (document === "absent") return new Response(null, { status: 404, headers: { "cache-control": "no-store" } });

@@ -163,7 +163,7 @@ async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionCo
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
   const headers = { "cache-control": "no-store", ...(Number.isFinite(age) && { "server-timing": `feed;dur=${age}` }) };
   if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
-  const read = readerOf(l1Of("", { request, bindings, ctx }, DEFAULT_FLAGS)());
+  const read = readerOf(l1Of({ request, bindings, ctx }, DEFAULT_FLAGS)());
   const { policies: digests, advisories } = policies.document ?? { policies: [], advisories: [] };
   if (!(await isNewestInForce(digests, read))) {
     return new Response("the newest edge policy is not applied here\n", { status: 503, headers });

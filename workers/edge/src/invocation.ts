@@ -35,12 +35,12 @@ export function placeOf({ cf }: Request): Place | undefined {
 
 /**
  * Returns a function that maps a `View` (l1.ts) to a function that fetches objects from L1, the cache at the edge. By
- * default, the objects are as the origin stores them. `tag` is the cache tag of the objects' package.
+ * default, the objects are as the origin stores them.
  */
-export function l1Of(tag: string, { request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
+export function l1Of({ request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {
     const place = placeOf(request);
     const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, flags);
-    return l1From(entrypointsOf(ctx).Objects, place, tag, shields, flags, view);
+    return l1From(entrypointsOf(ctx).Objects, place, shields, flags, view);
   };
 }

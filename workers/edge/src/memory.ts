@@ -4,7 +4,7 @@
 // client can get.
 
 import { isImmutable } from "./client_headers";
-import type { L1 } from "./l1";
+import { isEmpty, type L1 } from "./l1";
 import { settingOf } from "./settings";
 
 /** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
@@ -164,11 +164,6 @@ export function fromMemory(
     memory.keep(key, headersOf(answer), body, limits, Date.now());
     return new Response(body, { headers: answer.headers });
   };
-}
-
-function isEmpty(headers: Record<string, string>): boolean {
-  for (const _ in headers) return false;
-  return true;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { headersOf } from "./client_headers";
 import { type Conditions, forwarded, rangeIn, type Verdict, verdictOn } from "./conditions";
-import type { L1 } from "./l1";
+import { isEmpty, type L1 } from "./l1";
 import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
 
@@ -17,15 +17,10 @@ export async function fetchObject(
   l1: L1,
 ): Promise<Response | undefined> {
   const first = await l1(route.key, method, forwarded(conditions));
-  if (first?.status === 200 && isUnconditional(conditions)) return first;
+  if (first?.status === 200 && isEmpty(conditions)) return first;
   if (first === undefined || !requiresWholeObject(conditions, first)) return applyConditions(conditions, first);
   await first.body?.cancel();
   return applyConditions(conditions, await l1(route.key, method, forwarded(conditions, true)));
-}
-
-function isUnconditional(conditions: Conditions): boolean {
-  for (const _ in conditions) return false;
-  return true;
 }
 
 /**

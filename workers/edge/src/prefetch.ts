@@ -1,7 +1,6 @@
 // After the response to a client, prefetches into L1 the objects that clients are expected to request next. An error in
 // a prefetch has no effect on clients.
 
-import { packageTag } from "./cache_tags";
 import { rulingOn } from "./enforcement";
 import { allows } from "./grants";
 import { type L1, readerOf, type View } from "./l1";
@@ -19,11 +18,8 @@ export interface Cause {
   grants: readonly string[];
   rules: RuleSet | undefined;
   userAgent: string;
-  /**
-   * Gives prefetches access to L1. `l1(tag)(view)` returns a function that fetches objects in the form `view` (l1.ts).
-   * `tag` is the cache tag of the objects' package.
-   */
-  l1: (tag: string) => (view?: View) => L1;
+  /** Gives prefetches access to L1. `l1(view)` returns a function that fetches objects in the form `view` (l1.ts). */
+  l1: (view?: View) => L1;
 }
 
 /**
@@ -174,8 +170,7 @@ function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
  * the client's edge policy. Returns undefined in place of a function if the policy does not allow the object, or if the
  * worker cannot decide.
  */
-async function l1For(route: ObjectRoute, { rules, l1: l1Of }: Cause): Promise<L1 | undefined> {
-  const l1 = l1Of(packageTag(route.ecosystem, route.name));
+async function l1For(route: ObjectRoute, { rules, l1 }: Cause): Promise<L1 | undefined> {
   if (rules === undefined) return l1();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
   const { kind } = await rulingOn(route, rules, readerOf(l1()), refusals, Date.now());

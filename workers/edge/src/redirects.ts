@@ -2,7 +2,7 @@
 // the object from L1 to the client, so the body does not pass through the isolate (docs/decisions/own-pops.md).
 
 import type { ShieldFlags } from "./experiments";
-import { flagsHeader, PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
+import { flagsHeader, pathOf, PLACE_HEADER, type View } from "./l1";
 import { isPart, type ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
@@ -17,14 +17,12 @@ const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 export function redirectToL1(
   wanted: ObjectRoute,
   request: Request,
-  packageTag: string,
   place: Place | undefined,
   flags: ShieldFlags,
   view?: View,
 ): Response {
   if (isPart(wanted) || CHECKED_BY_THE_WORKER.some((name) => request.headers.has(name))) return new Response(null);
-  const redirect = { "x-accel-redirect": pathOf(wanted.key, view), [PACKAGE_TAG_HEADER]: packageTag };
-  const headers = new Headers({ ...redirect, ...flagsHeader(flags) });
+  const headers = new Headers({ "x-accel-redirect": pathOf(wanted.key, view), ...flagsHeader(flags) });
   if (place !== undefined) headers.set(PLACE_HEADER, `${place.latitude},${place.longitude}`);
   if (wanted.negotiated) headers.set("vary", "Accept");
   if (wanted.ecosystem === "oci") headers.set("docker-distribution-api-version", "registry/2.0");

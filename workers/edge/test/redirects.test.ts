@@ -22,13 +22,12 @@ function redirect(path: string, headers: Record<string, string> = {}, policy?: s
   const wanted = route(new URL(request.url), request.headers.get("accept") ?? "") as ObjectRoute;
   assert.equal(wanted.kind, "object");
   const view = policy === undefined ? undefined : ({ kind: "filtered", policy } as const);
-  return redirectToL1(wanted, request, "the-tag", { latitude: 38.9, longitude: -77.4 }, DEFAULT_FLAGS, view);
+  return redirectToL1(wanted, request, { latitude: 38.9, longitude: -77.4 }, DEFAULT_FLAGS, view);
 }
 
-test("a redirect names the object's path in L1, its package's tag and the place of the PoP", () => {
+test("a redirect names the object's path in L1 and the place of the PoP", () => {
   const { headers } = redirect("/pypi/files/demo/demo-1.0+local.tar.gz");
   assert.equal(headers.get("x-accel-redirect"), "/objects/pypi/files/demo/demo-1.0%2Blocal.tar.gz");
-  assert.equal(headers.get("x-artifact-edge-package-tag"), "the-tag");
   assert.equal(headers.get("x-artifact-edge-place"), "38.9,-77.4");
   assert.equal(headers.get("vary"), null);
 });
@@ -42,7 +41,7 @@ test("a redirect to a document under a policy names the filtered document", () =
 test("a redirect carries the flags of the client's variants for a miss, and no flags of a client without variants", () => {
   const request = new Request("https://packages.test/npm/web");
   const wanted = route(new URL(request.url), "") as ObjectRoute;
-  const { headers } = redirectToL1(wanted, request, "the-tag", undefined, { shieldPool: ["us-*"], hedging: false });
+  const { headers } = redirectToL1(wanted, request, undefined, { shieldPool: ["us-*"], hedging: false });
   assert.deepEqual(flagsIn(new Headers({ "x-artifact-edge-flags": headers.get("x-artifact-edge-flags")! })), {
     ...DEFAULT_FLAGS,
     shieldPool: ["us-*"],

@@ -83,7 +83,7 @@ test("the cache gets the canonical path, ranges and conditions, and nothing else
   assert.deepEqual([part.status, await part.text()], [206, "bo"]);
   const [{ path: called, headers: passed } = { path: "", headers: {} }] = l1Requests;
   assert.equal(called, "/edge/1/Objects/objects/npm/%40acme/web/-/web-1.0.0.tgz");
-  const known = ["range", "if-none-match", "x-emulation-host", "x-emulation-version", "x-artifact-edge-package-tag", "host", "connection", "accept-encoding"];
+  const known = ["range", "if-none-match", "x-emulation-host", "x-emulation-version", "host", "connection", "accept-encoding"];
   assert.deepEqual(Object.keys(passed).filter((name) => !known.includes(name)), []);
 });
 
