@@ -12,6 +12,7 @@ import { DEFAULT_FLAGS } from "./experiments";
 import { type Current, type Feed, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
 import { allows } from "./grants";
 import { entrypointsOf, l1Of } from "./invocation";
+import { KnownRoutes } from "./known_routes";
 import { KnownTokens } from "./known_tokens";
 import { readerOf } from "./l1";
 import { tooManyFailures, tooManyRequests } from "./limits";
@@ -32,18 +33,22 @@ export { Feeds } from "./cached_feeds";
 export { Objects } from "./cached_objects";
 
 const FEED_HEALTH_PATH = "/healthz/feed";
+const READS: readonly string[] = ["GET", "HEAD"];
 const PUBLISH = "publish packages with: python -m registry publish";
 
+const knownRoutes = new KnownRoutes();
 const knownTokens = new KnownTokens();
 
 export default {
   async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
+    const known = knownRoutes.routeOf(request.url);
+    if (known !== undefined && READS.includes(request.method)) return served(known, request, bindings, ctx);
     const url = new URL(request.url);
     if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypointsOf(ctx).Objects, bindings.PURGE_KEY, Date.now());
     if (url.pathname === FEED_HEALTH_PATH) return feedHealth(request, bindings, ctx);
     const wanted = route(url, request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
-    const methods = wanted.kind === "token" ? ["GET", "HEAD", "POST"] : ["GET", "HEAD"];
+    const methods = wanted.kind === "token" ? [...READS, "POST"] : READS;
     const isSupported = methods.includes(request.method);
     const ecosystem = ecosystemOf(wanted);
     if (wanted.kind === "unknown" && (isSupported || (ecosystem !== "pypi" && wanted.change === undefined))) {
@@ -55,15 +60,26 @@ export default {
     if (wanted.kind === "redirect") {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
-    try {
-      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(request, bindings, ctx));
-      return await serveProtected(wanted, request, bindings, ctx);
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      return failure(ecosystem, 503, error.message, { "retry-after": "1" });
-    }
+    knownRoutes.remember(request.url, wanted);
+    return served(wanted, request, bindings, ctx);
   },
 } satisfies ExportedHandler<Bindings>;
+
+/** Answers a request for a route that exists, with 503 when the worker cannot decide about the client's token. */
+async function served(
+  wanted: ProtectedRoute | { kind: "token" },
+  request: Request,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+): Promise<Response> {
+  try {
+    if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(request, bindings, ctx));
+    return await serveProtected(wanted, request, bindings, ctx);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    return failure(ecosystemOf(wanted), 503, error.message, { "retry-after": "1" });
+  }
+}
 
 async function serveProtected(
   wanted: ProtectedRoute,

@@ -69,6 +69,16 @@ test("a granted object arrives with private caching and the tier that answered",
   assert.equal(shieldRequests[0]?.headers.cookie, undefined);
 });
 
+test("a path that clients have requested before is still refused to other methods and to other clients", async () => {
+  grant("reader", ["npm:*:pull"]);
+  const path = `${edge}/npm/known/-/known-1.0.0.tgz`;
+  const methods = ["GET", "HEAD", "PUT", "POST"];
+  const statuses: number[] = [];
+  for (const method of methods) statuses.push((await fetch(path, { method, headers: bearer("reader") })).status);
+  assert.deepEqual(statuses, [200, 200, 405, 405]);
+  assert.equal((await fetch(path)).status, 401);
+});
+
 test("a hit in L1 is reported as a hit at the edge", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   stub.l1 = (_, response) => response.writeHead(200, { "cf-cache-status": "HIT", "x-cache": "origin; miss" }).end();
