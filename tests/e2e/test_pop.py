@@ -860,7 +860,7 @@ def _server_without_tls(sandbox: Sandbox) -> Generator[None]:
 
 
 def test_the_probe_of_workers_cache_passes(network: Network) -> None:
-    assert_passes(network, "workers-cache", facts=23)
+    assert_passes(network, "workers-cache", facts=25)
 
 
 def test_the_probe_of_client_certificates_passes(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
