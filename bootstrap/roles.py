@@ -38,8 +38,8 @@ class Repository:
     def subjects(self, environment: str) -> Sequence[str]:
         """Returns the subjects of the tokens that GitHub issues to jobs of a GitHub environment.
 
-        Source: GitHub Docs, "OpenID Connect reference", "Immutable subject claims". Repositories that were created or
-        renamed since 2026-07-15 send the subject with IDs.
+        Source: GitHub Docs, "OpenID Connect reference", "Immutable subject claims". The subject contains IDs of owner
+        and repository if the repository was created or renamed since 2026-07-15.
         """
         owner, _, name = self.name.partition("/")
         with_ids = f"repo:{owner}@{self.owner_id}/{name}@{self.repository_id}:environment:{environment}"

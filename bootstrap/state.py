@@ -113,8 +113,8 @@ def logs_of(bucket: str) -> str:
 
 
 def _key_policy(account: str) -> str:
-    """Returns the key policy of the KMS key for the state. It delegates all permissions to the IAM policies of the
-    account's principals.
+    """Returns the policy of the KMS key for Pulumi's state. The policy delegates all permissions to the IAM policies of
+    the account's principals.
     """
     root = account_root(account)
     return document(

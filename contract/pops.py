@@ -18,7 +18,7 @@ CURRENT_WORKER = f"{WORKERS}current.json"
 
 
 def programs_key(digest: str) -> str:
-    """Returns the key of an object at the origin that contains all programs of PoP machines. `digest` is the SHA-256
+    """Returns the key under which the origin stores all programs of PoP machines in one object. `digest` is the SHA-256
     digest of these programs.
     """
     return f"{WORKERS}{digest}.json"

@@ -10,9 +10,9 @@ edge with the document, without another request. `workers/edge/src/successors.ts
 
 A release is a version of an npm package, or a file of a Python project. The first release is the one that a client
 without a version range selects. `!` means that the edge does not prefetch the release's file. A dependency is a package
-of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. The list contains only
-direct dependencies, so it stays correct when a dependency changes. After the dependencies of the first release, the
-list also has packages that clients often install together with the document's package.
+of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. A release lists only its
+direct dependencies, so the list stays correct when a dependency changes. After its dependencies, the first release also
+lists packages that clients often install together with the document's package.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NEXT = "next"
 # less than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases that a document's metadata predicts.
+# The maximum number of releases in the list of what clients request next.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from

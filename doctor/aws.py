@@ -72,8 +72,8 @@ def _machines(stack: Stack) -> dict[str, Counter[str]]:
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
-    """Yields a finding for each AWS region that the stack uses and that is disabled in the account. Returns these
-    regions.
+    """Yields a finding for each AWS region that the stack uses and the account has disabled. At its end, the generator
+    returns these regions.
     """
     config = stack.config
     used = {stack.home_region, *_machines(stack)}

@@ -160,9 +160,9 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields error messages about a `does_not_survive` statement, which says that certain losses break some read paths.
-    The statement is wrong if a loss, such as that of a region, cannot occur in the stack. The statement is also wrong
-    if all read paths of one of its patterns still work.
+    """Yields an error message for each mistake in a `does_not_survive` statement. The statement lists losses, such as
+    that of a region, and patterns of the read paths that the losses break. A loss that cannot occur in the stack is a
+    mistake. A pattern that matches no broken read path is also a mistake.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -38,15 +38,15 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns which share of clients looks up the DNS name `name`: the largest share for any hostname in `roots`,
-        before or after the plan. Returns 1 if no hostname leads to `name`.
+        """Returns the share of clients that look up the DNS name `name`. Each hostname in `roots` has a share before
+        and after the plan, and the largest share counts. Returns 1 if no hostname leads to `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns whether the plan adds or removes the DNS name `name`, and another name's records lead to `name`. The
-        plan gate then counts clients only at the other name.
+        """Returns True under two conditions: the plan adds or removes the DNS name `name`, and another name's records
+        lead to `name`. The plan gate then counts clients only at the other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
@@ -85,8 +85,8 @@ def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Maps each hostname in `names` that has DNS records to the DNS names that the hostname's clients resolve. Each DNS
-    name has the share of these clients that resolve the name.
+    """Returns which DNS names the clients of each hostname in `names` resolve, and which share of the clients resolves
+    each DNS name. Leaves out hostnames without DNS records.
 
     For example, in `{"packages.example.com": {"packages.example.com": 1, "pops.example.com": 0.2}}` a fifth of the
     clients of `packages.example.com` also resolve `pops.example.com`.

@@ -25,9 +25,8 @@ from gates.traffic import host_of
 # Each planned change has a position in the order of applies: creations, certificates, replacements of machines, DNS
 # with load balancers, and removals.
 #
-# Plans replace machines in waves. The first wave has the position _ROTATE, and each later wave has the next higher
-# position. The positions of DNS names begin at _LEAD. A name nearer to the clients has a higher position, so the name
-# that clients use changes last.
+# Plans replace machines in waves, at the positions _ROTATE, _ROTATE + 1 and so on. The positions of DNS names begin at
+# _LEAD. A name nearer to the clients has a higher position, so the name that clients use changes last.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

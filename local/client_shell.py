@@ -36,8 +36,8 @@ def environment(client: Client) -> Mapping[str, str]:
     """Returns the environment variables with which client programs find the registry, trust its certificate and
     authenticate.
 
-    Client programs do not resolve the registry's name. The proxy of the client location resolves the name through the
-    emulated Geo-DNS.
+    The variables also name a proxy, through which client programs send their requests. The proxy resolves the
+    registry's name through the emulated Geo-DNS.
     """
     index, authority = f"{client.url}/pypi/simple/", str(client.authority)
     return {

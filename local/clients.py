@@ -80,7 +80,7 @@ class Client:
         return (self.directory / "url").exists()
 
     def configure(self, token: str | None) -> None:
-        """Replaces the client's configuration files, which only their owner can read.
+        """Writes the client's configuration files anew. Only the owner of the files can read the files.
 
         `token` is None for the identity `anonymous`.
         """

@@ -36,8 +36,8 @@ class TemporarySandbox:
     project: Path
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs a plain `pulumi` command and captures its output as text. `env` has variables that are added to the
-        command's environment.
+        """Runs a `pulumi` command and captures its output as text. `env` has additional environment variables for the
+        command.
         """
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 

@@ -78,8 +78,8 @@ def _accelerator(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _answer_elsewhere(account: AwsAccount) -> str:
-    """Sends a request to Global Accelerator in a region other than us-west-2. Returns `accepted`, or why it failed.
-    AWS usually has no server for a service in a region that does not have the service.
+    """Sends a request to Global Accelerator in a region other than us-west-2. Returns `accepted`, or why the request
+    failed. AWS offers this API only in us-west-2, and usually runs no server for the API elsewhere.
     """
     try:
         return refusal(account.client("globalaccelerator", region=REGION).list_accelerators)

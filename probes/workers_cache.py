@@ -17,8 +17,8 @@ ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 # The maximum length, in characters, of a cache tag that Workers Cache keeps. It drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
-# The probe sends simultaneous requests to the entrypoint `Cached`, with this time in the URL parameter `x-delay`. The
-# entrypoint waits for this time before it answers, so all requests arrive before the first answer.
+# The probe sends simultaneous requests to the entrypoint `Cached`, which waits for this number of milliseconds before
+# it answers. All requests therefore arrive before the first answer.
 _DELAY_MILLISECONDS = 500
 
 

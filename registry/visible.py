@@ -68,7 +68,7 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns an error message if a bucket, shield or edge served the change late or never, and None otherwise.
+    """Returns an error message if a bucket, shield or edge served a published change late or never, and None otherwise.
 
     `timeout` is how many seconds the caller waited for the change. `objective` is the longest permitted delay in
     seconds, or None if the change is too old to be measured.

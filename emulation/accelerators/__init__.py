@@ -4,5 +4,5 @@ static addresses, and forwards each connection to a healthy endpoint near the cl
 The modules: `configuration` (reads the accelerators from the APIs of the emulated AWS), `routing` (chooses an
 endpoint), `forwarding` (forwards one connection), `service` (listeners and health checks).
 
-The process is separate from the sandbox's DNS, so that a test can end Global Accelerator and keep Route 53.
+The service runs in its own process, so that a test can end Global Accelerator and keep Route 53.
 """

@@ -45,8 +45,8 @@ class EndpointGroup:
 
 @dataclass(frozen=True)
 class Listener:
-    """A listener of an enabled accelerator. It accepts TCP connections to each of the accelerator's addresses at each
-    of its ports.
+    """A listener of an enabled accelerator. The listener accepts TCP connections at each address in `addresses` and
+    each port in `ports`.
 
     With `by_client`, the listener's client affinity is SOURCE_IP: all connections of one client address go to one
     endpoint.

@@ -102,7 +102,7 @@ _EC2_PARAMETERS = {
     "VpcId": "vpc",
 }
 # Maps EC2 operations to types of resources. The caller needs a permission for each type (Service Authorization
-# Reference). The call contains no ID of a resource of the type, often because the call creates the resource.
+# Reference). Types are listed only if the call contains no ID of the type, often because the call creates the resource.
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),

@@ -1,5 +1,5 @@
-"""Lists the IAM permissions of DynamoDB calls that act on several items, tables or regions, and the partitions that a
-call reads or writes.
+"""Lists the partitions that a DynamoDB call reads or writes. Also lists the IAM permissions of calls that act on
+several items, tables or regions.
 
 Sources: DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control", "DynamoDB global
 tables security", and "DynamoDB encryption at rest: usage notes", "Authorizing use of your AWS KMS key".

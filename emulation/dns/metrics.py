@@ -29,8 +29,8 @@ class HealthMetrics:
         self._published = 0.0
 
     def publish(self, healthy: Mapping[str, bool]) -> None:
-        """Sends the state of each Route 53 health check to CloudWatch. Does nothing if the last call sent them less
-        than half an emulated minute ago. `healthy` maps the id of each health check to its state.
+        """Sends the state of each Route 53 health check to CloudWatch, at most twice in an emulated minute. `healthy`
+        maps the id of each health check to its state.
 
         Raises botocore and httpx errors when the emulated AWS does not answer.
         """

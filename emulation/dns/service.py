@@ -1,4 +1,4 @@
-"""Runs the sandbox's DNS server, health checkers and client location proxies in one process."""
+"""Runs the sandbox's DNS server, its health checkers and the proxies of its clients in one process."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ def _wait(process: subprocess.Popen[bytes], sandbox: Sandbox) -> bool:
     interrupted = False
     while True:
         try:
-            # Ctrl-C may interrupt `processes.record`. The loop therefore calls the function again after each Ctrl-C, as
-            # long as the engine runs.
+            # Ctrl-C may interrupt `processes.record`. After each Ctrl-C, the loop therefore calls `processes.record`
+            # again, as long as the engine runs.
             if process.poll() is None:
                 processes.record(sandbox, name, process.pid)
             process.wait()

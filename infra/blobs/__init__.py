@@ -1,4 +1,4 @@
-"""The origin of all objects: packages, manifests and the documents that list them."""
+"""The buckets of the origin, which hold all packages, manifests and lists of packages."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def log_bucket_name(prefix: str, region: str) -> str:
 
 
 class Blobs(HasAlarms, Protocol):
-    """What the object storage on AWS or Google Cloud offers to other tiers. The primary bucket is the first one in
-    `buckets`.
-    """
+    """The object storage of a stack, on AWS or Google Cloud. The first bucket in `buckets` is the primary bucket."""
 
     buckets: Sequence[Bucket]
 

@@ -85,8 +85,8 @@ def _replicate(name: str, primary: Store, replicas: Sequence[Store], parent: pul
             }
             for priority, replica in enumerate(replicas, start=1)
         ],
-        # S3 accepts the rules only after both buckets have versioning and Object Lock, and the role has its
-        # permissions.
+        # S3 accepts replication rules only after all buckets have versioning and Object Lock, and the role has its
+        # policy.
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=[policy, *primary.ready, *(each for replica in replicas for each in replica.ready)],

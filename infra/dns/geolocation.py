@@ -1,9 +1,9 @@
-"""Assigns the continents, the countries and the states of the US to the regions of own PoPs, for Route 53's geolocation
-records.
+"""Assigns the continents, the countries and the states of the US to regions that have PoPs of our own. Route 53's
+geolocation records use these regions.
 
-The rule needs no list from the user: clients of a country get the nearest PoP. Route 53 allows 100 records of one name,
-fewer than there are countries. A continent therefore has one record, and a country has a record of its own only if
-another PoP is nearer to it. The same holds for the US and its states.
+Clients of a country get the nearest PoP. Route 53 allows 100 records of one name, fewer than there are countries. Each
+continent therefore has one record. A country has a record of its own only if another PoP is nearer to the country. The
+same holds for the US and its states.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
     are the regions that have PoPs.
 
     A country gets the nearest region, and a continent the region that most of its countries get. Route 53 limits the
-    number of records, so the areas that would gain the fewest kilometres get none. Clients there get the region of
-    their continent or of the US.
+    number of records, so records go to the areas whose distance to a region shrinks most. Clients of an area without a
+    record get the region of their continent or of the US.
     """
     names = sorted(set(regions))
     countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}

@@ -39,8 +39,8 @@ class PopDnsArgs:
 
     The DNS names of the PoPs are in the zone `zone_name`. Clients use `hostname`, and health checks request it.
     `weight` is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. Pulumi creates this record
-    after the resources in `after`, which must include the record that leads `hostname` to Cloudflare. Otherwise, the
-    PoPs' record could for a moment be the name's only record, with which Route 53 answers even if its weight is 0.
+    after the resources in `after`, which must include the record that leads `hostname` to Cloudflare. Without
+    Cloudflare's record, Route 53 would answer with the PoPs' record even if `weight` is 0.
 
     If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
     not answer, they reach the PoPs through the PoPs' own addresses.

@@ -1,5 +1,5 @@
-"""Policies that keep published data readable: for deny statements in resource policies, and for the administrators of
-encryption keys.
+"""Policies that keep published data readable. The policies check deny statements in resource policies, and the
+administrators of encryption keys.
 """
 
 from __future__ import annotations

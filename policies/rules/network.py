@@ -24,8 +24,8 @@ _DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _INGRESS_TYPES = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
-# The shortest network prefixes that the policies accept. The largest networks of the edge are a /12 (IPv4) and a /29
-# (IPv6). A network with a shorter prefix counts as the internet, whether it is written as 0.0.0.0/0 or in two halves.
+# The shortest network prefixes that the policies accept. A network with a shorter prefix, such as 0.0.0.0/1, counts as
+# the internet. The largest networks of the edge are a /12 (IPv4) and a /29 (IPv6).
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
 

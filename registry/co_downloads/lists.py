@@ -45,8 +45,8 @@ def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
 
 def listed(repository: Repository) -> Callable[[str], Collection[str]]:
     """Returns a function that looks up which packages clients request next after a package, according to the package's
-    documents. For a package that the registry does not have, the function returns no packages.
-    Packages that an earlier model added to the documents are left out.
+    documents. For a package that the registry does not have, the function returns no packages. The function ignores
+    what a model of co-downloads added to the documents.
     """
     facts = Facts(repository)
 

@@ -57,7 +57,7 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """All fields of this object in one text. A repeated import skips the file only if the text is the same."""
+        """All fields in one text. A repeated import of a file skips the file unless this text has changed."""
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:

@@ -117,8 +117,8 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# Computes a statistic of an experiment from one array, which has a weight for each client. The weight says how many
-# times the bootstrap drew the client.
+# Computes a statistic of an experiment for one random sample of the clients. The array says how many times the sample
+# contains each client.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 

@@ -132,9 +132,9 @@ class Experiment(BaseModel):
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
-    """Raises ValueError if two experiments cannot run together. Two experiments may not have the same name or salt. Two
-    experiments of one layer must have the same unit, and may not share subjects. Two experiments of different layers
-    may not set the same field of their variants.
+    """Raises ValueError if two experiments cannot run together. Each experiment needs a name and a salt of its own.
+    Experiments of one layer must have the same unit, and may not share subjects. Experiments of different layers may
+    not change the same feature, such as `prediction`.
     """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:

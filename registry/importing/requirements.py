@@ -65,7 +65,7 @@ class _Line:
 
     @property
     def pins(self) -> list[Pinned]:
-        """The only version that the requirement allows, or an empty list if several versions are allowed."""
+        """The only allowed version, in a list. The list is empty if several versions are allowed."""
         specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
         versions = [each.version for each in specifiers if not each.version.endswith(".*")]
         if len(versions) != 1 or self.requirement.url:
@@ -163,8 +163,8 @@ class _Reader:
             elif line.startswith(("-e ", "--editable")):
                 yield Refused(title, "is a directory or a repository; import what it needs from an index")
             elif index := _INDEX.match(line):
-                # The report names only the option, such as `--index-url`, because the URL after the option may contain
-                # a password.
+                # LeftOut names only the option, such as `--index-url`, because the URL after the option may contain a
+                # password.
                 yield LeftOut(str(file), f"the option {index[0]}: name the index with --pypi-index", "index option")
             elif line and not line.startswith("-"):
                 yield _requirement(title, line)

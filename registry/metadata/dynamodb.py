@@ -64,8 +64,8 @@ class DynamoDbRepository:
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
-            # `after` does not begin with the prefix, and DynamoDB refuses such a start key. If `after` sorts behind all
-            # names with the prefix, no items are left. Otherwise the query needs no start key.
+            # DynamoDB refuses a start key that does not begin with `prefix`. If `after` sorts behind all names with
+            # `prefix`, no items are left. Otherwise the query needs no start key.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""

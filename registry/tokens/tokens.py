@@ -175,8 +175,8 @@ def _find(target: Target, identity: str) -> tuple[Token, int]:
 
 
 def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
-    """Yields each token with the version of its record. The function skips malformed records. The command that repairs
-    the entries at the edge reports malformed records.
+    """Yields each token with the version of its record. Skips malformed records, which `registry entitlements resync`
+    reports.
     """
     for item in target.repository.items(PARTITION):
         try:
@@ -205,8 +205,8 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    # The database already has the change, and the change stream will bring it to the edge. The command therefore
-    # succeeds in spite of this error.
+    # The metadata database already has the changed tokens, and its change stream brings them to the edge. An error here
+    # is therefore no failure of the command.
     except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""

@@ -1,11 +1,11 @@
 """Measures how much a flood from one client of a PoP of our own slows another client.
 
-`python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback. Each machine has one low limit,
-by which its PoP refuses most of the flood. wrk sends the flood at a fixed pace. One machine gets the flood from one
-address without a token, and the other machine gets the flood with one token.
+`python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback. wrk floods each PoP at a fixed
+pace. The first PoP has a low rate limit by address, and gets the flood from one address without a token. The second PoP
+has a rate limit by token, and gets the flood with one token.
 
-The other client has another address and another token, and requests a cached object. The program measures the 99th
-percentile of this client's response times, alternately with and without the flood, and prints the ratio.
+A client outside the flood has another address and another token, and requests a cached object. The program measures the
+99th percentile of this client's response times, alternately with and without the flood, and prints the ratio.
 """
 
 from __future__ import annotations

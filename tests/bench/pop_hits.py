@@ -156,9 +156,9 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 
 def fill(root: Path, pop: OwnPop) -> None:
-    """Stores the test's objects on the emulated shield, and as files for the bare NGINX, the other measured server.
-    Then requests each object from the PoP until the PoP has cached both the object and the decision that the client may
-    read the object.
+    """Stores the objects on the emulated shield of the PoP, and as files for the NGINX that the benchmark compares with
+    the PoP. Then requests each object several times, so that the PoP caches both the object and the client's permission
+    to read the object.
     """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():
@@ -229,7 +229,7 @@ def main() -> None:
     wrk.check_installed()
     with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-", dir=_IN_MEMORY) as name:
         root = Path(name)
-        root.chmod(0o755)  # Traffic Server and NGINX run as other users, who must enter this directory
+        root.chmod(0o755)  # lets the users of Traffic Server and NGINX enter the directory
         script = root / "cold.lua"
         script.write_text(_COLD)
         measured: dict[tuple[str, str], list[Measured]] = {}

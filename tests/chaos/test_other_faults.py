@@ -16,8 +16,8 @@ from tests.chaos.faults import Stack, deployed
 from tests.support.runbooks import runbook
 
 PAGE = "docs/state.md"
-# The number of writes of the Pulumi state after which the fault comes. After this number, both `pulumi up` and
-# `pulumi destroy` create or delete several resources at once.
+# The fault comes after this number of writes of the Pulumi state. `pulumi up` and `pulumi destroy` then have several
+# operations in progress.
 WRITES = 60
 
 

@@ -1,4 +1,4 @@
-"""Runs the daemons of docker and containerd, each with a separate data directory. Other clients need no daemon."""
+"""Runs the daemons of docker and containerd, each with its own data directory. Clients like skopeo need no daemon."""
 
 from __future__ import annotations
 

@@ -53,9 +53,7 @@ def read(up: Up, region: str, key: str) -> httpx.Response:
 
 
 def requests_by_bucket(up: Up, key: str) -> dict[str, int]:
-    """Returns how many GET requests for the object each bucket received. The number includes the requests that the
-    bucket refused.
-    """
+    """Returns how many GET requests each bucket received for the object `key`. Refused requests count too."""
     seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
 

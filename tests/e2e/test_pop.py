@@ -55,11 +55,11 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# A worker script that fetches objects from a shield through its own entrypoint `Objects`. The PoP's cache (L1) stores
-# the responses of this entrypoint. For paths below `/uncached/` the script fetches objects without the entrypoint. One
-# path returns the request that the script received and the values of its bindings. The query of the client's URL sets
-# headers of the response. The query also sets the host in the URL with which the script calls the entrypoint. Tests use
-# several hosts to show that the cache key contains no host.
+# A worker script. Its entrypoint `Objects` fetches objects from a shield, and the PoP's cache (L1) stores the responses
+# of the entrypoint. For paths below `/uncached/`, the script fetches objects without the entrypoint. The path `/seen`
+# returns the request that the script received. Parameters of the client's query set headers of the response. The
+# parameter `host` is the host name with which the script calls the entrypoint. Tests vary `host` to show that the cache
+# key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 
@@ -849,7 +849,7 @@ def _full_queue(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _server_without_tls(sandbox: Sandbox) -> Generator[None]:
-    """Runs an HTTP server without TLS at the address `_unreachable_address`."""
+    """Runs an HTTP server without TLS at an address that otherwise has no server."""
     server = _Server((_unreachable_address(sandbox), 8443), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

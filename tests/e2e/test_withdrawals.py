@@ -26,10 +26,10 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# The longest time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, but a
-# busy machine can be slower, so the tests do not check the 5 s. A feed document that is newer than the withdrawal
-# contains the withdrawal. The tests check that no PoP with such a document serves the package. A PoP relies only on
-# feed documents that are at most 4 s old (workers/edge/test/feed.test.ts).
+# The longest time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, which a
+# busy machine can exceed. PoPs learn of withdrawals from a feed document. The tests therefore check that no PoP with a
+# feed document newer than the withdrawal serves the package. workers/edge/test/feed.test.ts tests the maximum age of a
+# feed document, 4 s.
 WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 

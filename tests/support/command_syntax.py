@@ -18,7 +18,7 @@ from tests.support.printed_commands import CHECKOUT
 _TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 _GLOBAL = {"output", "query", "region", "profile"}
-# Other programs whose commands the documentation shows. This module does not check their arguments.
+# Programs whose commands the documentation shows, but whose arguments this module does not check.
 # tests/e2e/test_docs.py runs the commands, except for those that NOT_RUN in tests/support/printed_commands.py lists.
 _OTHERS = {
     "pulumi",

@@ -38,8 +38,8 @@ def github(id: str, name: str, severity: str, *events: dict[str, str]) -> dict[s
 
 
 def pypa(id: str, name: str, *events: dict[str, str], **more: Any) -> dict[str, Any]:
-    """Returns an OSV record as PyPA publishes it: with a range of the ecosystem's versions, a list of versions, and a
-    range of git commits.
+    """Returns an OSV record as PyPA publishes it: with a list of versions, a range of the type ECOSYSTEM, and a range
+    of the type GIT.
     """
     commits = {
         "type": "GIT",

@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
 # tests/e2e/test_docs.py does not run blocks of commands that match these regular expressions. The values are the
-# reasons. For programs with a parser, tests/unit/docs/test_printed_commands.py still parses the commands.
+# reasons. tests/unit/docs/test_printed_commands.py still parses the commands of this project's own programs.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"^docker ": "tests/container/test_container.py runs these with a real daemon",

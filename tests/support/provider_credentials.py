@@ -21,8 +21,7 @@ def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
     for name, value in cloud_environment(sandbox.clouds, {}).items():
         if name.startswith("AWS_"):
             environment.setenv(name, value)
-    # Removes boto3's default session, which may have other credentials. boto3 then reads the environment variables
-    # again.
+    # Removes boto3's default session, so that boto3 reads the new environment variables.
     environment.setattr(boto3, "DEFAULT_SESSION", None)
 
 

@@ -44,7 +44,7 @@ class PurgeEndpoint:
         return 200
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
-        """Answers a request of the class WorkerPurges directly, without a network connection."""
+        """Replaces the HTTP client of WorkerPurges: answers without a network connection."""
         assert (method, url.endswith("/-/purge")) == ("POST", True)
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")

@@ -36,7 +36,7 @@ class Runbook:
     def command(self, printed: str, values: Mapping[str, str] | None = None) -> str:
         """Returns the command `printed` with its placeholders filled in.
 
-        Fails unless a sentence of the runbook contains the command as inline code.
+        Fails unless a sentence of this runbook contains the command as inline code.
         """
         sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", self.text)
         spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences)}

@@ -133,8 +133,8 @@ class Transaction:
         return sent.headers.all()
 
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
-        """Emulates a response of the origin: calls the function that the script has registered for the hook
-        READ_RESPONSE_HDR. Returns the response that the cache receives.
+        """Emulates a response of the origin: calls the function that the Lua script has registered for the hook
+        READ_RESPONSE_HDR. Returns the response that Traffic Server caches.
         """
         answer = Message(Headers(headers), status=status)
         self._run("READ_RESPONSE_HDR", http=_ReceivedResponse(answer), server_response=_Response(answer, self.script))

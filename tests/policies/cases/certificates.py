@@ -17,7 +17,7 @@ BUCKETS = [resource("aws:s3/bucket:Bucket", {"region": region}, region) for regi
 
 
 def certificate(**props: Any) -> PolicyResource:
-    """Returns an AWS certificate resource for the shield machines. `props` replaces its properties."""
+    """Returns an AWS certificate resource for the shield machines. `props` overrides default properties."""
     good = {"domainName": "*.shield.x.io", "validationMethod": "DNS", "options": {"export": "ENABLED"}, "arn": "arn:c"}
     return resource(CERTIFICATE, {**good, **props}, "shield")
 

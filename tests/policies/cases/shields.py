@@ -113,7 +113,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # no finding: the source tags are still unknown, and there may be none
+    ),  # no finding: the firewall's source tags are not known yet, and may be empty
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

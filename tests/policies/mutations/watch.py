@@ -43,7 +43,7 @@ def _components(stack: Sequence[Registered]) -> set[str]:
 
 
 def _watched(stack: Sequence[Registered]) -> Sequence[str]:
-    """Returns the stack's tiers that have alarms, on either cloud."""
+    """Returns the tiers, such as `shield`, that have alarms on AWS or Google Cloud."""
     return sorted({tier for each in stack if (tier := _tier(each))} & _components(stack))
 
 

@@ -77,8 +77,8 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _selected(stack: PolicyStack, violation: Violation) -> Registered:
-    """Returns the resource that the violation changes: of the matching resources, the one with the alphabetically first
-    URN. The Pulumi program registers resources in no fixed order.
+    """Of all resources that the violation can change, returns the one with the alphabetically first URN. The Pulumi
+    program registers resources in no fixed order.
     """
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

@@ -43,8 +43,7 @@ CONFIG = {
     "artifact-edge:protect": False,
     "artifact-edge:allow_single_region": True,
 }
-# The hash of a principal decides its variant. The principal `predicted` gets the variant `on`, and `unpredicted` gets
-# `off`.
+# The hash of a principal decides its variant of the experiment: `on` for `predicted`, and `off` for `unpredicted`.
 VARIANTS = [{"name": "on", "weight": 50}, {"name": "off", "weight": 50, "prediction": False}]
 EXPERIMENT = {"name": "prediction", "layer": "prediction", "unit": "principal", "variants": VARIANTS}
 POLICY = {"format": 1, "rules": [], "experiments": [EXPERIMENT], "operators": ["predicted", "unpredicted"]}

@@ -231,8 +231,8 @@ def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
 
 
 def by_geolocation(percent: int) -> Steps:
-    """Returns a plan's steps for unchanged records. The record of our own PoPs has the weight `percent`, and leads to
-    `geolocation.pops.example.com`.
+    """Returns the steps of a Pulumi plan that changes no record. Our own PoPs' record has the weight `percent` and the
+    target `geolocation.pops.example.com`.
     """
     steps = weights(percent, percent)
     for part in steps:

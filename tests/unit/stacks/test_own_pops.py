@@ -202,7 +202,7 @@ def test_the_routing_policy_has_a_name_to_which_the_hostname_leads(routing: str,
     chosen = records[name].inputs
     assert chosen["name"] == f"{routing}.pops.artifact-edge.test"
     assert [each["name"] for each in chosen["aliases"]] == ["eu-west-1.pops.artifact-edge.test"]
-    # Latency records exist too, because `pops-former-names` is an alias of them.
+    # Latency records always exist, because the alias record `pops-former-names` leads to them.
     assert records["pops-eu-west-1"].inputs["latencyRoutingPolicies"] == [{"region": "eu-west-1"}]
     assert records["pops-former-names"].inputs["name"] == "*.pops.artifact-edge.test"
 

@@ -7,8 +7,8 @@
 
 // The age of a feed document above which the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
-// The maximum age of a feed document. With an older document, a request waits for a new one. PAUSE_MILLISECONDS below
-// is an exception.
+// The maximum age of a feed document. If the document is older, a request waits for a new one, unless a fetch has just
+// failed.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
 // For this long after the start of a failed fetch, no request waits for a feed document. An outage of the metadata API
@@ -45,7 +45,7 @@ export class Feed<T> {
   #attempt = -Infinity; // the time at which the isolate last started to fetch the document
   #failing = false;
 
-  /** `parse` returns a feed document from the fields of its JSON text, and throws an error for invalid fields. */
+  /** `parse` converts the parsed JSON of a feed document to T, and throws an error for invalid fields. */
   constructor(
     readonly name: string,
     private readonly parse: (fields: Record<string, unknown>) => T,

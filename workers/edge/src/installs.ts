@@ -12,7 +12,7 @@ type InstallFlag = Pick<ShieldFlags, "install">;
 export const INSTALL_HEADER = "X-Artifact-Edge-Install";
 const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
-// The lifetime of an install id. A principal then gets a new id.
+// The period after which each principal gets a new install id.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // the length of an install id: 128 bits in hex
 const REMEMBERED = 10_000; // the most install ids in an isolate (about 1 MB)
@@ -32,7 +32,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   slot = current;
   const known = ids.get(principal);
   if (known !== undefined) return { install: known };
-  // The same key signs the JWTs of sessions. No JWT begins with `install`, so no id is a signature of a JWT.
+  // `key` also signs the JWTs of sessions. No JWT begins with `install`, so no install id is a signature of a JWT.
   const id = createHmac("sha256", key).update(`install ${slot} ${principal}`).digest("hex").slice(0, CHARACTERS);
   ids.set(principal, id);
   return { install: id };

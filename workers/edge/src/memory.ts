@@ -58,7 +58,7 @@ export const memoryLimitsIn = settingOf(
 /** The objects in the memory of an isolate. When the memory is full, the oldest objects are removed. */
 export class Memory {
   readonly #objects = new Map<string, Kept>();
-  // Requests for objects that were not in this memory: maps the object's key to the time of the last such request.
+  // Maps the key of each object to the time of the last request that did not find the object in memory.
   readonly #seen = new Map<string, number>();
   #bytes = 0;
 

@@ -74,7 +74,7 @@ export class NodeHealth {
    * the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The other node answered sooner than this node usually does. This node may still be as fast as usual.
+    // The loss does not count if `node` might still have answered within its usual time.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

@@ -25,7 +25,7 @@ const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*]
 // Artifactory repeats the scope before the name of the file, as in `@acme/web/-/@acme/web-1.0.0.tgz`. Lockfiles of
 // projects that used Artifactory have such URLs.
 const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
-const NAME_MAX = 214; // source: npm docs, package.json, "name"
+const NAME_MAX = 214; // npm's limit (npm docs, package.json, "name")
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // a version as semver.org defines it, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations under this path (pacote, lib/registry.js)
@@ -44,8 +44,8 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// Requests that change something in npm's API. Each entry has a pattern of the requests' paths, and the registry
-// command that makes the change. The worker refuses these requests with 405, because `npm unpublish` takes 404 for
+// Requests of npm's API that would change packages. Each entry has a pattern of request paths, and the registry command
+// that makes the change instead. The worker refuses these requests with 405, because `npm unpublish` takes 404 for
 // success.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],

@@ -16,7 +16,7 @@ export interface Budget {
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
-  /** Each request of a client adds this number to the prefetches that may still reach shields. */
+  /** How many prefetches to shields each request of a client permits on average. */
   share: number;
 }
 

@@ -11,8 +11,8 @@ const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
  * Tells NGINX which path of L1, the cache at the edge, has the object for the client. `view` is the form in which L1
- * returns the object (l1.ts). Names no path if the worker must cut a part out of the object, or check a condition in
- * the request's headers. NGINX then gets the answer from the worker.
+ * returns the object (l1.ts). Names no path if the worker must build the response from parts of the object, or check a
+ * condition in the request's headers. NGINX then gets the answer from the worker.
  */
 export function redirectToL1(
   wanted: ObjectRoute,

@@ -26,7 +26,7 @@ export type DocumentSubject = Package & { kind: "document"; form: Form };
  */
 export type ArtifactSubject = Package & { kind: "artifact"; id: string };
 
-/** A layer or a configuration of an image. No index of a package lists such blobs. */
+/** A layer or a configuration of an image. The package's index lists no blobs. */
 export type BlobSubject = Package & { kind: "blob"; digest: string };
 
 export type Subject = DocumentSubject | ArtifactSubject | BlobSubject;

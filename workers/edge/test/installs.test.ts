@@ -34,7 +34,7 @@ beforeEach(() => {
 
 const idOf = (principal: string, now: number, bindings = ON): string | undefined => installFlag(bindings, principal, now).install;
 
-/** Requests an object with each token. Returns the install ids in requests to shields. */
+/** Requests a new object with each token. Returns all install ids that shields have received. */
 async function idsOf(...tokens: string[]): Promise<unknown[]> {
   for (const [number, token] of tokens.entries()) {
     await (await fetch(`${edge}/npm/web/-/web-${number}.0.0.tgz`, { headers: bearer(token) })).arrayBuffer();

@@ -53,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  // is ignored, because even a healthy node may need more than 10 ms
+  // A loss after 10 ms does not count: a healthy node may need longer.
   lose(10);
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);

@@ -179,8 +179,8 @@ def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> Non
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    # The role is in the policies of each bucket with published objects and its encryption key, and in the policy of the
-    # bucket with the shields' access logs.
+    # The shields' role is in the bucket policy and the key policy of each bucket with published objects. The role is
+    # also in the policy of the bucket with access logs.
     assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 

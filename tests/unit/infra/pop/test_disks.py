@@ -41,7 +41,7 @@ def health(pop: OwnPop) -> tuple[int, bytes]:
 
 
 def tier(pop: OwnPop) -> str | None:
-    """Requests the object, and returns which tier had it."""
+    """Returns the tier that answers a request for the object at PATH."""
     return pop.request(PATH, "reader").headers.get("x-cache")
 
 

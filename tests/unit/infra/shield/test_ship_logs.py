@@ -126,7 +126,7 @@ def test_the_rest_of_a_renamed_log_arrives_and_so_does_the_next_log(machine: Mac
 def test_what_could_not_be_copied_is_copied_later_and_counted_once(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stops the program ship-logs between its upload to S3 and the write of its position in the log."""
+    """Stops ship-logs after an upload to S3, before the program saves its position in the log."""
     machine.request("a")
     with monkeypatch.context() as broken:
         broken.setattr(machine.program, "save", failing)

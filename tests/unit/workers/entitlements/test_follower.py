@@ -88,8 +88,8 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        # This command runs the emulation's deferred trigger, which sets the commit time of the change. The transaction
-        # commits later, after the follower has begun to poll.
+        # SET CONSTRAINTS runs the emulation's deferred trigger, which sets the commit time of the new row. The
+        # transaction commits later, after the follower has begun to poll.
         writer.execute("SET CONSTRAINTS ALL IMMEDIATE")
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
