@@ -168,9 +168,9 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
-        # The deploy role needs these three actions to create certificates, accelerators and keys that have tags. A new
-        # resource has no tags yet, so the condition StringEqualsIfExists also accepts resources without the tag
-        # `environment`. It does not accept resources whose tag `environment` names another environment.
+        # The deploy role adds tags when it creates certificates, accelerators and keys. A new resource has no tags yet,
+        # so the condition StringEqualsIfExists also accepts resources without the tag `environment`. The condition does
+        # not accept resources of other environments.
         allow(
             ["acm:AddTagsToCertificate", "globalaccelerator:TagResource", "kms:TagResource"],
             [*_certificates(account), *_accelerators(account), f"arn:aws:kms:*:{account}:key/*"],

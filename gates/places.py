@@ -35,8 +35,8 @@ def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
 
 
 def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> bool:
-    """Returns whether requests can reach the given machines of a region. Requests reach them if a DNS record depends on
-    one of the machines, or if an edge worker lists a shield in the region.
+    """Returns whether clients or edge workers send requests to the given machines of a region. Clients do if a DNS
+    record depends on one of the machines. Edge workers do if their bindings list a shield in the region.
     """
     users = users_of(urns, resources)
     return any(one.type in RECORDS and one.urn in users for one in resources) or any(

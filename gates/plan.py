@@ -18,8 +18,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
-# Maps the Pulumi engine's name for a kind of plan step to one of the five actions above. Steps of other kinds
-# (`discard`, `remove-pending-replace`) change nothing in the cloud.
+# Maps the Pulumi engine's name for a kind of plan step to an `Action`. Steps of other kinds (`discard`,
+# `remove-pending-replace`) change nothing in the cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",
     "refresh": "same",

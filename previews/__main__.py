@@ -31,9 +31,9 @@ def plan(
     context: typer.Context,
     plans: Annotated[Path | None, typer.Option("--directory", help="folder to write the plans to, as JSON")] = None,
 ) -> None:
-    """Preview every stack as a new deployment and as an upgrade. Fail when a preview ends with an error, or when a
-    stack breaks a policy or a resilience statement. Also fail when an upgrade replaces or deletes a store, or a
-    resource that clients reach.
+    """Preview every stack as a new deployment and as an upgrade. Fail when a preview ends with an error, when a stack
+    breaks a policy, or when a stack does not survive a loss that gates/resilience_limits lists. Also fail when an
+    upgrade replaces or deletes a store, or a resource that clients reach.
     """
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)
@@ -41,7 +41,9 @@ def plan(
 
 @app.command()
 def record(version: Annotated[str, typer.Argument(help="version of this release, such as 0.2")]) -> None:
-    """Record the state of each stack as the state of a release, so that `make preview` can plan upgrades from it."""
+    """Deploy every stack on emulated clouds, and save its Pulumi state. `make preview` previews upgrades from saved
+    states.
+    """
     release.record(version, since_the_start())
 
 

@@ -30,9 +30,9 @@ Statement = Mapping[str, Any]
 class AwsAccount:
     """The AWS account in which probes create resources. The default credentials of boto3 belong to this account.
 
-    The names of all these resources contain the text `run`, so that runs of the probes at the same time use different
-    names. Probes request certificates for `domain`, a domain of the person who runs the probes. No probe changes the
-    DNS zone of the domain.
+    `run` is a part of the names of all these resources, so that simultaneous runs of the probes use different names.
+    Probes request certificates for `domain`, a domain of the person who runs the probes. No probe changes the DNS zone
+    of the domain.
     """
 
     def __init__(self, run: str, domain: str, cleanup: ExitStack, recording: Recording) -> None:

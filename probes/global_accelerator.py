@@ -111,7 +111,7 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields facts: IAM conditions on an accelerator's tag apply to the listener and endpoint group, too."""
+    """Yields facts about whether IAM conditions on an accelerator's tag apply to its listener and endpoint group."""
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]
     api = account.as_role(statements)("globalaccelerator", region=_OREGON)

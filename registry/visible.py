@@ -190,8 +190,8 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
     certificate and the key (docs/contracts.md, "Between the tiers").
     """
-    # The edge's secret is in the stack's home region. This region is usually the default region in the operator's AWS
-    # settings. Without a default region, the function uses the region of the primary bucket.
+    # The secret `edge` is in the stack's home region, usually the default region in the operator's AWS settings.
+    # Without a default region, the function reads the secret in the region of the primary bucket.
     region = boto3.Session().region_name or target.bucket.region
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])

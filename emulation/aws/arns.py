@@ -122,8 +122,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# Operations that create a resource and have no ARN in `_PATTERNS`. Each has two values: the parameter that names the
-# new resource, and the pattern of the resource's ARN.
+# Maps an operation that creates a resource to the parameter with the resource's name or URL, and to the ARN pattern.
+# `_PATTERNS` does not list these parameters.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),

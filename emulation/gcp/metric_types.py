@@ -82,6 +82,7 @@ _ONE_NUMBER = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
 
 
 def reduces(reducer: str, value: str) -> bool:
-    """Returns whether a reducer, which combines several time series, accepts values of this type (Cloud Monitoring API,
-    "Reducer")."""
+    """Returns whether a reducer accepts metrics with the value type `value`. A reducer combines several time series
+    (Cloud Monitoring API, "Reducer").
+    """
     return reducer in REDUCERS and not (value == "DISTRIBUTION" and reducer in _ONE_NUMBER)

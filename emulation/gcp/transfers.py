@@ -163,8 +163,8 @@ class _Errors:
 
     @contextmanager
     def of(self, url: str) -> Generator[None]:
-        """Catches an error of S3, STS or Cloud Storage in a `with` block, and adds the error to the field `breakdowns`.
-        `url` is the URL of the object or bucket that the requests in the block are about.
+        """Catches an error of S3, STS or Cloud Storage in a `with` block, and records the error. The requests in the
+        block are about the object or bucket at `url`.
         """
         try:
             yield

@@ -59,8 +59,8 @@ class Ec2Machines:
 
     def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
         identity = described.get("InstanceId", "")
-        # The user data of an EC2 instance can change only while the instance is stopped, so it is read once for each
-        # instance.
+        # The method reads the user data only once for each instance. Later changes have no effect, but AWS allows
+        # changes only for stopped instances.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             data = base64.b64decode(attribute["UserData"].get("Value", ""))

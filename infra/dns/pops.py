@@ -152,7 +152,7 @@ class PopDns(pulumi.ComponentResource):
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]
     ) -> aws.route53.Record:
-        """Creates a record that leads from the hostname of clients to the name of the PoPs.
+        """Creates a record that leads clients from the stack's hostname to the DNS name of the PoPs.
 
         The hostname also has a CNAME record that leads to Cloudflare. Route 53 allows no A record beside a CNAME
         record. The new record is therefore a CNAME record too, because an alias would be an A record.

@@ -58,10 +58,10 @@ def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple
     """Returns the statement that denies all reads of a bucket except those by the shields.
 
     The shields in the bucket's region read through a VPC endpoint, and all other shields read from their public
-    addresses. The statement has a condition for each of the two paths, and denies a read only if both conditions match.
-    They both match for a read from elsewhere. A request through a VPC endpoint has no source address, and other
-    requests have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket policies"). Without any
-    shield, the statement has no condition and denies all reads.
+    addresses. The statement denies a read that comes neither through this endpoint nor from one of these addresses. A
+    request through a VPC endpoint has no source address, and other requests have no endpoint (S3 User Guide,
+    "Controlling access from VPC endpoints with bucket policies"). Without any shield, the statement has no condition
+    and denies all reads.
     """
     condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:

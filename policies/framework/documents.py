@@ -69,8 +69,8 @@ def title_of(statement: Properties, number: int) -> str:
 def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Converts the permission to invoke a Lambda function to IAM statements.
 
-    If the principal is no AWS service, the first statement has no conditions, and the second has all conditions. The
-    policy pack can then check the principal while the value of a condition is unknown, as in a stack's first preview.
+    The last statement has all conditions. For a principal other than an AWS service, a statement without conditions
+    comes first. The policy pack can thus check the principal before the values of the conditions are known.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

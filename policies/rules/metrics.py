@@ -68,7 +68,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),
-    # The outbox relay writes this metric each minute, so missing data means that the relay does not run.
+    # The outbox relay writes PURGE_LAG each minute, so missing data means that the relay does not run.
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 

@@ -29,7 +29,7 @@ class Blob:
     content_type: str
     # The SHA-256 digest of the object's content, in hex.
     sha256: str
-    # For an OCI manifest: its digest, which the object has as user metadata `digest`. Otherwise empty.
+    # The digest of an OCI manifest, which the upload stores as user metadata `digest`. Empty for other content.
     digest: str = ""
 
     @property

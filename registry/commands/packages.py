@@ -43,7 +43,9 @@ def publish(
     ] = False,
     principal: Principal = "",
 ) -> None:
-    """Publish packages. Publishing the same files again changes nothing, and completes an interrupted run."""
+    """Publish packages. After an interruption, publish the same files again: files that are published already stay
+    unchanged.
+    """
     from registry import caller
     from registry import publish as publishing
     from registry.target import read_target

@@ -81,7 +81,8 @@ class _Rendered:
 
 
 class Delivery:
-    """Delivers the changes of one stack to its readers. `url` is the address at which clients reach the stack.
+    """Makes the committed changes of one stack visible to clients. `url` is the address at which clients reach the
+    stack.
 
     A second delivery of a change has no further effect.
     """

@@ -149,7 +149,7 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _bundle(found: dict[str, Any]) -> None:
-    """Sets `bundleDependencies` of a package.json to a list of names. The value `true` means all dependencies.
+    """Converts `bundleDependencies` of a package.json to a list of names, and `true` to the names of all dependencies.
 
     A bundled package that package.json does not list as a dependency is added to `dependencies`.
     """

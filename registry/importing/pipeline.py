@@ -67,10 +67,10 @@ _Ready = _Stored | str
 class Imported:
     """The progress and the result of a bulk import.
 
-    `known` counts the items that were published before the import, and `skipped` counts the items that the journal
-    lists. `failed` has the title and the reason of each failed item. `left_out` has the title and the reason of
-    everything left out on purpose, and `kinds` counts the entries of `left_out` by kind. `delayed` says why published
-    items are not visible to clients yet.
+    `known` counts the items that were published before the import. `skipped` counts the items that the journal file of
+    earlier imports lists (journal.py). `failed` has the title and the reason of each failed item. `left_out` has the
+    title and the reason of everything left out on purpose, and `kinds` counts these entries by kind. `delayed` says why
+    published items are not visible to clients yet.
     """
 
     new: int = 0

@@ -199,8 +199,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Names what an import leaves out of a file's entry in the index. `time` is an upload time that the import cannot
-    parse, or empty.
+    """Describes each part of a file's index entry that the import leaves out. `time` is an invalid upload time, or
+    empty.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

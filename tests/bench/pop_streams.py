@@ -29,8 +29,8 @@ _PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Sample:
-    """The memory of each program in MB. `after` is the time of this sample, in seconds since the start of the
-    downloads.
+    """A measurement of each program's memory, in MB. `after` is the time of the measurement, in seconds since the
+    benchmark's downloads began.
     """
 
     after: float

@@ -44,8 +44,8 @@ from tests.support.sandbox.shields import ShieldRequest, logged_at, machines
 
 _LOOPBACK = "127.73"
 _GRANTS = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
-# The location of the client that fills the shield's cache before the measurement. The client has the principal for
-# which the edge prefetches nothing.
+# The location of the client that fills the shield's cache before the measurement. The edge prefetches nothing for this
+# client.
 _FILLING = AP_SOUTHEAST
 _LOCATIONS: Mapping[str, ClientLocation] = {"off": US_EAST, "on": EU_WEST}
 # the number of seconds that the program waits after each install, because the edge may still prefetch objects

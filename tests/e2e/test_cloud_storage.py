@@ -101,8 +101,8 @@ def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
     bodies = [up.store(key, 1_000) for key in cold]
 
     def refused(key: str) -> httpx.Response:
-        # The shield's timer may have written a valid token into the file, so the test writes the invalid `token` before
-        # each request.
+        # The shield's timer sometimes writes a valid token into `file`. The test therefore writes the invalid `token`
+        # before each request.
         file.write_text(token)
         time.sleep(1.5)  # the shield reads the token file again after a second
         return client.get(f"/{key}")

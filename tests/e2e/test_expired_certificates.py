@@ -147,8 +147,8 @@ def accepts(shield: dict[str, Any], client: Pair, directory: Path) -> bool:
 def restart_shields(up: Up) -> None:
     """Restarts Traffic Server on each shield.
 
-    Traffic Server then reads the secrets again. It keeps no connection and no TLS session from before the restart, so
-    its clients must present their certificates again.
+    Traffic Server then reads its certificates and keys again. All connections and TLS sessions end, so clients must
+    present their certificates again.
     """
     for name in processes.names(up.sandbox):
         if name.startswith("machine-") and name.endswith("-artifact-edge-shield"):

@@ -300,7 +300,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
 
 
 def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_not_drained(networks: Networks) -> None:
-    start_service(networks.sandbox, "cloudflare")  # an earlier test may have stopped this service
+    start_service(networks.sandbox, "cloudflare")  # an earlier test may have stopped the emulated Cloudflare
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.shell.run(

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # The first report did not list the exemption, because the policy met an unknown value. Since that report, no policy
-    # has met an unknown value. The second report therefore lists the exemption.
+    # The first report is empty, because the policy met an unknown value, so the exemption may still be necessary. The
+    # policy has not run since then, so the second report calls the exemption unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

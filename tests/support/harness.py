@@ -131,9 +131,7 @@ def deploy(
 
 @contextmanager
 def aws_account() -> Generator[None]:
-    """Provides an empty AWS account that moto emulates in the test's process. Both boto3 and the handlers use the
-    account.
-    """
+    """Provides an empty AWS account that moto emulates in the test's process. All boto3 clients use the account."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "test")

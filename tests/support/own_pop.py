@@ -245,9 +245,9 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
-    """Starts only the NGINX of a PoP below the directory `root`. A stub replaces the edge worker. It answers all
-    requests with status 200, and the body is the path and the query of the URL. NGINX disconnects a client that does
-    not send all headers of a request within `header_seconds`.
+    """Starts the NGINX of a PoP, with all its files in the directory `root`. The PoP has no L1, and a stub in place of
+    the edge worker. The stub answers each request with status 200 and the path and query of the URL. NGINX disconnects
+    a client that does not send all headers of a request within `header_seconds`.
     """
     authority = Authority("tests")
     https, misses = free_ports(2)
@@ -415,7 +415,7 @@ def _server_tls(root: Path, authority: Authority, certificate: str, key: str) ->
 
 
 class _Server(ThreadingHTTPServer):
-    # the number of connections that may wait to be accepted; the kernel drops further ones for a second
+    # the number of connections that may wait to be accepted; further clients connect only after a retry, a second later
     request_queue_size = 1024
 
 

@@ -148,7 +148,7 @@ def _shortened(value: Any) -> Any:
 
 def _boot(key: str, program: str) -> str:
     """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/) reads only these
-    lines. User data in `userDataBase64` stays compressed.
+    lines. For the key `userDataBase64`, both `program` and the result are compressed.
     """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))

@@ -21,7 +21,9 @@ class Endpoint:
         self._feeds = {revocations.FEED: revocations_feed(), edge_policies.FEED: policies_feed()}
 
     def answer(self, signature: str, body: str, key: str, database: Database, now: float) -> Answer:
-        """Answers one request of the edge. `key` verifies the signature, and `now` is in seconds since 1970."""
+        """Answers one request of the edge. `key` verifies the request's `signature`, and `now` is in seconds since
+        1970.
+        """
         if not signed(signature, body, key, now):
             return refusal(403, "not signed by the edge")
         request = fields(body)

@@ -52,9 +52,9 @@ class Follower:
         self._saved = 0.0
 
     def poll(self) -> None:
-        """Sends all changes committed so far to the edge. After a failed request, the next poll reads the change stream
-        again from the position before this request. If Spanner rejects a position, the next poll sends all tokens
-        again.
+        """Sends all changes of clients' tokens to the edge. After a failed request, the next poll reads the change
+        stream again from the position before this request. If Spanner rejects a position, the next poll sends all
+        clients' tokens again.
         """
         if self._partitions is None:
             self._partitions = self._positions.all()

@@ -70,7 +70,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
-    """Returns a boto3 client, the same one for the same arguments. boto3 reads all credentials from environment
-    variables. The function ignores `access_key`, but the cache keeps one client for each access key.
+    """Returns a boto3 client, and keeps one client for each combination of arguments. boto3 reads the access key from
+    the environment, so `access_key` only keeps the clients of different keys apart.
     """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

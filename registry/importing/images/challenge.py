@@ -82,8 +82,8 @@ class Challenged(httpx.Auth):
             answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code == 429 or answer.status_code >= 500:
-            # The token endpoint fails only temporarily. The caller catches the exception of `raise_for_status`, and
-            # repeats the request to the registry.
+            # These status codes mean a temporary failure of the token endpoint. The caller catches the exception of
+            # `raise_for_status`, and repeats the request to the registry.
             answer.raise_for_status()
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"

@@ -48,7 +48,7 @@ def _watched(stack: Sequence[Registered]) -> Sequence[str]:
 
 
 def _tier(each: Registered) -> str | None:
-    """Returns the tier of an alarm, or None if the resource is no alarm."""
+    """Returns the tier that an alarm watches, or None if the resource is no alarm."""
     labels = {ALARM: "tags", ALERT_POLICY: "userLabels"}.get(each.type)
     return str(each.inputs[labels]["tier"]) if labels else None
 

@@ -25,7 +25,7 @@ from tests.support.harness import Registered
 
 # The indexes of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# The `policy` of an undetected violation.
+# The value of `Violation.policy` if no policy detects the violation.
 MISSED = ""
 
 

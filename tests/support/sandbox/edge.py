@@ -18,8 +18,8 @@ US_EAST, EU_WEST, AP_SOUTHEAST = CLIENT_LOCATIONS
 
 
 def access(up: Up, client_location: ClientLocation, identity: str = "reader") -> dict[str, Any]:
-    """Returns the arguments of an httpx client that sends requests to the edge. The requests come from a client
-    location and contain the token of `identity`.
+    """Returns the arguments of an httpx client that sends requests to the edge. The requests come from the subnet of
+    `client_location`, and contain the token of `identity`.
     """
     url = up.outputs()["url"]
     token = Client(up.sandbox, identity, url).token()

@@ -147,9 +147,7 @@ def install(
     program: Callable[[], Finished],
     location: ClientLocation = US_EAST,
 ) -> Installed:
-    """Runs a client program. Returns how many of its requests each tier answered, the number of requests to the shield,
-    and the program's duration in seconds.
-    """
+    """Runs `program`, which installs packages of one ecosystem. Returns the results of this install."""
     (machine,) = machines(up, REGION)
     before = verdicts_of(up, variant, ecosystem)
     start = time.monotonic()

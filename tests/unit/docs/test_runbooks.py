@@ -46,9 +46,7 @@ def typed(text: str) -> list[str]:
 
 
 def sources() -> dict[tuple[str, str], str]:
-    """Returns the source of the test file that runs each runbook. The keys are the page and the heading of
-    the runbook.
-    """
+    """Maps the page and the heading of each runbook to the source text of the test files that run the runbook."""
     found: dict[tuple[str, str], str] = {}
     for file in sorted(each for folder in FOLDERS for each in (CHECKOUT / "tests" / folder).glob("test_*.py")):
         source = file.read_text()

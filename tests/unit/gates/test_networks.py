@@ -247,7 +247,8 @@ CONTINENTS: Mapping[str, str] = dict.fromkeys(("AF", "AN", "AS", "EU", "NA", "OC
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # `percent` of all clients use our own PoPs. The plan moves two of the seven continents to a new region.
+    # `percent` of all clients use our own PoPs. The test's plan leads clients in two of seven continents to a new
+    # region.
     [(0, []), (20, []), (70, []), (71, ["traffic"])],
 )
 def test_a_new_place_moves_the_clients_of_its_continents(percent: int, refused: list[str]) -> None:

@@ -133,8 +133,8 @@ class Network:
     def deleting(self, name: str) -> Iterator[str]:
         """Deletes the records of a DNS name one after another, and yields the set identifier of each deleted record.
 
-        As in the engine, no remaining record of the name depends on the record to delete. Among several candidates, the
-        method deletes the record that the program created first.
+        Like the Pulumi engine, the method deletes a record only after the records that depend on it. Among several
+        candidates, the method deletes the record that the program created first.
         """
         remaining = {urn: record for urn, record in self._records.items() if record.inputs["name"] == name}
         zone = client("route53").list_hosted_zones()["HostedZones"][0]["Id"]
@@ -196,7 +196,8 @@ def test_clients_of_three_continents_get_the_nearest_pop_by_each_routing_policy(
 
 @pytest.mark.parametrize(("bias", "region"), [(0, "eu-west-1"), (50, "us-east-1"), (-50, "eu-west-1")])
 def test_a_bias_leads_clients_of_other_places_to_a_pop(bias: int, region: str) -> None:
-    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. A positive bias shortens the second distance.
+    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. With a positive bias, us-east-1 counts as
+    # nearer.
     found = Network(100, routing="geoproximity", biases={"us-east-1": bias})
     found.lose("ap-southeast-1")
     assert found.regions() == ["us-east-1", "eu-west-1", region]

@@ -63,7 +63,7 @@ def test_a_directory_that_does_not_exist_is_created(tmp_path: Path) -> None:
     try:
         check_directory(Sandbox(directory=directory))
     except PrerequisiteError as error:
-        # Other users may be unable to enter pytest's temporary directory. check_directory then raises this error after
-        # it has created `directory`.
+        # If other users cannot enter pytest's temporary directory, check_directory creates `directory`, and then raises
+        # PrerequisiteError.
         assert "cannot enter" in str(error)
     assert directory.is_dir()

@@ -292,8 +292,7 @@ def test_a_stack_with_an_accelerator_meets_the_policies_and_costs_more() -> None
         estimate([Resource(each.type, each.name, each.outputs) for each in stack.resources]).total
         for stack in (deployment(), accelerated())
     ]
-    # The second stack also has an accelerator, which costs 18 dollars a month, and two health checks, which cost 6 to 8
-    # dollars together.
+    # The accelerator costs 18 dollars a month, and its two health checks cost 6 to 8 dollars together.
     assert 18 < prices[1] - prices[0] < 30
 
 

@@ -68,7 +68,7 @@ function timing(milliseconds: number): string {
   return `edge;dur=${milliseconds}`;
 }
 
-/** Returns the response headers for the client, except for those that depend on the tier that answered. */
+/** Returns the response headers for the client, without `x-cache` and `server-timing`. */
 export function clientHeaders(route: Described, answer: Answer): Record<string, string> {
   const { headers: given, status } = answer;
   // The headers are a plain object, because each call of a method of Headers costs the isolate more than the assignment

@@ -24,7 +24,7 @@ export interface Flags {
 }
 
 /**
- * The flags that concern requests to shields. `install` is a text for the access logs of shields: the id of the
+ * The fields of `Flags` that concern requests to shields, and the field `install`. Shields log `install`: the id of the
  * client's install, or `prefetch` (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };

@@ -96,8 +96,8 @@ function bypassed(answer: Response | undefined): Response | undefined {
 }
 
 /**
- * Returns the URL path by which the worker requests the object `key` from L1. `view` is the form of the object. For the
- * form `objects`, shields use the same path.
+ * Returns the URL path by which the worker requests the object `key` from L1. `view` selects the stored object, a
+ * document without refused artifacts, or the list of refused artifacts. Shields have stored objects at the same path.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;

@@ -38,8 +38,8 @@ const FILE_MILLISECONDS = 600_000;
 // document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE: `max-age` and
 // `stale-while-revalidate`). An earlier prefetch would only make L1 ask a shield whether this copy is current.
 //
-// For the same time, the isolate remembers which objects clients request after the document. A prefetch for another
-// version range of the package therefore needs no second read.
+// For the same time, the isolate remembers which objects clients request after the document. The isolate therefore
+// prefetches these objects without another read of the document.
 const DOCUMENT_MILLISECONDS = 65_000;
 // The maximum number of documents for which an isolate remembers a list of what clients request next. These lists take
 // less than 4 MB.

@@ -115,14 +115,14 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 }
 
 /**
- * Prefetches an object, and returns whether L1 asked a shield for it. L1 asks no shield if it has a fresh copy, or if
- * the edge policy refuses the object. The worker skips a document if the isolate remembers what clients request next.
+ * Prefetches an object, and returns whether L1 asked a shield for the object. L1 asks no shield if L1 has a fresh copy,
+ * or if the edge policy refuses the object.
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
-  // `known` lists the objects that clients request after this document, if the isolate remembers them. The worker then
-  // need not read the document from L1. Reads of documents often reach a shield, because L1 keeps a document for some
-  // seconds only.
+  // For a document, `known` lists the objects that clients request next, if the isolate remembers these objects. The
+  // worker then need not read the document from L1. L1 keeps documents for some seconds only, so reads often reach a
+  // shield.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

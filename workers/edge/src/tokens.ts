@@ -39,7 +39,7 @@ const CACHED_ENTRIES = 10_000;
 interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
-  /** The time after which a request for the token reads its entry again, in the background. */
+  /** After this time, the next request with the token starts a background read of the entry. */
   renewal: number;
 }
 

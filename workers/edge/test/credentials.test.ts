@@ -245,7 +245,7 @@ test("a revoked token ends its sessions within seconds", async () => {
 // This test must be the last one of the file. During the test, the key-value store does not answer. Afterwards, the
 // isolate sends the store only few reads, which would change the results of later tests.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
-  // This request makes the isolate read the quarantine list.
+  // The isolate must read the quarantine list before the key-value store fails.
   assert.equal(await statusOf("/npm/web", bearer("reader")), 200);
   record("on-record-only", { principal: "bob", revision: 1, expires: 4_000_000_000, grants: ["npm:web:pull"] });
   stub.store = "silent";

@@ -29,7 +29,7 @@ export const stub: {
   apiStatus: number;
   feed: "works" | "fails" | "silent";
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Answers requests to the cached entrypoint in place of Workers Cache. */
+  /** Emulates Workers Cache: answers the worker's requests to L1. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
   /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };
@@ -267,8 +267,8 @@ export function answerWhole(_: IncomingMessage, response: ServerResponse): void 
 }
 
 /**
- * Emulates a miss in Workers Cache: calls the cached entrypoint without the Range header. Then cuts the requested range
- * out of the entrypoint's answer.
+ * Emulates a miss in Workers Cache: requests the whole object from the worker's entrypoint behind the cache. Then cuts
+ * the requested range out of the answer.
  */
 export function miss(
   { url, headers, method }: IncomingMessage,

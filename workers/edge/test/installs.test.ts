@@ -1,5 +1,5 @@
 // Tests the ids of installs that the edge worker sends to shields. Some tests call the function that makes the ids, and
-// others run the deployed bundle. The stack logs installs, and has prediction off.
+// others run the deployed bundle. The stack logs installs, and the worker prefetches nothing.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

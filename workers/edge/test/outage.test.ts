@@ -124,8 +124,8 @@ test("the changes of the last document before the outage count for the whole day
   assert.equal(await grantsOf("leaked"), "refused");
   await outage(async () => {
     assert.equal(await grantsOf("leaked"), "refused");
-    // According to the revocation feed, Workers KV has old grants of this token. The worker answers "unavailable" until
-    // Workers KV has the new grants.
+    // The revocation feed has a newer revision of the token `narrowed` than Workers KV. The worker answers
+    // "unavailable" until Workers KV has the new grants.
     const isShown = now > start + HOUR;
     if (isShown) put("narrowed", ["npm:other:pull"], { revision: 2 });
     assert.deepEqual(await grantsOf("narrowed"), isShown ? ["npm:other:pull"] : "unavailable");

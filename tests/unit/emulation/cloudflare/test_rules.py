@@ -24,8 +24,8 @@ GET: Mapping[str, Any] = {
     "address": "192.0.2.1",
 }
 
-# Expressions of WAF rules. Each expression has a request that matches, and a request that does not. Requests here
-# contain only their differences from GET.
+# Each item has an expression of a WAF rule, a request that matches, and a request that does not. The requests list only
+# the fields that differ from `GET` above.
 EXPRESSIONS: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = (
     ('http.request.method eq "TRACE"', {"method": "TRACE"}, {}),
     ('not http.request.method in {"GET" "HEAD"}', {"method": "PUT"}, {"method": "HEAD"}),

@@ -47,8 +47,8 @@ def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
     """Each of the 28 installs of the held-out week requests `@acme/app`, so the model predicts `@acme/plugin` 28 times.
     21 of these installs request `@acme/plugin`, so 21 predictions are hits.
 
-    `wanted` counts the requests that no dependency explains: 21 for `@acme/plugin`, and 28 for the packages
-    `noise-<number>`.
+    `wanted` counts 21 requests for `@acme/plugin` and 28 for `noise-<number>`. The first package of an install does not
+    count, and dependencies do not count.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
     assert figures == Figures(installs=28, held_out_installs=28, wanted=21 + 28, predicted=28, hits=21)
