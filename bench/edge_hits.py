@@ -207,8 +207,8 @@ def write_copy(source: Path, directory: Path, copy: Copy, address: str) -> None:
 
 
 def seconds_to_start(directory: Path, copy: Copy, address: str) -> float:
-    """Starts workerd with the configuration of `copy` from `directory`, on free ports. Returns the seconds until
-    workerd has started, and ends workerd. Raises SystemExit if workerd does not start.
+    """Starts a copy of the PoP's workerd with the configuration in `directory`, on free ports. Returns the seconds
+    until workerd has started, and ends workerd. Raises SystemExit if workerd does not start.
     """
     text = (directory / "workerd.capnp").read_text()
     (directory / "start.capnp").write_text(_moved(text, address, copy.port, 0, copy.port + 1, 0))

@@ -1,8 +1,8 @@
-"""Measures the processor time of the edge worker's own code for a hit in L1, without the network.
+"""Measures the processor time of the edge worker's own code for a hit in L1, the cache at the edge.
 
-`python -m bench.edge_path` runs the bundle of the edge worker in workerd. A driver module calls the worker some
-thousand times in one request, with stubs in place of L1 and of the key-value store. The result is the processor time of
-workerd for each call. It changes less with the load of the machine than the figures of bench.edge_hits.
+`python -m bench.edge_path` runs the bundle of the edge worker in workerd. In one request, a driver module calls the
+worker thousands of times, with stubs in place of L1 and of the key-value store. The result is the processor time of
+workerd for each call. This time changes less with the load of the machine than the figures of bench.edge_hits.
 
 With `--other`, the measurements alternate between the bundle of this checkout and another bundle. For example, the
 other bundle can be the one from before a change of the worker.

@@ -63,7 +63,7 @@ class Estimate:
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
-        """Returns the monthly cost in US dollars of each tier, such as `shield`, the most expensive first."""
+        """Returns the cost of each tier (such as `shield`) in US dollars a month. The largest cost comes first."""
         tiers: defaultdict[str, float] = defaultdict(float)
         for line in self.lines:
             tiers[line.resource.tier] += line.monthly

@@ -1,6 +1,4 @@
-"""Starts and ends the processes that emulate the clouds of a sandbox, in the order in which they depend on each
-other.
-"""
+"""Starts and ends the processes that emulate a sandbox's clouds. A process starts after the processes that it needs."""
 
 from __future__ import annotations
 

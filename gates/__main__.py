@@ -74,8 +74,8 @@ def check_upgrade(
     stack: Annotated[str, typer.Option(help="name of the stack, to pick its allowances")],
     allowances: Annotated[Path | None, typer.Option(help="file with intended replacements and their reasons")] = None,
 ) -> None:
-    """Refuse an upgrade that replaces or deletes a resource that clients reach, or one with content that Pulumi cannot
-    create again. PREVIEW must be the Pulumi plan of an upgrade from a released version.
+    """Refuse an upgrade that deletes or replaces a resource, if clients reach the resource or Pulumi cannot create its
+    content again. PREVIEW must be the Pulumi plan of an upgrade from a released version.
     """
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
     _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))

@@ -51,8 +51,8 @@ def broken(part: Part, lost: Losses) -> str | None:
 
 
 def losses(part: Part) -> frozenset[str]:
-    """Returns every loss that can take down a part of a read path, such as the loss of a region. A loss takes down the
-    part itself, or another part that the part needs.
+    """Returns every loss that can take down a part of a read path, such as the loss of a region. The result includes
+    the losses of all parts that this part needs.
     """
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
     return part.lost_with.union(*below)

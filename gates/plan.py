@@ -198,8 +198,8 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Adds the plan step `other` to `one`, the merged earlier steps of the same resource. The old and the new state of
-    the result come from `one`. If `one` lacks a state, this state comes from `other`.
+    """Merges two plan steps of one resource. `one` is the result of the earlier steps, and `other` is the next step. A
+    state of the result comes from `one`, or from `other` if `one` lacks the state.
     """
     if one is None:
         return other

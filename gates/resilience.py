@@ -47,9 +47,8 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the cases that this statement is about. Each case is a set of losses that occur at the same time,
-        such as the loss of one region, or the losses of two clouds. `known` has the names of all losses that can occur
-        in the stack.
+        """Returns the sets of losses that the resilience statement covers. The losses of one set occur at the same
+        time, such as the losses of two clouds. `known` has the names of all losses that can occur in the stack.
         """
         if self.all is not None:
             return [frozenset(self.all)]
@@ -89,9 +88,9 @@ class Statements(BaseModel):
 
 @dataclass(frozen=True)
 class Proof:
-    """The result of a resilience check. `findings` has one line for each difference between the resource graph and the
-    resilience statements. `sets` says how many sets of simultaneous losses, such as the loss of two regions, the check
-    went through. `paths` says how many read paths it checked.
+    """The result of a resilience check. An operator's statements say which losses clients survive. `findings` has one
+    line for each false or missing statement. `sets` is the number of checked sets of simultaneous losses, such as the
+    loss of two regions. `paths` is the number of checked read paths.
     """
 
     findings: list[str]

@@ -46,9 +46,9 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes both certificates and the DNS records of names that clients use. If one of the
-    changes is wrong, the other one makes the repair harder, and the outage longer. The Rust project had such an outage
-    in January 2023.
+    """Refuses a plan that changes certificates and also the DNS records of names that clients use. If one of the
+    changes is wrong, the other change makes the repair harder and the outage longer. The Rust project had such an
+    outage in January 2023.
     """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]

@@ -22,7 +22,7 @@ from gates.rules import Refusal, at_once, by_group, emptied, judge
 from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
-# Each planned change has a position in the order of applies: creations, certificates, replacements of machines, DNS
+# Operators apply changes in the order of the changes' positions: creations, certificates, replacements of machines, DNS
 # with load balancers, and removals.
 #
 # Plans replace machines in waves, at the positions _ROTATE, _ROTATE + 1 and so on. The positions of DNS names begin at

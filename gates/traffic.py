@@ -74,8 +74,8 @@ def _wildcard_targets(resources: Iterable[Resource]) -> dict[str, list[str]]:
     """Returns the targets of each wildcard record. The key of the record `*.pops.example.com` with the type A is
     `pops.example.com A`.
 
-    Clients get these targets only for names without records of their own. For a name with records, these targets count
-    as targets without clients.
+    A wildcard record is only for names without their own records. For a name with records, the share of clients at
+    these targets is 0.
     """
     wildcards = [one for one in resources if one.type in RECORDS and host_of(one).startswith("*.")]
     return {f"{host_of(one)[2:]} {one.inputs.get('type', '')}": _targets(one) for one in wildcards}
@@ -126,7 +126,7 @@ def _behind_dials(dials: Mapping[str, float]) -> Split:
     for region, dial in dials.items():
         others = {other: share for other, share in dials.items() if other != region}
         total = sum(others.values())
-        kept = dial if total else 1.0  # the dial has no effect if no other region gets clients
+        kept = dial if total else 1.0  # if all other dials are 0, the region keeps its clients
         found[region] += kept / len(dials)
         for other, share in others.items():
             found[other] += (1 - kept) * share / total / len(dials) if total else 0.0

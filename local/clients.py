@@ -1,7 +1,7 @@
 """Identities of the sandbox's clients, and the files that configure the client programs.
 
-Three identities show the access rules of the registry. `reader` has a token with which it may pull the samples.
-`outsider` has a token with which it may not pull the samples. `anonymous` has no token.
+Three identities show the access rules of the registry. `reader` has a token for the sandbox's sample packages.
+`outsider` has a token for other packages. `anonymous` has no token.
 
 Clients use a proxy that resolves hostnames, because npm, pip and skopeo have no setting for a DNS server.
 """
@@ -46,7 +46,7 @@ class NoClient(Exception):
 class Client:
     """A client of the sandbox: an identity, such as `reader`, that connects from one client location.
 
-    `url` is the URL of the stack's registry.
+    `url` is the URL of the sandbox's registry.
     """
 
     sandbox: Sandbox
@@ -146,7 +146,7 @@ def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]],
 
 
 def configured(sandbox: Sandbox, identity: str) -> Client:
-    """Returns the client `identity` that `make up` has configured. Raises NoClient if it is not configured."""
+    """Returns the client named `identity`. Raises NoClient if `make up` has not configured this client."""
     client = Client(sandbox, identity, "")
     if not client.is_configured():
         raise NoClient(f"no client {identity} is configured in {sandbox.directory}; run: make up")

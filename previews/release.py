@@ -23,8 +23,8 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# The sandboxes that record the Pulumi state of a release have addresses in this loopback network (127.75.0.0/16). `make
-# up` and `make preview` use other networks, so they can run at the same time.
+# The loopback network (127.75.0.0/16) of sandboxes that record a release's Pulumi state. `make up` and `make preview`
+# can run at the same time, because their sandboxes use other networks.
 LOOPBACK = "127.75"
 
 _SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")

@@ -125,7 +125,7 @@ class Options:
 
 @app.command("list")
 def list_probes() -> None:
-    """List the probes. For each probe, print which document of the cloud states the facts that the probe checks."""
+    """List the probes. Print where the cloud's documentation states the facts that each probe checks."""
     for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values(), *ON_GOOGLE.values(), *ON_GITHUB.values()):
         print(f"{probe.name:<28} {probe.source}")
 

@@ -45,8 +45,8 @@ from stacks.identities import serving_reports
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# An example of the URL of a Lambda function. All these URLs have the same length. Before Lambda assigns the real URL,
-# Pulumi already checks the size of the user data with the example.
+# An example of a Lambda function's URL, as long as any real URL. User data of PoP machines contains the URL. Pulumi
+# checks the user data's size before Lambda assigns the real URL.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 

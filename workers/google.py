@@ -26,7 +26,7 @@ class NoIdentity(Exception):
 
 
 class Identity:
-    """The Google service account that the service runs as. Any thread may call the methods of the account."""
+    """The service account that Google Cloud assigns to this program. Any thread may call the methods."""
 
     def __init__(self) -> None:
         # The variable GCE_METADATA_HOST overrides the metadata server's host, as it does for Google's own libraries.

@@ -24,7 +24,7 @@ _LATITUDE = re.compile(r"[-+]?[0-9]{1,2}(\.[0-9]{0,2})?")
 _LONGITUDE = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,2})?")
 _LARGEST_BIAS = 99
 
-# Maps a routing policy's field to how many record sets with the field one name and type may have.
+# The maximum number of record sets of one name and type, for each field of a routing policy.
 _MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
 
 # The fields of record sets whose values must differ among all record sets of one name and type.

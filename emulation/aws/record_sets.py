@@ -118,8 +118,7 @@ def _absolute(name: str) -> str:
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
     name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
-    # The weight 0 is also a routing policy. `!= False` would leave out this weight, because 0 equals False in Python.
-    # != False`, which is false for 0 in Python.
+    # The weight 0 must stay in `policies`. `!= False` would leave out this weight, because 0 equals False in Python.
     policies = {name: record[name] for name in _POLICIES if record.get(name) is not None and record[name] is not False}
     return _Routed(policies, name if of == zone.resource_id else None, name if of == ACCELERATORS_ZONE else None)
 

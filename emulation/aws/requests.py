@@ -38,7 +38,7 @@ class S3Addresses:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         address = environ[_KEY] = _address(environ)
-        # WSGI decodes each byte of a path to one character, so `len` counts the bytes of the key.
+        # WSGI decodes each byte of an object key to one character, so `len` counts the key's bytes.
         if len(address.key) > _MOST_KEY_BYTES:
             return refuse(start_response, "s3", "rest-xml", "KeyTooLongError", "Your key is too long")
         return self._application(environ, start_response)

@@ -106,7 +106,7 @@ def _cached(directory: Path) -> Path | None:
 
 
 def _install(directory: Path, report: Report) -> Path:
-    """Downloads or builds the engine in the cache directory, and returns its path."""
+    """Downloads or builds the Pulumi engine, and returns the engine's path."""
     official, built = directory / "release" / "pulumi", directory / "bin" / "pulumi"
     try:
         download(official.parent, report)

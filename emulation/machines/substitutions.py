@@ -34,9 +34,8 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The values that the files of an emulated machine must contain: the machine's root directory, its address, and the
-    address of Google's metadata server. A machine of another cloud has no metadata server, and its `metadata_host` is
-    empty.
+    """The values to insert into the files of an emulated machine: the machine's root directory, its address, and the
+    address of Google's metadata server. `metadata_host` is empty if the machine is not on Google Cloud.
     """
 
     sandbox: Sandbox

@@ -111,8 +111,8 @@ def _nested(expected: Any, value: Any, path: str, owner: str) -> Iterator[Failur
 
 
 def _is_scalar(value: Any) -> bool:
-    """Returns whether an input is a single value and not a list or object. The checks do not compare the types of
-    single values, because real providers convert texts such as "true" or "80" to the required type.
+    """Returns whether an input is neither a list nor an object. The type of a single value does not matter, because
+    real providers convert texts such as "true" or "80" to the required type.
     """
     return not isinstance(value, (dict, list))
 

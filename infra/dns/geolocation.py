@@ -80,8 +80,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns how many kilometres nearer the region `exact` is to an area than the region `larger`. Without its own
-    geolocation record, the area gets `larger`.
+    """Returns how many kilometres an area's own geolocation record saves. The record leads to the region `exact`.
+    Without the record, clients get the region `larger`.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

@@ -73,8 +73,8 @@ class Dns(pulumi.ComponentResource):
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # With PoPs of our own, clients' requests to `args.hostname` reach Cloudflare or a PoP. A second health check
-        # therefore requests `args.edge.target`, a name that always leads to Cloudflare.
+        # With PoPs of our own, the health check above can reach Cloudflare or a PoP. A second health check requests
+        # `args.edge.target`, a name that always leads to Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )

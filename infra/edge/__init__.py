@@ -168,7 +168,7 @@ class EdgeName(Protocol):
         """Returns an output that resolves to `records`, the validation records, once the edge serves the hostname that
         clients connect to. The DNS records of this hostname depend on this output.
 
-        `name_servers` are the name servers of the zone that holds the records. If the domain of the hostname is not
-        delegated to these servers yet, the error message lists them.
+        `name_servers` are the name servers of the DNS zone with the validation records. If the hostname's domain is not
+        delegated to them yet, the error message lists them.
         """
         ...

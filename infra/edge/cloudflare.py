@@ -60,7 +60,7 @@ _CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
 
 
 def worker_script(prefix: str) -> str:
-    """Returns the name of the edge worker's script on Cloudflare, for the stack with this prefix."""
+    """Returns the name of the edge worker's script on Cloudflare. The name begins with `prefix`."""
     return f"{prefix}-edge"
 
 

@@ -103,7 +103,7 @@ class LambdaTokenSync(pulumi.ComponentResource):
 class LambdaMetadataApi(pulumi.ComponentResource):
     """A Lambda function behind a public URL. It answers only the edge worker's signed queries.
 
-    The function runs in the table's home region, so that it finds a token as soon as the token is issued. This region
+    The function runs in the region where the registry writes tokens, and thus finds a new token at once. This region
     can be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
     """
 

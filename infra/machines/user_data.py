@@ -114,7 +114,7 @@ def compressed(rendered: str) -> str:
 class _Dumper(yaml.CSafeDumper):
     """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable.
 
-    PyYAML writes with libyaml here, which takes a twentieth of the time of its own writer.
+    The C library libyaml takes a twentieth of the time of PyYAML's own writer.
     """
 
 

@@ -90,7 +90,7 @@ class Node:
 
 
 class Shield(Protocol):
-    """The attributes that the shield machines on AWS or Google Cloud offer to other tiers."""
+    """What other components read from the shield machines on AWS or Google Cloud."""
 
     nodes: Sequence[Node]
 

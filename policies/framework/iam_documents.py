@@ -77,7 +77,7 @@ def escalating_actions(statement: Properties) -> list[str]:
 
 
 def denies_plain_text(statements: Iterable[Properties]) -> bool:
-    """Returns whether an S3 bucket's statements deny every request without TLS to all principals, with no further
+    """Returns whether a bucket policy's statements deny all requests without TLS. The denial must not have another
     condition.
     """
     return any(
@@ -88,8 +88,8 @@ def denies_plain_text(statements: Iterable[Properties]) -> bool:
 
 
 def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
-    """Returns whether an S3 bucket's statements deny every request with TLS below 1.2 to all principals, with no
-    further condition.
+    """Returns whether a bucket policy's statements deny all requests with TLS below 1.2. The denial must not have
+    another condition.
     """
     return any(
         _denies_all_on_bucket(statement, "s3:TlsVersion")

@@ -124,8 +124,8 @@ def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writer
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})
     )
     if kind(resource) == S3_BUCKET and not is_set(resource, "policy"):
-        # before `pulumi up`, Pulumi states the property `policy` of a bucket as unknown, even if the program does not
-        # set it
+        # before `pulumi up`, Pulumi reports a bucket's property `policy` as unknown, even if the program does not set
+        # the property
         return
     for statement in statements(resource.props.get("policy")):
         actions = ", ".join(_write_actions(statement))

@@ -227,8 +227,8 @@ def _present(rule: Properties, names: Collection[str]) -> list[str]:
 
 
 def _port_range(protocol: object, first: object, last: object) -> str:
-    """Returns the port range of an AWS firewall rule as text, or an empty string for all ports. The protocol -1 means
-    all protocols and ports. The ports -1, and 0 to 0, also mean all ports.
+    """Returns the port range of an AWS firewall rule as text, or an empty string for all ports. The protocol -1, the
+    first port -1, or the range from 0 to 0 means all ports.
     """
     if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
         return ""

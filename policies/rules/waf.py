@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields what a skip rule of the WAF skips although the policy forbids it: phases, products, and the options
-    `ruleset`, `rulesets` and `rules`, which skip other rules.
+    """Yields what a WAF rule skips and must not skip: other rules (the options `ruleset`, `rulesets` and `rules`),
+    phases and products.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

@@ -53,7 +53,7 @@ class Document:
     """A mutable object that the registry renders from metadata records. If `body` is None, the registry deletes the
     object from the origin.
 
-    `following` is the encoded list of what clients request next (contract/predictions.py).
+    `following` encodes what clients request after this object (contract/predictions.py).
     """
 
     key: str

@@ -78,8 +78,8 @@ def status(stack_outputs: Outputs) -> None:
 
 
 def _read(sources: list[Path], made: DataSet) -> tuple[Counter[str], int]:
-    """Reads all OSV records of `sources` (archives and directories) into `made`. Returns the number of skipped records
-    for each reason, and the number of invalid records.
+    """Adds the OSV records in `sources` (archives and directories) to the data set `made`. Returns the number of
+    skipped records for each reason, and the number of invalid records.
     """
     from registry.advisories import osv
     from registry.advisories.sources import records

@@ -34,7 +34,7 @@ def failed(stack_outputs: Outputs, prefix: Prefix = "") -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs, prefix: Prefix = "") -> None:
-    """Repeat the failed replications of objects. Fix the cause of the failures first.
+    """Repeat the failed replications of objects, after you have fixed the cause.
 
     The command copies each object to the object's own key, and S3 replicates the copy as a new version. The copy has
     the same bytes and the same metadata.

@@ -1,4 +1,4 @@
-"""Selects the versions of an npm package that clients are most likely to install, with their dependencies.
+"""Selects the package versions that npm clients most probably install. Lists each version's dependencies.
 
 Sources: npm-pick-manifest (which version a range selects); npm docs, package.json (forms of a dependency's range).
 """

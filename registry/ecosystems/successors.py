@@ -1,4 +1,4 @@
-"""Adds packages from the model of co-downloads to the list of releases that clients request next."""
+"""Adds co-downloads (packages in the same installs) to the list that the edge worker prefetches."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
     """Puts a policy in force instead of the version with the number `replaces`, which is 0 if there was never a policy.
 
     Raises RegistryError if another version is in force, because somebody else has changed the policy in the meantime.
-    Also raises RegistryError if an experiment names the digest of a policy that was never in force.
+    Also raises RegistryError if an experiment in `policy` names a policy that was never in force.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _expect(target, item, replaces)

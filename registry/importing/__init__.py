@@ -70,7 +70,7 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The id omits the path of the package file, because npm or pip fetches the file to a new temporary
+            # The item's id omits the path of the package file, because npm or pip fetches the file to a new temporary
             # directory in each import.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()

@@ -131,10 +131,10 @@ class Api:
         self._tried(url, attempt)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
-        """Returns the files of a Python project on all pages, each filename once. Earlier pages take precedence. For a
-        file that cannot be imported or is left out, the result contains a reason.
+        """Returns the files of a Python project that the index pages `urls` list, each filename once. Earlier pages
+        take precedence. If a file cannot be imported or is left out, the result has the reason.
 
-        Raises RegistryError when none of the pages exists.
+        Raises RegistryError when no page exists.
         """
         found: dict[str, ListedFile | Refused | LeftOut] = {}
         unknown: list[str] = []

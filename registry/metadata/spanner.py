@@ -192,7 +192,7 @@ def _serializable(connection: _Connection) -> None:
 
 @contextmanager
 def _readable_errors() -> Generator[None]:
-    """Turns database errors that the operator can resolve into RegistryError, with a message of one line."""
+    """Raises RegistryError in place of a database error that the operator can resolve. The message has one line."""
     try:
         yield
     except _RETRIED_ERRORS:

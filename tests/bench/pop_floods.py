@@ -29,9 +29,9 @@ _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
 _STARTING_SECONDS = 1.0  # the time until the PoP's rate limits begin to refuse requests of the flood
 _CLIENT = "127.71.0.2"
-# Maps each kind of flood to additional options of wrk and to the limits of the PoP. The limit by address is low, so
-# that few requests of the flood reach the worker. The PoP exempts the client _CLIENT from this limit, because _CLIENT
-# sends up to 200 requests a second. The program measures the response times of _CLIENT.
+# Maps each kind of flood to additional options of wrk and to the PoP's rate limits. `by_address` limits the requests of
+# one client address. The limit is low, so that few requests of the flood reach the worker. The limit does not apply to
+# _CLIENT, whose response times the program measures.
 _FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
     "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
     "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),

@@ -212,7 +212,7 @@ def ways(pop: OwnPop, bare: int) -> Sequence[Way]:
             Way("l1 only", size, bare, f"/Objects/objects{path(length)}"),
         )
     ]
-    # The Lua script _COLD slows wrk. For a fair comparison, wrk runs the script against the bare NGINX, too.
+    # The Lua script _COLD slows wrk. For a fair comparison, wrk runs the script in both measurements below.
     return [
         *both,
         Way("bare, scripted", "10 KB", bare, small, is_cold=True),

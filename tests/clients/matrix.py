@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a table cell if the client has no such action
+_ABSENT = "-"  # a table cell's text if the client lacks the column's action
 _INTRODUCTION = """\
 # Clients
 

@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:9/"
 
 
 class Credential(StrEnum):
-    """The setting in an npm client's configuration that contains the token."""
+    """The setting of an npm client that contains the registry's token."""
 
     TOKEN = "_authToken"
     VARIABLE = "_authToken from a variable"

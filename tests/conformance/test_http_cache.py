@@ -30,8 +30,7 @@ from tests.support.shield_machine import EDGE, Shield, booted_shield
 
 SUITE = "http-cache-tests@0.4.5"  # the latest release of the conformance suite on npm
 REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"
-# The tests of http-cache-tests that must pass, because the edge relies on the behaviour that they test. The report
-# shows the results of all tests.
+# The tests of http-cache-tests that must pass, because the edge relies on the tested behaviour. Other tests may fail.
 PASS = {
     "freshness-max-age",
     "freshness-max-age-0",
@@ -165,7 +164,7 @@ def _front(suite_proxy: SuiteProxy) -> Generator[str]:
                     status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
-            # in some tests, the suite's server closes the connection instead of answering
+            # some tests of http-cache-tests make the server close the connection
             except (OSError, http.client.HTTPException) as error:
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)

@@ -1,4 +1,4 @@
-"""Provides a docker daemon for the test of the container: the machine's daemon, or one that the test starts."""
+"""Provides a docker daemon for test_container.py: this machine's daemon, or one that the test starts."""
 
 from __future__ import annotations
 

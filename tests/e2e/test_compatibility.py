@@ -107,8 +107,8 @@ def _user_data(machine: Mapping[str, Any]) -> bytes:
 
 
 def serves_clients(up: Up) -> None:
-    """Checks that clients in the first two client locations can read a packument and a new tarball, which no cache has
-    yet. Also checks that clients without a token cannot read the tarball.
+    """Checks that clients in two client locations can read a packument and a new tarball, which no cache has yet. Also
+    checks that clients without a token cannot read the tarball.
     """
     for client_location in CLIENT_LOCATIONS[:2]:
         key = f"npm/@acme/greeting/-/greeting-7.0.{time.time_ns()}.tgz"

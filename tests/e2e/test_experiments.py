@@ -40,7 +40,7 @@ def put(up: Up, file: Path, document: object) -> None:
 
 @pytest.fixture
 def policy(up: Up, tmp_path: Path) -> Iterator[Path]:
-    """Puts the policy with the experiment in force for one test. After the test, puts a policy without experiments in
+    """Puts an edge policy with EXPERIMENT in force for one test. After the test, puts a policy without experiments in
     force.
     """
     file = tmp_path / "policy.json"

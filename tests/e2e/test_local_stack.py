@@ -23,8 +23,7 @@ from tests.support.enterable_directory import enterable_directory
 from tests.support.sandbox.up import Up, local
 from tests.support.waiting import eventually
 
-# The secrets that tiers share have fields with certificates. A certificate is public, so these fields may be in plain
-# text.
+# The fields with certificates in the stack's secrets. Certificates are public, so these fields may be in plain text.
 PUBLIC = {"client_ca", "client_certificate"}
 
 

@@ -279,8 +279,8 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
 
 
 def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Networks) -> None:
-    """Changes the routing policy of our own PoPs three times. Meanwhile clients resolve the hostname and all its former
-    targets, which resolvers can still have in their caches.
+    """Changes the routing policy of our own PoPs three times. Meanwhile clients resolve HOSTNAME and the common name of
+    our own PoPs. Resolvers can have both names in their caches.
     """
     start_service(networks.sandbox, "cloudflare")  # an earlier test stops this service
     networks.start("us-east-1")

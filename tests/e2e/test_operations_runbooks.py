@@ -63,8 +63,8 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Makes a minute of the emulated AWS last 60 real seconds. The schedule then rarely starts the outbox relay during
-    the test. A test may shorten the minute, so the fixture sets the minute again after the test.
+    """Makes a minute of the emulated AWS last 60 real seconds, so that AWS rarely starts the outbox relay during the
+    test. A test may shorten the minute, so the fixture restores the 60 seconds after the test.
     """
     set_minute(up, MINUTE_SECONDS)
     yield

@@ -109,9 +109,9 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # The loop skips two kinds of requests in SERVED. The worker itself answers 403 to a purge request without a
-        # signature. Health checks whose Host is an IP address never reach the worker, because Cloudflare has no route
-        # for an IP address.
+        # This check skips two kinds of requests. The worker itself answers 403 to a purge request without a signature.
+        # A health check whose Host is an IP address never reaches the worker, because Cloudflare has no route for an IP
+        # address.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))

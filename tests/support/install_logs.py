@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# Each day has the installs 0 to 3, and install 3 lacks the plug-in. Each week therefore has 28 installs, of which 21
-# have the plug-in.
+# Install 3 of each day does not request `@acme/plugin`, but the installs 0 to 2 do. Thus 21 of 28 installs in a week
+# request the package.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]

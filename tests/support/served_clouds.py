@@ -110,7 +110,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the bucket and the metadata table. Resets `gate` to the default gate, which lets every write pass."""
+        """Empties the emulated bucket and metadata table. Resets `gate`, so that every write passes again."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
         self.bucket.empty()

@@ -47,7 +47,7 @@ class Stored:
     content_encoding: str = ""
 
     def headers(self) -> dict[str, str]:
-        """Returns the header fields that S3 and this project's publisher give the object."""
+        """Returns the header fields that S3 sends with this object."""
         coded = {"Content-Encoding": self.content_encoding} if self.content_encoding else {}
         return {
             **coded,

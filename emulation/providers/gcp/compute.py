@@ -15,8 +15,8 @@ _IAM = "iam/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Compute Engine resources and service accounts. In the list, a resource type comes after
-    the types that it depends on.
+    """Returns the handlers of Compute Engine resources and service accounts. If resource type A needs type B, B's
+    handler comes first.
     """
     return [
         Rest(

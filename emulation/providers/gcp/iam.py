@@ -52,7 +52,7 @@ class IamMember:
                 self._write(state, [member for member in members if member != state["member"]])
 
     def _resource_path(self, inputs: Properties) -> str:
-        """Returns the API path of the resource whose IAM policy contains the grant, relative to the API's base path."""
+        """Returns the path of the resource on which a member gets an IAM role, relative to the API's base path."""
         return inputs[self._owner]
 
     def _members(self, inputs: Properties) -> list[str] | None:

@@ -2,7 +2,7 @@
 tests break resources of each type that the policy governs, in at least one way.
 
 The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. If a policy
-accepts a broken resource, the policy looks at the wrong property, or for the property in the wrong place. The cases in
+accepts a broken resource, the policy reads a wrong property, or looks in the wrong place. The cases in
 tests/policies/cases cannot show this fault, because their resources are written by hand.
 """
 

@@ -140,8 +140,8 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
 
 
 def parameters() -> list[Violation]:
-    """Returns violations that store a secret in an SSM parameter. A secret must not be there, because more roles can
-    read parameters than can read secrets in Secrets Manager.
+    """Returns changes that store a secret in an SSM parameter. The policy must refuse such a change, because more roles
+    can read parameters than can read secrets in Secrets Manager.
     """
     policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
     added = add_resource(parameter, value="hunter2")

@@ -43,6 +43,6 @@ def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
 
 
 def purge_edge(up: Up, key: str) -> None:
-    """Purges an object from L1 as the registry does: with a request to the edge worker."""
+    """Asks the edge worker to purge an object from its cache, as the registry does."""
     with pytest.MonkeyPatch.context() as environment:
         target_of(up, environment).purges().purge([key])

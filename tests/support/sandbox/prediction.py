@@ -105,7 +105,7 @@ def image(directory: Path, prefix: str) -> Path:
 
 
 def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
-    """Returns the log events of all PoPs about requests of the client in the variant `variant` of EXPERIMENT."""
+    """Returns the PoPs' log events about one client. EXPERIMENT gives the client the variant `variant`."""
     found: list[dict[str, Any]] = []
     for path in up.sandbox.path("logs", "x").parent.glob("pop-*-workerd.log"):
         lines = [line[line.index("{") :] for line in path.read_text().splitlines() if '"event":"request"' in line]
@@ -134,8 +134,8 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Counts a client's requests for packages of an ecosystem, by the tier that answered. The client has the variant
-    `variant` of EXPERIMENT.
+    """Counts one client's requests for packages of an ecosystem by the value of `X-Cache`, such as `edge; hit`.
+    EXPERIMENT gives the client the variant `variant`.
     """
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 

@@ -1,4 +1,4 @@
-"""Tests that docs/contracts.md lists each secret that the tiers share."""
+"""Tests that docs/contracts.md lists each secret in contract/secrets.py."""
 
 from __future__ import annotations
 

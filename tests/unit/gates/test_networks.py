@@ -150,8 +150,8 @@ def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) ->
 
 
 def to_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes the
-    record of our own PoPs: the old record leads to the machines' addresses, and the new one leads to the accelerator.
+    """Returns a plan's steps for a hostname with two DNS records. One record leads to Cloudflare and does not change.
+    The other record leads to our own PoPs. In this record, the plan replaces the PoPs' name by the accelerator's name.
     """
     own = [part for part in weights(percent, percent) if "own" in part["urn"]]
     others = [part for part in weights(percent, percent) if "own" not in part["urn"]]
@@ -188,8 +188,8 @@ def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial:
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # The plan drains one of the accelerator's two regions, so half of the accelerator's clients move to the other
-    # region. `percent` is the share of all clients that use the accelerator.
+    # DNS sends `percent` of all clients to the accelerator. The plan drains one of the accelerator's two regions, so
+    # half of these clients move to the other region.
     [(0, []), (40, []), (50, ["traffic"])],
 )
 def test_a_traffic_dial_counts_by_the_clients_of_the_accelerator(percent: int, refused: list[str]) -> None:

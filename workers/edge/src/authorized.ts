@@ -114,8 +114,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
 }
 
 /**
- * Returns a function that fetches an object from L1, and afterwards prefetches what the client is expected to request
- * next. If prediction is off for the client, returns `l1` itself.
+ * Adds prefetches to `l1`, which fetches objects from the cache at the edge. The result also prefetches what the client
+ * probably requests next. Without prediction, returns `l1`.
  */
 function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: AuthorizedRequest, { rules, flags }: Terms): L1 {
   const budget = budgetIn(bindings.PREDICTION);

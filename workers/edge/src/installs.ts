@@ -15,7 +15,7 @@ const PREFETCH: InstallFlag = { install: "prefetch" };
 // The period after which each principal gets a new install id.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // the length of an install id: 128 bits in hex
-const REMEMBERED = 10_000; // the most install ids in an isolate (about 1 MB)
+const REMEMBERED = 10_000; // the maximum number of `ids` (about 1 MB)
 
 let slot = 0;
 const ids = new Map<string, string>();
@@ -38,7 +38,7 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   return { install: id };
 }
 
-/** Returns `{ install: "prefetch" }`, or an empty object if the stack logs no installs. */
+/** Returns the flag that marks a prefetch in logs, or no flag if the stack logs no installs. */
 export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
   return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;
 }

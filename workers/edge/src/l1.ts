@@ -14,8 +14,8 @@ import type { Place } from "./shields";
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /**
- * The names of two headers in requests to L1. The values of these headers are the client's coordinates and the shield
- * flags (experiments.ts). The headers are not part of the cache key.
+ * The names of two headers in requests to L1, the cache at the edge. The headers contain the client's coordinates and
+ * the shield flags (experiments.ts). The headers are not part of the cache key.
  */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const FLAGS_HEADER = "x-artifact-edge-flags";

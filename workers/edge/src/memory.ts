@@ -130,16 +130,16 @@ export class Memory {
 
 const memory = new Memory();
 
-/** Removes all objects from the memory of this isolate. The worker calls this function when it purges L1. */
+/** Removes all objects from this isolate's memory, as part of a purge of L1, the cache at the edge. */
 export function clearMemory(): void {
   memory.clear();
 }
 
 /**
- * Returns a function that fetches objects from the isolate's memory, or else from `l1`. The returned function keeps
- * small immutable objects in memory if clients request them often. `headersOf` returns the client's headers for an
- * answer of L1. The memory keeps these headers with the object. The returned function calls `found` with each answer
- * from memory. If `limits` is undefined, returns `l1` itself.
+ * Returns a function that fetches objects from the isolate's memory, or else with `l1` from the cache at the edge. The
+ * memory keeps small immutable objects that clients request often. With each object, the memory keeps the client's
+ * headers that `headersOf` makes from the answer of `l1`. The returned function calls `found` with each answer from
+ * memory. If `limits` is undefined, returns `l1`.
  */
 export function fromMemory(
   l1: L1,

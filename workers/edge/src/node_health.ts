@@ -57,8 +57,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records a failed request to the node. `milliseconds` is the time from the start of the request to its failure. If
-   * several requests run at the same time and fail, they count as one failure.
+   * Records a failed request to the shield machine `node`. `milliseconds` is the time from the start of the request to
+   * its failure. Simultaneous requests that fail count as one failure.
    */
   failed(node: string, milliseconds: number, now: number): void {
     const health = this.#of(node);

@@ -35,7 +35,7 @@ const documents = new VersionedDocuments("edge-policy", UNREADABLE, (digest) => 
 let entry: { latest: Latest; until: number } | undefined;
 
 /**
- * Returns the digests that a feed document or an entry of the key-value store contains. Throws an error for invalid
+ * Returns the digests of edge policies and advisories from the fields of a document. Throws an error for invalid
  * fields.
  */
 export function parseDigests({ policies, advisories = [] }: Record<string, unknown>): Latest {
@@ -81,8 +81,8 @@ export async function policyInForce(digests: Digests, read: Read): Promise<Named
 }
 
 /**
- * Returns the edge policy whose rules apply to a client. `digest` names the policy of the client's variant, and is
- * undefined for a client without a variant. If this policy is invalid or cannot be read, returns `inForce`.
+ * Returns the edge policy that applies to a client. `digest` names the policy that an experiment gives to the client.
+ * Without a digest, or if this policy is invalid or unreadable, the policy `inForce` applies.
  */
 export async function policyOfVariant(
   digest: string | undefined,

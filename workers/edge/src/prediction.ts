@@ -75,8 +75,8 @@ export class Predictions {
   #running = new Set<Waiting>();
 
   /**
-   * Raises the number of prefetches that may still reach shields. The worker calls this function for each authorized
-   * request of a client.
+   * Allows the worker more prefetches that reach shields. The worker calls this method for each authorized request of a
+   * client.
    */
   earn({ share }: Budget): void {
     this.#allowance = Math.min(BURST, this.#allowance + share);

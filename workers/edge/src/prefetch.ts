@@ -38,9 +38,9 @@ const MANIFEST_BYTES = 1 << 20;
 const predictions = new Predictions();
 
 /**
- * Returns a function that fetches an object from L1 for a client. After the fetch, the function predicts the client's
- * next requests, adds their objects to the queue of prefetches, and starts prefetches from this queue. `waitUntil`
- * keeps this work running after the response to the client.
+ * Returns a function that fetches an object from L1, the cache at the edge, for a client. After the fetch, the function
+ * predicts the client's next requests, adds the objects to the prefetch queue, and starts prefetches. `waitUntil` keeps
+ * this work running after the response to the client.
  */
 export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil: (work: Promise<unknown>) => void): L1 {
   return async (key, method, headers) => {
@@ -166,9 +166,9 @@ function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
 }
 
 /**
- * Returns the function that fetches from L1 what the client may get: the object as stored, or the object filtered by
- * the client's edge policy. Returns undefined in place of a function if the policy does not allow the object, or if the
- * worker cannot decide.
+ * Returns a function that fetches the object from L1, the cache at the edge. If the client's edge policy affects the
+ * object, the function fetches the filtered object. Returns undefined if the policy does not allow the object, or if
+ * the worker cannot decide.
  */
 async function l1For(route: ObjectRoute, { rules, l1 }: Cause): Promise<L1 | undefined> {
   if (rules === undefined) return l1();

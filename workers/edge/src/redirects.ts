@@ -1,5 +1,5 @@
-// On PoP machines of our own, the worker answers NGINX with an internal redirect to the object's path. NGINX then sends
-// the object from L1 to the client, so the body does not pass through the isolate (docs/decisions/own-pops.md).
+// On our own PoP machines, the worker answers NGINX with an internal redirect. NGINX then sends the client the object
+// from L1, the cache at the edge. The body does not pass through the isolate (docs/decisions/own-pops.md).
 
 import type { ShieldFlags } from "./experiments";
 import { flagsHeader, pathOf, PLACE_HEADER, type View } from "./l1";

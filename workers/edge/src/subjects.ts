@@ -1,5 +1,5 @@
-// Derives the kind of an object from its key. The rules of the edge policy distinguish three kinds: documents that list
-// artifacts, artifacts, and blobs of images.
+// Derives the kind of an object from its key. The rules of the edge policy distinguish three kinds: artifacts, blobs of
+// images, and documents that list artifacts.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 

@@ -24,8 +24,8 @@ export interface Expected {
 }
 
 /**
- * An entry of the list of what clients request next: a version of an npm package, or a file of a Python project. A
- * document's metadata contains the list.
+ * An entry of the list of what clients request after a document: a version of an npm package, or a file of a Python
+ * project. The list is in the document's metadata.
  */
 interface Release {
   name: string;
@@ -102,8 +102,8 @@ export function selected(releases: readonly Release[], range: string): Release |
   if (first !== undefined && satisfies(first.name, range)) return first;
   const allowed = releases.filter(({ name }) => validVersion(name) !== null && satisfies(name, range));
   const highest = allowed.sort((a, b) => compare(a.name, b.name))[0];
-  // npm may select a release that `releases` lacks. If the range is an exact version, the worker still knows the URL of
-  // the release's tarball and can prefetch the tarball. The dependencies of the release are unknown.
+  // npm may select a release that `releases` lacks. If `range` is an exact version, the worker still knows the URL of
+  // the release's tarball and can prefetch the tarball. The release's dependencies are unknown.
   return highest ?? (validVersion(range) === range ? { name: range, isPrefetched: true, dependencies: [] } : undefined);
 }
 

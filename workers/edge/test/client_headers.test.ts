@@ -1,4 +1,4 @@
-// Tests which headers clients get, by the headers of L1's answer.
+// Tests which headers clients get, by the headers of the answer from L1, the cache at the edge.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,6 +1,6 @@
 // Runs the deployed bundle of the edge worker in workerd, with stubs for Workers Cache, the key-value store, the
-// shields and the metadata API. The worker's calls to its own entrypoints `Objects` and `Feeds` pass the stub of
-// Workers Cache.
+// shields and the metadata API. The worker calls its own entrypoints `Objects` and `Feeds` through the stub of Workers
+// Cache.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";

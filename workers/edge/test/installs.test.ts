@@ -48,7 +48,7 @@ test("a principal has one id for ten minutes, with all its tokens", async () => 
   const slot = (): number => Math.floor(Date.now() / (10 * MINUTE));
   const begun = slot();
   let ids = await idsOf("reader", "second", "other");
-  if (begun !== slot()) ids = (await idsOf("reader", "second", "other")).slice(-3); // the ids may have changed
+  if (begun !== slot()) ids = (await idsOf("reader", "second", "other")).slice(-3); // each time slot has new ids
   const [first, second, other] = ids;
   assert.match(String(first), /^[0-9a-f]{32}$/);
   assert.equal(first, second);

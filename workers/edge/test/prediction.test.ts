@@ -1,5 +1,5 @@
-// Runs the deployed bundle of the edge worker. Tests that prefetches bring to L1 what a client requests next. Also
-// tests that prefetches keep to the client's grants, to the edge policy and to the limits of prefetches.
+// Runs the edge worker's deployed bundle. Tests that prefetches store a client's next objects in L1, the cache at the
+// edge. Also tests that prefetches keep to the client's grants, the edge policy and the limits of prefetches.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

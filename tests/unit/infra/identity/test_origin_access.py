@@ -74,7 +74,7 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     assert len({rule["Priority"] for rule in rules.values()}) == 2
     requested_rules = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs[
         "rules"
-    ]  # moto does not store the replication of delete markers, so the test reads the Pulumi program's inputs
+    ]  # moto does not store the replication of delete markers, so the test reads the resource's Pulumi inputs
     assert [rule["deleteMarkerReplication"] for rule in requested_rules] == [{"status": "Enabled"}] * 2
     role = client("iam").get_role_policy(RoleName="artifact-edge-test-example-replication", PolicyName="replicate")
     allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}

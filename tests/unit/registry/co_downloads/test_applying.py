@@ -92,6 +92,6 @@ def test_packages_that_the_registry_does_not_have_are_left_out(network: Network,
 
 
 def test_the_next_training_does_not_take_successors_for_dependencies(network: Network, tmp_path: Path) -> None:
-    """The next model would lack `@acme/plugin` if it counted as a dependency of `@acme/app`."""
+    """If the training took `@acme/plugin` for a dependency, the new model would lack this package."""
     apply(tmp_path, {"npm:@acme/app": ["@acme/plugin"]})
     assert listed(network.target.repository)("npm:@acme/app") == {"npm:library"}

@@ -82,8 +82,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, clients request `kit` first. The list of `kit` has `@acme/plugin`, so the model need not
-    predict `@acme/plugin`.
+    """On the last day, clients request `kit` first. The prefetch list of `kit` names `@acme/plugin`, so the model need
+    not predict this package.
     """
     lines = all_lines()
     kits = [

@@ -82,8 +82,8 @@ class Model(RuleBasedStateMachine):
         version = version_of(self.repository, *key)
         before = self.known.get(key)
         if before is not None and isinstance(write.condition, Absent):
-            # The condition `Absent` holds, because the item `before` has expired. The new version may be larger than
-            # `before.version + 1`, because it may come from the clock.
+            # The item `before` has expired, so the write may create a new item. A new item's version starts at the
+            # current time, which can exceed `before.version + 1`.
             assert version > before.version
         else:
             assert before is None or version == before.version + 1
