@@ -22,11 +22,16 @@ from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import is_evaluated
 from tests.support.stacks import ON_GOOGLE, WITH_ACCELERATOR, WITH_POPS, as_config, brought_up, stack_config
 
+# No environment has provisioned capacity. With it, AWS Application Auto Scaling scales the metadata table.
+_PROVISIONED: Mapping[str, Any] = {
+    "metadata": {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], "capacity": "provisioned"}
+}
 STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev": ("dev", {}),
     "dev with PoPs": ("dev", WITH_POPS),
     "dev with an accelerator": ("dev", WITH_ACCELERATOR),
     "staging": ("staging", {}),
+    "staging with provisioned capacity": ("staging", _PROVISIONED),
     "prod on Google Cloud": ("prod", ON_GOOGLE),
 }
 
