@@ -22,8 +22,8 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# A client location is a place of clients with a subnet. The DNS server assumes this location for clients in no subnet.
-# Real GeoIP databases also guess some locations.
+# A client location is a place of clients with a subnet. The DNS server assumes this location for clients outside all
+# subnets. Real GeoIP databases also guess some locations.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 

@@ -34,7 +34,7 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The values to insert into the files of an emulated machine: the machine's root directory, its address, and the
+    """The values to insert into the files of an emulated machine: the machine's root directory and address, and the
     address of Google's metadata server. `metadata_host` is empty if the machine is not on Google Cloud.
     """
 

@@ -90,7 +90,7 @@ class Node:
 
 
 class Shield(Protocol):
-    """What other components read from the shield machines on AWS or Google Cloud."""
+    """The attributes of the shield machines (AWS or Google Cloud) for other components."""
 
     nodes: Sequence[Node]
 

@@ -37,8 +37,8 @@ export function isImmutable({ headers }: Pick<Response, "headers">): boolean {
 }
 
 /**
- * Returns the response headers for the client. They name the tier that answered. `milliseconds` is how long the worker
- * waited for L1.
+ * Returns the client's response headers, which name the cache or origin that answered. `milliseconds` is the worker's
+ * wait for the answer.
  */
 export function headersOf(route: Described, answer: Answer, milliseconds: number): Record<string, string> {
   const headers = clientHeaders(route, answer);

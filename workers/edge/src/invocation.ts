@@ -34,8 +34,8 @@ export function placeOf({ cf }: Request): Place | undefined {
 }
 
 /**
- * Returns a function of a `View` (l1.ts), the form of an object. Its result fetches objects in this form from L1, the
- * cache at the edge. The default is the form at the origin.
+ * The result maps a `View` (l1.ts), the form of objects, to a function. This function fetches objects from L1, the cache
+ * at the edge. The default is the form of objects at the origin.
  */
 export function l1Of({ request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

@@ -1,5 +1,5 @@
-// Runs the edge worker's deployed bundle. Tests that prefetches store a client's next objects in L1, the cache at the
-// edge. Also tests that prefetches keep to the client's grants, the edge policy and the limits of prefetches.
+// Runs the edge worker's bundle. Tests that prefetches store the objects of a client's next requests in L1, the cache at
+// the edge. Also tests that prefetches keep to the client's grants, the edge policy and the limits of prefetches.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
