@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:9/"
 
 
 class Credential(StrEnum):
-    """The setting of an npm client that contains the registry's token."""
+    """The npm setting that contains the token for the registry."""
 
     TOKEN = "_authToken"
     VARIABLE = "_authToken from a variable"
