@@ -42,6 +42,7 @@ from emulation.aws.record_sets import patch_record_sets
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
+from emulation.aws.response_methods import patch_response_methods
 from emulation.aws.table_limits import patch_table_limits
 from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
@@ -55,6 +56,7 @@ def serve(sandbox: Sandbox) -> None:
     """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
     os.environ.update(WITHOUT_IMAGES)
     patch_service_names()
+    patch_response_methods()
     patch_public_addresses(sandbox.machine_network)
     patch_address_associations()
     patch_bucket_names()

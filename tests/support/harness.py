@@ -40,6 +40,7 @@ from emulation.aws import (
     public_addresses,
     record_sets,
     replication_rules,
+    response_methods,
     table_limits,
     tables,
 )
@@ -144,7 +145,7 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, value)
         add_global_accelerator()
         add_dns_answers()
-        for owner, name, method in keys.patches():
+        for owner, name, method in (*keys.patches(), *response_methods.patches()):
             environment.setattr(owner, name, method)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)
