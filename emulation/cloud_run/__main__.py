@@ -15,7 +15,7 @@ import typer
 from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
-from emulation.cloud_run.service import Deployed, Instance, NotStarted, deployed
+from emulation.cloud_run.service import HTTP, Deployed, Instance, NotStarted, deployed
 from emulation.layout import RUN_PORT, Sandbox
 from emulation.log import NoRequestLog, report
 
@@ -103,9 +103,7 @@ def create_app(runner: Runner) -> Flask:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = f"{instance.url}{request.full_path}"
         try:
-            answered = httpx.request(
-                request.method, url, headers=headers, content=request.get_data(), timeout=30, trust_env=False
-            )
+            answered = HTTP.request(request.method, url, headers=headers, content=request.get_data(), timeout=30)
         except httpx.HTTPError:
             return Response("The request failed because the instance failed.\n", 503)
         return Response(

@@ -25,6 +25,9 @@ from emulation.layout import Sandbox
 
 # The port at which a container receives requests from Cloud Run by default ("Container runtime contract").
 PORT = 8080
+# One client for all requests, because each new client loads the certificates of all authorities. The client uses no
+# connection twice, because an instance may end between two requests.
+HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -58,7 +61,7 @@ class Deployed:
 def deployed(sandbox: Sandbox) -> dict[str, Deployed]:
     """Returns a mapping from the name of each deployed Cloud Run service to the service. Raises httpx.HTTPError when
     the emulated Google Cloud does not answer."""
-    documents = httpx.get(f"{sandbox.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
+    documents = HTTP.get(f"{sandbox.gcp_url}{SERVICES_PATH}").raise_for_status().json()
     return {service.name: service for service in map(_service, documents)}
 
 
@@ -113,7 +116,7 @@ class Instance:
         `livenessProbe`."""
         path = self.service.container[probe]["httpGet"]["path"]
         try:
-            return httpx.get(self.url + path, timeout=1, trust_env=False).is_success
+            return HTTP.get(self.url + path, timeout=1).is_success
         except httpx.HTTPError:
             return False
 
@@ -145,7 +148,7 @@ class Instance:
         source = self.service.container["sourceCode"]["cloudStorageSource"]
         path = f"/storage/v1/b/{source['bucket']}/o/{quote(source['object'], safe='')}"
         query = {"alt": "media", "generation": source["generation"]}
-        packed = httpx.get(self._sandbox.gcp_url + path, params=query, trust_env=False).raise_for_status().content
+        packed = HTTP.get(self._sandbox.gcp_url + path, params=query).raise_for_status().content
         with zipfile.ZipFile(io.BytesIO(packed)) as file:
             file.extractall(self._directory)
 

@@ -20,11 +20,13 @@ class GceMachines:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
+        # One client for all polls, because each new client loads the certificates of all authorities.
+        self._http = httpx.Client(trust_env=False)
 
     def running(self) -> list[Instance]:
         """Returns all running Compute Engine instances that have a public address and user data. Raises httpx.HTTPError
         if a request to the emulated cloud fails."""
-        answer = httpx.get(f"{self._sandbox.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
+        answer = self._http.get(f"{self._sandbox.gcp_url}{INSTANCES_PATH}").raise_for_status()
         running = [instance for described in answer.json() for instance in self._instances(described)]
         for gone in self._metadata_hosts.keys() - {instance.id for instance in running}:
             metadata_clients.forget(self._sandbox, f"machine-{gone}")
