@@ -22,6 +22,7 @@ from emulation.aws.bucket_metrics import patch_bucket_metrics
 from emulation.aws.bucket_names import patch_bucket_names
 from emulation.aws.bucket_policies import patch_bucket_policies
 from emulation.aws.certificates import patch_certificates
+from emulation.aws.changes import Changes
 from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.conditional_reads import patch_conditional_reads
 from emulation.aws.delete_markers import patch_delete_markers
@@ -84,7 +85,7 @@ def serve(sandbox: Sandbox) -> None:
     outcomes = RequestOutcomes(replication)
     s3 = RequestCounter(outcomes, addressed_object)
     watched = Alarms(s3, ServiceMetrics(outcomes, replication.waiting))
-    application = S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched))))
+    application = Changes(S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched)))))
     make_server(
         sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True, request_handler=NoRequestLog
     ).serve_forever()

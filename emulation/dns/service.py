@@ -12,6 +12,7 @@ import dns.name
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
+from emulation.aws.changes import ChangedRegions
 from emulation.dns.answers import Authority
 from emulation.dns.client_locations import ClientLocationProxy
 from emulation.dns.cloudflare import CloudflareZones, Listed, cloudflare_zone
@@ -35,11 +36,12 @@ class DnsService:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._route53 = Route53(sandbox.aws_url)
+        self._changes = ChangedRegions(sandbox.aws_url, {"globalaccelerator", "route53"})
         self._checks = HealthChecks(self._addresses_anywhere, self._probed_from)
         self._metrics = HealthMetrics(sandbox.aws_url)
         self._cloudflare = CloudflareZones(sandbox.cloudflare_url)
         self._stand_ins = stand_ins(sandbox)
-        self._snapshot = Snapshot()
+        self._listed = self._snapshot = Snapshot()
         self._edge_zones: tuple[Listed, ...] = ()
         self._served = Served((), (), ())
         self._authority = Authority(self._stand_ins)
@@ -67,7 +69,7 @@ class DnsService:
         a metric.
         """
         try:
-            self._apply(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
+            self._apply(await asyncio.to_thread(self._read_route53), await asyncio.to_thread(self._read_cloudflare))
             healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
             await asyncio.to_thread(self._metrics.publish, healthy)
             self._silent = False
@@ -76,6 +78,14 @@ class DnsService:
                 _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
             self._silent = True
         self._report()
+
+    def _read_route53(self) -> Snapshot:
+        """Returns the zones, records and health checks of the emulated Route 53. Reads them only after a change."""
+        now = self._changes.now()
+        if self._changes.since_seen(now):
+            self._listed = self._route53.read()
+            self._changes.seen(now)
+        return self._listed
 
     def _read_cloudflare(self) -> tuple[Listed, ...]:
         """Returns the zones of the emulated Cloudflare. When the Cloudflare API does not answer, returns the zones from

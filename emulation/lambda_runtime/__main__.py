@@ -122,7 +122,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
     while True:
         try:
             runner.reconcile()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
             report(f"the emulated Lambda does not answer: {error}")
         time.sleep(_POLL_SECONDS)
 

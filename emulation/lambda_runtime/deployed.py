@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, cast
 
 import boto3
 import httpx
 from botocore.exceptions import ClientError
 
+from emulation.aws.changes import ChangedRegions
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
-
-# Each call of `Functions.deployed` looks for Lambda functions in the regions that are known to have some, and in this
-# number of other regions. The next call takes the next regions from the list of all regions.
-_REGIONS_PER_POLL = 6
 
 
 @dataclass(frozen=True)
@@ -67,32 +63,44 @@ class Deployed:
 
 
 class Functions:
-    """Reads the deployed Lambda functions of all regions. Each call of `deployed` checks every region in which an
-    earlier call found functions. It also checks the next few regions from the list of all AWS regions.
+    """Reads the deployed Lambda functions of all regions. Each call of `deployed` reads only the regions in which
+    Lambda or EventBridge was changed.
     """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url
         self._report = report
         self._session = session()
-        self._other_regions = cycle(self._session.get_available_regions("lambda"))
-        self._used_regions: set[str] = {"us-east-1"}
+        self._changes = ChangedRegions(sandbox.aws_url, {"events", "lambda"})
+        self._regions: dict[str, Deployed] = {}
         self._clients: dict[tuple[str, str], Any] = {}
 
     def deployed(self) -> Deployed:
-        functions: dict[str, Code] = {}
-        mappings: dict[str, StreamMapping] = {}
-        urls: dict[str, str] = {}
-        timed: set[Schedule] = set()
-        for region in self._used_regions | {next(self._other_regions) for _ in range(_REGIONS_PER_POLL)}:
-            found = {code.arn: code for code in self._functions(region)}
-            if found:
-                self._used_regions.add(region)
-                functions |= found
-                mappings |= {each.id: each for each in self._mappings(region)}
-                urls |= dict(self._urls(region, found))
-                timed |= set(schedules(self._client(region, "events"), self._client(region), region, self._report))
-        return Deployed(functions, mappings, urls, frozenset(timed))
+        """Returns what is deployed in all regions. Raises httpx.HTTPError or an error of botocore when the emulated AWS
+        does not answer.
+        """
+        now = self._changes.now()
+        for region in self._changes.since_seen(now):
+            self._regions[region] = self._deployed_in(region)
+        self._changes.seen(now)
+        regions = self._regions.values()
+        return Deployed(
+            {arn: code for each in regions for arn, code in each.functions.items()},
+            {id: mapping for each in regions for id, mapping in each.mappings.items()},
+            {host: arn for each in regions for host, arn in each.urls.items()},
+            frozenset(schedule for each in regions for schedule in each.schedules),
+        )
+
+    def _deployed_in(self, region: str) -> Deployed:
+        functions = {code.arn: code for code in self._functions(region)}
+        if not functions:
+            return Deployed({}, {}, {}, frozenset())
+        return Deployed(
+            functions,
+            {mapping.id: mapping for mapping in self._mappings(region)},
+            dict(self._urls(region, functions)),
+            frozenset(schedules(self._client(region, "events"), self._client(region), region, self._report)),
+        )
 
     def _client(self, region: str, service: str = "lambda") -> Any:
         if (region, service) not in self._clients:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterator
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import boto3
 
+from emulation.aws.changes import ChangedRegions
 from emulation.layout import Sandbox
 from emulation.machines.machine import Instance
 
@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 # User data that begins with these bytes is compressed with gzip. cloud-init decompresses such user data (cloud-init,
 # "User-data formats").
 _GZIP = b"\x1f\x8b"
-# The number of regions that each poll checks besides the regions with known machines. AWS has about thirty regions, so
-# five polls of six regions check all of them.
-_REGIONS_PER_POLL = 6
 
 
 class Ec2Machines:
-    """Finds the running machines of the emulated EC2. Each poll checks every region that is known to have machines, and
-    a few other regions in rotation.
-    """
+    """Finds the running machines of the emulated EC2. Each poll reads only the regions in which EC2 was changed."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
@@ -36,13 +31,16 @@ class Ec2Machines:
         self._clients: dict[str, EC2Client] = {}
         self._user_data: dict[str, str] = {}
         self._seen: dict[str, list[Instance]] = {}
-        self._other_regions = cycle(self._session.get_available_regions("ec2"))
+        self._changes = ChangedRegions(sandbox.aws_url, {"ec2"})
 
     def running(self) -> list[Instance]:
-        """Returns all running EC2 instances that have a public address and user data."""
-        polled = {next(self._other_regions) for _ in range(_REGIONS_PER_POLL)}
-        for region in polled | {region for region, instances in self._seen.items() if instances}:
+        """Returns all running EC2 instances that have a public address and user data. Raises httpx.HTTPError or an
+        error of botocore when the emulated EC2 does not answer.
+        """
+        now = self._changes.now()
+        for region in self._changes.since_seen(now):
             self._seen[region] = list(self._in_region(region))
+        self._changes.seen(now)
         return [instance for instances in self._seen.values() for instance in instances]
 
     def _in_region(self, region: str) -> Iterator[Instance]:

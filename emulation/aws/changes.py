@@ -1,0 +1,119 @@
+"""Counts the changes that clients make to the emulated AWS, so that the processes of a sandbox need not list all
+resources of all regions again when nothing has changed.
+
+A real AWS has no such API, because its hypervisors and its Lambda learn of a change at once. In a sandbox, they are
+other processes than the API.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import httpx
+
+from emulation.aws.api_calls import signed_service
+from emulation.origin_requests import Application
+
+# The path at which GET answers the counts as a JSON object, such as `{"ec2": {"us-east-1": "6f0…:12"}}`. A count is a
+# text that differs after each change, and also after a restart of the emulated AWS.
+PATH = "/_artifact-edge/changes"
+
+_COUNTED = frozenset({"ec2", "events", "globalaccelerator", "lambda", "route53"})
+_READS = re.compile("Describe|Get|List")
+# The path at which moto lets tests delete all resources.
+_OF_MOTO = "/moto-api/"
+_ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
+
+
+class Changes:
+    """WSGI middleware over the emulated AWS API that counts the requests which may change a resource, by service and
+    region. It counts only the services that other processes of the sandbox follow.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self._start = uuid.uuid4().hex
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == PATH:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(self._counted()).encode()]
+        called = signed_service(environ)
+        if environ["PATH_INFO"].startswith(_OF_MOTO):
+            return self._restarted(environ, start_response)
+        if called[0] not in _COUNTED or _only_reads(environ):
+            return self._application(environ, start_response)
+        try:
+            return self._application(environ, start_response)
+        finally:
+            # A reader gets the new count only after the change. If the count came first, a reader could list the
+            # resources in between, and would miss the change.
+            with self._lock:
+                self._counts[called] += 1
+
+    def _restarted(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._start = uuid.uuid4().hex
+
+    def _counted(self) -> Mapping[str, Mapping[str, str]]:
+        counted: dict[str, dict[str, str]] = {}
+        with self._lock:
+            for (service, region), count in self._counts.items():
+                counted.setdefault(service, {})[region] = f"{self._start}:{count}"
+        return counted
+
+
+class ChangedRegions:
+    """Tells in which regions resources of some AWS services may have changed. `url` is the URL of the emulated AWS."""
+
+    def __init__(self, url: str, services: Collection[str]) -> None:
+        self._url = url
+        self._services = services
+        self._http = httpx.Client(trust_env=False)
+        self._seen: Mapping[str, str] = {}
+
+    def now(self) -> Mapping[str, str]:
+        """Returns the count of changes of each region in which a service was changed. Raises httpx.HTTPError when the
+        emulated AWS does not answer.
+        """
+        counted = self._http.get(f"{self._url}{PATH}").raise_for_status().json()
+        counts: dict[str, str] = {}
+        for service in sorted(self._services):
+            for region, count in counted.get(service, {}).items():
+                counts[region] = f"{counts.get(region, '')} {service} {count}"
+        return counts
+
+    def since_seen(self, now: Mapping[str, str]) -> set[str]:
+        """Returns the regions whose counts in `now` differ from those that the last call of `seen` got. A region whose
+        count is missing in `now`, after a restart of the emulated AWS, has changed too.
+        """
+        return {region for region in now.keys() | self._seen.keys() if now.get(region) != self._seen.get(region)}
+
+    def seen(self, now: Mapping[str, str]) -> None:
+        """Records that the caller has read all regions that had changed."""
+        self._seen = now
+
+
+def _only_reads(environ: dict[str, Any]) -> bool:
+    """Returns whether a request calls an operation that changes nothing. The request's body can be read again
+    afterwards.
+    """
+    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
+        return _READS.match(target.rpartition(".")[2]) is not None
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    # Requests to EC2 name the operation. The method of the other requests says whether they only read.
+    if action := _ACTION.search(environ.get("QUERY_STRING", "").encode() + b"&" + body):
+        return _READS.match(action[1].decode()) is not None
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD")
