@@ -58,7 +58,7 @@ def one_by_one(client: Any, TransactItems: list[dict[str, Any]]) -> None:
     """
     for number, item in enumerate(TransactItems):
         ((kind, given),) = item.items()
-        write = {"Delete": client.delete_item, "Update": client.update_item}[kind]
+        write = {"Delete": client.delete_item, "Put": client.put_item, "Update": client.update_item}[kind]
         try:
             write(**given)
         except client.exceptions.ConditionalCheckFailedException:
