@@ -28,6 +28,7 @@ before(async () => {
   miniflare = new Miniflare({
     modules: [{ type: "ESModule", path: "index.js", contents: readFileSync(new URL("../dist/index.js", import.meta.url), "utf8") }],
     compatibilityDate: "2026-07-30", // the newest date of the pinned workerd
+    compatibilityFlags: ["nodejs_compat"], // the default from the compatibility date 2026-08-04 on
     kvNamespaces: ["ENTITLEMENTS"],
     bindings: {
       HOSTNAME: "packages.test",
