@@ -32,7 +32,7 @@ ROLES = "arn:aws:iam::123456789012:role/artifact-edge-bootstrap-"
 
 @pytest.fixture
 def sandbox() -> Iterator[TemporarySandbox]:
-    with temporary_sandbox("127.67", print) as temporary, pytest.MonkeyPatch.context() as environment:
+    with temporary_sandbox("127.70", print) as temporary, pytest.MonkeyPatch.context() as environment:
         aws_of(temporary, environment)
         shutil.copytree(CHECKOUT / "bootstrap", temporary.project / "bootstrap")
         yield temporary
