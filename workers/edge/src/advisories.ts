@@ -5,6 +5,7 @@ import compareNpm from "semver/functions/compare";
 import parseVersion from "semver/functions/parse";
 import { compare, explain } from "@renovatebot/pep440";
 
+import { setBounded } from "./bounded_map";
 import { sha256 } from "./digest";
 import { InvalidDocument } from "./fields";
 import type { Ecosystem } from "./routes";
@@ -110,8 +111,7 @@ export async function advisoriesOf(
   const key = `${ecosystem}:${name}`;
   if (known.has(key)) return known.get(key);
   const found = await advisoriesIn(dataSet, ecosystem, key, read);
-  if (known.size >= REMEMBERED_PACKAGES) known.delete(known.keys().next().value ?? "");
-  known.set(key, found);
+  setBounded(known, key, found, REMEMBERED_PACKAGES);
   return found;
 }
 

@@ -4,6 +4,7 @@
 import parseVersion from "semver/functions/parse";
 
 import { isAffected } from "./advisories";
+import { setBounded } from "./bounded_map";
 import { matches } from "./grants";
 import { isSatisfied } from "./licenses";
 import type { Policy, Rule } from "./policy";
@@ -54,8 +55,7 @@ export function rulesFor(policy: Policy, ecosystem: Ecosystem, name: string): re
   rulesByPackage.set(policy, known);
   const key = `${ecosystem}:${name}`;
   const found = known.get(key) ?? rulesAmong(policy, ecosystem, name);
-  if (!known.has(key) && known.size >= REMEMBERED_PACKAGES) known.delete(known.keys().next().value ?? "");
-  known.set(key, found);
+  setBounded(known, key, found, REMEMBERED_PACKAGES);
   return found;
 }
 

@@ -1,6 +1,7 @@
 // Remembers the routes of recent URLs. To parse a URL and to find its route takes a quarter of the processor time that
 // the worker's own code needs for a hit in L1.
 
+import { setBounded } from "./bounded_map";
 import type { ObjectRoute, Route } from "./routes";
 
 // The maximum number of URLs whose routes an isolate remembers. They take at most 4 MB of its 128 MB.
@@ -18,7 +19,6 @@ export class KnownRoutes {
   /** Remembers the route of a URL if the route leads to an object and does not depend on the client's Accept header. */
   remember(url: string, route: Route): void {
     if (route.kind !== "object" || route.negotiated || url.length > LONGEST) return;
-    if (this.#routes.size >= REMEMBERED) this.#routes.delete(this.#routes.keys().next().value ?? "");
-    this.#routes.set(url, route);
+    setBounded(this.#routes, url, route, REMEMBERED);
   }
 }

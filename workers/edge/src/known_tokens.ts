@@ -8,6 +8,7 @@
 // recent revocations for each request.
 // Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
 
+import { setBounded } from "./bounded_map";
 import siphash from "./siphash.js";
 
 // The maximum number of tokens whose digests an isolate remembers. The digests and their indexes take 2 MB.
@@ -32,8 +33,7 @@ export class KnownTokens {
   remember(header: string | null, digest: string): void {
     const index = header === null ? undefined : this.#indexOf(header);
     if (index === undefined || this.#digests.has(index)) return;
-    if (this.#digests.size >= REMEMBERED) this.#digests.delete(this.#digests.keys().next().value ?? "");
-    this.#digests.set(index, digest);
+    setBounded(this.#digests, index, digest, REMEMBERED);
   }
 
   #indexOf(header: string): string | undefined {

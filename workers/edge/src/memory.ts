@@ -3,6 +3,7 @@
 // client, and checks the list of withdrawals and the edge policy. The memory therefore does not change which objects a
 // client can get.
 
+import { setBounded } from "./bounded_map";
 import { isImmutable } from "./client_headers";
 import { isEmpty, type L1 } from "./l1";
 import { settingOf } from "./settings";
@@ -95,8 +96,7 @@ export class Memory {
   isHot(key: string, now: number): boolean {
     const last = this.#seen.get(key);
     this.#seen.delete(key);
-    if (this.#seen.size >= SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value ?? "");
-    this.#seen.set(key, now);
+    setBounded(this.#seen, key, now, SEEN_MAX);
     return last !== undefined && now - last <= HOT_MILLISECONDS;
   }
 

@@ -2,6 +2,7 @@
 // memory, and describes objects but no clients. A prefetch never answers a client, so prefetches do not change which
 // objects a client can get.
 
+import { setBounded } from "./bounded_map";
 import { PREDICTED_HEADER } from "./l1";
 import { settingOf } from "./settings";
 import { type Expected, isFollowed, isUrgent } from "./successors";
@@ -139,8 +140,7 @@ export class Predictions {
   /** Remembers what clients request after the document `key`. `list` comes from the metadata of the document. */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
-    if (this.#lists.size >= LISTS) this.#lists.delete(this.#lists.keys().next().value ?? "");
-    this.#lists.set(key, { list, until: now + DOCUMENT_MILLISECONDS });
+    setBounded(this.#lists, key, { list, until: now + DOCUMENT_MILLISECONDS }, LISTS);
   }
 
   /**
@@ -156,8 +156,7 @@ export class Predictions {
     const until = this.#recent.get(name) ?? 0;
     if (until > now) return false;
     this.#recent.delete(name);
-    if (this.#recent.size >= REMEMBERED) this.#recent.delete(this.#recent.keys().next().value ?? "");
-    this.#recent.set(name, now + milliseconds);
+    setBounded(this.#recent, name, now + milliseconds, REMEMBERED);
     return true;
   }
 }

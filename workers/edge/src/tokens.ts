@@ -2,6 +2,7 @@
 // so that the client is refused. The key-value store may show a change a minute late, so the feed of recent revocations
 // takes precedence over entries in this store.
 
+import { setBounded } from "./bounded_map";
 import { type MetadataApi, queryToken } from "./metadata";
 import type { Revocations } from "./revocations";
 import { entryText } from "./store";
@@ -87,9 +88,8 @@ async function renewed(digest: string, sources: Sources, now: number): Promise<v
 /** Keeps the token's entry in the isolate's memory, and returns its entitlement. */
 function remember(digest: string, text: string | undefined, now: number): Entitlement | undefined {
   const entitlement = text === undefined ? undefined : parse(text);
-  if (memory.size >= CACHED_ENTRIES) memory.delete(memory.keys().next().value ?? "");
   const life = entitlement === undefined ? NEGATIVE_MILLISECONDS : POSITIVE_MILLISECONDS;
-  memory.set(digest, { entitlement, until: now + life, renewal: now + RENEWAL_MILLISECONDS });
+  setBounded(memory, digest, { entitlement, until: now + life, renewal: now + RENEWAL_MILLISECONDS }, CACHED_ENTRIES);
   return entitlement;
 }
 

@@ -1,6 +1,7 @@
 // Finds which version of the edge policy, or of the data set of advisories, the worker applies. The versions are
 // immutable objects at the origin, named by their digests.
 
+import { setBounded } from "./bounded_map";
 import { sha256 } from "./digest";
 import { InvalidDocument } from "./fields";
 import { Unavailable } from "./unavailable";
@@ -77,7 +78,7 @@ export class VersionedDocuments<T> {
     if (this.#invalid.has(digest)) throw new InvalidDocument(digest);
     try {
       const value = this.parse(await verifiedText(this.keyOf(digest), digest, this.what, read));
-      remember(this.#valid, digest, value);
+      setBounded(this.#valid, digest, value, KEPT);
       return value;
     } catch (error) {
       if (error instanceof InvalidDocument) this.#report(digest, error);
@@ -87,7 +88,7 @@ export class VersionedDocuments<T> {
 
   /** Logs that a document is invalid, and remembers this, so that the worker does not read the document again. */
   #report(digest: string, { message }: InvalidDocument): void {
-    remember(this.#invalid, digest, true);
+    setBounded(this.#invalid, digest, true, KEPT);
     console.error(JSON.stringify({ event: `${this.kind}-invalid`, policy: digest, reason: message }));
   }
 }
@@ -105,9 +106,4 @@ export async function verifiedText(key: string, digest: string, what: string, re
   const text = await answer.text();
   if (sha256(text) !== digest) throw new InvalidDocument("the document has another digest");
   return text;
-}
-
-function remember<V>(kept: Map<string, V>, digest: string, value: V): void {
-  if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? "");
-  kept.set(digest, value);
 }
