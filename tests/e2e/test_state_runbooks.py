@@ -12,8 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,7 +31,6 @@ PAGE = "docs/state.md"
 # The sandbox's loopback network. The environment variable ARTIFACT_EDGE_LOOPBACK can name another network than this
 # default.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.99")
-PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 BUCKET = "artifact-edge-state-example"
 STACK = {"<stack>": "bootstrap"}
 NO_CHANGES = "pulumi preview --expect-no-changes"
@@ -59,8 +57,12 @@ def blocks_of(cut_off: Runbook) -> list[str]:
     return cut_off.blocks({**STACK, "--stack prod": "--stack bootstrap", "<urn>": "PARENT"})
 
 
-def started(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> subprocess.Popen[str]:
-    """Starts a command. Returns as soon as the function `holds` returns true."""
+def started(shell: OperatorShell, command: str, created: str) -> tuple[subprocess.Popen[str], str]:
+    """Starts a Pulumi command. Returns as soon as the engine reports that it has created the resource `created`, such
+    as `Policy prod-boundary`. The second value is what the command has written until then.
+
+    The test reads the engine's report and does not ask the emulated AWS: the command may end while a request waits.
+    """
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"],
         cwd=shell.directory,
@@ -70,50 +72,56 @@ def started(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> su
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert process.poll() is None and time.monotonic() < deadline
-    return process
+    output = read_until(process, f"{created} created")
+    return process, output
 
 
-def killed_when(shell: OperatorShell, command: str, holds: Callable[[], bool]) -> None:
-    """Starts a command, and kills all of its processes as soon as the function `holds` returns true."""
-    process = started(shell, command, holds)
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Returns what a command writes up to the end of the first line that contains `text`. Fails if the command ends
+    without such a line.
+    """
+    output = ""
+    for line in cast(IO[str], process.stdout):
+        output += line
+        if text in line:
+            return output
+    raise AssertionError(f"{text!r} is missing in:\n{output}")
+
+
+def killed_when(shell: OperatorShell, command: str, created: str) -> None:
+    """Starts a Pulumi command, and kills all of its processes as soon as it has created the resource `created`."""
+    process, _ = started(shell, command, created)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def interrupted_when(shell: OperatorShell, command: str, holds: Callable[[], bool], *, times: int) -> str:
-    """Starts a Pulumi command, and interrupts it `times` times as soon as the function `holds` returns true. Returns
-    the output of the command.
+def interrupted_when(shell: OperatorShell, command: str, created: str, *, times: int) -> str:
+    """Starts a Pulumi command, and interrupts it `times` times as soon as it has created the resource `created`.
+    Returns the output of the command.
 
     As a terminal does on Ctrl-C, the function sends each interrupt to all processes of the command. Before the next
     interrupt, it waits until the engine has reported the last one.
     """
-    process, output = started(shell, command, holds), ""
+    process, output = started(shell, command, created)
     for _ in range(times):
         os.killpg(process.pid, signal.SIGINT)
-        while "^C received" not in (line := cast(IO[str], process.stdout).readline()) and line:
-            output += line
-        output += line
-    return output + process.communicate(timeout=PATIENCE)[0]
+        output += read_until(process, "^C received")
+    output += cast(IO[str], process.stdout).read()
+    process.wait()
+    return output
 
 
-def role_exists(name: str) -> Callable[[], bool]:
-    """Returns a function that tells whether the emulated AWS has the given IAM role of the bootstrap stack."""
+def role_exists(name: str) -> bool:
+    """Returns whether the emulated AWS has the given IAM role of the bootstrap stack."""
     url = f"http://{LOOPBACK}.0.1:5000"
     iam: Any = cast(Any, boto3).client(
         "iam", "us-east-1", endpoint_url=url, aws_access_key_id="any", aws_secret_access_key="any"
     )
-
-    def exists() -> bool:
-        try:
-            iam.get_role(RoleName=f"artifact-edge-bootstrap-{name}")
-        except iam.exceptions.NoSuchEntityException:
-            return False
-        return True
-
-    return exists
+    try:
+        iam.get_role(RoleName=f"artifact-edge-bootstrap-{name}")
+    except iam.exceptions.NoSuchEntityException:
+        return False
+    return True
 
 
 def test_the_state_of_bootstrap_moves_into_its_bucket(shell: OperatorShell) -> None:
@@ -127,7 +135,7 @@ def test_the_state_of_bootstrap_moves_into_its_bucket(shell: OperatorShell) -> N
 def test_a_killed_update_leaves_a_lock_and_is_repaired_as_the_page_says(shell: OperatorShell) -> None:
     lock, cut_off = runbook(PAGE, "A lock that nobody holds"), runbook(PAGE, "An update that was cut off")
     shell.run("pulumi config set --path 'artifact-edge-bootstrap:environments[3]' test")
-    killed_when(shell, "pulumi up --yes --skip-preview", role_exists("test-deploy"))
+    killed_when(shell, "pulumi up --yes --skip-preview", "Policy test-boundary")
     refused = " ".join(shell.run("pulumi up", status=1).split())
     (printed,) = re.findall(r"```text\n(.*?)```", lock.text, re.DOTALL)
     assert " ".join(printed.split()) in refused
@@ -138,7 +146,7 @@ def test_a_killed_update_leaves_a_lock_and_is_repaired_as_the_page_says(shell: O
     repair, again, *_ = blocks_of(cut_off)
     assert "have the same resources" in shell.run(repair)
     shell.run(again)
-    assert role_exists("test-deploy")()
+    assert role_exists("test-deploy")
     shell.run(NO_CHANGES)
 
 
@@ -146,7 +154,7 @@ def test_after_ctrl_c_the_command_goes_on_and_after_two_the_state_is_repaired(sh
     ctrl_c, cut_off = runbook(PAGE, "Ctrl-C"), runbook(PAGE, "An update that was cut off")
     add = "pulumi config set --path 'artifact-edge-bootstrap:environments[{}]' {}"
     shell.run(add.format(4, "once"))
-    once = interrupted_when(shell, "pulumi up --yes --skip-preview", role_exists("once-deploy"), times=1)
+    once = interrupted_when(shell, "pulumi up --yes --skip-preview", "Policy once-boundary", times=1)
     assert "^C received; cancelling" in once
     assert "once-" in shell.run(ctrl_c.command("pulumi stack"))
     repair, again, *_ = blocks_of(cut_off)
@@ -154,7 +162,7 @@ def test_after_ctrl_c_the_command_goes_on_and_after_two_the_state_is_repaired(sh
     shell.run(NO_CHANGES)
 
     shell.run(add.format(5, "twice"))
-    twice = interrupted_when(shell, "pulumi up --yes --skip-preview", role_exists("twice-deploy"), times=2)
+    twice = interrupted_when(shell, "pulumi up --yes --skip-preview", "Policy twice-boundary", times=2)
     assert "^C received; terminating" in twice
     assert "have the same resources" in shell.run(repair)
     shell.run(again)
