@@ -295,14 +295,18 @@ class _Supervisor:
             _change_owner(path, self._user)
 
     def _run(self, argv: Sequence[str]) -> bool:
-        done = subprocess.run(
-            argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
-        )
+        environment = {**_of_the_host(), **self._environment()}
+        try:
+            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        except subprocess.TimeoutExpired:
+            self._report(f"{self._name}: {argv[0]} took longer than 60 s")
+            return False
         # The sandbox's user runs the scripts of a service, because the service's own user may lack the permission to
         # run the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts
         # wrote.
         for path in _paths_below(self._place.root / "run"):
-            _change_owner(path, self._user)
+            with suppress(FileNotFoundError):  # a running service removes some of its files
+                _change_owner(path, self._user)
         if done.returncode != 0:
             self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.returncode == 0
@@ -378,4 +382,6 @@ def _change_owner(path: Path, user: str | None) -> None:
 def _paths_below(directory: Path) -> Iterator[Path]:
     if directory.is_dir():
         yield directory
-        yield from directory.rglob("*")
+    # os.walk skips a directory that a service has removed meanwhile.
+    for parent, folders, files in os.walk(directory):
+        yield from (Path(parent) / name for name in (*folders, *files))
