@@ -14,7 +14,7 @@ from contract.shields import HEALTH_PATH, HEALTH_PORT
 from emulation.engine.find import Report
 from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, ClientLocation, Sandbox
 
-_TIMEOUT_SECONDS = 90.0
+_TIMEOUT_SECONDS = 300.0
 
 
 class NotHealthy(Exception):
@@ -36,7 +36,7 @@ def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> 
 def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
     """Waits until every shield is healthy and the edge answers at every client location.
 
-    Raises NotHealthy when the checks take longer than 90 seconds.
+    Raises NotHealthy when the checks take longer than 300 seconds.
     """
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     for name, healthy in _checks(sandbox, outputs):
