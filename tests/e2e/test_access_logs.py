@@ -19,7 +19,7 @@ from contract.shields import EDGE_PORT
 from emulation.machines.systemd import parse_environment
 from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST, access
 from tests.support.sandbox.origin import store
-from tests.support.sandbox.shields import client_with, origin_credentials
+from tests.support.sandbox.shields import client_with, origin_credentials, records_in
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
@@ -39,8 +39,8 @@ def log_bucket(up: Up) -> str:
 def served(up: Up, path: str) -> bool:
     """Returns whether the access log on one of the shield machines contains a request of the edge for `path`."""
     for root in machines(up):
-        lines = (root / "var/log/artifact-edge/access.log").read_text().splitlines()
-        if any(line["path"] == path and line["port"] == EDGE_PORT for line in map(json.loads, lines)):
+        records = records_in(root / "var/log/artifact-edge/access.log")
+        if any(record["path"] == path and record["port"] == EDGE_PORT for record in records):
             return True
     return False
 

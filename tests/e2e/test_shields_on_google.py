@@ -21,7 +21,7 @@ from emulation import processes
 from emulation.gcp import metadata_clients
 from tests.support.sandbox.edge import AP_SOUTHEAST, access, purge_edge
 from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
-from tests.support.sandbox.shields import client_with, origin_credentials
+from tests.support.sandbox.shields import client_with, origin_credentials, records_in
 from tests.support.sandbox.up import Up
 
 ROLE = "artifact-edge-local-shield"
@@ -34,7 +34,7 @@ def shield(up: Up) -> dict[str, str]:
 
 def machine(up: Up) -> dict[str, Any]:
     """Returns what the emulated Compute Engine states about the machine of the shield on Google Cloud."""
-    machines = httpx.get(f"{up.sandbox.gcp_url}/_artifact-edge/instances").json()
+    machines = httpx.get(f"{up.sandbox.gcp_url}/_artifact-edge/instances", timeout=60).json()
     return next(each for each in machines if each["name"].endswith(shield(up)["name"]))
 
 
@@ -43,8 +43,7 @@ def edge_requests(up: Up, path: str) -> int:
     writes the log with a delay of some seconds.
     """
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
-    requests = [json.loads(line) for line in log.read_text().splitlines()]
-    return sum(each["port"] == EDGE_PORT and each["path"] == path for each in requests)
+    return sum(each["port"] == EDGE_PORT and each["path"] == path for each in records_in(log))
 
 
 def credentials(up: Up) -> dict[str, str]:
@@ -72,7 +71,7 @@ def test_the_google_shield_serves_a_private_package(up: Up) -> None:
     assert dist["integrity"] == f"sha512-{base64.b64encode(hashlib.sha512(tarball.content).digest()).decode()}"
     assert "shield;dur=" in tarball.headers["Server-Timing"]
     path = "npm/%40acme/web/-/web-1.0.0.tgz"
-    wait_until(lambda: edge_requests(up, path) == 1, 20, "the shield was not asked")
+    wait_until(lambda: edge_requests(up, path) >= 1, 120, "the shield was not asked")
 
 
 def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
@@ -86,7 +85,7 @@ def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
     assert {answer.content for answer in answers} == {body}
     assert 1 <= origin_requests(up, key) <= MOST_REQUESTS_FOR_A_MISS
     path = key.replace("@", "%40")
-    wait_until(lambda: edge_requests(up, path) == 2, 20, "the shield was not asked twice")
+    wait_until(lambda: edge_requests(up, path) == 2, 120, "the shield was not asked twice")
 
 
 def test_the_shield_reads_as_its_role_with_renewed_credentials(up: Up) -> None:
@@ -106,21 +105,23 @@ def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
     account: str = machine(up)["serviceAccounts"][0]["email"]
     project = account.partition("@")[2].split(".")[0]
     other = f"{up.sandbox.gcp_url}/iam/v1/projects/{project}/serviceAccounts"
-    email = httpx.post(other, json={"accountId": "stranger", "serviceAccount": {}}).json()["email"]
+    email = httpx.post(other, json={"accountId": "stranger", "serviceAccount": {}}, timeout=60).json()["email"]
 
     def refusals() -> int:
         return (up.sandbox.directory / "logs" / "machines.log").read_text().count("AccessDenied")
 
     def refused_again() -> None:
         known = refusals()
-        wait_until(lambda: refusals() > known, 90, "it was not refused")
+        wait_until(lambda: refusals() > known, 300, "it was not refused")
         assert not any(processes.listening(address, port) for port in (EDGE_PORT, HEALTH_PORT))
 
     without_google = {**trust, "Statement": [each for each in trust["Statement"] if "Service" in each["Principal"]]}
     assert len(without_google["Statement"]) == 1
     try:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(without_google))
-        os.killpg(processes.pid_of(up.sandbox, f"{name}-artifact-edge-shield") or 0, signal.SIGKILL)
+        pid = processes.pid_of(up.sandbox, f"{name}-artifact-edge-shield")
+        assert pid is not None
+        os.killpg(pid, signal.SIGKILL)
         refused_again()
         metadata_clients.register(up.sandbox, name, email)
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
@@ -132,5 +133,5 @@ def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
     finally:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
         metadata_clients.register(up.sandbox, name, account)
-        httpx.delete(f"{other}/stranger")
-        wait_until(lambda: processes.listening(address, EDGE_PORT), 90, "it did not come back")
+        httpx.delete(f"{other}/stranger", timeout=60)
+        wait_until(lambda: processes.listening(address, EDGE_PORT), 300, "it did not come back")

@@ -50,13 +50,19 @@ def requests_at(up: Up, machine: str) -> Counter[str]:
 def logged_at(up: Up, machine: str) -> Sequence[ShieldRequest]:
     """Returns the requests of the edge in a shield's access log, the oldest first."""
     log = up.sandbox.path("machines", machine, "root/var/log/artifact-edge/access.log")
-    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    return [_request(line) for line in lines if line["port"] == EDGE_PORT]
+    return [_request(record) for record in records_in(log) if record["port"] == EDGE_PORT]
 
 
-def _request(line: Mapping[str, Any]) -> ShieldRequest:
-    time = datetime.strptime(line["time"], "%d/%b/%Y:%H:%M:%S %z")
-    return ShieldRequest(unquote(line["path"]).removeprefix("objects/"), time, line["status"], line["install"])
+def records_in(log: Path) -> Sequence[Mapping[str, Any]]:
+    """Returns the records in a shield's access log, without a last line that Traffic Server has not written whole."""
+    text = log.read_text() if log.exists() else ""
+    return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
+
+
+def _request(record: Mapping[str, Any]) -> ShieldRequest:
+    time = datetime.strptime(record["time"], "%d/%b/%Y:%H:%M:%S %z")
+    key = unquote(record["path"]).removeprefix("objects/")
+    return ShieldRequest(key, time, record["status"], record["install"])
 
 
 def origin_credentials(root: Path) -> dict[str, str]:
