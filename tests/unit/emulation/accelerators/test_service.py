@@ -94,7 +94,11 @@ async def until_regions(*expected: str) -> None:
 
 def test_clients_reach_the_nearest_region_through_both_static_addresses() -> None:
     async def check() -> None:
-        async with server("us-east-1"), server("eu-west-1"), accelerator(configuration()):
+        async with server("us-east-1"), server("eu-west-1"), accelerator(configuration()) as service:
+            checks = service._checks  # pyright: ignore[reportPrivateUsage]
+            async with asyncio.timeout(60):
+                while not all(checks.healthy(region) for region in MACHINES):
+                    await asyncio.sleep(0.02)
             for static in STATIC:
                 answers = [await connect(each, static) for each in (US, EU, ASIA, None)]
                 assert [answer[0] for answer in answers] == ["us-east-1", "eu-west-1", "eu-west-1", "us-east-1"]

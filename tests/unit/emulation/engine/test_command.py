@@ -44,7 +44,9 @@ except KeyboardInterrupt:
 
 
 def started(home: Path, *, ends_at: int) -> subprocess.Popen[str]:
-    """Starts a command that runs the Pulumi engine, and waits until the engine runs."""
+    """Starts a command that runs the Pulumi engine. Waits until the engine runs, and until the command has recorded the
+    engine's process.
+    """
     (home / "pulumi").write_text(ENGINE)
     (home / "pulumi").chmod(0o755)
     command = subprocess.Popen(
@@ -55,7 +57,12 @@ def started(home: Path, *, ends_at: int) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: (home / "signals").exists())
+    sandbox = Sandbox(directory=home / "sandbox", loopback="127.0")
+
+    def is_recorded() -> bool:
+        return any(processes.pid_of(sandbox, name) for name in processes.names(sandbox))
+
+    assert eventually(lambda: (home / "signals").exists() and is_recorded())
     return command
 
 

@@ -200,7 +200,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(httpx, "get", get)
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     variables = (("GREETING", "hello"),)
-    code = Code("f", "arn:f", "eu-west-1", "arn:role/f", "package.module.handler", 1, variables, digest, "http://code")
+    code = Code("f", "arn:f", "eu-west-1", "arn:role/f", "package.module.handler", 5, variables, digest, "http://code")
     made = Instance(Sandbox(tmp_path, "127.99"), code, lambda code: {"AWS_ACCESS_KEY_ID": f"of {code.role}"})
     yield made
     made.stop()

@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 def front() -> Generator[Front]:
     with (
         tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), WafArgs(), header_seconds=1) as running,
+        running_front(Path(name), WafArgs(), header_seconds=5) as running,
     ):
         yield running
 
