@@ -53,6 +53,7 @@ from tests.support import http_server, purge_endpoint
 from tests.support.background import in_background
 from tests.support.harness import deploy
 from tests.support.purge_endpoint import PurgeEndpoint, serving
+from tests.support.waiting import eventually
 
 ACCOUNT = "0" * 32
 PREFIX = "artifact-edge-test"
@@ -192,10 +193,16 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     api, sqs = aws("lambda"), aws("sqs")
     mapping = api.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
     variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def logged(text: str) -> bool:
+        return text in on_call.sandbox.path("logs", "lambda_runtime.log").read_text()
+
+    # The Lambda runtime applies the new settings after a delay.
+    assert eventually(lambda: logged(f"{name} is fed from"))
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # the Lambda runtime applies the new settings after a delay
+    assert eventually(lambda: logged(f"{name} has new code or new settings"))
     on_call.clear()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
     message = on_call.wait_for("entitlements-dead", "ALARM")
@@ -270,7 +277,7 @@ def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
 
     def read(ended: threading.Event) -> None:
         while not ended.wait(0.05):
-            httpx.get(url, headers=headers)
+            httpx.get(url, headers=headers, timeout=PATIENCE)
 
     with in_background(read):
         yield

