@@ -46,7 +46,7 @@ def google() -> Iterator[TemporarySandbox]:
 
 def get(sandbox: TemporarySandbox, path: str) -> Any:
     """Returns the emulated Google API's JSON answer for `path`, or None on status 404."""
-    answer = httpx.get(f"{sandbox.clouds.gcp_url}/{path}")
+    answer = httpx.get(f"{sandbox.clouds.gcp_url}/{path}", timeout=60)
     return None if answer.status_code == 404 else answer.raise_for_status().json()
 
 

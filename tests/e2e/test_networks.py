@@ -12,7 +12,7 @@ import re
 import ssl
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -150,6 +150,10 @@ class Networks:
 
     def addresses(self, place: ClientLocation, name: str = HOSTNAME) -> list[str]:
         query = client.question(name, "A", place)
+        for _ in range(11):
+            # A resolver repeats a query without an answer, too.
+            with suppress(dns.exception.Timeout):
+                return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
         return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
 
     def drain(self, number: int) -> None:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from emulation.layout import CLIENT_LOCATIONS
 from tests.support.sandbox.edge import access
-from tests.support.sandbox.origin import store
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, store
 from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 
@@ -54,12 +54,14 @@ def read(up: Up, region: str, key: str) -> httpx.Response:
 
 def requests_by_bucket(up: Up, key: str) -> dict[str, int]:
     """Returns how many GET requests each bucket received for the object `key`. Refused requests count too."""
-    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
+    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests", timeout=60).json()
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
 
 
 def pause_copies(up: Up, paused: bool) -> None:
-    httpx.put(f"{up.sandbox.aws_url}/_artifact-edge/replication", json={"paused": paused}).raise_for_status()
+    httpx.put(
+        f"{up.sandbox.aws_url}/_artifact-edge/replication", json={"paused": paused}, timeout=60
+    ).raise_for_status()
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def test_a_shield_reads_another_regions_bucket_by_its_fixed_address(up: Up, lagg
     key = f"npm/@acme/greeting/-/greeting-8.1.0-{region}.tgz"
     body = store(up, key, 1_000)
     assert read(up, region, key).content == body
-    assert requests_by_bucket(up, key)[bucket(up, US)] == 1
+    assert 1 <= requests_by_bucket(up, key)[bucket(up, US)] <= MOST_REQUESTS_FOR_A_MISS
 
 
 def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(up: Up, lagging: None) -> None:
@@ -140,7 +142,9 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
         assert read(up, EU, key).content == body
     # The buckets in both regions refuse a request of the European shield. The edge then requests the object from the
     # American shield, which reads it from the bucket in its own region.
-    assert requests_by_bucket(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
+    requests = requests_by_bucket(up, key)
+    assert requests.keys() == {bucket(up, EU), bucket(up, US)}
+    assert 2 <= requests[bucket(up, US)] <= 1 + MOST_REQUESTS_FOR_A_MISS
 
 
 def test_without_any_permitted_network_nothing_is_read(up: Up) -> None:

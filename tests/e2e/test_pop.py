@@ -285,7 +285,7 @@ def _provisioned(sandbox: Sandbox, shield: Shield, pair: pki.Issued) -> Network:
     for setting, value in (("ssl", "strict"), ("min_tls_version", "1.2")):
         api.zones.settings.edit(setting, zone_id=zone, value=value)
     context = ssl.create_default_context(cafile=str(sandbox.path("pki", "edge-ca.pem")))
-    client = httpx.Client(verify=context, trust_env=False, timeout=20)
+    client = httpx.Client(verify=context, trust_env=False, timeout=60)
     network = Network(sandbox, api, client, shield, zone, namespace.id, certificate.id)
     network.deploy("1")
     for name in (*SHIELDS, f"{PRIVATE}.shield.{DOMAIN}", f"{UNREACHABLE}.shield.{DOMAIN}"):
@@ -715,7 +715,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
                 time.sleep(0.05)
             yield
             emulator.terminate()
-            assert emulator.wait(20) == 0
+            assert emulator.wait(120) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
             assert running == []  # when the emulator ends, it ends the PoP's processes
         finally:

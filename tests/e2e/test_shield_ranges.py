@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.shield_machine import NEAR, Shield, body, booted_shield
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason="needs apt package trafficserver")
 
@@ -36,6 +37,9 @@ def _answers(shield: Shield, method: str, headers: dict[str, str]) -> Iterator[t
         shield.cloud.put(NEAR, key, CONTENT, **({"cache_control": STALE} if state == "has stale" else {}))
         if state != "lacks":
             assert shield.edge.get(key).content == CONTENT
+        if state == "has":
+            # While the shield is still storing the object, it can ignore a range.
+            assert eventually(lambda key=key: shield.edge.head(key).headers["X-Cache"] == "shield; hit")
         yield state, shield.edge.request(method, key, headers=headers)
 
 

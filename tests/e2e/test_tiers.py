@@ -18,7 +18,9 @@ from local.clients import ANONYMOUS
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import EU_WEST, US_EAST, access, purge_edge
 from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
+from tests.support.sandbox.shields import machines, requests_at
 from tests.support.sandbox.up import Up
+from tests.support.waiting import eventually
 
 TARBALL = "npm/@acme/greeting/-/greeting-1.0.0.tgz"
 
@@ -76,8 +78,11 @@ def test_another_region_uses_its_own_shield(up: Up) -> None:
     for client_location in (US_EAST, EU_WEST):
         with httpx.Client(**access(up, client_location)) as client:
             answer = client.get(f"/{key}")
-            assert (answer.content, answer.headers["x-cache"]) == (body, "origin; miss")
-    assert origin_requests(up, key) >= 2
+            assert answer.content == body
+            # After a second without an answer, the edge also asks another region's shield, which may have the object.
+            assert answer.headers["x-cache"] in ("origin; miss", "shield; hit")
+    for region in ("us-east-1", "eu-west-1"):
+        assert eventually(lambda region=region: any(requests_at(up, each)[key] for each in machines(up, region)))
 
 
 @pytest.mark.parametrize("client_location", CLIENT_LOCATIONS, ids=lambda client_location: client_location.name)
@@ -107,7 +112,7 @@ def test_a_published_object_reaches_the_other_origin(up: Up) -> None:
     primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
     s3 = up.aws("s3")
     deadline = time.monotonic() + 120
-    while httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/replication").json()["pending"]:
+    while httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/replication", timeout=60).json()["pending"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     there = s3.get_object(Bucket=replica, Key=TARBALL)
@@ -119,11 +124,11 @@ def test_a_published_object_reaches_the_other_origin(up: Up) -> None:
 def test_a_shield_tries_the_next_origin_while_the_replica_lags(up: Up) -> None:
     control = f"{up.sandbox.aws_url}/_artifact-edge/replication"
     key = "npm/@acme/greeting/-/greeting-9.9.6.tgz"
-    httpx.put(control, json={"paused": True}).raise_for_status()
+    httpx.put(control, json={"paused": True}, timeout=60).raise_for_status()
     try:
         body = store(up, key, 1_000)
         with httpx.Client(**access(up, EU_WEST)) as client:
             answer = client.get(f"/{key}")
         assert (answer.status_code, answer.content) == (200, body)
     finally:
-        httpx.put(control, json={"paused": False}).raise_for_status()
+        httpx.put(control, json={"paused": False}, timeout=60).raise_for_status()

