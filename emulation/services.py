@@ -89,8 +89,10 @@ def _start(sandbox: Sandbox, service: Service) -> None:
 
 
 def stop_all(sandbox: Sandbox) -> None:
-    """Ends every process of the sandbox. The emulated hypervisor ends first, because it would start the processes of
-    machines again.
+    """Ends every process of the sandbox. The processes that emulate clouds end first, because some of them start
+    further processes, such as those of machines.
     """
-    for name in ("machines", *processes.names(sandbox)):
+    for service in reversed((*CLOUDS, *RUNTIME)):
+        processes.stop(sandbox, service.name)
+    for name in processes.names(sandbox):
         processes.stop(sandbox, name)
