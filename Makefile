@@ -3,6 +3,8 @@ PYTHON := .venv/bin/python
 # The commands must work on machines that set neither variable. Containers often set both, which hides faults.
 unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv
+# A mirror of the package index can be slow. By default, uv waits only 30 seconds for it.
+export UV_HTTP_TIMEOUT ?= 180
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 

@@ -90,11 +90,12 @@ def test_a_valid_exemption_is_reported_and_an_expired_one_is_refused(buckets: Te
             "(platform: is made anew from the other store each night): assets: no rule for all objects replicates"
             in passed.stdout
         )
-        file.write_text(json.dumps([{**entry, "expires": str(date.today() - timedelta(days=1))}]))
+        yesterday = date.today() - timedelta(days=1)
+        file.write_text(json.dumps([{**entry, "expires": str(yesterday)}]))
         refused = buckets.pulumi("preview", "--policy-pack", "policies")
         assert refused.returncode != 0
         assert "stack-exemptions-valid" in refused.stdout
-        assert f"expired on {date.today() - timedelta(days=1)}" in refused.stdout
+        assert f"expired on {yesterday}" in refused.stdout
         assert "assets: no rule for all objects replicates" in refused.stdout
     finally:
         file.unlink()

@@ -12,6 +12,7 @@ import pytest
 
 from emulation.layout import CLIENT_LOCATIONS
 from local import operator
+from local.checkout import CHECKOUT
 from local.clients import Client
 from local.health import client_location_proxy
 from tests.support.packages import tarball, wheel
@@ -32,6 +33,10 @@ def reader(up: Up) -> Client:
     client = Client(up.sandbox, "importer", up.outputs()["url"])
     client.configure(operator.issue_token(up.sandbox, up.outputs(), "importer", ["npm:*:pull", "pypi:*:pull"]))
     return client
+
+
+# httpx and the packages that httpx needs
+PINNED = ("anyio==", "certifi==", "h11==", "httpcore==", "httpx==", "idna==", "typing-extensions==")
 
 
 def tree(directory: Path) -> None:
@@ -57,7 +62,12 @@ def test_an_imported_tree_installs_with_its_dependencies(up: Up, reader: Client,
 def test_real_packages_are_imported_by_the_clients_and_install_through_the_edge(
     up: Up, reader: Client, tmp_path: Path
 ) -> None:
-    imported = registry(up, "import", "--from-npm", "express", "--from-pip", "httpx", "--journal", tmp_path / "journal")
+    # The clients choose versions that existed on this day, and those of the lock. A release of today changes no test.
+    lock = (CHECKOUT / "requirements.lock").read_text().splitlines()
+    (tmp_path / "pins").write_text("\n".join(line.split()[0] for line in lock if line.startswith(PINNED)))
+    chosen = {"NPM_CONFIG_BEFORE": "2026-11-01", "PIP_CONSTRAINT": str(tmp_path / "pins")}
+    command = ("import", "--from-npm", "express", "--from-pip", "httpx", "--journal", tmp_path / "journal")
+    imported = registry(up, *command, **chosen)
     assert imported.returncode == 0, imported.stdout + imported.stderr
     assert_installs(reader, tmp_path, "express", ["express", "accepts", "ms"], "httpx", ["httpx", "httpcore", "idna"])
     output = run(f"cd {tmp_path / 'npm'} && node -e \"console.log(typeof require('express')().listen)\"")

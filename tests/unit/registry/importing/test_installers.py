@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from registry.catalog.audit import By
-from registry.importing import Wanted
+from registry.importing import Wanted, retries
 from registry.importing.apis import Api
 from registry.importing.clients import pip_indexes
 from registry.importing.directory import wanted_in
@@ -122,13 +123,14 @@ def test_pip_installs_files_that_break_the_rules_of_today(network: Network, inde
 
 @pytest.mark.skipif(OFFLINE in os.environ, reason=f"{OFFLINE} is set: there is no index to import from")
 def test_real_packages_are_imported_from_the_index_of_pip_and_install(
-    network: Network, index: str, tmp_path: Path
+    network: Network, index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Imports and installs three packages with unusual metadata.
 
     The package `requests` has the field `License-File`, although its metadata is older than version 2.4, which defined
     this field. The package `setuptools` contains copies of other distributions. The package `six` has metadata 2.0.
     """
+    monkeypatch.setattr(retries, "sleep", time.sleep)  # a real index may need the time between two tries
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])
     assert (imported.new, imported.failed, imported.left_out) == (6, [], [])
