@@ -11,6 +11,7 @@ issue 513; rust-lang/simpleinfra, pull request 907.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,10 @@ from emulation.aws.global_accelerator.models import backend_of
 from emulation.dns.records import ACCELERATORS_ZONE
 
 _CHANGE = Route53Backend.change_resource_record_sets
+_LIST = Route53Backend.list_resource_record_sets
+# A change replaces the list of a zone's records several times. The thread that changes or lists records holds this
+# lock, so that no other thread sees or replaces an intermediate list.
+_LOCK = threading.RLock()
 
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "GeoProximityLocation")
@@ -49,12 +54,21 @@ class _Routed:
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields the name of each method of moto's `Route53Backend` that the emulation replaces, and the new method."""
-    yield "change_resource_record_sets", _change_record_sets
+    yield "change_resource_record_sets", _alone(_change_record_sets)
+    yield "list_resource_record_sets", _alone(_LIST)
 
 
 def patch_record_sets() -> None:
     for name, method in patches():
         setattr(Route53Backend, name, method)
+
+
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    def alone(*arguments: Any, **more: Any) -> Any:
+        with _LOCK:
+            return method(*arguments, **more)
+
+    return alone
 
 
 def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]) -> None:

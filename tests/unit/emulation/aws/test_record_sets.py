@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from emulation.aws import record_sets
 from emulation.providers.aws.clients import client
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
@@ -193,3 +196,24 @@ def test_a_name_has_a_limited_number_of_records(records: list[dict[str, Any]], m
     zone = Zone()
     assert f"at most {most} record sets" in zone.change(*(("CREATE", each) for each in records))
     assert zone.change(*(("CREATE", each) for each in records[:most])) == ""
+
+
+def test_of_two_simultaneous_changes_neither_undoes_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone, change = Zone(), record_sets._CHANGE  # pyright: ignore[reportPrivateUsage]
+    assert zone.change(("CREATE", record("first")), ("CREATE", record("second"))) == ""
+    is_halfway, second_is_done = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> None:
+        change(*arguments)
+        if not is_halfway.is_set():
+            is_halfway.set()
+            second_is_done.wait(0.5)
+
+    monkeypatch.setattr(record_sets, "_CHANGE", slow)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(zone.change, ("DELETE", record("first")))
+        assert is_halfway.wait(60)
+        assert zone.change(("DELETE", record("second"))) == ""
+        second_is_done.set()
+        assert first.result() == ""
+    assert (zone.identifiers("first"), zone.identifiers("second")) == ([], [])
