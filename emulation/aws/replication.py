@@ -20,6 +20,7 @@ from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
+from emulation.aws.conditional_writes import WRITING
 from emulation.aws.replication_rules import missing_permission
 from emulation.aws.requests import addressed_object
 from emulation.layout import AWS_ACCOUNT_ID
@@ -147,8 +148,9 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
         if lacking := missing_permission(source, key, rules[name], isinstance(newest, FakeDeleteMarker)):
             setattr(newest, _FAILED, {**getattr(newest, _FAILED, {}), name: lacking})
         elif not is_down(name):
-            (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
-            _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
+            with WRITING:
+                (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
+                _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
     return not any(is_down(name) for name in missing)
 
 

@@ -25,6 +25,7 @@ from emulation.aws.certificates import patch_certificates
 from emulation.aws.changes import Changes
 from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.conditional_reads import patch_conditional_reads
+from emulation.aws.conditional_writes import patch_conditional_writes
 from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.dns_answers import add_dns_answers
 from emulation.aws.global_accelerator import add_service as add_global_accelerator
@@ -64,6 +65,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_bucket_policies()
     patch_replicas()
     patch_conditional_copies()
+    patch_conditional_writes()
     patch_conditional_reads()
     patch_delete_markers()
     patch_permissions_boundaries()

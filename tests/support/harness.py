@@ -33,6 +33,7 @@ from emulation.aws import (
     bucket_metrics,
     bucket_names,
     bucket_policies,
+    conditional_writes,
     global_tables,
     keys,
     locks,
@@ -145,7 +146,7 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, value)
         add_global_accelerator()
         add_dns_answers()
-        for owner, name, method in (*keys.patches(), *response_methods.patches()):
+        for owner, name, method in (*keys.patches(), *response_methods.patches(), *conditional_writes.patches()):
             environment.setattr(owner, name, method)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)

@@ -1,0 +1,38 @@
+"""Lets the emulated S3 handle one write after the other. moto 5.2 checks the precondition of a write, such as
+`If-None-Match: *`, and writes in two steps, so two simultaneous writes could both pass the check.
+
+Source: S3 User Guide, "How to prevent object overwrites with conditional writes" (if several conditional writes of one
+key come at once, the first one to end succeeds, and the others fail with 412).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from moto.s3.responses import S3Response
+
+# The thread that writes to a bucket holds this lock, also when it copies an object by a replication rule
+# (replication.py).
+WRITING = threading.RLock()
+_WRITES = ("put_object", "copy_object", "delete_object")
+
+
+def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    """Yields the class and the name of each method of moto that the emulation replaces, and the new method."""
+    for name in _WRITES:
+        yield S3Response, name, _alone(getattr(S3Response, name))
+
+
+def patch_conditional_writes() -> None:
+    for owner, name, method in patches():
+        setattr(owner, name, method)
+
+
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    def alone(*arguments: Any, **more: Any) -> Any:
+        with WRITING:
+            return method(*arguments, **more)
+
+    return alone
