@@ -48,11 +48,10 @@ class Runner:
         self._lock = threading.Lock()
 
     def reconcile(self) -> None:
-        deployed = self._functions.deployed()
-        for arn, code in deployed.functions.items():
-            if self._deployed.functions.get(arn, code) != code:
+        before, self._deployed = self._deployed, self._functions.deployed()
+        for arn, code in self._deployed.functions.items():
+            if before.functions.get(arn, code) != code:
                 report(f"{code.name} has new code or new settings")
-        self._deployed = deployed
         for identity, feed in list(self._feeds.items()):
             if self._deployed.mappings.get(identity) != feed.mapping or not feed.is_alive():
                 feed.end()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from emulation.edge_access import edge_environment
 from emulation.lambda_runtime.deployed import Code
@@ -31,8 +32,8 @@ _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class FunctionError(Exception):
-    """Raised when a Lambda function fails: it raised an exception, ended its process or exceeded its timeout. The
-    error's message says which of these happened.
+    """Raised when a Lambda function fails: it did not start, raised an exception, ended its process or exceeded its
+    timeout. The error's message says which of these happened.
     """
 
 
@@ -61,10 +62,10 @@ class Instance:
         return answer["result"]
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def _exchange(self, process: subprocess.Popen[str], seconds: float, request: str = "") -> Mapping[str, Any]:
         """Sends a request to the process of a Lambda function and returns the JSON object in the next line of the
@@ -91,11 +92,15 @@ class Instance:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
-            self._unpack()
+            try:
+                self._unpack()
+                environment = self._environment()
+            except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+                raise FunctionError(f"{self.code.name} does not start: {error}") from error
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-S", _BOOTSTRAP, self._directory, self.code.handler],
                 cwd=self._directory,
-                env=self._environment(),
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -105,7 +110,7 @@ class Instance:
 
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
-            packed = httpx.get(self.code.location).raise_for_status().content
+            packed = httpx.get(self.code.location, timeout=60).raise_for_status().content
             # The code is unpacked into a temporary directory, so that the function's directory stays empty until the
             # code is complete. If this process is killed before, the next process finds the directory empty and unpacks
             # the code.
