@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 _CHUNK_BYTES = 65536
 
@@ -18,7 +19,7 @@ async def join(client: Streams, server: Streams) -> None:
         async with asyncio.TaskGroup() as directions:
             directions.create_task(_pump(client[0], server[1]))
             directions.create_task(_pump(server[0], client[1]))
-    except* ConnectionError:
+    except* OSError:
         # One connection is lost. The `finally` block closes the server's connection. The caller closes the client's
         # connection.
         pass
@@ -35,4 +36,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while chunk := await reader.read(_CHUNK_BYTES):
         writer.write(chunk)
         await writer.drain()
-    writer.write_eof()
+    with suppress(OSError):
+        # If the other connection is lost already, its own direction ends by itself.
+        writer.write_eof()
