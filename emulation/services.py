@@ -52,6 +52,11 @@ RUNTIME = (
 )
 
 
+# The number of seconds after which a service that does not end is killed. Some services first end processes of their
+# own, such as PostgreSQL or the processes of PoPs.
+_GRACE_SECONDS = 30.0
+
+
 class AddressTaken(Exception):
     """Raised when another sandbox already uses the addresses of this sandbox. The error's message says how to choose
     other addresses.
@@ -93,6 +98,6 @@ def stop_all(sandbox: Sandbox) -> None:
     further processes, such as those of machines.
     """
     for service in reversed((*CLOUDS, *RUNTIME)):
-        processes.stop(sandbox, service.name)
+        processes.stop(sandbox, service.name, grace=_GRACE_SECONDS)
     for name in processes.names(sandbox):
         processes.stop(sandbox, name)

@@ -80,7 +80,7 @@ class ChangedRegions:
     def __init__(self, url: str, services: Collection[str]) -> None:
         self._url = url
         self._services = services
-        self._http = httpx.Client(trust_env=False)
+        self._http = httpx.Client(trust_env=False, timeout=60)
         self._seen: Mapping[str, str] = {}
 
     def now(self) -> Mapping[str, str]:

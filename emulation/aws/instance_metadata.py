@@ -49,8 +49,7 @@ class InstanceMetadata:
 
     def _answer(self, instance: str, what: str, environ: dict[str, Any]) -> tuple[str, str]:
         if what == "api/token" and environ["REQUEST_METHOD"] == "PUT":
-            self._tokens[instance] = self._tokens.get(instance) or secrets.token_urlsafe()
-            return "200 OK", self._tokens[instance]
+            return "200 OK", self._tokens.setdefault(instance, secrets.token_urlsafe())
         if environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN", "") != self._tokens.get(instance):
             return "401 Unauthorized", ""
         role = role_of_instance(instance)

@@ -38,7 +38,7 @@ Claims = Mapping[str, Any]
 def google_keys(url: str) -> PublicKeys:
     """Returns a function that fetches the public keys for Google's identity tokens from the emulated Google Cloud at
     `url`."""
-    return lambda: httpx.get(f"{url}{CERTS_PATH}", trust_env=False, timeout=5).raise_for_status().json()
+    return lambda: httpx.get(f"{url}{CERTS_PATH}", trust_env=False, timeout=60).raise_for_status().json()
 
 
 def patch_web_identity(keys: PublicKeys) -> None:

@@ -96,7 +96,7 @@ def create_app(runner: Runner) -> Flask:
     def answer(path: str) -> Response:
         try:
             instance = runner.instance_for(request.host.split(":")[0])
-        except NotStarted as error:
+        except (NotStarted, httpx.HTTPError) as error:
             return Response(f"{error}\n", 503)
         if instance is None:
             return Response("Error: Forbidden\n", 403)

@@ -27,7 +27,7 @@ from emulation.layout import Sandbox
 PORT = 8080
 # One client for all requests, because each new client loads the certificates of all authorities. The client uses no
 # connection twice, because an instance may end between two requests.
-HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+HTTP = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 

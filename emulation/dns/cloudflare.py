@@ -43,7 +43,7 @@ class CloudflareZones:
     """Reads the zones of the emulated Cloudflare through its API. A read blocks the calling thread."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, headers={"Authorization": "Bearer dns"}, trust_env=False)
+        self._http = httpx.Client(base_url=url, headers={"Authorization": "Bearer dns"}, trust_env=False, timeout=60)
 
     def read(self) -> tuple[Listed, ...]:
         """Returns the active zones of the emulated Cloudflare account. Raises httpx.HTTPError when the API does not

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import psycopg
 import typer
 from werkzeug.serving import make_server
 
@@ -54,7 +56,8 @@ def _end(number: int, frame: object) -> None:
 def _replace_partitions(databases: Databases) -> None:
     while True:
         time.sleep(_REPLACED_EVERY)
-        databases.replace_partitions()
+        with suppress(psycopg.Error):  # a database may be dropped at this moment
+            databases.replace_partitions()
 
 
 if __name__ == "__main__":

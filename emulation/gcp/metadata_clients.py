@@ -15,10 +15,11 @@ def register(sandbox: Sandbox, name: str, email: str) -> str:
     Returns the `<address>:<port>` of the client's own metadata server. Calls with the same `name` return the same
     address. Raises httpx.HTTPError if the request fails.
     """
-    answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
+    url = f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}"
+    answer = httpx.put(url, json={"serviceAccount": email}, trust_env=False, timeout=60)
     return answer.raise_for_status().json()["host"]
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
     """Stops the metadata server of a client that no longer runs. Raises httpx.HTTPError if the request fails."""
-    httpx.delete(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False).raise_for_status()
+    httpx.delete(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False, timeout=60).raise_for_status()

@@ -16,6 +16,7 @@ from emulation.log import report
 from emulation.machines.ec2 import Ec2Machines
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
+from emulation.processes import ProcessError
 
 _POLL_SECONDS = 1.0
 
@@ -28,6 +29,9 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
             hypervisor.reconcile()
         except (BotoCoreError, ClientError, httpx.HTTPError) as error:
             report(f"an emulated cloud does not answer: {error}")
+        except (ProcessError, OSError) as error:
+            # An error with one machine must not end the processes of all others.
+            report(f"a machine does not start or end: {error}")
         time.sleep(_POLL_SECONDS)
 
 

@@ -23,7 +23,7 @@ _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root. If root runs the 
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
 # The number of seconds that PostgreSQL may take to start. The limit is generous, because PostgreSQL starts slowly on a
 # busy machine.
-_START_TIMEOUT_SECONDS = 30.0
+_START_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass

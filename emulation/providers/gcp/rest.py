@@ -35,7 +35,7 @@ def from_environment() -> httpx.Client:
 
 @cache
 def _client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=30, trust_env=False)
+    return httpx.Client(base_url=url, timeout=300, trust_env=False)
 
 
 def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
