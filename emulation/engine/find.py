@@ -234,6 +234,9 @@ def write_language_host(directory: Path) -> Path:
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:
-        launcher.write_text(LAUNCHER)
-        launcher.chmod(0o755)
+        # Another process may run the launcher at this moment, so a complete file replaces it.
+        with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as fresh:
+            fresh.write(LAUNCHER)
+        Path(fresh.name).chmod(0o755)
+        Path(fresh.name).replace(launcher)
     return launcher

@@ -70,7 +70,7 @@ def readers(up: Up) -> Iterator[list[httpx.Client]]:
 
 
 def set_minute(up: Up, seconds: float) -> None:
-    httpx.put(up.sandbox.aws_url + PATH, json={"minute_seconds": seconds}).raise_for_status()
+    httpx.put(up.sandbox.aws_url + PATH, json={"minute_seconds": seconds}, timeout=60).raise_for_status()
 
 
 def of(package: str, intents: list[Intent]) -> list[Intent]:

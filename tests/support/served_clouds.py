@@ -112,7 +112,7 @@ class ServedClouds:
     def forget(self) -> None:
         """Empties the emulated bucket and metadata table. Resets `gate`, so that every write passes again."""
         self.gate = _pass
-        httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
+        httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=60).raise_for_status()
         self.bucket.empty()
         self.client("dynamodb").create_table(
             TableName="metadata",

@@ -194,7 +194,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         file.writestr("package/module.py", HANDLER)
     monkeypatch.setenv("OUTSIDE", "seen")
 
-    def get(location: str) -> httpx.Response:
+    def get(location: str, timeout: float) -> httpx.Response:
         return httpx.Response(200, content=packed.getvalue(), request=httpx.Request("GET", location))
 
     monkeypatch.setattr(httpx, "get", get)
