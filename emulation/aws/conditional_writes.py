@@ -13,6 +13,8 @@ from typing import Any
 
 from moto.s3.responses import S3Response
 
+from emulation.aws.serialized import serialized
+
 # The thread that writes to a bucket holds this lock, also when it copies an object by a replication rule
 # (replication.py).
 WRITING = threading.RLock()
@@ -22,17 +24,9 @@ _WRITES = ("put_object", "copy_object", "delete_object")
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     """Yields the class and the name of each method of moto that the emulation replaces, and the new method."""
     for name in _WRITES:
-        yield S3Response, name, _alone(getattr(S3Response, name))
+        yield S3Response, name, serialized(getattr(S3Response, name), WRITING)
 
 
 def patch_conditional_writes() -> None:
     for owner, name, method in patches():
         setattr(owner, name, method)
-
-
-def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
-    def alone(*arguments: Any, **more: Any) -> Any:
-        with WRITING:
-            return method(*arguments, **more)
-
-    return alone

@@ -21,6 +21,7 @@ from moto.route53.models import FakeZone, RecordSet, Route53Backend
 
 from emulation.aws import record_locations
 from emulation.aws.global_accelerator.models import backend_of
+from emulation.aws.serialized import serialized
 from emulation.dns.records import ACCELERATORS_ZONE
 
 _CHANGE = Route53Backend.change_resource_record_sets
@@ -54,21 +55,13 @@ class _Routed:
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields the name of each method of moto's `Route53Backend` that the emulation replaces, and the new method."""
-    yield "change_resource_record_sets", _alone(_change_record_sets)
-    yield "list_resource_record_sets", _alone(_LIST)
+    yield "change_resource_record_sets", serialized(_change_record_sets, _LOCK)
+    yield "list_resource_record_sets", serialized(_LIST, _LOCK)
 
 
 def patch_record_sets() -> None:
     for name, method in patches():
         setattr(Route53Backend, name, method)
-
-
-def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
-    def alone(*arguments: Any, **more: Any) -> Any:
-        with _LOCK:
-            return method(*arguments, **more)
-
-    return alone
 
 
 def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
+from emulation.aws.serialized import serialized
 from emulation.aws.table_limits import check_item, check_transaction
 
 _Key = dict[str, Any]
@@ -40,7 +41,7 @@ _QUERY = inspect.signature(DynamoDBBackend.query)
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields the name of each method of moto's `DynamoDBBackend` that the emulation replaces, and the new method."""
-    yield from ((name, _locked(_ORIGINAL[name])) for name in ("get_item", "scan"))
+    yield from ((name, serialized(_ORIGINAL[name], _LOCK)) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
@@ -49,14 +50,6 @@ def patch_tables() -> None:
     """Makes moto write to DynamoDB tables and query them as the real service does."""
     for name, method in patches():
         setattr(DynamoDBBackend, name, method)
-
-
-def _locked(method: Any) -> Callable[..., Any]:
-    def locked(*arguments: Any, **more: Any) -> Any:
-        with _LOCK:
-            return method(*arguments, **more)
-
-    return locked
 
 
 def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
