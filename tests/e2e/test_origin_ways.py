@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from emulation.layout import CLIENT_LOCATIONS
 from tests.support.sandbox.edge import access
-from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, store
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, control, store
 from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 
@@ -54,14 +54,12 @@ def read(up: Up, region: str, key: str) -> httpx.Response:
 
 def requests_by_bucket(up: Up, key: str) -> dict[str, int]:
     """Returns how many GET requests each bucket received for the object `key`. Refused requests count too."""
-    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests", timeout=60).json()
+    seen: dict[str, dict[str, int]] = control(up, "requests")
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
 
 
 def pause_copies(up: Up, paused: bool) -> None:
-    httpx.put(
-        f"{up.sandbox.aws_url}/_artifact-edge/replication", json={"paused": paused}, timeout=60
-    ).raise_for_status()
+    control(up, "replication", {"paused": paused})
 
 
 @contextmanager

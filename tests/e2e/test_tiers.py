@@ -17,7 +17,7 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local.clients import ANONYMOUS
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import EU_WEST, US_EAST, access, purge_edge
-from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, control, origin_requests, store
 from tests.support.sandbox.shields import machines, requests_at
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
@@ -112,7 +112,7 @@ def test_a_published_object_reaches_the_other_origin(up: Up) -> None:
     primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
     s3 = up.aws("s3")
     deadline = time.monotonic() + 120
-    while httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/replication", timeout=60).json()["pending"]:
+    while control(up, "replication")["pending"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     there = s3.get_object(Bucket=replica, Key=TARBALL)
@@ -122,13 +122,12 @@ def test_a_published_object_reaches_the_other_origin(up: Up) -> None:
 
 
 def test_a_shield_tries_the_next_origin_while_the_replica_lags(up: Up) -> None:
-    control = f"{up.sandbox.aws_url}/_artifact-edge/replication"
     key = "npm/@acme/greeting/-/greeting-9.9.6.tgz"
-    httpx.put(control, json={"paused": True}, timeout=60).raise_for_status()
+    control(up, "replication", {"paused": True})
     try:
         body = store(up, key, 1_000)
         with httpx.Client(**access(up, EU_WEST)) as client:
             answer = client.get(f"/{key}")
         assert (answer.status_code, answer.content) == (200, body)
     finally:
-        httpx.put(control, json={"paused": False}, timeout=60).raise_for_status()
+        control(up, "replication", {"paused": False})

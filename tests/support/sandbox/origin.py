@@ -25,7 +25,7 @@ MOST_REQUESTS_FOR_A_MISS = 3
 
 def origin_requests(up: Up, key: str) -> int:
     """Returns the number of GET requests for the object at `key` that reached the origin buckets of all regions."""
-    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests", timeout=60).json()
+    seen: dict[str, dict[str, int]] = control(up, "requests")
     return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
 
 
