@@ -8,8 +8,8 @@ from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, Sandbox
 
 
 def edge_environment(sandbox: Sandbox) -> dict[str, str]:
-    """Returns the environment variables that let the package registry's commands and functions send cache purges to the
-    emulated edge (registry/cloudflare).
+    """Returns environment variables for the commands and functions of the package registry. With these variables, they
+    send cache purges to the emulated edge (registry/cloudflare).
 
     One variable names the proxy of a client location, which resolves the edge's host name. The other variable names the
     file with the certificate authority of the emulated edge.

@@ -69,7 +69,7 @@ class ClientLocation:
     """A client location: a place that clients of a sandbox connect from. Geo-DNS chooses the addresses in an answer by
     the subnet of the client location.
 
-    The subnets are the documentation prefixes of RFC 5737, so that they never match a real network.
+    The subnets are the documentation prefixes of RFC 5737, which no real network uses.
     """
 
     name: str
@@ -78,7 +78,7 @@ class ClientLocation:
     longitude: float
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
-    host: int  # Clients use a proxy, whose IP address ends with this number.
+    host: int  # The last number in the IP address of the location's proxy.
     state: str = ""  # The two-letter code of the US state; empty for client locations outside of the US.
 
 
@@ -91,7 +91,9 @@ CLIENT_LOCATIONS = (
 
 @dataclass(frozen=True)
 class Pop:
-    """A point of presence of the emulated edge network: one workerd and one L1 cache on one address."""
+    """A point of presence of the emulated edge network: one workerd process and one L1, the cache at the edge. Both
+    have the same address.
+    """
 
     colo: str  # The IATA airport code that names the PoP, as in Cloudflare's `request.cf.colo`.
     latitude: float

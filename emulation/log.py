@@ -14,8 +14,9 @@ def report(line: str) -> None:
 
 
 class NoRequestLog(WSGIRequestHandler):
-    """A WSGI request handler that writes no log line for a request, for servers that other processes query all the
-    time."""
+    """A WSGI request handler that writes no log lines for requests. Servers that other processes query all the time use
+    this handler.
+    """
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

@@ -1,5 +1,5 @@
-"""Counts the reads of objects in the emulated S3 and Cloud Storage, so that tests see which client requests reached the
-origin.
+"""Counts the reads of objects in the emulated S3 and Cloud Storage. Tests use the counts to see which client requests
+reached the origin.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The sandbox's certificate authority, which takes the place of the public authorities that clients trust by default.
 
 The authority issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. The file
-`pki/edge-ca.pem` in the sandbox's directory has the authority's own certificate. The file `pki/public.pem` has this
-certificate and those of the authorities that this machine trusts, for programs that also connect to real servers.
+`pki/edge-ca.pem` in the sandbox's directory has the authority's own certificate. The file `pki/public.pem` is for
+programs that also connect to real servers. It has the authority's certificate and those of the authorities that this
+machine trusts.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Issued:
 
 
 class Authority:
-    """The certificate authority of the emulated edge. The class creates the authority if `directory` does not have one
-    yet, and stores it there.
+    """The certificate authority of the emulated edge. If `directory` does not contain an authority yet, the class
+    creates an authority and stores it in `directory`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -95,8 +96,8 @@ def write_public_authorities(directory: Path) -> Path:
 
 
 def names_of(chain: bytes) -> set[str]:
-    """Returns the DNS names of the first certificate in a PEM chain. Returns no names when less than a third of the
-    certificate's lifetime is left, so that the caller renews the certificate.
+    """Returns the DNS names of the first certificate in a PEM chain. When less than a third of the certificate's
+    lifetime is left, returns no names. The caller then renews the certificate.
     """
     certificate = x509.load_pem_x509_certificate(chain)
     if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < LIFETIME / 3:

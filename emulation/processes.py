@@ -1,7 +1,7 @@
 """Starts, finds and ends the processes of a sandbox.
 
-Each process of the sandbox has a file with its pid and its start time. If the system has given the pid to another
-process, the start time differs.
+Each process of the sandbox has a file with its pid and its start time. The start time shows whether the system has
+given the pid to another process since then.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
 
 
 def record(sandbox: Sandbox, name: str, pid: int) -> None:
-    """Registers a running process as a process of the sandbox, so that `make down` ends it. The process must lead a
-    process group.
+    """Registers a running process as a process of the sandbox. `make down` ends all registered processes. The process
+    must lead a process group.
     """
     sandbox.path("run", f"{name}.pid").write_text(f"{pid} {_start_time(pid)}\n")
 

@@ -25,7 +25,8 @@ from emulation.layout import (
 class Service:
     """One process of a sandbox that emulates a cloud or a part of a cloud, run as `python -m emulation.<name>`.
 
-    The function `answers` returns whether the process is ready. A process without a listening port has none.
+    The function `answers` returns whether the process is ready. `answers` is None for a process without a listening
+    port.
     """
 
     name: str

@@ -114,8 +114,9 @@ class StateStore:
         return Entry(*rows[0]) if rows else None
 
     def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
-        """Returns up to `limit` key-value entries of a namespace, sorted by key. Only keys that begin with `prefix` and
-        sort after `after` are returned."""
+        """Returns up to `limit` key-value entries of a namespace, sorted by key. Returns only entries whose keys begin
+        with `prefix` and come after the key `after`.
+        """
         rows = self._run(
             "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
             " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",

@@ -37,5 +37,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(chunk)
         await writer.drain()
     with suppress(OSError):
-        # If the other connection is lost already, its own direction ends by itself.
+        # This call fails if the other connection is already lost. The error can be ignored, because the copying in the
+        # opposite direction ends by itself.
         writer.write_eof()

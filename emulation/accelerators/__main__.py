@@ -1,4 +1,4 @@
-"""Carries connections through the accelerators of one sandbox until the process is ended: `python -m
+"""Forwards connections through the accelerators of one sandbox until the process is ended: `python -m
 emulation.accelerators --directory DIR`.
 """
 

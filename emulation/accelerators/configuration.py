@@ -166,7 +166,7 @@ def _unsupported(raw: Mapping[str, Any]) -> str:
 
 
 def _check(group: Mapping[str, Any], endpoint: str, address: str) -> Check:
-    """Returns the health check of an endpoint. The settings are those of its endpoint group.
+    """Returns the health check of an endpoint, with the settings of its endpoint group.
 
     Health checkers of Route 53 send the requests (Developer Guide, "Changing health check options"). A new endpoint is
     not healthy before it has passed health checks. The guide does not say how many, so the emulation uses the threshold

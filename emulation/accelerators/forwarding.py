@@ -19,9 +19,10 @@ Choose = Callable[[str], Endpoint | None]
 
 
 async def listen(address: str, port: int, choose: Choose) -> asyncio.Server:
-    """Accepts connections at a static address and a port, and forwards each one to the endpoint that `choose` returns.
+    """Accepts connections at a static address and a port. Forwards each connection to the endpoint that `choose`
+    returns.
 
-    With `preserves_address`, the endpoint sees the client's IP address, but another port than the client's. Without it,
+    If the endpoint has `preserves_address`, it sees the client's IP address with a different source port. Otherwise,
     the endpoint sees the static address. If a connection cannot be forwarded, it is closed.
     """
 

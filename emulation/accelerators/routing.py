@@ -1,8 +1,8 @@
 """Chooses the endpoint for a connection, as Global Accelerator does. The functions have no side effects.
 
-The rules are those of the Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials", "How
-endpoint weights work to manage traffic volume" and "How failover works for unhealthy endpoints". The nearest endpoint
-group is that of the region with the shortest distance to the client, because the sandbox cannot measure latency.
+Sources of the rules: Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials", "How endpoint
+weights work to manage traffic volume" and "How failover works for unhealthy endpoints". The sandbox cannot measure
+latency, so the nearest endpoint group is the group whose region has the shortest distance to the client.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ def choose(
 ) -> Endpoint | None:
     """Chooses the endpoint for a connection of a client. Returns None if no endpoint group has an endpoint.
 
-    The traffic dials decide which endpoint group is asked first. If it has no healthy endpoint, the three other
-    endpoint groups nearest to the client are asked in turn, whatever their dials are. If none of them has a healthy
-    endpoint, the function returns any endpoint of the nearest endpoint group.
+    The traffic dials choose the first endpoint group to search for a healthy endpoint. If this group has no healthy
+    endpoint, the function searches the three other groups nearest to the client. The dials have no effect on this
+    second search. If no searched group has a healthy endpoint, the function returns a random endpoint of the nearest
+    endpoint group.
     """
     nearest_first = sorted(
         (group for group in groups if group.endpoints),
@@ -47,8 +48,8 @@ def _original(nearest_first: Sequence[EndpointGroup], random: Random) -> Endpoin
     """Chooses the endpoint group for a connection by the traffic dials. The choice does not depend on the health of the
     endpoints.
 
-    Connections reach the nearest endpoint group first. Each group accepts the percentage of them that its dial states,
-    and the other connections go to the next group. The last group with a dial above 0 accepts all connections that
+    Connections reach the nearest endpoint group first. A group's dial is the percentage of connections that the group
+    accepts. The other connections go to the next group. The last group with a dial above 0 accepts all connections that
     reach it. Two groups with the dial 50 therefore serve all connections, as in the example of the Global Accelerator
     guide.
     """

@@ -24,14 +24,14 @@ _Entry = tuple[str, int]
 
 
 class AcceleratorService:
-    """Forwards connections from the accelerators of a sandbox to their endpoints. While the API of the emulated AWS
-    does not answer, the service keeps the last configuration that it read.
+    """Forwards connections from the accelerators of a sandbox to their endpoints. If the API of the emulated AWS does
+    not answer, the service continues with the last configuration that it read.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._accelerators = Accelerators(sandbox.aws_url)
         self._locations = {sandbox.client_location_address(each): each for each in CLIENT_LOCATIONS}
-        # Endpoints have IP addresses and no names, so the health checks need no function that resolves names.
+        # The health checks need no function that looks up host names, because endpoints have only IP addresses.
         self._checks = HealthChecks(lambda _: ())
         self._random = SystemRandom()
         self._configuration = Configuration()

@@ -1,8 +1,8 @@
 """Decides the state of an emulated CloudWatch alarm from the values of its metric.
 
 Source: CloudWatch User Guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data".
-CloudWatch reads more periods than the alarm evaluates, so that a value from an older period can take the place of a
-missing one. The alarm's setting for missing data applies only to the periods that still have no value.
+CloudWatch reads more periods than the alarm evaluates. A value from an older period can therefore replace a missing
+value. The alarm's setting for missing data applies only to the periods that still have no value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# The number of older periods that CloudWatch reads in addition to the evaluated ones, as in the examples of the
+# CloudWatch reads this number of older periods in addition to the evaluated periods, as in the examples of the
 # CloudWatch User Guide.
 _EXTRA_PERIODS = 2
 
@@ -28,8 +28,9 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of a CloudWatch alarm: `datapoints` of the last `periods` periods must breach the threshold. `missing`
-    is CloudWatch's setting for missing data, for example "notBreaching"."""
+    """The rule of a CloudWatch alarm: at least `datapoints` of the last `periods` periods must breach the threshold.
+    `missing` is CloudWatch's setting for missing data, for example "notBreaching".
+    """
 
     periods: int
     datapoints: int
@@ -56,8 +57,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # Even if all missing values breached the threshold, fewer than `datapoints` values would breach the
-            # threshold.
+            # Too many values do not breach the threshold: even if all missing values breached it, the alarm could not
+            # reach `datapoints` breaching values.
             return "OK"
         if self.missing == "ignore":
             return before

@@ -147,7 +147,7 @@ def _change(backend: Any, alarm: Any, after: State, values: list[float | None]) 
     sns = cast(Any, sns_backends)[AWS_ACCOUNT_ID][alarm.region_name]
     subject = f'{after}: "{alarm.name}" in {alarm.region_name}'
     for topic in actions if alarm.actions_enabled else []:
-        # If the SNS topic does not exist, no message is sent, and the alarm still changes its state.
+        # If the SNS topic does not exist, the alarm sends no message but still changes its state.
         if topic in sns.topics:
             sns.publish(json.dumps(_message(alarm, before)), arn=topic, subject=subject)
 

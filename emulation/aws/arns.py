@@ -101,8 +101,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# Maps EC2 operations to types of resources. The caller needs a permission for each type (Service Authorization
-# Reference). Types are listed only if the call contains no ID of the type, often because the call creates the resource.
+# Lists the types of resources that an EC2 operation needs permissions for, if the call contains no ID of the type. Most
+# of these operations create the resource (Service Authorization Reference).
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),
@@ -122,14 +122,14 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# Maps an operation that creates a resource to the parameter with the resource's name or URL, and to the ARN pattern.
-# `_PATTERNS` does not list these parameters.
+# The API operations that create a resource. Each operation has the parameter that contains the resource's name or URL,
+# and the ARN pattern. `_PATTERNS` does not list these parameters.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),
 }
-# Maps an API operation to a parameter that names a resource, such as a role. IAM checks no permission for the resource,
-# because the operation's IAM action does not apply to its type.
+# API parameters that name a resource, such as a role, and that IAM ignores in a given operation. IAM checks no
+# permission for such a resource, because the operation's IAM action does not apply to this type of resource.
 _NOT_OF_ACTION = {
     ("iam", "AddRoleToInstanceProfile"): "RoleName",
     ("iam", "RemoveRoleFromInstanceProfile"): "RoleName",
@@ -170,7 +170,7 @@ def key_arn(key: str, region: str) -> str:
 
 def _of_parameters(call: ApiCall) -> Iterator[str]:
     if call.service == "application-autoscaling" and not call.operation.startswith("Describe"):
-        # The last part of a scalable target's ARN is an ID, which AWS chooses and which the API call does not contain.
+        # The last part of a scalable target's ARN is an ID. AWS chooses this ID, and the API call does not contain it.
         # The ARN therefore ends in `*`, which stands for all scalable targets of the region.
         yield f"arn:aws:application-autoscaling:{call.region}:{AWS_ACCOUNT_ID}:scalable-target/*"
     if (call.service, call.operation) == ("cloudwatch", "DescribeAlarms"):

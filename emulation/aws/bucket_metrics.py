@@ -1,5 +1,5 @@
-"""Stores the S3 request metrics configurations of buckets. moto 5.2 lacks the API of these configurations. When a
-client stores, lists or deletes a configuration, moto would create, list or delete the bucket instead.
+"""Stores the S3 request metrics configurations of buckets, because moto 5.2 has no API for them. When a client stores,
+lists or deletes a configuration, moto by mistake creates, lists or deletes the bucket.
 """
 
 from __future__ import annotations

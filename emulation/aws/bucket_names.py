@@ -1,5 +1,5 @@
-"""Makes the emulated S3 refuse the creation of a bucket if the name is invalid or belongs to another account. moto 5.2
-checks only the length of a name, and has no buckets of other accounts.
+"""Makes the emulated S3 refuse a new bucket if its name is invalid or belongs to another account. moto 5.2 checks only
+the length of a name, and knows no buckets of other accounts.
 """
 
 from __future__ import annotations

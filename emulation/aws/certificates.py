@@ -105,8 +105,9 @@ def _export(backend: AWSCertificateManagerBackend, certificate_arn: str, passphr
 
 
 def _validation_record(bundle: CertBundle, name: str) -> tuple[str, str]:
-    """Returns the name and the value of the CNAME record with which the owner of a DNS name proves to AWS Certificate
-    Manager that they control the name. The record depends only on the AWS account and the DNS name.
+    """Returns the name and the value of the CNAME record that validates a DNS name. With this record, the owner of the
+    name proves to AWS Certificate Manager that they control it. The record depends only on the AWS account and the DNS
+    name.
     """
     domain = name.removeprefix("*.")
     digest = hashlib.sha256(f"{bundle.arn.split(':')[4]}/{domain}".encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Counts the changes that clients make to the emulated AWS, so that the processes of a sandbox need not list all
-resources of all regions again when nothing has changed.
+"""Counts the changes that clients make to the emulated AWS. While a count stays the same, the processes of a sandbox
+need not list all resources of all regions again.
 
-A real AWS has no such API, because its hypervisors and its Lambda learn of a change at once. In a sandbox, they are
-other processes than the API.
+A real AWS has no such API, because its hypervisors and its Lambda learn of a change at once. In a sandbox, separate
+processes run the machines and the functions, and learn of changes through this API.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import httpx
 from emulation.aws.api_calls import signed_service
 from emulation.origin_requests import Application
 
-# The path at which GET answers the counts as a JSON object, such as `{"ec2": {"us-east-1": "6f0…:12"}}`. A count is a
-# text that differs after each change, and also after a restart of the emulated AWS.
+# The URL path at which clients read the counts. The response is a JSON object, such as `{"ec2": {"us-east-1":
+# "6f0…:12"}}`. A count is a text that differs after each change, and also after a restart of the emulated AWS.
 PATH = "/_artifact-edge/changes"
 
 _COUNTED = frozenset({"ec2", "events", "globalaccelerator", "lambda", "route53"})
@@ -33,8 +33,8 @@ _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
 class Changes:
-    """WSGI middleware over the emulated AWS API that counts the requests which may change a resource, by service and
-    region. It counts only the services that other processes of the sandbox follow.
+    """WSGI middleware over the emulated AWS API. It counts requests that may change a resource, by service and region.
+    It counts only requests to services whose changes other processes of the sandbox need to know.
     """
 
     def __init__(self, application: Application) -> None:
@@ -55,8 +55,8 @@ class Changes:
         try:
             return self._application(environ, start_response)
         finally:
-            # A reader gets the new count only after the change. If the count came first, a reader could list the
-            # resources in between, and would miss the change.
+            # The count increases only after the change is complete. If it increased earlier, a reader could get the new
+            # count, list the old resources, and miss the change.
             with self._lock:
                 self._counts[called] += 1
 
@@ -84,8 +84,8 @@ class ChangedRegions:
         self._seen: Mapping[str, str] = {}
 
     def now(self) -> Mapping[str, str]:
-        """Returns the count of changes of each region in which a service was changed. Raises httpx.HTTPError when the
-        emulated AWS does not answer.
+        """Returns the current count of each region in which one of the services was changed. Raises httpx.HTTPError
+        when the emulated AWS does not answer.
         """
         counted = self._http.get(f"{self._url}{PATH}").raise_for_status().json()
         counts: dict[str, str] = {}
@@ -95,8 +95,8 @@ class ChangedRegions:
         return counts
 
     def since_seen(self, now: Mapping[str, str]) -> set[str]:
-        """Returns the regions whose counts in `now` differ from those that the last call of `seen` got. A region whose
-        count is missing in `now`, after a restart of the emulated AWS, has changed too.
+        """Returns the regions that have changed since the last call of `seen`. `now` has the current counts. A region
+        has changed if its count differs, or if its count is missing because the emulated AWS was restarted.
         """
         return {region for region in now.keys() | self._seen.keys() if now.get(region) != self._seen.get(region)}
 
@@ -113,7 +113,7 @@ def _only_reads(environ: dict[str, Any]) -> bool:
         return _READS.match(target.rpartition(".")[2]) is not None
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    # Requests to EC2 name the operation. The method of the other requests says whether they only read.
+    # A request to EC2 names its operation. For other requests, the HTTP method shows whether the request only reads.
     if action := _ACTION.search(environ.get("QUERY_STRING", "").encode() + b"&" + body):
         return _READS.match(action[1].decode()) is not None
     return environ["REQUEST_METHOD"] in ("GET", "HEAD")

@@ -1,5 +1,5 @@
-"""Sets how many seconds a minute of the emulated AWS lasts. Tests shorten the minute so that alarms (alarms.py) and
-schedules run quickly.
+"""Sets how many seconds a minute of the emulated AWS lasts. Tests set a shorter minute, to make alarms (alarms.py) and
+schedules run sooner.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from emulation.aws.global_accelerator.models import accelerator_arn, backend_of
 from emulation.layout import AWS_ACCOUNT_ID
 
 # The IAM operations whose requests have a value for the condition key `iam:PermissionsBoundary`. The value is the
-# permissions boundary in the request. If the request contains none, the value is the present boundary of the role that
-# the request changes.
+# permissions boundary in the request. If a request contains no boundary, the value is the current boundary of the role
+# that the request changes.
 _OF_BOUNDARY = frozenset(
     {
         "AttachRolePolicy",
@@ -36,8 +36,8 @@ _OF_BOUNDARY = frozenset(
 
 
 def condition_values(call: ApiCall, resource: str) -> Mapping[str, Values]:
-    """Returns the IAM condition keys with the values that they have when the API call `call` acts on one of its
-    resources. `resource` is the ARN of this resource.
+    """Returns the values of IAM condition keys for an API call that acts on a resource. `resource` is the ARN of the
+    resource.
     """
     return {
         **request_tags(call),

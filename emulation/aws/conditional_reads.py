@@ -1,6 +1,8 @@
-"""Makes the emulated S3 evaluate the preconditions of GetObject and HeadObject in the order of the HTTP standard. moto
-5.2 checks each header alone, and answers 304 to `If-Modified-Since` although the ETag in `If-None-Match` has changed.
-If a document is published twice within a second, caches would therefore keep the older version.
+"""Makes the emulated S3 evaluate the preconditions of GetObject and HeadObject in the order of the HTTP standard.
+
+The standard ignores `If-Modified-Since` in a request that also has `If-None-Match`. moto 5.2 checks each header alone.
+If a document is published twice within a second, its ETag changes and its date does not. moto would then answer 304,
+and caches would keep the older version.
 
 Source: Amazon S3 API Reference, "GetObject"; RFC 7232, section 6.
 """
@@ -15,8 +17,8 @@ _respond: Any = cast(Any, S3Response).key_response
 
 
 def key_response(response: Any, request: Any, full_url: str, headers: Any) -> Any:
-    """Replaces `S3Response.key_response`. In a read with an ETag and a date as preconditions, the replacement ignores
-    the date.
+    """Replaces `S3Response.key_response`. If a read has an ETag and a date as preconditions, the new method ignores the
+    date.
     """
     if request.method in ("GET", "HEAD"):
         # `request.headers` is read-only, so this code changes the WSGI environment, from which `request.headers` reads
@@ -28,5 +30,5 @@ def key_response(response: Any, request: Any, full_url: str, headers: Any) -> An
 
 
 def patch_conditional_reads() -> None:
-    """If a read request has preconditions by date and by ETag, makes moto ignore those by date."""
+    """Makes moto ignore preconditions by date in read requests that also have preconditions by ETag."""
     cast(Any, S3Response).key_response = key_response

@@ -1,8 +1,8 @@
-"""Lets the emulated S3 handle one write after the other. moto 5.2 checks the precondition of a write, such as
-`If-None-Match: *`, and writes in two steps, so two simultaneous writes could both pass the check.
+"""Makes the emulated S3 handle writes one after the other. moto 5.2 first checks the precondition of a write, such as
+`If-None-Match: *`, and then writes. Without this module, two simultaneous writes could both pass the check.
 
-Source: S3 User Guide, "How to prevent object overwrites with conditional writes" (if several conditional writes of one
-key come at once, the first one to end succeeds, and the others fail with 412).
+On S3, several conditional writes of one key can come at once. The first write to end succeeds, and the others fail with
+412 (S3 User Guide, "How to prevent object overwrites with conditional writes").
 """
 
 from __future__ import annotations

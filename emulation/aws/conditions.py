@@ -67,9 +67,10 @@ def _holds(
 ) -> bool:
     """Returns whether a request meets one condition of an IAM policy.
 
-    The request meets the condition if one of its values for the key matches. With a negated operator, no value may
-    match. A request without the key meets a condition whose operator is negated, ends in `IfExists` or begins with
-    `ForAllValues`. With the prefix `ForAllValues`, every value of the request must match.
+    The request meets the condition if one of its values for the key matches. If the operator is negated, the request
+    meets the condition if no value matches. If the operator begins with `ForAllValues`, every value must match. A
+    request without the key meets a condition whose operator is negated, ends in `IfExists` or begins with
+    `ForAllValues`.
     """
     plain = operator.removeprefix(_FOR_ALL).removesuffix(_IF_EXISTS)
     matches = _MATCHES.get(_NEGATED.get(plain, plain))

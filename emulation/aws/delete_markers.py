@@ -1,5 +1,6 @@
-"""Makes it possible to delete an S3 delete marker that is the only version left of an object. moto 5.2 fails at this,
-because it tries to free the content of the version, and a delete marker has no content."""
+"""Makes it possible to delete the last version of an S3 object if this version is a delete marker. moto 5.2 fails when
+it tries to free the content of the deleted version, because a delete marker has no content.
+"""
 
 from __future__ import annotations
 

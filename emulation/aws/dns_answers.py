@@ -2,7 +2,7 @@
 that clients at a given place get for a DNS query.
 
 Source: Route 53 API Reference, "TestDNSAnswer". Without an address of a resolver or a client, the query comes from a
-resolver in `us-east-1`. The names, records and places are those of the sandbox's DNS server.
+resolver in `us-east-1`. The sandbox's DNS server supplies the answers.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ _EQUAL = re.compile(r"(?P<name>#?\w+)\s*=\s*(?P<value>:\w+)")
 
 
 def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
-    """Yields the IAM permission that a DynamoDB call needs for each item of its transaction or batch: the action, the
-    table's ARN, and the item's partition as the value of a condition key.
+    """Yields the IAM permission that a DynamoDB call needs for each item of its transaction or batch. A permission has
+    the action, the table's ARN, and the item's partition as the value of a condition key.
     """
     for item in call.parameters.get("TransactItems", []):
         for kind, given in cast(dict[str, dict[str, Any]], item).items():
@@ -72,16 +72,17 @@ def of_items(call: ApiCall) -> Iterator[tuple[str, str, Mapping[str, Values]]]:
 
 
 def of_replicas(call: ApiCall) -> Iterator[tuple[str, str]]:
-    """Yields the IAM actions that a DynamoDB call needs for the table replicas that the call creates, each with the ARN
-    of the replica."""
+    """Yields the permissions that a DynamoDB call needs for the table replicas that it creates. Each permission is a
+    pair of an IAM action and the ARN of a replica.
+    """
     for replica in created_replicas(call):
         for name in _REPLICA_ACTIONS:
             yield f"dynamodb:{name}", _table_arn(replica["RegionName"], call.parameters["TableName"])
 
 
 def of_keys(call: ApiCall) -> Iterator[tuple[str, str]]:
-    """Yields the KMS actions that a DynamoDB call needs on the customer managed keys of a table and its replicas, each
-    with the ARN of the key.
+    """Yields the KMS permissions that a DynamoDB call needs if customer managed keys encrypt the table and its
+    replicas. Each permission is a pair of a KMS action and the ARN of a key.
     """
     keys = [call.parameters.get("SSESpecification", {}).get("KMSMasterKeyId")]
     keys += [replica.get("KMSMasterKeyId") for replica in created_replicas(call)]

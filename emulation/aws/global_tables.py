@@ -37,8 +37,8 @@ _Key = tuple[DynamoType, DynamoType | None]
 @dataclass
 class _GlobalTable:
     """A DynamoDB global table. `regions` lists the regions with a replica. Each region has its own copy of each item,
-    and one region's copy may be older than that of another. `written` maps a region and an item's key to the time when
-    a client wrote the version that this region has.
+    and the copy in one region may be older than the copy in another region. `written` maps each copy of an item (a
+    region and the item's key) to a time. At this time, a client wrote the version of the item that the copy has.
     """
 
     regions: list[str]
@@ -53,8 +53,9 @@ class _GlobalTable:
 
 @dataclass(frozen=True)
 class _Change:
-    """A write that must still reach the other regions of a DynamoDB global table. `item` is the item after the write,
-    or None if the write deleted it. `due` is the time at which the write reaches the other regions."""
+    """A write in one region of a DynamoDB global table that must still be copied to all other regions. `item` is the
+    item after the write, or None if the write deleted it. `due` is the time at which the copies are made.
+    """
 
     table: Table
     key: _Key
@@ -115,8 +116,8 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing. `tables.write_item` calls this function after it writes a copy to a replica of a DynamoDB table. If
-    the replica copied this write to the other replicas, the copying would never end.
+    """Does nothing. `tables.write_item` calls this function after it copies a write to a replica of a DynamoDB table.
+    If the function copied the write again, the copying between replicas would never end.
     """
 
 

@@ -1,5 +1,5 @@
-"""Corrects replicas of KMS keys in moto. In moto 5.2, a replica shares the aliases of its primary key and is described
-as the primary key. The replica also lacks the tags in the request that creates it.
+"""Corrects replicas of KMS keys in moto 5.2. There, a replica shares the aliases of its primary key, and its
+description says that it is the primary key. The replica also lacks the tags in the request that creates it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Lets the sandbox run Lambda functions as local processes. moto 5.2 would run the functions in Docker, and it does
-not serve their uploaded code for download."""
+"""Lets the sandbox run Lambda functions as local processes. moto 5.2 would run the functions in Docker. It also does
+not serve their uploaded code for download.
+"""
 
 from __future__ import annotations
 

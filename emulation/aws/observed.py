@@ -66,8 +66,8 @@ class ServiceMetrics:
     def publish(self, now: float, faster: float) -> None:
         """Publishes the CloudWatch metrics of all emulated services at the time `now`.
 
-        A real minute has `faster` minutes of the emulated AWS. The metrics contain ages of messages and objects in
-        emulated time, which are the real ages multiplied by `faster`.
+        Time in the emulated AWS passes `faster` times as fast as real time. The metrics contain the ages of messages
+        and objects in emulated time: the real ages multiplied by `faster`.
         """
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {
@@ -114,8 +114,9 @@ def _queue_metrics(now: float, faster: float) -> Iterator[_Metric]:
 
 
 def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
-    """Yields the replication metrics of each S3 replication rule that has metrics enabled: the number of objects to be
-    copied, and the age of the oldest of these objects."""
+    """Yields two replication metrics for each S3 replication rule with enabled metrics: the number of objects that are
+    not yet copied, and the age of the oldest of these objects.
+    """
     buckets = _buckets()
     for name, bucket in buckets.items():
         for rule, replica in _rules_with_metrics(bucket):

@@ -2,9 +2,9 @@
 conditions in policies.
 
 A request that is signed with a role's credentials must be allowed by the role's policies and its permissions boundary.
-For S3, the policies of the bucket and of the VPC endpoint count too. Credentials of a role end with their session. All
-other credentials may do anything: they belong to the operator and to the sandbox. Key policies and the policies of
-topics and queues are not evaluated.
+A request to S3 must also pass the policies of the bucket and of the VPC endpoint. Credentials of a role become invalid
+when their session ends. All other credentials may do anything: they belong to the operator and to the sandbox. Key
+policies and the policies of topics and queues are not evaluated.
 """
 
 from __future__ import annotations

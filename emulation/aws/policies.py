@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from emulation.aws.conditions import UnknownCondition, Values, holds, like, texts
 
-# The values of IAM condition keys that every request to the emulated S3 has. In the sandbox, clients use no TLS, but
-# each request counts as a request over TLS 1.3.
+# The values of IAM condition keys that every request to the emulated S3 has. Clients in the sandbox use no TLS, but the
+# values say that each request uses TLS 1.3.
 COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 # The IAM condition keys that the emulated AWS can derive from a request.

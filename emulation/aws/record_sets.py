@@ -5,8 +5,8 @@ records, which moto drops.
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53
 Developer Guide, "Supported DNS record types" (a name with a CNAME record has no record of another type). The texts of
-the errors are those that users report: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management,
-issue 513; rust-lang/simpleinfra, pull request 907.
+the errors come from reports of users: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management, issue
+513; rust-lang/simpleinfra, pull request 907.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from emulation.dns.records import ACCELERATORS_ZONE
 
 _CHANGE = Route53Backend.change_resource_record_sets
 _LIST = Route53Backend.list_resource_record_sets
-# A change replaces the list of a zone's records several times. The thread that changes or lists records holds this
-# lock, so that no other thread sees or replaces an intermediate list.
+# A change replaces the list of a zone's records several times. Each thread that changes or lists records holds this
+# lock. Other threads therefore never see or replace an intermediate list.
 _LOCK = threading.RLock()
 
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.

@@ -131,10 +131,10 @@ class Replication:
 
 
 def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
-    """Copies one version of an S3 object, the newest one at the time `written`, to each destination bucket that lacks
-    this version.
+    """Copies one version of an S3 object to each destination bucket that lacks it: the version that was the newest at
+    the time `written`.
 
-    Returns False if a bucket is unreachable, so that the caller repeats the copy later.
+    Returns False if a bucket is unreachable. The caller then repeats the copy later.
     """
     newest, missing = _missing_copies(bucket, key, written)
     if not missing:
@@ -175,8 +175,9 @@ def status_of(bucket: str, key: str) -> str | None:
 
 
 def _missing_copies(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
-    """Returns the version of an S3 object that was the newest at the time `written`, and the destination buckets that
-    lack this version."""
+    """Returns the version of an S3 object that was the newest at the time `written`. Also returns the destination
+    buckets that lack this version.
+    """
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     source = backend.buckets.get(bucket)
     versions: list[Any] = source.keys.getlist(key, []) if source is not None else []

@@ -1,5 +1,5 @@
-"""Decides which S3 replication rules the emulated S3 accepts, and which objects a rule's IAM role may copy. moto 5.2
-accepts all rules and does not evaluate the permissions of their roles.
+"""Decides which replication rules the emulated S3 accepts. Also decides which objects the IAM role of a rule may copy.
+moto 5.2 accepts all rules and does not evaluate the permissions of their roles.
 
 Sources: S3 User Guide, "Requirements and considerations for replication", "Setting up permissions for live
 replication", "Replicating encrypted objects".

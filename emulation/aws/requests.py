@@ -1,5 +1,5 @@
-"""Finds the bucket and the key in a request to the emulated S3. One middleware finds the bucket and the key and passes
-them on, so that the other middleware of the emulated AWS need not read the request again.
+"""Finds the bucket and the key in a request to the emulated S3. The middleware in this module stores both in the
+request, and other middleware of the emulated AWS reads them from there.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# Maps an AWS service to the last part of the ARN that stands for all resources of a type, such as all KMS keys. AWS
-# chooses the ID of such a resource only when it creates the resource, so no policy can contain the resource's ARN
-# beforehand. To create the resource, a caller therefore needs a permission on the ARN that stands for all.
+# Maps an AWS service to the last part of an ARN that stands for all resources of a type, such as all KMS keys. AWS
+# chooses the ID of a new resource of these types, so a policy cannot contain the resource's own ARN beforehand. To
+# create a resource, a caller therefore needs a permission on the ARN for all resources of the type.
 _NEW = {
     "acm": "certificate/*",
     "globalaccelerator": "accelerator/*",
@@ -133,8 +133,8 @@ def _tagging(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields, for each role that the API call gives to an AWS service, the permission to pass this role (IAM User
-    Guide, "Grant a user permissions to pass a role to an AWS service").
+    """Yields the permissions to pass roles. A call needs one permission for each role that it gives to an AWS service
+    (IAM User Guide, "Grant a user permissions to pass a role to an AWS service").
     """
     parameters = call.parameters
     passed: list[tuple[str, str]] = []
@@ -150,8 +150,8 @@ def _passed_roles(call: ApiCall) -> Iterator[RequiredPermission]:
 
 
 def _linked_roles(call: ApiCall) -> Iterator[RequiredPermission]:
-    """Yields the permission to create a service-linked role, if the API call makes AWS create one in an account that
-    has no such role yet.
+    """Some API calls make AWS create a service-linked role if the account does not have the role yet. For such a call,
+    yields the permission to create the role.
     """
     created = {
         ("kms", "CreateKey"): (

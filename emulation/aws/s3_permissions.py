@@ -51,9 +51,9 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. To delete a configuration, a
-# caller needs the same action as to change it. The bucket policy is an exception: its deletion needs
-# s3:DeleteBucketPolicy.
+# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. The same action, with the
+# verb `Put`, allows a caller to change and to delete a configuration. The bucket policy is an exception: to delete the
+# policy, a caller needs s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 # The condition key that limits which objects a caller may list.
@@ -108,7 +108,9 @@ def _listed(environ: dict[str, Any]) -> dict[str, str]:
 
 
 def _query(environ: dict[str, Any]) -> set[str]:
-    """Returns the names of the query parameters of an S3 request, without those of a presigned URL's signature."""
+    """Returns the names of the query parameters of an S3 request. Leaves out the parameters that contain the signature
+    of a presigned URL.
+    """
     return {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def serialized(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
-    """Returns a method that does what `method` does while its thread holds `lock`."""
+    """Returns a method that holds `lock` while it calls `method`."""
 
     def alone(*arguments: Any, **more: Any) -> Any:
         with lock:

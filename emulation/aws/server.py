@@ -102,12 +102,11 @@ def patch_service_names() -> None:
 
 
 def patch_public_addresses(network: str) -> None:
-    """Makes moto assign public addresses from the sandbox's loopback network, one after the other, instead of random
-    addresses.
+    """Makes moto assign public addresses from the sandbox's loopback network, one after the other. moto would assign
+    random addresses, on which machines in the sandbox could not listen.
 
-    Each emulated machine can therefore listen on its public address, and DNS records, security groups and outputs
-    contain the address unchanged. moto has no setting for this, so the function replaces moto's address generator in
-    both modules that use it.
+    DNS records, security groups and outputs contain the addresses unchanged. moto has no setting for this. The function
+    therefore replaces moto's address generator in both modules that use it.
     """
     hosts = itertools.cycle([str(host) for host in ipaddress.ip_network(network).hosts()])
     lock = threading.Lock()

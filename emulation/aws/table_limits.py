@@ -2,8 +2,9 @@
 service.
 
 Source: DynamoDB Developer Guide, "Constraints in Amazon DynamoDB"; DynamoDB API Reference, "BatchWriteItem",
-"TransactGetItems" and "TransactWriteItems". moto refuses items from 405,000 bytes on, and lets updates grow items
-without a limit. moto has no limit for the number of writes in a batch or for the size of a transaction.
+"TransactGetItems" and "TransactWriteItems". moto refuses only items of 405,000 bytes or more, and never refuses an
+update that makes an item too large. moto has no limit for the number of writes in a batch or for the size of a
+transaction.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def check_transaction(items: Iterable[Item | None]) -> None:
 
 def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
     """Yields each method of moto that the emulation replaces: the class, the method's name, and the new method."""
-    # The method `LimitedSizeDict.__setitem__` of moto refuses items that DynamoDB accepts. The method of `dict` takes
-    # its place and has no size limit. The function `check_item` checks the size instead.
+    # The method `LimitedSizeDict.__setitem__` of moto refuses items that DynamoDB accepts. The method of `dict`, which
+    # has no size limit, takes its place. The function `check_item` checks the sizes of items.
     yield LimitedSizeDict, "__setitem__", cast(Any, dict[str, Any].__setitem__)
     yield DynamoHandler, "batch_write_item", _batch_write_item
     yield DynamoHandler, "transact_get_items", _transact_get_items
@@ -66,7 +67,7 @@ def _batch_write_item(handler: DynamoHandler) -> Any:
 def _transact_get_items(handler: DynamoHandler) -> Any:
     gets = [each["Get"] for each in handler.body["TransactItems"]]
     backend = handler.dynamodb_backend
-    # moto's own method below refuses a transaction with more than 100 reads, whatever the size of the items.
+    # If there are more than 100 reads, moto's own method refuses the transaction, so no check of the size is necessary.
     if len(gets) <= 100:
         check_transaction(backend.get_item(each["TableName"], each["Key"]) for each in gets)
     return _ORIGINAL["transact_get_items"](handler)

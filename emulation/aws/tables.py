@@ -1,9 +1,9 @@
 """Corrects moto 5.2 where its writes and queries of DynamoDB tables differ from the real service.
 
-moto copies the whole table for each transaction and never frees the copy. In moto, a failed transaction restores the
-copy and thereby overwrites concurrent writes, and readers see some writes of a transaction before the others. When an
-update creates an item, moto's stream reports the item twice, first without its attributes. A query in moto sorts all
-items of the table, and may start at a key that the query's condition excludes.
+moto copies the whole table for each transaction and never frees the copy. If a transaction fails, moto restores the
+copy and thereby overwrites concurrent writes. During a transaction, readers see some of its writes before the others.
+When an update creates an item, moto's stream reports the item twice, first without its attributes. A query in moto
+sorts all items of the table, and may start at a key that the query's condition excludes.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-# The emulation tries each write on a temporary copy of the table first. An attribute with this name marks such a copy.
-# A write to a copy does not call the functions in `followers`.
+# The emulation tries each write on a temporary copy of the table first. It marks the copy with an attribute of this
+# name. A write to the copy does not call the functions in `followers`.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
@@ -71,8 +71,8 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
 
 
 def _check_start(backend: DynamoDBBackend, asked: Mapping[str, Any]) -> None:
-    """Raises the error of DynamoDB for a query that starts at a key which the query's own condition excludes. moto 5.2
-    accepts such a key.
+    """Raises DynamoDB's error for a query with an invalid start key: the query's own condition excludes the key. moto
+    5.2 accepts such keys.
     """
     start = asked["exclusive_start_key"]
     if start and asked["range_comparison"] == "BEGINS_WITH":

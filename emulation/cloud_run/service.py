@@ -25,8 +25,8 @@ from emulation.layout import Sandbox
 
 # The port at which a container receives requests from Cloud Run by default ("Container runtime contract").
 PORT = 8080
-# One client for all requests, because each new client loads the certificates of all authorities. The client uses no
-# connection twice, because an instance may end between two requests.
+# All requests share this client, because each new client loads the certificates of all authorities again. The client
+# opens a new connection for each request, because an instance may end between two requests.
 HTTP = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
@@ -39,8 +39,8 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployed Cloud Run service. `revision` is a hash of the service's template, so that a changed template is a new
-    revision.
+    """A deployed Cloud Run service. `revision` is a hash of the service's template. A changed template therefore makes
+    a new revision.
     """
 
     name: str
@@ -91,7 +91,8 @@ class Instance:
         log = sandbox.path("logs", f"run-{service.name}.log")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                # With `-S`, Python imports only the standard library and the deployed sources, as on Cloud Run.
+                # With `-S`, Python imports only the standard library and the deployed sources. Cloud Run has the same
+                # restriction.
                 [sys.executable, "-S", *service.container["args"]],
                 cwd=self._directory,
                 env=self._environment(),

@@ -101,8 +101,8 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
 def _by_header(api: WsgiApp, services: Mapping[str, WsgiApp]) -> WsgiApp:
     """Returns a WSGI application that serves both the Cloudflare API and the services for PoPs at one address.
 
-    `services` maps the name of an HTTP header to a service for PoPs. The application passes each request with this
-    header to the service, and all requests without such a header to the Cloudflare API.
+    `services` maps the name of an HTTP header to a service for PoPs. The application passes each request with one of
+    these headers to the header's service. It passes all other requests to the Cloudflare API.
     """
     named = {"HTTP_" + header.upper().replace("-", "_"): service for header, service in services.items()}
 

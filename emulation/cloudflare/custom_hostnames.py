@@ -130,9 +130,9 @@ def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
 
 
 def _refuse(store: StateStore, zone: str, hostname: str) -> None:
-    """Raises ApiError when a zone cannot have the custom hostname, for one of three reasons. The hostname belongs to
-    the zone itself, the zone already has the custom hostname, or the zone has as many custom hostnames as its plan
-    allows.
+    """Raises ApiError when a zone cannot have the custom hostname. There are three possible reasons: the hostname
+    belongs to the zone itself, the zone already has this custom hostname, or the zone has reached the maximum number of
+    custom hostnames in its plan.
     """
     name = existing_zone(store, zone)["name"]
     if f".{hostname}".endswith(f".{name}"):
@@ -174,8 +174,8 @@ def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, 
 
 
 def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> bool:
-    """Returns whether public DNS proves control of a custom hostname: by the hostname's TXT record for verification, or
-    by a CNAME record that names the zone's fallback origin.
+    """Returns whether public DNS proves control of a custom hostname. The proof is the hostname's TXT record for
+    verification, or a CNAME record that names the zone's fallback origin.
     """
     proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
     if proof["value"] in resolve(proof["name"], "TXT"):

@@ -34,9 +34,9 @@ class Script:
     """One version of a worker script as a client uploaded it: its modules (the main one first), its bindings and its
     compatibility settings.
 
-    `id` is the id of the version, and `percentage` its share of the script's requests. `cached` lists the entrypoints
-    whose responses Workers Cache stores. `cache_version` is a part of each cache key: the id of the version, or
-    `shared` if the versions of the script share the cache.
+    `id` is the id of the version. `percentage` is the percentage of the script's requests that the version answers.
+    `cached` lists the entrypoints whose responses Workers Cache stores. `cache_version` is a part of each cache key:
+    the id of the version, or `shared` if the versions of the script share the cache.
     """
 
     name: str
@@ -68,10 +68,10 @@ class Deployment:
     """The part of an emulated Cloudflare account's state that the PoPs need.
 
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` lists the names in the PoPs'
-    server certificates: the name of each active zone, a wildcard for the names one level below, and active custom
-    hostnames. `certificates` maps the id of each client certificate to the certificate. `zones[zone][name]` says
-    whether Cloudflare proxies a DNS name with an address or CNAME record in an active zone. `rules` has a pair for each
-    active zone: the names that the zone serves, and the zone's rules by phase.
+    server certificates: the name of each active zone, a wildcard such as `*.example.com` for each active zone, and
+    active custom hostnames. `certificates` maps the id of each client certificate to the certificate.
+    `zones[zone][name]` says whether Cloudflare proxies a DNS name with an address or CNAME record in an active zone.
+    `rules` has a pair for each active zone: the names that the zone serves, and the zone's rules by phase.
     """
 
     # The deployed versions of all worker scripts. The versions of a script are in the order in which the script's
@@ -105,7 +105,7 @@ class Edge(Protocol):
         ...
 
     def converge(self, deployment: Deployment) -> None:
-        """Makes all PoPs run exactly the given deployment. A PoP that already runs the deployment is not restarted."""
+        """Makes all PoPs run exactly the given deployment. PoPs that already run the deployment are not restarted."""
         ...
 
 

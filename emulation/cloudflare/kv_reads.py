@@ -1,5 +1,5 @@
-"""Emulates the eventual consistency of Workers KV: each PoP keeps a copy of each value that it has read, and also
-remembers that a key does not exist.
+"""Emulates the eventual consistency of Workers KV. Each PoP keeps a copy of each value that it has read. It also
+remembers which keys did not exist.
 
 On Cloudflare, a write may become visible in other PoPs only after a minute or more. Cloudflare documents no upper bound
 (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). Tests set for how long a PoP uses its copies. By
@@ -42,8 +42,8 @@ class KvReads:
             self._copies.clear()
 
     def read(self, pop: str, namespace: str, key: str) -> Entry | None:
-        """Returns the value of a Workers KV key as a PoP reads it: the PoP's own copy, or the current value if the PoP
-        has no copy or the copy is too old.
+        """Returns the value of a Workers KV key as a PoP reads it: the PoP's own copy, unless the copy is missing or
+        too old. In these cases, returns the current value.
         """
         with self._lock:
             now = self._store.now()

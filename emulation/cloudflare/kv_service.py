@@ -3,8 +3,8 @@ service behind them.
 
 The protocol is not documented. This service follows workerd's own client (src/workerd/api/kv.c++): GET, PUT and DELETE
 of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds three
-headers to each request: the namespace of the binding, the name of the PoP, and a secret that proves that a PoP of this
-sandbox sends the request. A read may return an old value (kv_reads.py).
+headers to each request: the namespace of the binding, the name of the PoP, and a secret. The secret proves that a PoP
+of this sandbox sends the request. A read may return an old value (kv_reads.py).
 """
 
 from __future__ import annotations

@@ -54,10 +54,10 @@ class L1Cache:
         """Starts the PoP's Traffic Server, or restarts it if its configuration has changed.
 
         `client` is the certificate that Traffic Server presents to shields. Each shield must present a certificate from
-        a public certificate authority. Cloudflare requires the same when a worker sends a request to a name outside of
-        its zone. For these requests, Cloudflare ignores the zone's custom origin trust store and the zone's encryption
-        mode (workerd, compatibility flag `no_cots_on_external_fetch`, the default since 2022-03-08; Cloudflare 5xx
-        errors, "Error 526").
+        a public certificate authority. This rule follows Cloudflare, which requires a public certificate when a worker
+        sends a request to a name outside of its zone. For requests to such names, Cloudflare ignores the zone's custom
+        origin trust store and the zone's encryption mode (workerd, compatibility flag `no_cots_on_external_fetch`, the
+        default since 2022-03-08; Cloudflare 5xx errors, "Error 526").
         """
         files = self._files(client)
         if processes.pid_of(self._sandbox, self._name) is not None:

@@ -56,9 +56,9 @@ class Invocations:
         self._events: list[tuple[float, Event, int]] = []
 
     def add(self, reported: Sequence[Json]) -> None:
-        """Stores reported invocations with the present time. Each report stands for all invocations that have the same
-        script, version, outcome, sampling rate and response status. Its field `number` is the number of these
-        invocations. It has no response status if there was no response.
+        """Stores reported invocations with the current time. One report covers all invocations with the same script,
+        version, outcome, sampling rate and response status. The field `number` of a report is the number of these
+        invocations. The response status is missing if there was no response.
         """
         now = self._clock()
         with self._lock:

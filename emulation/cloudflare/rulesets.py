@@ -1,7 +1,7 @@
 """Serves the Cloudflare API for the rules of a zone: custom rules and rate limiting rules of the WAF.
 
-Each phase of a zone has one ruleset, which Cloudflare calls the entry point of the phase. The limits are those of the
-Free plan, which each emulated zone has.
+Each phase of a zone has one ruleset, which Cloudflare calls the entry point of the phase. Each emulated zone has the
+limits of the Free plan.
 
 Sources: Cloudflare Ruleset Engine, "Rulesets API"; Cloudflare WAF, "Custom rules" and "Rate limiting rules",
 "Availability". Error codes and error messages are from reports of users, because Cloudflare does not document them.
@@ -25,12 +25,13 @@ CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
 # The phases and products of Cloudflare that a custom rule can skip (WAF, "Available skip options"). The emulation
-# accepts all of these names. Only the name of the phase for rate limits has an effect, because the other phases and
-# products are not emulated.
+# accepts all of these names. However, the emulation has only the phase for rate limits, so the other names have no
+# effect.
 _SKIPPABLE_PHASES = (RATE_LIMIT, "http_request_sbfm", "http_request_firewall_managed")
 _SKIPPABLE_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
-# What a rate limiting rule on Cloudflare's Free plan may contain: the periods and timeouts in seconds, the
-# characteristics by which requests are counted, and the request fields that the rule's expression may read.
+# The options that a rate limiting rule may have on Cloudflare's Free plan: the period in seconds, the timeout in
+# seconds, the characteristics by which requests are counted, and the request fields that the rule's expression may
+# read.
 _PERIODS, _TIMEOUTS, _CHARACTERISTICS = (10,), (10,), ("ip.src",)
 _RATE_FIELDS = ("http.request.uri.path",)
 _RULE_OPTIONS = ("action_parameters", "description", "enabled", "id", "logging", "ratelimit", "ref")

@@ -32,7 +32,7 @@ MODULE_KINDS = {
 }
 SOURCE_MAP = "application/source-map"
 
-# Maps each type of a worker's bindings to the fields that such a binding requires besides `name` and `type`.
+# Maps each type of a worker's bindings to the fields that a binding of this type requires besides `name` and `type`.
 BINDINGS = {
     "kv_namespace": ("namespace_id",),
     "plain_text": ("text",),
@@ -63,8 +63,8 @@ _MIGRATION = 10211
 
 
 def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> tuple[Blueprint, Blueprint]:
-    """Returns the Cloudflare API endpoints for worker scripts, and those for the versions and deployments of scripts.
-    All are below /accounts/<account>/workers/scripts.
+    """Returns the Cloudflare API endpoints for worker scripts, and for the versions and deployments of scripts. All are
+    below /accounts/<account>/workers/scripts.
     """
     scripts = Blueprint("scripts", __name__, url_prefix="/accounts/<account>/workers/scripts")
 
@@ -82,8 +82,8 @@ def blueprints(store: StateStore, edge: Edge, converge: Callable[[], None]) -> t
 
     @scripts.put("/<name>")
     def upload(account: str, name: str) -> Response:
-        # After an upload, only the new version answers requests, even if two versions did before (Workers
-        # documentation, "Deployment management").
+        # After an upload, only the new version answers requests. This is also true if two versions shared the requests
+        # before the upload (Workers documentation, "Deployment management").
         version = versions.add(store, account, checked(account, name, OPTIONS))
         versions.deploy(store, account, name, [{"version_id": version["version"], "percentage": 100}])
         converge()

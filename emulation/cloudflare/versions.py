@@ -2,8 +2,8 @@
 requests.
 
 Sources: developers.cloudflare.com/workers/versions-and-deployments ("Deployment management", "Gradual deployments",
-"Rollbacks") and the API reference, "Workers", "Scripts", "Versions" and "Deployments". The shapes of lists are those
-that Cloudflare's own client reads (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts).
+"Rollbacks") and the API reference, "Workers", "Scripts", "Versions" and "Deployments". The formats of lists are the
+formats that Cloudflare's own client reads (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from emulation.cloudflare.envelope import ApiError, Json, body, now, success, ta
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
-# A deployment may contain only versions among the newest versions of a script. This is the number of these newest
-# versions ("Deployment management", "Deployments limit").
+# A deployment may contain only recent versions of a script. This is the number of newest versions that count as recent
+# ("Deployment management", "Deployments limit").
 DEPLOYABLE = 100
 # The limits of a deployment: the number of versions, and the percentage of requests for one version (API reference,
 # "Create Deployment").
 _MOST_VERSIONS = 2
 _LEAST_PERCENT, _ALL = 0.01, 100
 _LONGEST_MESSAGE = 1000
-# _CHANGED_SECRET is the error code of one refusal: the versions of a deployment have other secrets than the versions
-# that answer requests now (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). _INVALID is the error code
-# of all other refusals, because Cloudflare documents no codes for them.
+# Error codes with which the API refuses a deployment. _CHANGED_SECRET means that the new deployment would change a
+# secret (cloudflare/workers-sdk, packages/wrangler/src/versions/api.ts). The emulation uses _INVALID for all other
+# refusals, because Cloudflare documents no codes for them.
 _CHANGED_SECRET, _INVALID = 10220, 10001
 
 
@@ -164,8 +164,8 @@ def _parts(store: StateStore, account: str, name: str, given: Json) -> list[Json
 
 
 def _refuse_changed_secrets(store: StateStore, account: str, name: str, parts: Sequence[Json]) -> None:
-    """Raises ApiError if a version in the new deployment has a different value for a secret than a version that answers
-    requests now (API reference, "Create Deployment", `force`).
+    """Raises ApiError if a secret in the new deployment has another value than in a version that answers requests now
+    (API reference, "Create Deployment", `force`).
     """
     serving = [part["version_id"] for part in _known(store, account, name)["deployed"]]
     current = [_secrets(version_of(store, account, name, id)) for id in serving]

@@ -21,8 +21,8 @@ from emulation.pki import Issued, write_private
 TEMPLATES = Path(__file__).parent / "pop"
 # The directory where npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# Maps a CPU architecture to the suffix of the npm package that contains the workerd binary for it. The npm package
-# `workerd` has these packages as optional dependencies.
+# Maps a CPU architecture to the suffix of an npm package. The package contains the workerd binary for this
+# architecture. The npm package `workerd` has these packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
 # The number of seconds that a worker script may take to start. A script that takes longer is refused.
 CHECK_TIMEOUT_SECONDS = 30.0
@@ -70,7 +70,7 @@ def configuration(
     """Returns all configuration files of a PoP's workerd, by their path relative to `workerd.capnp`.
 
     `l1` is the address and port of the PoP's Traffic Server. `internet` is the address and port of the server that
-    answers a script's requests to hosts on the internet. These requests do not pass Traffic Server.
+    answers a script's requests to hosts on the internet. Such requests do not pass through Traffic Server.
     """
     scripts = deployment.routed
     files = {
@@ -111,8 +111,9 @@ def configuration(
 
 
 def check(script: Script, kv: KvService) -> None:
-    """Checks that a worker script starts, in a separate workerd process. Raises EdgeError with workerd's output when
-    the script does not start."""
+    """Starts a separate workerd process with a worker script, to check that the script starts. Raises EdgeError with
+    workerd's output when the script does not start.
+    """
     with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
         directory = Path(name)
         files = _script_files(PurePosixPath(), script)
@@ -207,9 +208,9 @@ def _entrypoint_lines(script: Script, service: str) -> list[str]:
 def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
-    """Returns two files: workerd's configuration, made from a template, and a secret. With this secret, the PoP proves
-    its identity to the emulated Cloudflare. The configuration has the given services, and services for cache
-    purges, origin failures, counts of invocations, and each Workers KV namespace of the scripts.
+    """Returns two files. The first is workerd's configuration, made from a template. It defines the given services, and
+    services for cache purges, origin failures, counts of invocations, and each Workers KV namespace of the scripts. The
+    second file contains the secret with which the PoP proves its identity to the emulated Cloudflare.
     """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})
@@ -230,8 +231,8 @@ def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
     """Returns the configuration of a workerd service that forwards the requests of workers to a service of the emulated
     Cloudflare.
 
-    To each request, workerd adds the given headers, the PoP's name, and the secret that proves that a PoP sends the
-    request.
+    To each request, workerd adds the given headers, the PoP's name, and a secret. The secret proves that a PoP sends
+    the request.
     """
     named = {**headers, kv_service.POP_HEADER: kv.pop}
     values = [f'(name = "{header}", value = "{value}")' for header, value in named.items()]

@@ -1,5 +1,5 @@
-"""Emulates purges of Workers Cache by tag: records the tags of cached responses, and limits how often scripts may
-purge.
+"""Emulates purges of Workers Cache by cache tag. Records the tags of cached responses, and limits the rate at which
+worker scripts may purge.
 
 Sources: developers.cloudflare.com/workers/cache, "Purging the cache" and "Limitations" (all accounts have the limits of
 the Free plan); cache/how-to/purge-cache, "Availability and limits"; Cloudflare's API reference, "Purge cached content".
@@ -32,8 +32,8 @@ Result = Mapping[str, Any]
 class WorkersCache:
     """Records the tags of responses in Workers Cache, and purges responses by tag within the account's rate limit.
 
-    `remove` removes responses from the caches of all PoPs. The argument of `remove` is a list of the responses' paths.
-    Each path begins with the name and version of the script and the name of the entrypoint.
+    `remove` is a function that removes responses from the caches of all PoPs. Its argument is a list of the responses'
+    paths. Each path begins with the name and version of the script and the name of the entrypoint.
     """
 
     def __init__(self, store: StateStore, remove: Callable[[Sequence[str]], None]) -> None:
@@ -50,8 +50,8 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Removes the cached responses of one entrypoint that have at least one of `tags`. `cache` is the start of
-        these responses' paths: the script, its version and the entrypoint.
+        """Removes the cached responses of one entrypoint that have at least one of `tags`. `cache` names the
+        entrypoint: it is the start of the responses' paths, and consists of the script, its version and the entrypoint.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """
@@ -82,7 +82,8 @@ class WorkersCache:
 
 
 def create_service(cache: WorkersCache, secret: str) -> Flask:
-    """Returns a WSGI application to which PoPs send the cache tags of responses, and requests to purge tags.
+    """Returns a WSGI application for PoPs. PoPs report the cache tags of responses to the application, and ask it to
+    purge tags.
 
     Each request must contain `secret` in the header X-Edge-Secret.
     """

@@ -64,7 +64,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
 
 def values_of(store: StateStore, zone: str) -> dict[str, str]:
-    """Returns the current value of each setting of a Cloudflare zone, by the id of the setting."""
+    """Returns a mapping from the id of each setting of a Cloudflare zone to the setting's current value."""
     return {id: _current(store, zone, id)["value"] for id in SETTINGS}
 
 

@@ -188,9 +188,9 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")
     created = now()
     return {
-        # The id is a hash of the account's id and the zone's name, so a zone has the same id in every temporary
-        # sandbox. The Pulumi state of a release contains the id (previews/release.py). If the id differed between
-        # sandboxes, the preview of an upgrade from a release would show changes that the program does not make.
+        # The id is a hash of the account's id and the zone's name. Every temporary sandbox therefore gives a zone the
+        # same id. The Pulumi state of a release contains the id (previews/release.py). If the id differed between
+        # sandboxes, the preview of an upgrade from a release would show changes that the Pulumi program does not make.
         "id": hashlib.sha256(f"{account}/{name}".encode()).hexdigest()[:32],
         "account": {"id": account, "name": "emulated account"},
         "name": name,
@@ -261,7 +261,7 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
     if match is None:
         raise ApiError(400, 10022, f"invalid route pattern {given['pattern']!r}: * only before the host and at the end")
     host = match["host"].lstrip("*")
-    # Besides hosts of the zone, the pattern of a worker route may match all hosts, or name a custom hostname of the
+    # The pattern of a worker route may match hosts of the zone or all hosts. It may also name a custom hostname of the
     # zone (Cloudflare for SaaS, "Workers as your fallback origin").
     in_zone = not host or host == name or host.endswith(f".{name}")
     if not in_zone and not any(each["hostname"] == match["host"] for each in store.all("hostname", zone)):

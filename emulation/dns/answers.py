@@ -22,8 +22,9 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# A client location is a place of clients with a subnet. The DNS server assumes this location for clients outside all
-# subnets. Real GeoIP databases also guess some locations.
+# The DNS server assumes this client location for clients outside of all known subnets. A client location is a place
+# that clients connect from, and each location has a subnet. Real GeoIP databases also guess the location of some
+# clients.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 
@@ -103,7 +104,7 @@ def _add(answer: Answer, zone: Zone, found: Found) -> None:
 def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
     """Returns the SOA record for a negative DNS answer.
 
-    The TTL of the returned record is the lesser of the zone's SOA TTL and the last field of the zone's SOA record (RFC
-    2308).
+    The TTL of the returned record is the lower of two values: the zone's SOA TTL, and the last field of the zone's SOA
+    record (RFC 2308).
     """
     return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

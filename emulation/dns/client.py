@@ -1,5 +1,5 @@
-"""Sends queries to the sandbox's DNS server. A query can contain the subnet of a client location, as the queries of
-some real resolvers contain the client's subnet (RFC 7871).
+"""Sends queries to the sandbox's DNS server. A query can contain the subnet of a client location. Some real resolvers
+also send the client's subnet (RFC 7871).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port at which a server of the sandbox listens if the real server listens at `port`.
+    """Returns the port at which a server of the sandbox listens in place of the real server's port `port`.
 
-    Only 443 becomes another port, because only root may listen at port 443.
+    Only port 443 differs, because only root may listen at port 443.
     """
     return POP_HTTPS_PORT if port == 443 else port
 

@@ -1,9 +1,9 @@
 """Runs the HTTP proxies of the client locations. npm, pip and skopeo use the proxies, because these clients cannot be
 set to use a certain DNS server.
 
-The proxies accept only HTTP CONNECT, so that the client's TLS connection ends at the edge. A proxy resolves the
-requested host name at the sandbox's DNS server. The query contains the subnet of the client location. A proxy connects
-only to names in zones of the emulated Route 53.
+The proxies accept only the HTTP method CONNECT. The TLS connection of a client therefore ends at the edge, and not at
+the proxy. A proxy resolves the requested host name at the sandbox's DNS server. The query contains the subnet of the
+client location. A proxy connects only to names in zones of the emulated Route 53.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Refused(Exception):
 
 @dataclass
 class ClientLocationProxy:
-    """The HTTP proxy of one client location. `ours` returns whether a name belongs to a zone of the sandbox's emulated
-    Route 53."""
+    """The HTTP proxy of one client location. `ours` is a function that returns whether a name belongs to a zone of the
+    sandbox's emulated Route 53.
+    """
 
     client_location: ClientLocation
     dns_server: tuple[str, int]

@@ -31,7 +31,7 @@ _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 Resolve = Callable[[str], Iterable[str]]
 
 # A function that takes the address of an endpoint, and returns the source addresses from which health checkers probe
-# this endpoint. An empty text among them means that the operating system chooses the source address.
+# this endpoint. If a source address is an empty text, the operating system chooses the address.
 Sources = Callable[[str], Sequence[str]]
 
 
@@ -40,12 +40,13 @@ def _any_source(_: str) -> Sequence[str]:
 
 
 class Unhealthy(Exception):
-    """Raised when a health checker finds an endpoint unhealthy. The error's message states the reason."""
+    """Raised when a probe shows that an endpoint is unhealthy. The error's message states the reason."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """The configuration of a Route 53 health check, or of the health checks of an accelerator's endpoint.
+    """The configuration of a health check. The class describes the health checks of Route 53, of accelerators and of
+    PoPs.
 
     `interval` is the time between two probes, in seconds. A calculated health check combines other health checks, and
     uses only the fields `children` and `threshold`. A health check of an endpoint uses only the other fields.
@@ -107,7 +108,7 @@ class Standing:
     """The decision of a health checker whether an endpoint is healthy, and the reason."""
 
     healthy: bool = True
-    # How many of the latest probes, in a row, had a result that contradicts `healthy`.
+    # The number of probes since the last probe whose result agreed with `healthy`.
     against: int = 0
     reason: str = ""
 
@@ -136,8 +137,8 @@ class HealthChecks:
         self._http: dict[str, httpx.AsyncClient] = {}
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Replaces the configuration of all health checks. A new or changed health check begins as healthy or
-        unhealthy, as its field `starts_healthy` says. An unchanged one keeps its state.
+        """Replaces the configuration of all health checks. The field `starts_healthy` of a new or changed health check
+        says whether the check begins as healthy. An unchanged health check keeps its state.
         """
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
@@ -160,10 +161,9 @@ class HealthChecks:
             await client.aclose()
 
     def healthy(self, id: str) -> bool:
-        """Returns whether DNS answers may contain the records that depend on a health check. A health check that does
-        not exist counts as healthy.
+        """Returns whether DNS answers may contain the records that depend on a health check.
 
-        A disabled health check counts as healthy, too. If it is inverted, it counts as unhealthy.
+        A health check that does not exist is healthy. A disabled health check is also healthy, unless it is inverted.
         """
         check = self._checks.get(id)
         if check is None:
@@ -202,9 +202,9 @@ class HealthChecks:
     async def _probe_endpoint(self, check: Check) -> str:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
-        The endpoint is healthy if a single address answers. Route 53 considers an endpoint healthy if more than 18 % of
-        its health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations, each for a
-        third of the health checkers. Each address therefore stands for at least a third.
+        The endpoint is healthy if at least one of its addresses answers. Route 53 requires that more than 18 % of its
+        health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations. Each location
+        represents a third of the health checkers, so each address represents at least a third.
 
         An accelerator can lead each location to a different server. The probe therefore connects to an accelerator's
         address from all locations. The endpoint is healthy if one of these connections succeeds.

@@ -17,9 +17,11 @@ _AT_ONCE = 1000  # The maximum number of metrics in one request to CloudWatch (A
 
 
 class HealthMetrics:
-    """Sends the state of all Route 53 health checks to CloudWatch twice a minute. Tests can shorten this minute.
+    """Sends the state of all Route 53 health checks to CloudWatch, twice in a minute of the emulated AWS. Tests can
+    make this minute shorter.
 
-    The sandbox has one health checker, so 0 or 100 percent of the checkers find an endpoint healthy.
+    The sandbox has one health checker. The percentage of health checkers that find an endpoint healthy is therefore 0
+    or 100.
     """
 
     def __init__(self, url: str) -> None:

@@ -16,8 +16,8 @@ from dns.exception import DNSException
 
 from contract.regions import REGIONS
 
-# The ID of the hosted zone that Route 53 requires in an alias of any accelerator of Global Accelerator (Route 53 API
-# Reference, "AliasTarget": HostedZoneId).
+# The ID of the hosted zone in Route 53 aliases of accelerators. Route 53 requires the same ID for all accelerators of
+# Global Accelerator (Route 53 API Reference, "AliasTarget": HostedZoneId).
 ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
 
@@ -34,7 +34,9 @@ class Simple:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Route 53's weighted routing: DNS answers contain a record set in proportion to its `weight` (0 to 255)."""
+    """Route 53's weighted routing. The share of DNS answers that contain a record set is proportional to its `weight`
+    (0 to 255).
+    """
 
     weight: int
 
@@ -63,8 +65,8 @@ class Geolocation:
 
 @dataclass(frozen=True)
 class Geoproximity:
-    """Route 53's geoproximity routing: DNS answers contain the record set whose place is nearest to the client, after
-    each distance is multiplied by 1 - `bias` / 100. The bias is from -99 to 99.
+    """Route 53's geoproximity routing: DNS answers contain the record set with the smallest distance to the client.
+    Route 53 first multiplies the distance of each record set by 1 - `bias` / 100. The bias is from -99 to 99.
     """
 
     latitude: float
@@ -89,8 +91,8 @@ Policy = Simple | Weighted | Latency | Geolocation | Geoproximity | Failover | M
 
 @dataclass(frozen=True)
 class Alias:
-    """A Route 53 alias to the name `target` in the zone. DNS answers for the alias contain those records of `target`
-    that have the type of the alias.
+    """A Route 53 alias to the name `target` in the zone. A DNS answer for the alias contains the records of `target`
+    whose type is that of the alias.
 
     If `is_accelerator` is true, `target` is the name of an accelerator of Global Accelerator, and not a name in the
     zone.
@@ -146,8 +148,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # The weight 0 is a value of the weighted routing policy. `!= False` would leave out this weight, because 0 == False
-    # in Python, so the comparison uses `is not False`.
+    # `is not False` keeps the weight 0, which is a value of the weighted routing policy. `!= False` would leave this
+    # weight out, because 0 == False in Python.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

@@ -28,7 +28,7 @@ class Snapshot:
 class Route53:
     """Reads the zones, records and health checks of the emulated Route 53, and the accelerators of the emulated Global
     Accelerator, through their APIs. The class does not use the AWS credentials in the environment variables. A read
-    blocks the calling thread. `url` is the URL of the emulated AWS. Without it, the class calls the emulated AWS in
+    blocks the calling thread. `url` is the URL of the emulated AWS. Without `url`, the class calls the emulated AWS in
     this process.
     """
 
@@ -77,8 +77,9 @@ class Served:
 
 
 def serve(snapshot: Snapshot, healthy: Callable[[str], bool], random: Random) -> Served:
-    """Converts Route 53's API listings into DNS zones and health checks. `healthy` returns whether the health check
-    with an id is healthy."""
+    """Converts Route 53's API listings into DNS zones and health checks. `healthy` is a function that takes the id of a
+    health check and returns whether the check is healthy.
+    """
     checks: list[health.Check] = []
     refused_checks: dict[str, str] = {}
     for raw in snapshot.checks:

@@ -1,8 +1,8 @@
 """Chooses the record sets of a DNS answer as Route 53's routing policies do. The functions have no side effects.
 
-The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured", and "Geoproximity routing", which has the formula of the bias. Latency
-routing chooses the nearest region, because the sandbox cannot measure latency.
+The rules come from the Route 53 Developer Guide: "Choosing a routing policy", "How Amazon Route 53 chooses records when
+health checking is configured", and "Geoproximity routing" (the formula of the bias). Latency routing chooses the
+nearest region, because the sandbox cannot measure latency.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def depends_on_place(group: Sequence[RecordSet]) -> bool:
 
 
 def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
-    """Returns the healthy ones of the given DNS record sets. If no record set is healthy, returns all of them, as Route
-    53 does.
+    """Returns the given DNS record sets that are healthy. If no record set is healthy, returns all of them, as Route 53
+    does.
     """
     return [record for record in group if healthy(record)] or list(group)
 
@@ -91,11 +91,11 @@ def _biased_kilometres(record: RecordSet, client: ClientLocation) -> tuple[float
 
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """Chooses a record set as Route 53's geolocation routing does. The record sets that match a client are, in this
-    order, those for the client's state of the US, for the client's country, for the client's continent, and the default
-    record set. Returns the first of them that is healthy.
+    """Chooses a record set as Route 53's geolocation routing does. The search begins with the smallest area: the
+    client's state of the US. The country, the continent and the default record set follow. Returns the first healthy
+    record set that matches the client.
 
-    If none of them is healthy, returns the first one, which is for the smallest area.
+    If no matching record set is healthy, returns the first matching one, which is for the smallest area.
     """
     places = (
         Geolocation(country=client.country, subdivision=client.state),

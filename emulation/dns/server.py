@@ -53,8 +53,8 @@ class DnsServer:
         return port
 
     def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
-        """Returns the answer to one DNS message. Returns None for a message that is too short, or that is a response
-        and not a query.
+        """Returns the answer to one DNS message. Returns None for a message that is too short, and for a message that
+        is itself a response.
         """
         try:
             query = dns.message.from_wire(wire)
@@ -63,7 +63,8 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            return None  # no answer to a response: two DNS servers could otherwise answer each other without end
+            # The server does not answer a response. Otherwise, two DNS servers could answer each other without end.
+            return None
         return _to_wire(self._response(query, source), query, udp=udp)
 
     def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:
@@ -91,8 +92,8 @@ class DnsServer:
             response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            # The server refuses questions of all classes but IN. It also refuses queries of type ANY (RFC 8482) and
-            # zone transfers.
+            # The server answers only questions of class IN. It also refuses queries of type ANY (RFC 8482) and zone
+            # transfers.
             response.set_rcode(dns.rcode.REFUSED)
             return
         network = _network(subnet, source)
@@ -188,7 +189,8 @@ def _answer_version(question: dns.rrset.RRset, response: dns.message.Message) ->
 def _to_wire(response: dns.message.Message, query: dns.message.Message, *, udp: bool) -> bytes:
     """Encodes a DNS response within the size limit of UDP or TCP.
 
-    A response that is too long is truncated and marked with TC, so that the client repeats the query over TCP.
+    A response that is too long is truncated and marked with the flag TC. The flag makes the client repeat the query
+    over TCP.
     """
     limit = _TCP_PAYLOAD
     if udp:

@@ -50,7 +50,8 @@ class DnsService:
 
     async def run(self) -> None:
         self._checks.configure(self._pop_checks())
-        # Reads the zones before the DNS server starts. Without them, the server would refuse queries for their names.
+        # Reads the zones before the DNS server starts. Otherwise, the server would first refuse queries for names in
+        # the zones.
         await self._read_zones()
         await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
         for client_location in CLIENT_LOCATIONS:
@@ -107,7 +108,8 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """Returns, for the health checkers, all addresses that a DNS name has for any client location.
+        """Returns all addresses that a DNS name has for clients at any location. The health checkers probe these
+        addresses.
 
         Route 53's own checkers also resolve a name from many countries.
         """
@@ -146,7 +148,7 @@ class DnsService:
     def _report(self) -> None:
         """Writes the state of the sandbox's DNS to `run/dns.json`, for people and tests.
 
-        The method replaces the file in one step, so that readers never see an incomplete file.
+        The method replaces the file in one step. Readers therefore never see an incomplete file.
         """
         report = {
             "zones": [str(zone.origin) for zone in self._served.zones],

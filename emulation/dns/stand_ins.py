@@ -1,5 +1,5 @@
-"""Answers DNS queries for the API names of AWS and Google Cloud with the addresses of the emulated clouds, so that
-clients in the sandbox never connect to the real clouds.
+"""Answers DNS queries for the API names of AWS and Google Cloud with the addresses of the emulated clouds. Clients in
+the sandbox therefore never connect to the real clouds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _TTL_SECONDS = 5
 class StandIn:
     """A DNS zone that resolves the API host names of a real cloud to the address of the emulated cloud.
 
-    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` returns the address that all
-    names below `origin` have for clients at a client location.
+    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` is a function that takes a
+    client location, and returns the address of all names below `origin` for clients at this location.
     """
 
     origin: dns.name.Name

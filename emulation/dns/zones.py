@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
-# The TTL of DNS answers for an alias of an accelerator, in seconds. AWS documents no value, so this is the value for an
-# alias of a load balancer.
+# The TTL of DNS answers for an alias of an accelerator, in seconds. AWS documents no value. The emulation uses the TTL
+# of an alias of a load balancer.
 _ACCELERATOR_TTL = 60
 
 # Maps the DNS name of an accelerator of Global Accelerator, without the final dot, to the accelerator's IP addresses.
@@ -76,9 +76,9 @@ _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
 class HostedZone:
     """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
-    `healthy` returns whether the health check with an id is healthy. The zone calls `healthy` for each DNS answer,
-    because the state of a health check can change. `accelerators` maps the DNS name of each accelerator of Global
-    Accelerator to the accelerator's addresses.
+    `healthy` is a function that takes the id of a health check and returns whether the check is healthy. The zone calls
+    `healthy` for each DNS answer, because the state of a health check can change. `accelerators` maps the DNS name of
+    each accelerator of Global Accelerator to the accelerator's addresses.
     """
 
     origin: dns.name.Name

@@ -29,10 +29,10 @@ def pulumi(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours.
 
-    The command's process is registered in the sandbox, so that `make down` can end it if this Python process was
-    killed. At the first Ctrl-C, the Pulumi engine finishes the operations in progress and records them in the Pulumi
-    state. At the second Ctrl-C, the engine ends at once. After Ctrl-C, the function waits until the engine has ended
-    and then raises KeyboardInterrupt.
+    The function registers the command's process in the sandbox. If this Python process is killed, `make down` can
+    therefore end the command. At the first Ctrl-C, the Pulumi engine finishes the operations in progress and records
+    them in the Pulumi state. At the second Ctrl-C, the engine ends at once. After Ctrl-C, the function waits until the
+    engine has ended and then raises KeyboardInterrupt.
     """
     # The Pulumi engine writes its output to files. With a pipe, the engine would end early if the reading process
     # ended.

@@ -49,8 +49,8 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
     """Returns the environment variables that every `pulumi` command needs, such as PATH and the location of the Pulumi
     state.
 
-    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts the secrets in the
-    stacks' config and state.
+    The state is in the sandbox's directory, and only the directory's owner can read the state. `passphrase` encrypts
+    the secrets in the stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = sandbox.path("pulumi", "state")

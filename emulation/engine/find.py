@@ -27,7 +27,7 @@ import httpx
 
 from emulation.layout import cache_directory
 
-# The version of the Pulumi engine to download or build. A newer version could not be built, because the Go module proxy
+# The version of the Pulumi engine to download or build. A newer engine could not be built, because the Go module proxy
 # lacks some of its modules.
 VERSION = "3.250.0"
 
@@ -132,8 +132,8 @@ def _alone(directory: Path, report: Report) -> Generator[None]:
 
 
 def on_path(path: str) -> Path | None:
-    """Returns the Pulumi engine on the search path `path`. Returns None if there is no engine, if the engine is older
-    than OLDEST, or if it has no language host for Python in its own directory or on `path`.
+    """Returns the Pulumi engine on the search path `path`, or None if `path` has no usable engine. A usable engine has
+    at least the version OLDEST. It has a language host for Python in its own directory or on `path`.
     """
     found = shutil.which("pulumi", path=path)
     if found is None:
@@ -195,8 +195,8 @@ def verify(archive: bytes, name: str, checksums: str) -> None:
 
 
 def build(target: Path, report: Report) -> None:
-    """Builds the Pulumi engine from the committed go.mod and go.sum, in a temporary file. When the build is complete,
-    the file is renamed to `target`.
+    """Builds the Pulumi engine from the committed files go.mod and go.sum. Go writes the engine to a temporary file.
+    When the build is complete, this function renames the file to `target`.
 
     Raises EngineError when Go is missing or the build fails.
     """
@@ -234,7 +234,7 @@ def write_language_host(directory: Path) -> Path:
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:
-        # Another process may run the launcher at this moment, so a complete file replaces it.
+        # Another process may run the launcher at this moment. The new file therefore replaces the old file in one step.
         with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as fresh:
             fresh.write(LAUNCHER)
         Path(fresh.name).chmod(0o755)

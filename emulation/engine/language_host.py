@@ -106,8 +106,8 @@ class LanguageHost(LanguageServer):
 
 
 def _refused(host: str, port: int) -> bool:
-    """Returns whether no process listens at the address. A process that is too busy to answer still counts as
-    listening.
+    """Returns whether no process listens at the address. The result is False if a process listens but is too busy to
+    answer.
     """
     with socket.socket() as probe:
         probe.settimeout(1.0)
@@ -150,7 +150,7 @@ def main() -> None:
         host.wait_for_the_engine()
     host.end_plugins()
     # Threads of the Pulumi program may still wait for answers from the engine, which has ended. os._exit ends the
-    # process in spite of such threads.
+    # process even if threads wait.
     os._exit(0)
 
 

@@ -47,8 +47,8 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
 
 
 def _end(number: int, frame: object) -> None:
-    """Handles SIGTERM by raising SystemExit, so that PostgreSQL is stopped before the process ends. Python's default
-    handling of SIGTERM would end the process at once.
+    """Raises SystemExit when the process receives SIGTERM. The program therefore stops PostgreSQL before the process
+    ends. Python's default handling of SIGTERM would end the process at once.
     """
     sys.exit()
 
@@ -56,7 +56,7 @@ def _end(number: int, frame: object) -> None:
 def _replace_partitions(databases: Databases) -> None:
     while True:
         time.sleep(_REPLACED_EVERY)
-        with suppress(psycopg.Error):  # a database may be dropped at this moment
+        with suppress(psycopg.Error):  # A database may be dropped during the replacement of its partitions.
             databases.replace_partitions()
 
 

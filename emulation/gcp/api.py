@@ -128,8 +128,8 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
 
 
 def _listed(document: Json) -> Json:
-    """Returns a resource as it is in the response to a list request. In such a response, names are full paths, except
-    for the names of buckets (Spanner, Pub/Sub and Cloud Run REST references, `name`).
+    """Returns a resource as a list response contains it. The field `name` in a list response is the full path of the
+    resource, except for buckets (Spanner, Pub/Sub and Cloud Run REST references, `name`).
     """
     api, _, path = document["selfLink"].split("/", 2)
     return document if api == "storage" else {**document, "name": path}
@@ -167,8 +167,8 @@ def _transfer_agent(project: str) -> Response:
 
 def _parameters() -> dict[str, str]:
     """Returns the query parameters that say which resource a request concerns. Leaves out `alt=json` and
-    `projection=noAcl`, because the emulation always answers in JSON and without access control lists (Cloud Storage
-    JSON API, "Standard query parameters"; `buckets.insert`, `projection`).
+    `projection=noAcl`. They change nothing, because the emulation always answers in JSON and without access control
+    lists (Cloud Storage JSON API, "Standard query parameters"; `buckets.insert`, `projection`).
     """
     given = request.args.to_dict()
     return {name: value for name, value in given.items() if _AS_ALWAYS.get(name) != value}

@@ -44,8 +44,8 @@ def runs_cloud_init(machine: Mapping[str, Any]) -> bool:
 
 
 def _last_part(url: str) -> str:
-    """Returns the name at the end of a URL, such as `zones/us-east1-b/machineTypes/c3-standard-4`. Clients of the API
-    send the URLs of types (Compute Engine API, "instances.insert"); the emulated provider sends only their names.
+    """Returns the last part of a URL: `c3-standard-4` for `zones/us-east1-b/machineTypes/c3-standard-4`. Clients of the
+    API name a type by its URL (Compute Engine API, "instances.insert"). The emulated provider sends only the name.
     """
     return url.rpartition("/")[2]
 

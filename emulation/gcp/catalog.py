@@ -70,9 +70,11 @@ class Collection:
 
     `path` is the collection's URL path, with placeholders in braces for the names of parent resources. `identity` reads
     the id of a new resource from the body of the request. An id must have at least `shortest` and at most `longest`
-    characters. If `computed_id` is set, it names a computed field, and the resource's path ends in the value of this
-    field instead of the id. `listed` is the name of the field that contains the resources in the response to a list
-    request. Collections without this field refuse list requests.
+    characters.
+
+    If `computed_id` is set, it names a computed field. The value of this field then replaces the id in the resource's
+    path. `listed` is the name of the field that contains the resources in the response to a list request. If `listed`
+    is empty, the collection refuses list requests.
     """
 
     path: str

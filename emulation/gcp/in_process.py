@@ -41,8 +41,9 @@ def client(directory: Path) -> httpx.Client:
 
 
 def session(application: Application) -> requests.Session:
-    """Returns a `requests` session for Google's client libraries, whose requests all go to the emulated Google Cloud in
-    this process."""
+    """Returns a `requests` session for Google's client libraries. The session sends all requests to the emulated Google
+    Cloud in this process.
+    """
     made = requests.Session()
     made.mount("http://", _Adapter(application))
     made.mount("https://", _Adapter(application))

@@ -49,8 +49,8 @@ def listen(address: str, app: Flask) -> Stop:
 
 
 class MetadataServers:
-    """The emulated Google metadata servers of a sandbox, one for each registered client. The list of clients is stored,
-    so that each client has its metadata server again after a restart of the emulated cloud.
+    """The emulated Google metadata servers of a sandbox, one for each registered client. The list of clients is stored
+    on disk. After a restart of the emulated cloud, each client therefore has its metadata server again.
     """
 
     def __init__(self, store: StateStore, network: str, listen: Listen = listen) -> None:

@@ -46,7 +46,7 @@ _COLLECTIONS = (
 
 
 class Monitoring:
-    """Stores the Cloud Monitoring resources of all projects. The state store keeps them on disk."""
+    """Stores the Cloud Monitoring resources of all projects. The state store keeps the resources on disk."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -90,8 +90,8 @@ class Monitoring:
 
         def replace(project: str, id: str) -> Response:
             """Handles a PATCH request for a Cloud Monitoring resource by replacing the whole resource. The real API
-            does so for a request without an update mask (REST reference, "alertPolicies.patch"). The emulation refuses
-            requests with such a mask.
+            also replaces the whole resource if the request has no update mask (REST reference, "alertPolicies.patch").
+            The emulation refuses requests with an update mask.
             """
             self._existing(_scope(stored, project), id)
             if request.args:

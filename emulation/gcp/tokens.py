@@ -28,7 +28,7 @@ LIFE_SECONDS = 3600
 
 _KEYS, _ACCESS = "google-keys", "google-access-tokens"
 _SIGNING = "signing"
-_LOCK = threading.Lock()  # Two threads must not make two signing keys.
+_LOCK = threading.Lock()  # Prevents two threads from making two signing keys.
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class Tokens:
 
     @cached_property
     def _key(self) -> RSAKey:
-        """The signing key. Only signing and publishing need it, and a key takes longer to make than a whole cloud."""
+        """The signing key. It takes longer to make a key than a whole emulated cloud. The class therefore makes the key
+        only when a caller signs a token or publishes the public keys.
+        """
         return _signing_key(self._store)
 
     def account(self, email: str) -> Account | None:

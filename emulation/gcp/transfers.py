@@ -1,9 +1,9 @@
 """Runs the jobs of the emulated Storage Transfer Service: copies objects from S3 to Cloud Storage.
 
-As on Google Cloud, the service acts with a service account of its own, the agent. The agent assumes the AWS role of the
-job with a Google identity token. The agent's roles on the destination bucket decide whether it may write. A run starts
-with a request (`transferJobs.run`) and ends before the response. Sources: Storage Transfer Service, "REST Resource:
-transferJobs", "REST Resource: transferOperations" and "Metadata preservation".
+As on Google Cloud, the service acts with its own service account, the agent. To read from S3, the agent uses a Google
+identity token to assume the job's AWS role. To write, the agent needs roles on the destination bucket. A request
+(`transferJobs.run`) starts a run, and gets its response after the run has ended. Sources: Storage Transfer Service,
+"REST Resource: transferJobs", "REST Resource: transferOperations" and "Metadata preservation".
 """
 
 from __future__ import annotations

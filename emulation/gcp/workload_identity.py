@@ -1,8 +1,8 @@
-"""Workload identity pools of the emulated Google Cloud and their providers, which trust the tokens of other systems.
+"""Emulates Google Cloud's workload identity pools and their providers, which trust the tokens of other systems.
 
-Sources: IAM API v1, "projects.locations.workloadIdentityPools" and its "providers". A deleted pool or provider stays
-for 30 days: it can be listed, read and restored, not changed, and nobody can reuse its ID. Google's own implementation
-of the Common Expression Language compiles the expressions. Requests for tokens are not emulated.
+Sources: IAM API v1, "projects.locations.workloadIdentityPools" and its "providers". A deleted pool or provider is kept
+for 30 days. During this time, clients can list, read and restore it, but cannot change it or reuse its ID. Google's own
+implementation of the Common Expression Language compiles the expressions. Requests for tokens are not emulated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_CONDITION_CHARACTERS = 4096
 _MOST_MAPPING_CHARACTERS = 2048
 _MOST_CUSTOM_ATTRIBUTES = 50
 _MOST_AUDIENCES, _MOST_AUDIENCE_CHARACTERS = 10, 256
-# The maximum number of characters in texts for people.
+# Maps each text field of a pool or provider to its maximum number of characters.
 _TEXTS = {"displayName": 32, "description": 256}
 _ID = re.compile(r"(?!gcp-)[a-z0-9-]{4,32}")
 _CUSTOM = re.compile(r"attribute\.[a-z0-9_]{1,100}")
@@ -35,8 +35,8 @@ _KIND = "gcp"
 @dataclass(frozen=True)
 class _Collection:
     """A collection of pools, or of the providers of a pool. `path` is the collection's URL path, with placeholders for
-    names of parents. `id_parameter` is the query parameter with the ID of a new resource. `check` refuses the JSON
-    document of a resource if Google Cloud would.
+    names of parents. `id_parameter` is the query parameter with the ID of a new resource. `check` is a function that
+    refuses the JSON document of a resource if Google Cloud would refuse it.
     """
 
     path: str
@@ -186,5 +186,5 @@ def _check_expression(name: str, expression: str, most: int) -> None:
     variables: dict[str, Any] = dict.fromkeys(("assertion", "google", "attribute"), cel.Type.DYN)
     try:
         cel.NewEnv(variables=variables).compile(expression)
-    except Exception as error:  # the package raises exceptions of several types
+    except Exception as error:  # The package raises exceptions of several types.
         raise Refused(400, f"{name} is no valid expression: {error}") from error

@@ -56,8 +56,8 @@ class Deployed:
     """All deployed Lambda functions with their event source mappings, URLs and schedules. `urls` maps the host name of
     a function URL to the function's ARN."""
 
-    functions: Mapping[str, Code]  # maps the ARN of each function to its code
-    mappings: Mapping[str, StreamMapping]  # `mappings` maps the id of each event source mapping to its settings.
+    functions: Mapping[str, Code]  # Maps the ARN of each function to its code.
+    mappings: Mapping[str, StreamMapping]  # Maps the id of each event source mapping to its settings.
     urls: Mapping[str, str]
     schedules: frozenset[Schedule]
 

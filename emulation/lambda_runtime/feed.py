@@ -27,9 +27,8 @@ Invoke = Callable[[str, Any], Any]
 
 
 class Feed(threading.Thread):
-    """A thread that reads one DynamoDB stream for a Lambda function. The position in the stream is stored in the
-    sandbox's directory after each batch of records. After a restart, the thread therefore delivers at most one batch a
-    second time.
+    """A thread that reads one DynamoDB stream for a Lambda function. After each batch of records, the thread stores its
+    position in the stream in the sandbox's directory. After a restart, the thread therefore repeats at most one batch.
     """
 
     def __init__(
@@ -81,8 +80,8 @@ class Feed(threading.Thread):
         return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
 
     def _store_position(self, number: str) -> None:
-        """Stores the position in the DynamoDB stream. A rename replaces the file in one step, so that the file is
-        complete even if the process is killed while it writes.
+        """Stores the position in the DynamoDB stream. The new file replaces the old file by a rename, in one step. The
+        file is therefore complete even if the process is killed while it writes.
         """
         draft = self._position.with_suffix(".new")
         draft.write_text(number)

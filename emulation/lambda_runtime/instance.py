@@ -111,9 +111,9 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location, timeout=60).raise_for_status().content
-            # The code is unpacked into a temporary directory, so that the function's directory stays empty until the
-            # code is complete. If this process is killed before, the next process finds the directory empty and unpacks
-            # the code.
+            # The code is unpacked into a temporary directory, which is then renamed. The function's directory therefore
+            # stays empty until the code is complete. If this process is killed before the rename, the next process
+            # finds an empty directory and unpacks the code.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:
@@ -128,9 +128,9 @@ class Instance:
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),
-            # The process runs with Python's option `-S`, so that it ignores .pth files. The .pth file of the editable
-            # install would otherwise add the checkout to sys.path. The option also removes the directory of installed
-            # packages from sys.path, so PYTHONPATH names this directory.
+            # Python's option `-S` makes the process ignore .pth files. Otherwise, the .pth file of the editable install
+            # would add the checkout to sys.path. The option also removes the directory of installed packages from
+            # sys.path. PYTHONPATH therefore names this directory.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,

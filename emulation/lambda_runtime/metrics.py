@@ -18,7 +18,7 @@ from emulation.layout import Sandbox
 
 class Metrics:
     """Publishes the metrics of all Lambda functions, each in the function's region. A separate thread publishes the
-    metrics, so that callers do not wait. If publishing fails, the thread passes a message to `report`.
+    metrics, and callers therefore do not wait. If publishing fails, the thread passes a message to `report`.
     """
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:

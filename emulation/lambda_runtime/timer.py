@@ -26,9 +26,9 @@ _PAUSE = 60.0
 
 
 class Timer(threading.Thread):
-    """A thread that invokes a Lambda function at the rate of an EventBridge rule. The first invocation comes one period
-    after the emulation has found the rule, as on EventBridge. `minute` returns how many real seconds a minute of the
-    emulated AWS lasts.
+    """A thread that invokes a Lambda function at the rate of an EventBridge rule. As on EventBridge, the first
+    invocation comes one period after the emulation has found the rule. `minute` returns how many real seconds a minute
+    of the emulated AWS lasts.
     """
 
     def __init__(

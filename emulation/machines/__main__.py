@@ -30,7 +30,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
         except (BotoCoreError, ClientError, httpx.HTTPError) as error:
             report(f"an emulated cloud does not answer: {error}")
         except (ProcessError, OSError) as error:
-            # An error with one machine must not end the processes of all others.
+            # An error with one machine must not end the processes of the other machines.
             report(f"a machine does not start or end: {error}")
         time.sleep(_POLL_SECONDS)
 

@@ -1,8 +1,9 @@
-"""Checks the time sources of a machine, which chrony's configuration names.
+"""Checks the time sources in the chrony configuration of a machine.
 
-A machine on EC2 reaches the Amazon Time Sync Service without any rule of its security group (EC2 User Guide, "Set the
-time reference on your EC2 instance to use the local Amazon Time Sync Service"). Other time servers need a rule, which
-the machines do not have. Compute Engine advises against time servers other than its own ("Configure NTP on a VM").
+On EC2, a machine can reach the Amazon Time Sync Service without a rule in its security group (EC2 User Guide, "Set the
+time reference on your EC2 instance to use the local Amazon Time Sync Service"). Other time servers need a rule, and the
+project's machines have no such rule. Compute Engine advises against time servers other than its own ("Configure NTP on
+a VM").
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ ON_COMPUTE_ENGINE = frozenset({"metadata.google.internal"})
 
 
 class ClockError(Exception):
-    """Raised when a machine could not set its clock. The message names the source of time."""
+    """Raised when a machine has no time source, or has a time source that it cannot rely on. The error's message states
+    the problem.
+    """
 
 
 def check_sources(config: str, reachable: frozenset[str]) -> None:

@@ -57,8 +57,8 @@ class Ec2Machines:
 
     def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
         identity = described.get("InstanceId", "")
-        # The method reads the user data only once for each instance. Later changes have no effect, but AWS allows
-        # changes only for stopped instances.
+        # The method reads the user data only once for each instance. Later changes of the user data have no effect in
+        # the emulation. AWS allows such changes only while the instance is stopped.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             data = base64.b64decode(attribute["UserData"].get("Value", ""))

@@ -20,7 +20,7 @@ class GceMachines:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
-        # One client for all polls, because each new client loads the certificates of all authorities.
+        # All polls use the same client, because each new client loads the certificates of all authorities.
         self._http = httpx.Client(trust_env=False)
 
     def running(self) -> list[Instance]:

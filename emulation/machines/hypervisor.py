@@ -1,4 +1,4 @@
-"""Boots, reboots and removes emulated machines, so that the running machines are those that the emulated clouds
+"""Boots, reboots and removes emulated machines until the running machines match the instances that the emulated clouds
 list.
 """
 

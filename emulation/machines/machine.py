@@ -62,8 +62,8 @@ class Instance:
 
 class Machine:
     """An emulated machine. The method `boot` runs the first boot if the machine is new, or if its address or user data
-    has changed. Otherwise it only starts the machine's services. The method `tend` then keeps the services and timers
-    running.
+    has changed. Otherwise `boot` only starts the machine's services. The method `tend` later keeps the services and
+    timers running.
     """
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
@@ -192,8 +192,8 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                # The emulation ignores these commands of user data. Executed on the host, they would change the host's
-                # own systemd units and udev rules.
+                # The emulation ignores these commands of user data. The commands would change the host's own systemd
+                # units and udev rules.
                 pass
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
@@ -230,8 +230,9 @@ class _Commands:
 
 
 class _Supervisor:
-    """Keeps one systemd service of an emulated machine running. The pause before a restart doubles with each failure in
-    a row."""
+    """Keeps one systemd service of an emulated machine running. Each further failure in a row doubles the pause before
+    the next restart.
+    """
 
     def __init__(
         self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
@@ -305,7 +306,7 @@ class _Supervisor:
         # run the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts
         # wrote.
         for path in _paths_below(self._place.root / "run"):
-            with suppress(FileNotFoundError):  # a running service removes some of its files
+            with suppress(FileNotFoundError):  # A running service may have removed the file.
                 _change_owner(path, self._user)
         if done.returncode != 0:
             self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")

@@ -2,7 +2,7 @@
 each file to the file's text or path.
 
 In messages of the Pulumi engine, an archive or asset is a JSON object with a reserved key, which the Pulumi SDK defines
-(`pulumi.runtime.rpc`). Archives with the same hash count as equal.
+(`pulumi.runtime.rpc`). Two archives are equal if their hashes are equal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emulation.providers.handler import CloudError, Properties
 _MARK = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]  the SDK has no public name for it
 _ASSET = rpc._special_asset_sig  # pyright: ignore[reportPrivateUsage]
 _ARCHIVE = rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest file time that a zip archive can contain
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # The earliest file time that a zip archive can contain.
 
 
 def on_the_wire(value: Any) -> Any:
@@ -54,8 +54,8 @@ def comparable(value: Any) -> Any:
 
 
 def zipped(archive: Mapping[str, Any]) -> bytes:
-    """Returns a Pulumi archive as a zip file. Archives with equal files become zip files with equal bytes. Raises
-    CloudError when the archive is of a kind that is not emulated.
+    """Returns a Pulumi archive as a zip file. If two archives contain equal files, their zip files have equal bytes.
+    Raises CloudError when the archive is of a kind that is not emulated.
     """
     if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
         raise CloudError("not emulated: code that is not an AssetArchive")

@@ -2,8 +2,8 @@
 type, in any cloud.
 
 The gRPC provider for the Pulumi engine uses the handlers, and so do the Pulumi mocks of the unit tests. Handlers use
-property names in camelCase, as the Pulumi engine does, and plain JSON values. The provider removes and restores the
-markers of unknown and secret values.
+plain JSON values, and property names in camelCase like the Pulumi engine. Handlers do not see the markers of unknown
+and secret values, because the provider removes and restores these markers.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Created:
 
 
 class Handler(Protocol):
-    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. A method that raises
-    CloudError has changed nothing in the cloud. Pulumi prints the message of the error.
+    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. If a method raises
+    CloudError, the method has changed nothing in the cloud. Pulumi prints the message of the error.
     """
 
     @property
@@ -52,7 +52,7 @@ class Handler(Protocol):
         """Returns the current outputs of a resource from the cloud, or None if the resource does not exist.
 
         `state` contains the properties in the Pulumi state and is empty on import. A property that is also an input
-        must have the form of the input, because any difference counts as drift.
+        must have the form of the input, because Pulumi shows any difference as drift.
         """
         ...
 
@@ -69,15 +69,16 @@ class Handler(Protocol):
 class ReplacedBeforeDeletion:
     """Marks a resource type whose old and new resource can exist at the same time.
 
-    To replace a resource of a marked type, Pulumi first creates the new resource and lets dependent resources use it,
-    and then deletes the old resource. A resource of an unmarked type is deleted before its replacement is created,
-    because the two resources would have the same name, which the cloud refuses.
+    To replace a resource of a marked type, Pulumi first creates the new resource. After dependent resources use the new
+    resource, Pulumi deletes the old one. Without the marker, Pulumi deletes the old resource first, because the cloud
+    refuses two resources with the same name.
     """
 
 
 class HoldsSets:
     """The base class of handlers for resource types with inputs that the real provider treats as sets. `sets` has the
-    names of these inputs. For such an input, neither another order of elements nor a repeated element is a change.
+    names of these inputs. Such an input has not changed if only the order of its elements differs, or if elements are
+    repeated.
     """
 
     sets: frozenset[str]

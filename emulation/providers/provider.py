@@ -25,7 +25,7 @@ from emulation.providers.handler import CloudError, Function, Handler, HoldsSets
 # example, the resource gets the region of the provider.
 INHERITED = ("region", "project")
 
-# The generated types of gRPC messages are incomplete, so this module uses Any instead.
+# The type is Any, because the generated types of gRPC messages are incomplete.
 Messages = Any
 
 

@@ -1,5 +1,6 @@
-"""Checks the inputs of resources against the argument types of the Pulumi SDK, so that a wrong property fails in the
-emulation as it would in the cloud."""
+"""Checks the inputs of resources against the argument types of the Pulumi SDK. A wrong property therefore fails in the
+emulation as it would in the cloud.
+"""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def holds_secret(value: Any) -> bool:
 
 
 def hide(properties: Properties, names: Iterable[str]) -> Properties:
-    """Returns the properties of a resource, in which the properties that `names` lists are marked as Pulumi secrets."""
+    """Returns the properties of a resource, and marks the properties that `names` lists as Pulumi secrets."""
     hidden = set(names)
     return {name: secret(value) if name in hidden else value for name, value in properties.items()}
 

@@ -38,8 +38,8 @@ def is_emulated(operation: str) -> bool:
 
 
 def carry_out(operation: str, backend: GlobalAcceleratorBackend, given: Fields) -> Fields:
-    """Carries out an operation of the Global Accelerator API, and returns the answer. A repeated request with the same
-    idempotency token creates nothing and gets the same answer.
+    """Carries out an operation of the Global Accelerator API, and returns the answer. If a client repeats a request
+    with the same idempotency token, the function creates nothing and returns the first answer again.
     """
     repeated = (operation, given.get("IdempotencyToken", ""))
     if repeated in backend.answers:

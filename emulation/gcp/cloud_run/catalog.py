@@ -17,8 +17,8 @@ def _no_bindings(request: Request) -> Json:
 
 
 def _without_id(body: Json) -> Json:
-    """Removes the id of a new Cloud Run service from the fields of a create request, because the id is not part of the
-    service's JSON document. Clients send the id in the query string.
+    """Removes the id of a new Cloud Run service from the fields of a create request. Clients send the id in the query
+    string, and the id is not part of the service's JSON document.
     """
     return {name: value for name, value in body.items() if name != "serviceId"}
 

@@ -1,8 +1,9 @@
 """Stores the messages of Pub/Sub topics for each subscription until a client acknowledges the messages (Pub/Sub API
 v1).
 
-A caller without an access token counts as the operator and may do everything, as in the emulated administrative APIs.
-There are no acknowledgement deadlines: the next pull returns an unacknowledged message again. Messages do not expire.
+A caller without an access token is treated as the operator and may do everything, as in the emulated administrative
+APIs. There are no acknowledgement deadlines: the next pull returns an unacknowledged message again. Messages do not
+expire.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
-# Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud, they select which
-# fields a response has and how it is formatted. The emulation always sends the same response.
+# Query parameters of the Cloud Storage API that the emulation accepts and ignores. On Google Cloud, they select the
+# fields and the format of a response. The emulation always sends the same response.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})
@@ -40,8 +40,9 @@ _MOST_LISTED = 1000
 
 
 class JsonApi:
-    """The endpoints for objects in the JSON API of the emulated Cloud Storage. A caller without an access token counts
-    as the operator and may do everything, as in the emulated administrative APIs."""
+    """The endpoints for objects in the JSON API of the emulated Cloud Storage. A caller without an access token is
+    treated as the operator and may do everything, as in the emulated administrative APIs.
+    """
 
     def __init__(self, store: StateStore, versions: Versions, access: Access, directory: Path) -> None:
         self._store = store
@@ -221,9 +222,10 @@ class JsonApi:
 
 
 def _names_in_path() -> list[str]:
-    """Returns the decoded names in the path of a Cloud Storage request. For a copy, these are four: the source object,
-    the method (`copyTo` or `rewriteTo`), the target bucket and the target object. For any other request, it is the name
-    of one object. The path is split before it is decoded, because object names can contain encoded slashes.
+    """Returns the decoded names in the path of a Cloud Storage request. The path of a copy request has four names: the
+    source object, the method (`copyTo` or `rewriteTo`), the target bucket and the target object. The path of any other
+    request has one name, the object's. The function splits the path before it decodes the names, because object names
+    can contain encoded slashes.
     """
     parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
     chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))
@@ -233,15 +235,17 @@ def _names_in_path() -> list[str]:
 
 
 def _directory(name: str, prefix: str, delimiter: str) -> str:
-    """Returns the directory that a listing shows in place of an object: the object's name up to and including the first
-    delimiter after the prefix. Without such a delimiter, returns an empty string."""
+    """Returns the directory that takes the place of an object in a listing. The directory is the object's name up to
+    and including the first delimiter after the prefix. Returns an empty string if no delimiter follows the prefix.
+    """
     place = name.find(delimiter, len(prefix)) if delimiter else -1
     return name[: place + len(delimiter)] if place >= 0 else ""
 
 
 def _arguments(known: frozenset[str] | set[str]) -> Mapping[str, str]:
-    """Returns the query parameters of a request. Leaves out parameters whose value is empty or `false`, which are the
-    default values, because Google's library for Go sends every parameter of a method.
+    """Returns the query parameters of a request, without those whose value is empty or `false`. These are the default
+    values, and Google's library for Go sends every parameter of a method. Raises Refused for a parameter that is not
+    emulated.
     """
     given = {name: value for name, value in request.args.items() if value not in ("", "false")}
     unknown = sorted(given.keys() - known - _PLAIN)

@@ -17,9 +17,9 @@ from emulation.state_store import StateStore
 
 
 def with_objects(app: Flask, store: StateStore, directory: Path, aws_url: str | None = None) -> Application:
-    """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. At the
-    host names and URL paths of buckets, it serves the XML API of Cloud Storage. `directory` holds the content of the
-    objects. `aws_url` is the URL of the emulated AWS, from whose S3 the transfer jobs read.
+    """Returns a WSGI application that serves the emulated Google Cloud API and the JSON API of Cloud Storage. The
+    application also serves the XML API of Cloud Storage, at the host names and URL paths of buckets. `directory` holds
+    the content of the objects. `aws_url` is the URL of the emulated AWS. Transfer jobs read objects from its S3.
     """
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())

@@ -23,7 +23,8 @@ from emulation.gcp.objects.versions import Versions
 _RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+|\*)")
 _BOUNDARY = re.compile(r"boundary=[\"']?([^\"';]+)")
 _PART_TYPE = re.compile(rb"(?im)^content-type: *([^\r\n]+)")
-# The size of each piece of a resumable upload, except the last, is a multiple of this number of bytes.
+# The size of each piece of a resumable upload is a multiple of this number of bytes. Only the last piece may have
+# another size.
 _CHUNK = 256 * 1024
 
 

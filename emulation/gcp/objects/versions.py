@@ -61,7 +61,7 @@ class Versions:
         self._last = self._connection.execute("SELECT coalesce(max(generation), 0) FROM version").fetchone()[0]
 
     def draft(self, chunks: Iterable[bytes]) -> Draft:
-        """Stores uploaded content as a draft, which is not yet an object version. The method `write` then creates an
+        """Stores uploaded content as a draft, which is not yet an object version. The method `write` later creates an
         object version from the draft.
         """
         path, size = self._content_directory / f"draft-{self._number()}", 0
@@ -142,8 +142,8 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
-        """Lists object versions in a Cloud Storage bucket: those with one of the given states, and with a name that
-        begins with `prefix`. Returns their metadata, sorted by name and generation.
+        """Lists the object versions in a Cloud Storage bucket that have one of the given states and a name that begins
+        with `prefix`. Returns the metadata of the versions, sorted by name and generation.
         """
         wanted = set(states)
         rows = self._run(

@@ -2,7 +2,7 @@
 
 Regional shields send requests to the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their
 requests have a bearer token. Google's library for Go, which the Pulumi engine uses, names the bucket in the path:
-`/<bucket>/<object>`. As in the JSON API, a request without a token counts as a request of the operator.
+`/<bucket>/<object>`. As in the JSON API, a request without a token is treated as a request of the operator.
 
 Only GET and HEAD are served. Errors are XML. The response has a header `x-goog-meta-…` for each metadata entry of the
 object. Sources: Cloud Storage, "XML API" and "Request endpoints".
@@ -31,8 +31,9 @@ _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Returns the bucket and the object name of a request to the host name of a Cloud Storage bucket, or None for any
-    other request."""
+    """Returns the bucket and the object name if a request goes to the host name of a Cloud Storage bucket. Returns None
+    for any other request.
+    """
     host = _HOST.match(environ.get("HTTP_HOST", ""))
     return (host["bucket"], environ["PATH_INFO"].lstrip("/")) if host else None
 
@@ -78,8 +79,8 @@ def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
-            # If the object does not exist and the caller may not list the bucket, the caller gets the error for a
-            # missing permission. Another error would reveal that the object does not exist.
+            # The caller may lack the permission to list the bucket. Such a caller gets an error about the permission,
+            # because an error about a missing object would reveal that the object does not exist.
             if caller:
                 access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")

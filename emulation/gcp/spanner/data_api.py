@@ -1,8 +1,8 @@
 """Serves the part of Spanner's REST API that reads and writes data: sessions, statements, commits (Cloud Spanner API
 v1, `…databases.sessions`).
 
-Callers need an IAM role on the database, as in Spanner. A session has no state in the emulation, as with Spanner's
-multiplexed sessions.
+Callers need an IAM role on the database, as in Spanner. In the emulation, a session has no state, like a multiplexed
+session of Spanner.
 """
 
 from __future__ import annotations

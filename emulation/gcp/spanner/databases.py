@@ -181,9 +181,9 @@ def _as_json(value: Any) -> Any:
 
 
 def _refusal(error: psycopg.Error) -> Refused:
-    """Returns the error of the Spanner API for an error of PostgreSQL. The status is 400 for an error in PostgreSQL's
-    error classes 22, 23, 42 and P0, because the caller's statement causes such an error (PostgreSQL, "Error Codes").
-    Otherwise the status is 503.
+    """Returns the error of the Spanner API for an error of PostgreSQL. The status is 400 for PostgreSQL's error classes
+    22, 23, 42 and P0, because the caller's statement causes these errors (PostgreSQL, "Error Codes"). The status is 503
+    for all other errors.
     """
     own = (error.sqlstate or "")[:2] in ("22", "23", "42", "P0")
     return Refused(400 if own else 503, " ".join(str(error).split()))

@@ -12,8 +12,8 @@ _POSTGRES = Path("/usr/lib/postgresql")
 
 def postgres_programs() -> Path | None:
     """Returns the directory that contains the programs of the PostgreSQL server, or None if PostgreSQL is not
-    installed. A server on PATH takes precedence over Debian's servers, and a newer one of Debian's servers over an
-    older one.
+    installed. A server on PATH takes precedence over Debian's servers. Of Debian's servers, the newest version takes
+    precedence.
     """
     found = shutil.which("postgres")
     here = [Path(found).resolve().parent] if found else []

@@ -15,8 +15,9 @@ DEFAULT_REGION = "us-east-1"
 
 
 def client(service: str, properties: Properties | None = None) -> Any:
-    """Returns a boto3 client of an AWS service, for the region in a resource's `properties`. If `properties` has no
-    region, uses the region in the environment variable AWS_REGION, or else a default region.
+    """Returns a boto3 client of an AWS service, for the region in a resource's `properties`. Without a region in
+    `properties`, uses the region in the environment variable AWS_REGION. If this variable is not set, uses a default
+    region.
 
     The return type is Any, because one function returns the clients of many AWS services. pyright therefore does not
     check calls of the client, but the emulated API refuses wrong calls.
@@ -71,6 +72,6 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
     """Returns a boto3 client, and keeps one client for each combination of arguments. boto3 reads the access key from
-    the environment, so `access_key` only keeps the clients of different keys apart.
+    the environment, and not from `access_key`. The argument only ensures that each access key has a client of its own.
     """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Created, Properties
 
-Api = Any  # A boto3 client of any AWS service, which is why its type is Any.
+Api = Any  # A boto3 client. The type is Any, because the client can belong to any AWS service.
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
@@ -29,7 +29,7 @@ class Described:
 
     `make` creates a resource and returns its identifier. `describe` returns the resource's outputs, or None if the
     resource does not exist. `remove` deletes the resource. `change` applies changed inputs to the resource without a
-    replacement. `only_region` is set for a service that has its API in one region, and names this region.
+    replacement. If the API of the service exists in only one region, `only_region` names this region.
     """
 
     resource: type[pulumi.CustomResource]

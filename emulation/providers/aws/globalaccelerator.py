@@ -16,9 +16,10 @@ from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, HoldsSets, Properties
 
-_REGION = "us-west-2"  # the only region in which the Global Accelerator API is served
+_REGION = "us-west-2"  # The only region that serves the Global Accelerator API.
 
-# For each type of resource: a mapping from each Pulumi property to the name of the field in the Global Accelerator API.
+# Each of these mappings belongs to one resource type. It maps each Pulumi property to the name of the field in the
+# Global Accelerator API.
 _ACCELERATOR = {"name": "Name", "ipAddressType": "IpAddressType", "enabled": "Enabled"}
 _LISTENER = {"protocol": "Protocol", "clientAffinity": "ClientAffinity"}
 _GROUP = {

@@ -12,7 +12,7 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
 
-# The default length of a session in which a caller has assumed a role, in seconds (IAM API, "CreateRole").
+# The default of the maximum session length of an IAM role, in seconds (IAM API, "CreateRole": MaxSessionDuration).
 _SESSION_SECONDS = 3600
 
 

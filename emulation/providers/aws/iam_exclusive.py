@@ -15,8 +15,9 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of two resource types, which list all inline or all attached policies of a role. A resource
-    removes unlisted policies from its role. IAM is global, so these types have no region.
+    """Returns the handlers of two Pulumi resource types. A resource of the first type lists all inline policies of a
+    role, and a resource of the second type lists all attached policies. The handlers remove unlisted policies from the
+    role. IAM is global, so these types have no region.
     """
     return [
         Described(
@@ -79,7 +80,7 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
-    """Returns the list `given` if both lists have the same members, and otherwise returns `found`, sorted. A list with
-    the same members in another order therefore does not count as drift.
+    """Compares two lists without regard to the order of their members. If the members are equal, returns `given`, and
+    Pulumi shows no drift. Otherwise returns the members of `found`, sorted.
     """
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

@@ -1,7 +1,7 @@
 """Handles the KMS resources of the emulated AWS provider: keys, their replicas in other regions, and aliases.
 
-A key that is scheduled for deletion counts as deleted, because it cannot be used. The next `pulumi up` creates a new
-key.
+The handlers treat a key that is scheduled for deletion as deleted, because the key cannot be used. The next `pulumi up`
+creates a new key.
 """
 
 from __future__ import annotations

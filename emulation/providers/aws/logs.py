@@ -37,7 +37,7 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
     group = next((each for each in groups if each["logGroupName"] == id), None)
     if group is None:
         return None
-    # The CloudWatch API returns the ARN of a log group with `:*` at the end. This function removes this end, as
+    # The CloudWatch API returns the ARN of a log group with `:*` at the end. This function removes the `:*`, as
     # Pulumi's real AWS provider does.
     arn = group["arn"].removesuffix(":*")
     tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]

@@ -13,8 +13,8 @@ from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
-# These mappings translate the Pulumi properties of locations in DNS records. The values are the names of the fields in
-# the Route 53 API (GeoLocation, GeoProximityLocation and Coordinates, Route 53 API reference).
+# These mappings translate the Pulumi properties of a DNS record's location. Their values are field names of the Route
+# 53 API (GeoLocation, GeoProximityLocation and Coordinates, Route 53 API reference).
 _GEOLOCATION = {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"}
 _GEOPROXIMITY = {"awsRegion": "AWSRegion", "bias": "Bias"}
 _COORDINATES = {"latitude": "Latitude", "longitude": "Longitude"}
@@ -72,8 +72,8 @@ def _change_zone(route53: Api, id: str, old: Properties, new: Properties) -> Non
 def _put_tags(route53: Api, kind: str, id: str, old: Properties, new: Properties) -> None:
     """Sets the tags of a Route 53 zone or health check to the tags in the new inputs.
 
-    A separate request is necessary also for new resources, because the requests that create zones and health checks
-    accept no tags (Route 53 API Reference, "ChangeTagsForResource").
+    New resources also need this separate request, because the requests that create zones and health checks accept no
+    tags (Route 53 API Reference, "ChangeTagsForResource").
     """
     gone = removed_tags(old, new)
     more: dict[str, Any] = {"AddTags": tag_list(new["tags"])} if new.get("tags") else {}

@@ -1,4 +1,4 @@
-"""Handles single objects in S3 buckets for the emulated AWS provider, if their content is text."""
+"""Handles single objects in S3 buckets for the emulated AWS provider. The content of the objects must be text."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
 
 def _subscribe(sns: Api, inputs: Properties) -> str:
     """Subscribes an endpoint to an SNS topic. Returns the ARN of the subscription. An e-mail subscription is pending
-    until the recipient confirms it, and only the caller who creates a pending subscription gets its ARN.
+    until the recipient confirms the subscription. SNS gives the ARN of a pending subscription only to the caller who
+    created it.
     """
     unknown = inputs.keys() - {"topic", "protocol", "endpoint", "region"}
     if unknown:

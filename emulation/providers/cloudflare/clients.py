@@ -20,8 +20,9 @@ TIMEOUT = 120.0
 
 
 def from_environment() -> Cloudflare:
-    """Returns a client of the emulated Cloudflare. Raises CloudError if the environment does not name an emulated
-    Cloudflare, so that the real one is never used."""
+    """Returns a client of the emulated Cloudflare. Raises CloudError if the environment variable CLOUDFLARE_BASE_URL is
+    not set, because the client would otherwise connect to the real Cloudflare.
+    """
     url = os.environ.get("CLOUDFLARE_BASE_URL")
     if not url:
         raise CloudError("CLOUDFLARE_BASE_URL is not set: the emulated provider does not speak to the real Cloudflare")

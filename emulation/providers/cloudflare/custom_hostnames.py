@@ -36,8 +36,8 @@ class CustomHostname(Scoped):
 
 
 class FallbackOrigin:
-    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one fallback origin, so its
-    Pulumi id is the zone's id.
+    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one fallback origin, so the
+    Pulumi id of a fallback origin is the zone's id.
     """
 
     resource = pulumi_cloudflare.CustomHostnameFallbackOrigin

@@ -1,5 +1,5 @@
-"""Translates property names between the Cloudflare API and Pulumi, and converts API answers so that they can be
-compared with the Pulumi inputs.
+"""Translates property names between the Cloudflare API and Pulumi. Converts API answers to a form that can be compared
+with the Pulumi inputs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def in_form_of(given: Any, now: Any) -> Any:
-    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. The
-    members that the API adds by default would otherwise count as drift.
+    """Returns a value from the Cloudflare API without the object members that the Pulumi input `given` lacks. The API
+    adds such members by default. Pulumi would otherwise show them as drift.
     """
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)

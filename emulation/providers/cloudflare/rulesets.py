@@ -56,8 +56,8 @@ class Ruleset(Scoped):
 
 
 def _in_form_of_inputs(current: Properties, given: Properties) -> Properties:
-    """Returns a ruleset's properties for a comparison with the Pulumi inputs. Each rule keeps only the members that the
-    rule has in the inputs, because the API adds members such as an id.
+    """Returns a ruleset's properties in a form that can be compared with the Pulumi inputs. The API adds members such
+    as an id to each rule. This function keeps only the members that the rule has in the inputs.
     """
     wanted: list[Properties] = given.get("rules") or []
     rules: list[Properties] = current.get("rules") or []

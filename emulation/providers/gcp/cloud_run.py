@@ -1,5 +1,6 @@
-"""Handles Cloud Run services, Pub/Sub topics and subscriptions, and the Cloud Storage objects with the services'
-sources, for the emulated Google Cloud provider."""
+"""Handles resources of the emulated Google Cloud provider: Cloud Run services, Pub/Sub topics and subscriptions, and
+the Cloud Storage objects that contain the services' source code.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# Maps the Pulumi name of a container's list property to the name in the Cloud Run API. Properties whose names in Pulumi
-# and in the API are equal are not listed.
+# Maps the Pulumi names of a container's list properties to their names in the Cloud Run API. A property is not listed
+# if both names are equal.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
@@ -124,8 +125,8 @@ class BucketObject:
         found = call(self._clients(), "GET", self._path(state))
         if found is None:
             return None
-        # If the uploaded archive has another MD5 hash than the Pulumi state, somebody changed it outside of Pulumi. An
-        # empty input `source` makes Pulumi show this drift.
+        # If the MD5 hash of the uploaded archive differs from the hash in the Pulumi state, somebody changed the
+        # archive outside of Pulumi. An empty input `source` makes Pulumi show this drift.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

@@ -1,8 +1,8 @@
 """Handles Cloud KMS key rings and keys, which Google never deletes, for the emulated Google Cloud provider.
 
-As in Pulumi's real provider, the deletion of a key ring only removes the key ring from the Pulumi state, and the
-deletion of a key ends the key's rotation. A deleted key ring or key still exists in Google Cloud, so a second creation
-fails. The user must import the existing resource into the Pulumi state instead.
+As in Pulumi's real provider, the deletion of a key ring only removes the key ring from the Pulumi state. The deletion
+of a key also ends the key's rotation. A deleted key ring or key still exists in Google Cloud, so Pulumi cannot create
+it again. The user must import the existing resource into the Pulumi state.
 """
 
 from __future__ import annotations

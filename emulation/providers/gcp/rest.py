@@ -23,8 +23,9 @@ ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
 
 
 def from_environment() -> httpx.Client:
-    """Returns an HTTP client of the emulated Google Cloud. Raises CloudError if the environment does not name an
-    emulated Google Cloud, so that the real one is never used."""
+    """Returns an HTTP client of the emulated Google Cloud. Raises CloudError if the environment variable with the
+    emulation's URL is not set. The client therefore never connects to the real Google Cloud.
+    """
     url = os.environ.get(ENDPOINT_VARIABLE)
     if not url:
         raise CloudError(

@@ -79,8 +79,8 @@ class Bucket(Rest):
 
 
 def _bucket_collection(inputs: Properties) -> str:
-    """Returns the API path, with the query, of the request that creates a Cloud Storage bucket. A query parameter of
-    this request turns object retention on (Cloud Storage JSON API, "Buckets: insert").
+    """Returns the URL path and query of the request that creates a Cloud Storage bucket. A query parameter turns on
+    object retention (Cloud Storage JSON API, "Buckets: insert").
     """
     collection = _STORAGE.removesuffix("/")
     return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection

@@ -17,8 +17,8 @@ _TEXTS = ("displayName", "description", "disabled")
 
 
 class _SoftDeleted(Rest):
-    """Handles a resource type that Google Cloud keeps for a while after its deletion. The provider takes a deleted
-    resource for one that does not exist.
+    """Handles a resource type that Google Cloud keeps for a while after its deletion. The handler treats a deleted
+    resource as a resource that does not exist.
     """
 
     def read(self, id: str, state: Properties) -> Properties | None:
@@ -27,7 +27,9 @@ class _SoftDeleted(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers. In the list, a resource type comes after the types that it depends on."""
+    """Returns the handlers of workload identity pools, their providers, and grants on service accounts. In the list, a
+    resource type comes after the types that it depends on.
+    """
     return [
         _SoftDeleted(
             gcp.iam.WorkloadIdentityPool,

@@ -70,8 +70,8 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """Returns the address ranges and prefix lists of a security group rule, each together with the protocol and ports.
-    The result contains no descriptions and has no order, so that two rules can be compared.
+    """Returns the sources in a security group rule: its address ranges and prefix lists, each with the protocol and
+    ports. The result contains no descriptions and has no order. Two rules can therefore be compared.
     """
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [
@@ -84,7 +84,7 @@ def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
 
 def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
     """Returns the rules of a security group for the Pulumi state. If the rules in EC2 are equal to the inputs, returns
-    the inputs. Otherwise returns the rules from EC2, so that Pulumi shows the drift.
+    the inputs. Otherwise returns the rules from EC2, and Pulumi shows the drift.
     """
     wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
     opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))

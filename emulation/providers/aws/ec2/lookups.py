@@ -12,8 +12,8 @@ _HEALTH_CHECKERS = "15.177.0.0/18"
 class Ami:
     """Serves the Pulumi data source `aws:ec2/getAmi:getAmi`, which looks up a machine image by its name.
 
-    The emulated EC2 has no machine images from the start. The handler therefore registers an image with the requested
-    name. An emulated machine boots from its user data only, so the content of the image does not matter.
+    A new emulated EC2 has no machine images. The handler therefore registers an image with the requested name. An
+    emulated machine boots from its user data only, so the content of the image does not matter.
     """
 
     token = "aws:ec2/getAmi:getAmi"  # noqa: S105  a type token

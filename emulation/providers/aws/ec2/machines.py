@@ -97,7 +97,7 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
     }
     if "associatePublicIpAddress" in inputs:
         # EC2 accepts `AssociatePublicIpAddress` only in a network interface. A request with a network interface must
-        # name the subnet and the security groups there, and not in the instance (EC2 API Reference,
+        # name the subnet and the security groups in the network interface, and not in the instance (EC2 API Reference,
         # "InstanceNetworkInterfaceSpecification").
         request["NetworkInterfaces"] = [
             {
@@ -170,8 +170,9 @@ def _describe_address(ec2: Api, id: str, state: Properties) -> Properties | None
 
 
 def _associate(ec2: Api, inputs: Properties) -> str:
-    """Associates a public address with an instance. EC2 moves an address that another instance has, unless the request
-    forbids it (EC2 API Reference, "AssociateAddress")."""
+    """Associates a public address with an instance. If another instance has the address, EC2 moves the address, unless
+    the request forbids the move (EC2 API Reference, "AssociateAddress").
+    """
     address = ec2.associate_address(
         AllocationId=inputs["allocationId"],
         InstanceId=inputs["instanceId"],

@@ -112,8 +112,8 @@ def _change_vpc(ec2: Api, id: str, old: Properties, new: Properties) -> None:
 
 
 def _set_vpc_names(ec2: Api, id: str, inputs: Properties) -> None:
-    """Sets the DNS attributes of a VPC with one API call for each attribute, because ModifyVpcAttribute accepts only
-    one attribute in a call (EC2 API Reference, "ModifyVpcAttribute").
+    """Sets the DNS attributes of a VPC. Each attribute needs an API call of its own, because ModifyVpcAttribute accepts
+    only one attribute (EC2 API Reference, "ModifyVpcAttribute").
     """
     ec2.modify_vpc_attribute(VpcId=id, EnableDnsSupport={"Value": inputs.get("enableDnsSupport", True)})
     ec2.modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": inputs.get("enableDnsHostnames", False)})

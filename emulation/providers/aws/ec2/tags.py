@@ -1,5 +1,5 @@
-"""Changes the tags of existing EC2 resources by separate API requests. The first tags of a resource are in the request
-that creates the resource.
+"""Handles the tags of EC2 resources. The request that creates a resource contains the first tags. Later changes of the
+tags need separate API requests.
 """
 
 from __future__ import annotations
