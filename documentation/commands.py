@@ -31,7 +31,7 @@ from registry.edge_policy.document import schema
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WRITTEN = "`python -m documentation` writes this page from the help of the commands."
 
-# The programs that `python -m <name>` runs. Each name has the Typer app that defines the program's commands.
+# Maps the name of each program, which `python -m <name>` runs, to the Typer app that defines the program's commands.
 PROGRAMS: dict[str, typer.Typer] = {
     "local": local.__main__.app,
     "previews": previews.__main__.app,

@@ -1,8 +1,8 @@
-"""Hooks for MkDocs (`mkdocs.yml`), which builds the documentation site: pages from outside docs/, decision records in
-the navigation, and links to files.
+"""Hooks for MkDocs (`mkdocs.yml`), which builds the documentation site. The hooks add pages from outside docs/, list
+the decision records in the navigation, and change links to files.
 
-README.md and CONTRIBUTING.md become pages of the site. A link to a file that is no page becomes plain text, because the
-site does not contain the code. A link to a file that does not exist stays, so that the strict build fails on the link.
+README.md and CONTRIBUTING.md become pages of the site. The site does not contain the code, so a link to a source file
+becomes plain text. A link to a missing file stays a link, and the strict build then fails.
 """
 
 from __future__ import annotations

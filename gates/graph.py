@@ -1,8 +1,8 @@
 """Finds the read paths of clients in the resource graph of a stack. A read path leads from the name that clients use to
 the buckets and the stores of tokens.
 
-The module reads only the types, properties and dependencies of resources. It treats a resource that it does not find as
-absent. In case of doubt, it therefore reports a path as broken, instead of assuming that the path works.
+The module reads only the types, properties and dependencies of resources. If the module does not find a resource, it
+treats the resource as absent. In case of doubt, the module therefore reports a path as broken.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The plan gate checks reads of packages in two cases. `cached`: the edge worker's key-value store or, for our own PoPs,
-# a replica of the metadata table has the client's token. `cold`: the edge worker or the PoP must query the metadata API
-# for the token.
+# The plan gate checks reads of packages in two cases. In the case `cached`, the client's token is in the edge worker's
+# key-value store or, for our own PoPs, in a replica of the metadata table. In the case `cold`, the edge worker or the
+# PoP must query the metadata API for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
@@ -47,8 +47,8 @@ class Graph:
             records = self._records(host)
             led = [list(self._networks_of(record, token, objects)) for record in records]
             # Route 53 leaves a record out of its answers only if the record's health check fails. A record without a
-            # health check is always in the answers. The edge network that such a record leads to must therefore work,
-            # or else the host name fails for some clients.
+            # health check is always in the answers. If the edge network of such a record fails, the host name fails for
+            # some clients. That edge network must therefore work.
             checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
             groups = [checked] * any(map(_checked, records))
             groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]
@@ -80,15 +80,15 @@ class Graph:
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
-        """Returns the DNS records of a name on Route 53. Records at other providers do not count, because clients
-        resolve the name in its authoritative zone, which is on Route 53.
+        """Returns the DNS records of a name on Route 53. Leaves out records at other providers, because clients resolve
+        the name in its authoritative zone, which is on Route 53.
         """
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks_of(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
         """Yields the edge networks to which a DNS record leads, directly or through another name. Each machine of our
-        own PoPs counts as an edge network of its own, because one healthy machine is enough to serve clients.
+        own PoPs is a separate edge network in the result, because one healthy machine is enough to serve clients.
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
         yield from self._behind_accelerator(record, token, objects)
@@ -252,9 +252,9 @@ def _checked(record: Resource) -> bool:
 
 
 def _answering_all(records: Sequence[Resource]) -> Sequence[Resource]:
-    """Returns those of a name's DNS records that can answer every client. If the records use geolocation, only the
-    default record can answer every client. Clients of an area get the default record if the area's records are
-    unhealthy. Clients without a known location also get the default record.
+    """Selects the DNS records of a name that can answer every client. If the records use geolocation, only the default
+    record can answer every client. Clients of an area get the default record if the area's records are unhealthy.
+    Clients without a known location also get the default record.
     """
     located = [record for record in records if record.inputs.get("geolocationRoutingPolicies")]
     default = [one for one in located if one.inputs["geolocationRoutingPolicies"][0].get("country") == "*"]

@@ -1,4 +1,4 @@
-"""Finds the region of a resource. Also finds whether requests can reach machines of a region."""
+"""Finds the region of a resource, and whether clients or edge workers send requests to machines of a region."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
 
 
 def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> bool:
-    """Returns whether clients or edge workers send requests to the given machines of a region. Clients do if a DNS
-    record depends on one of the machines. Edge workers do if their bindings list a shield in the region.
+    """Returns whether clients or edge workers send requests to the given machines of a region. Clients send requests to
+    the machines if a DNS record depends on one of the machines. Edge workers send requests to the machines if the
+    workers' bindings list a shield in the region.
     """
     users = users_of(urns, resources)
     return any(one.type in RECORDS and one.urn in users for one in resources) or any(

@@ -159,7 +159,7 @@ def read_plan(document: Any) -> Plan:
 
 def read_resources(document: Any) -> list[Resource]:
     """Returns the resources in the output of `pulumi stack export`. If the document is a plan, returns the resources
-    that exist after the plan. Raises PlanError if the document is neither of the two.
+    that exist after the plan. Raises PlanError if the document is neither an exported stack nor a plan.
     """
     if isinstance(document, dict) and "deployment" in document:
         listed: Any = cast(dict[str, Any], document)["deployment"].get("resources") or []
@@ -198,8 +198,8 @@ def _keys(step: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two plan steps of one resource. `one` is the result of the earlier steps, and `other` is the next step. A
-    state of the result comes from `one`, or from `other` if `one` lacks the state.
+    """Merges two plan steps of one resource into one change. `one` is the result of the earlier steps, and `other` is
+    the next step. The old and the new state come from `one`. If `one` lacks a state, this state comes from `other`.
     """
     if one is None:
         return other

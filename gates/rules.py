@@ -47,8 +47,8 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that changes certificates and also the DNS records of names that clients use. If one of the
-    changes is wrong, the other change makes the repair harder and the outage longer. The Rust project had such an
-    outage in January 2023.
+    changes is wrong, the other change makes the repair harder and the outage longer. The Rust project had an outage of
+    this kind in January 2023.
     """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
@@ -76,8 +76,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # The rule `rotation` checks the replacement of several machines of a region. The limit `sole_nodes` can
-            # allow the replacement of a region's only machine.
+            # This rule does not apply if a machine of the region stays. The rule `rotation` checks the replacement
+            # of several machines. The limit `sole_nodes` can allow the replacement of a region's only machine.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
@@ -110,8 +110,8 @@ def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that replaces or deletes a store, such as a bucket or a table, because its content does not move
-    to a replacement.
+    """Refuses a plan that replaces or deletes a store, such as a bucket or a table. The replacement would be empty,
+    because the content of a store does not move to a replacement.
     """
     for change in plan.of(STORES, "replace", "delete"):
         because = f" because of {', '.join(change.keys)}" if change.keys else ""
@@ -120,12 +120,12 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that sends too large a share of clients to other targets at once. A fault of a new target then
-    affects only few clients.
+    """Refuses a plan that sends too large a share of clients to other targets at once. If the share is small, a fault
+    of a new target affects only few clients.
 
-    The limit applies to the share of all clients, although some DNS names are used by only a part of them. For example,
-    the weighted records of the hostname that clients connect to may send 20 % of the clients to the name of our own
-    PoPs. A plan that moves half of these clients to another target then moves 10 % of all clients.
+    The limit applies to the share of all clients, although only a part of the clients uses some DNS names. For example,
+    the weighted records of the hostname that clients connect to send 20 % of the clients to the name of our own PoPs.
+    If a plan moves half of these clients to another target, the plan moves 10 % of all clients.
     """
     shift = shift_of(plan, limits)
     for name, split in shift.before.items():
@@ -146,8 +146,8 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that changes two DNS records which the same clients look up one after the other. For example, the
-    first record leads clients to an edge network, and the second record leads the same clients to a region. If clients
-    then have a fault, nobody knows which change to undo.
+    first record leads clients to an edge network, and the second record leads the same clients to a region. If one of
+    the changes causes a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):
@@ -199,8 +199,8 @@ def _is_named(change: Change, name: str) -> bool:
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
     """Returns the machines that read from at least one of the given buckets. A machine reads from a bucket if its user
-    data names the bucket. If a machine's user data cannot be read, the machine counts if its Pulumi resource depends on
-    a bucket.
+    data names the bucket. If a machine's user data cannot be read, the machine is in the result if its Pulumi resource
+    depends on one of the buckets.
     """
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
@@ -213,8 +213,8 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    """Groups changes of resources by region and by the type of the component that contains them, such as the shields of
-    one region or the machines of one PoP.
+    """Groups changes of resources by the region and by the type of the component that contains the resource. For
+    example, the shields of one region are a group, and the machines of one PoP are a group.
     """
     found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:

@@ -39,14 +39,16 @@ class Shift:
 
     def weight(self, name: str) -> float:
         """Returns the share of clients that look up the DNS name `name`. Each hostname in `roots` has a share before
-        and after the plan, and the largest share counts. Returns 1 if no hostname leads to `name`.
+        the plan and a share after the plan. The result is the largest of all these shares, or 1 if no hostname leads to
+        `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
         """Returns True under two conditions: the plan adds or removes the DNS name `name`, and another name's records
-        lead to `name`. The plan gate then counts clients only at the other name.
+        lead to `name`. The plan gate then ignores `name`, because it already checks the share of moved clients at the
+        other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
@@ -102,15 +104,16 @@ def _arrivals(splits: Mapping[str, Split], names: frozenset[str]) -> dict[str, d
 def _arrive(
     host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
 ) -> None:
-    """Adds `share` to the entry of the DNS name `host` in `found`, which maps names to shares of clients. Then calls
-    itself for each name that the records of `host` lead to.
+    """Adds `share` to the entry of the DNS name `host` in `found`, which maps names to shares of clients. Calls itself
+    for each name that the records of `host` lead to.
     """
     found[host] = found.get(host, 0.0) + share
     onwards: dict[str, float] = {}
     for split in _of_host(host, splits):
         for target, part in split.items():
             name = _host_in(target)
-            # Clients look up several record types of `host`, such as A and AAAA. A sum would count these clients twice.
+            # The same clients look up several record types of `host`, such as A and AAAA. A sum over the record types
+            # would include these clients twice.
             onwards[name] = max(onwards.get(name, 0.0), part)
     for name, part in onwards.items():
         if name not in (host, *via) and _of_host(name, splits):

@@ -1,10 +1,10 @@
-"""Splits a plan that the plan gate refuses into several applies. The operator runs them one after the other, each with
-its `--target` options.
+"""Splits a plan into several applies if the plan gate refuses the whole plan. The operator runs the
+applies one after the other, each with its own `--target` options.
 
 The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Where one DNS name
-leads to a second DNS name, the second name is changed first, because it is nearer to the servers. Resources that
-change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
-apply as the last resource that used it, or later.
+leads to a second DNS name, the second name is changed first, because it is nearer to the servers. Resources that change
+only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same apply
+as the last resource that used it, or later.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
     """Orders the planned changes of the resource `urn` and of the resources that `urn` uses. Moves changes to later
     applies only. Returns whether any change moved.
 
-    If the new state of `urn` uses a resource, this resource changes in the same apply as `urn`, or earlier. If only the
-    old state uses a resource, it changes in the same apply, or later.
+    If the new state of `urn` uses another resource, the other resource changes in the same apply as `urn`, or earlier.
+    If only the old state uses the other resource, the other resource changes in the same apply as `urn`, or later.
     """
     before = dict(ranks)
     if change.new is not None:
@@ -146,8 +146,9 @@ def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _changed_because(plan: Plan, replaced: str) -> set[str]:
-    """Returns the URNs of resources whose changed inputs all come from the replaced resource `replaced`. They must
-    change in the same apply, because they would otherwise refer to a resource that no longer exists.
+    """Returns the URNs of resources whose changed inputs all come from the replaced resource `replaced`. These
+    resources must change in the same apply as `replaced`. Otherwise they would refer to a resource that no longer
+    exists.
     """
     return {
         urn

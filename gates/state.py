@@ -1,8 +1,9 @@
 """Turns the Pulumi state of a stack into a file. Later previews of an upgrade start from this file. The file contains
 no secrets, and no data about the machine that made the state.
 
-A secret with a known name is replaced by the name. Any other secret is removed. A later preview runs in a sandbox with
-other secrets, and puts these secrets in place of the names. Otherwise, each secret would look like a change.
+The function `scrub` replaces each known secret by the secret's name, and removes all other secrets. A later preview
+runs in a sandbox with other secrets. The function `restore` puts the sandbox's secrets in place of the names, because
+the preview would otherwise show a change of each secret.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, cast
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
-# Fields of a resource in the Pulumi state that `scrub` leaves out. These fields contain times, or file paths of the
+# Fields of a resource in the Pulumi state that `scrub` leaves out. These fields contain times, or paths of files on the
 # machine that ran Pulumi.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
 
@@ -26,15 +27,15 @@ REMOVED = "removed"
 
 
 class StateError(Exception):
-    """Raised when a document is not a Pulumi state as `pulumi stack export` writes it."""
+    """Raised when a document does not have the form of a Pulumi state that `pulumi stack export` writes."""
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """Returns an exported Pulumi state without any secret. `secrets` maps the name of each known secret to its value.
-    Each occurrence of the value is replaced by a text with the name.
+    In the returned state, a text that contains the name replaces the value.
 
-    The export must contain secrets in plain text (`--show-secrets`), because this function finds a secret's name by
-    its value. Encrypted secrets are removed. Raises StateError if the export has no resources.
+    The export must contain secrets in plain text (`--show-secrets`), because this function finds a secret's name by its
+    value. Encrypted secrets are removed. Raises StateError if the export has no resources.
     """
     names: dict[str, str] = {}
     for name, value in secrets.items():
@@ -58,8 +59,8 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
 
 
 def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Puts secrets back into a Pulumi state that holds a name in place of each secret. Returns the state in the format
-    of `pulumi stack import`. `secrets` maps each name to its secret.
+    """Puts secrets back into a Pulumi state that contains names in place of secrets. Returns the state in the format
+    that `pulumi stack import` reads. `secrets` maps the name of each secret to its value.
     """
 
     def replace(text: str) -> str:

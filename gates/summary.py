@@ -15,28 +15,31 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# A line of the summary names at most this number of resources, and only counts the other resources.
+# A line of the summary names at most about this many resources. For longer lists, the line also gives the number of
+# resources that it does not name.
 _NAMED = 4
 
 
 def tier_of(resource: Resource) -> str:
-    """Returns the tier of a resource: the module of its innermost component, such as `dns` for `artifact-edge:dns:Dns`.
-    A resource outside all components is in the tier `stack`."""
+    """Returns the tier of a resource. The tier is the module in the type of the resource's innermost component: `dns`
+    for a resource in a component of type `artifact-edge:dns:Dns`. A resource outside all components is in the tier
+    `stack`.
+    """
     chain = resource.urn.split("::")[2].split("$")
     return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
 
 
 def counts(plan: Plan) -> str:
-    """Returns the number of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Pulumi
-    components are not counted, because they are no cloud resources themselves.
+    """Returns the numbers of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. The
+    numbers leave out Pulumi components, because components are not resources in a cloud.
     """
     found = Counter(change.action for change in _real_changes(plan))
     return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[str]:
-    """Yields one line for each tier. The line counts the tier's resources, in total and by type, such as `dns 32: 14
-    Record, 17 HealthCheck, 1 Zone`.
+    """Yields one line for each tier. The line contains the total number of the tier's resources, and the number for
+    each resource type: `dns 32: 14 Record, 17 HealthCheck, 1 Zone`.
     """
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:
@@ -48,8 +51,8 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 
 
 def diff(plan: Plan) -> Iterator[str]:
-    """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`. In this
-    example, the plan updates (`~`) the input `records` of two DNS records in the tier `dns`.
+    """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`. This line
+    says that the plan updates (`~`) two DNS records in the tier `dns`. The input `records` of both resources changes.
     """
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for change in _real_changes(plan):

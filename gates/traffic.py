@@ -15,8 +15,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# In the result of `splits`, the key of an accelerator is a DNS name plus this text. The DNS name leads to the
-# accelerator.
+# `splits` returns a mapping. For an accelerator, the key in this mapping is a DNS name plus this text. The DNS name
+# leads to the accelerator.
 DIALS = " traffic dials"
 
 # Shares of clients that differ by less than this number count as equal, because the rounding of numbers can cause such
@@ -52,9 +52,10 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns how clients are split over targets, as a mapping from keys to splits. There is one key for each DNS name
-    and record type (such as `packages.example.com CNAME`), for each load balancer, and for each name that leads to an
-    accelerator. DNS names outside of `names` are left out, unless their records have a routing policy.
+    """Returns the shares of clients that each target gets, as a mapping from keys to splits. A split maps targets to
+    shares. There is one key for each DNS name and record type (such as `packages.example.com CNAME`), for each load
+    balancer, and for each name that leads to an accelerator. Only names in `names` and names whose records have a
+    routing policy get a key. If `names` is empty, all names get a key.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
@@ -71,21 +72,22 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def _wildcard_targets(resources: Iterable[Resource]) -> dict[str, list[str]]:
-    """Returns the targets of each wildcard record. The key of the record `*.pops.example.com` with the type A is
+    """Returns the targets of each wildcard record. For the record `*.pops.example.com` of type A, the key is
     `pops.example.com A`.
 
-    A wildcard record is only for names without their own records. For a name with records, the share of clients at
-    these targets is 0.
+    A wildcard record applies only to names that have no records of their own. If a name has its own records, no client
+    of this name reaches the targets of the wildcard record.
     """
     wildcards = [one for one in resources if one.type in RECORDS and host_of(one).startswith("*.")]
     return {f"{host_of(one)[2:]} {one.inputs.get('type', '')}": _targets(one) for one in wildcards}
 
 
 def _split(alike: Sequence[Resource], limits: Limits) -> Split:
-    """Returns how the DNS records of one name and type split the clients.
+    """Returns the share of clients that each target of the given DNS records gets. All records have the same name and
+    type.
 
-    If geolocation records cover all continents, the default record gets the weight 0. Route 53 uses the default record
-    only if a client's location is unknown, or if the records of the client's area are unhealthy.
+    If geolocation records cover all continents, the default record gets the weight 0. Route 53 then uses the default
+    record only in two cases: it does not know a client's location, or the records of the client's area are unhealthy.
     """
     covered = {_location(record).get("continent") for record in alike} >= _CONTINENTS
 
@@ -101,8 +103,8 @@ def _location(record: Resource) -> Mapping[str, str]:
 
 
 def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
-    """Yields each DNS name that is an alias of an accelerator, and how the accelerator splits its clients over
-    regions.
+    """Yields each DNS name that is an alias of an accelerator. With each name, yields the shares of clients that the
+    accelerator sends to its regions.
     """
     for record in resources:
         if record.type in RECORDS and accelerators(record, resources):
@@ -114,19 +116,19 @@ def _dials(resources: Sequence[Resource]) -> Iterator[tuple[str, Split]]:
 
 
 def _behind_dials(dials: Mapping[str, float]) -> Split:
-    """Returns how an accelerator splits its clients over regions. `dials` has the traffic dial of each region, from 0
-    to 1.
+    """Returns the shares of clients that an accelerator sends to its regions. `dials` maps each region to its traffic
+    dial, from 0 to 1.
 
     With the dial 0.6, a region serves 60 % of the clients that are nearest to the region. The other clients go to other
-    regions (AWS Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials"). The function assumes
-    that each region is nearest to equally many clients, and that other regions get clients in proportion to their
-    dials.
+    regions (AWS Global Accelerator Developer Guide, "Adjusting traffic flow with traffic dials"). The function makes
+    two assumptions. Each region is nearest to the same number of clients. Clients that go to other regions are divided
+    among these in proportion to their dials.
     """
     found: defaultdict[str, float] = defaultdict(float)
     for region, dial in dials.items():
         others = {other: share for other, share in dials.items() if other != region}
         total = sum(others.values())
-        kept = dial if total else 1.0  # if all other dials are 0, the region keeps its clients
+        kept = dial if total else 1.0  # if all other regions have the dial 0, the region keeps its clients
         found[region] += kept / len(dials)
         for other, share in others.items():
             found[other] += (1 - kept) * share / total / len(dials) if total else 0.0
@@ -135,9 +137,8 @@ def _behind_dials(dials: Mapping[str, float]) -> Split:
 
 def moved(before: Split, after: Split) -> float:
     """Returns the share of clients that a change sends to another target. `before` and `after` map each target to its
-    share of the clients before and after the change. The result is half the sum of the differences between each
-    target's two shares (total variation distance). If only `before` or only `after` is empty, all clients count as sent
-    elsewhere.
+    share of the clients before and after the change. The result is half the sum of the absolute differences between
+    each target's two shares (total variation distance). If only `before` or only `after` is empty, the result is 1.
     """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
@@ -162,8 +163,8 @@ def _weight(record: Resource, limits: Limits) -> float:
         return float(failover[0].get("type") != "SECONDARY")
     share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
     proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}
-    # Route 53 chooses the region for which distance * (1 - bias / 100) is smallest. The share of a region is therefore
-    # estimated as 1 / (1 - bias / 100).
+    # Route 53 chooses the region for which distance * (1 - bias / 100) is smallest. The function therefore uses 1 / (1
+    # - bias / 100) as an estimate of the region's weight.
     return share / (1 - float(proximity.get("bias") or 0) / 100)
 
 
@@ -178,8 +179,9 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """Returns the target of a DNS record, or of a pool of a load balancer, as text. If the target is known only after
-    the apply, the text differs from the text of every known target.
+    """Returns a text that identifies the target of a DNS record or of a load balancer's pool. Pulumi may not know a
+    target before `pulumi up`. The text for such a target contains the resource's URN, and therefore differs from the
+    text of every known target.
     """
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 

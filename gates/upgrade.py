@@ -1,5 +1,5 @@
-"""The upgrade check, for an upgrade from a released state to the current program. The upgrade must not replace or
-delete two kinds of resources: stores, whose content Pulumi cannot create again, and resources that clients reach.
+"""Checks the upgrade of a stack from a released version to the current program. The upgrade must not replace or delete
+two kinds of resources: stores, whose content Pulumi cannot create again, and resources that clients reach.
 """
 
 from __future__ import annotations
@@ -39,15 +39,16 @@ class Allowances(BaseModel):
 
 
 def read_allowances(file: Path) -> Allowances:
-    """Returns the allowances that a file lists: replacements and deletions that an upgrade may make. Returns no
-    allowances if the file does not exist. Raises SettingsError if the file is not valid.
+    """Returns the allowances that a file lists. An allowance permits an upgrade to replace or delete one resource.
+    Returns no allowances if the file does not exist. Raises SettingsError if the file is not valid.
     """
     return read_settings(file, Allowances) if file.exists() else Allowances()
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each store or client-facing resource that the upgrade would replace or delete, if `allowed`
-    does not name the resource. Also yields one line for each resource in `allowed` that the upgrade would keep.
+    """Yields one line for each problem of an upgrade. The upgrade must not replace or delete a store or a client-facing
+    resource, unless `allowed` names the resource. An entry of `allowed` is also a problem if the upgrade keeps its
+    resource.
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():

@@ -14,14 +14,14 @@ Names = str | Sequence[str]
 Principal = Literal["*"] | Mapping[str, Names]
 Condition = Mapping[str, Mapping[str, Names]]
 
-# The issuer of Google's identity tokens. AWS trusts this issuer without an identity provider in the account. An
-# identity provider for this issuer would interfere with that trust (IAM User Guide, "Create a role for OpenID Connect
-# federation").
+# The issuer of Google's identity tokens. AWS trusts this issuer even if the account has no identity provider for it. Do
+# not create such an identity provider, because it would interfere with this trust (IAM User Guide, "Create a role for
+# OpenID Connect federation").
 GOOGLE = "accounts.google.com"
 
 
 class Statement(TypedDict, total=False):
-    """One statement of an IAM policy document; the keys are those of AWS's policy grammar."""
+    """One statement of an IAM policy document. The keys of the mapping are element names of AWS's policy grammar."""
 
     Sid: str
     Effect: Required[Literal["Allow", "Deny"]]
@@ -49,8 +49,8 @@ def allow(
 ) -> Statement:
     """Returns an IAM statement that allows the given actions.
 
-    Pass a `principal` for statements in trust policies and in policies of resources, such as buckets. Pass none for
-    statements in policies of roles. Only statements in trust policies have no `resources`.
+    A statement in a trust policy or in the policy of a resource, such as a bucket, needs a `principal`. A statement in
+    the policy of a role has no `principal`. Only statements in trust policies have no `resources`.
     """
     return _statement("Allow", actions, resources, sid, principal, condition)
 
@@ -73,7 +73,9 @@ def service(name: str) -> Principal:
 
 
 def account_root(account: str) -> Principal:
-    """Returns a whole AWS account as an IAM principal. The account's own IAM policies then decide who may act."""
+    """Returns a whole AWS account as an IAM principal. The IAM policies in this account decide which of its users and
+    roles may act.
+    """
     return {"AWS": f"arn:aws:iam::{account}:root"}
 
 

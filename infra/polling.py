@@ -27,8 +27,8 @@ async def wait_while_missing(
 ) -> None:
     """Calls `missing` again and again until it returns an empty text. Any other text says what is still missing.
 
-    If something is missing at the first call, the function announces in the log what it waits for. The person who runs
-    `pulumi up` then knows why nothing happens yet.
+    If something is missing at the first call, the function writes a message to the log. The message tells the person
+    who runs `pulumi up` why nothing happens yet.
     """
     deadline = time.monotonic() + limit.seconds
     announced = False

@@ -16,18 +16,18 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
-# Maps each provider to the arguments in which its resources take tags. Each argument is mapped to its name in Pulumi's
-# state. A resource gets its tags in the first of these arguments that its type has. `user_labels` is listed before
-# `labels`, because a Google Cloud type with `user_labels` uses `labels` for other data (REST reference,
+# Maps each provider to the arguments that set the tags of a resource. Each argument is mapped to its name in Pulumi's
+# state. If a resource type has several of these arguments, the tags go into the first of them. `user_labels` is listed
+# before `labels`, because a Google Cloud type with `user_labels` uses `labels` for other data (REST reference,
 # "NotificationChannel").
 _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "aws": {"tags": "tags"},
     "gcp": {"user_labels": "userLabels", "labels": "labels"},
 }
 
-# Pulumi resource types that hold published data or the keys for this data, and the type of the DNS zone with the
-# hostname that clients connect to. If the stack's config turns protection on, no `up` or `destroy` deletes a resource
-# of these types.
+# Pulumi types of resources that contain published data or the keys for this data. The type of the DNS zone is included,
+# because the zone contains the hostname that clients connect to. If the stack's config turns protection on, no `up` or
+# `destroy` deletes a resource of these types.
 IRREPLACEABLE = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -44,9 +44,10 @@ IRREPLACEABLE = frozenset(
 
 
 def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
-    """Returns a Pulumi transform that adds `tags` to every resource that takes tags.
+    """Returns a Pulumi transform that adds `tags` to every resource that can have tags.
 
-    A resource's own tags take precedence. On Google Cloud the tags become labels.
+    If a resource has a tag of its own with the same key, the resource keeps its own tag. On Google Cloud the tags
+    become labels.
     """
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
@@ -74,7 +75,9 @@ def bound(policy_arn: str) -> pulumi.ResourceTransform:
 
 
 def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """A Pulumi transform that sets `protect` on irreplaceable resources, so that the engine refuses to delete them."""
+    """A Pulumi transform that sets `protect` on irreplaceable resources. The engine refuses to delete resources with
+    this setting.
+    """
     if args.type_ not in IRREPLACEABLE:
         return None
     return pulumi.ResourceTransformResult(
@@ -84,8 +87,8 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """Returns the name of the property in which a Pulumi resource type keeps its tags as a mapping. Returns None if the
-    type has no such property.
+    """Returns the name of the property that contains the tags of a Pulumi resource type as a mapping. Returns None if
+    the type has no such property.
 
     The function finds the property in the signatures of the provider's SDK.
     """

@@ -37,8 +37,8 @@ def _row(policy: Policy) -> str:
 
 
 def _link(url: str) -> str:
-    """Returns a link to the description of a security control. If the description is a file in `docs`, the link is
-    relative to `docs`, because PAGE is in `docs`.
+    """Returns a link to the description of a security control. PAGE is in `docs`. If the description is also a file in
+    `docs`, the link is relative to `docs`.
     """
     return url.removeprefix("docs/")
 

@@ -1,3 +1,3 @@
-"""Previews the changes to each stack, with policy checks, on emulated clouds. Also records each stack's state at a
-release. Later previews of upgrades start from this state.
+"""Previews the changes to each stack on emulated clouds, and checks them against the policies. Also records the state
+of each stack at a release. Previews of later upgrades start from the recorded state.
 """

@@ -1,5 +1,5 @@
-"""`python -m previews`: plans every stack against the emulated clouds, and records the state that each stack has at a
-release.
+"""`python -m previews`: previews the changes to every stack on emulated clouds, or records the state of every stack at
+a release.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ def plan(
     context: typer.Context,
     plans: Annotated[Path | None, typer.Option("--directory", help="folder to write the plans to, as JSON")] = None,
 ) -> None:
-    """Preview every stack as a new deployment and as an upgrade. Fail when a preview ends with an error, when a stack
-    breaks a policy, or when a stack does not survive a loss that gates/resilience_limits lists. Also fail when an
-    upgrade replaces or deletes a store, or a resource that clients reach.
+    """Preview every stack twice: as a new deployment, and as an upgrade.
+
+    Fail when a preview ends with an error, or when a stack breaks a policy. Fail when a stack does not survive the loss
+    of resources that gates/resilience_limits names. Also fail when an upgrade replaces or deletes a store, or a
+    resource that clients reach.
     """
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)

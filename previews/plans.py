@@ -13,12 +13,12 @@ from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
-# The environment variable that enables the option `--event-log` of `pulumi preview`. The log contains the policy
-# findings, which the output of `--json` does not contain.
+# This environment variable enables the option `--event-log` of `pulumi preview`. The event log contains the findings of
+# the policies. The output of `--json` does not contain these findings.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
-# The policy that reports exemptions as advisory findings. An advisory finding of any other policy means that a preview
-# cannot check the policy. The check needs values that are known only after `pulumi up`.
+# This policy reports exemptions as advisory findings. An advisory finding of any other policy means that a preview
+# cannot check that policy: its check needs values that are known only after `pulumi up`.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 
 
@@ -26,10 +26,10 @@ _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 class Planned:
     """The result of one `pulumi preview`.
 
-    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and the violated policies that
-    forbid the changes, one per line. `later` names the policies that only `up` can check, because the policies need
-    values that the preview does not know. `exemptions` lists the findings that an exemption covers, and the exemptions
-    that cover no finding.
+    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and the policy violations that
+    forbid the changes. `later` names the policies that only `pulumi up` can check, because the preview does not know
+    some values. `exemptions` lists the findings that an exemption covers. It also lists each exemption that covers no
+    finding.
     """
 
     document: Mapping[str, Any]
@@ -40,8 +40,8 @@ class Planned:
 
 
 def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
-    """Previews an existing Pulumi stack. `options` are further options of `pulumi preview`, such as those that apply
-    the policy pack.
+    """Previews an existing Pulumi stack. `options` are more options for `pulumi preview`, such as the options that
+    apply the policy pack.
     """
     log = sandbox.clouds.path("events.json")
     log.unlink(missing_ok=True)
@@ -56,8 +56,8 @@ def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
 
 
 def policies_of(stack: str) -> list[str]:
-    """Returns the options of `pulumi preview` that apply the policy pack, together with the stack's policy settings if
-    the stack has a file of them.
+    """Returns the options of `pulumi preview` that apply the policy pack. If the stack has a file with policy settings,
+    the options also name this file.
     """
     settings = CHECKOUT / "policies" / "config" / f"{stack}.json"
     return ["--policy-pack", "policies", *(["--policy-pack-config", str(settings)] if settings.exists() else [])]
@@ -91,8 +91,8 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _mandatory_findings(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields a line for each mandatory finding of the policy pack, with the policy's name, the resource's name and the
-    message. The first line of the message is left out, because it only describes the policy.
+    """Yields one line for each mandatory finding of the policy pack: the policy's name, the resource's name and the
+    message. Leaves out the first line of a message, because it only describes the policy.
     """
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]

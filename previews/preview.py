@@ -24,8 +24,7 @@ from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
-# The loopback network of previews differs from the network of `make up`, so that a preview can run at the same time as
-# `make up`.
+# Previews use a loopback network of their own. A preview can therefore run at the same time as `make up`.
 LOOPBACK = "127.76"
 
 SURVIVE = CHECKOUT / "gates" / "resilience_limits"
@@ -33,9 +32,10 @@ LIMITS = CHECKOUT / "gates" / "limits"
 
 
 def preview(report: Report, directory: Path | None = None) -> bool:
-    """Returns whether every stack can be planned and every plan passes its checks. Reports each problem in one line.
+    """Previews all stacks. Returns true if every stack can be planned and every plan passes its checks. Reports each
+    problem in one line.
 
-    Writes the plans to `directory`, as `pulumi preview --json` prints them: `<stack>.json` for a new deployment, and
+    Writes the plans to `directory` in the format of `pulumi preview --json`: `<stack>.json` for a new deployment, and
     `<stack>-upgrade.json` for an upgrade from the last release.
     """
     if directory is not None:
@@ -63,9 +63,9 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
-    """Checks the stack's resilience statements (gates/resilience_limits). A statement names resources that are lost
-    together, such as those of a region. The statement says whether all read paths of clients survive the loss, and if
-    not, which paths may break.
+    """Checks the stack's resilience statements (gates/resilience_limits). A statement names resources that can fail at
+    the same time, such as all resources of a region. It says whether every read path of clients survives this failure.
+    If not, it lists the paths that may break.
 
     Reports each difference between the plan and the statements. Returns True if there are no differences.
     """
@@ -95,8 +95,8 @@ def _preview_upgrade(sandbox: TemporarySandbox, stack: str, report: Report, dire
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """Reports into how many runs of `pulumi up` an upgrade must be split. Reports nothing if the plan gate (gates/)
-    allows the upgrade in a single run.
+    """Reports how many runs of `pulumi up` an upgrade needs. Reports nothing if the plan gate (gates/) allows the
+    upgrade in a single run.
     """
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})

@@ -1,7 +1,7 @@
-"""Records the state of each stack at a release, so that upgrades from that release can be previewed.
+"""Records the state of each stack at a release. Later previews can then start upgrades from that release.
 
-A release consists of `releases/<version>/<stack>.json.gz`. To create these files, a real `pulumi up` of each stack runs
-on emulated clouds.
+A release consists of the files `releases/<version>/<stack>.json.gz`. To create them, the module runs a real `pulumi up`
+of each stack on emulated clouds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# The loopback network (127.75.0.0/16) of sandboxes that record a release's Pulumi state. `make up` and `make preview`
-# can run at the same time, because their sandboxes use other networks.
+# The loopback network of sandboxes that record the Pulumi state at a release: 127.75.0.0/16. `make up` and `make
+# preview` use other networks, and can therefore run at the same time.
 LOOPBACK = "127.75"
 
 _SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")
@@ -52,7 +52,9 @@ def record(version: str, report: Report) -> None:
 
 
 def latest(stack: str) -> Path | None:
-    """Returns the file with the stack's recorded state in the newest release that contains the stack, or None."""
+    """Returns the file that contains the stack's state in the newest release. Skips releases without this stack.
+    Returns None if no release contains the stack.
+    """
     recorded = RELEASES.glob(f"*/{stack}.json.gz")
     return max(recorded, key=lambda file: Version(file.parent.name), default=None)
 
@@ -64,8 +66,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
     """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # Pulumi imports a state only if the state names the secrets provider that decrypts it. The function therefore adds
-    # the stack's secrets provider to the state.
+    # Pulumi imports a state only if the state names a secrets provider, which can decrypt it. The next lines therefore
+    # add the stack's secrets provider to the state.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")

@@ -1,7 +1,7 @@
-"""A temporary sandbox: the emulated clouds and a copy of the stacks' config, for previews and tests.
+"""A temporary sandbox: emulated clouds and a copy of the stacks' config, for one preview or test.
 
-Other sandboxes that run at the same time are not affected. `pulumi stack init` writes a salt into a stack's config. It
-writes the salt to the copy, so the checkout stays unchanged.
+A temporary sandbox does not affect other sandboxes that run at the same time. `pulumi stack init` writes a salt into
+the config of a stack. Only the copy gets this salt, and the git checkout stays unchanged.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", 
 
 @dataclass(frozen=True)
 class TemporarySandbox:
-    """The emulated clouds of one preview or test. `pulumi` runs in the directory `project`. This directory holds a copy
-    of `stacks/`, and links to the other directories that the Pulumi program imports.
+    """The emulated clouds of one preview or test. `pulumi` runs in the directory `project`, which has a copy of
+    `stacks/`. The other directories that the Pulumi program imports are links in `project`.
     """
 
     clouds: Sandbox
@@ -42,7 +42,7 @@ class TemporarySandbox:
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
-        """Creates a Pulumi stack from its config in the temporary sandbox. Before that, the method creates what the
+        """Creates a Pulumi stack in the temporary sandbox, from the stack's config. Before that, creates what the
         Pulumi program expects to exist: secrets, the Cloudflare zone, and the permissions boundary.
         """
         operator.make_keys(self.clouds, name, self.project / "stacks")

@@ -166,7 +166,9 @@ def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
 
 
 def create_alarms(stack: Stack, alarms: Sequence[CloudWatchAlarm | CloudMonitoringAlarm]) -> None:
-    """Creates each alarm of the stack in the cloud that publishes its metric."""
+    """Creates all alarms of the stack. Each alarm is in the cloud that publishes its metric: in CloudWatch or in Cloud
+    Monitoring.
+    """
     emails = stack.config.alerts.email
     on_cloudwatch = [alarm for alarm in alarms if isinstance(alarm, CloudWatchAlarm)]
     on_cloud_monitoring = [alarm for alarm in alarms if isinstance(alarm, CloudMonitoringAlarm)]

@@ -26,9 +26,9 @@ def export_outputs(
     pops: Sequence[PopNode],
     accelerator: AcceleratorEntry | None,
 ) -> None:
-    """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. A stack
-    without PoPs on machines of our own has no output `pops`, and a stack without an accelerator no output
-    `accelerator`.
+    """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. The output
+    `pops` is missing if the stack has no PoPs on machines of our own. The output `accelerator` is missing if the stack
+    has no accelerator.
     """
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
@@ -65,8 +65,8 @@ def _metadata(metadata: Metadata) -> Mapping[str, object]:
 
 
 def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
-    """Returns the stack output that lists the edge networks to which DNS sends clients: the name, the weight in DNS and
-    the target of each.
+    """Returns the stack output that lists the edge networks to which DNS directs clients. The output states the name of
+    each network, its weight in DNS, and its DNS target.
     """
     config = stack.config
     found: list[Mapping[str, object]] = [

@@ -45,8 +45,8 @@ from stacks.identities import serving_reports
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
-# An example of a Lambda function's URL, as long as any real URL. User data of PoP machines contains the URL. Pulumi
-# checks the user data's size before Lambda assigns the real URL.
+# An example of the URL of a Lambda function. It has the length of a real URL. The user data of a PoP machine contains
+# such a URL, and Pulumi checks the size of the user data before Lambda assigns the real URL.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 
@@ -114,7 +114,9 @@ def create_pops(
 
 
 def _create_accelerator(stack: Stack, pops: Sequence[AcceleratedPop]) -> AcceleratorEntry | None:
-    """Creates the accelerator in front of the PoPs, if the config says that clients reach the PoPs through it."""
+    """Creates the accelerator in front of the PoPs. Returns None if the config says that clients connect to the PoPs'
+    own addresses.
+    """
     if stack.config.pops_reached_by == "addresses":
         return None
     return Accelerator("accelerator", AcceleratorArgs(stack.prefix, pops)).entry
@@ -133,13 +135,16 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
-    """Creates the certificates that PoP machines present, for the hostname that clients connect to. Also makes Pulumi
-    remove each policy of the machines' IAM role that the Pulumi program has not declared.
+    """Creates the certificates that PoP machines present to clients. The certificates are for the hostname that clients
+    connect to.
+
+    Also declares all policies of the machines' IAM role. Pulumi then removes every other policy from this role.
     """
     args = MachineCertificateArgs(
         zone_id=dns.zone_id,
         domain_name=stack.hostname,
-        # A PoP exports its certificate from its own region or the home region, where it also reads its secrets.
+        # A PoP can export its certificate in its own region and in the home region. It reads its secrets in the same
+        # regions.
         regions=stack.pop_secret_regions,
         parameter=certificate_parameter(stack.environment),
         description="ARN of the certificate that PoP machines present to clients",
@@ -167,8 +172,8 @@ def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], me
             edge_secret=stack.secret("edge"),
             metadata_api_secret=stack.secret("metadata-api"),
             purge_secret=stack.secret("purge-signing"),
-            # The PoP reads its secrets and its certificate in its own region and in the home region. If `regions` named
-            # all regions of PoPs, a new PoP would change the user data of every machine.
+            # A PoP reads its secrets and its certificate in its own region and in the home region. `regions` does not
+            # name the regions of other PoPs. Otherwise a new PoP would change the user data of every machine.
             regions=list(dict.fromkeys([pop.region, stack.home_region])),
             home_region=stack.home_region,
             certificate_parameter=certificate_parameter(stack.environment),

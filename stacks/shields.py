@@ -74,7 +74,8 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects, pops:
 
 
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
-    """Creates the certificates that all shield machines present to the edge, and lets the machines' IAM role export it.
+    """Creates the certificates that all shield machines present to the edge. Permits the machines' IAM role to export
+    them.
 
     The function also makes the list of the role's policies final. The role keeps the policies that earlier steps of the
     program have added. Later steps must not add a policy.
@@ -89,8 +90,9 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     )
     certificate = ShieldCertificate("shield-certificate", args)
     policies = [*identities.aws.policies, *identities.aws_policies, certificate.policy]
-    # `keep_only` must not create children of `identities.aws`. Shield machines wait for these children, the policy of
-    # OriginAccess waits for the machines, and `keep_only` waits for this policy.
+    # The resources that `keep_only` creates must not be children of `identities.aws`. Otherwise there would be a circle
+    # of dependencies: shield machines wait for the children of `identities.aws`, the policy of OriginAccess waits for
+    # the machines, and `keep_only` waits for this policy.
     keep_only("shield", identities.aws.role_name, policies, certificate)
 
 

@@ -33,7 +33,7 @@ def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
     if not isinstance(config, dict):
         raise StackFileError(f"{file}: has no section `config`")
     settings = cast(dict[str, Any], config)
-    # The function `load` expects each value in the form in which Pulumi passes it to a program: as a text, with objects
-    # and lists in JSON.
+    # Pulumi passes each config value to a program as a text, with objects and lists in JSON. The function `load`
+    # expects this form.
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     return load(environment, values), values.get("gcp:project", "")

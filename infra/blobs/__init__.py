@@ -15,11 +15,11 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """The object lock. For `days` days after the publication of an object, S3 or Cloud Storage refuses to delete
-    the object's versions.
+    """The object lock. For `days` days after the publication of an object, S3 or Cloud Storage refuses to delete the
+    object's versions.
 
-    In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
-    bypass the lock can. New versions and delete markers can always be added.
+    In mode `compliance`, no principal can delete a version. In mode `governance`, only principals with the permission
+    to bypass the lock can delete a version. Principals can add new versions and delete markers in both modes.
     """
 
     mode: Literal["governance", "compliance"]
@@ -31,13 +31,13 @@ class BlobsArgs:
     """Arguments of a component that creates the buckets of the origin.
 
     The names of the buckets begin with `prefix`. Bucket names are unique in the whole cloud, so no other account may
-    already use one of these names. On AWS, each of `regions` has a bucket of its own, and the bucket in the first
-    region is the primary. On Google Cloud, a single bucket is stored in all of `regions`. Publishers write to the
-    primary bucket on AWS, and to the single bucket on Google Cloud. `readers` are the only principals that may get and
-    list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps the region of a bucket to the encryption
-    key of its data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object can be restored for
-    `noncurrent_days`. `lock` is the object lock of published objects. Access logs are kept for `log_days`. `removable`
-    allows the deletion of buckets that still hold objects.
+    already use one of these names. On AWS, each of `regions` has a bucket of its own. The bucket in the first region is
+    the primary bucket, to which publishers write. On Google Cloud, there is a single bucket, which is stored in all of
+    `regions`. `readers` are the only principals that may get and list objects: role ARNs on AWS, IAM members on Google
+    Cloud. `keys` maps a region to the key that encrypts the data of the region's bucket. The key is an ARN on AWS and a
+    name on Google Cloud. Operators can restore an overwritten or deleted object for `noncurrent_days` days. `lock` is
+    the object lock of published objects. Access logs are kept for `log_days` days. If `removable` is true, Pulumi can
+    delete buckets that still contain objects.
     """
 
     prefix: str
@@ -52,7 +52,7 @@ class BlobsArgs:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket from which shields read objects. All fields are known before any resource is provisioned."""
+    """A bucket from which shields read objects. All fields are known before Pulumi creates any resource."""
 
     name: str
     region: str
@@ -60,8 +60,8 @@ class Bucket:
     store: Store = "s3"
 
 
-# The prefix of the keys of shields' access logs in a log bucket. The program `ship-logs` on the shield machines
-# contains the same prefix.
+# Shields write their access logs to a log bucket. The keys of these logs begin with this prefix. The program
+# `ship-logs` on the shield machines contains the same prefix.
 SHIELD_LOGS = "shields/"
 
 

@@ -1,4 +1,4 @@
-"""Object storage on Google Cloud Storage: one bucket, whose data Google keeps in one region or in two."""
+"""Object storage on Google Cloud Storage. There is one bucket, whose data is in one region or in two regions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
-# The shortest soft-delete duration that Cloud Storage accepts, apart from zero. Zero turns soft delete off.
+# The shortest soft-delete duration that Cloud Storage accepts. The duration zero is also accepted, and turns soft
+# delete off.
 _SOFT_DELETE_SECONDS = 7 * _DAY
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# Maps a continent to a location code of Cloud Storage. A bucket that spans two regions of the continent has this
-# location code (Cloud Storage, "Bucket locations").
+# Maps a continent to the location code of a bucket that spans two regions of the continent (Cloud Storage, "Bucket
+# locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 
@@ -28,29 +29,30 @@ _LOG_WRITERS = "group:cloud-storage-analytics@google.com"
 
 
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
-    """Returns the one Cloud Storage bucket that holds the objects of the origin.
+    """Returns a list with the only Cloud Storage bucket of the origin.
 
-    The first of `regions` is part of the bucket's name, and is the `region` of the returned bucket, even if the bucket
-    is in two regions.
+    The bucket may be in two regions. The first of `regions` is part of the bucket's name, and is the attribute `region`
+    of the result.
     """
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]
 
 
 def gcs_location(regions: Sequence[str]) -> str:
-    """Returns the location of a Cloud Storage bucket. For one region, the location is the region. For two regions, it
-    is the code of the continent that contains both regions.
+    """Returns the location of a Cloud Storage bucket. For a bucket in one region, the location is the name of the
+    region. For a bucket in two regions, the location is the code of the continent that contains both regions.
     """
     return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
 
 
 class GcsBlobs(pulumi.ComponentResource):
-    """A private, versioned bucket with uniform access, soft delete and access logs, in one region or two.
+    """A private, versioned bucket with uniform access, soft delete and access logs. The bucket is in one region or in
+    two regions.
 
     A bucket in two regions is a dual-region bucket with turbo replication, which copies each object to the second
-    region within 15 minutes. If the stack locks objects, the publisher sets the retention on each immutable object. A
-    retention policy of the bucket would also prevent the replacement of documents that change, such as package indexes.
-    Replaced or deleted documents are kept for the time that soft delete allows.
+    region within 15 minutes. If the stack locks objects, the publisher sets the retention of each immutable object. The
+    bucket itself has no retention policy, because a policy would also prevent the replacement of documents that change,
+    such as package indexes. Soft delete keeps replaced and deleted documents for a limited time.
     """
 
     buckets: Sequence[Bucket]
@@ -125,7 +127,9 @@ class GcsBlobs(pulumi.ComponentResource):
         return pulumi.Output.all(logs.name, writers.id).apply(lambda known: known[0])
 
     def _bucket(self, title: str, name: str, **settings: Any) -> gcp.storage.Bucket:
-        """Creates a Cloud Storage bucket with the settings that the objects' bucket and the log bucket share."""
+        """Creates a Cloud Storage bucket. The bucket for objects and the log bucket share the settings in this
+        function.
+        """
         regions = self._args.regions
         dual = len(regions) > 1
         return gcp.storage.Bucket(

@@ -12,12 +12,13 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# The two patterns match the label `response_code` of the metric that counts requests. Google's reference does not say
-# whether the label has HTTP status codes or Google's error names, so the patterns match both.
+# _BREAKS and _REFUSES match the label `response_code` of the metric that counts requests. Google's reference does not
+# say whether this label contains HTTP status codes or names of errors. The patterns therefore match both.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes
-# Alarm threshold for the minutes of the last thirty days in which replication was late: a thousandth of all minutes.
+# Alarm threshold, in minutes: an alarm goes off when replication was late in more than this number of the minutes in
+# the last thirty days. The number is a thousandth of all minutes in thirty days.
 _MISSED_MINUTES = 43
 # An alarm goes off when Cloud Storage has not updated the replication metrics for this number of seconds. Without
 # updates, nothing shows whether Cloud Storage still replicates objects.
@@ -30,7 +31,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
     """Yields alarms on a bucket's refused and failed requests. For a dual-region bucket, also yields alarms on
     replication.
 
-    Alarm names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
+    The names of the alarms begin with `name`. `what` says what the bucket contains, such as "the objects".
     """
     where: Mapping[str, pulumi.Input[str]] = {"resource.labels.bucket_name": bucket}
     yield _error_share_alarm(
@@ -42,7 +43,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#cloud-storage-breaks",
     )
-    # Responses with the status 404 count as refused requests, too. They are no fault, because package managers often
+    # Responses with the status 404 also count as refused requests. A 404 is no fault, because package managers often
     # request packages that do not exist. The threshold is therefore half of all requests.
     yield _error_share_alarm(
         f"{name}-refuses",

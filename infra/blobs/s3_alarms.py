@@ -14,17 +14,17 @@ REPLICATION_MINUTES = 15  # the only replication time that S3 Replication Time C
 Statistic = Literal["Maximum", "Minimum", "Sum"]
 
 _QUARTER = 900
-# Alarm threshold for objects that wait for replication. A bulk import of some thousand packages stays below this
-# number. A replica that accepts no objects exceeds it.
+# Alarm threshold for the number of objects that wait for replication. During a bulk import of some thousand packages,
+# fewer objects wait. If a replica accepts no objects, more objects wait.
 _PENDING = 10_000
 
 _RUNBOOK = "docs/operations.md"
 
 
 def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
-    """Yields alarms on each bucket's refused and failed requests, and on the delay of replication to each replica.
+    """Yields alarms on each bucket's refused and failed requests, and on late replication to each replica.
 
-    `places` are the buckets, with the primary bucket first.
+    `places` are the buckets. The first of them is the primary bucket.
     """
     primary, *replicas = places
     for place in places:

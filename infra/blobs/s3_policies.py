@@ -1,4 +1,6 @@
-"""Builds IAM statements for the S3 buckets. All statements use names that are known before any resource exists."""
+"""Builds IAM statements for the S3 buckets. The statements contain the names of buckets, which are known before Pulumi
+creates any resource.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ from infra.iam import Statement, allow, deny, service
 
 
 def arn(bucket: str) -> str:
-    """Returns a bucket's ARN from its name alone, so that previews can show complete policies with the ARN."""
+    """Returns the ARN of the bucket with this name. Pulumi knows the name before it creates the bucket, so a preview
+    can show complete policies.
+    """
     return f"arn:aws:s3:::{bucket}"
 
 
 def tls_only(bucket: str) -> Iterator[Statement]:
-    """Yields statements for an S3 bucket's policy that deny plain HTTP and TLS below 1.2 (S3 User Guide, "Security best
-    practices").
+    """Yields two statements for the policy of an S3 bucket. The statements deny requests over plain HTTP, and requests
+    with a TLS version below 1.2 (S3 User Guide, "Security best practices").
     """
     for sid, refused in {
         "RefusePlainText": {"Bool": {"aws:SecureTransport": "false"}},
@@ -26,10 +30,10 @@ def tls_only(bucket: str) -> Iterator[Statement]:
 
 
 def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
-    """Yields statements for an S3 bucket's policy that allow `readers` to get and list objects.
+    """Yields two statements for the policy of an S3 bucket. The statements allow `readers` to get and list objects.
 
-    Readers need the permission to list: S3 answers 404 for a missing key only to principals that may list, and 403 to
-    all others.
+    Without the permission to list, a reader could not recognize a missing key. S3 answers 404 for a missing key only to
+    principals that may list, and 403 to all others.
     """
     for sid, action, resource in (
         ("Get", "s3:GetObject", f"{arn(bucket)}/*"),
@@ -60,12 +64,12 @@ def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
-    """Yields the permissions of the IAM role with which S3 replicates from the first bucket of `places` to the other
-    buckets.
+    """Yields the permissions of the IAM role that S3 uses for replication. S3 replicates objects from the first bucket
+    of `places` to the other buckets.
 
-    Sources: S3 User Guide, "Setting up permissions for live replication" and, for keys, "Replicating encrypted
-    objects". The role may read object locks, because S3 copies them with the objects. `keys` are the ARNs of the
-    buckets' KMS keys, in the same order as `places`.
+    The role may read object locks, because S3 copies the locks with the objects. `keys` are the ARNs of the buckets'
+    KMS keys, in the same order as `places`. Sources: S3 User Guide, "Setting up permissions for live replication"; for
+    keys, "Replicating encrypted objects".
     """
     source, *destinations = places
     yield allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], arn(source.name))
@@ -86,15 +90,15 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
-        # The replication role needs `kms:Decrypt`, because S3 decrypts the destination's S3 Bucket Key to verify the
-        # key's integrity. Without the permission, the replication of every object fails (S3 User Guide, "Amazon S3
-        # Bucket Keys and replication").
+        # The replication role needs `kms:Decrypt` on the destination's key. S3 decrypts the S3 Bucket Key of the
+        # destination to verify the integrity of this key. Without the permission, the replication of every object fails
+        # (S3 User Guide, "Amazon S3 Bucket Keys and replication").
         yield key_use("kms:Decrypt", destination, key)
 
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
-    """Returns the IAM statement that permits the use of a KMS key through S3 for the objects of one bucket. The
-    statement covers the encryption context that S3 uses with an S3 Bucket Key, and the one that S3 uses without it.
+    """Returns the IAM statement that permits S3 to use a KMS key for the objects of one bucket. S3 sets one encryption
+    context for buckets with an S3 Bucket Key, and another for buckets without. The statement permits both.
     """
     return allow(
         action,

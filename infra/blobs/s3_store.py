@@ -1,4 +1,4 @@
-"""One S3 bucket with its security settings; each setting is a separate resource in the AWS provider."""
+"""One S3 bucket with its security settings. In Pulumi's AWS provider, each setting is a separate resource."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from infra.blobs.s3_policies import log_delivery, log_shipping, reading, tls_onl
 from infra.iam import document
 
 _ABANDONED_UPLOAD_DAYS = 7
-# The age at which objects move to Intelligent-Tiering, which tracks how often each object is read. S3 does not move
-# objects below 128 KB (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
+# The age, in days, at which objects move to the storage class Intelligent-Tiering. This class tracks how often clients
+# read each object. S3 does not move objects below 128 KB (S3 User Guide, "Transitioning objects using Amazon S3
+# Lifecycle").
 _TIERING_DAYS = 30
 
-# Name of the metrics configuration that covers all requests of a bucket, as the S3 console names it.
+# The name of a metrics configuration that covers all requests of a bucket. The S3 console uses the same name.
 ALL_REQUESTS = "EntireBucket"
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
@@ -73,8 +74,8 @@ class Guarded:
         )
 
     def encrypt(self, key: pulumi.Input[str] | None) -> None:
-        """Sets the key with which S3 encrypts the bucket's objects by default: the KMS key `key`, or a key that S3
-        manages if `key` is None.
+        """Sets the key with which S3 encrypts the bucket's objects by default. If `key` is None, S3 manages the
+        encryption key. Otherwise, `key` is a KMS key.
         """
         aws.s3.BucketServerSideEncryptionConfiguration(
             self._title,
@@ -86,8 +87,9 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # With a bucket key, S3 encrypts objects without a request to KMS for each object. For a bucket
-                    # without a KMS key, S3 returns no value of this setting, so the program sets none either.
+                    # With an S3 Bucket Key, S3 does not send a request to KMS for each object. For a bucket without a
+                    # KMS key, S3 returns no value for this setting. The program therefore sets no value for such a
+                    # bucket.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],
@@ -95,8 +97,8 @@ class Guarded:
         )
 
     def age(self, *rules: Rule) -> None:
-        """Creates an S3 bucket's lifecycle configuration: the given rules, and a rule that removes abandoned multipart
-        uploads.
+        """Creates the lifecycle configuration of an S3 bucket. It consists of the given rules, and of a rule that
+        removes abandoned multipart uploads.
         """
         aws.s3.BucketLifecycleConfiguration(
             self._title,
@@ -179,7 +181,8 @@ class Store(Guarded):
     def _locked(self, lock: Lock) -> pulumi.Resource:
         """Enables Object Lock on the existing S3 bucket.
 
-        If the lock were an argument of the bucket resource, Pulumi would replace the bucket when the lock changes.
+        The lock is a separate Pulumi resource and not an argument of the bucket. Pulumi would replace the bucket after
+        a change of such an argument.
         """
         return aws.s3.BucketObjectLockConfiguration(
             self._title,

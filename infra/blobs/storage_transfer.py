@@ -17,18 +17,18 @@ from infra.exclusive import keep_only
 from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
 from infra.observability import CloudMonitoringAlarm
 
-_INTERVAL_SECONDS = 3600  # the minimum time between two transfers that Storage Transfer Service accepts
+_INTERVAL_SECONDS = 3600  # Storage Transfer Service accepts no shorter time between two transfers
 # Roles that the transfer agent needs on the destination bucket (Storage Transfer Service, "Agentless transfer
 # permissions").
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
 
 
 class Standby(pulumi.ComponentResource):
-    """An hourly transfer from S3 to Cloud Storage. The transfer copies new and changed objects, and deletes the objects
-    that S3 no longer has.
+    """An hourly transfer from S3 to Cloud Storage. The transfer copies new and changed objects. It also deletes the
+    objects that S3 no longer has.
 
-    The transfer agent assumes an AWS role with its Google identity and holds no AWS keys. Objects that the transfer
-    deletes can be restored for the duration of the Cloud Storage bucket's soft delete.
+    The transfer agent assumes an AWS role with its Google identity, so the agent needs no AWS keys. The soft delete of
+    the Cloud Storage bucket keeps deleted objects for a limited time, in which operators can restore the objects.
     """
 
     alarms: Sequence[CloudMonitoringAlarm]
@@ -88,8 +88,8 @@ class Standby(pulumi.ComponentResource):
 
 
 def _trust_statement(subject: str) -> Statement:
-    """Returns the trust policy statement that lets only the Google Cloud project's transfer agent assume the AWS role.
-    The statement names the agent by its unique id.
+    """Returns the statement of a trust policy that lets one transfer agent assume the AWS role. This agent belongs to
+    the Google Cloud project. The statement names the agent by its unique id.
     """
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 

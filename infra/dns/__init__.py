@@ -11,12 +11,12 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """Arguments of the component that creates one stack's DNS zone. The names in the zone lead to the edge and to the
-    shield machines `nodes`.
+    """Arguments of the component that creates the DNS zone of one stack. The names in the zone lead to the edge and to
+    the shield machines `nodes`.
 
-    `hostname` is the name that clients use. Its CNAME record leads to the edge's name, and has a `weight` from 0 to
-    100. With `second_network`, `hostname` has another record, which leads to PoPs of our own. With `removable`, the
-    zone can be deleted while it has records.
+    `hostname` is the name that clients use. Its CNAME record leads to the edge's name, and has the weight `weight`,
+    from 0 to 100. If `second_network` is true, `hostname` has another record, which leads to PoPs of our own. If
+    `removable` is true, Pulumi can delete the zone while the zone has records.
     """
 
     zone_name: str

@@ -1,4 +1,4 @@
-"""Alarms on Route 53's health checks. One health check requests the edge. Another asks a PoP whether it has the feed
+"""Alarms on Route 53's health checks. One health check requests the edge. Another asks the edge whether it has the feed
 of recent revocations. Further health checks request each machine, each region of shields and PoPs, and each edge
 network (Cloudflare, and PoPs of our own).
 """
@@ -15,9 +15,10 @@ from infra.observability import CloudWatchAlarm, Tier
 # The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks").
 _REGION = "us-east-1"
 
-# A percentage of Route 53's health checkers. If a smaller percentage of them reaches an endpoint, the endpoint counts
-# as reachable from some networks only. Route 53 itself treats an endpoint as healthy if more than 18 % reach it (Route
-# 53 Developer Guide, "How Route 53 determines whether a health check is healthy").
+# A percentage of Route 53's health checkers. An alarm goes off when a smaller percentage of the checkers reaches an
+# endpoint, because some networks then probably do not reach the endpoint. Route 53 itself treats an endpoint as healthy
+# if more than 18 % of the checkers reach it (Route 53 Developer Guide, "How Route 53 determines whether a health check
+# is healthy").
 _MOST_CHECKERS = 80.0
 
 
@@ -40,9 +41,10 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm for PoPs that lack the feed of recent revocations, or that do not apply the newest edge policy.
+    """Returns an alarm that goes off when the edge lacks the feed of recent revocations in some places. The alarm also
+    goes off when the edge does not apply the newest edge policy.
 
-    Without the feed, revocations and withdrawals reach these PoPs only through Workers KV.
+    Without the feed, revocations and withdrawals reach these places only through Workers KV.
     """
     return CloudWatchAlarm(
         name="revocations-late",
@@ -62,8 +64,8 @@ def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that goes off when an edge network does not answer. A network is Cloudflare or the PoPs on
-    machines of our own, and serves the hostname that clients connect to.
+    """Returns the alarm that goes off when an edge network does not answer. The edge network is either Cloudflare or
+    the PoPs on machines of our own. Both networks serve the hostname that clients connect to.
     """
     what = {"cloudflare": "Cloudflare does not answer", "own": "No PoP machine of our own answers"}[network]
     tier: Tier = "edge" if network == "cloudflare" else "pop"

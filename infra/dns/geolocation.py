@@ -1,9 +1,10 @@
 """Assigns the continents, the countries and the states of the US to regions that have PoPs of our own. Route 53's
 geolocation records use these regions.
 
-Clients of a country get the nearest PoP. Route 53 allows 100 records of one name, fewer than there are countries. Each
-continent therefore has one record. A country has a record of its own only if another PoP is nearer to the country. The
-same holds for the US and its states.
+Clients of a country should get the nearest PoP. However, Route 53 allows only 100 records of one name, and there are
+more countries. Each continent therefore has one record. A country has a record of its own only if another PoP is nearer
+to the country than the PoP of its continent. In the same way, a state of the US has a record only if another PoP is
+nearer than the PoP of the US.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from dataclasses import dataclass
 from contract.countries import CONTINENTS, COUNTRIES, STATES, Country
 from contract.regions import REGIONS, distance
 
-# The most geolocation records that Route 53 allows for one name and type (Route 53 Developer Guide, "Quotas on
-# records"), without the default record.
+# The maximum number of geolocation records that Route 53 allows for one name and type (Route 53 Developer Guide,
+# "Quotas on records"). The default record is not included in this number.
 _MOST_RECORDS = 99
 
 
 @dataclass(frozen=True)
 class Area:
     """The area of a geolocation record: a continent, a country, or a state of the US. The fields have the codes that
-    Route 53 uses. Empty fields stand for the whole continent or the whole country.
+    Route 53 uses. If `state` is empty, the area is a whole country. If `country` is empty too, the area is a whole
+    continent.
     """
 
     continent: str = ""
@@ -38,18 +40,18 @@ class Area:
         return f"country-{self.country}" if self.country else f"continent-{self.continent}"
 
 
-# The US always gets a record, even if North America's record has the same region. Route 53 uses the record of the US
-# for a state whose own record is unhealthy or missing.
+# The US always has a record, even if North America's record leads to the same region. If the record of a state is
+# unhealthy or missing, Route 53 uses the record of the US.
 _US = Area(country="US")
 
 
 def regions_by_area(regions: Iterable[str]) -> dict[Area, str]:
-    """Returns the areas that need a geolocation record, each with the region of PoPs for the area's clients. `regions`
-    are the regions that have PoPs.
+    """Returns the areas that need a geolocation record. Each area is mapped to the region that serves the area's
+    clients. `regions` are the regions that have PoPs.
 
-    A country gets the nearest region, and a continent the region that most of its countries get. Route 53 limits the
-    number of records, so records go to the areas whose distance to a region shrinks most. Clients of an area without a
-    record get the region of their continent or of the US.
+    A country gets the nearest region. A continent gets the region that most of its countries get. Route 53 limits the
+    number of records. The function therefore chooses the areas whose own record shortens the distance to a PoP most.
+    Clients of an area without a record get the region of their continent or of the US.
     """
     names = sorted(set(regions))
     countries = {code: _nearest(country, names) for code, country in COUNTRIES.items()}
@@ -80,8 +82,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns how many kilometres an area's own geolocation record saves. The record leads to the region `exact`.
-    Without the record, clients get the region `larger`.
+    """Returns the distance in kilometres that an area's own geolocation record saves. With the record, clients of the
+    area get the region `exact`. Without the record, they get the region `larger`.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

@@ -16,8 +16,8 @@ import pulumi_aws as aws
 from contract.pops import PopRouting, pop_hostname, pops_hostname, routed_hostname
 from infra.dns.geolocation import regions_by_area
 
-# The most geoproximity records that Route 53 allows for one name and type (Route 53 Developer Guide, "Quotas on
-# records").
+# The maximum number of geoproximity records that Route 53 allows for one name and type (Route 53 Developer Guide,
+# "Quotas on records").
 MOST_GEOPROXIMITY_REGIONS = 30
 
 
@@ -34,8 +34,8 @@ class PopRegions:
 
 
 def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
-    """Returns the DNS records that lead clients to a region by the given routing policy. The function creates
-    geolocation and geoproximity records. `regions.latency_records` exist already.
+    """Returns the DNS records that lead clients to a region by the given routing policy. The function creates the
+    records for geolocation and geoproximity. For latency, it returns `regions.latency_records`, which exist already.
     """
     match routing:
         case "latency":
@@ -47,23 +47,25 @@ def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Reso
 
 
 def former_names(regions: PopRegions, parent: pulumi.Resource) -> aws.route53.Record:
-    """Creates a record for all names below `pops.<zone>` that have no records of their own.
+    """Creates a wildcard record for all names below `pops.<zone>` that have no records of their own.
 
     Each routing policy has a name of its own, such as `geolocation.pops.<zone>`. After a change of the policy,
-    resolvers ask for the former name until a TTL ends, and get the nearest healthy PoP.
+    resolvers still ask for the former name until the TTL of their cached answer ends. With the wildcard record, these
+    clients get the nearest healthy PoP.
     """
     target = pops_hostname(regions.zone_name)
     return _alias("pops-former-names", regions, parent, f"*.{target}", target)
 
 
 def _geolocation_records(regions: PopRegions, parent: pulumi.Resource) -> list[pulumi.Resource]:
-    """Creates a geolocation record for each area that `regions_by_area` finds, and the default record.
+    """Creates a geolocation record for each area that `regions_by_area` returns, and the default record.
 
-    The default record leads to the latency records of all regions. Clients get it if their location is unknown, or if
-    the records of their area are unhealthy. So they get the nearest healthy region.
+    Route 53 uses the default record for a client whose location is unknown, or if the records of the client's area are
+    unhealthy. The default record leads to the latency records of all regions, so the client gets the nearest healthy
+    region.
 
-    The records of areas depend on the default record, so that the engine deletes the default record last. Route 53
-    would otherwise have no answer for the clients of areas whose records are already deleted.
+    The records of areas depend on the default record. The engine therefore deletes the default record last. Otherwise,
+    Route 53 would have no answer for clients of an area whose record is already deleted.
     """
     name = routed_hostname(regions.zone_name, "geolocation")
 

@@ -1,5 +1,6 @@
-"""DNS records of the PoPs on machines of our own. One name resolves to the healthy PoP that a routing policy of Route
-53 chooses for the client. The hostname that clients connect to has a weighted record, which points to this name.
+"""DNS records of the PoPs on machines of our own. One DNS name stands for all these PoPs. For each client, Route 53
+resolves the name to a healthy PoP by a routing policy. The hostname that clients connect to has a weighted record,
+which points to this name.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from infra.dns.records import (
 from infra.observability import CloudWatchAlarm
 from infra.pop import AcceleratorEntry, PopNode
 
-# The weight of each machine's record among the records of its region. Equal weights give each machine equally many
-# clients.
+# The weight of each machine's record among the records of its region. Because the weights are equal, Route 53 sends the
+# same share of the clients to each machine.
 _MACHINE_WEIGHT = 1
 
 
@@ -39,14 +40,14 @@ class PopDnsArgs:
 
     The DNS names of the PoPs are in the zone `zone_name`. Clients use `hostname`, and health checks request it.
     `weight` is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. Pulumi creates this record
-    after the resources in `after`, which must include the record that leads `hostname` to Cloudflare. Without
+    after the resources in `after`. These must include the record that leads `hostname` to Cloudflare. Without
     Cloudflare's record, Route 53 would answer with the PoPs' record even if `weight` is 0.
 
     If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
-    not answer, they reach the PoPs through the PoPs' own addresses.
+    not answer, clients reach the PoPs through the PoPs' own addresses.
 
     `routing` is the routing policy that chooses a region for each client. For geoproximity, `biases` maps regions to
-    their biases, and all other regions have the bias 0.
+    their biases. Regions that are missing in `biases` have the bias 0.
     """
 
     zone_id: pulumi.Input[str]
@@ -63,12 +64,12 @@ class PopDnsArgs:
 class PopDns(pulumi.ComponentResource):
     """The DNS names of our own PoPs, with a health check of each machine, of each region and of all machines together.
 
-    Each region has a DNS name with a record for each machine. Each routing policy has a DNS name with aliases of the
-    regions. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
+    Each region has a DNS name with a record for each machine. Each routing policy has a DNS name with an alias for each
+    region. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
     other policies. The hostname that clients connect to has a CNAME record to the name of the chosen policy.
 
-    With an accelerator, the CNAME record leads to `anycast.pops.<zone>` instead. This name leads to the accelerator, or
-    to the chosen policy's name while the accelerator does not answer.
+    If there is an accelerator, the CNAME record leads to `anycast.pops.<zone>`. This name leads to the accelerator.
+    While the accelerator does not answer, the name leads to the name of the chosen policy.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -133,12 +134,12 @@ class PopDns(pulumi.ComponentResource):
         fallback: str,
         fallback_records: Sequence[pulumi.Resource],
     ) -> tuple[str, list[pulumi.Resource]]:
-        """Creates the DNS name that leads clients to the accelerator, or to `fallback` while the accelerator does not
-        answer. Returns the name and its records.
+        """Creates a DNS name that leads clients to the accelerator. While the accelerator does not answer, the name
+        leads clients to `fallback`. Returns the name and its records.
 
-        The health check `check` decides whether clients get the alias of the accelerator or the alias of `fallback`.
-        Route 53 could also decide this by `evaluate_target_health`, but its documents do not say what that setting
-        means for accelerators.
+        The health check `check` decides between the alias of the accelerator and the alias of `fallback`. Route 53
+        could also decide by the setting `evaluate_target_health`. However, its documentation does not say what this
+        setting means for accelerators.
         """
         name = anycast_hostname(self._args.zone_name)
         primary = FailoverAlias(name, entry.dns_name, entry.zone_id, "PRIMARY", check)
@@ -154,8 +155,8 @@ class PopDns(pulumi.ComponentResource):
     ) -> aws.route53.Record:
         """Creates a record that leads clients from the stack's hostname to the DNS name of the PoPs.
 
-        The hostname also has a CNAME record that leads to Cloudflare. Route 53 allows no A record beside a CNAME
-        record. The new record is therefore a CNAME record too, because an alias would be an A record.
+        The hostname also has a CNAME record that leads to Cloudflare. An alias record would be an A record, and Route
+        53 allows no A record beside a CNAME record. The new record is therefore also a CNAME record.
         """
         args = self._args
         record = WeightedRecord(args.hostname, "CNAME", target, "own", args.weight, check)

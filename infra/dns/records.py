@@ -36,9 +36,9 @@ class LatencyRecord:
 
 @dataclass(frozen=True)
 class LatencyAlias:
-    """One of several alias records of a name, of which Route 53 chooses the one whose `region` has the lowest latency
-    for the client. The alias leads to the records of `target`, a name in the zone. Route 53 leaves out the alias while
-    none of these records is healthy. `place` distinguishes the alias records of one name.
+    """One of several alias records of a name. Route 53 answers a client with the alias whose `region` has the lowest
+    latency for this client. The alias leads to the records of `target`, a name in the zone. Route 53 leaves out the
+    alias while none of these records is healthy. `place` distinguishes the alias records of one name.
     """
 
     name: str
@@ -50,8 +50,8 @@ class LatencyAlias:
 
 @dataclass(frozen=True)
 class FailoverAlias:
-    """One of the two alias records of a name. Clients get the addresses of the primary record's target while the
-    primary record is healthy, and otherwise those of the secondary record's target.
+    """One of the two alias records of a name. While the primary record is healthy, clients get the addresses of its
+    target. Otherwise, clients get the addresses of the secondary record's target.
 
     `target` is a DNS name in the hosted zone `target_zone_id`. If `check` is given, this health check decides whether
     the record is healthy. Otherwise, the health of the target's own records decides.
@@ -82,8 +82,8 @@ class WeightedRecord:
 def https_check(
     name: str, hostname: str, path: str, opts: pulumi.ResourceOptions, address: pulumi.Input[str] | None = None
 ) -> aws.route53.HealthCheck:
-    """Creates a Route 53 health check that requests a path of `hostname` as clients do. With an `address`, the check
-    connects to this address, and otherwise to the address that the hostname resolves to.
+    """Creates a Route 53 health check that requests a path of `hostname` as clients do. If `address` is given, the
+    check connects to this address. Otherwise, the check connects to the address that the hostname resolves to.
     """
     return aws.route53.HealthCheck(
         name,
@@ -153,9 +153,10 @@ def weighted_record(
 def latency_alias(
     name: str, zone_id: pulumi.Input[str], alias: LatencyAlias, opts: pulumi.ResourceOptions
 ) -> aws.route53.Record:
-    """Creates an alias record, which Route 53 skips while no record of the alias target is healthy.
+    """Creates an alias record. Route 53 skips the record while no record of the alias target is healthy.
 
-    Route 53 refuses an alias whose target does not exist, so `opts` must make the alias depend on the target's records.
+    Route 53 refuses an alias whose target does not exist. The caller must therefore pass `opts` that make the alias
+    depend on the target's records.
     """
     return aws.route53.Record(
         name,

@@ -64,17 +64,18 @@ class Dns(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
     def _edge_record(self) -> aws.route53.HealthCheck:
-        """Creates the record that makes the hostname of the stack lead to the edge. Also creates a health check that
+        """Creates the record that leads clients from the stack's hostname to the edge. Also creates a health check that
         connects to this hostname, as clients do, and returns the health check.
 
-        The record waits until the edge serves the hostname, so that no client meets a name without a certificate. The
-        record is weighted even if it is the hostname's only record. A stack that clients already use can later get PoPs
-        of our own, which need a second, weighted record. Route 53 accepts it only if the first record is weighted too.
+        Pulumi creates the record only when the edge serves the hostname. A client therefore never connects to a name
+        without a certificate. The record is weighted even if the hostname has no other record. Operators can later add
+        PoPs of our own to the stack, and these PoPs need a second, weighted record. Route 53 accepts the second record
+        only if the first record is weighted too.
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # With PoPs of our own, the health check above can reach Cloudflare or a PoP. A second health check requests
-        # `args.edge.target`, a name that always leads to Cloudflare.
+        # If the stack has PoPs of our own, the health check `edge` can reach Cloudflare or a PoP. A second health check
+        # therefore requests `args.edge.target`, a name that always leads to Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )
@@ -88,9 +89,8 @@ class Dns(pulumi.ComponentResource):
         return check
 
     def _network_alarms(self) -> Sequence[CloudWatchAlarm]:
-        """Returns a list with the alarm that goes off when Cloudflare does not answer. Without PoPs of our own, the
-        list is empty: all requests to the hostname that clients connect to reach Cloudflare, so the alarms on the
-        hostname suffice.
+        """Returns a list with the alarm that goes off when Cloudflare does not answer. The list is empty if there are
+        no PoPs of our own. In this case, all clients reach Cloudflare, so the alarms on the hostname suffice.
         """
         return [network_alarm("cloudflare", self._network_check.id)] if self._network_check else []
 
@@ -110,10 +110,10 @@ class Dns(pulumi.ComponentResource):
         ]
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
-        """Creates the DNS record and the health check of one shield machine, and returns the health check.
+        """Creates the DNS record and the health check of one shield machine. Returns the health check.
 
-        The record does not refer to the health check, so DNS answers contain the machine's address even while the check
-        fails. The edge worker itself tries another machine when a machine does not answer.
+        The record does not refer to the health check. DNS answers therefore contain the machine's address even while
+        the check fails. If a machine does not answer, the edge worker itself tries another machine.
         """
         aws.route53.Record(
             f"node-{node.name}",
@@ -130,8 +130,8 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """Creates the DNS records of the name that all shields share. A client gets the nearest region with at least
-        one healthy machine.
+        """Creates the DNS records of the name that all shields share. The name leads a client to the nearest region
+        that has at least one healthy machine.
 
         Returns the health check of each region.
         """

@@ -109,16 +109,16 @@ class EdgeArgs:
     """Arguments of the component that creates the edge.
 
     `zone_name` is an active Cloudflare zone of the account. No other stack uses this zone. `hostname` is the name that
-    clients connect to, and belongs to another domain than the zone. `bundle` is the compiled worker. The worker
+    clients connect to. It does not belong to the domain of the zone. `bundle` is the compiled worker. The worker
     verifies the signature of the registry's purge requests with `purge_key`. `reserved_python_names` are patterns of
     Python project names. If a token has no grant for such a project, a request with this token gets 403 instead of 404.
     `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
 
     If `metadata_api` is None, the worker accepts a new token only after its key-value store has an entry for the token.
     If `prediction` is None, the worker prefetches nothing. If `memory` is None, the worker keeps no objects in memory.
-    If `log_installs` is true, the worker tells the shields which requests belong to one install, for the access logs.
-    `by_token` limits the rate of requests with one valid token. `failed_tokens` limits the rate of requests with
-    invalid tokens from one client address.
+    If `log_installs` is true, the worker tells the shields which requests belong to the same install. The shields write
+    this to their access logs. `by_token` limits the rate of requests with one valid token. `failed_tokens` limits the
+    rate of requests with invalid tokens from one client address.
     """
 
     prefix: str
@@ -165,10 +165,10 @@ class EdgeName(Protocol):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns an output that resolves to `records`, the validation records, once the edge serves the hostname that
-        clients connect to. The DNS records of this hostname depend on this output.
+        """Returns an output with the validation records `records`. The output resolves when the edge serves the
+        hostname that clients connect to. The DNS records of this hostname depend on the output.
 
         `name_servers` are the name servers of the DNS zone with the validation records. If the hostname's domain is not
-        delegated to them yet, the error message lists them.
+        delegated to these servers yet, the error message lists them.
         """
         ...

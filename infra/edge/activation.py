@@ -22,13 +22,13 @@ _SERVED = frozenset({"active", "active_redeploying"})
 
 class EdgeActivationError(pulumi.RunError):
     """Raised when Cloudflare does not serve the hostname that clients connect to. The message names the hostname, its
-    state and the remedy.
+    state, and what the operator can do.
     """
 
 
 async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_servers: Sequence[str]) -> None:
-    """Waits until Cloudflare serves the hostname that clients connect to, with an active certificate. In a preview, the
-    function returns at once and does not query Cloudflare.
+    """Waits until Cloudflare serves the hostname that clients connect to, and until the certificate of the hostname is
+    active. In a preview, the function returns immediately and does not query Cloudflare.
 
     Raises EdgeActivationError after half an hour.
     """

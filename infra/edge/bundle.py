@@ -9,8 +9,8 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
-# The runtime of Cloudflare Workers provides these modules, so the bundle does not contain them. The runtime provides
-# node:crypto if the flag nodejs_compat is on, as it is by default for compatibility dates from 2026-08-04 on
+# The runtime of Cloudflare Workers provides these modules, so the bundle does not contain them. The module node:crypto
+# requires the flag nodejs_compat. The flag is on by default if the compatibility date is 2026-08-04 or later
 # (developers.cloudflare.com/workers/configuration/compatibility-flags).
 RUNTIME_MODULES = ("cloudflare:workers", "node:crypto")
 

@@ -1,9 +1,9 @@
-"""The edge on Cloudflare: the worker, its key-value store, its hostname, and the client certificate that it presents to
-the shields.
+"""The edge on Cloudflare: the worker, its key-value store, its hostname, and the client certificate that the worker
+presents to the shields.
 
-The hostname that clients connect to is a custom hostname of an existing zone (Cloudflare for SaaS), with the worker as
-the fallback origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authoritative for the domain of
-this hostname.
+The hostname that clients connect to is a custom hostname of an existing Cloudflare zone (Cloudflare for SaaS). The
+worker is the fallback origin of this zone. Every Cloudflare plan has custom hostnames. Route 53 remains the
+authoritative DNS service for the domain of the hostname.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from infra.edge.release_guard import release_guard
 from infra.waf import Bound
 
 MODULE = "worker.js"
-# Maps the ids of settings of the Cloudflare zone to their values. With the TLS mode `strict`, Cloudflare verifies the
-# certificate of each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). Today there is no such
-# origin: the zone's fallback origin is not a server, and the names of shields are outside of the zone. Cloudflare
-# verifies the certificates of shields in every mode. The mode `strict` is a precaution for the case that an origin gets
-# a name in the zone.
+# Settings of the Cloudflare zone: maps the id of each setting to its value. With the TLS mode `strict`, Cloudflare
+# verifies the certificate of each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). Today
+# there is no such origin: the zone's fallback origin is not a server, and the names of shields are outside of the zone.
+# Cloudflare verifies the certificates of shields in every mode. The mode `strict` is a precaution for an origin that
+# may later get a name in the zone.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# The entrypoints of the edge worker. For each entrypoint, `cache` says whether Workers Cache stores its responses. The
-# default entrypoint authenticates each client, so it must run for each request (Cloudflare Workers, "Workers Cache",
-# "Per-entrypoint caching").
+# The entrypoints of the edge worker. The field `cache` says whether Workers Cache stores the responses of the
+# entrypoint. The default entrypoint authenticates each client, so it must run for each request (Cloudflare Workers,
+# "Workers Cache", "Per-entrypoint caching").
 ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
     "Objects": {"type": "worker", "cache": {"enabled": True}},
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# All versions of the worker share Workers Cache, so that a release does not begin with an empty cache.
+# All versions of the worker share Workers Cache. The cache is therefore not empty after a release.
 CACHE_OPTIONS: cloudflare.WorkersScriptCacheOptionsArgsDict = {"enabled": True, "cross_version_cache": True}
 
-# The number of hexadecimal digits in the version of the worker. The version is the beginning of the SHA-256 digest of
-# the worker's bundle.
+# The number of hexadecimal digits in the version of the worker. The version consists of the first digits of the SHA-256
+# digest of the worker's bundle.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
@@ -75,11 +75,11 @@ class EdgeZoneError(pulumi.RunError):
 
 class Edge(pulumi.ComponentResource):
     """The edge worker behind the hostname that clients connect to, the worker's key-value store of tokens, and the
-    client certificate that it presents to the shields.
+    client certificate that the worker presents to the shields.
 
     `target` is a name in the Cloudflare zone. The hostname must be an alias (CNAME) of this name. Cloudflare serves the
     hostname only after the hostname's domain has the DNS records `validation_records`. `version` identifies the
-    worker's bundle. The registry can purge all objects that this version has stored in L1.
+    worker's bundle. The registry can purge all objects that this version has stored in L1, the cache at the edge.
     """
 
     zone_id: pulumi.Output[str]
@@ -133,9 +133,9 @@ class Edge(pulumi.ComponentResource):
             zone_id=self.zone_id,
             pattern=f"{args.hostname}/*",
             script=script.script_name,
-            # A worker route can name a hostname outside of the zone once the hostname is a custom hostname of the zone.
-            # The route also waits for the TLS settings, so that no client sends a token to the worker without TLS or
-            # with an old version of TLS.
+            # A worker route can name a hostname outside of the zone only after the hostname has become a custom
+            # hostname of the zone. The route also waits for the TLS settings. Otherwise, a client could send a token to
+            # the worker without TLS or with an old version of TLS.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
         # Health checks request this name in the zone, because this name always leads to Cloudflare. The hostname that
@@ -160,7 +160,7 @@ class Edge(pulumi.ComponentResource):
             type="AAAA",
             content=_NO_ORIGIN,
             proxied=True,
-            ttl=1,  # With the TTL 1, Cloudflare chooses the TTL. A proxied DNS record may have no other value.
+            ttl=1,  # TTL 1 means that Cloudflare chooses the TTL; a proxied DNS record accepts no other value
             opts=pulumi.ResourceOptions(parent=self),
         )
         fallback = cloudflare.CustomHostnameFallbackOrigin(
@@ -193,8 +193,8 @@ class Edge(pulumi.ComponentResource):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns an output that resolves to `records`, the validation records, once two conditions hold: Cloudflare
-        serves the hostname that clients connect to, and sends requests for this hostname to the worker.
+        """Returns an output with the validation records `records`. The output resolves when Cloudflare serves the
+        hostname that clients connect to, and sends requests for this hostname to the worker.
         """
 
         async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:
@@ -206,8 +206,8 @@ class Edge(pulumi.ComponentResource):
 
 
 def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
-    """Returns the id of the Cloudflare zone `name` in the account. Fails with EdgeZoneError when the zone is not
-    active.
+    """Returns the id of the active Cloudflare zone `name` in the account. The output fails with EdgeZoneError when the
+    zone is not active.
     """
     found = cloudflare.get_zone_output(filter={"name": name, "account": {"id": account_id}, "match": "all"})
 
@@ -225,8 +225,8 @@ def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
 def _bindings(
     args: EdgeArgs, version: str, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """Returns the edge worker's bindings, sorted by name. With any other order, each `pulumi refresh` would report a
-    change of the bindings.
+    """Returns the edge worker's bindings, sorted by name. If the bindings had another order, each `pulumi refresh`
+    would report a change of the bindings.
     """
     bound = cloudflare.WorkersScriptBindingArgs
     secrets, api, limits = args.secrets, args.metadata_api, args.prediction
@@ -262,11 +262,11 @@ def _bindings(
 
 
 def _limit(prefix: str, name: str, limit: Bound | None) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """Returns a list with the edge worker's rate limiting binding for `limit`. Without a limit, the list is empty.
+    """Returns a list with the edge worker's rate limiting binding for `limit`. If `limit` is None, the list is empty.
 
     All bindings of a Cloudflare account with the same namespace id share their counters. The function therefore
-    computes the namespace id from the stack's prefix and the binding's name, so that each binding has counters of its
-    own.
+    computes the namespace id from the stack's prefix and the binding's name. With this id, each binding has counters of
+    its own.
     """
     if limit is None:
         return []

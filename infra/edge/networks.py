@@ -17,12 +17,13 @@ class EdgeNetworksError(pulumi.RunError):
 
 
 def edge_networks() -> pulumi.Output[Sequence[str]]:
-    """Returns Cloudflare's IPv4 networks; shields have no IPv6 addresses. The output fails with EdgeNetworksError when
-    Cloudflare's API and contract/cloudflare_networks.py differ.
+    """Returns Cloudflare's IPv4 networks. Shields have no IPv6 addresses, so the result has no IPv6 networks. The
+    output fails with EdgeNetworksError when Cloudflare's API and contract/cloudflare_networks.py differ.
 
     The API lists the networks that Cloudflare uses today, and the contract lists the networks that people reviewed.
-    Policies call no API, so they compare plans with the contract. With the contract alone, the shields would silently
-    refuse a new network of Cloudflare. With the API alone, firewalls would admit a network that nobody reviewed.
+    Policies call no API, so they compare plans with the contract. If the program used only the contract, the shields
+    would silently refuse a new network of Cloudflare. If the program used only the API, firewalls would admit a network
+    that nobody reviewed.
     """
     return cloudflare.get_ip_ranges_output().ipv4_cidrs.apply(_as_in_contract)
 

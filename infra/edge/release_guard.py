@@ -1,5 +1,6 @@
-"""Keeps `pulumi up` from replacing the worker while a release by percentage is under way. Otherwise all requests would
-go at once to the version that `pulumi up` uploads (Cloudflare Workers, "Deployment management").
+"""Keeps `pulumi up` from replacing the worker during a release by percentage, in which two versions share the requests.
+Otherwise, all requests would go at once to the version that `pulumi up` uploads (Cloudflare Workers, "Deployment
+management").
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def release_guard(account_id: str, script: str, version: str) -> pulumi.Resource
 
 
 def _deployments(account_id: str, script: str) -> list[dict[str, Any]]:
-    """Returns the deployments of a worker script, the newest first. A script that does not exist has none."""
+    """Returns the deployments of a worker script, the newest first. The list is empty if the script does not exist."""
     token, base = os.environ.get("CLOUDFLARE_API_TOKEN"), os.environ.get("CLOUDFLARE_BASE_URL") or _PUBLIC_API
     if not token:
         raise EdgeReleaseError("CLOUDFLARE_API_TOKEN is not set: put your Cloudflare API token into this variable")

@@ -1,5 +1,5 @@
 """Reads the secrets that the edge worker shares with the shields and the metadata API. The values are Pulumi secrets,
-so the state and the worker's bindings contain them only as secrets.
+so Pulumi encrypts them in the state. The worker's bindings contain the values as secrets too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
 
 
 def read_signing_key(secret_id: str, region: str) -> pulumi.Output[str]:
-    """Returns a key that signs requests between the edge worker and another tier, as a Pulumi secret."""
+    """Returns a key as a Pulumi secret. The edge worker and another tier sign their requests to each other with this
+    key.
+    """
     return _text(secret_id, region).apply(lambda document: _field(document, "key", secret_id))
 
 

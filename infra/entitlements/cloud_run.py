@@ -23,10 +23,11 @@ _AT_ONCE = 40
 
 
 class CloudRunTokenSync(pulumi.ComponentResource):
-    """A Cloud Run service that sends each token change in Spanner's change stream to Workers KV. The service sends
-    changes that it cannot decode to a Pub/Sub topic.
+    """A Cloud Run service that sends each token change in Spanner's change stream to Workers KV. If the service cannot
+    decode a change, it sends the change to a Pub/Sub topic.
 
-    The service has exactly one instance. Operators read the undecodable changes from the topic's subscription.
+    The service has exactly one instance. Operators read the changes that were not decoded from the topic's
+    subscription.
     """
 
     dead_letters: pulumi.Output[str]

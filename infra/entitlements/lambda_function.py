@@ -35,8 +35,8 @@ _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
-    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, in the order in which a shard
-    of the stream contains them. A queue receives the changes that the function could not deliver.
+    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV. The function keeps the order
+    that the changes have in a shard of the stream. A queue receives the changes that the function could not deliver.
     """
 
     dead_letters: pulumi.Output[str]
@@ -82,8 +82,8 @@ class LambdaTokenSync(pulumi.ComponentResource):
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
-            # the token sync starts with the oldest changes in the stream, so that it also delivers changes made before
-            # its creation
+            # The token sync starts with the oldest changes in the stream. It therefore also delivers changes that were
+            # made before Pulumi created the token sync.
             starting_position="TRIM_HORIZON",
             batch_size=_BATCH,
             parallelization_factor=1,
@@ -101,10 +101,11 @@ class LambdaTokenSync(pulumi.ComponentResource):
 
 
 class LambdaMetadataApi(pulumi.ComponentResource):
-    """A Lambda function behind a public URL. It answers only the edge worker's signed queries.
+    """A Lambda function behind a public URL. The function answers only the edge worker's signed queries.
 
-    The function runs in the region where the registry writes tokens, and thus finds a new token at once. This region
-    can be far from a PoP, but the edge worker queries the function only for tokens that its key-value store lacks.
+    The function runs in the region where the registry writes tokens. It therefore finds a new token immediately. This
+    region can be far from a PoP, but the edge worker queries the function only for tokens that the worker's key-value
+    store lacks.
     """
 
     url: pulumi.Output[str]

@@ -1,4 +1,6 @@
-"""IAM permissions of the token sync and the metadata API, besides those that every Lambda function of the stack has."""
+"""IAM permissions of the token sync and the metadata API. Every Lambda function of the stack also has some general
+permissions, which are not in this module.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ _STREAM_ACTIONS = (
 
 
 def read_stream(table_arn: str) -> Statement:
-    """Returns the permission to read all streams of a DynamoDB table. It covers all streams, because a new stream of
-    the table gets a new ARN.
+    """Returns the permission to read all streams of a DynamoDB table. A new stream of the table gets a new ARN, so the
+    permission does not name a single stream.
     """
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 

@@ -20,10 +20,10 @@ from infra.shield import Node
 class AwsIdentityArgs:
     """Arguments of the shield machines' role on AWS.
 
-    `secret_id` is the one secret that machines read, in each of `secret_regions`. `serving` names the parameters in
-    Parameter Store to which the machines write once they serve requests. `gcp_service_accounts` are unique ids of
-    Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the same
-    secret without AWS keys. The audience of the shields' identity tokens is the role's ARN.
+    `secret_id` is the only secret that machines read. Each of `secret_regions` has this secret. `serving` names the
+    parameters in Parameter Store in which machines report that they serve requests. `gcp_service_accounts` are unique
+    ids of Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the
+    same secret without AWS keys. The audience of the shields' identity tokens is the role's ARN.
     """
 
     prefix: str

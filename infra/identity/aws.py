@@ -64,8 +64,9 @@ class AwsIdentity(pulumi.ComponentResource):
         self.policies = [policy.name, report.name]
         self.instance_profile = profile.name
         self.role_name = role.name
-        # The program builds the role's ARN from values that previews know, so that previews show the policies that name
-        # the role. The policies still wait for the role, because AWS rejects a policy that names a missing principal.
+        # A preview does not know the ARN that AWS returns for a new role. The program therefore builds the ARN from
+        # values that a preview knows, and the preview shows the policies that name the role. The policies still wait
+        # for the role, because AWS rejects a policy that names a missing principal.
         self.role_arn = pulumi.Output.all(account, role.urn).apply(lambda known: _arn(args.prefix, known[0]))
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 

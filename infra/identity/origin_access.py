@@ -17,12 +17,12 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """The IAM policy of the shields' role. The role can read objects only from the networks and addresses of shields.
+    """The IAM policy with which the shields' role can read objects only from the networks and addresses of shields.
 
     A gateway endpoint serves only the buckets of its own region (AWS PrivateLink guide, "Gateway endpoints for Amazon
-    S3"). Shields in a bucket's region read the bucket through their endpoint. All other shields read the bucket from
-    fixed addresses. The policies of buckets name no endpoints and addresses, because a preview does not know those of
-    new shields.
+    S3"). Shields in a bucket's region read the bucket through the endpoint of their network. All other shields read the
+    bucket from fixed addresses. The policies of buckets contain neither endpoints nor addresses, because a preview does
+    not know the endpoints and addresses of new shields.
     """
 
     policy: pulumi.Output[str]
@@ -55,13 +55,13 @@ class OriginAccess(pulumi.ComponentResource):
 
 
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
-    """Returns the statement that denies all reads of a bucket except those by the shields.
+    """Returns the statement that denies all reads of a bucket that do not come from a shield.
 
-    The shields in the bucket's region read through a VPC endpoint, and all other shields read from their public
-    addresses. The statement denies a read that comes neither through this endpoint nor from one of these addresses. A
-    request through a VPC endpoint has no source address, and other requests have no endpoint (S3 User Guide,
-    "Controlling access from VPC endpoints with bucket policies"). Without any shield, the statement has no condition
-    and denies all reads.
+    The shields in the bucket's region read through a VPC endpoint. All other shields read from their public addresses.
+    The statement denies a read that comes neither through this endpoint nor from one of these addresses. A request
+    through a VPC endpoint has no source address, and other requests have no endpoint (S3 User Guide, "Controlling
+    access from VPC endpoints with bucket policies"). If there is no shield, the statement has no condition and denies
+    all reads.
     """
     condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:

@@ -1,6 +1,7 @@
-"""The encryption keys of objects and metadata, one for each stack and cloud.
+"""The encryption keys of objects and metadata. Each stack has one key on each cloud.
 
-Readers need permission on both the bucket and the key. aws.py creates a key in AWS KMS, gcp.py one in Cloud KMS.
+Readers need permission on both the bucket and the key. aws.py creates a key in AWS KMS. gcp.py creates a key in Cloud
+KMS.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import pulumi
 class AwsKeysArgs:
     """Arguments of the component that creates the encryption key on AWS.
 
-    `regions` lists the regions that need the key, the primary first. A change of the primary region replaces the key.
-    `readers` are ARNs of roles that may use the key only to decrypt objects that they read from S3. `deletion_days` (7
-    to 30) is the deletion window, in which a deleted key can be restored.
+    `regions` lists the regions that need the key. The first of them is the primary region. A change of the primary
+    region replaces the key. `readers` are ARNs of roles that may use the key only to decrypt objects that they read
+    from S3. `deletion_days` (7 to 30) is the deletion window, in which operators can restore a deleted key.
     """
 
     prefix: str

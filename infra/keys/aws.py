@@ -10,8 +10,8 @@ import pulumi_aws as aws
 from infra.iam import account_root, allow, document
 from infra.keys import AwsKeysArgs
 
-# Actions that administer a KMS key. None of them encrypts or decrypts. `kms:CreateGrant` is missing because a grant can
-# give another principal the use of the key.
+# Actions that administer a KMS key. None of these actions encrypts or decrypts data. The list leaves out
+# `kms:CreateGrant`, because a grant can give another principal the use of the key.
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -40,10 +40,10 @@ _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 
 
 class AwsKeys(pulumi.ComponentResource):
-    """A multi-region KMS key, rotated every year, with a replica in each further region.
+    """A multi-region KMS key with a replica in each further region. KMS rotates the key every year.
 
-    `arns` holds one ARN for each region. All regions share the key material, so that a backup of one region can be
-    restored in another (KMS Developer Guide, "Multi-Region keys"). Principals can use the key only through S3 and
+    `arns` holds one ARN for each region. All regions share the key material, so operators can restore a backup of one
+    region in another region (KMS Developer Guide, "Multi-Region keys"). Principals can use the key only through S3 and
     DynamoDB.
     """
 
@@ -90,12 +90,12 @@ class AwsKeys(pulumi.ComponentResource):
 
 
 def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> str:
-    """Returns the KMS key policy for one region; the resource `*` in a key policy is the key itself.
+    """Returns the KMS key policy for one region. In a key policy, the resource `*` is the key itself.
 
-    S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
-    use the key for all principals in the account that may use the table, as with the key that AWS manages for DynamoDB
-    (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). The key policy names the principals
-    `readers`, so they need no IAM policy.
+    S3 may use the key for principals whose IAM policy allows the use, such as publishers and the replication role.
+    DynamoDB may use the key for all principals in the account that may use the table. The key that AWS manages for
+    DynamoDB has the same rule (DynamoDB Developer Guide, "DynamoDB encryption at rest: usage notes"). The key policy
+    itself names the principals `readers`, so these principals need no IAM policy.
     """
     root = account_root(account)
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}
@@ -112,8 +112,8 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
         ),
     ]
     if readers:
-        # S3 sets the encryption context to the bucket's ARN if the bucket has an S3 Bucket Key, and to the object's ARN
-        # otherwise (S3 User Guide, "Bucket Keys").
+        # If the bucket has an S3 Bucket Key, S3 sets the encryption context to the bucket's ARN. Otherwise, S3 sets the
+        # encryption context to the object's ARN (S3 User Guide, "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(
             allow(

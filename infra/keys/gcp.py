@@ -16,10 +16,12 @@ _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
 
 
 class GcpKeys(pulumi.ComponentResource):
-    """A Cloud KMS key in a separate key ring, rotated every 90 days, that only Cloud Storage may use.
+    """A Cloud KMS key in a separate key ring. Cloud KMS rotates the key every 90 days. Only Cloud Storage may use the
+    key.
 
-    Key and key ring can never be deleted. `usable` is the key's name, an output that resolves once Cloud Storage may
-    use the key. Before that, a bucket would reject the key. `project` is the project of the key.
+    Nobody can ever delete the key and the key ring. `usable` is an output with the key's name. The output resolves only
+    when Cloud Storage may use the key, because a bucket would reject the key before that. `project` is the Google Cloud
+    project of the key.
     """
 
     usable: pulumi.Output[str]

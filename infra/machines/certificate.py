@@ -1,11 +1,12 @@
-"""Public certificates that machines export, issued and renewed by AWS Certificate Manager.
+"""Public certificates that machines export. AWS Certificate Manager issues and renews these certificates.
 
-Each machine exports a certificate with the permissions of its IAM role. The machine reads the certificate's ARN from a
-parameter and not from its user data, for two reasons. The ARN is not known before the first deployment, and a new
-certificate must not replace the machines.
+The IAM role of a machine permits the export. The machine reads the certificate's ARN from a parameter and not from its
+user data, for two reasons. The ARN is not known before the first deployment, and a new certificate must not replace the
+machines.
 
-Several regions have a certificate for the same name each, so that new machines get one while a region is down. AWS
-copies no certificate between regions (AWS Certificate Manager User Guide, "Supported Regions").
+AWS copies no certificate between regions (AWS Certificate Manager User Guide, "Supported Regions"). Several regions
+therefore have a certificate for the same name. A new machine can get a certificate even while one of the regions is
+down.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _TTL_SECONDS = 60
 
 @dataclass(frozen=True)
 class MachineCertificateArgs:
-    """Arguments of the component that creates a certificate for machines.
+    """Arguments of the component that creates certificates for machines.
 
     `zone_id` is the ID of the public Route 53 zone that contains `domain_name`. Each of `regions` gets a certificate,
-    and a Parameter Store parameter that holds the certificate's ARN. `parameter` is the name of each parameter, and
-    `description` its description. The first region is the home region. `role` is the name of the machines' IAM role.
+    and a Parameter Store parameter that holds the certificate's ARN. All these parameters have the name `parameter` and
+    the description `description`. The first region is the home region. `role` is the name of the machines' IAM role.
     """
 
     zone_id: pulumi.Input[str]
@@ -50,7 +51,8 @@ class MachineCertificate(pulumi.ComponentResource):
     ) -> None:
         super().__init__(token, name, None, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
-        # The resources in the home region have the name alone, because older stacks have a certificate in this region.
+        # In the home region, the names of the resources do not end with the region. Older stacks have a certificate
+        # only in this region, and these resources must keep their names.
         names = {region: name if region == args.regions[0] else f"{name}-{region}" for region in args.regions}
         certificates = {region: self._certificate(names[region], region) for region in args.regions}
         record = self._validation_record(name, certificates[args.regions[0]])
@@ -96,9 +98,9 @@ class MachineCertificate(pulumi.ComponentResource):
         )
 
     def _validation_record(self, name: str, certificate: aws.acm.Certificate) -> aws.route53.Record:
-        """Creates the DNS record that validates the certificates of all regions. The record depends on the account and
-        the name only (hashicorp/terraform-provider-aws, issue 13653). ACM renews the certificates automatically as
-        long as the record exists.
+        """Creates the DNS record that validates the certificates of all regions. One record is enough, because the
+        record depends only on the account and on the domain name (hashicorp/terraform-provider-aws, issue 13653). ACM
+        renews the certificates automatically as long as the record exists.
         """
         validation = certificate.domain_validation_options[0]
         return aws.route53.Record(

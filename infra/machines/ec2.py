@@ -16,8 +16,8 @@ from infra.network import Network
 
 # the AWS account of the Debian project, which owns the machine images (Debian wiki, "Cloud/AmazonEC2Image")
 _DEBIAN = "136693071363"
-# Types of machines with ARM processors have a `g` after the generation (EC2 User Guide, "Instance type naming
-# conventions").
+# Matches instance types with ARM processors. These types have a `g` after the generation (EC2 User Guide, "Instance
+# type naming conventions").
 _GRAVITON = re.compile(r"[a-z]+\d+g")
 _ROOT_GIB = 16  # enough for the system and its logs, because the caches are on the instance's local NVMe disks
 
@@ -28,9 +28,9 @@ Architecture = Literal["amd64", "arm64"]
 class MachineArgs:
     """Arguments of one machine on EC2.
 
-    `machine_type` is an EC2 instance type. `number` is the machine's number in its region. It decides in which subnet
-    the machine is. `identity` is the name of the machine's instance profile. `user_data` is compressed with gzip and
-    encoded in base64. The resources in `boots_after` must exist before the machine boots.
+    `machine_type` is an EC2 instance type. `number` is the machine's number in its region. This number decides in which
+    subnet the machine is. `identity` is the name of the machine's instance profile. `user_data` is compressed with gzip
+    and encoded in base64. The resources in `boots_after` must exist before the machine boots.
     """
 
     prefix: str
@@ -99,7 +99,7 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws
         },
         root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
         tags={"Name": f"{args.prefix}-{name}"},
-        # A newer machine image does not make Pulumi replace the machines. A replacement of all machines at once would
-        # empty every cache.
+        # Pulumi does not replace the machines when there is a newer machine image. A replacement of all machines at
+        # once would empty every cache.
         opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["ami"], depends_on=args.boots_after),
     )

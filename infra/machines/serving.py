@@ -1,8 +1,8 @@
-"""Lets `pulumi up` wait until a new machine serves clients. Afterwards the machine takes over the fixed address of the
-old machine, and Pulumi replaces the next machine.
+"""Lets `pulumi up` wait until a new machine serves clients. The new machine then gets the fixed address of the old
+machine, and Pulumi replaces the next machine.
 
-When the health check of a machine has passed, the machine writes its instance ID to its own parameter in Parameter
-Store. The health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
+After a machine has passed its health check, the machine writes its instance ID to its own parameter in Parameter Store.
+The health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import pulumi_aws as aws
 from infra import iam
 from infra.polling import Limit, wait_while_missing
 
-# The maximum time in which a new machine must report that it serves. A machine usually needs two to four minutes, and
-# some minutes more with a slow mirror of Debian packages.
+# The maximum time in which a new machine must report that it serves clients. A machine usually needs two to four
+# minutes. If the mirror of Debian packages is slow, a machine needs some minutes more.
 _LIMIT_SECONDS = 20 * 60.0
 
 
 class NotServingError(pulumi.RunError):
-    """Raised when a new machine does not report in time that it serves. The message names the machine and the
+    """Raised when a new machine does not report in time that it serves clients. The message names the machine and the
     remedy.
     """
 
@@ -41,15 +41,15 @@ class ServingReports:
         return f"{self.path}/{machine}"
 
     def permission(self, account_id: str, machines: str) -> iam.Statement:
-        """Returns the IAM statement that allows machines to write their parameters, in which they report that they
-        serve requests. `machines` is a pattern that matches the names of these machines.
+        """Returns the IAM statement that allows machines to report that they serve requests. Each machine writes its
+        own parameter in Parameter Store. `machines` is a pattern that matches the names of the machines.
         """
         return iam.allow(
             "ssm:PutParameter", f"arn:aws:ssm:{self.region}:{account_id}:parameter{self.parameter(machines)}"
         )
 
     async def read(self) -> Mapping[str, str]:
-        """Returns a mapping of the machines' names to the instance IDs that the machines reported last."""
+        """Returns a mapping from the names of machines to the instance IDs in their latest reports."""
         found = await aws.ssm.get_parameters_by_path_output(
             path=self.path, region=self.region, with_decryption=False
         ).future()
@@ -58,9 +58,9 @@ class ServingReports:
         return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
 
     async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
-        """Waits until the machine reports, with the given instance ID, that it serves clients. The text `meanwhile`
-        says which other resources stay unchanged while `pulumi up` waits. The messages to the operator contain this
-        text.
+        """Waits until the machine reports that it serves clients. The report must contain the given instance ID.
+        `meanwhile` is a part of the messages to the operator. It says which other resources stay unchanged while
+        `pulumi up` waits.
 
         Raises NotServingError after 20 minutes.
         """
@@ -90,11 +90,12 @@ def before_its_address_moves(
     allocation_id: pulumi.Output[str],
     region: str,
 ) -> pulumi.Output[str]:
-    """Waits until a new EC2 instance may get the fixed address with the given allocation ID, and returns the new
-    instance's ID.
+    """Waits until a new EC2 instance may get the fixed address with the given allocation ID. Returns the new instance's
+    ID.
 
-    If an older instance has the address, it keeps the address until the new instance reports that it serves. If no
-    other instance has the address, the function does not wait. A preview does not wait either.
+    If an older instance has the address, the function waits until the new instance reports that it serves clients. The
+    older instance keeps the address in the meantime. The function does not wait if no other instance has the address,
+    or in a preview.
     """
 
     async def wait(known: list[str]) -> str:
@@ -112,11 +113,11 @@ def before_its_address_moves(
 def before_the_next_is_replaced(
     reports: ServingReports, machine: str, instance_id: pulumi.Output[str], next_machine: str
 ) -> pulumi.Output[bool]:
-    """Returns an output that resolves to True once `machine` serves clients. Pulumi may then replace `next_machine`,
-    which comes after `machine` in the order of its region.
+    """Returns an output that resolves to True when `machine` serves clients. Pulumi may then replace `next_machine`,
+    the next machine of the same region.
 
-    The function does not wait if `next_machine` has never reported that it serves. The region is new in this case, so
-    its machines may be created at the same time. A preview does not wait either.
+    The function does not wait if `next_machine` has never reported that it serves clients. In this case the region is
+    new, so Pulumi may create its machines at the same time. The function does not wait in a preview either.
     """
 
     async def wait(known: str) -> bool:

@@ -1,8 +1,8 @@
-"""Renders the cloud-init user data of a machine from a template file and a directory tree. The template is the first
-part of the user data, and the tree mirrors the machine's file system.
+"""Renders the cloud-init user data of a machine from a template file and a directory tree. The user data begins with
+the content of the template. The tree mirrors the machine's file system.
 
-Each file in the tree becomes one `write_files` entry with the same content. In files whose names end in `.in`, values
-of the deployment replace the placeholders of the form `@NAME@`.
+Each file in the tree becomes one `write_files` entry with the same content. The names of some files end in `.in`. In
+these files, values of the deployment replace the placeholders of the form `@NAME@`.
 
 EC2 limits user data to 16,384 bytes, so machines on EC2 get compressed user data. cloud-init decompresses user data at
 boot (cloud-init, "User-data formats").
@@ -28,12 +28,12 @@ from contract.regions import Cloud
 # metadata").
 USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 
-# The files of every machine, among them those for a cache on local NVMe disks.
+# The directory with the files that every machine gets, such as the files that set up a cache on local NVMe disks.
 MACHINE_FILES = Path(__file__).parent / "files"
 
-# The time server of each cloud. Machines reach it even if no firewall rule admits the connection (EC2 User Guide, "Set
-# the time reference on your EC2 instance to use the local Amazon Time Sync Service"; Compute Engine, "Configure NTP on
-# a VM").
+# The time server of each cloud. Machines reach this server even if no firewall rule admits the connection (EC2 User
+# Guide, "Set the time reference on your EC2 instance to use the local Amazon Time Sync Service"; Compute Engine,
+# "Configure NTP on a VM").
 TIME_SERVERS: Mapping[Cloud, str] = {"aws": "169.254.169.123", "gcp": "metadata.google.internal"}
 
 _CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}
@@ -46,7 +46,7 @@ class UserDataError(ValueError):
 
 @dataclass(frozen=True)
 class MachineFile:
-    """One file of a machine. `path` is absolute, and `permissions` are those of chmod(2)."""
+    """One file of a machine. `path` is absolute. `permissions` are the file's mode bits, as in chmod(2)."""
 
     path: str
     permissions: int
@@ -89,8 +89,8 @@ def cloud_config(first_part: Path, files: Iterable[MachineFile]) -> str:
 
 
 def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
-    """Raises UserDataError if the cloud does not accept user data of this size. `machine` and `remedy` are parts of the
-    message.
+    """Checks the size of user data. Raises UserDataError if the user data is larger than the cloud accepts. The error
+    message contains `machine` and `remedy`.
     """
     size = user_data_size(rendered, cloud)
     if size > USER_DATA_LIMITS[cloud]:
@@ -100,8 +100,8 @@ def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
 
 
 def user_data_size(rendered: str, cloud: Cloud) -> int:
-    """Returns how many bytes of user data count towards the cloud's size limit. On EC2 these are the bytes after
-    compression.
+    """Returns the number of bytes of user data that the cloud compares with its size limit. On EC2, this is the number
+    of bytes after compression.
     """
     return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
 
@@ -112,9 +112,9 @@ def compressed(rendered: str) -> str:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable.
+    """A YAML dumper that writes strings of several lines as literal blocks. People can therefore read the user data.
 
-    The C library libyaml takes a twentieth of the time of PyYAML's own writer.
+    The dumper uses the C library libyaml, which needs a twentieth of the time of PyYAML's own writer.
     """
 
 

@@ -15,8 +15,8 @@ from infra.observability import HasAlarms
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
-# The attribute of a metadata item that holds the time after which DynamoDB may delete the item: seconds since 1970
-# (UTC).
+# The attribute of a metadata item that holds the item's expiry time, in seconds since 1970 (UTC). DynamoDB may delete
+# the item after this time.
 EXPIRES = "expires"
 
 
@@ -24,8 +24,8 @@ EXPIRES = "expires"
 class Capacity:
     """Limits of a DynamoDB table's provisioned capacity, in capacity units per second.
 
-    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` each hold the minimum and the maximum. Between these
-    two limits, auto scaling changes the capacity so that `target` percent of it is in use.
+    A read unit is 4 KB, and a write unit is 1 KB. `reads` and `writes` each hold a minimum and a maximum. Auto scaling
+    changes the capacity between these two limits. Its target is that `target` percent of the capacity is in use.
     """
 
     reads: tuple[int, int]
@@ -37,10 +37,10 @@ class Capacity:
 class MetadataArgs:
     """Arguments of a component that creates the metadata database.
 
-    `regions` lists the replicas' regions, the home region first. If `protect` is true, the cloud refuses to delete the
-    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys. A region that is not in `keys` uses the key that
-    AWS manages. `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node.
-    `operators` are the IAM members who may read and write the database.
+    `regions` lists the replicas' regions. The first of them is the home region. If `protect` is true, the cloud refuses
+    to delete the database. For DynamoDB, `keys` maps regions to ARNs of KMS keys. A region that is not in `keys` uses
+    the key that AWS manages. If `capacity` is None, the DynamoDB table has on-demand billing. For Spanner, 1,000
+    `processing_units` are one node. `operators` are the IAM members who may read and write the database.
     """
 
     prefix: str
@@ -82,10 +82,11 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """What the registry and other tiers need of the metadata database. The component for DynamoDB and the component for
-    Spanner both have these attributes. Tiers that read the stream of the database's changes use `changes`.
+    """The attributes of the metadata database that the registry and other tiers use. The component for DynamoDB and the
+    component for Spanner both have these attributes. `changes` is for tiers that read the stream of the database's
+    changes.
 
-    `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
+    `table` is the name of the table in the database. `project` is the Google Cloud project. On AWS, `project` is None.
     """
 
     @property

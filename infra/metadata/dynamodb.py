@@ -30,7 +30,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         home, *others = args.regions
         child = pulumi.ResourceOptions(parent=self)
         # AWS adds replicas to a table with provisioned capacity only if the table already has auto scaling. The
-        # replicas of such a table are therefore separate Pulumi resources, which are created after auto scaling.
+        # replicas of such a table are therefore separate Pulumi resources. Pulumi creates them after auto scaling.
         apart = others if args.capacity else []
         table = aws.dynamodb.Table(
             name,

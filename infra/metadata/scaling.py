@@ -13,7 +13,8 @@ from infra.metadata import Capacity
 def scale(
     region: str, table: pulumi.Input[str], capacity: Capacity, opts: pulumi.ResourceOptions
 ) -> Sequence[pulumi.Resource]:
-    """Creates auto scaling targets and policies for the reads and writes of a DynamoDB table, and returns the policies.
+    """Creates the auto scaling of a DynamoDB table: a target and a policy for its reads, and a target and a policy for
+    its writes. Returns the policies.
 
     AWS accepts a replica of the table only after these policies exist.
     """

@@ -14,8 +14,8 @@ from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import CloudMonitoringAlarm
 
 # Maps the two read-write regions of a Spanner instance to the name of Spanner's multi-region configuration (Spanner,
-# "Instance configurations"). The first of the two regions is the default leader. Only regions of contract/regions.py
-# are listed.
+# "Instance configurations"). The first of the two regions is the default leader. The mapping contains only regions that
+# are also in contract/regions.py.
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
     ("us-central1", "us-east1"): "nam6",
@@ -30,11 +30,10 @@ _KEPT_SECONDS = 35 * 86_400
 _OPERATOR = "roles/spanner.databaseUser"
 
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
-# The DDL scripts of the Spanner database run in this order: schema.sql, spanner-only.sql, positions.sql. The first
-# script has statements that PostgreSQL also accepts, and the second has statements that only Spanner accepts. The third
-# creates the table in which the reader of the change stream keeps its positions. Add statements only at the end of the
-# last script. Pulumi replaces the whole database if an earlier statement is changed or a statement is inserted before
-# it.
+# The DDL scripts of the Spanner database run in this order: schema.sql, spanner-only.sql, positions.sql. The statements
+# in schema.sql also work on PostgreSQL. The statements in spanner-only.sql work only on Spanner. positions.sql creates
+# the table in which the reader of the change stream keeps its positions. Add statements only at the end of
+# positions.sql. Pulumi replaces the whole database if you change an earlier statement or insert a statement before it.
 POSITIONS = Path(__file__).with_name("positions.sql")
 
 # The name of the change stream that spanner-only.sql creates. The stream's reader keeps its position in the table of

@@ -16,9 +16,9 @@ _RESOURCE = "spanner_instance"
 _INSTANCE = "resource.labels.instance_id"
 _PREFIX = "spanner.googleapis.com"
 
-# Alarm thresholds for the share of the CPU that high-priority tasks use. The first is for an instance in one region,
-# the second for an instance in several. If a zone or region fails while the share is higher, the remaining CPU cannot
-# carry the load (Spanner, "CPU utilization metrics", recommended maximums).
+# Alarm thresholds for the share of the CPU that high-priority tasks use. The first threshold is for an instance in one
+# region. The second threshold is for an instance in several regions. Above the threshold, the remaining CPU could not
+# carry the load if a zone or a region failed (Spanner, "CPU utilization metrics", recommended maximums).
 _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
 # Alarm threshold for the average CPU share of all tasks, whatever their priority, in the last 24 hours (Spanner, "CPU
 # utilization metrics").
@@ -27,11 +27,11 @@ _BUSY_FOR_A_DAY = 0.9
 # autoscaler for Spanner uses the same threshold.
 _FULL = 0.75
 _FAILING = 0.01
-# The status codes that count as faults of Spanner. An aborted transaction does not count, because the client repeats
-# the transaction. A missing row does not count either.
+# The status codes that count as faults of Spanner. The code of an aborted transaction is not among them, because the
+# client repeats the transaction. The code of a missing row is not among them either.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
-# Alarm threshold for the 99th percentile of the latency of commits. A commit waits for a majority of the replicas,
-# which are some tens of milliseconds apart.
+# Alarm threshold for the 99th percentile of the latency of commits. A commit waits for a majority of the replicas. A
+# message between two replicas takes some tens of milliseconds.
 _SLOW_SECONDS = 1.0
 
 _RUNBOOK = "docs/operations.md"

@@ -1,8 +1,8 @@
-"""Alarms: each tier defines its alarms, and one component for each cloud creates all alarms of that cloud.
+"""Alarms. Each tier defines its own alarms. For each cloud, one component creates all alarms on this cloud.
 
-A tier's component has the attribute `alarms`. `CloudWatchAlarm` watches a metric in CloudWatch, and
-`CloudMonitoringAlarm` a metric in Cloud Monitoring. cloud_run_alarms.py has alarms that several tiers share, for Cloud
-Run services and Pub/Sub subscriptions. stacks/ passes each alarm to the component of its cloud:
+A tier's component has the attribute `alarms`. A `CloudWatchAlarm` watches a metric in CloudWatch. A
+`CloudMonitoringAlarm` watches a metric in Cloud Monitoring. cloud_run_alarms.py has alarms on Cloud Run services and
+Pub/Sub subscriptions, which several tiers use. The programs in stacks/ pass each alarm to the component of its cloud:
 `CloudWatchObservability` (cloudwatch.py) or `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
 heading in docs/operations.md.
 """
@@ -24,7 +24,7 @@ class CloudWatchAlarm:
 
     `name` is short and unique within the stack. `fault` says in one sentence what is wrong when the alarm goes off. The
     alarm's message consists of this sentence and of `runbook`. The alarm goes off when the metric is beyond the
-    threshold for `periods` periods in a row, each of `period` seconds. `missing` says how to treat missing data
+    threshold in `periods` successive periods. A period has `period` seconds. `missing` says how to treat missing data
     (CloudWatch, "Configuring how CloudWatch alarms treat missing data").
     """
 
@@ -51,7 +51,7 @@ class CustomMetric:
     """A Cloud Monitoring metric that this project writes itself: a gauge of floating-point numbers.
 
     Cloud Monitoring rejects an alarm on an unknown metric ("Cannot find metric(s) that match type"). A metric is known
-    once it has a value or a descriptor, so the program creates a descriptor before the alarm.
+    if it has a value or a descriptor. The program therefore creates a descriptor before the alarm.
 
     `unit` is a code of the Unified Code for Units of Measure. `labels` distinguish the metric's series.
     """
@@ -76,16 +76,18 @@ Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDU
 class CloudMonitoringAlarm:
     """An alarm on one Cloud Monitoring metric.
 
-    `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types from Google's
-    lists ("Google Cloud metrics", "Monitored resource types"). `where` selects time series: it maps the names of labels
-    to the values that they must have. The name of a label has the form `resource.labels.<name>` or
-    `metric.labels.<name>`. If `bad` is given, it is a pair of a label and a value. An event whose label has this value
-    is bad, and the alarm watches the share of bad events among all events that `where` selects.
+    `name`, `tier`, `fault` and `runbook` have the same meaning as in `CloudWatchAlarm`. `metric` and `resource` are
+    types from Google's lists ("Google Cloud metrics", "Monitored resource types"). `where` selects time series: it maps
+    the names of labels to the values that the labels must have. The name of a label has the form
+    `resource.labels.<name>` or `metric.labels.<name>`. `bad` is a pair of a label and a value. An event is bad if its
+    label has this value. If `bad` is given, the alarm watches the share of bad events among all events that `where`
+    selects.
 
-    `aligner` reduces each `period` (seconds, whole minutes) of a series to one value. `reducer` reduces all series that
-    share the labels `by` to one value. The alarm goes off when the value stays beyond `threshold` for `lasting` seconds
-    (whole minutes; 0 means at once). `missing` says how the alarm treats missing data, and requires `lasting`. A series
-    that never had a value does not count as missing (Cloud Monitoring, "Partial metric data").
+    `aligner` reduces each `period` of a series to one value. `period` is in seconds, and a multiple of 60. `reducer`
+    reduces all series that share the labels `by` to one value. The alarm goes off when the value stays beyond
+    `threshold` for `lasting` seconds. `lasting` is a multiple of 60; 0 means that the alarm goes off immediately.
+    `missing` says how the alarm treats missing data, and has an effect only if `lasting` is not 0. A series that never
+    had a value does not count as missing (Cloud Monitoring, "Partial metric data").
     """
 
     name: str
@@ -119,8 +121,8 @@ class HasAlarms(Protocol):
 class CloudWatchObservabilityArgs:
     """Arguments of the component that creates the alarms on CloudWatch.
 
-    SNS notifies `emails` when an alarm goes off and when it ends; each address must first confirm a mail from SNS.
-    `deletion_days` (7 to 30) is the deletion window of the SNS topics' keys.
+    SNS notifies the addresses in `emails` when an alarm goes off and when the alarm ends. The owner of each address
+    must first confirm a mail from SNS. `deletion_days` (7 to 30) is the deletion window of the SNS topics' keys.
     """
 
     prefix: str
@@ -132,7 +134,7 @@ class CloudWatchObservabilityArgs:
 @dataclass(frozen=True)
 class CloudMonitoringObservabilityArgs:
     """Arguments of the component that creates the alarms on Cloud Monitoring. Cloud Monitoring sends a mail to each
-    address in `emails` when an alarm starts and when it ends.
+    address in `emails` when an alarm goes off and when the alarm ends.
     """
 
     prefix: str

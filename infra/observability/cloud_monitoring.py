@@ -90,8 +90,8 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
                 "subject": f"{title}: {alarm.fault}",
             },
             severity=alarm.severity,
-            # `enabled` is set to its default, so that `pulumi up` enables an alerting policy again that a user has
-            # disabled by hand
+            # true is the default of `enabled`; the program sets the value so that `pulumi up` corrects it if a user has
+            # disabled the alerting policy by hand
             enabled=True,
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
@@ -111,8 +111,8 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
         comparison=alarm.comparison,
         threshold_value=alarm.threshold,
         duration=f"{alarm.lasting}s",
-        # Cloud Monitoring accepts `evaluation_missing_data` only for a condition with a duration, so a condition
-        # without a duration leaves it out ("Partial metric data").
+        # Cloud Monitoring accepts `evaluation_missing_data` only for a condition with a duration ("Partial metric
+        # data").
         evaluation_missing_data=_MISSING[alarm.missing] if alarm.lasting else None,
     )
 

@@ -14,11 +14,11 @@ import pulumi
 from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# A pair of an alarm's definition and the full name of its alerting policy in Cloud Monitoring.
+# A pair: the definition of an alarm, and the full name of the alarm's alerting policy in Cloud Monitoring.
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 
 _COLUMNS = 12
-_GRAPH = (4, 4)  # a graph's width in columns and height in rows; three graphs fit side by side
+_GRAPH = (4, 4)  # the width of a graph in columns and its height in rows; three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 
@@ -36,7 +36,9 @@ def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the dashboard tiles of one tier from grid row `top` on, and the number of the next free grid row."""
+    """Returns the dashboard tiles of one tier. The first of the tiles is in the dashboard's grid row `top`. Also
+    returns the number of the next free grid row.
+    """
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     tiles = [_tile(0, top, (_COLUMNS, _HEADING_ROWS), {"text": {"content": heading, "format": "MARKDOWN"}})]
     top += _HEADING_ROWS

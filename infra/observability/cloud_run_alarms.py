@@ -24,8 +24,9 @@ def service_alarms(
 
     `fault` says what the service's failure means to users, e.g. "Tokens do not reach the edge". `always_running` is for
     services that keep an instance at all times (`min_instance_count`). For such a service, the result also has an alarm
-    on failed health probes and an alarm on a missing instance. There is no alarm on restarts, because Cloud Run
-    publishes no metric of them. Failed health probes show restarts, because Cloud Run then ends the instance.
+    on failed health probes and an alarm on a missing instance. Cloud Run publishes no metric of restarts, so there is
+    no alarm on restarts. However, Cloud Run restarts an instance after failed health probes, so the alarm on failed
+    probes shows these restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(

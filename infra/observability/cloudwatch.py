@@ -36,7 +36,7 @@ class CloudWatchObservability(pulumi.ComponentResource):
         self.register_outputs({"topic_arns": self.topic_arns, "dashboard_arn": dashboard.dashboard_arn})
 
     def _topic(self, region: str) -> pulumi.Output[str]:
-        """Creates an SNS topic that CloudWatch may publish to over TLS, and returns its ARN.
+        """Creates an SNS topic for CloudWatch's alarms, and returns its ARN. The topic accepts messages only over TLS.
 
         The topic has a customer managed key. The policy of the AWS managed key for SNS (`alias/aws/sns`) does not admit
         CloudWatch and cannot be changed. A topic with the AWS managed key would silently drop alarms (AWS re:Post, "How
@@ -84,8 +84,8 @@ class CloudWatchObservability(pulumi.ComponentResource):
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             treat_missing_data=alarm.missing,
-            # true is the default of `actions_enabled`; the program sets it so that `pulumi refresh` detects when
-            # somebody disables the actions by hand
+            # true is the default of `actions_enabled`. The program sets the value, because `pulumi refresh` otherwise
+            # does not detect that somebody has disabled the actions by hand.
             actions_enabled=True,
             alarm_actions=[topic],
             ok_actions=[topic],

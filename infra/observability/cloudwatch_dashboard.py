@@ -13,7 +13,7 @@ import pulumi
 
 from infra.observability import CloudWatchAlarm, Tier
 
-# A pair of an alarm's definition and its ARN in CloudWatch.
+# A pair: the definition of an alarm, and the alarm's ARN in CloudWatch.
 Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
 
 _COLUMNS = 24

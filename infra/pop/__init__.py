@@ -26,11 +26,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Ports:
-    """The TCP ports of a PoP machine. All but `https` are ports of the loopback address.
+    """The TCP ports of a PoP machine. Only `https` is a public port. All other ports are ports of the loopback address.
 
-    `l1` is the port of Traffic Server. `misses` is the port at which Traffic Server reaches the worker after a miss.
-    `purges` is the port of the service that finds and removes the objects in L1 by their cache tags. `entitlements` is
-    the port of the service that takes the place of Workers KV.
+    `l1` is the port of Traffic Server, which is the cache L1. `misses` is the port at which Traffic Server reaches the
+    worker after a miss. `purges` is the port of the service that finds objects in L1 by their cache tags and removes
+    them. `entitlements` is the port of the service that takes the place of Workers KV.
     """
 
     https: int = 443
@@ -59,11 +59,10 @@ class Sources:
     """The secrets, the certificate and the metadata table that a PoP machine reads with its IAM role.
 
     Each of `regions` has the three secrets in AWS Secrets Manager, and a certificate for the hostname that clients
-    connect to. The machine reads them in the first of these regions that answers. `certificate_parameter` is the
-    Parameter Store parameter that holds the ARN of the certificate of its region. `home_region` has the parameter in
-    which the machine reports that it serves.
-    `table` is the metadata table on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of
-    their distance from the PoP.
+    connect to. The machine reads the secrets and the certificate in the first of these regions that answers. In each
+    region, the Parameter Store parameter `certificate_parameter` holds the ARN of the region's certificate.
+    `home_region` has the parameter in which the machine reports that it serves requests. `table` is the metadata table
+    on DynamoDB. `table_regions` are the regions of the table's replicas, in the order of their distance from the PoP.
     """
 
     edge_secret: str
@@ -81,12 +80,12 @@ class PopSettings:
     """The settings of one PoP machine.
 
     `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
-    the home region. The machine writes a report to this parameter while it serves requests. `metadata_api` is the URL
-    of the metadata API. `shield_authority` is a PEM certificate, to which the certificates of shields must chain.
-    Without `shield_authority`, the certificates of shields must chain to a public authority. `network` limits the
-    addresses that the edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
-    firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
-    `memory` is the size of Traffic Server's RAM cache, such as `4G`.
+    the home region, in which the machine reports that it serves requests. `metadata_api` is the URL of the metadata
+    API. `shield_authority` is the certificate, in PEM form, of the authority that issues the certificates of shields.
+    If `shield_authority` is None, public authorities issue these certificates. `network` limits the addresses that the
+    edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the firewall in NGINX.
+    NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them. `memory` is the size
+    of Traffic Server's RAM cache, such as `4G`.
     """
 
     hostname: str
@@ -133,9 +132,9 @@ class PopAddressesArgs:
 
 @dataclass(frozen=True)
 class AcceleratedPop:
-    """A PoP that clients reach through Global Accelerator. `instances` are the IDs of its machines on EC2.
-    `traffic_dial` is a percentage from 0 to 100. Of the clients that are nearest to the PoP's region, Global
-    Accelerator sends this percentage to the PoP.
+    """A PoP that clients reach through Global Accelerator. `instances` are the IDs of the PoP's machines on EC2.
+    `traffic_dial` is a percentage from 0 to 100. If the PoP's region is the nearest region for a group of clients,
+    Global Accelerator sends this percentage of the group to the PoP.
     """
 
     region: str
@@ -153,8 +152,8 @@ class AcceleratorArgs:
 
 @dataclass(frozen=True)
 class AcceleratorEntry:
-    """Where clients reach an accelerator: at two IP addresses, and at a DNS name. An alias record on Route 53 names the
-    accelerator by `dns_name` and by `zone_id`, the hosted zone of this DNS name.
+    """The addresses of an accelerator: two IP addresses and a DNS name. `zone_id` is the hosted zone of this DNS name.
+    An alias record on Route 53 needs both `dns_name` and `zone_id`.
     """
 
     addresses: Sequence[pulumi.Output[str]]
@@ -167,9 +166,10 @@ class PopArgs:
     """Arguments of the component that creates the machines of one PoP.
 
     `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
-    `user_data` has the user data of each machine by the machine's name, compressed and encoded in base64. `serving`
-    says in which parameters of Parameter Store machines report that they are ready to serve clients. `shield_addresses`
-    are the addresses of all shield machines. The resources in `boots_after` must exist before a machine boots.
+    `user_data` maps the name of each machine to the machine's user data, compressed with gzip and encoded in base64.
+    `serving` names the parameters in Parameter Store in which machines report that they are ready to serve clients.
+    `shield_addresses` are the addresses of all shield machines. The resources in `boots_after` must exist before a
+    machine boots.
     """
 
     prefix: str

@@ -15,18 +15,19 @@ _HTTPS = 443
 _CHECK_SECONDS = 10  # seconds between two probes of an endpoint: Global Accelerator accepts only 10 and 30
 _CHECK_FAILURES = 3
 _STATIC_ADDRESSES = 2  # Global Accelerator gives an accelerator two IPv4 addresses
-_USUAL_WEIGHT = 128  # with equal weights, the machines of a region get equally many clients
+_USUAL_WEIGHT = 128  # with equal weights, each machine of a region gets the same share of the clients
 
 
 class Accelerator(pulumi.ComponentResource):
     """An accelerator with a listener for HTTPS, and an endpoint group for the PoP of each region.
 
-    The endpoints are EC2 instances and not their Elastic IP addresses, because only instances get the addresses of
-    clients (Global Accelerator Developer Guide, "Requirements for endpoints with client IP address preservation"). The
-    firewall's rate limits count requests by client address.
+    The endpoints are EC2 instances and not the Elastic IP addresses of the instances. An instance sees the addresses of
+    clients, and an Elastic IP address as endpoint would hide them (Global Accelerator Developer Guide, "Requirements
+    for endpoints with client IP address preservation"). The firewall needs these addresses, because its rate limits
+    count requests by client address.
 
-    The accelerator writes no flow logs, because they contain the addresses of clients. No log of the network contains
-    such addresses.
+    The accelerator writes no flow logs, because flow logs contain the addresses of clients. No log of the network
+    contains such addresses.
     """
 
     entry: AcceleratorEntry

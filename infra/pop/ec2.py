@@ -17,8 +17,8 @@ _EVERYONE = ["0.0.0.0/0"]
 
 
 class PopAddresses(pulumi.ComponentResource):
-    """The fixed addresses of a PoP's machines. The addresses are created before the machines, because shields admit
-    machines by address. The machines request objects from shields as soon as they boot.
+    """The fixed addresses of a PoP's machines. Shields admit PoP machines by address, and a machine requests objects
+    from shields as soon as it boots. Pulumi therefore creates the addresses before the machines.
     """
 
     nodes: Sequence[PopNode]
@@ -105,11 +105,11 @@ class Ec2Pop(pulumi.ComponentResource):
     ) -> tuple[pulumi.Output[str], aws.ec2.EipAssociation]:
         """Creates a machine. Returns its instance ID, and the association of its fixed address.
 
-        The instance ID of a replacement becomes known only when the new machine serves. Until then, AWS Global
-        Accelerator sends clients to the old machine.
+        If Pulumi replaces a machine, the instance ID of the new machine becomes known only when the new machine serves
+        clients. Until then, AWS Global Accelerator sends clients to the old machine.
 
-        The machine is created or replaced after the resources in `before`. These belong to another machine of the
-        region, so that an update replaces one machine of the region after the other.
+        `before` are resources of another machine in the same region. Pulumi creates or replaces this machine after
+        these resources. An update therefore replaces the machines of a region one after the other.
         """
         args = self._args
         machine = MachineArgs(

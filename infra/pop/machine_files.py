@@ -106,12 +106,12 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 
 
 def _servers(settings: PopSettings, socket: str) -> str:
-    """Returns the lines of an NGINX upstream, one for each workerd process. Each process has several sockets, and
-    `socket` names the kind of socket that the lines contain.
+    """Returns the lines of an NGINX upstream. There is one line for each workerd process. Each process has several
+    sockets, and `socket` names the kind of socket that the lines contain.
 
-    `max_fails=0` keeps each process in use after a failed request. Without it, one failed request per process would
-    stop all requests for 10 s. systemd starts a process again when it has ended, and NGINX meanwhile asks another
-    process.
+    `max_fails=0` keeps each process in use after a failed request. Without this setting, one failed request per process
+    would stop all requests for 10 s. If a process ends, NGINX asks another process while systemd starts the process
+    again.
     """
     run = settings.directories.run
     return "\n    ".join(

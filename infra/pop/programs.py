@@ -1,6 +1,6 @@
-"""The programs of PoP machines that need not be in user data, because a machine uses them after it has reached a shield
-for the first time. User data has little room. One object at the origin contains all these programs.
-The user data of a machine contains only the SHA-256 digest of this object.
+"""Programs of PoP machines that are not in user data, because user data has little room. A machine fetches these
+programs from a shield (a regional cache machine), and does not need them before. One object at the origin contains all
+these programs. The user data of a machine contains only the SHA-256 digest of this object.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from contract.pops import CURRENT_WORKER, programs_key, worker_key
 from infra.blobs import Bucket
 from infra.pop import programs
 
-# Values of the HTTP header Cache-Control for two kinds of objects. An object with the code of an edge worker never
-# changes (_IMMUTABLE). The object that names the current worker changes with each release (_MUTABLE). Shields obey this
-# header, so a new worker reaches all PoP machines within a minute or two.
+# Values of the HTTP header Cache-Control. The object with the code of an edge worker never changes (_IMMUTABLE). The
+# object that names the current worker changes with each release (_MUTABLE). Shields obey this header, so a new worker
+# reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 
@@ -33,9 +33,9 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """Three objects at the origin, which PoP machines fetch. The first is the edge worker, under a key that contains
-    the worker's digest. The second names the digest of the current worker. The third contains all programs of PoP
-    machines, and the machines' user data names its digest.
+    """Three objects at the origin, which PoP machines fetch. The first object is the edge worker, under a key that
+    contains the worker's digest. The second object names the digest of the current worker. The third object contains
+    all programs of PoP machines. The machines' user data names the digest of the third object.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

@@ -1,11 +1,12 @@
 """Renders the user data of a PoP machine from the files in `machine/`.
 
-The user data contains neither secrets nor the code of the edge worker. The machine fetches both (`fetch-settings`), so
-a new version of the worker does not replace machines. The machine also fetches its large programs (programs.py). The
-user data has the digest of these programs, so a new version of a program does replace machines.
+The user data contains neither secrets nor the code of the edge worker. The machine fetches the secrets and the code
+(`fetch-settings`), so a new version of the worker does not replace machines. The machine also fetches its large
+programs (programs.py). The user data contains the digest of these programs, so a new version of a program replaces
+machines.
 
-The rendered files have neither empty lines nor lines with only a comment, because all files together are almost as
-large as EC2 accepts.
+The rendered files have neither empty lines nor lines with only a comment. Without these lines, all files together are
+almost as large as EC2 accepts.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# Matches an empty line and a line with only a comment. It does not match the first line of a script (`#!`), which is no
-# comment.
+# Matches an empty line and a line with only a comment. The pattern does not match the first line of a script (`#!`),
+# because this line is no comment.
 _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 
 

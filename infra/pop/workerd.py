@@ -1,6 +1,7 @@
 """Names the build of workerd that PoP machines run. The machines get this build from the npm registry.
 
-The tests run the same version (workers/edge/package.json). Each digest is that of the binary in one npm package.
+The tests run the same version (workers/edge/package.json). There is one npm package for each processor architecture.
+Each digest in this module is the digest of the binary in one of these packages.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ _RUNBOOK = "docs/operations.md"
 
 
 def alarms(environment: str, backend: str, region: str) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]:
-    """Returns the alarms on publishing, for CloudWatch or Cloud Monitoring. They are in the cloud of the metadata
-    database, because the registry writes its metrics there.
+    """Returns the alarms on publishing, for CloudWatch or Cloud Monitoring. The registry writes its metrics in the
+    cloud of the metadata database, so the alarms are in the same cloud.
 
     `region` is the home region of the metadata database.
     """

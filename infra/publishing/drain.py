@@ -1,4 +1,4 @@
-"""The outbox relay as a Lambda function: once a minute it delivers changes that have not reached readers yet."""
+"""The outbox relay as a Lambda function. Once a minute, it delivers changes that have not reached readers yet."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from infra.serverless.lambda_function import function
 from infra.serverless.package import Code, pack
 
 _NAME = "drain"
-# The timeout of the Lambda function in seconds. A run starts each minute, and a run that hangs must end before the next
-# one starts.
+# The timeout of the Lambda function in seconds. A run starts each minute. A run that hangs must end before the next run
+# starts.
 _TIMEOUT = 55
 _SCHEDULE = "rate(1 minute)"  # the shortest interval that an EventBridge schedule offers
 
@@ -79,7 +79,8 @@ class Drain(pulumi.ComponentResource):
             region=source.region,
             description="When the outbox is looked through",
             schedule_expression=_SCHEDULE,
-            # `state` is set although ENABLED is the default, so that `pulumi refresh` detects a change made by hand
+            # ENABLED is the default of `state`. The program sets the value, because `pulumi refresh` otherwise does not
+            # detect a change by hand.
             state="ENABLED",
             opts=child,
         )
@@ -135,7 +136,7 @@ class Drain(pulumi.ComponentResource):
 def pack_drain(root: Path) -> Code:
     """Packs the code of the outbox relay's Lambda function from the checkout at `root`.
 
-    The code includes two Python distributions, so that the function sorts package names and versions in the same way as
-    the registry.
+    The code includes two Python distributions. With these distributions, the function sorts package names and versions
+    in the same way as the registry.
     """
     return pack(root, "workers.drain.function", ["packaging", "semver"])

@@ -18,9 +18,9 @@ class FunctionArgs:
     """Arguments of a Lambda function.
 
     `variables` are environment variables without secrets. `secrets` maps environment variables to the ids of the
-    secrets that the function reads; all are in `secret_region`. Each function gets the permissions to read its secrets
-    and to write its log; `rights` are IAM statements for further permissions. `reserved` is the reserved concurrency;
-    -1 applies the account's limit. `timeout` is in seconds.
+    secrets that the function reads. All these secrets are in `secret_region`. Each function gets the permissions to
+    read its secrets and to write its log. `rights` are IAM statements for further permissions. `reserved` is the
+    reserved concurrency. The value -1 means that only the account's limit applies. `timeout` is in seconds.
     """
 
     prefix: str
@@ -43,8 +43,8 @@ class ServiceArgs:
     PORT, and answers health checks at /healthz. The service has an identity on each cloud. The names of these
     identities end with the short name `account`. `variables` are environment variables without secrets. The service
     reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
-    minimum and the maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between
-    requests. With `open` anyone may call the service; otherwise only internal traffic reaches it.
+    minimum and the maximum number of instances. If `cpu_always_allocated` is true, the instances keep their CPU between
+    requests. If `open` is true, anyone may call the service. Otherwise, only internal traffic reaches the service.
     """
 
     prefix: str

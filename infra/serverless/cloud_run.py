@@ -1,10 +1,10 @@
 """A Cloud Run service from Python source code, with the service's service account. The service also has an AWS role,
-with which it reads its one secret.
+with which it reads its only secret.
 
-Cloud Run receives the source code and the pure-Python distributions that the code imports. It builds nothing ("Deploy
-services from source code"). The service runs on a base image that Google patches. Although the Pulumi resource has a
-`build_config`, Cloud Run starts no build (hashicorp/terraform-provider-google#22263). A container image would need a
-registry and a build.
+The service runs on a base image that Google patches. Cloud Run adds the source code and the pure-Python distributions
+that the code imports to this image, without a build ("Deploy services from source code"). Although the Pulumi resource
+has a `build_config`, Cloud Run starts no build (hashicorp/terraform-provider-google#22263). A container image would
+need a registry and a build.
 """
 
 from __future__ import annotations

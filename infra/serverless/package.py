@@ -33,9 +33,9 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
     """Packs a module beneath `root` (such as `workers.drain.function`) with all modules that it imports.
 
     Imports come from `root` or from `distributions`. The argument `distributions` lists installed, pure-Python
-    distributions by the names of their top-level packages. The archive holds the sources as text. If the archive held
-    file paths instead, Pulumi's state would contain directories of this machine. Raises pulumi.RunError when an import
-    would be missing at run time.
+    distributions by the names of their top-level packages. The archive contains the text of each source file and not
+    its path. With paths, Pulumi's state would contain directories of this machine. Raises pulumi.RunError when an
+    import would be missing at run time.
     """
     places = {name: _directory_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]
@@ -50,7 +50,7 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
         if source is None:
             continue
         text = source.read_text()
-        if text:  # an empty `__init__.py` is left out, because Python imports a directory without it, too
+        if text:  # the archive has no empty `__init__.py`, because Python imports a directory without this file too
             packed[source.relative_to(place).as_posix()] = pulumi.StringAsset(text)
         left += _imported_names(root, places, name, source, text)
     if not packed:
@@ -61,8 +61,8 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, text: str) -> Iterator[str]:
     """Yields the imports that must be packed with a Python module, and the names of the module's parent packages.
 
-    Some of these names can be attributes of a module instead of modules. Raises pulumi.RunError for an import that
-    neither the archive nor the cloud's runtime contains.
+    Some of these names can belong to attributes of a module. Raises pulumi.RunError for an import that neither the
+    archive nor the cloud's runtime contains.
     """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
@@ -80,8 +80,8 @@ def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path
 
 @cache
 def _imports_of(text: str, package: str) -> tuple[str, ...]:
-    """Returns the full names of all imports in a Python source. The functions of a stack have most of their sources in
-    common, so each source is parsed only once.
+    """Returns the full names of all imports in a Python source. Most sources belong to several functions of a stack, so
+    the function parses each source only once.
     """
     return tuple(_imports(ast.parse(text), package))
 

@@ -32,15 +32,17 @@ class BootSettings:
 
     The first of `buckets` is the primary bucket. `secret_id` is the name of the machines' secret in AWS Secrets
     Manager. All machines can read this secret in each of the AWS regions `secret_regions`. A machine on AWS can also
-    read it in the machine's own region. `certificate_parameter` is the Parameter Store parameter that holds the ARN of
-    the machines' TLS certificate. Each of the AWS regions `certificate_regions` has such a parameter and certificate.
+    read the secret in the machine's own region. `certificate_parameter` is the Parameter Store parameter that holds the
+    ARN of the machines' TLS certificate. Each of the AWS regions `certificate_regions` has such a parameter and
+    certificate.
 
     `serving` names one parameter in Parameter Store for each machine. When a machine has passed its health check after
     a boot, the machine writes its instance ID to its parameter.
 
-    `standby` is a bucket to which the objects are copied once an hour. It can therefore lack the changes of the last
-    hour. Machines read an object from the standby when none of the `buckets` answers, but not when the `buckets` answer
-    that they lack the object. Only machines on Google Cloud can authenticate to the standby.
+    `standby` is a bucket to which the objects are copied once an hour. The standby can therefore lack the changes of
+    the last hour. Machines read an object from the standby when none of the `buckets` answers. They do not read it from
+    the standby when the `buckets` answer that the object does not exist. Only machines on Google Cloud can authenticate
+    to the standby.
 
     `log` describes the bucket to which the machines upload their access logs. If `log` is None, the logs stay on the
     machines.
@@ -62,9 +64,10 @@ class ShieldArgs:
 
     `machine_type` is the cloud's name for a machine type with local NVMe disks. `identity` is the name of an instance
     profile on AWS, or the email of a service account on Google Cloud. `edge_addresses` are the networks from which the
-    edge connects to the shields. `boot` holds the settings that machines in all regions share. `boot` and `role_arn` go
-    into the user data. `role_arn` is the machines' role on AWS: machines on EC2 get it from their instance profile, and
-    machines on Google Cloud assume it. The resources in `boots_after` must exist before a machine boots.
+    edge connects to the shields. `boot` holds the settings that machines in all regions share. `role_arn` is the
+    machines' role on AWS. Machines on EC2 get this role from their instance profile, and machines on Google Cloud
+    assume it. The user data contains the values of `boot` and `role_arn`. The resources in `boots_after` must exist
+    before a machine boots.
     """
 
     prefix: str
@@ -90,13 +93,15 @@ class Node:
 
 
 class Shield(Protocol):
-    """The attributes of the shield machines (AWS or Google Cloud) for other components."""
+    """The attributes of a shield component (AWS or Google Cloud) that other components use."""
 
     nodes: Sequence[Node]
 
 
 def node_names(region: str, nodes: int) -> list[str]:
-    """Returns the names of a region's shield machines, which are the first labels of their host names."""
+    """Returns the names of a region's shield machines. The name of a machine is the first label of the machine's host
+    name.
+    """
     return [f"{region}-{number}" for number in range(nodes)]
 
 

@@ -1,6 +1,6 @@
 """The public certificate that shield machines present to the edge.
 
-A worker on Cloudflare trusts public certificate authorities only (docs/decisions/shield-certificates.md).
+A worker on Cloudflare trusts only public certificate authorities (docs/decisions/shield-certificates.md).
 """
 
 from __future__ import annotations

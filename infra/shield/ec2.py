@@ -76,8 +76,8 @@ class Ec2Shield(pulumi.ComponentResource):
     ) -> tuple[aws.ec2.Eip, aws.ec2.EipAssociation]:
         """Creates a machine and its fixed address. Returns the address, and the address's association with the machine.
 
-        The machine is created or replaced after the resources in `before`. These belong to another machine of the
-        region, so that an update replaces one machine of the region after the other.
+        `before` are resources of another machine in the same region. Pulumi creates or replaces this machine after
+        these resources. An update therefore replaces the machines of a region one after the other.
         """
         args, child = self._args, pulumi.ResourceOptions(parent=self)
         address = aws.ec2.Eip(node, region=args.region, domain="vpc", opts=child)

@@ -48,8 +48,8 @@ class GceShield(pulumi.ComponentResource):
         self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
 
     def _health_checkers(self) -> pulumi.Output[Sequence[str]]:
-        """Returns the networks of Route 53's health checkers, because Google Cloud firewalls have no managed list of
-        them.
+        """Returns the networks of Route 53's health checkers. A firewall rule on Google Cloud must list these networks,
+        because Google Cloud has no managed list of them.
         """
         return aws.get_ip_ranges_output(
             services=["route53_healthchecks"], opts=pulumi.InvokeOutputOptions(parent=self)
@@ -71,11 +71,11 @@ class GceShield(pulumi.ComponentResource):
         )
 
     def _after(self, node: str, machine: gcp.compute.Instance, next_node: str) -> pulumi.Output[pulumi.Resource]:
-        """Returns an output that resolves to `machine` once the machine serves requests. The next machine of the region
-        waits for this output before it is replaced.
+        """Returns an output that resolves to `machine` when the machine serves requests. Pulumi replaces the next
+        machine of the region only after that.
 
         On Compute Engine, a new machine cannot take an address while the old machine has the address. Each machine is
-        therefore down while it is replaced (docs/decisions/google-shield-addresses.md).
+        therefore down during its replacement (docs/decisions/google-shield-addresses.md).
         """
         served = before_the_next_is_replaced(self._args.boot.serving, node, machine.instance_id, next_node)
         return served.apply(lambda _: machine)
@@ -125,8 +125,8 @@ class GceShield(pulumi.ComponentResource):
 
 
 def boot_disk(machine_type: str) -> gcp.compute.InstanceBootDiskInitializeParamsArgsDict:
-    """Returns the image, the size and the type of the boot disk of a machine type. If the disk's type were not set,
-    Compute Engine would create a disk of type pd-standard, which newer machine series do not support.
+    """Returns the image, the size and the type of the boot disk of a machine type. The type is set because Compute
+    Engine would otherwise create a disk of type pd-standard. Newer machine series do not support this type.
     """
     return {
         "image": _IMAGES["arm64" if machine_type.startswith(_ARM) else "amd64"],

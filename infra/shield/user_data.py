@@ -16,9 +16,9 @@ _MACHINE = Path(__file__).parent / "machine"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The maximum number of buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-# Maps each kind of object storage to parameters of Traffic Server's rule for a bucket of this kind. The parameters for
-# `s3` make Traffic Server sign its requests. The parameters for `gcs` make it add an access token of the machine's
-# service account.
+# Maps each kind of object storage (S3 or Cloud Storage) to parameters of a Traffic Server rule. Each origin bucket has
+# one such rule. The parameters for `s3` make Traffic Server sign its requests. The parameters for `gcs` make Traffic
+# Server add an access token of the machine's service account.
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
     " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions",
@@ -82,11 +82,11 @@ def _check(origins: Sequence[Bucket], standby: Sequence[Bucket], region: str, cl
 
 
 def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary: Bucket) -> Mapping[str, str]:
-    """Returns values for the template of a shield machine's user data. They say which buckets the machine reads, and in
-    which order.
+    """Returns values for the template of a shield machine's user data. The values say which buckets the machine reads,
+    and in which order.
 
-    Immutable objects come from the nearest bucket. Mutable documents come from the primary bucket first, because
-    another bucket can be older. The `standby` buckets always come last.
+    Immutable objects come from the nearest bucket. Mutable documents come from the primary bucket first, because the
+    other buckets can contain older documents. The `standby` buckets always come last.
     """
     asked = [*origins, *standby]
     ports = _ORIGIN_PORTS[: len(asked)]
@@ -103,9 +103,10 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # With several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. The shield does
-        # not ask the standby bucket then, because this bucket can still hold a withdrawn object. `RETRIES` is the
-        # maximum number of retries. It is at least 1, because Traffic Server ignores a retry rule with the value 0.
+        # If there are several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. In this
+        # case, the shield does not ask the standby bucket, because the standby can still hold a withdrawn object.
+        # `RETRIES` is the maximum number of retries. It is at least 1, because Traffic Server ignores a retry rule with
+        # the value 0.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),

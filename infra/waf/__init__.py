@@ -1,5 +1,5 @@
-"""The arguments of the web application firewall (WAF): the requests that a package registry needs, and the requests
-that the edge refuses before the worker runs.
+"""The arguments of the web application firewall (WAF). They describe the requests that a package registry needs, and
+the requests that the edge refuses before the worker runs.
 
 The arguments name no product, so Cloudflare and PoPs of our own can apply the same arguments. `rules.py` renders them
 as rules of a Cloudflare zone, and `nginx.py` as configuration of NGINX.
@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The size of the largest group of clients that the rate limits must not slow down. Runners of a CI service are such a
-# group. They share one address and one token, and start at the same moment. `npm ci` on each runner fetches the
-# packument and the archive of each package.
+# The rate limits must not slow down a group of clients of this size. An example is a group of CI runners, which share
+# one address and one token and start at the same moment. On each runner, `npm ci` fetches the packument and the archive
+# of each of the given number of packages.
 FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2
 
-# The HTTP methods that clients of registries use; the edge refuses all others. The worker answers writing methods, such
-# as PUT, with 405 in the format of the ecosystem, so that clients show the reason to their users.
+# The HTTP methods that clients of registries use. The edge refuses all other methods. The worker answers writing
+# methods, such as PUT, with 405 in the format of the ecosystem. Clients therefore show the reason to their users.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 # The largest request body that the worker reads, in bytes. The limit is high enough for the largest purge request that
 # the registry sends (workers/edge/src/purges.ts). No other request that the worker accepts has a larger body.
 MOST_BODY_BYTES = 256 * 1024
-# The maximum number of characters of one request header. The longest header that clients send contains a session of an
-# image client, which is a signed JWT.
+# The maximum number of characters of one request header. The longest header that clients send is the Authorization
+# header of an image client. It contains a session, which is a signed JWT.
 MOST_HEADER_CHARACTERS = 16 * 1024
-# The maximum number of characters of a URL's path and query together.
+# The maximum total number of characters of a URL's path and query.
 MOST_URI_CHARACTERS = 4 * 1024
 
 # The periods, in seconds, of the rate limits that the worker applies. The worker's rate limiting bindings accept only
@@ -35,9 +35,10 @@ MOST_URI_CHARACTERS = 4 * 1024
 TOKEN_SECONDS = 10
 FAILURE_SECONDS = 60
 
-# Parts of a path, in lower case and not decoded, that no client of a registry sends. Names of packages, versions and
-# files are ASCII, and none begins with a dot. npm encodes the slash of a scoped name, as in `@acme%2fweb`. A repeated
-# slash is no attack: corepack sends one if the registry's URL ends with a slash, and the worker redirects the client.
+# Parts of a path that no client of a registry sends. The parts are in lower case and not decoded. Names of packages,
+# versions and files are ASCII, and none of them begins with a dot. npm encodes the slash of a scoped name, such as
+# `@acme%2fweb`. A repeated slash is no attack: corepack sends a repeated slash if the registry's URL ends with a slash,
+# and the worker redirects the client.
 PATH_ATTACKS = (
     "/.",  # matches a segment of the path that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
@@ -77,13 +78,13 @@ class Bound:
 
 @dataclass(frozen=True)
 class WafArgs:
-    """The lists of clients and the rate limits by which the edge refuses requests. The edge also checks the tokens of
+    """The lists of clients and the rate limits with which the edge refuses requests. The edge also checks the tokens of
     requests.
 
     The edge refuses requests from the sources in `deny`. Sources in `allow` are exempt from `deny` and from
-    `by_address`. `by_address` limits the number of requests from one address in a period, and `by_token` the number of
-    requests with one valid token. `failed_tokens` limits the number of requests with invalid tokens from one address.
-    Above a limit, the edge answers 429 until the limit's period ends.
+    `by_address`. `by_address` limits the number of requests from one address in a period. `by_token` limits the number
+    of requests with one valid token. `failed_tokens` limits the number of requests with invalid tokens from one
+    address. If a client exceeds a limit, the edge answers 429 until the period of the limit ends.
     """
 
     allow: Sources = field(default_factory=Sources)

@@ -1,8 +1,8 @@
-"""The web application firewall on Cloudflare: the rulesets of the zone that serves the hostname which clients connect
-to.
+"""The web application firewall on Cloudflare. It consists of rulesets in the Cloudflare zone that serves the hostname
+of clients.
 
-Cloudflare allows one ruleset in each phase of a zone. The zone therefore must not have other rules in the phases that
-this component uses.
+In each phase of request processing, Cloudflare allows one ruleset per zone. The zone therefore must not have other
+rules in the phases that this component uses.
 """
 
 from __future__ import annotations

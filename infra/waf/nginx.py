@@ -46,8 +46,8 @@ def values(args: WafArgs) -> Mapping[str, str]:
 
 
 def lacks(args: WafArgs) -> Iterator[tuple[str, str]]:
-    """Yields an error for each setting that names ASNs or countries, because NGINX knows only addresses. An error is a
-    pair of the setting and a message with the remedy.
+    """Yields an error for each setting that contains ASNs or countries. NGINX can only recognize addresses. An error is
+    a pair: the setting, and a message with the remedy.
     """
     for name, sources in (("allow", args.allow), ("deny", args.deny)):
         for kind, given in (("asns", sources.asns), ("countries", sources.countries)):
@@ -61,7 +61,7 @@ def _networks(networks: Sequence[str]) -> str:
 
 def _bound(name: str, bound: Bound) -> Mapping[str, str]:
     """Returns the values of NGINX's settings for a rate limit: the rate in requests a minute, and the size of the
-    burst. NGINX admits a burst of requests at once, and further requests at the rate.
+    burst. NGINX admits the requests of a burst at once. NGINX admits further requests only at the given rate.
     """
     return {
         f"{name}_RATE": f"{max(1, bound.requests * 60 // bound.seconds)}r/m",

@@ -1,7 +1,7 @@
 """The limits that each of Cloudflare's plans sets on the firewall rules of a zone.
 
-Sources, read on 2026-11-27: the sections "Availability" of "Custom rules" and of "Rate limiting rules" in the
-Cloudflare WAF documentation; Ruleset Engine, "Expressions", "Maximum rule expression length".
+Sources, read on 2026-11-27: Cloudflare WAF, "Custom rules" and "Rate limiting rules", each in the section
+"Availability"; Ruleset Engine, "Expressions", "Maximum rule expression length".
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ PLANS: Mapping[PlanName, Plan] = {
 def lacks(
     plan: PlanName, seconds: int, custom: Mapping[str, str], rate_limiting: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yields an error for each way in which firewall rules exceed the limits of a Cloudflare plan. An error is a pair:
-    the setting or rule concerned, and a message with the reason and the remedy.
+    """Yields an error for each limit of a Cloudflare plan that the firewall rules exceed. An error is a pair. It
+    contains the name of the setting or rule, and a message with the reason and the remedy.
 
     `custom` and `rate_limiting` map the names of rules to their expressions. `seconds` is the period of the rate
     limiting rules.

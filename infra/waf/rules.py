@@ -42,8 +42,8 @@ _CHALLENGES = Skip(["http_request_sbfm"], ["bic", "hot", "securityLevel", "uaBlo
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a Cloudflare zone. Without `skip`, Cloudflare refuses the requests that match `expression`. With
-    `skip`, these requests are exempt from the checks in `skip`, and `logged` says whether Cloudflare logs them.
+    """One rule of a Cloudflare zone. If `skip` is None, Cloudflare refuses the requests that match `expression`.
+    Otherwise, these requests are exempt from the checks in `skip`, and `logged` says whether Cloudflare logs them.
     """
 
     name: str
@@ -89,8 +89,8 @@ def _any_of(sources: Sources) -> str:
 
 
 def _path_attacks() -> list[str]:
-    # The field `raw.http.request.uri.path` contains the path as the client sent it. For the field without `raw.`,
-    # Cloudflare normalizes the path, and so removes parts that this rule searches for, such as `..` (Rules, "URL
+    # The field `raw.http.request.uri.path` contains the path as the client sent it. Cloudflare normalizes the path in
+    # the field without `raw.`. The normalization removes parts that this rule searches for, such as `..` (Rules, "URL
     # normalization").
     path = "lower(raw.http.request.uri.path)"
     return [f"{path} contains {_literal(part)}" for part in PATH_ATTACKS]

@@ -21,8 +21,8 @@ class Control:
 
 
 def cis_aws(reference: str) -> Control:
-    """Returns a control of the CIS AWS benchmark. Only registered users of CIS can read the benchmark itself. The
-    control's link therefore leads to AWS's list of the benchmark's controls that Security Hub checks.
+    """Returns a control of the CIS AWS benchmark. Only registered users of CIS can read the benchmark. The control's
+    link therefore leads to a page of AWS, which lists the benchmark's controls that Security Hub checks.
     """
     url = "https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html"
     return Control("CIS AWS Foundations Benchmark", reference, url, "3.0.0")
@@ -42,7 +42,7 @@ def foundational(reference: str) -> Control:
 
 def well_architected(reference: str) -> Control:
     """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The result's `url`
-    is the framework's page about the whole question, such as SEC08.
+    is the framework's page about the question to which the best practice belongs, such as SEC08.
     """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"

@@ -1,13 +1,13 @@
-"""Declares the policies of the policy pack. A policy's rule is a generator of findings, and the other parts of a policy
-are data.
+"""Declares the policies of the policy pack. A policy's rule is a generator of findings. The other parts of a policy are
+data.
 
-A value that is unknown before `pulumi up` never counts as valid. If a rule reads an unknown value, the rule ends for
-that resource. The engine then reports an advisory with the name of the policy and the reason. Other resources are still
-checked.
+A value that is unknown before `pulumi up` never counts as valid. If a rule reads an unknown value, the rule stops for
+that resource. The engine then reports an advisory with the name of the policy and the reason. The rule still checks the
+other resources.
 
 During `pulumi up` the engine runs the policies again. The engine checks rules for single resources before it creates
-each resource, and rules for the whole stack at the end. A rule for the whole stack can therefore fail `pulumi up` after
-the resources exist, if the preview lacked the values to decide.
+each resource, and rules for the whole stack at the end. If the preview lacked a value, a rule for the whole stack can
+therefore fail `pulumi up` after the resources exist.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# The JSON schema of the setting `required`, which several policies have. If the setting is false, the policy is off. It
-# is false in the config of an environment that may be destroyed at any time.
+# The JSON schema of the setting `required`, which several policies have. If the setting is false, the policy is off.
+# Some environments may be destroyed at any time, and their config sets `required` to false.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 
@@ -95,8 +95,10 @@ def whole_stack(
     fix: str,
     config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
-    """Declares a policy that checks resources of the given types and needs the stack's other resources to decide.
-    Raises PolicyNameError if the policy's name does not begin with the prefix of these resource types."""
+    """Declares a policy that checks resources of the given types. To check a resource, the rule also reads other
+    resources of the stack. Raises PolicyNameError if the policy's name does not begin with the prefix of these resource
+    types.
+    """
 
     check_name(name, prefix_of(of))
 
@@ -155,8 +157,9 @@ def architecture(
 
 
 def urn_of_stack(stack: StackValidationArgs) -> str:
-    """Returns the URN of the stack's root resource, built from the stack and project names in the first resource's
-    URN."""
+    """Returns the URN of the stack's root resource. The names of the stack and of the project come from the URN of the
+    first resource.
+    """
     environment, project = stack.resources[0].urn.removeprefix("urn:pulumi:").split("::")[:2]
     return f"urn:pulumi:{environment}::{project}::pulumi:pulumi:Stack::{project}-{environment}"
 
@@ -173,8 +176,8 @@ def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> Non
 
 @contextmanager
 def _undecided(policy: str, urn: str) -> Generator[None]:
-    """Records that a policy could not check a resource, because a value was not known yet. Exemptions from this policy
-    are then not reported as unused.
+    """Records that a policy could not check a resource, because a value was not known yet. The policy pack does not
+    report exemptions from this policy as unused.
     """
     try:
         yield
@@ -219,7 +222,7 @@ def parts(properties: Properties, name: str) -> Iterable[Properties]:
 
 
 def texts(value: Any) -> list[str]:
-    """Returns a list of strings from a value that is a string, a list or None, as IAM policy documents allow."""
+    """Returns a list of strings from a value in an IAM policy document. The value can be a string, a list or None."""
     return [value] if isinstance(value, str) else [str(each) for each in cast(Iterable[Any], value or [])]
 
 

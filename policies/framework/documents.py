@@ -50,9 +50,9 @@ def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> It
 
 
 def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
-    """Yields all IAM statements with which a resource gives access to principals. For a role, these are the statements
-    of the trust policy. For a permission to invoke a Lambda function, they are statements with the same meaning as the
-    permission. For any other resource, they are the statements of the resource's own policy.
+    """Yields all IAM statements with which a resource gives access to principals. For a role, the function yields the
+    statements of the trust policy. For a permission to invoke a Lambda function, it yields statements with the same
+    meaning as the permission. For any other resource, it yields the statements of the resource's own policy.
     """
     if kind(resource) == ROLE:
         yield from statements(resource.props.get("assumeRolePolicy"))
@@ -69,8 +69,9 @@ def title_of(statement: Properties, number: int) -> str:
 def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Converts the permission to invoke a Lambda function to IAM statements.
 
-    The last statement has all conditions. For a principal other than an AWS service, a statement without conditions
-    comes first. The policy pack can thus check the principal before the values of the conditions are known.
+    The last statement contains all conditions. If the principal is not an AWS service, a first statement contains no
+    conditions. The policy pack can therefore check the principal even if the values of the conditions are not known
+    yet.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

@@ -48,11 +48,11 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """A stack's exemptions from policies. `covered` maps each exemption to the findings that it has covered since the
-    last report of the policy stack-exemptions-reported.
+    """A stack's exemptions from policies. `covered` maps each exemption to the findings that the exemption has covered
+    since the last report of the policy stack-exemptions-reported.
 
-    `undecided` has the names of the policies that could not run, because they read a value which is not known yet.
-    Exemptions from these policies may still be needed, so they are not reported as unused.
+    `undecided` has the names of the policies that could not run because a value was not known yet. Exemptions from
+    these policies may still be needed, so the policy pack does not report them as unused.
     """
 
     stack: str
@@ -62,8 +62,8 @@ class Exemptions:
     undecided: set[str] = field(default_factory=set[str])
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
-        """Returns whether an exemption covers a policy's finding, and adds a covered finding to the attribute
-        `covered`.
+        """Returns whether an exemption covers a policy's finding. If an exemption covers the finding, adds the finding
+        to the attribute `covered`.
         """
         if policy in (VALID, REPORTED):
             return False

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# Matches the last part of an S3 ARN if this part covers all buckets or all objects, such as `*` or `*/*`. In contrast
-# to other ARNs, this part has no resource type before the name.
+# Matches the last part of an S3 ARN if this part stands for all buckets or all objects, such as `*` or `*/*`. Unlike
+# other ARNs, an S3 ARN has no resource type before the name.
 _ANY_BUCKET = re.compile(r"[*?/]+")
 # Matches the last part of an ARN if this part is a pattern for all resources, or for all resources of a type. Examples
 # are `*`, `table/*` and `secret:*`.
@@ -77,8 +77,8 @@ def escalating_actions(statement: Properties) -> list[str]:
 
 
 def denies_plain_text(statements: Iterable[Properties]) -> bool:
-    """Returns whether a bucket policy's statements deny all requests without TLS. The denial must not have another
-    condition.
+    """Returns whether the statements of a bucket policy deny all requests without TLS. A statement with a further
+    condition does not count.
     """
     return any(
         _denies_all_on_bucket(statement, "aws:SecureTransport")
@@ -88,8 +88,8 @@ def denies_plain_text(statements: Iterable[Properties]) -> bool:
 
 
 def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
-    """Returns whether a bucket policy's statements deny all requests with TLS below 1.2. The denial must not have
-    another condition.
+    """Returns whether the statements of a bucket policy deny all requests with TLS below 1.2. A statement with a
+    further condition does not count.
     """
     return any(
         _denies_all_on_bucket(statement, "s3:TlsVersion")
@@ -99,8 +99,8 @@ def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: str) -> bool:
-    """Returns whether an IAM statement denies reads of a bucket's objects from all networks and addresses, except those
-    in the conditions of the statement.
+    """Returns whether an IAM statement denies reads of a bucket's objects from all networks and addresses except a few.
+    The conditions of the statement name these exceptions.
     """
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(
@@ -113,8 +113,8 @@ def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: s
 
 
 def _denies_all_on_bucket(statement: Properties, on: str) -> bool:
-    """Returns whether a statement denies everybody all actions on a whole bucket. `on` must be the statement's only
-    condition key.
+    """Returns whether an IAM statement denies all actions on a whole bucket to all principals. The statement must have
+    exactly one condition key, `on`.
     """
     return (
         statement.get("Effect") == "Deny"

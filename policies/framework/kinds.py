@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 from pulumi_policy import PolicyResource, StackValidationArgs
 
-# Maps a stack to an index of its resources: for each type, the positions in `stack.resources`. Without the index, each
-# policy would search the whole stack for its types.
+# Maps a stack to an index of its resources. The index maps each type to the positions of the type's resources in
+# `stack.resources`. Without the index, each policy would search the whole stack.
 _PLACES: WeakKeyDictionary[StackValidationArgs, Mapping[str, Sequence[int]]] = WeakKeyDictionary()
 
 
@@ -22,8 +22,8 @@ class Typed(Protocol):
 
 
 def kind(resource: Typed) -> str:
-    """Returns the type token of a resource. The token of an S3 resource is returned without the suffix V2, because the
-    policies treat S3 types with and without the suffix alike.
+    """Returns the type token of a resource. Policies treat S3 types with and without the suffix V2 alike, so the
+    function removes this suffix.
     """
     return _kind_of(resource.resource_type)
 

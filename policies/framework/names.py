@@ -31,8 +31,8 @@ def check_name(name: str, prefix: str) -> None:
 
 
 def prefix_of(types: Collection[str]) -> str:
-    """Returns the first part of a policy's name: the cloud of the resource types that the policy checks, or `multi` if
-    they belong to several clouds.
+    """Returns the first part of a policy's name. This part is the cloud of the resource types that the policy checks.
+    If the types belong to several clouds, the first part is `multi`.
     """
     clouds = {token.split(":")[0] for token in types}
     return clouds.pop() if len(clouds) == 1 else SEVERAL_CLOUDS
@@ -51,8 +51,8 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
 
 def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
     """Yields an error message for each unknown setting of a policy. `used` has the names of the settings in the policy
-    pack's configuration, and `names` has the settings that the policy has. The message suggests the most similar of
-    these.
+    pack's configuration, and `names` has the settings that the policy has. The message suggests the setting of the
+    policy whose name is most similar.
     """
     for name in used:
         if name in names:

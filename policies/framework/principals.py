@@ -20,17 +20,17 @@ _ORGANIZATION_KEYS = {"aws:principalorgid", "aws:sourceorgid"}
 _PATH_KEYS = {"aws:principalorgpaths", "aws:sourceorgpaths"}
 _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 
-# IAM condition operators that are true only if the request has a value for the condition key, and the condition lists
-# this value.
+# IAM condition operators that compare the value in the request with a list of values. The condition is true only if the
+# request has a value for the condition key, and this value is in the list.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
-# IAM's operator prefix for condition keys with several values, such as the paths of organizations. For a key with one
-# value, a condition with this prefix does not count as a restriction.
+# IAM's operator prefix for condition keys that can have several values, such as the paths of organizations. If a key
+# can have only one value, a condition with this prefix does not count as a restriction.
 _ANY_VALUE = "ForAnyValue:"
 
 
 def principals(statement: Properties, provider: str) -> list[str]:
-    """In an IAM statement, `Principal` maps keys such as `AWS` or `Service` to principals. Returns the principals with
-    the key `provider`.
+    """Returns the principals of an IAM statement that have the key `provider`. `Principal` maps keys such as `AWS` or
+    `Service` to principals.
 
     The principal `"*"` alone means the same as `{"AWS": "*"}`.
     """
@@ -65,7 +65,7 @@ def is_for_all_identities(statement: Properties) -> bool:
 def is_restricted(statement: Properties) -> bool:
     """Returns whether a condition restricts an IAM statement to named principals, sources or networks.
 
-    The values of one condition are alternatives, so every value must name a principal, a source or a network.
+    A request needs to match only one value of a condition, so every value must name a principal, a source or a network.
     """
     return any(
         _is_comparison(operator, key) and values and all(_is_specific(key, value) for value in values)
@@ -92,8 +92,8 @@ def outside_principals(
 
 
 def unbound_services(statement: Properties) -> list[str]:
-    """Returns the AWS services that an IAM statement allows without restricting the accounts on whose behalf
-    they act.
+    """Returns the AWS services that an IAM statement allows to act on behalf of any account. The statement has no
+    condition that restricts these accounts.
     """
     return principals(statement, "Service") if allows(statement) and not is_restricted(statement) else []
 
@@ -131,7 +131,9 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def has_owner(arn: str) -> bool:
-    """Returns whether an ARN pattern names one AWS account or one S3 bucket, so that all matches have one owner."""
+    """Returns whether an ARN pattern names one AWS account or one S3 bucket. All ARNs that match such a pattern have
+    the same owner.
+    """
     fields = arn.split(":", 5)
     if len(fields) < 6:
         return False

@@ -26,11 +26,12 @@ def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> boo
 
 
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
-    """Returns whether the property `name` of a resource, or one element of the property's list, refers to the target
-    resource.
+    """Returns whether a property of a resource refers to the target resource. `name` is the name of the property. If
+    the property is a list, one element of the list must refer to the target.
 
-    Before `pulumi up` the target may not have a name yet. The function therefore checks the property's dependencies
-    first. It then compares the property with those properties of the target that `keys` lists, such as the target's id.
+    Before `pulumi up` the target may not have a name yet. The function therefore first checks the property's
+    dependencies. It then compares the property with some properties of the target, such as the target's id. `keys`
+    lists these properties.
     """
     if any(dependency.urn == target.urn for dependency in resource.property_dependencies.get(name, [])):
         return True
@@ -54,7 +55,8 @@ def settings_of(
     target: PolicyResource, token: str, stack: StackValidationArgs, name: str, keys: Collection[str]
 ) -> list[PolicyResource]:
     """Returns the resources of one Pulumi type that refer to the target resource, such as the separate settings of a
-    bucket. `token` is the type token of these resources. `name` is the property with which they refer to the target.
+    bucket. `token` is the type token of these resources. The property `name` of these resources contains the reference
+    to the target.
     """
     return [each for each in all_of(stack, {token}) if refers_to(each, name, target, keys)]
 

@@ -30,15 +30,16 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # A run of 32 or more characters counts as random if it has at least this entropy per character, in bits. 43 random
 # characters of base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# A text without a known format counts as a secret only if it contains at least this number of characters in a row
-# without -, _ and /. Of 100 random texts of 43 base64 characters, 99 contain such a run. Long identifiers, such as
-# those of disks, contain only shorter runs.
+# A text without a known format counts as a secret only if it contains a long run of characters without -, _ and /. This
+# number is the minimum length of the run. Of 100 random texts of 43 base64 characters, 99 contain such a run. Long
+# identifiers, such as the identifiers of disks, contain only shorter runs.
 _UNBROKEN = 12
 
 
 def secrets_in(text: str) -> list[str]:
-    """Returns the kinds of secrets that the text seems to hold. Compressed files in the text (cloud-init's gz+b64) are
-    checked, too."""
+    """Returns the kinds of secrets that the text seems to contain. The function also checks compressed files in the
+    text (cloud-init's gz+b64).
+    """
     plain = _PACKED.sub("", text)
     found = [kind for kind, pattern in _KINDS.items() if pattern.search(plain)]
     if not found and any(_is_random(run) for run in _RUN.findall(plain)):
@@ -57,7 +58,7 @@ def _unpacked(text: str) -> Iterator[str]:
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])
-        with suppress(zlib.error):  # data that is no gzip file is skipped
+        with suppress(zlib.error):  # the function skips data that is no gzip file
             yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 

@@ -28,10 +28,10 @@ def serve(name: str, policies: list[Policy], renamed: Mapping[str, str]) -> None
 
 
 def servicer_for(policies: list[Policy], renamed: Mapping[str, str]) -> Any:
-    """Returns a servicer class like that of the Pulumi SDK. It also checks the names of policies and settings in the
-    configuration.
+    """Returns a subclass of the Pulumi SDK's servicer. The subclass also checks the names of policies and settings in
+    the configuration.
 
-    The engine passes all configured settings to the policy pack, and the SDK ignores those that the pack does not have.
+    The engine passes all configured settings to the policy pack. The SDK ignores settings that the pack does not have.
     A policy with a misspelt name or setting would therefore keep its defaults. The SDK has no public way to see the
     ignored settings.
     """

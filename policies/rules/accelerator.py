@@ -1,5 +1,5 @@
 """Policies for AWS Global Accelerator: clients can reach only the HTTPS port, the machines see the addresses of
-clients, and clients are soon led away from a failed machine.
+clients, and the accelerator soon sends no clients to a failed machine.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# Maps the end of a role's name to what the role may read: the names of secrets, and for some roles an SSM parameter,
-# whose name ends with `-certificate` (docs/architecture.md, "Between the tiers").
+# Maps the end of a role's name to the names of the secrets that the role may read. Some roles may also read an SSM
+# parameter, whose name ends with `-certificate` (docs/architecture.md, "Between the tiers").
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],
@@ -190,8 +190,8 @@ def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _secret_actions(statement: Properties) -> list[str]:
-    """Returns those actions of an IAM statement that concern secrets or SSM parameters. SSM parameters can hold
-    secrets, too.
+    """Returns the actions of an IAM statement that concern secrets or SSM parameters. The function includes SSM
+    parameters, because they can also contain secrets.
     """
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [

@@ -86,9 +86,7 @@ def _is_of_alarms(topic: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def _lets_cloudwatch(resource: PolicyResource, action: str) -> bool:
-    """Returns whether a resource's own policy, such as that of a topic or key, allows CloudWatch to perform
-    the action.
-    """
+    """Returns whether the policy of a resource, such as a topic or a key, allows CloudWatch to perform the action."""
     return any(
         allows(statement)
         and _CLOUDWATCH in principals(statement, "Service")

@@ -18,8 +18,8 @@ from policies.framework.relations import refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# Maps the name of each CloudWatch dimension that identifies a resource to two texts: the resource's Pulumi type, and
-# the property of the resource that has the dimension's value.
+# CloudWatch dimensions that identify a resource. Maps the name of each dimension to two texts. The first text is the
+# Pulumi type of the resource. The second text is the property that contains the dimension's value.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),
@@ -154,8 +154,8 @@ def _metric_types(condition: Properties) -> list[str]:
 
 
 def _google_metric(condition: Properties) -> Metric | None:
-    """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides the metric
-    by another one, the condition watches a share, so the result is a metric with the highest value 1.
+    """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides this metric
+    by another metric, the condition watches a share. In this case, the highest value of the returned metric is 1.
     """
     types = _metric_types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None

@@ -138,8 +138,8 @@ def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 
 def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
-    """Counts the regions that hold the objects of an S3 bucket: the bucket's own region, and the region of each bucket
-    that it replicates to or from.
+    """Counts the regions that hold the objects of an S3 bucket: the bucket's own region, and the regions of other
+    buckets that replicate objects from or to this bucket.
     """
     buckets = list(all_of(stack, {S3_BUCKET}))
     regions = {bucket.props.get("region")}
@@ -157,8 +157,8 @@ def _is_source(replication: PolicyResource, bucket: PolicyResource) -> bool:
 def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
     """Returns whether an S3 replication rule for all objects has the bucket as its destination.
 
-    The function compares the ARNs of the rules' destinations with the bucket's ARN. If one of the destinations is not
-    known yet, the function checks instead whether the property `rules` depends on the bucket.
+    The function compares the ARNs of the rules' destinations with the bucket's ARN. A destination may not be known yet.
+    In this case, the function checks whether the property `rules` depends on the bucket.
     """
     arns = [known(part(rule, "destination"), "bucket") for rule in _complete_rules(replication)]
     if all(arns):

@@ -12,13 +12,14 @@ from policies.framework.declare import architecture, exemptions_at, setting, urn
 from policies.framework.exemptions import REPORTED, VALID, Exemption, today
 from policies.framework.names import unknown_names
 
-# The longest time in days that an exemption may be valid: its owner must review it at least twice a year.
+# The maximum number of days for which an exemption may be valid. The owner of an exemption must therefore review it at
+# least twice a year.
 _LONGEST_DAYS = 180
 
 
 def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
-    """Returns the policies that check exemptions. Nobody can be exempt from these policies. `names` are the names of
-    all other policies.
+    """Returns the policies that check exemptions. There can be no exemptions from these policies. `names` are the names
+    of all other policies.
 
     `renamed` maps former names of policies to current names.
     """

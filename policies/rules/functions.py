@@ -32,11 +32,12 @@ _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     r"((^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)|APIKEY|PASSPHRASE)$", re.IGNORECASE
 )
-# Lambda runtimes that AWS patches for at least a year after November 2026. The patches of nodejs24.x end on 2028-04-30,
-# those of python3.12 on 2028-10-31, and those of python3.13 and python3.14 on 2029-06-30. The source is endoflife.date,
-# "AWS Lambda", read in a copy of February 2026, which repeats the dates of the Lambda Developer Guide. For python3.12,
-# it is the Bedrock AgentCore Developer Guide, "Supported language runtimes and deprecation policy", which follows
-# Lambda. The patches of nodejs22.x end on 2027-04-30. No copy that was read has the date of provided.al2023.
+# Lambda runtimes that AWS patches until November 2027 or longer. The patches end on these dates: nodejs24.x on
+# 2028-04-30, python3.12 on 2028-10-31, python3.13 and python3.14 on 2029-06-30. The list leaves out nodejs22.x, whose
+# patches end on 2027-04-30, and provided.al2023, whose date is not known. The date of python3.12 comes from the Bedrock
+# AgentCore Developer Guide, "Supported language runtimes and deprecation policy", which follows Lambda. The other dates
+# come from endoflife.date, "AWS Lambda", in a copy of February 2026. This page repeats the dates of the Lambda
+# Developer Guide.
 _RUNTIMES = ["nodejs24.x", "python3.12", "python3.13", "python3.14"]
 
 

@@ -1,5 +1,6 @@
-"""Policies for the hostname that clients connect to: all DNS records of the hostname must point to the edge, so that no
-request bypasses the edge."""
+"""Policies for the hostname that clients connect to. All DNS records of the hostname must point to the edge, because no
+request may bypass the edge.
+"""
 
 from __future__ import annotations
 
@@ -96,9 +97,9 @@ def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
-    """Returns whether all records of a DNS name lead to PoPs of our own. A record leads to them if it contains only
-    addresses of these PoPs. A record also leads to them if it is an alias: of a name that leads to them, or of an
-    accelerator in front of them.
+    """Returns whether all records of a DNS name lead to PoPs of our own. A record leads to these PoPs in two cases. In
+    the first case, it contains only addresses of the PoPs. In the second case, it is an alias of another name that
+    leads to the PoPs, or of an accelerator in front of the PoPs.
 
     The addresses are not known before `pulumi up`. The function therefore checks from which resources the record takes
     its values.

@@ -56,8 +56,8 @@ def published_objects_kept(bucket: PolicyResource, stack: StackValidationArgs) -
 def _google_losses(bucket: PolicyResource, classes: set[str]) -> Iterator[str]:
     """Yields findings about settings of a Cloud Storage bucket that delete or archive current objects.
 
-    A lifecycle rule applies only if all of its conditions hold. So a rule with `daysSinceNoncurrentTime` deletes only
-    old versions.
+    A lifecycle rule applies only if all of its conditions hold. A rule with `daysSinceNoncurrentTime` therefore deletes
+    only old versions.
     """
     for rule in parts(bucket.props, "lifecycleRules"):
         action, condition = part(rule, "action"), part(rule, "condition")
@@ -143,9 +143,8 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the numbers of days after which the S3 lifecycle rules in `rules` carry out an action. `action` is the
-    action's name in Pulumi, and `name` is the name of its setting for the number of days. Rules without this setting
-    are left out.
+    """Returns the numbers of days after which S3 lifecycle rules carry out an action. `action` is the action's name in
+    Pulumi. `name` is the name of the setting for the number of days. The result leaves out rules without this setting.
     """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 

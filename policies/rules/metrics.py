@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
-# The largest value that the policies expect of a metric which counts events, in one period of an alarm. An alarm with a
-# higher threshold would never go off.
+# The limit for metrics that count events. In one period of an alarm, such a metric is not expected to exceed this
+# value. An alarm with a higher threshold would never go off.
 _COUNT = 100_000.0
 
 

@@ -24,8 +24,8 @@ _DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _INGRESS_TYPES = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
-# The shortest network prefixes that the policies accept. A network with a shorter prefix, such as 0.0.0.0/1, counts as
-# the internet. The largest networks of the edge are a /12 (IPv4) and a /29 (IPv6).
+# The shortest network prefixes that the policies accept. The policies treat a network with a shorter prefix, such as
+# 0.0.0.0/1, as the whole internet. The largest networks of the edge are a /12 (IPv4) and a /29 (IPv6).
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
 
@@ -40,8 +40,8 @@ class AllowedTraffic:
     """The traffic that a rule of a firewall or security group allows: the protocol, the ports, and the networks at the
     other end. `ports` is one port (`8443`), a range (`1-1024`), or empty for all ports.
 
-    A rule can also name the other end by something other than a network, such as a security group. `others` lists the
-    properties of the rule that do so.
+    At the other end, a rule can also name something that is not a network, such as a security group. `others` lists the
+    rule's properties with such names.
     """
 
     protocol: str
@@ -70,7 +70,8 @@ def ingress_not_from_internet(args: ResourceValidationArgs) -> Iterator[str]:
         for network in traffic.networks
         if not (of_tier(args, "pop") and traffic.protocol in ("tcp", "6") and traffic.ports == _HTTPS)
     ]
-    # A security group may name a prefix list instead of networks, so the networks in prefix lists are checked, too.
+    # A security group may name a prefix list in place of networks. The policy therefore also checks the networks in
+    # prefix lists.
     if kind(args) == _PREFIX_LIST:
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
@@ -220,8 +221,8 @@ def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator
 
 
 def _present(rule: Properties, names: Collection[str]) -> list[str]:
-    """Returns those of the properties `names` that a firewall rule has, including properties whose values are not known
-    yet.
+    """Returns the names in `names` that are properties of a firewall rule, including properties whose values are not
+    known yet.
     """
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 

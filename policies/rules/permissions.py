@@ -1,5 +1,5 @@
-"""Policies for the permissions of IAM roles: each role has only the actions that its work needs, on resources of its
-own environment.
+"""Policies for the permissions of IAM roles. Each role may perform only the actions that its work needs, and only on
+resources of its own environment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FOLLOW = [
     *_LOGS,
 ]
 _ANSWER = ["dynamodb:GetItem", "dynamodb:Query", "secretsmanager:GetSecretValue", *_LOGS]
-# Maps the end of a role's name to the IAM actions that the role needs for its work.
+# Maps the last part of a role's name to the IAM actions that such a role may perform.
 _ACTIONS: Mapping[str, Sequence[str]] = {
     "shield": [
         "acm:ExportCertificate",
@@ -84,8 +84,8 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
     ],
     "standby": ["kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
 }
-# AWS services whose ARNs contain the name of the resource, which begins with the prefix of the environment. The ARNs of
-# other services, such as those of keys, certificates and streams, contain an id, which does not show the environment.
+# The AWS services whose ARNs contain the name of a resource. Each name begins with the prefix of its environment. The
+# ARNs of other resources (keys, certificates, streams) contain only an id, which does not tell the environment.
 _NAMED_SERVICES = ("dynamodb", "lambda", "logs", "s3", "sns", "sqs")
 
 
@@ -132,8 +132,8 @@ def resources_of_environment(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _resources(statement: Properties) -> list[str]:
-    """Returns the ARNs of the resources that an IAM statement allows access to. Another policy of the pack checks
-    statements with `*` or `NotResource`.
+    """Returns the ARNs of the resources to which an IAM statement allows access. Leaves out `*` and `NotResource`,
+    which another policy of the pack checks.
     """
     return [arn for arn in texts(statement.get("Resource")) if allows(statement) and arn.startswith("arn:")]
 

@@ -1,5 +1,5 @@
-"""Policies for principals: resources give access only to named principals of the environment's own accounts and
-projects.
+"""Policies for principals: a resource may give access only to named principals. The principals must belong to the
+environment's own AWS accounts and Google Cloud projects.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ WORKLOAD_IDENTITY_PROVIDER = "gcp:iam/workloadIdentityPoolProvider:WorkloadIdent
 INVOKERS = {"gcp:cloudrunv2/serviceIamMember:ServiceIamMember"}
 _REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GOOGLE_ACCOUNT = "gcp:serviceaccount/account:Account"
-# A comparison of a claim of the token, such as `assertion.repository_id == '1'`.
+# Matches a condition that compares a claim of a token, such as `assertion.repository_id == '1'`.
 _COMPARES_A_CLAIM = re.compile(r"assertion\.\w+\s*(==|in)\s")
 _NETWORKS = {"aws:ec2/vpc:Vpc", "aws:ec2/vpcEndpoint:VpcEndpoint"}
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _OWN_ACCOUNT = re.compile(r"serviceAccount:[^@]+@([^@.]+)\.iam\.gserviceaccount\.com")
-# Service accounts of Google's own services that write access logs, use encryption keys and copy buckets (Cloud Storage,
-# "Usage logs" and "Service agents"; Storage Transfer Service, "Access").
+# Accounts of Google's own services: they write access logs, use encryption keys, and copy buckets. Sources: Cloud
+# Storage, "Usage logs" and "Service agents"; Storage Transfer Service, "Access".
 _GOOGLE_SERVICES = [
     "group:cloud-storage-analytics@google.com",
     "serviceAccount:service-[0-9]*@gs-project-accounts.iam.gserviceaccount.com",
@@ -141,7 +141,9 @@ def resource_policies_name_principals(args: ResourceValidationArgs) -> Iterator[
 
 
 def open_statements(args: ResourceValidationArgs) -> Iterator[str]:
-    """Yields a finding for each statement in a resource's own policy that allows access to all principals."""
+    """Yields a finding for each statement that allows access to all principals. The statements are from the policy that
+    is attached to a resource.
+    """
     for number, statement in enumerate(statements(args.props.get("policy"))):
         if is_for_all_principals(statement):
             allowed = statement.get("Action") or "all but some actions"
@@ -223,7 +225,7 @@ def members_in_own_projects(args: ResourceValidationArgs) -> Iterator[str]:
     for member in _members(args):
         own = _OWN_ACCOUNT.fullmatch(member)
         if member in _EVERYBODY or (own and own[1] in projects):
-            continue  # `grants_not_public` checks grants to everybody
+            continue  # the policy function `grants_not_public` checks grants to everybody
         if not any(fnmatchcase(member, pattern) for pattern in allowed):
             where = ", ".join(projects) or "(none is configured)"
             yield f"{args.props.get('role')} is granted to {member}, which is no account of the projects {where}"

@@ -1,5 +1,5 @@
-"""Policies for resources that do not belong to the stack but that the stack uses: keys, code and images of another AWS
-account or Google Cloud project. The owner of that account or project could change or delete them.
+"""Policies for keys, code and images that the stack uses but does not create. They must belong to the stack's own AWS
+accounts and Google Cloud projects. The owner of another account or project could change or delete them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ _OWNED = {
     FUNCTION,
     SERVICE,
 }
-# Patterns of texts that name a resource: an ARN, an image in Amazon ECR, a resource name of Google Cloud, and the email
-# of a service account. The capturing group of each pattern matches the account or the project that owns the resource.
+# Regular expressions for the ways to name a resource: an ARN, the URL of an image in Amazon ECR, a resource name of
+# Google Cloud, and the email of a service account. The group of each expression captures the account or project that
+# owns the resource.
 _OWNERS = {
     "accounts": (re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):"), re.compile(r"(\d{12})\.dkr\.ecr\.")),
     "projects": (
@@ -94,7 +95,7 @@ def code_from_program(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _texts_in(value: Any, unknown: list[UnknownValueError]) -> Iterator[str]:
-    """Yields each known string at any depth of a property. For each value that is not known yet, adds an error to the
+    """Yields each known string of a property, at any depth. If a value is not known yet, adds an error message to the
     list `unknown`.
     """
     if isinstance(value, str):

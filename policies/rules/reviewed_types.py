@@ -1,8 +1,8 @@
-"""The Pulumi resource types that people have reviewed for this policy pack. For each type, policies check its
-resources, or the review has found that its resources can cause no harm.
+"""The Pulumi resource types that people have reviewed for this policy pack. The review of a type ends in one of two
+ways: policies check the type's resources, or its resources can cause no harm.
 
-Before a new type is added here, a reviewer asks what a careless use of the type could expose, lose or cost, and writes
-policies that prevent this use. An entry in costs/prices.toml does not count as a review.
+Before you add a type, ask what its careless use could expose, lose or cost. Then write policies that prevent this use.
+An entry in costs/prices.toml does not count as a review.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Policies for the shield machines: there are enough machines in separate zones and regions, only the edge reaches
-them, and their cache is on NVMe disks.
+"""Policies for the shield machines, which run the regional caches. There must be enough machines in separate zones and
+regions, only the edge may reach them, and their cache must be on NVMe disks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from policies.rules.network import FIREWALL, SECURITY_GROUP, allowed_ingress
 from policies.rules.storage import S3_BUCKET, is_log_bucket
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
-# Resource types, such as load balancers, that make a machine reachable by an address other than its own.
+# Resource types, such as load balancers, that make a machine reachable at an additional address.
 _FRONTS = {
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
@@ -99,8 +99,8 @@ def ingress_from_edge_only(resource: PolicyResource, stack: StackValidationArgs)
 
 
 def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """Yields a finding for each source that a security group or firewall rule of the shields admits, unless the source
-    is the edge or a health checker.
+    """Yields a finding for traffic to the shields that a security group or firewall rule must not allow. Only the edge
+    and the health checkers may reach the shields, each at its own port.
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
@@ -151,7 +151,8 @@ def cache_on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        return  # Pulumi programs without an `artifact-edge:` component, such as the bootstrap program, need no shields
+        # a Pulumi program without an `artifact-edge:` component, such as the bootstrap program, needs no shields
+        return
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:
@@ -216,8 +217,8 @@ def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
 
 
 def _region(machine: PolicyResource) -> str:
-    """Returns the region of a shield machine. The name of a Google Cloud zone is the name of its region
-    and a letter.
+    """Returns the region of a shield machine. On Google Cloud, the name of a zone is the region's name, a hyphen and a
+    letter.
     """
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone")).rsplit("-", 1)[0]

@@ -120,7 +120,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def encrypted_with_own_key(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if is_log_bucket(bucket, stack):
-        # A log bucket needs no key of this account: S3 delivers access logs only to buckets with S3's own key (SSE-S3).
+        # A log bucket is encrypted with S3's own key (SSE-S3), because S3 delivers access logs only to such buckets.
         return
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
@@ -244,11 +244,11 @@ def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterato
 
 
 def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether a bucket is a log bucket: it receives the access log of another bucket, and requests to the log
-    bucket itself are not logged.
+    """Returns whether a bucket is a log bucket. A log bucket receives the access log of another bucket, and has no
+    access log of its own.
 
-    Requests to a bucket with published objects are always logged. Such a bucket therefore never counts as a log bucket,
-    even if it also receives the access log of another bucket.
+    A bucket with published objects always has an access log. It therefore never counts as a log bucket, even if it also
+    receives the log of another bucket.
     """
     if kind(bucket) == GCS_BUCKET:
         targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}
@@ -259,12 +259,12 @@ def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the Pulumi resources of the type `token` that configure a bucket."""
+    """Returns the resources that configure a bucket. `token` is the Pulumi type of these resources."""
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 
-# On Cloud Storage, lifecycle rules and versioning can only be set in properties of the bucket. Pulumi has no separate
-# resources for them.
+# These settings are allowed in a Cloud Storage bucket's own properties, because Pulumi has no separate resource types
+# for them.
 _OF_GOOGLE = frozenset({"lifecycleRules", "versioning"})
 _ELSEWHERE = (
     "corsRules",

@@ -16,12 +16,12 @@ RULESET = "cloudflare:index/ruleset:Ruleset"
 _PHASES = ("http_request_firewall_custom", "http_ratelimit")
 _CHALLENGES = frozenset({"challenge", "js_challenge", "managed_challenge"})
 _REFUSES = "block"
-# A skip rule of the WAF may skip only these phases and products. They challenge clients, but package managers cannot
-# solve challenges.
+# A skip rule of the WAF may skip only these phases and products. Each of them can challenge clients, and package
+# managers cannot solve challenges.
 _SKIPPED_PHASES = frozenset({"http_request_sbfm"})
 _SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
-# The highest limit that a rate limiting rule may set: requests per second that one data center accepts from one client
-# address. Even a large company behind one address stays below this limit.
+# The highest limit that a rate limiting rule may have, in requests per second. One Cloudflare data center accepts this
+# many requests from one client address. Even a large company that shares one address stays below the limit.
 _MOST_REQUESTS = 60_000
 _CONSTANT = frozenset({"true", "false"})
 
@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields what a WAF rule skips and must not skip: other rules (the options `ruleset`, `rulesets` and `rules`),
-    phases and products.
+    """Yields the names of everything that a WAF rule skips but must not skip: other rules (the options `ruleset`,
+    `rulesets` and `rules`), phases, and products.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

@@ -20,8 +20,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers that need no alarm, because they do nothing while the stack runs. A fault in one of these tiers sets off the
-# alarms of dependent tiers.
+# Tiers that need no alarm, because nothing in them runs while the stack is in operation. If one of them has a fault,
+# alarms of the tiers that depend on it go off.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 

@@ -1,6 +1,4 @@
-"""Policies for resources that the edge worker needs: its routes, its cache, its metadata API, and the zone's
-settings.
-"""
+"""Policies for what the edge worker needs: its routes, its cache, its metadata API, and the settings of its zone."""
 
 from __future__ import annotations
 

@@ -44,12 +44,12 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of the stack's buckets. Bucket names must be unique among all accounts of a cloud."""
+        """The prefix of the names of the stack's resources. Only bucket names have another prefix."""
         return f"{PROJECT}-{self.environment}"
 
     @property
     def bucket_prefix(self) -> str:
-        """The prefix of the names of the stack's buckets. Such names must be unique among all accounts of a cloud."""
+        """The prefix of the names of the stack's buckets. Bucket names must be unique among all accounts of a cloud."""
         return bucket_prefix(self.environment, self.config)
 
     @property
@@ -63,8 +63,8 @@ class Stack:
 
     @property
     def common_secret_regions(self) -> list[str]:
-        """The AWS regions that the user data of every shield machine lists, so that the machine can read the shields'
-        secret there: the home region, and the regions that hold objects or metadata.
+        """The AWS regions in which a shield machine can read the shields' secret. They are the home region, and the
+        regions that hold objects or metadata. The user data of every shield machine lists these regions.
 
         Regions that have only shields are not in this list. Otherwise the first shield in such a region would change
         the user data of all shield machines, and Pulumi would replace all these machines.
@@ -73,9 +73,11 @@ class Stack:
 
     @property
     def certificate_regions(self) -> list[str]:
-        """The AWS regions with a certificate of the shields: the home region, and a second one if objects or metadata
-        are in several regions. A third certificate would cost as much as each of these, and both regions must fail
-        before a new machine gets no certificate.
+        """The AWS regions with a certificate of the shields. They are the home region, and a second region if objects
+        or metadata are in several regions.
+
+        A third certificate would cost as much as each of the other two, and would seldom help. A new machine gets no
+        certificate only if both regions fail at once.
         """
         return self.common_secret_regions[:2]
 
@@ -101,8 +103,8 @@ class Stack:
 
     @property
     def kms_deletion_window_days(self) -> int:
-        """The deletion window of the stack's KMS keys: the longest that KMS allows (30 days) for protected stacks, else
-        the shortest (7 days).
+        """The deletion window of the stack's KMS keys, in days. Protected stacks have the longest window that KMS
+        allows, 30 days. Other stacks have the shortest one, 7 days.
         """
         return 30 if self.config.protect else 7
 
@@ -232,7 +234,7 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
     """Yields an error message for each store in the config that our own PoPs cannot read. Also yields an error message
-    if `pops_percent` leads clients to our own PoPs, but `pops` is empty.
+    if `pops_percent` directs clients to our own PoPs, but `pops` is empty.
 
     Our own PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB
     (docs/decisions/own-pops.md).
@@ -256,8 +258,8 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each value in the config that does not fit the setting `pops_reached_by`. Some values
-    have no effect without Global Accelerator, and some do not work with it.
+    """Yields an error message for each config value that does not fit the setting `pops_reached_by`. Some values have
+    no effect without Global Accelerator. Other values are not possible with Global Accelerator.
     """
     if config.pops_reached_by == "addresses":
         yield from (
@@ -288,8 +290,9 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:
     """Yields an error message if the edge's Cloudflare zone and the stack's domain overlap.
 
-    Cloudflare accepts no custom hostname within the zone itself. If a worker requests a name in a zone of its account,
-    Cloudflare looks the name up only in that zone, and not in public DNS (Workers, "Known issues").
+    Cloudflare does not accept a custom hostname that belongs to the zone itself. A worker may also request a name in a
+    zone of its own account. Cloudflare then looks the name up only in that zone, and not in public DNS (Workers, "Known
+    issues").
     """
     zone, domain = config.edge.zone, config.domain
     if f".{domain}".endswith(f".{zone}") or f".{zone}".endswith(f".{domain}"):

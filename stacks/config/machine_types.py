@@ -13,10 +13,10 @@ import botocore.session
 # Guide, "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
-# Machine types of Compute Engine that include local SSDs, or to which local SSDs can be added ("About Local SSD disks",
-# and "General-purpose machine family"). The name of a type, such as `c3-standard-8-lssd`, consists of a prefix, the
-# number of virtual processors, and a suffix that can be empty. The mapping _OF_GCE maps each prefix to the possible
-# numbers of processors and to the suffix. Google's SDKs have no list of machine types.
+# Machine types of Compute Engine that include local SSDs, or that support local SSDs as an option ("About Local SSD
+# disks", and "General-purpose machine family"). The name of a type, such as `c3-standard-8-lssd`, has three parts: a
+# prefix, the number of virtual processors, and an optional suffix. _OF_GCE maps each prefix to the possible numbers of
+# processors and to the suffix. Google's SDKs have no list of machine types.
 _N1 = "2 4 8 16 32 64 96"
 _N2 = "2 4 8 16 32 48 64 80 96"
 _C3, _C3D = "4 8 22 44 88 176", "8 16 30 60 90 180 360"

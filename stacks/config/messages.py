@@ -57,7 +57,7 @@ def _key(place: Sequence[int | str]) -> str:
 
 
 def _sibling_keys(place: Sequence[int | str]) -> list[str]:
-    """Returns the accepted config keys of the section that contains the key at `place`."""
+    """Returns the keys that the config accepts in the same section as the key at `place`."""
     section: type[BaseModel] = StackConfig
     for part in place[:-1]:
         if isinstance(part, str):

@@ -13,7 +13,7 @@ from stacks.config.sections import StackConfig
 _ROLE = 64
 # The maximum number of characters in the id of a Google Cloud service account (IAM API,
 # "projects.serviceAccounts.create"). An id consists of the prefix of the stack's names and the ending `shield`,
-# `answer` or `follow`. The three endings have the same length, so a check with one of them is enough.
+# `answer` or `follow`. It is enough to check one of these endings, because they have the same length.
 _SERVICE_ACCOUNT, _ACCOUNTS = 30, "shield"
 # The maximum number of characters in the display name of a Spanner instance (Spanner API, "projects.instances").
 _SPANNER = 30

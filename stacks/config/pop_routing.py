@@ -11,8 +11,8 @@ from stacks.config.sections import StackConfig
 
 
 def problems_of_routing(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each setting that the chosen routing policy of Route 53 does not support, or that has
-    no effect on it.
+    """Yields an error message for each setting that does not fit the chosen routing policy of Route 53. The policy does
+    not support the setting, or the setting has no effect with this policy.
     """
     regions = [pop.region for pop in config.pops]
     others = f"another {NAMESPACE}:pops_routing than {config.pops_routing!r}"

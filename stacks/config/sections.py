@@ -34,11 +34,11 @@ from stacks.config.values import (
 )
 from stacks.config.waf import Waf
 
-# The common name of a certificate has at most 64 characters (RFC 5280, appendix A.1). The domain must be so short that
-# the common names `packages.<domain>` and `*.shield.<domain>` are valid.
+# The maximum length of a stack's domain. The common name of a certificate has at most 64 characters (RFC 5280, appendix
+# A.1). The common names of this stack's certificates are `packages.<domain>` and `*.shield.<domain>`.
 _LONGEST_DOMAIN = 55
-# A domain name has at most 253 characters (RFC 1035, 2.3.4). The edge's zone must be so short that the name
-# `artifact-edge-<stack name>.<zone>` is valid.
+# The maximum length of the edge's zone. A domain name has at most 253 characters (RFC 1035, 2.3.4). The longest name in
+# the zone is `artifact-edge-<stack name>.<zone>`.
 _LONGEST_ZONE = 218
 
 
@@ -215,7 +215,7 @@ class Shield(Section):
 
 
 class Pop(Section):
-    """The machines of one PoP of our own, which serves clients beside Cloudflare's PoPs."""
+    """The machines of one PoP of our own. Such a PoP serves clients in addition to Cloudflare's PoPs."""
 
     region: str = Field(
         description="region of AWS; one entry per region, and no entry for no own PoPs", json_schema_extra=AWS_REGION
@@ -290,7 +290,9 @@ class Memory(Section):
 
 
 class Edge(Section):
-    """The edge worker: its Cloudflare account, the zone that serves clients, and settings of the worker's answers."""
+    """The edge worker: its Cloudflare account, the zone that serves clients, and settings that change the worker's
+    answers.
+    """
 
     account_id: str = Field(
         description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}
@@ -355,7 +357,8 @@ class Alerts(Section):
         return email
 
 
-# The fields of a line in the access log of shields (infra/shield/machine/files/etc/artifact-edge/logging.yaml).
+# The names of the fields that a line of the shields' access log can have
+# (infra/shield/machine/files/etc/artifact-edge/logging.yaml).
 LogField = Literal[
     "time", "client", "method", "path", "range", "status", "bytes", "cache", "origin", "origin_status", "ms", "install"
 ]

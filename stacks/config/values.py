@@ -68,8 +68,8 @@ def known_region(name: str, cloud: Cloud) -> None:
 
 
 def _region_of_store(name: str, info: ValidationInfo) -> str:
-    """Checks a region in the config section of the buckets or of the metadata database. The region must exist in the
-    cloud of the section's `store`. The config has no setting for this cloud, because each store belongs to one cloud.
+    """Checks a region of the buckets or of the metadata database. The region must exist in the cloud that offers the
+    section's `store`. The config has no separate setting for the cloud, because each store belongs to one cloud.
     """
     store = info.data.get("store")
     if store is not None:
@@ -101,8 +101,8 @@ StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"
 
 
 def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
-    """Returns a pydantic validator that refuses texts which do not match the pattern. The error message is the refused
-    text in quotes, followed by `fault`.
+    """Returns a pydantic validator that refuses a text if it does not match the pattern. The error message is the
+    refused text in quotes, followed by `fault`.
     """
 
     def check(text: str) -> str:
@@ -183,8 +183,8 @@ def distinct(names: Sequence[str], kind: str = "region") -> None:
 
 
 def one_bucket(regions: Sequence[str]) -> None:
-    """Raises an error unless a single Cloud Storage bucket can be in exactly the given regions: one region, or two on
-    one continent.
+    """Raises an error unless one Cloud Storage bucket can be in all these regions together. A bucket can be in one
+    region, or in two regions on the same continent.
     """
     continents = {REGIONS[name].continent for name in regions}
     if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
