@@ -1,7 +1,8 @@
-"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role with an identity token.
+"""Reads secrets in AWS Secrets Manager for services on Google Cloud. Such a service has a Google identity token, and
+assumes an AWS role with this token.
 
-boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. Requests are signed as in
-IAM User Guide, "Create a signed AWS API request". The unit tests compare the signature with botocore's.
+The module does not use boto3, because boto3 would add 25 MB to a service on Cloud Run for two requests. Requests are
+signed as in IAM User Guide, "Create a signed AWS API request". The unit tests compare the signature with botocore's.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Credentials:
 class ForeignSecret:
     """One secret, a JSON object in AWS Secrets Manager, that a service on Google Cloud reads.
 
-    `role` is the ARN of the only role that may read the secret. Identity tokens that assume the role have this ARN as
-    audience.
+    `role` is the ARN of the only role that may read the secret. To assume this role, the service needs an identity
+    token with the ARN as audience.
     """
 
     secret_id: str

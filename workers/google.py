@@ -17,7 +17,7 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # how many seconds before its expiry a cached token is replaced
+_EARLY_SECONDS = 120  # a cached token is replaced this many seconds before it expires
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
@@ -29,7 +29,7 @@ class Identity:
     """The service account that Google Cloud assigns to this program. Any thread may call the methods."""
 
     def __init__(self) -> None:
-        # The variable GCE_METADATA_HOST overrides the metadata server's host, as it does for Google's own libraries.
+        # The variable GCE_METADATA_HOST overrides the metadata server's host. Google's own libraries read it, too.
         self._root = f"http://{os.environ.get('GCE_METADATA_HOST', _HOST)}{_ACCOUNT}"
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, headers={"Metadata-Flavor": "Google"})
         self._lock = threading.Lock()

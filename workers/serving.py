@@ -24,5 +24,5 @@ def serve(application: Application, threads: int) -> None:
 
 
 def serve_beside(application: Application) -> None:
-    """Serves a WSGI application in a background thread, which does not keep the process alive."""
+    """Serves a WSGI application in a background thread. The thread does not keep the process alive."""
     threading.Thread(target=serve, args=(application, 1), daemon=True).start()

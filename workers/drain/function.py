@@ -1,8 +1,8 @@
 """The Lambda function of the outbox relay, which delivers published changes from the outbox to readers. Each invocation
 makes one pass over the outbox and reports metrics to CloudWatch.
 
-A pass stops before the function's timeout and leaves the remaining changes to the next pass, because a function that
-times out does not report why. The next pass may deliver a change again. A repeated delivery does no harm.
+A pass stops before the function's timeout and leaves the remaining changes to the next pass. If the function timed out,
+it could not report the reason. The next pass may deliver a change again. A repeated delivery does no harm.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# The number of seconds after which a pass of the outbox relay starts no further delivery. A delivery that has already
-# started may take another 25 seconds, if every request takes its full timeout.
+# For this number of seconds, a pass of the outbox relay starts deliveries. A delivery that starts just before this time
+# may take another 25 seconds, if every request takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -78,7 +78,7 @@ def _delivery() -> Delivery:
 
 
 def _edge() -> CloudflareEdge:
-    # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API, as it does for Cloudflare's own tools.
+    # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API. Cloudflare's own tools read it, too.
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")
     return CloudflareEdge(
         purges=WorkerPurges(setting("URL"), lambda: read_secret("key", "PURGE_SECRET_ID"), edge_http(setting("URL"))),

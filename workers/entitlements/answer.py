@@ -1,4 +1,6 @@
-"""`python -m workers.entitlements.answer`: the metadata API (protocol.py) as a Cloud Run service that reads Spanner."""
+"""`python -m workers.entitlements.answer`: runs the metadata API (protocol.py) as a Cloud Run service. The service
+reads the metadata database on Spanner.
+"""
 
 from __future__ import annotations
 

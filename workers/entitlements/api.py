@@ -1,4 +1,4 @@
-"""Lambda function behind a function URL: the metadata API, which reads DynamoDB (protocol.py)."""
+"""The metadata API as a Lambda function with a function URL (protocol.py). The function reads DynamoDB."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A change stream has partitions. When Spanner splits or merges partitions, child partitions take the place of the parent
 partitions. The changes of a child come after the changes of all its parents (Spanner, "Change stream partitions,
-records, and queries"). Each query in this module has an end time in the past, so that Spanner returns immediately.
+records, and queries"). Each query in this module has an end time in the past. Spanner therefore returns immediately.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-# The interval in milliseconds between two heartbeats. Each query of a change stream must state it, but it has no effect
-# here: the service's queries return immediately, before the first heartbeat.
+# The interval in milliseconds between two heartbeats. Spanner requires this value in each query of a change stream.
+# Here, the value has no effect, because the service's queries return before the first heartbeat.
 _HEARTBEAT_MS = "10000"
 
 
@@ -40,8 +40,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Child:
-    """A partition of the change stream. Its changes begin at the time `start`, after all partitions in `parents` have
-    ended.
+    """A partition of the change stream. `start` is the earliest time of a change in the partition. The partition begins
+    after all partitions in `parents` have ended.
     """
 
     token: str
@@ -71,8 +71,8 @@ class ChangeStream:
         return self._query(None, at, at).children
 
     def read(self, token: str, start: str, end: str) -> StreamRecords:
-        """Returns the changes and child partitions of a change stream partition from `start` to `end` (RFC 3339), both
-        included.
+        """Returns the changes and child partitions of a change stream partition in a period. The period includes its
+        first moment `start` and its last moment `end` (RFC 3339).
         """
         return self._query(token, start, end)
 
@@ -105,7 +105,7 @@ def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:
 def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
     if record is None:
         return
-    # Spanner's queries accept a UTC time only with a final Z
+    # Spanner's queries accept a time in UTC only with a `Z` at the end
     start = str(record["start_timestamp"]).replace("+00:00", "Z")
     for child in record["child_partitions"]:
         yield Child(child["token"], frozenset(child["parent_partition_tokens"]), start)

@@ -62,6 +62,6 @@ def _send_to_dead_letters(change: Change, reason: str) -> None:
 
 @cache
 def _edge() -> TokenEntries:
-    # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API, as it does for Cloudflare's own tools.
+    # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API. Cloudflare's own tools read it, too.
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")
     return TokenEntries(CloudflareApi(read_secret("api_token"), base), setting("ACCOUNT_ID"), setting("NAMESPACE_ID"))

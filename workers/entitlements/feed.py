@@ -1,7 +1,8 @@
 """A feed of the metadata API: a small document that the edge reads every few seconds. The module does not depend on the
 cloud or the database.
 
-The edge's cache keeps the document for a few seconds, so that each PoP requests it at most once in this time.
+The edge's cache keeps the document for a few seconds. Each PoP therefore requests the document at most once in this
+time.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Feed:
     """Answers requests for one feed in one instance of the metadata API. Several threads may call `answer` at once, but
     only one of them reads the database.
 
-    `render` reads the database and returns the document. Its second argument is the time before the read, which the
-    document states as its own time. The document therefore never looks newer to the edge than its content is. If the
-    API fails, the edge's cache may serve a stale document for `usable` seconds.
+    `render` reads the database and returns the document. Its second argument is the time just before the read. The
+    document states this time as the time of its content. The edge therefore never takes old content for new. If the API
+    fails, the edge's cache may serve a stale document for `usable` seconds.
     """
 
     def __init__(self, render: Callable[[Database, float], str], usable: int) -> None:

@@ -1,8 +1,8 @@
 """`python -m workers.entitlements.follow`: a Cloud Run service that copies token changes from Spanner to the edge.
 
 The service has one instance, whose CPU is always allocated. The instance polls the change stream in a loop
-(follower.py). The health check /healthz reports an error if a poll hangs, so that Cloud Run restarts the instance. A
-failed poll is no error for the health check, because a restart does not help when the edge does not answer.
+(follower.py). If a poll hangs, the health check /healthz fails, and Cloud Run restarts the instance. A failed poll does
+not make the health check fail, because a restart does not help when the edge does not answer.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-# The pause between two polls of the change stream. A change committed after the start of a poll waits for the next
-# poll.
+# The pause in seconds between two polls of the change stream. If a change is committed while a poll runs, the next poll
+# reads the change.
 POLL_SECONDS = 0.5
-# The pauses in seconds after a failed poll: the pause after the first failure, and the longest pause. Each further
-# failure doubles the pause.
+# The pauses in seconds after failed polls: the pause after the first failure, and the maximum. Each further failure
+# doubles the pause, up to the maximum.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails if no poll has ended in the last 180 seconds. A slow request does not make it fail: the
-# timeouts of one request add up to at most 23 seconds, and a poll ends with the first request that fails.
+# The health check fails if no poll has ended in the last 180 seconds. One slow request cannot cause this. Its timeouts
+# add up to at most 23 seconds, and a poll ends with the first request that fails.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
@@ -72,8 +72,8 @@ class EdgeBySecret:
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
-            # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API, as it does for Cloudflare's
-            # own tools.
+            # The variable CLOUDFLARE_BASE_URL overrides the address of Cloudflare's API. Cloudflare's own tools read
+            # it, too.
             api = os.environ.get("CLOUDFLARE_BASE_URL", "")
             place = settings.setting("ACCOUNT_ID"), settings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)

@@ -138,11 +138,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Removes the ended partition `ended` from the parents that a child partition waits for. In the result, `waits_for`
-    has the child's parents that have not ended yet.
+    """Removes the partition `ended` from the parents that a child partition waits for. Returns the child partition. Its
+    field `waits_for` has the parents that have not ended yet.
 
-    Each parent reports its children when it ends, so a child of several parents is reported several times. `known` is
-    what this function returned for the child's previous report, or None at the first report.
+    Each parent reports its children when the parent ends. A child of several parents is therefore reported several
+    times. `known` is the result of this function for the child's previous report, or None at the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

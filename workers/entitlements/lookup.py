@@ -1,8 +1,8 @@
-"""Looks client tokens up for the edge, with any cloud and any database. The module does no I/O except through the
+"""Looks up client tokens for the edge. The module works with any cloud and any database. Its only I/O is through the
 functions in its arguments.
 
-The HTTP status of an answer is 200 with the token's entry, in the form that the edge's Workers KV namespace stores. It
-is 404 if there is no such token, and 429 if the edge exceeds the rate limit.
+The HTTP status of an answer is 200 with the token's entry, in the form that the edge's Workers KV namespace stores. The
+status is 404 if no such token exists, and 429 if the edge exceeds the rate limit.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contract.tokens import MalformedRecord, Record, encode_entry
 from workers.entitlements.protocol import Answer, DatabaseUnavailable, refusal
 
 NEGATIVE_SECONDS = 2.0
-# the limits of one instance of the metadata API: the average number of look-ups per second, and the maximum number at
-# once
+# The limits of one instance of the metadata API: look-ups per second on average (RATE), and look-ups at the same time
+# (BURST).
 RATE, BURST = 100.0, 200.0
 _NEGATIVE_ENTRIES = 10_000
 

@@ -8,13 +8,15 @@ from contract.edge_policies import BEFORE, PARTITION, feed_document
 from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
-# The number of seconds for which the edge may use an outdated copy of the feed document that names the edge policies.
-# An old edge policy is better than none, so this time is a day. Revocations have a feed document of their own.
+# If the metadata API fails, the edge may use its copy of the policy feed for this number of seconds. An outdated policy
+# is better than none, so this time is a day. Revocations have a feed document of their own.
 _USABLE_SECONDS = 86_400
 
 
 def policies_feed() -> Feed:
-    """Returns a new feed of edge policies and advisory data sets. Each instance of the metadata API has one."""
+    """Returns a new feed of edge policies and advisory data sets. Each instance of the metadata API has its own feed
+    object.
+    """
     return Feed(_document, _USABLE_SECONDS)
 
 

@@ -1,4 +1,5 @@
-"""The requests of the edge to the metadata API, and the answers, for any cloud and database.
+"""The protocol between the edge and the metadata API: requests and answers. It is the same for all clouds and
+databases.
 
     POST /   {"digest": "<sha256 hex>"}        a look-up of a token (lookup.py)
     POST /   {"feed": "<name>"}                a feed (revocations.py, policies.py)
@@ -21,7 +22,7 @@ from typing import Any, Protocol, cast
 from contract.tokens import Record
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
-SIGNATURE_SECONDS = 60  # seconds for which a request's signature is valid, including differences between clocks
+SIGNATURE_SECONDS = 60  # seconds for which a signature is valid; they also cover differences between clocks
 
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
@@ -37,14 +38,14 @@ class Database(Protocol):
     """
 
     def token(self, digest: str) -> Record | None:
-        """Returns the record of the token with this digest, or None if there is none. Raises MalformedRecord for an
-        invalid record.
+        """Returns the record of the token with this digest, or None if no such token exists. Raises MalformedRecord for
+        an invalid record.
         """
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns items of one partition of the database table, as JSON texts: those with a name that sorts after
-        `after`.
+        """Returns items of one partition of the database table, as JSON texts. Returns only items whose names sort
+        after `after`.
         """
         ...
 
@@ -61,8 +62,8 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:
-    """Returns whether `signature` is a signature of `body` by `key`, and its timestamp differs from `now` by at most
-    SIGNATURE_SECONDS.
+    """Returns whether the key `key` signed the text `body` with this signature at about the time `now`. The signature's
+    timestamp may differ from `now` by at most SIGNATURE_SECONDS.
     """
     found = _SIGNATURE.fullmatch(signature)
     if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:

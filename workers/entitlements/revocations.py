@@ -25,8 +25,8 @@ def revocations_feed() -> Feed:
     """Returns the object with which an instance of the metadata API serves the feed of revocations.
 
     If the API fails, the edge uses its last feed document for up to WINDOW_SECONDS, because this document may contain
-    revocations that Workers KV still lacks. The document states the time of the database read. The document's age
-    counts from this time.
+    revocations that Workers KV still lacks. The document states the time at which the API read the database. The age of
+    the document is the time since this read.
     """
     return Feed(_document, WINDOW_SECONDS)
 

@@ -1,7 +1,8 @@
-"""A client of Spanner's REST API (Cloud Spanner API v1), with only the calls that read change streams and items.
+"""A client of Spanner's REST API (Cloud Spanner API v1). The client has only the calls that the services need: queries
+and commits.
 
-The project does not use PGAdapter with a PostgreSQL driver for this. PGAdapter would need a second container, and it
-does not support queries of change streams (docs/decisions/change-stream-on-cloud-run.md).
+The project does not use PGAdapter with a PostgreSQL driver. PGAdapter would need a second container, and it does not
+support queries of change streams (docs/decisions/change-stream-on-cloud-run.md).
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ class Spanner:
 
 
 def rows_of(answer: str) -> list[Row]:
-    """Returns the rows of a response to a query. Spanner sends the response in parts: as a JSON array, or as
-    concatenated objects from gRPC gateways. If a part ends in the middle of a value, the next part continues the value
-    (`PartialResultSet`).
+    """Returns the rows of a response to a query. Spanner sends the response as several parts. The parts are in a JSON
+    array; gRPC gateways send concatenated objects. If a part ends in the middle of a value, the next part continues the
+    value (`PartialResultSet`).
     """
     width, values, goes_on = 0, list[Any](), False
     for part in _parts(answer):

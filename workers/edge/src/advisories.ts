@@ -1,5 +1,6 @@
-// Reads the advisories of packages from the data set that `python -m registry advisories import` writes
-// (contract/advisories.py). The worker reads one index, and the shards of the packages that have advisories.
+// Reads the advisories of packages. The data set comes from `python -m registry advisories import`
+// (contract/advisories.py): an index, and shards that contain the advisories. The worker reads the index, and only
+// those shards that it needs.
 
 import compareNpm from "semver/functions/compare";
 import parseVersion from "semver/functions/parse";
@@ -23,15 +24,15 @@ export interface Advisory {
   level: Level;
   aliases: readonly string[];
   /**
-   * The affected versions, as pairs of a first and a last position. A position is the place of a version in the sorted
-   * list `bounds` of the package (`positionOf`). A pair without a last position includes all later versions.
+   * The affected versions, as pairs of a first and a last position. The position of a version is its place in the
+   * sorted list `bounds` of the package (`positionOf`). A pair without a last position includes all later versions.
    */
   spans: readonly (readonly [number, number?])[];
 }
 
 /**
- * The advisories of one package. `bounds` is the sorted list of versions at which the affected versions of an advisory
- * begin or end.
+ * The advisories of one package. Each advisory affects ranges of versions. `bounds` is the sorted list of the versions
+ * at which these ranges begin or end.
  */
 export interface PackageAdvisories {
   ecosystem: Ecosystem;
@@ -40,7 +41,7 @@ export interface PackageAdvisories {
 }
 
 /**
- * The index of a data set of advisories. The advisories are in shards, each with the advisories of a part of the
+ * The index of a data set of advisories. The advisories are stored in shards, and each shard covers a part of the
  * packages. `shards` has the digest of each shard. `filter` is a Bloom filter of the packages that have advisories.
  */
 export interface DataSet {
@@ -50,8 +51,8 @@ export interface DataSet {
 
 const FORMAT = 1;
 const SHARDS = 256;
-// The number of words of 32 bits in a SHA-256 digest. The Bloom filter sets one bit for each word of the digest of a
-// package's key.
+// A SHA-256 digest consists of this number of 32-bit words. For each package, the Bloom filter computes the digest of
+// the package's key, and sets one bit for each word of this digest.
 const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
 // the maximum number of packages whose advisories an isolate keeps in memory for each data set
@@ -61,7 +62,7 @@ const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `
 const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();
 const positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
 
-/** Parses the JSON text of a data set's index. Throws `InvalidDocument` if the text is no valid index. */
+/** Parses the JSON text of a data set's index. Throws `InvalidDocument` if the text is not a valid index. */
 export function parseIndex(text: string): DataSet {
   try {
     const { version, shards, filter } = JSON.parse(text) as { version: unknown; shards: string[]; filter: string };
@@ -77,13 +78,13 @@ export function parseIndex(text: string): DataSet {
 
 /**
  * Returns the newest valid data set of advisories among those that `digests` lists, or undefined for an empty list. If
- * a data set cannot be read, or none is valid, returns the data set that the isolate applied last.
+ * a data set cannot be read, or if no data set is valid, returns the data set that the isolate applied last.
  */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);
 }
 
-/** Returns whether the data set of advisories that the worker applies is the newest of those that `digests` lists. */
+/** Returns whether the worker applies the newest of the data sets of advisories that `digests` lists. */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
 }
@@ -149,15 +150,17 @@ function isInFilter(filter: Uint8Array, hash: string): boolean {
   return true;
 }
 
-/** Returns whether an advisory affects a version of its package. Returns undefined if `version` is no valid version. */
+/**
+ * Returns whether an advisory affects a version of its package. Returns undefined if `version` is not a valid version.
+ */
 export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: string): boolean | undefined {
   const at = positionOf(of, version);
   return at === undefined ? undefined : spans.some(([first, last = Infinity]) => first <= at && at <= last);
 }
 
 /**
- * Returns the position of a version among the sorted bounds. The position is 2i + 1 for a version that equals the bound
- * with the index i. The position is 2i for a version between this bound and the one before it.
+ * Returns the position of a version relative to the sorted list `bounds`. A version that equals `bounds[i]` has the
+ * position 2i + 1. A version between `bounds[i - 1]` and `bounds[i]` has the position 2i.
  */
 function positionOf(of: PackageAdvisories, version: string): number | undefined {
   const known = positions.get(of) ?? new Map<string, number | undefined>();
@@ -182,7 +185,7 @@ function computedPosition({ ecosystem, bounds }: PackageAdvisories, version: str
 
 /**
  * Returns a function that compares `version` with another version. The function ignores the local part of a Python
- * version, so that an advisory about 2.0.1 also affects 2.0.1+cu118.
+ * version. An advisory about 2.0.1 therefore also affects 2.0.1+cu118.
  */
 function orderFrom(ecosystem: Ecosystem, version: string): ((other: string) => number) | undefined {
   if (ecosystem === "npm") {

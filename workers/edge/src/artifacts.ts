@@ -29,8 +29,8 @@ interface RepositoryIndex {
 const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i;
 
 /**
- * Returns the artifacts that a package's index lists, with the ids of the artifacts as keys. `text` is the index, and
- * undefined when the package has none.
+ * Maps the ids of a package's artifacts to the artifacts. `text` is the text of the package's index, which lists the
+ * artifacts. It is undefined if the package has no index.
  */
 export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | undefined): Map<string, Artifact> {
   if (text === undefined) return new Map();
@@ -40,8 +40,8 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
 }
 
 /**
- * Returns what an artifact's id states: the version, the tag or the digest. The package's index does not list the
- * artifact, so all other properties are unknown.
+ * Returns an artifact that the package's index does not list. The artifact's id contains its version, tag or digest.
+ * All other properties are unknown.
  */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };
@@ -89,8 +89,8 @@ function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[strin
 }
 
 /**
- * Returns the licence expression in a package.json, or undefined for a package.json without a licence. In place of an
- * expression, old packages have an object with the field `type`, or a list of alternative licences.
+ * Returns the licence expression in a package.json, or undefined if the file names no licence. Old packages have no
+ * expression, but an object with the field `type` or a list of alternative licences.
  */
 function npmLicense(given: unknown): string | undefined {
   if (Array.isArray(given)) {
@@ -98,8 +98,8 @@ function npmLicense(given: unknown): string | undefined {
     return all.length === 0 || all.includes(undefined) ? undefined : all.map((license) => `(${license})`).join(" OR ");
   }
   if (typeof given === "object" && given !== null) return npmLicense((given as { type?: unknown }).type);
-  // The text `SEE LICENSE IN <file>` says that a file of the package has the licence. The registry does not read this
-  // file, so the licence is unknown.
+  // The text `SEE LICENSE IN <file>` says that a file of the package contains the licence. The registry does not read
+  // this file, so the licence is unknown.
   return typeof given !== "string" || given.trim() === "" || /^SEE LICEN[SC]E/i.test(given) ? undefined : given;
 }
 

@@ -38,8 +38,8 @@ export interface AuthorizedRequest extends Invocation {
 }
 
 /**
- * What the worker needs to answer an authorized request, besides the request. `flags` come from the variants that the
- * client is assigned to (experiments.ts).
+ * The rules and flags for a request. The worker needs them, besides the request itself, to answer an authorized client.
+ * `flags` come from the experiment variants that the client is assigned to (experiments.ts).
  */
 interface Terms {
   /** The rules of the edge policy that apply to the client. Undefined means that no rule applies. */
@@ -75,8 +75,8 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
 }
 
 /**
- * Returns the client's install id. Returns undefined if the stack logs no installs, or if prefetches hide some of the
- * client's requests from shields.
+ * Returns the client's install id for the log. Returns undefined if the stack logs no installs. Also returns undefined
+ * if the worker prefetches for the client, because shields then do not see all requests of the client.
  */
 function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { prediction }: Flags): string | undefined {
   if (prediction && bindings.PREDICTION !== undefined) return undefined;
@@ -114,8 +114,8 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
 }
 
 /**
- * Adds prefetches to `l1`, which fetches objects from the cache at the edge. The result also prefetches what the client
- * probably requests next. Without prediction, returns `l1`.
+ * Returns a function that fetches objects with `l1` and also prefetches what the client probably requests next. `l1`
+ * fetches objects from the cache at the edge. If prediction is off, returns `l1` itself.
  */
 function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: AuthorizedRequest, { rules, flags }: Terms): L1 {
   const budget = budgetIn(bindings.PREDICTION);
@@ -134,8 +134,8 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
  */
 async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, found: Readonly<Found>): Promise<Response> {
   const started = Date.now();
-  // If the client requests a part that the worker cuts out of a stored document, the request's range and validators
-  // refer to the part. The worker then fetches the document without this range and these validators.
+  // Some routes request a part of a stored document, and the worker cuts this part out. The request's range and
+  // validators then refer to the part, so the worker fetches the whole document without them.
   const isCut = isPart(wanted);
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);

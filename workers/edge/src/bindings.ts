@@ -19,16 +19,13 @@ export interface Bindings {
   LOG_INSTALLS?: string;
   /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
   MEMORY?: string;
-  /**
-   * Limits how many requests with the same valid token the worker answers in a period. The binding counts requests by
-   * the digest of their token.
-   */
+  /** A rate limit for each valid token. The binding counts the requests with the same token by the token's digest. */
   TOKEN_REQUESTS?: RateLimit;
-  /** Limits how many requests with invalid tokens the worker answers for each client address in a period. */
+  /** A rate limit for requests with invalid tokens, for each client address. */
   FAILED_TOKENS?: RateLimit;
   /**
-   * Set only on our own PoP machines, where NGINX sends objects from L1 to clients (redirects.ts), and makes the
-   * headers for clients.
+   * Set only on our own PoP machines. There, NGINX sends objects from L1 to clients and makes the headers for clients
+   * (redirects.ts).
    */
   REDIRECT_TO_L1?: string;
 }

@@ -56,9 +56,9 @@ const BYTES_MAX = 512 * 1024 * 1024;
 
 export class Objects extends WorkerEntrypoint<Bindings> {
   /**
-   * Answers a request for an object. The status is 200 with the whole object, 304, 404, or, if no shield answers, 502.
-   * For an object that is too large for Workers Cache, the status is 204. This response has no body, and its lifetime
-   * is the one that the object's headers state.
+   * Answers a request for an object. The status is 200 with the whole object, 304, 404, or 502 if no shield answers.
+   * The status is 204 without a body if the object is too large for Workers Cache. The headers of the 204 response
+   * state how long L1 may remember it.
    */
   override async fetch(request: Request): Promise<Response> {
     const requested = requestedIn(new URL(request.url).pathname);
@@ -122,8 +122,8 @@ export class Objects extends WorkerEntrypoint<Bindings> {
 }
 
 /**
- * Returns those headers of a shield's response that L1 stores. The headers of a prefetched object are marked. They let
- * L1 use the object for longer than clients may use it.
+ * Returns the headers that L1 stores, from the headers of a shield's response. If the response is for a prefetch, the
+ * function marks the stored headers. Marked headers let L1 use the object for longer than clients may use it.
  */
 function passedHeaders(given: Headers, isPrefetch: boolean): Record<string, string> {
   const passed: Record<string, string> = { "cache-control": NOT_STORED };

@@ -5,12 +5,13 @@ import { originCaching } from "./prefetched_lifetime";
 import type { ObjectRoute } from "./routes";
 
 type Answer = Pick<Response, "headers" | "status">;
-/** The properties of a route on which the headers for clients depend. */
+/** The headers for clients depend on these properties of a route. */
 type Described = Pick<ObjectRoute, "ecosystem" | "negotiated" | "digest">;
 
 /**
- * The names of two headers of copies that L1 stores with the headers for clients (finished_answers.ts). Their values
- * are the headers X-Cache and Server-Timing of the shield's response. Clients get these values after a miss in L1.
+ * Names of two headers in copies that L1 stores with the headers for clients (finished_answers.ts). The two headers
+ * keep the values of X-Cache and Server-Timing from the shield's response. After a miss in L1, clients get these
+ * values.
  */
 export const BELOW_HEADER = "x-artifact-edge-below";
 export const BELOW_TIMING_HEADER = "x-artifact-edge-below-timing";
@@ -37,15 +38,15 @@ export function isImmutable({ headers }: Pick<Response, "headers">): boolean {
 }
 
 /**
- * Returns the client's response headers, which name the cache or origin that answered. `milliseconds` is the worker's
- * wait for the answer.
+ * Returns the response headers for the client. They name the cache or origin that answered. `milliseconds` is how long
+ * the worker waited for the answer.
  */
 export function headersOf(route: Described, answer: Answer, milliseconds: number): Record<string, string> {
   const headers = clientHeaders(route, answer);
   const verdict = cacheVerdict(answer);
   headers["x-cache"] = verdict;
-  // A copy in L1 has the Server-Timing of the request that stored the copy. That duration says nothing about this
-  // request, so the worker leaves it out.
+  // A copy in L1 has the Server-Timing of an earlier request: the request that stored the copy. This old duration says
+  // nothing about the current request, so the worker leaves it out.
   const below = verdict.startsWith("edge; ") ? null : answer.headers.get(isFinished(answer) ? BELOW_TIMING_HEADER : "server-timing");
   headers["server-timing"] = below === null ? timing(milliseconds) : `${below}, ${timing(milliseconds)}`;
   return headers;
@@ -57,8 +58,8 @@ function isFinished({ headers }: Pick<Response, "headers">): boolean {
 }
 
 /**
- * Returns whether the worker can pass an answer of L1 on to the client as it is. This is so for a hit whose copy has the
- * headers for clients. Such a copy is the only answer of L1 with the directive `private`.
+ * Returns whether the worker can pass an answer of L1 on to the client unchanged. The answer must be a hit, and the
+ * copy must have the headers for clients. Only copies with these headers have the directive `private`.
  */
 export function isForClients({ status, headers }: Answer): boolean {
   return status === 200 && headers.get("cf-cache-status") === "HIT" && headers.get("cache-control")?.startsWith(PRIVATE) === true;
@@ -95,8 +96,8 @@ function copyHeader(from: Headers, name: string, to: Record<string, string>, as:
 }
 
 /**
- * Returns the value of the header `x-cache`: the tier that sent the body, and whether this was a hit. Workers Cache
- * marks hits in L1 with the header cf-cache-status.
+ * Returns the value of the header `x-cache`: the tier that sent the body, and whether the answer was a hit. Workers
+ * Cache marks hits in L1 with the header cf-cache-status.
  */
 export function cacheVerdict(answer: Pick<Response, "headers">): string {
   const verdict = answer.headers.get("cf-cache-status");

@@ -18,8 +18,8 @@ export type Range = { first: number; last?: number } | { suffix: number };
 
 /**
  * What the worker does with an answer of the cache or the origin. "pass": the worker passes the answer on. "not
- * modified": it tells the client that the client's copy is current (304). "failed": it reports a failed condition
- * (412). "whole": it requests the object again without a range.
+ * modified": the worker tells the client that the client's copy is current (304). "failed": the worker reports a failed
+ * condition (412). "whole": the worker requests the object again without a range.
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 
@@ -44,7 +44,7 @@ export function conditionsOf(method: string, headers: Headers): Conditions {
 
 /**
  * Returns the byte range that a Range header names. Returns undefined for a header with another unit, with several
- * ranges or with an error, so that the client gets the whole object (RFC 9110, section 14.2).
+ * ranges or with an error. The client then gets the whole object (RFC 9110, section 14.2).
  */
 function rangeOf(header: string | null): Range | undefined {
   const [, first = "", last = ""] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];
@@ -98,8 +98,8 @@ export function verdictOn(conditions: Conditions, status: number, answer: Header
 }
 
 /**
- * Returns whether If-Range names the version of the object that the answer has. The comparison is strong (RFC 9110,
- * section 13.1.5).
+ * Returns whether If-Range names the same version of the object as the answer's headers. The comparison is strong (RFC
+ * 9110, section 13.1.5).
  */
 function isCurrent(ifRange: string, answer: Headers): boolean {
   const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));
@@ -110,8 +110,8 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
 }
 
 /**
- * Returns the byte range that the client requests. `whole` are the headers of a response with the whole object. Returns
- * undefined if If-Range names another version than the response has (RFC 9110, section 13.1.5).
+ * Returns the byte range that the client requests. `whole` contains the headers of a response with the whole object. If
+ * If-Range names another version than this response, the result is undefined (RFC 9110, section 13.1.5).
  */
 export function rangeIn({ range, ifRange }: Conditions, whole: Headers): Range | undefined {
   return ifRange === undefined || isCurrent(ifRange, whole) ? range : undefined;

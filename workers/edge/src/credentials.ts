@@ -9,7 +9,7 @@ export type Credential =
   | ({ kind: "session" } & Session)
   | { kind: "invalid" };
 
-// Credentials as in RFC 9110, section 11.2: a scheme, spaces and one token68, with nothing after the token68.
+// Matches credentials as in RFC 9110, section 11.2: a scheme, spaces and a token68. No text may follow the token68.
 const CREDENTIALS = /^(Basic|Bearer) +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /** Returns the credential in the Authorization header. A header with more text after the credential is invalid. */
@@ -24,15 +24,15 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for a text that a client sends as a token. If the text is a session, the function does not
- * notice this: it returns a token credential with the digest of the session's text. No token has this digest, so nobody
- * can use the credential.
+ * Returns the credential for a text that a client sends as a token. The function does not detect sessions. For a
+ * session, it returns a token credential with the digest of the session's text. No token has this digest, so nobody can
+ * use the credential.
  */
 export function ofSecret(secret: string | undefined): Credential {
   return secret ? tokenWith(sha256(secret)) : { kind: "invalid" };
 }
 
-/** Returns the credential for a token with a digest. */
+/** Returns the credential for the token with the given digest. */
 export function tokenWith(digest: string): Credential {
   return { kind: "token", digest };
 }

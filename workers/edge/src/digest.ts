@@ -1,6 +1,6 @@
-// Computes SHA-256 digests, with the crypto module of Node.js that the runtime has. Web Crypto's digest() makes a
-// promise and a buffer for each call. For a short text such as a token, these take more time than the computation of
-// the digest.
+// Computes SHA-256 digests with the runtime's version of the Node.js module `crypto`. Web Crypto's digest() creates a
+// promise and a buffer for each call. For a short text such as a token, this takes more time than the digest itself.
+//
 // Source: developers.cloudflare.com/workers/runtime-apis/nodejs/crypto.
 
 import { createHash } from "node:crypto";

@@ -18,8 +18,8 @@ import type { Read } from "./versioned_documents";
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
 /**
- * A package's list of refusals. It maps the id of each artifact of the package to the id of the rule that refuses the
- * artifact, or to an empty text if the artifact is allowed.
+ * A package's list of refusals. It maps the id of each artifact to the id of the rule that refuses the artifact. For an
+ * allowed artifact, the value is an empty text.
  */
 interface Listed {
   refusals: ReadonlyMap<string, string>;
@@ -29,12 +29,12 @@ interface Listed {
 
 // The number of milliseconds for which an isolate uses a package's list of refusals before it reads the list again.
 const FRESH_MILLISECONDS = 2_000;
-// The maximum number of characters of all lists of refusals together that an isolate keeps in memory. Lists of this
-// total length take about 10 MB of the isolate's 128 MB.
+// An isolate keeps at most this many characters of refusal lists in memory. The limit applies to all lists together.
+// Lists of this total length take about 10 MB of the isolate's 128 MB.
 const MEMORY_CHARACTERS = 4_000_000;
 
 const memory = new Map<string, Listed>();
-let remembered = 0; // the current number of characters of all lists in `memory` together
+let remembered = 0; // the total number of characters of all lists in `memory`
 
 /**
  * Returns the edge policy's decision on a request for the object `wanted`. `stored` fetches objects as the origin
@@ -71,7 +71,8 @@ export async function rulingOn(
 }
 
 /**
- * Returns the edge policy's decision on an artifact that is not in the package's index, or whose package has no index.
+ * Returns the edge policy's decision on an artifact that is not in the package's index. The package may also have no
+ * index at all.
  */
 function rulingOnUnlisted(subject: ArtifactSubject, rules: readonly Rule[], hasIndex: boolean, now: number): Ruling {
   const { ecosystem, name, id } = subject;
@@ -89,9 +90,9 @@ function versionIn({ part }: ObjectRoute): string | undefined {
 }
 
 /**
- * Returns a package's list of refusals, which maps the ids of artifacts to the ids of the rules that refuse them.
- * Returns undefined when no shield answers. `id` is the id of the requested artifact. If a list in the isolate's memory
- * lacks this id, the worker fetches the list again, because the artifact may be newer than the list.
+ * Returns a package's list of refusals. The list maps the ids of artifacts to the ids of the rules that refuse the
+ * artifacts. Returns undefined when no shield answers. `id` is the id of the requested artifact. If a list in the
+ * isolate's memory lacks this id, the artifact may be newer than the list. The worker then fetches the list again.
  */
 async function listedRefusals(
   key: string,

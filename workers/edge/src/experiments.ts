@@ -8,8 +8,8 @@ import { hashOf } from "./hash";
 /** What a variant of an experiment may change when the worker handles a request. */
 export interface Flags {
   /**
-   * Patterns of the names of the shield nodes that the worker tries first. Undefined means that the worker prefers no
-   * node.
+   * Patterns of names. The worker first tries the shield nodes whose names match. Undefined means that the worker
+   * prefers no node.
    */
   shieldPool: readonly string[] | undefined;
   /** Whether a second shield node gets a request when the first node is slower than usual. */
@@ -17,15 +17,15 @@ export interface Flags {
   /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;
   /**
-   * The digest of the edge policy whose rules apply to the client. Undefined if the stack's current edge policy
-   * applies, as it does to clients that are in no experiment.
+   * The digest of the edge policy that applies to the client. Undefined if the stack's current edge policy applies. The
+   * current policy also applies to all clients that are in no experiment.
    */
   policy: string | undefined;
 }
 
 /**
- * The fields of `Flags` that concern requests to shields, and the field `install`. Shields log `install`: the id of the
- * client's install, or `prefetch` (installs.ts).
+ * The fields of `Flags` that affect requests to shields, and the field `install`. `install` is the id of the client's
+ * install, or the text `prefetch`. Shields write it to their logs (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };
 
@@ -43,8 +43,8 @@ export interface Experiment {
   salt: string;
   unit: "principal" | "token";
   /**
-   * The share of the clients that takes part in the experiment, as a range of percentages. For experiments of one
-   * `layer`, `[0, 10]` and `[10, 20]` select two different tenths.
+   * The share of the clients that take part in the experiment, as a range of percentages. For experiments of the same
+   * `layer`, `[0, 10]` and `[10, 20]` select two different tenths of the clients.
    */
   percent: readonly [number, number];
   variants: readonly Variant[];
@@ -57,12 +57,15 @@ export interface Subject {
 }
 
 /**
- * The names of the variants that a client is assigned to, with the names of the experiments as keys. `flags` are the
- * flags that result from these variants.
+ * A client's assignment to variants of experiments. `variants` maps the name of each experiment to the name of the
+ * client's variant. `flags` combines the flags of these variants.
  */
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
-  /** Maps the name of each experiment of the client to the client's pseudonym in log events, a number of 24 bits. */
+  /**
+   * Maps the name of each of the client's experiments to a number of 24 bits. Log events contain this number as the
+   * client's pseudonym.
+   */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;
 }
@@ -83,8 +86,8 @@ const NODES = /^[a-z0-9.*-]{1,255}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /**
- * Returns the variants that a client is assigned to, one for each experiment that the client takes part in, and the
- * flags of these variants.
+ * Returns the client's assignment: a variant for each experiment that the client takes part in, and the flags of these
+ * variants.
  */
 export function variantOf(experiments: readonly Experiment[], subject: Subject): Assignment {
   const variants: Record<string, string> = {};

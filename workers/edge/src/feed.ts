@@ -1,18 +1,18 @@
 // Fetches a small document that the metadata API serves with a short lifetime, and keeps the last document in the
-// isolate's memory. All isolates of a PoP share the copy in Workers Cache, so a PoP sends the API only one request in
-// each lifetime of a document.
+// isolate's memory. All isolates of a PoP share the copy in Workers Cache. A PoP therefore sends the API only one
+// request in each lifetime of a document.
 //
-// A document contains the time at which the API read its database. The age of the document counts from this time, so
-// that an old document in a cache never looks new.
+// A document contains the time at which the API read its database. The document's age is the time since this read. An
+// old document in a cache therefore never looks new.
 
-// The age of a feed document above which the isolate fetches a new document in the background.
+// If the isolate's feed document is older than this, the isolate fetches a new document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
 // The maximum age of a feed document. If the document is older, a request waits for a new one, unless a fetch has just
 // failed.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
 // For this long after the start of a failed fetch, no request waits for a feed document. An outage of the metadata API
-// then delays few requests.
+// therefore delays only few requests.
 const PAUSE_MILLISECONDS = 2_000;
 // The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
 // the same document from Workers Cache.

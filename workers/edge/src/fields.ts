@@ -9,7 +9,7 @@ export class InvalidDocument extends Error {}
 export type Fields = Record<string, unknown>;
 
 const TEXTS_MAX = 1_000;
-/** The form of the names of an edge policy's rules, experiments and variants. */
+/** The names of an edge policy's rules, experiments and variants have this form. */
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
 /** Returns the fields of an object. Throws `InvalidDocument` for a field that is not among `known`. */
@@ -34,8 +34,8 @@ export function isInteger(given: unknown, least: number, most: number): given is
 }
 
 /**
- * Throws `InvalidDocument` if `holds` is false. The error's message contains `what` and `field`: `what` names a part of
- * the document, and `field` is the faulty field in this part.
+ * Throws `InvalidDocument` if `holds` is false. The error message contains `what`, the name of a part of the document,
+ * and `field`, the faulty field in this part.
  */
 export function check(holds: boolean, what: string, field: string): asserts holds {
   if (!holds) throw new InvalidDocument(`${what}: ${field}`);

@@ -1,5 +1,5 @@
-// Removes refused artifacts from documents, so that package managers choose among the allowed artifacts. All functions
-// are pure. A document that lists no refused artifact stays unchanged.
+// Removes refused artifacts from documents. Package managers then choose among the allowed artifacts. All functions are
+// pure. A document that lists no refused artifact stays unchanged.
 
 import { eq, valid } from "@renovatebot/pep440";
 import compare from "semver/functions/rcompare";
@@ -9,8 +9,8 @@ import type { Rule } from "./policy";
 import { type DocumentSubject, tagId } from "./subjects";
 
 /**
- * A function that returns the policy rule that refuses an artifact. The result is undefined if all rules allow the
- * artifact. `id` is the artifact's id among the artifacts of its package, such as a filename.
+ * A function that finds the policy rule that refuses an artifact. The result is undefined if all rules allow the
+ * artifact. `id` is the artifact's id within its package, such as a filename.
  */
 export type Refusing = (id: string) => Rule | undefined;
 
@@ -27,13 +27,12 @@ interface Page {
   files: { filename: string }[];
 }
 
-// Names of fields that a packument copies from the version tagged `latest` to its top level
-// (registry/ecosystems/packument.py).
+// A packument repeats these fields of the version tagged `latest` at its top level (registry/ecosystems/packument.py).
 const OF_LATEST = [
   ...["author", "bugs", "contributors", "description", "homepage", "keywords"],
   ...["license", "maintainers", "readme", "readmeFilename", "repository"],
 ];
-const NAMED_VERSIONS = 5; // an error message lists at most this number of the versions that one rule refuses
+const NAMED_VERSIONS = 5; // the maximum number of versions that an error message lists for one rule
 const LINK = /^<a href="[^"#]*\/([^"#\/]+)[#"]/;
 
 /** Returns a document without the artifacts that a rule of the edge policy refuses. */
@@ -48,7 +47,10 @@ export function filteredDocument({ form, name }: DocumentSubject, text: string, 
   return filtered === undefined ? text : JSON.stringify(filtered);
 }
 
-/** Returns the error message for a request of the artifact `what`, which the given rule of the edge policy refuses. */
+/**
+ * Returns the error message for a request for an artifact that a rule of the edge policy refuses. `what` names the
+ * artifact.
+ */
 export function refusalMessage(what: string, { name, reason }: Rule): string {
   return `${what}: refused by rule ${name} of the edge policy${reason === "" ? "" : `: ${reason}`}`;
 }
@@ -96,10 +98,10 @@ function withFieldsOfLatest(before: Packument, after: Packument): Packument {
 }
 
 /**
- * Returns the field of a packument that lists the refused versions. Because of this field, npm prints that a policy
- * refuses a version. Without the field, npm would print that the version does not exist.
+ * Returns the value of the packument field that lists the refused versions. Because of this field, npm prints that a
+ * policy refuses a version. Without the field, npm would print that the version does not exist.
  *
- * npm installs none of these versions while another version fits. Source: npm-pick-manifest, lib/index.js.
+ * npm installs a refused version only if no other version fits. Source: npm-pick-manifest, lib/index.js.
  */
 function restrictions(name: string, refused: ReadonlyMap<string, Rule>): Record<string, unknown> {
   const byRule = new Map<Rule, string[]>();

@@ -14,8 +14,8 @@ import { originCaching } from "./prefetched_lifetime";
 import { ruleSetWith, rulesOf } from "./rule_sets";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
-// The Cache-Control of responses that are made without a document from the origin. Other responses have the
-// Cache-Control of their document.
+// The Cache-Control of responses that are not based on a document from the origin. All other responses have the
+// Cache-Control of the document that they are based on.
 const LIFETIME = "public, max-age=5";
 const PASSED_HEADERS = [
   ...["content-type", "server-timing"],
@@ -26,10 +26,12 @@ const PASSED_HEADERS = [
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Answers a request for a view of the document `key`. The view is either the filtered form of the document or, for the
- * index of a package, the list of the package's refused artifacts. The status is 200, 304 or 404. Returns undefined
- * when no shield answers, or when the document has no such view. Throws `Unavailable` or `InvalidDocument` when the
- * edge policy or the advisories cannot be read. The function calls `l1` to fetch stored objects.
+ * Answers a request for a view of the document `key`. A view is either the filtered document, or a list of the
+ * package's refused artifacts. Only the index of a package has such a list. The status is 200, 304 or 404.
+ *
+ * Returns undefined when no shield answers, or when the document has no such view. Throws `Unavailable` or
+ * `InvalidDocument` when the edge policy or the advisories cannot be read. The function calls `l1` to fetch stored
+ * objects.
  */
 export async function filteredObject(
   key: string,

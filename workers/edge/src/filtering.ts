@@ -24,10 +24,7 @@ export type Property<T> = T | undefined | null;
 export interface Artifact {
   version: Property<string>;
   tag: Property<string>;
-  /**
-   * The digests of the artifact's content. Rules of the edge policy name the digests in the same notation
-   * (docs/edge-policy.md).
-   */
+  /** The digests of the artifact's content, in the notation that rules of the edge policy use (docs/edge-policy.md). */
   digests: Property<readonly string[]>;
   /** When the artifact was published, in milliseconds since 1970. */
   published: Property<number>;
@@ -40,8 +37,8 @@ export interface Artifact {
 }
 
 const DAY_MILLISECONDS = 86_400_000;
-// The maximum number of packages whose rules an isolate keeps in memory. For any other package, the isolate must search
-// all rules of the policy, which takes half a millisecond for 1,000 rules.
+// The maximum number of packages whose rules an isolate keeps in memory. If a package is not in memory, the isolate
+// must search all rules of the policy. A search of 1,000 rules takes half a millisecond.
 const REMEMBERED_PACKAGES = 2_000;
 
 const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
@@ -128,8 +125,8 @@ function verdict<C, T extends string | number | readonly string[]>(
 }
 
 /**
- * Returns whether a rule's range of versions includes the version, or undefined for a text that is no version of the
- * ecosystem.
+ * Returns whether a rule's range of versions includes the version. Returns undefined if the text is not a valid version
+ * of the ecosystem.
  */
 function isInRange(range: NonNullable<Rule["versions"]>, version: string): boolean | undefined {
   if (typeof range === "string") return isIncluded(version, range);

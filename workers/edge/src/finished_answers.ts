@@ -1,5 +1,6 @@
-// Lets L1 store immutable objects with exactly the headers that clients get. The worker then passes a hit on as it is,
-// and need not make a new response. Documents are not stored like this, because their headers vary between clients.
+// Lets L1 store immutable objects with exactly the headers that clients get. The worker can then pass a hit on
+// unchanged and need not make a new response. Documents are not stored in this way, because their headers vary between
+// clients.
 
 import { BELOW_HEADER, BELOW_TIMING_HEADER, clientHeaders, isImmutable } from "./client_headers";
 import { PREDICTED_HEADER } from "./l1";
@@ -8,12 +9,14 @@ import { digestIn, subjectOf } from "./subjects";
 // The name of the header that Workers Cache obeys in place of Cache-Control, and that it does not pass on
 // (developers.cloudflare.com/workers/cache/configuration, "Header precedence").
 const L1_CACHING_HEADER = "cloudflare-cdn-cache-control";
-// The headers of objects whose headers for clients also contain metadata, or about which the worker must read metadata.
+// A shield's response with one of these headers is not stored with the headers for clients. The client's headers then
+// also contain metadata, or the worker must read the metadata.
 const METADATA = ["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"];
 
 /**
- * Returns the headers with which L1 stores an object, or undefined if the object is no immutable artifact. The headers
- * for clients are those of a hit in L1. `given` are the headers of the shield's response, whose status is `status`.
+ * Returns the headers with which L1 stores an object, or undefined if the object is no immutable artifact. The stored
+ * headers include the headers that clients get after a hit in L1. `given` and `status` are the headers and the status
+ * of the shield's response.
  */
 export function finishedHeaders(
   key: string,

@@ -1,7 +1,10 @@
 // A fast hash that orders the shields for an object and assigns clients to the variants of experiments. All isolates
 // compute the same hash of a text. The hash is not cryptographic, so it must not protect anything.
 
-/** Returns 32 bits of FNV-1a over the text, with the final mix of MurmurHash3, so that similar texts spread evenly. */
+/**
+ * Returns a hash of the text: 32 bits of FNV-1a, with the final mix of MurmurHash3. Because of the final mix, the
+ * hashes of similar texts differ widely.
+ */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (const character of text) {

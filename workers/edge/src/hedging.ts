@@ -38,9 +38,9 @@ export const systemClock: Clock = {
 };
 
 /**
- * Returns the answer of one request, or undefined when it fails or has no answer within the limit in milliseconds. A
- * later answer is discarded. The function does not abort a late request. For that, each request would need an
- * AbortSignal, which takes much processor time even if the answer is not late.
+ * Returns the answer of one request. Returns undefined if the request fails, or has no answer after `limit`
+ * milliseconds. The function passes a later answer to `discard`, but does not abort the request. An abort would need an
+ * AbortSignal for each request. An AbortSignal takes much processor time even if the answer is not late.
  */
 export function answerWithin<T>(
   limit: number,

@@ -65,7 +65,10 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>;
 
-/** Answers a request for a route that exists, with 503 when the worker cannot decide about the client's token. */
+/**
+ * Answers a request for a valid route. The status is 503 if the worker cannot decide whether the client's token is
+ * valid or whether the edge policy allows the object.
+ */
 async function served(
   wanted: ProtectedRoute | { kind: "token" },
   request: Request,
@@ -128,7 +131,7 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 }
 
 /**
- * Returns the error for an HTTP method that the path does not support. A client sends such a method when it tries to
+ * Returns the error for an HTTP method that the path does not support. Clients send other methods when they try to
  * publish: npm clients send PUT, and Python clients send POST.
  */
 function notSupported(method: string, ecosystem: Ecosystem | undefined, methods: readonly string[], instead = PUBLISH): Response {

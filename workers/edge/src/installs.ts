@@ -32,7 +32,8 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   slot = current;
   const known = ids.get(principal);
   if (known !== undefined) return { install: known };
-  // `key` also signs the JWTs of sessions. No JWT begins with `install`, so no install id is a signature of a JWT.
+  // `key` also signs sessions, which are JWTs. The text that this code signs begins with `install`, and no JWT begins
+  // with `install`. An install id is therefore never a signature of a JWT.
   const id = createHmac("sha256", key).update(`install ${slot} ${principal}`).digest("hex").slice(0, CHARACTERS);
   ids.set(principal, id);
   return { install: id };

@@ -34,8 +34,9 @@ export function placeOf({ cf }: Request): Place | undefined {
 }
 
 /**
- * The result maps a `View` (l1.ts), the form of objects, to a function. This function fetches objects from L1, the cache
- * at the edge. The default is the form of objects at the origin.
+ * Returns a function that selects how to read L1, the cache at the edge. The function takes the form of the wanted
+ * objects (`View` in l1.ts), and returns a function that fetches objects in this form. The default is the form at the
+ * origin.
  */
 export function l1Of({ request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

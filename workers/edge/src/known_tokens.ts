@@ -1,11 +1,12 @@
-// Remembers the digests of the tokens in recent requests. To compute the SHA-256 digest of a token takes a tenth of the
-// processor time of a hit in L1.
+// Remembers the digests of the tokens in recent requests. Without this memory, the SHA-256 digest of a token would take
+// a tenth of the processor time of a hit in L1.
 //
 // The isolate keeps no text of a token. It finds a digest by a SipHash value of the request's Authorization header. The
 // key of this hash is random, differs between isolates and never leaves the isolate. Without the key, nobody can make
-// two headers with the same value or test a guess of a token. The value has 128 bits, so a header that collides by
-// chance is as unlikely as a guessed token. A digest grants nothing: the worker looks up the token's entry and the
-// recent revocations for each request.
+// two headers with the same value or test a guess of a token. The value has 128 bits. Two headers with the same value
+// by chance are therefore as unlikely as a guessed token. A digest grants nothing: the worker looks up the token's
+// entry and the recent revocations for each request.
+//
 // Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
 
 import { setBounded } from "./bounded_map";
@@ -13,8 +14,9 @@ import siphash from "./siphash.js";
 
 // The maximum number of tokens whose digests an isolate remembers. The digests and their indexes take 2 MB.
 const REMEMBERED = 10_000;
-// The longest header whose token the isolate remembers, in characters. Headers of npm, pip and image clients with a token
-// are shorter. A limit is necessary, because a client may send a header of many KB.
+// The maximum length of an Authorization header in characters. The isolate remembers no token from a longer header.
+// Headers of npm, pip and image clients with a token are shorter. A limit is necessary, because a client may send a
+// header of many KB.
 const LONGEST = 256;
 const LAST_ASCII = 0x7f;
 

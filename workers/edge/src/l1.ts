@@ -22,17 +22,18 @@ export const FLAGS_HEADER = "x-artifact-edge-flags";
 /** The name of the response header that marks an object as too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /**
- * The name of a header in requests and responses. In a request to L1, it says that the request is a prefetch. In a
- * response, it says that a prefetch stored this copy in L1 (prefetch.ts). The header is not part of the cache key.
+ * The name of a header in requests and responses. In a request to L1, the header says that the request is a prefetch.
+ * In a response, the header says that a prefetch stored this copy in L1 (prefetch.ts). The header is not part of the
+ * cache key.
  */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 /** The name of the header that marks answers which bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
- * The form in which the worker requests an object from L1. `objects` is the object as the origin stores it. `filtered`
- * is a document without the artifacts that an edge policy refuses. `refusals` is a list of a package's artifacts with
- * the rules that refuse them. `policy` is the id of the applied rules (rule_sets.ts).
+ * The form in which the worker requests an object from L1. `objects`: the object as the origin stores it. `filtered`: a
+ * document without the artifacts that an edge policy refuses. `refusals`: a list of a package's artifacts that names,
+ * for each refused artifact, the rule that refuses it. `policy` is the id of the applied rules (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
@@ -65,7 +66,7 @@ export function l1From(
     const sent = { ...headers, ...always };
     // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
-    // A call with a URL only costs the runtime less than a call with a method and headers.
+    // The runtime needs less time for a call that passes only a URL than for a call with a method and headers.
     const isPlain = method === "GET" && isEmpty(sent);
     const start = (): Promise<Response> => (isPlain ? cached.fetch(url) : cached.fetch(url, { method, headers: sent, redirect: "manual" }));
     const answer = await answerWithin(FIRST_BYTE_MILLISECONDS, start, (late) => void late.body?.cancel(), systemClock);
@@ -77,7 +78,7 @@ export function l1From(
   };
 }
 
-/** Returns whether a request has no headers, or no conditions. */
+/** Returns whether a set of headers or of conditions is empty. */
 export function isEmpty(headers: object): boolean {
   for (const _ in headers) return false;
   return true;
@@ -97,7 +98,8 @@ function bypassed(answer: Response | undefined): Response | undefined {
 
 /**
  * Returns the URL path by which the worker requests the object `key` from L1. `view` selects the stored object, a
- * document without refused artifacts, or the list of refused artifacts. Shields have stored objects at the same path.
+ * document without refused artifacts, or the list of refused artifacts. The path of a stored object is the same on
+ * shields.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;

@@ -8,7 +8,7 @@
 
 import { matches } from "./grants";
 
-const CHARACTERS_MAX = 1_000; // the parser is recursive, so a text must not nest too deeply
+const CHARACTERS_MAX = 1_000; // the parser is recursive, so this limit on the length keeps the nesting shallow
 const TOKEN = /\s*(\(|\)|(?<=[\s)])(?:AND|OR)(?=[\s(]))\s*/i;
 
 /**
@@ -38,8 +38,8 @@ class Parser {
   }
 
   /**
-   * Parses an expression from the current token on: one part, or several parts with OR between them. Returns whether
-   * the licences satisfy this expression, or undefined if it is not valid.
+   * Parses an expression that starts at the current token. The expression is one part, or several parts with OR between
+   * them. Returns whether the licences satisfy the expression, or undefined if it is not valid.
    */
   either(): boolean | undefined {
     return this.#joined("or", () => this.#joined("and", () => this.#license(), (one, other) => one && other), (one, other) => one || other);

@@ -25,7 +25,10 @@ export async function tooManyFailures(
   return exceeded(limit, address, ecosystem, FAILURE_SECONDS, "too many invalid tokens from this address");
 }
 
-/** Counts a request with a valid token. Returns 429 if the token sends too many requests, and undefined otherwise. */
+/**
+ * Counts a request with a valid token. Returns 429 if there are too many requests with this token, and undefined
+ * otherwise.
+ */
 export async function tooManyRequests(
   digest: string,
   ecosystem: Ecosystem | undefined,

@@ -34,13 +34,13 @@ interface Kept {
   until: number;
 }
 
-// The number of milliseconds for which the isolate uses an object that it keeps. A purge removes objects from L1 and
-// from the isolate that handles the purge request. All other isolates stop using a purged object after this time.
+// The isolate uses an object from memory for this number of milliseconds. A purge removes objects from L1 and from the
+// isolate that handles the purge request. All other isolates may use a purged object until this time has passed.
 const FRESH_MILLISECONDS = 4_000;
 // The isolate keeps an object only if clients request it twice within this number of milliseconds. Without this
 // condition, the objects of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
-const SEEN_MAX = 10_000; // the maximum number of keys in `#seen` of the class Memory
+const SEEN_MAX = 10_000; // the maximum number of object keys that the map `#seen` of the class Memory holds
 // The number of bytes that an object's headers and key are assumed to occupy. The memory's limit covers these bytes and
 // the object's body.
 const OVERHEAD_BYTES = 2_000;
@@ -101,8 +101,8 @@ export class Memory {
   }
 
   /**
-   * Keeps an object in memory. `given` has the headers for clients, except `x-cache` and `server-timing`. The values of
-   * these two depend on the tier that answers a client.
+   * Keeps an object in memory. `given` has the headers for clients. The function replaces `x-cache` and
+   * `server-timing`, because their values depend on the tier that answers.
    */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);
@@ -136,10 +136,11 @@ export function clearMemory(): void {
 }
 
 /**
- * Returns a function that fetches objects from the isolate's memory, or else with `l1` from the cache at the edge. The
- * memory keeps small immutable objects that clients request often. With each object, the memory keeps the client's
- * headers that `headersOf` makes from the answer of `l1`. The returned function calls `found` with each answer from
- * memory. If `limits` is undefined, returns `l1`.
+ * Returns a function that first looks an object up in the isolate's memory. If the object is not there, the function
+ * fetches it with `l1` from the cache at the edge. The memory keeps small immutable objects that clients request often.
+ * With each object, it keeps the headers for clients, which `headersOf` makes from the answer of `l1`.
+ *
+ * The returned function calls `found` with each answer from memory. If `limits` is undefined, the result is `l1`.
  */
 export function fromMemory(
   l1: L1,

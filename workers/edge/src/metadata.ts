@@ -18,8 +18,8 @@ const MAX_IN_FLIGHT = 20;
 let inFlight = 0;
 
 /**
- * Returns the token's entry in the metadata API, undefined when no such token exists, or "unknown" when the API gives no
- * answer.
+ * Asks the metadata API for a token's entry. Returns the entry, undefined if no such token exists, or "unknown" if the
+ * API does not answer.
  */
 export async function queryToken(api: MetadataApi, digest: string): Promise<string | undefined | "unknown"> {
   if (inFlight >= MAX_IN_FLIGHT) return "unknown";
@@ -43,7 +43,7 @@ export async function queryFeed(api: MetadataApi, feed: string): Promise<Respons
     if (answer.status === 200) return answer;
     await answer.body?.cancel();
   } catch {
-    // If the metadata API does not answer, the function returns undefined, as after an error status.
+    // If the metadata API does not answer, the function returns undefined. It does the same for an error status.
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-// The types of those functions of node:crypto that the worker calls. The types of Node.js itself would also declare globals
-// that the runtime of the worker does not have.
+// Declares the types of the functions of node:crypto that the worker calls. The types of Node.js itself would also
+// declare globals that the runtime of the worker does not have.
 
 declare module "node:crypto" {
   interface Hash {

@@ -17,7 +17,7 @@ const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
   failures: number; // the number of the node's latest requests that failed in a row
-  losses: number; // the number of hedged requests in a row that this node lost to another node
+  losses: number; // the number of the latest hedged requests in a row that another node answered before this node
   failedAt: number;
   retryAt: number;
   samples: number[];
@@ -36,14 +36,16 @@ export class NodeHealth {
     return Math.min(HEDGE_CEILING, Math.max(HEDGE_FLOOR, percentile(samples, 0.99)));
   }
 
-  /** Returns whether the back-off of a failed node still lasts. Until it ends, other nodes are tried first. */
+  /**
+   * Returns whether a failed node is still in its back-off. During the back-off, the worker tries other nodes first.
+   */
   isBackedOff(node: string, now: number): boolean {
     return (this.#nodes.get(node)?.retryAt ?? 0) > now;
   }
 
   /**
-   * Records that a request to the node starts. If the back-off of a failed node has ended, the request starts another
-   * back-off. Until the request is answered, other requests therefore still prefer other nodes.
+   * Records that a request to the node starts. If the back-off of a failed node has ended, this request starts another
+   * back-off. Other requests therefore still prefer other nodes until this request is answered.
    */
   started(node: string, now: number): void {
     const health = this.#of(node);
@@ -74,7 +76,7 @@ export class NodeHealth {
    * the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The loss does not count if `node` might still have answered within its usual time.
+    // A loss within the node's usual response time does not count, because the node might still have answered in time.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;
@@ -90,8 +92,8 @@ export class NodeHealth {
 }
 
 /**
- * Returns the back-off of a node after failures in a row: 5 s after the first failure, and twice as long after each
- * further failure, up to 60 s.
+ * Returns the back-off of a node after a number of failures in a row. The back-off is 5 s after the first failure. Each
+ * further failure doubles it, up to 60 s.
  */
 function backOff(failures: number): number {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failures - 1));

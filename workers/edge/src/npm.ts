@@ -44,9 +44,9 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// Requests of npm's API that would change packages. Each entry has a pattern of request paths, and the registry command
-// that makes the change instead. The worker refuses these requests with 405, because `npm unpublish` takes 404 for
-// success.
+// Requests of npm's API that would change packages. The worker refuses these requests. Each entry has a pattern of
+// request paths, and a message with the registry command that makes the change. The status is 405, because `npm
+// unpublish` takes 404 for success.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
   [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],
@@ -93,7 +93,7 @@ function attestations(spec: string): Route {
 
 /**
  * Returns the route for a file of a package. The route has the package's name in lower case, and the worker matches
- * grants against this name. npm allows no two new names that differ only by capital letters.
+ * grants against this name. npm refuses a new name that differs from another name only by capital letters.
  */
 function object(name: string, file: string, more: Partial<ObjectRoute> = {}): Route {
   if (name.length > NAME_MAX || !NAME.test(name)) return unknown();
@@ -109,8 +109,9 @@ function unknown(reason?: string): Route {
 }
 
 /**
- * Returns a response with the dist-tags or with one version of a packument, as `part` says. `whole` is a response with
- * the whole packument. Returns undefined when the packument has no such tag or version.
+ * Returns a response with the dist-tags or with one version of a packument. `part` says which of them the client
+ * requests. `whole` is a response with the whole packument. Returns undefined when the packument has no such tag or
+ * version.
  */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;

@@ -125,8 +125,8 @@ function valuesOf(candidate: Package, field: "keywords" | "author" | "maintainer
 }
 
 /**
- * Returns the rank of a package for the words of a search. The rank is 4 if a word is the package's name, 3 if the name
- * contains a word, 2 if a word is a keyword of the package, and 1 otherwise.
+ * Returns the rank of a package for the words of a search. The rank is 4 if a word is the package's name. It is 3 if
+ * the name contains a word, and 2 if a word is a keyword of the package. In all other cases it is 1.
  */
 function rankOf({ name, keywords = [] }: Package, words: readonly string[]): number {
   const own = name.toLowerCase();

@@ -24,9 +24,9 @@ export async function fetchObject(
 }
 
 /**
- * Returns whether the worker must request the whole object after a request for a range. One reason is a 416 answer,
- * because a 416 answer states neither the object's size nor its version reliably. The other reason is an If-Range
- * header that names another version of the object.
+ * Returns whether the worker must request the whole object after a request for a range. There are two reasons. A 416
+ * answer may state a wrong size or a wrong version of the object. An If-Range header may name another version of the
+ * object.
  */
 function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";

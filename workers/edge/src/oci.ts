@@ -18,7 +18,7 @@ export type OciCode =
 export interface ListQuery {
   /** The maximum number of tags (query parameter `n`). Absent when the client sets no limit. */
   limit?: number;
-  /** The client requests only tags or digests after this one (query parameter `last`). */
+  /** The client requests only the tags or digests after this tag or digest (query parameter `last`). */
   last?: string;
   /** The artifact types of the referrers that the client asks for. Empty when the client asks for all types. */
   artifactTypes: readonly string[];
@@ -77,8 +77,9 @@ function tagList(name: string, query: URLSearchParams): ObjectRoute | InvalidRou
 function byDigest(name: string, section: string, digest: string, key: string, url: Queried): ObjectRoute {
   if (section === "referrers") {
     const query = url.searchParams;
-    // Some clients do not encode the plus sign in a media type such as `application/spdx+json`. The worker decodes this
-    // sign in a query as a space. No media type has a space, so the worker replaces spaces by plus signs.
+    // A URL query encodes a space as `+`. Some clients do not encode the plus sign in a media type such as
+    // `application/spdx+json`, so the worker decodes this sign as a space. No media type has a space. The worker
+    // therefore replaces spaces by plus signs.
     const artifactTypes = query.getAll("artifactType").filter((type) => type !== "").map((type) => type.replaceAll(" ", "+"));
     const list = { last: query.get("last") ?? "", artifactTypes };
     return { ...object(name, `oci/referrers/${name}/${key}.json`), list };

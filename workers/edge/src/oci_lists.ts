@@ -1,4 +1,6 @@
-// Answers requests for lists of tags and of referrers: the part that a client requests, with a link to the next part.
+// Answers requests for lists of tags and of referrers. A response has the part of the list that the client requests,
+// and a link to the next part.
+//
 // Source: OCI Distribution Specification 1.1, "Listing Tags" and "Listing Referrers".
 
 import { isListed } from "./conditions";
@@ -74,8 +76,8 @@ function inOrder(a: string, b: string): number {
 }
 
 /**
- * Returns as many referrers as fit into one image index: those of the requested types that come after the digest
- * `last`.
+ * Returns a part of a list of referrers. The part has only referrers of the requested types, and only those after the
+ * digest `last`. It has as many of them as fit into one image index.
  */
 function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: unknown): Part {
   const { manifests, ...index } = stored as { manifests: Descriptor[] };
@@ -94,7 +96,7 @@ function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: u
 }
 
 function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  let left = INDEX_BYTES - 1024; // the bytes that `manifests` may have; 1 KiB stays for the index's other fields
+  let left = INDEX_BYTES - 1024; // the number of bytes left for `manifests`; the other fields of the index get 1 KiB
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));

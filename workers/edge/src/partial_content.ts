@@ -1,5 +1,5 @@
 // Cuts a range out of a whole object (RFC 9110, section 14). The worker needs this when a cache ignores the requested
-// range. Traffic Server does so for a copy that is stale or that is still arriving.
+// range. Traffic Server ignores the range if its copy is stale or still incomplete.
 
 import type { Range } from "./conditions";
 
@@ -10,7 +10,9 @@ export interface Bounds {
   size: number;
 }
 
-/** Returns the bytes of a range in an object of `size` bytes, or undefined when the object has no such byte. */
+/**
+ * Returns the bytes that a range selects in an object of `size` bytes. Returns undefined if the range selects no byte.
+ */
 export function boundsOf(range: Range, size: number): Bounds | undefined {
   const first = "suffix" in range ? Math.max(0, size - range.suffix) : range.first;
   const last = "suffix" in range ? size - 1 : Math.min(range.last ?? size - 1, size - 1);

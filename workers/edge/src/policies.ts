@@ -48,8 +48,8 @@ function areDigests(given: unknown): given is string[] {
 }
 
 /**
- * Returns the digests of the latest edge policies and of the latest data sets of advisories. They come from `document`,
- * the current document of the feed of these digests. Without a document, they come from an entry in the key-value
+ * Returns the digests of the latest edge policies and of the latest data sets of advisories. The digests come from
+ * `document`, the current document of their feed. Without a document, the digests come from an entry in the key-value
  * store. `readEntry` returns the text of this entry, or null if the store has no such entry. Throws `Unavailable` when
  * neither the feed nor the store can be read.
  */
@@ -72,8 +72,8 @@ export async function latestPolicies(
 
 /**
  * Returns the newest valid edge policy among those that `digests` lists, or undefined for an empty list. If a policy
- * cannot be read, or none is valid, returns the policy that the isolate applied last. Throws `Unavailable` if the
- * isolate has applied no policy yet.
+ * cannot be read, or if no policy is valid, returns the policy that the isolate applied last. Throws `Unavailable` if
+ * the isolate has applied no policy yet.
  */
 export async function policyInForce(digests: Digests, read: Read): Promise<NamedPolicy | undefined> {
   const found = await documents.inForce(digests, read);

@@ -26,14 +26,15 @@ export interface Rule {
   /** The rule concerns vulnerabilities with at least this severity (rule_sets.ts). */
   severity?: Level;
   /**
-   * Patterns of licences. A rule with `withoutLicense` matches an artifact if none of the patterns matches the
-   * artifact's licence. `withoutProvenance` does the same with the predicate types of the artifact's attestations.
+   * Patterns of licences. A rule with `withoutLicense` matches an artifact if no pattern matches the artifact's
+   * licence. A rule with `withoutProvenance` matches an artifact if no pattern matches the predicate types of the
+   * artifact's attestations.
    */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * If an artifact's property is unknown, a deny rule's condition on this property counts as met. With `allowsUnknown`,
-   * the condition counts as not met. Allow rules do not use this field.
+   * A condition may be about a property of the artifact that is unknown. In a deny rule, this condition is then met.
+   * With `allowsUnknown`, the condition is not met. Allow rules do not use this field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
@@ -47,8 +48,8 @@ export interface Rule {
 }
 
 /**
- * An exemption: the worker ignores the advisory `advisory` for the packages that the patterns in `packages` match, or
- * for all packages if there are no patterns.
+ * An exemption: the worker ignores the advisory with the id `advisory` for some packages. `packages` has patterns of
+ * the names of these packages. Without `packages`, the worker ignores the advisory for all packages.
  */
 export interface Exemption {
   advisory: string;
@@ -107,7 +108,7 @@ const DIGESTS: Record<Ecosystem, RegExp> = {
   oci: /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/,
 };
 
-/** Parses the JSON text of an edge policy. Throws `InvalidDocument` for a text that is no valid policy. */
+/** Parses the JSON text of an edge policy. Throws `InvalidDocument` if the text is not a valid policy. */
 export function parsePolicy(text: string): Policy {
   let given: unknown;
   try {
@@ -180,8 +181,8 @@ function ecosystemIn({ ecosystem }: Fields, what: string): Ecosystem | undefined
 function packagesIn({ packages }: Fields, what: string, ecosystem: Ecosystem | undefined): readonly string[] {
   check(areTexts(packages, PATTERN), what, "packages");
   if (ecosystem === undefined) check(packages.length === 1 && packages[0] === "*", what, "packages");
-  // Rules see a Python project's name only in the normal form of PEP 503. A pattern in another form would match no
-  // name.
+  // Rules are applied to the normalized name of a Python project (PEP 503). A pattern with another form of a name would
+  // match nothing.
   if (ecosystem === "pypi") check(!packages.some((pattern) => /[._]|--/.test(pattern)), what, "packages");
   return packages;
 }

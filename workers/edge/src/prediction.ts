@@ -17,20 +17,20 @@ export interface Budget {
   bytes: number;
   /** The size of the largest object that the worker prefetches, in bytes. */
   objectBytes: number;
-  /** How many prefetches to shields each request of a client permits on average. */
+  /** The average number of prefetches to shields that each request of a client permits. Shields are regional caches. */
   share: number;
 }
 
-// The maximum of `#allowance`, which is the number of prefetches that may still reach shields. One large install needs
-// about BURST prefetches.
+// The maximum of `#allowance`, the number of prefetches that may still reach shields. One large install needs about
+// this number of prefetches.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from the requested document
-// The maximum number of objects that wait for their prefetch. It applies to documents and to files separately, because
-// each of the two has its own queue.
+// The maximum number of objects that wait for their prefetch. Documents and files wait in separate queues, and the
+// maximum applies to each queue.
 const QUEUED = 2_000;
-// The maximum number of milliseconds that an object waits in the queue of prefetches. Clients no longer need an object
-// that has waited longer. It is also the time after which a started prefetch counts as ended: 30 s after a response,
-// the runtime ends all remaining work of the request, and does not tell the worker.
+// The maximum number of milliseconds that an object waits in the queue of prefetches. After this time, clients no
+// longer need the object. A started prefetch counts as ended after the same time: 30 s after a response, the runtime
+// ends all remaining work of the request, and does not tell the worker.
 const WAIT_MILLISECONDS = 30_000;
 // After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
 // milliseconds. An install rarely takes longer.
@@ -45,11 +45,11 @@ const DOCUMENT_MILLISECONDS = 65_000;
 // The maximum number of documents for which an isolate remembers a list of what clients request next. These lists take
 // less than 4 MB.
 const LISTS = 1_000;
-const REMEMBERED = 20_000; // the maximum number of objects that `#recent` remembers as prefetched
+const REMEMBERED = 20_000; // the maximum number of entries in `#recent`, which holds recently prefetched objects
 
 /**
- * An object that waits for its prefetch, or whose prefetch runs. If its prefetch has not started by the time `until`,
- * the worker drops the object. If its prefetch still runs at this time, it no longer counts as running.
+ * An object that waits for its prefetch, or whose prefetch runs. `until` is a time limit. If the prefetch has not
+ * started by then, the worker drops the object. If the prefetch still runs then, it no longer counts as running.
  */
 export interface Waiting {
   expected: Expected;
@@ -84,9 +84,9 @@ export class Predictions {
   }
 
   /**
-   * Returns whether the worker should prefetch what clients request after this document. Returns false if the method
-   * returned true for the document in the last DOCUMENT_MILLISECONDS. Also returns false if the isolate queued a
-   * prefetch of the document in this time.
+   * Returns whether the worker should prefetch what clients request after this document. Returns true at most once in
+   * DOCUMENT_MILLISECONDS for a document. Returns false if the isolate queued a prefetch of the document itself in this
+   * time.
    */
   follow({ route }: Expected, now: number): boolean {
     return this.#isNew(route.key, DOCUMENT_MILLISECONDS, now);
@@ -99,8 +99,8 @@ export class Predictions {
       const queue = isUrgent(expected.route) ? this.#urgent : this.#files;
       if (queue.length >= QUEUED) continue;
       const { key } = expected.route;
-      // A document is prefetched again for another range of versions. The other range may select another version, whose
-      // files and dependencies the worker does not know yet.
+      // Clients can request the same document for different ranges of versions. Each range may select another version
+      // with other files and dependencies, so each range needs a prefetch of its own.
       const isDocument = isFollowed(expected.route);
       const name = isDocument ? `${key} ${expected.range}` : key;
       if (!this.#isNew(name, isDocument ? DOCUMENT_MILLISECONDS : FILE_MILLISECONDS, now)) continue;
@@ -144,8 +144,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the list that `know` has stored for the document `key`: what clients request after this document. Returns
-   * undefined if the isolate has no such list, or if the list is too old.
+   * Returns the list that `know` has stored for a document. The list names what clients request after the document.
+   * `key` is the document's key. Returns undefined if the isolate has no such list, or if the list is too old.
    */
   known(key: string, now: number): string | undefined {
     const found = this.#lists.get(key);
@@ -162,9 +162,9 @@ export class Predictions {
 }
 
 /**
- * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are those of L1's
- * answer with the document. If L1 stored the document for an earlier request of a client, the result is false, because
- * that request has already caused the prefetches.
+ * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are from L1's
+ * answer with the document. The result is false if L1 stored the document for an earlier client request, because that
+ * request has already caused the prefetches.
  */
 export function isWorthFollowing(status: number, headers: Headers): boolean {
   return status === 200 && (headers.get("cf-cache-status") !== "HIT" || headers.has(PREDICTED_HEADER));

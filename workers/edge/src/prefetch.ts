@@ -23,8 +23,8 @@ export interface Cause {
 }
 
 /**
- * The remaining budget of one client request: how many prefetches and how many bytes it may still cause. `running` are
- * prefetches that the worker has started but not yet awaited.
+ * The remaining budget of one client request: how many prefetches and how many bytes the request may still cause.
+ * `running` has the prefetches that the worker has started but not yet awaited.
  */
 interface Progress {
   requests: number;
@@ -55,9 +55,9 @@ export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil:
 }
 
 /**
- * Returns the text of an image manifest, which names the objects that clients request next. Returns an empty text for
- * other documents, and for manifests larger than `MANIFEST_BYTES`. The function reads a copy of the answer's body, so
- * the worker can still send the body to the client.
+ * Returns the text of an image manifest. The manifest names the objects that clients request next. Returns an empty
+ * text for other documents, and for manifests larger than `MANIFEST_BYTES`. The function reads a copy of the answer's
+ * body, because the worker must still send the body to the client.
  */
 function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
   if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");
@@ -72,7 +72,7 @@ async function prefetchAll(
 ): Promise<void> {
   const { requests, bytes } = cause.budget;
   const progress: Progress = { requests, bytes, running: [] };
-  // lets the worker return the response to the client before it prefetches
+  // the worker can now return the response to the client, before it starts prefetches
   await new Promise((done) => setTimeout(done));
   try {
     if (body !== undefined) expect(document, headers?.get(NEXT_HEADER) ?? "", await body, 1, cause);

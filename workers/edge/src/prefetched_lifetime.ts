@@ -1,11 +1,11 @@
-// Decides for how long L1 uses a prefetched document. A prefetch is often early: a client that installs hundreds of
-// packages requests most documents more than 5 s after their prefetch. The origin states a lifetime of 5 s. With this
-// lifetime, L1 would ask a shield whether the prefetched copy is current, so each document would cost two requests to
-// shields.
+// Decides for how long L1 uses a prefetched document. A prefetch is often early. For example, an install of hundreds of
+// packages requests most documents more than 5 s after the worker has prefetched them. The origin states a lifetime of
+// 5 s. With this lifetime, L1 would ask a shield whether the prefetched copy is current. Each document would then cost
+// two requests to shields.
 
 /**
  * The name of a header on prefetched copies. L1 keeps such a copy for longer than the origin's Cache-Control permits.
- * The header holds the origin's Cache-Control, so that the worker can send it to clients.
+ * The header holds the origin's Cache-Control, and the worker sends this value to clients.
  */
 export const ORIGIN_CACHING_HEADER = "x-artifact-edge-origin-caching";
 

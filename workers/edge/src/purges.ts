@@ -13,10 +13,13 @@ export const PURGE_PATH = "/-/purge";
 const BODY_BYTES_MAX = 256 * 1024;
 const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
-// Workers Cache accepts 25 purges at once, and afterwards 5 a minute, which is one in 12 seconds.
+// Workers Cache accepts 25 purges at once. Afterwards, it accepts 5 purges a minute, which is one purge in 12 seconds.
 const RETRY_SECONDS = 12;
 
-/** The RPC method with which a worker's entrypoint purges its cached responses from Workers Cache, by cache tags. */
+/**
+ * The RPC method that purges cached responses of an entrypoint from Workers Cache. `tags` are the cache tags of these
+ * responses.
+ */
 export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }

@@ -1,6 +1,6 @@
-// Matches Python versions with version specifiers, pre-releases included (PEP 440, "Version specifiers"). A library
-// compares the versions. The library's own matching of specifiers differs from pip's: it does not match 1.0 with
-// `<1.0.post1`, `>1.0rc1` and `==1.0.0.*`.
+// Matches Python versions, including pre-releases, with version specifiers (PEP 440, "Version specifiers"). A library
+// compares the versions. This module does not use the library's own matching of specifiers, because pip's matching
+// differs: the library does not match 1.0 with `<1.0.post1`, `>1.0rc1` and `==1.0.0.*`.
 
 import { compare, explain, validRange } from "@renovatebot/pep440";
 
@@ -9,15 +9,16 @@ type Version = NonNullable<ReturnType<typeof explain>>;
 const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
 
 /**
- * Returns whether the text is a list of version specifiers with commas between them. The operator `===` is refused,
- * because it compares versions as texts.
+ * Returns whether the text is a comma-separated list of version specifiers. Specifiers with the operator `===` are
+ * refused, because this operator compares versions as texts.
  */
 export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));
 }
 
 /**
- * Returns whether a version specifier includes a version. Returns undefined if the text `version` is no valid version.
+ * Returns whether a version specifier includes a version. Returns undefined if the text `version` is not a valid
+ * version.
  */
 export function isIncluded(version: string, specifier: string): boolean | undefined {
   const candidate = explain(version);
@@ -39,24 +40,24 @@ function isMatch(candidate: Version, part: string): boolean {
 }
 
 /**
- * Returns whether `candidate` has the epoch of `wanted` and a release number that begins with `release`. If the
- * candidate's release number is shorter than `release`, zeros are added to it.
+ * Returns whether the two versions have the same epoch, and the candidate's release number begins with the numbers in
+ * `release`. If the candidate's release number is too short, zeros are added to it.
  */
 function startsWith(candidate: Version, wanted: Version, release: readonly number[]): boolean {
   return candidate.epoch === wanted.epoch && release.every((number, at) => (candidate.release[at] ?? 0) === number);
 }
 
 /**
- * Returns whether the candidate equals the version in the specifier, `wanted`. Local version labels are compared only
- * if `wanted` has such a label.
+ * Returns whether the candidate equals `wanted`, the version in the specifier. Local version labels are compared only
+ * if `wanted` has a local version label.
  */
 function isSame(candidate: Version, wanted: Version, text: string): boolean {
   return compare(wanted.local === null ? candidate.public : wholeOf(candidate), text) === 0;
 }
 
 /**
- * Returns whether the candidate is before the wanted version (operator `<`). Pre-releases of the wanted version are not
- * before it, unless the wanted version is a pre-release itself.
+ * Returns whether the candidate is before the wanted version (operator `<`). A pre-release of the wanted version does
+ * not count as before the wanted version, unless the wanted version is a pre-release itself.
  */
 function isBefore(candidate: Version, wanted: Version): boolean {
   return compare(candidate.public, wanted.is_prerelease ? wanted.public : `${wanted.public}.dev0`) < 0;

@@ -1,5 +1,5 @@
-// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The list
-// of these keys is in the key-value store, which may show a change late. The worker therefore also reads the feed of
+// The quarantine: a list of the keys of withdrawn objects. The edge refuses these objects even while caches still hold
+// them. The list is in the key-value store, which may show a change late. The worker therefore also reads the feed of
 // recent withdrawals.
 
 import { entryText } from "./store";
@@ -8,7 +8,7 @@ import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
 // The number of milliseconds for which an isolate uses its copy of the quarantine list before it reads the list again.
-// During this time, the isolate may serve an object that was withdrawn meanwhile.
+// During this time, the isolate may serve an object that has just been withdrawn.
 const FRESH_MILLISECONDS = 2_000;
 // When the isolate's copy of the quarantine list has this age, one request starts a new read of the list in the
 // background. All requests use the old copy until this read ends.

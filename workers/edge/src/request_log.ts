@@ -12,15 +12,15 @@ export interface RequestEvent {
   /** The names of the variants that the client is assigned to, with the names of the experiments as keys. */
   variants: Readonly<Record<string, string>>;
   /**
-   * For each experiment, a number that identifies the client. The requests of one client are alike, so the statistics
-   * must not treat them as independent.
+   * For each experiment, a number that identifies the client. The requests of one client are not independent of each
+   * other, so the statistics need to know which requests belong to the same client.
    */
   subjects: Readonly<Record<string, number>>;
   ecosystem: Ecosystem;
   status: number;
   /**
-   * The tier that sent the object, such as `edge; hit`, as the header X-Cache names it. Null when the response has no
-   * object.
+   * The tier that sent the object and the result of its cache, as in the header X-Cache, such as `edge; hit`. Null when
+   * the response has no object.
    */
   tier: string | null;
   /** The length of the body that the client gets. Null when the length is unknown. */
@@ -51,8 +51,9 @@ export function requestEvent(
 }
 
 /**
- * Returns the response with one header more, which shows an operator the names of the variants to which the client is
- * assigned. The headers of a response that comes from L1 unchanged cannot be changed, so the function makes a new one.
+ * Returns the response with an additional header. The header shows operators the names of the variants to which the
+ * client is assigned. The function makes a new response, because the headers of an unchanged response from L1 are
+ * read-only.
  */
 export function namingVariants(response: Response, { variants }: Assignment): Response {
   const named = new Response(response.body, response);

@@ -21,7 +21,7 @@ export interface ObjectRoute {
   part?: PackumentPart;
   /** The search terms of a client that searches the list of npm packages. Absent when the request is not a search. */
   search?: SearchQuery;
-  /** Whether each client with a valid token may read the object, whatever the token's grants are. */
+  /** Whether a client with a valid token may read the object even if the token has no grant for it. */
   anyToken?: boolean;
   /** The OCI error code of the response when the origin does not have the object. */
   absent?: OciCode;
@@ -69,7 +69,7 @@ const SIMPLE_TYPES = [
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  const { pathname } = url; // the runtime builds `url.pathname` anew at each read
+  const { pathname } = url; // each read of `url.pathname` makes the runtime build the path again
   if (pathname.length > PATH_MAX) return pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (pathname === "/healthz") return { kind: "health" };
   if (pathname === "/token") return { kind: "token" };

@@ -12,7 +12,7 @@ import type { Named, Read } from "./versioned_documents";
 
 /**
  * The edge policy's rules for one group of principals, with a data set of advisories. `id` identifies the policy, the
- * group and the data set. The edge's cache keys contain the id, so that two groups never share a filtered document.
+ * group and the data set. The edge's cache keys contain this id. Two groups therefore never share a filtered document.
  */
 export interface RuleSet {
   id: string;
@@ -43,8 +43,8 @@ export function ruleSetOf(
 }
 
 /**
- * Returns the rule set with this id. Throws `InvalidDocument` if its policy or its data set of advisories is invalid,
- * and `Unavailable` if one of them cannot be read.
+ * Returns the rule set with this id. Throws `InvalidDocument` if the policy or the data set of advisories is invalid.
+ * Throws `Unavailable` if the policy or the data set cannot be read.
  */
 export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
   const [documents = "", group = "0"] = id.split("~");

@@ -1,8 +1,9 @@
 // Reads the settings of the worker. Each setting is a JSON text in a binding of the worker (docs/contracts.md).
 
 /**
- * Returns a function that takes the text of a binding and returns the setting in it. Without such a binding, the text
- * and the result are undefined. Each request calls the function, so the function parses a text only if it has changed.
+ * Returns a function that reads a setting. The returned function takes the text of a binding and returns the parsed
+ * setting, or undefined without a text. It is called for each request, so it parses a text only if the text has
+ * changed.
  */
 export function settingOf<Setting>(
   read: (fields: Record<string, number>) => Setting,

@@ -10,8 +10,8 @@ import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
 
 const FIRST_BYTE_MILLISECONDS = 2_000; // the maximum time to wait for the first byte of a shield node's response
-// The maximum time to wait for the last shield node that the worker asks. It is longer than for the other nodes,
-// because a late answer is better than an error. It is shorter than pip's timeout of 15 s.
+// The maximum time to wait for the last shield node that the worker asks. This limit is higher than the limit for the
+// other nodes, because a late answer is better than an error. It is lower than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
 const health = new NodeHealth();

@@ -17,8 +17,8 @@ export interface Place {
 }
 
 /**
- * Returns all shield nodes, those of the nearest region first. Without the client's coordinates, the regions keep their
- * order in `shields`.
+ * Returns all shield nodes. The nodes of the region nearest to the client come first. Without the client's coordinates,
+ * the regions keep their order in `shields`.
  */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));
@@ -36,9 +36,9 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the at most three shield nodes that the worker asks for an object, one after the other. `order` has all
- * nodes, the preferred ones first. The function prefers nodes that have not failed recently. If possible, the third
- * node is in another region than the first, in case a whole region is down.
+ * Returns the shield nodes that the worker asks for an object, one after the other. They are three nodes, or fewer if
+ * the stack has fewer. `order` lists all nodes, the preferred nodes first. The function prefers nodes that have not
+ * failed recently. If possible, the third node is in another region than the first, because a whole region may be down.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
   const usable = order.filter((node) => !isBackedOff(node));

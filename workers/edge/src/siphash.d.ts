@@ -1,6 +1,7 @@
-// The types of the function of the package siphash that the worker calls. The package has no type declarations.
+// Declares the type of a function of the package siphash, which the worker calls. The package has no type declarations
+// of its own.
 
-/** Returns the SipHash-2-4 value of 128 bits of a message. The key has 128 bits too. */
+/** Returns the 128-bit SipHash-2-4 value of a message. The key also has 128 bits. */
 declare function hash(key: Uint32Array, message: Uint8Array): Uint32Array;
 declare const siphash: { hash: typeof hash };
 export default siphash;

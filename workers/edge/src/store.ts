@@ -1,6 +1,6 @@
-// Reads the edge's key-value store with a time limit, so that a store that does not answer does not block requests.
-// After three reads in a row without an answer, an isolate sends only few reads to the store, until the store answers
-// again.
+// Reads the edge's key-value store with a time limit. Without the limit, a store that does not answer would block
+// requests. After three reads in a row without an answer, an isolate sends only few reads to the store, until the store
+// answers again.
 
 import { type Clock, systemClock } from "./hedging";
 import { NodeHealth } from "./node_health";
@@ -20,8 +20,10 @@ export class StoreReader {
 
   /**
    * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws an error when
-   * the store fails or does not answer in time. After three reads in a row without an answer, most calls throw an error
-   * at once and do not query the store, until the store answers again.
+   * the store fails or does not answer in time.
+   *
+   * After three reads in a row without an answer, most calls throw an error at once and do not query the store. This
+   * ends when the store answers again.
    */
   async text(store: Store, name: string): Promise<string | null> {
     const { now, after } = this.clock;
@@ -48,8 +50,9 @@ export class StoreReader {
 const reader = new StoreReader(systemClock);
 
 /**
- * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate use one
- * `StoreReader`, so timeouts of some requests make all of them stop asking the store for a while.
+ * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate share one
+ * `StoreReader`. If some requests get no answer from the store, the other requests therefore also stop asking the store
+ * for a while.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

@@ -12,8 +12,8 @@ interface Package {
 }
 
 /**
- * The form of a document that lists artifacts. Clients can read documents in all of these forms except `contents`,
- * which is the form of an image repository's index.
+ * The form of a document that lists artifacts. `contents` is the form of an image repository's index, which clients
+ * cannot read. Clients can read documents in all other forms.
  */
 export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
 

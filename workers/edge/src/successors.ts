@@ -51,17 +51,17 @@ export function isFollowed({ key }: ObjectRoute): boolean {
 }
 
 /**
- * Returns whether the object is a document or a wheel's metadata file, which name the objects that clients request
- * next. The worker prefetches such objects before other files.
+ * Returns whether the object names other objects that clients request next. Such objects are documents and the metadata
+ * files of wheels. The worker prefetches them before other files.
  */
 export function isUrgent({ key }: ObjectRoute): boolean {
   return DOCUMENT.test(key) || key.endsWith(".whl.metadata");
 }
 
 /**
- * Returns what a client requests after it has read the given document, the most urgent object first. `list` is the list
- * of releases in the metadata of a package document. `body` is the text of an image's manifest, and is unused for other
- * documents. Objects that are known to have more than `bytesMax` bytes are left out.
+ * Returns what a client requests after it has read the given document. The most urgent object comes first. `list` is
+ * the list of releases in the metadata of a package document. `body` is the text of an image's manifest; other
+ * documents do not need it. The result leaves out objects with a known size of more than `bytesMax` bytes.
  */
 export function successorsOf(
   { route: { ecosystem, name, key }, range }: Expected,
@@ -93,8 +93,8 @@ function dependencyIn(text: string): { name: string; range: string } {
 }
 
 /**
- * Returns the release that npm selects for a range of versions: the first of `releases` if the range allows it, or else
- * the highest release that the range allows.
+ * Returns the release that npm selects for a range of versions. npm selects the first release in `releases` if the
+ * range includes it, or else the highest release in the range.
  */
 export function selected(releases: readonly Release[], range: string): Release | undefined {
   const [first] = releases;
@@ -139,8 +139,8 @@ function fits(wheel: string, userAgent: string): boolean {
 }
 
 /**
- * Returns what a client requests after it has read `body`. For the manifest of an image, these are the image's config
- * and layers. For an index, these are the manifests of the images for the client's architecture.
+ * Returns what a client requests after it has read `body`. After an image's manifest, the client requests the image's
+ * config and layers. After an index, the client requests the manifests of the images for its architecture.
  */
 function imageSuccessors(name: string, body: string, userAgent: string, bytesMax: number): Expected[] {
   const { config, layers, manifests } = parsed(body);

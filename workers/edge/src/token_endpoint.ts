@@ -11,8 +11,8 @@ export interface Issuer {
   service: string;
   entitlementOf: (digest: string) => Promise<Entitlement | undefined>;
   /**
-   * Counts a request with an invalid token, and returns a 429 response if there were too many from the client's
-   * address.
+   * Counts a request with an invalid token. Returns a 429 response if the client's address has sent too many such
+   * requests.
    */
   failed: () => Promise<Response | undefined>;
 }

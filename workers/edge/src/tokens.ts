@@ -1,6 +1,6 @@
-// Finds the principal and the grants of a token by the token's digest. An entry that cannot be parsed counts as absent,
-// so that the client is refused. The key-value store may show a change a minute late, so the feed of recent revocations
-// takes precedence over entries in this store.
+// Finds the principal and the grants of a token by the token's digest. If an entry cannot be parsed, the worker treats
+// the token as unknown and refuses the client. The key-value store may show a change a minute late. The feed of recent
+// revocations therefore takes precedence over entries in this store.
 
 import { setBounded } from "./bounded_map";
 import { type MetadataApi, queryToken } from "./metadata";
@@ -17,8 +17,8 @@ export interface Entitlement {
 }
 
 /**
- * The sources of a token's grants: first `store` (Workers KV), then `api` for what `store` lacks. `revocations` says
- * which entries are old.
+ * The sources of a token's grants. The worker first asks `store` (Workers KV). If `store` has no entry for the token,
+ * the worker asks `api`. `revocations` says which entries are outdated.
  */
 export interface Sources {
   store: KVNamespace;
@@ -28,7 +28,7 @@ export interface Sources {
   waitUntil: (work: Promise<unknown>) => void;
 }
 
-const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
+const POSITIVE_MILLISECONDS = 2_000; // for this time, an isolate uses a cached entry, even if the token is revoked
 const NEGATIVE_MILLISECONDS = 2_000;
 // When the isolate's copy of an entry has this age, one request starts a new read of the entry in the background. All
 // requests use the old copy until this read ends. Without this early read, all requests would read the entry at the

@@ -19,8 +19,8 @@ export interface Named<T> {
 const KEPT = 8; // the maximum number of entries in `#valid`, and in `#invalid`
 
 /**
- * Finds the newest valid version of one kind of document, such as the edge policy. `kind` is the name of these
- * documents in error logs. `what` is the error message that clients get if no version can be read.
+ * Finds the newest valid version of a kind of document, such as the edge policy. `kind` names these documents in error
+ * logs. `what` is the error message for clients if no version can be read.
  */
 export class VersionedDocuments<T> {
   readonly #valid = new Map<string, T>();
@@ -37,8 +37,8 @@ export class VersionedDocuments<T> {
 
   /**
    * Returns the newest valid document among those that `digests` lists, or undefined for an empty list. If a document
-   * cannot be read, or none is valid, returns the document that the isolate applied last. Throws `Unavailable` if the
-   * isolate has applied no document yet.
+   * cannot be read, or if no document is valid, returns the document that the isolate applied last. Throws
+   * `Unavailable` if the isolate has applied no document yet.
    */
   async inForce(digests: Digests, read: Read): Promise<Named<T> | undefined> {
     if (digests.length === 0) return (this.#last = undefined);
@@ -56,8 +56,8 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * Returns whether the worker applies the newest of the documents that `digests` lists, and not an older one. The
-   * worker applies an older document if it cannot read the newest one, or if the newest one is invalid.
+   * Returns whether the worker applies the newest of the documents that `digests` lists. The worker applies an older
+   * document if it cannot read the newest document, or if the newest document is invalid.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {
@@ -86,7 +86,7 @@ export class VersionedDocuments<T> {
     }
   }
 
-  /** Logs that a document is invalid, and remembers this, so that the worker does not read the document again. */
+  /** Logs that a document is invalid. The isolate remembers this, so the worker does not read the document again. */
   #report(digest: string, { message }: InvalidDocument): void {
     setBounded(this.#invalid, digest, true, KEPT);
     console.error(JSON.stringify({ event: `${this.kind}-invalid`, policy: digest, reason: message }));

@@ -1,6 +1,7 @@
-// Unit tests: the worker reads the data sets that the registry writes, and finds the same affected versions as the
-// registry. Each case in advisories.json has OSV records, the data that the registry makes from them, and the affected
-// versions. The Python tests check that the registry still makes this data and finds these versions.
+// Unit tests of advisories at the edge. The worker must read the data sets that the registry writes, and find the same
+// affected versions as the registry. Each case in advisories.json has OSV records, the data that the registry makes
+// from them, and the affected versions. The Python tests check that the registry still makes this data and finds these
+// versions.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -79,7 +80,10 @@ for (const bad of ["{", "[]", '{"version":2,"shards":[],"filter":""}', '{"versio
   test(`${bad} is no index`, () => assert.throws(() => parseIndex(bad), InvalidDocument));
 }
 
-/** Returns the reasons why versions of a package are refused, and an empty text for allowed versions. */
+/**
+ * Returns a text for each of the versions of a package: the reason why the version is refused, or an empty text if it
+ * is allowed.
+ */
 async function reasons(document: Record<string, unknown>, of: Case, name: string, ...versions: string[]): Promise<string[]> {
   const { index, objects } = encodedDataSet({ [`${of.ecosystem}:${name}`]: of.package });
   const read: Read = async (key) => new Response(objects.get(key) ?? null, { status: objects.has(key) ? 200 : 404 });

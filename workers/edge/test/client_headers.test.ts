@@ -1,4 +1,4 @@
-// Tests which headers clients get, by the headers of the answer from L1, the cache at the edge.
+// Tests how the worker builds the headers for clients from the headers in the answer of L1, the cache at the edge.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -44,7 +44,7 @@ test("an answer has the headers of L1's answer, private caching, and the tier th
     status: fc.constantFrom(200, 206),
   });
   fc.assert(fc.property(answer, ({ path, etag, verdict, caching, modified, isPredicted, age, milliseconds, status }) => {
-    // The size and the type depend only on the object's version, as those of real objects at the origin do.
+    // The size and the type depend only on the object's version. Real objects at the origin have the same property.
     const size = String(1_000 + (etag ?? "").length + Date.parse(modified) % 60_000);
     const type = `application/${modified.slice(-6, -4)}${etag?.slice(1, 2) ?? ""}`;
     const given: Record<string, string> = {

@@ -48,8 +48,8 @@ export const policies: string[] = [];
  */
 export const dataSets: string[] = [];
 /**
- * The worker's requests to the metadata API for the feed of revocations. `apiRequests` does not contain them, because
- * any request of a client may cause such a request.
+ * The worker's requests to the metadata API for the feed of revocations. `apiRequests` does not contain these requests,
+ * because they can occur with any request of a client.
  */
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
@@ -60,8 +60,8 @@ export const shieldRequests: { host: string; method: string; path: string; heade
 /** The lines that the edge worker has logged. */
 export const logged: string[] = [];
 /**
- * The maximum numbers of requests with one token, and of failed authentications, that the emulated rate limiting
- * bindings permit. A test file that needs lower limits sets them before its first test.
+ * The limits of the emulated rate limiting bindings: requests with one token, and failed authentications from one
+ * client address. A test file that needs lower limits sets them before its first test.
  */
 export const limits = { token: 1_000_000, failures: 1_000_000 };
 const servers: Server[] = [];

@@ -1,5 +1,6 @@
-// Property-based tests of the assignment of clients to variants. They check the shares of the variants, that an
-// assignment never changes, that experiments are independent, and that experiments of a layer exclude each other.
+// Property-based tests of the assignment of clients to variants. They check the shares of the variants, and that an
+// assignment never changes. They also check that experiments are independent, and that experiments of the same layer
+// exclude each other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +12,8 @@ import { InvalidDocument } from "../src/fields";
 import { parsePolicy } from "../src/policy";
 
 const SUBJECTS = 2_000;
-// A correct split of 2,000 subjects is outside of 5 standard deviations once in 1.7 million runs.
+// The maximum deviation from the expected share, in standard deviations. A correct assignment of 2,000 subjects exceeds
+// this deviation in one of 1.7 million runs.
 const DEVIATIONS = 5;
 
 type Given = Record<string, unknown>;

@@ -32,7 +32,7 @@ beforeEach(() => {
 
 /**
  * Returns a response with a feed document. `read` is the time in milliseconds at which the metadata API read its
- * database. The document's field `value` has the same number, so that the tests can tell documents apart.
+ * database. The field `value` of the document has the same number. The tests tell documents apart by this field.
  */
 function document(read: number): Response {
   return Response.json({ version: 1, read: read / 1000, value: read });

@@ -36,7 +36,7 @@ function name(policy: unknown): string {
   return digest;
 }
 
-/** Replaces the latest edge policies at the edge by the given ones, which are listed from the newest to the oldest. */
+/** Replaces the latest edge policies at the edge by the given policies. The newest policy comes first. */
 function putPolicies(...newestFirst: unknown[]): void {
   policies.splice(0, policies.length, ...newestFirst.map(name));
 }

@@ -1,5 +1,5 @@
-// Tests copies that L1 stores with the headers for clients: which objects have such copies, and that a hit has the same
-// headers as a miss, except for those that name the tier.
+// Tests copies that L1 stores with the headers for clients. The tests check which objects have such copies. They also
+// check that a hit and a miss have the same headers, except for the headers that name the tier.
 
 import assert from "node:assert/strict";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -25,7 +25,7 @@ const GIVEN = {
   "server-timing": "shield;dur=3",
   "x-cache": "shield; hit",
 };
-// The headers that only L1 needs. Clients may see those that the emulated cache does not remove.
+// Headers that only L1 needs. The emulated cache does not remove all of them, so clients in this test may see some.
 const OF_L1 = ["cf-cache-status", "date", "x-artifact-edge-below", "x-artifact-edge-below-timing"];
 const OF_THE_TIER = ["server-timing", "x-cache"];
 

@@ -31,8 +31,8 @@ const PIECES = ["/", "//", "..", "%2e%2e", "%2f", "%00", "%25", "%", "@", "?", "
 const wellFormed = fc.tuple(fc.constantFrom(...PATHS), fc.constantFrom(...NAMES)).map(([path, name]) => path.replace("@", name));
 const piece = fc.oneof(fc.constantFrom(...PIECES), fc.string({ maxLength: 5 }));
 /**
- * A path of one of three kinds: a path that the worker serves, such a path with random characters inserted, or a path
- * of random pieces.
+ * A random path: a path that the worker serves, a served path with random characters inserted, or a path of random
+ * pieces.
  */
 const path = fc.oneof(
   { weight: 2, arbitrary: wellFormed },
@@ -97,7 +97,7 @@ test("any conditions are conditions or are ignored", () => {
 });
 
 /**
- * Sends a request with exactly the path `target`, which `fetch` would normalize first. Returns the status, and the body
+ * Sends a request with exactly the path `target`. (`fetch` would normalize the path.) Returns the status, and the body
  * as text.
  */
 async function send(target: string, headers: Record<string, string>): Promise<[number, string]> {
@@ -111,8 +111,8 @@ async function send(target: string, headers: Record<string, string>): Promise<[n
 }
 
 /**
- * Returns whether one of the grants permits a pull of the object with this key. The function does not use the worker's
- * patterns to parse the key. With the same patterns, the test could not find a mistake in them.
+ * Returns whether one of the grants permits a pull of the object with this key. The function parses the key with
+ * patterns of its own. With the worker's patterns, the test could not find a mistake in these patterns.
  */
 function isGranted(key: string, given: readonly string[]): boolean {
   if (key.startsWith("npm/-/")) return true; // each client with a token may read the documents below npm/-/
@@ -147,7 +147,7 @@ test("no request gets an object without a token and a grant, and each request ge
     if (!/^\/[\x21-\x7e]*$/.test(target)) return;
     const [status, body] = await send(target, Object.fromEntries(fields));
     assert.ok(status >= 200 && status < 500, `${status} ${body}`);
-    // HTTP ignores spaces and tabs at the end of a header's value, so the worker gets the value without them
+    // HTTP ignores spaces and tabs at the end of a header's value, so the worker does not get them
     const hasToken = isIssued && (credential.replace(/[ \t]+$/, "") === `Bearer ${token}` || credential.startsWith("Basic "));
     for (const [, key = ""] of body.matchAll(/<([^>]*)>/g)) {
       served += 1;

@@ -1,4 +1,4 @@
-// Tests that a rule which names principals applies to these principals only, and that principals with different rights
+// Tests that a rule with principals applies only to these principals. Also tests that principals with different rights
 // never share a filtered document.
 
 import assert from "node:assert/strict";

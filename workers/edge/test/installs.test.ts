@@ -10,8 +10,8 @@ import { installFlag, prefetchFlag } from "../src/installs";
 import { bearer, edge, grant, l1Requests, moreBindings, shieldRequests, SIGNING_KEY } from "./edge";
 
 declare global {
-  // The test declares these types of workerd, because bindings.ts uses them. TypeScript cannot load the type
-  // definitions of workerd together with those of Node.
+  // The test declares these types, because bindings.ts uses them. They belong to workerd, but TypeScript cannot load
+  // workerd's type definitions together with those of Node.
   interface KVNamespace {
     get: (key: string) => Promise<string | null>;
   }
@@ -48,7 +48,8 @@ test("a principal has one id for ten minutes, with all its tokens", async () => 
   const slot = (): number => Math.floor(Date.now() / (10 * MINUTE));
   const begun = slot();
   let ids = await idsOf("reader", "second", "other");
-  if (begun !== slot()) ids = (await idsOf("reader", "second", "other")).slice(-3); // each time slot has new ids
+  // If a new time slot has begun, all ids have changed.
+  if (begun !== slot()) ids = (await idsOf("reader", "second", "other")).slice(-3);
   const [first, second, other] = ids;
   assert.match(String(first), /^[0-9a-f]{32}$/);
   assert.equal(first, second);

@@ -1,4 +1,5 @@
-// Tests that a remembered route is the one that the worker would find again, whatever a client accepts.
+// Tests the remembered routes of URLs. A remembered route must equal the route that the worker would compute again,
+// whatever the client's Accept header is.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

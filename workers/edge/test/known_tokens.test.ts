@@ -1,4 +1,5 @@
-// Tests that an isolate finds the digest of a token only by the exact Authorization header in which the token came.
+// Tests that an isolate remembers the digest of a token by its Authorization header. Any other header must not find
+// this digest.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

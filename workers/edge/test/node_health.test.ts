@@ -53,7 +53,7 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  // A loss after 10 ms does not count: a healthy node may need longer.
+  // A lost request that ran for only 10 ms does not count, because a healthy node may need longer to answer.
   lose(10);
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);

@@ -1,4 +1,5 @@
-// Tests `npm search`: the edge answers from the list of npm packages, and only with packages that the token may pull.
+// Tests `npm search`. The edge answers from the list of npm packages, and the answer contains only packages that the
+// token may pull.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +21,7 @@ interface Found {
 }
 
 async function search(query: string, grants = ["npm:*:pull"]): Promise<{ answer: Response; found: Found; names: string[] }> {
-  // each list of grants has a token of its own, because an isolate keeps the grants of a token for some seconds
+  // Each list of grants needs a token of its own, because an isolate keeps the grants of a token for some seconds.
   const token = Buffer.from(grants.join(" ")).toString("hex");
   grant(token, grants);
   stub.shield = (_, response) => {

@@ -25,7 +25,7 @@ test("each valid URL maps to an object's key, and to the error code for a missin
     ["acme/app/tags/list", "oci/taglists/acme/app/list.json NAME_UNKNOWN"],
     ["acme/tags/list/tags/list", "oci/taglists/acme/tags/list/list.json NAME_UNKNOWN"],
     ["manifests/manifests/latest", "oci/tags/manifests/latest MANIFEST_UNKNOWN"],
-    // containerd adds the parameter `ns` to each request to a mirror: the host in the image's name
+    // containerd adds the parameter `ns` to each request to a mirror; its value is the host in the image's name
     ["acme/app/manifests/1.0?ns=docker.io", "oci/tags/acme/app/1.0 MANIFEST_UNKNOWN"],
     [`acme/app/blobs/sha256:${HEX}?ns=docker.io`, `oci/blobs/acme/app/sha256/${HEX} BLOB_UNKNOWN`],
   ];

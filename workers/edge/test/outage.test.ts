@@ -1,5 +1,5 @@
-// Tests what one isolate of the edge worker decides while the home region is down for a day. The metadata API then does
-// not answer. Workers KV and the shields work. The tests move the clock.
+// Tests what an isolate of the edge worker decides while the home region is down for a day. During this outage, the
+// metadata API does not answer, but Workers KV and the shields work. The tests move the clock.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

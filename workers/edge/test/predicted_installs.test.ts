@@ -1,5 +1,5 @@
-// Tests which requests to shields have an install id if the worker prefetches objects. Requests of clients without
-// prefetching have an id. Prefetches have the text `prefetch` instead of an id.
+// Tests which requests to shields have an install id. In a stack with prefetches, requests have an id only if the
+// client gets no prefetches. Prefetches themselves have the text `prefetch` in place of an id.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -24,7 +24,7 @@ let requested: string[] = []; // the keys of the objects that the worker request
 
 const keyOf = (path: string): string => path.slice("/objects/".length).split("/").map(decodeURIComponent).join("/");
 
-/** Emulates Workers Cache, which here keeps each 200 response until the test ends. */
+/** Emulates a Workers Cache that keeps each 200 response until the test ends. */
 function l1({ url = "", headers, method }: IncomingMessage, response: ServerResponse): void {
   const found = cache.get(url);
   if (found !== undefined) {
@@ -251,8 +251,9 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
-  // L1 keeps prefetched documents for 20 s instead of 5 s. A filtered document that the worker makes from an old copy
-  // must not last 20 s more, and therefore has the origin's Cache-Control.
+  // L1 keeps prefetched documents for 20 s instead of 5 s. The worker may make a filtered document from a prefetched
+  // document that is already 20 s old. The filtered document must not last another 20 s, so it has the origin's
+  // Cache-Control.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());

@@ -1,5 +1,6 @@
 // Tests the functions that choose what the worker prefetches: the objects that clients probably request next. The
-// functions return only valid objects, even from malformed lists. Calls in any order exceed no limit of `Budget`.
+// functions must return only valid objects, even from malformed lists. No sequence of calls may exceed a limit of
+// `Budget`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

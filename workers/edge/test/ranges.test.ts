@@ -30,7 +30,7 @@ interface Seen {
   body: Buffer;
 }
 
-/** Emulates a cache that supports single ranges but no conditions, which RFC 9110, section 14.2, allows. */
+/** Emulates a cache that supports single ranges but no conditions. RFC 9110, section 14.2, allows such a cache. */
 function cacheWithoutConditions(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {
     const { body, etag = '"v1"', modified = MODIFIED, date = NOW } = stored;

@@ -1,5 +1,5 @@
-// Tests a PoP machine of our own: which requests the worker lets NGINX answer, and which object the worker then names
-// to NGINX.
+// Tests a PoP machine of our own. The tests check which requests the worker lets NGINX answer, and which object the
+// worker names to NGINX.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,8 +10,8 @@ import { redirectToL1 } from "../src/redirects";
 import { type ObjectRoute, route } from "../src/routes";
 
 declare global {
-  // l1.ts uses this interface from workerd's type definitions. The test declares it, because TypeScript cannot load the
-  // type definitions of workerd together with those of Node.
+  // The test declares this interface, because l1.ts uses it. It belongs to workerd, but TypeScript cannot load
+  // workerd's type definitions together with those of Node.
   interface Fetcher {
     fetch: typeof fetch;
   }

@@ -9,7 +9,7 @@ import { entitlementOf, type Sources } from "../src/tokens";
 
 const REQUESTS = 32;
 
-/** Emulates a key-value store. Each read takes one turn of the event loop. Counts the reads of each entry. */
+/** Emulates a key-value store, and counts the reads of each entry. Each read takes one turn of the event loop. */
 function emulated(entries: Map<string, string>) {
   const reads = new Map<string, number>();
   const state = { fails: false };

@@ -17,7 +17,10 @@ async function status(path: string, token: string): Promise<number> {
   return answer.status;
 }
 
-/** Sends requests until one gets another status than 200, and returns that status. Fails after two minutes. */
+/**
+ * Sends requests until a response has a status other than 200, and returns this status. Returns 200 if no such response
+ * arrives in two minutes.
+ */
 async function laterStatus(path: string, token: string): Promise<number> {
   for (let tries = 0; tries < 1_200; tries++) {
     const found = await status(path, token);
@@ -81,7 +84,7 @@ test("a token whose change the store already shows causes no request to the meta
   entries.set(`token:${digest}`, JSON.stringify({ version: 1, revision: 7, principal: "alice", expires: 4e9, grants: ["npm:*:pull"] }));
   revocations.tokens[digest] = { revision: 7 };
   revocations.objects = ["npm/marker/-/marker-1.0.0.tgz"];
-  // The feed lists this object as withdrawn. Once the worker refuses the object, the isolate has read the feed.
+  // The feed lists this object as withdrawn. When the worker refuses the object, the isolate must have read the feed.
   assert.equal(await laterStatus("/npm/marker/-/marker-1.0.0.tgz", "shown"), 410);
   assert.equal(await status(FILE, "shown"), 200);
   assert.equal(apiRequests.length, 0);

@@ -9,8 +9,8 @@ import { DEFAULT_FLAGS, type ShieldFlags } from "../src/experiments";
 import { fetchFromShields } from "../src/shield_nodes";
 
 declare global {
-  // The test declares these types of workerd, because bindings.ts uses them. TypeScript cannot load the type
-  // definitions of workerd together with those of Node.
+  // The test declares these types, because bindings.ts uses them. They belong to workerd, but TypeScript cannot load
+  // workerd's type definitions together with those of Node.
   interface KVNamespace {
     get: (key: string) => Promise<string | null>;
   }
@@ -31,8 +31,8 @@ const IN_THE_US = { latitude: 39, longitude: 0 };
 beforeEach(() => mock.timers.reset());
 
 /**
- * Requests an object from shield nodes, each of which answers with the result of `answer`. Returns the worker's
- * response, and the names of the nodes that the worker asked.
+ * Requests an object from shield nodes. Each node answers with the result of `answer`. Returns the worker's response,
+ * and the names of the nodes that the worker asked.
  */
 function request(
   flags: Partial<ShieldFlags>,

@@ -20,7 +20,7 @@ test("while a node is silent, another one answers, and the silent connection is 
   assert.deepEqual([answer.status, await answer.text()], [200, "body"]);
   const [first, second, ...more] = shieldRequests.map(({ host }) => host);
   assert.notEqual(first, second);
-  // After a second without an answer, as on a slow machine, the worker also asks a third node.
+  // On a slow machine, a second may pass before an answer arrives. The worker then also asks a third node.
   assert.ok(more.length <= 1);
   if (!silent[0]!.socket.destroyed) await once(silent[0]!.socket, "close", { signal: signal() });
 });

@@ -32,7 +32,7 @@ function stored(document: object): string {
 
 /**
  * Returns an experiment with two variants, and the name of the variant that the tests' client is assigned to. `changes`
- * are additional fields of both variants.
+ * has additional fields for both variants.
  */
 function experiment(name: string, changes: object = {}): { given: object; variant: string } {
   const variants = ["a", "b"].map((variant) => ({ name: variant, weight: 1, ...changes }));
@@ -59,9 +59,9 @@ async function until<T>(found: () => Promise<T | undefined>, what: string): Prom
 }
 
 /**
- * Publishes an edge policy with the given experiments, and waits until the worker applies the policy. The client of
- * the tests is an operator in this policy, because only responses to operators name experiments. The function waits
- * until a response names a marker experiment, which the function adds to the policy.
+ * Publishes an edge policy with the given experiments, and waits until the worker applies the policy. The function adds
+ * a marker experiment to the policy, and waits until a response names the marker. Only responses to operators name
+ * experiments. The policy therefore makes the client of the tests an operator.
  */
 async function putInForce(document: { experiments: object[] }): Promise<void> {
   const marker = experiment(`marker-${objects.size}`);

@@ -1,5 +1,5 @@
-// Reads texts, one JSON string in a line, and writes for each text whether it is a valid edge policy. tests/fuzz checks
-// that the registry's commands accept the same texts.
+// Reads texts from the standard input: one JSON string in each line. For each text, writes whether the text is a valid
+// edge policy. tests/fuzz compares these results with those of the registry's commands.
 
 import { createInterface } from "node:readline";
 

@@ -265,8 +265,8 @@ test("dist-tags and single versions are parts of the packument, however the name
       assert.deepEqual([answer.status, await answer.json()], [200, expected], path);
       assert.equal(answer.headers.get("content-type"), "application/json");
       assert.equal(answer.headers.get("x-cache"), "shield; hit");
-      // The cached packument has an ETag. It identifies the whole packument, and not this answer, which is one part of
-      // it.
+      // The cached packument has an ETag, which identifies the whole packument. This answer is only a part of the
+      // packument, so it must not have the same ETag.
       assert.equal(answer.headers.get("etag"), null);
     }
   }
