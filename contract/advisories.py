@@ -43,7 +43,7 @@ def shard_key(digest: str) -> str:
 
 
 def package_key(ecosystem: str, name: str) -> str:
-    """Returns the key of a package in a data set of advisories. `name` is the package's canonical name, in small
+    """Returns the key of a package in a data set of advisories. `name` is the package's canonical name, in lowercase
     letters.
     """
     return f"{ecosystem}:{name}"

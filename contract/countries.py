@@ -1,10 +1,11 @@
-"""Coordinates of all countries and of the states of the US, by the codes that Route 53's geolocation records use. With
-these coordinates, `infra/dns/geolocation.py` finds the PoP that is nearest to a country's clients.
+"""Coordinates of all countries and of the states of the US. The codes of countries and states are the codes in Route
+53's geolocation records. With these coordinates, `infra/dns/geolocation.py` finds the PoP that is nearest to a
+country's clients.
 
-The coordinates are those of a large city, mostly the largest, because most clients of a country are in cities. They are
-in degrees with one decimal. The continent of a country is the one with which Route 53 associates the country (Route 53
-Developer Guide, "Values specific for geolocation records": Location). Countries without a town are missing, as are
-those for which Route 53 accepts no records.
+Most clients of a country are in cities. The coordinates of a country are therefore the coordinates of a large city,
+mostly the largest. Coordinates are in degrees with one decimal. Each country belongs to the continent that Route 53
+lists it under (Route 53 Developer Guide, "Values specific for geolocation records": Location). Two kinds of countries
+are left out: countries without a town, and countries for which Route 53 accepts no records.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Country:
-    """A country, or a state of the US. `code` has two letters: of ISO 3166-1 for a country, and of the US Postal
-    Service for a state. `continent` is the code of two letters by which Route 53 names the continent.
+    """A country, or a state of the US. The `code` of a country is its two-letter code in ISO 3166-1. The `code` of a
+    state is its two-letter code of the US Postal Service. `continent` is Route 53's two-letter code for the continent.
     """
 
     code: str

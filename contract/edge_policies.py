@@ -9,8 +9,8 @@
 | object at the origin: a policy's text | `registry/edge_policy/versions.py` | `workers/edge/src/policies.ts` |
 
 The SHA-256 digest of a policy's text identifies the policy. The SHA-256 digest of a data set's index identifies the
-data set. The first four forms contain the digests of the latest policies or data sets, the newest first. The edge
-worker applies the first policy and the first data set that it accepts.
+data set. The first four forms in the table contain digests of the latest policies or data sets. The newest digest comes
+first. The edge worker applies the first policy and the first data set that it accepts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 # The partition of the metadata database whose items contain the digests of the latest edge policies and data sets.
 PARTITION = "edge-policy"
 CURRENT = "current"
-# A name that sorts before the names of all items in a partition, so a query for later names returns the whole
+# This text sorts before the names of all items in a partition. A query for later names therefore returns the whole
 # partition.
 BEFORE = "!"
 

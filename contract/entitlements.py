@@ -1,8 +1,8 @@
 """Selects the token records that must be written to the edge worker's key-value store, Workers KV.
 
-Each record has a version that only grows (registry/metadata). Workers KV stores the version with the entry, and an
-earlier version never replaces a later one. Records may therefore arrive late, twice or in any order. After all records
-have arrived, each entry in Workers KV has the latest version of its token record.
+Each record has a version number, which increases with every change (registry/metadata). Workers KV stores the version
+with the entry, and an earlier version never replaces a later version. Records may therefore arrive late, twice or in
+any order. After all records have arrived, each entry in Workers KV has the latest version of its token record.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contract.tokens import Image, MalformedRecord, Record, decode_image, versio
 
 
 def read_change(change: Mapping[str, Any]) -> Record:
-    """Returns the token record after a change that DynamoDB's stream reports. A deletion of the token's item counts as
-    a revocation.
+    """Returns the token record after a change that DynamoDB's stream reports. If the change deletes the token's item,
+    the record says that the token is revoked.
 
     Raises MalformedRecord when the change contains no copy of the item, or when the copy cannot be decoded.
     """
@@ -28,14 +28,16 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns the token record that revokes a token whose item was deleted from the metadata database. The record's
-    version is the version of the token's last record plus one.
+    """Returns a token record that revokes a token. The database item of the token was deleted, and `last` is the
+    token's last record. The version of the new record is one higher than that of `last`.
     """
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns the latest record of each token in `records`, by the key of the token's entry in Workers KV."""
+    """Returns the latest record of each token in `records`. The result maps the key of the token's entry in Workers KV
+    to the record.
+    """
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:
@@ -44,11 +46,12 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
-    """Returns the token records to write to Workers KV. `held` maps the keys of entries in Workers KV to their texts.
+    """Returns the token records to write to Workers KV. `held` maps the keys of existing entries in Workers KV to the
+    entries' texts.
 
-    Two kinds of records are left out: those whose entry in `held` is newer, and those whose time `kept_until` has
-    passed. A record with the same version as its entry is written again. `held` may come from a cache, so Workers KV
-    may now have another entry.
+    The function omits a record if the entry in `held` has a higher version, or if the record's time `kept_until` has
+    passed. It returns a record again if the entry has the same version. `held` may come from a cache, so the current
+    entry in Workers KV may differ.
     """
     return [
         record

@@ -24,9 +24,9 @@ GOOGLE_RESOURCE = "global"
 # location serves the change (docs/publish-to-visible.md). An alarm uses the number as its threshold.
 OBJECTIVE_SECONDS = 30.0
 
-# An alarm goes off, and `keys check` fails, if the edge's client certificate expires in fewer days than this number.
-# Each deployment renews a certificate that expires within 90 days. If a certificate has fewer than 30 days left, there
-# was no deployment for 60 days, or the renewal failed.
+# If the edge's client certificate expires in fewer days than this number, an alarm goes off and `keys check` fails.
+# Each deployment renews a certificate that expires within 90 days. Fewer than 30 remaining days mean that no deployment
+# ran for 60 days, or that the renewal failed.
 CERTIFICATE_WARNING_DAYS = 30
 
 # The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which

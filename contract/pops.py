@@ -1,5 +1,5 @@
-"""Names that concern our own PoPs. Several tiers use these names: keys of objects at the origin, host names, and the
-name of the SSM parameter with the ARN of the PoPs' certificate.
+"""Names for our own PoPs (points of presence). Several parts of the project use these names: keys of objects at the
+origin, host names, and the name of an SSM parameter. The parameter holds the ARN of the PoPs' certificate.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def worker_key(digest: str) -> str:
 
 
 def certificate_parameter(environment: str) -> str:
-    """Returns the name of the SSM parameter with the ARN of the certificate that PoP machines present to clients."""
+    """Returns the name of an SSM parameter. The parameter holds the ARN of the certificate that PoP machines present to
+    clients.
+    """
     return f"/artifact-edge/{environment}/pop-certificate"
 
 

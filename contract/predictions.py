@@ -8,11 +8,11 @@ edge with the document, without another request. `workers/edge/src/successors.ts
     release    = [ "!" ] name *( " " dependency )
     dependency = name [ "@" range ]
 
-A release is a version of an npm package, or a file of a Python project. The first release is the one that a client
-without a version range selects. `!` means that the edge does not prefetch the release's file. A dependency is a package
-of the same ecosystem, with the range of its versions. Names and ranges are percent-encoded. A release lists only its
-direct dependencies, so the list stays correct when a dependency changes. After its dependencies, the first release also
-lists packages that clients often install together with the document's package.
+A release is a version of an npm package, or a file of a Python project. A client without a version range selects the
+first release in the list. `!` means that the edge does not prefetch the release's file. A dependency is a package of
+the same ecosystem, with the range of allowed versions. Names and ranges are percent-encoded. A release lists only its
+direct dependencies, so the list stays correct when a dependency changes. The first release lists its dependencies and
+then other packages. Clients often install these other packages together with the document's package.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-# The name of the entry in an object's metadata that lists what clients request next. Object stores add a prefix to the
-# name, such as `x-amz-meta-` in `x-amz-meta-next`.
+# The name of a metadata entry of objects. The entry lists what clients will probably request next. Object stores add a
+# prefix to the name, such as `x-amz-meta-` in `x-amz-meta-next`.
 NEXT = "next"
 
-# The maximum number of characters of the encoded list of what clients request next. S3 stores at most 2 KB of metadata
-# for an object (S3 User Guide, "Working with object metadata"). The other metadata entries of a document's object need
-# less than 300 bytes.
+# The maximum number of characters in the encoded list of upcoming requests. S3 stores at most 2 KB of metadata for an
+# object (S3 User Guide, "Working with object metadata"). The other metadata entries of a document's object need less
+# than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases in the list of what clients request next.
+# The maximum number of releases in the list of upcoming requests.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from
 # the edge's cache.
 FILE_BYTES = 8 << 20
 
-# The punctuation characters that stay as they are in the list of what clients request next. All others are
-# percent-encoded. `;`, `!`, `%` and spaces have a meaning in the format of the list, so names and ranges may contain
-# them only in encoded form.
+# These punctuation characters stay unchanged in the list of upcoming requests. All other characters, except ASCII
+# letters and digits, are percent-encoded. `;`, `!`, `%` and spaces have a meaning in the format of the list, so names
+# and ranges may contain them only in encoded form.
 _PLAIN = "@/^~<>=|*+.,-_()"
 
 
@@ -59,8 +59,8 @@ def encode(releases: Sequence[Release]) -> str:
     """Returns the encoded list of the given releases. The caller sorts the releases by importance, the most important
     first.
 
-    The list has a maximum length. The function first adds the first release with its dependencies, and then the names
-    of the other releases. It then adds the dependencies of the other releases until the list is full.
+    The list has a maximum length. The function adds the first release with its dependencies, and then the names of all
+    further releases. It then adds the dependencies of the further releases until the list is full.
     """
     kept = [[("" if each.prefetched else "!") + _text(each.name)] for each in releases[:RELEASES]]
     left = CHARACTERS

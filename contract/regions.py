@@ -1,9 +1,9 @@
 """Coordinates of the clouds' regions. The edge worker picks the nearest shield by distance. `latency_regions` assigns
 each Google Cloud region to a nearby AWS region, because Route 53's latency records name AWS regions only.
 
-The coordinates of a region are those of the city that the cloud names as the region's location (AWS: "Regions and
-Zones" guide; Google Cloud: "Cloud locations" page). Coordinates are in degrees with one decimal, about 11 km, which is
-precise enough to compare regions.
+The cloud names a city as the location of each region, and this module has the coordinates of that city (AWS: "Regions
+and Zones" guide; Google Cloud: "Cloud locations" page). Coordinates are in degrees with one decimal, about 11 km, which
+is precise enough to compare regions.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Cloud = Literal["aws", "gcp"]
 
 @dataclass(frozen=True)
 class Region:
-    """One region of AWS or Google Cloud. `continent` is the code of two letters by which Route 53 and Cloudflare name
-    the continent.
+    """One region of AWS or Google Cloud. `continent` is the two-letter code of the continent that Route 53 and
+    Cloudflare use.
     """
 
     name: str
@@ -159,13 +159,13 @@ ACCELERATED_REGIONS = frozenset(
 
 
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
-    """Returns a mapping from each of the given regions to the AWS region under which Route 53's latency records list
-    it.
+    """Chooses the AWS region that each region's latency record in Route 53 names. Returns a mapping from the given
+    regions to the chosen AWS regions.
 
     Route 53's latency records name AWS regions only, and a DNS name has at most one latency record for each AWS region.
-    An AWS region is listed under its own name. A Google Cloud region is listed under the nearest AWS region under which
-    no other region is listed. If no such AWS region is left, the Google Cloud region has no latency record and is
-    missing from the result. The edge worker still finds the region by distance.
+    The record of an AWS region names the region itself. The record of a Google Cloud region names the nearest AWS
+    region that no other record names. If no AWS region is left, the Google Cloud region gets no latency record and is
+    missing from the result. The edge worker still finds this region by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

@@ -26,7 +26,7 @@ FEED = "revocations"
 # The number of seconds for which the feed of revocations and withdrawals contains a change: 15 minutes. A change in
 # Workers KV is visible in all PoPs "up to 60 seconds or more" after the write
 # (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the clock of the
-# process that makes the change. AWS allows such a clock to be wrong by 5 minutes (IAM User Guide, "AWS Signature
+# process that makes the change. AWS tolerates clocks that are wrong by up to 5 minutes (IAM User Guide, "AWS Signature
 # Version 4 for API requests"). The feed therefore contains each change for at least 15 - 5 = 10 minutes. The outbox
 # relay retries a failed withdrawal after at most 10 minutes (registry/catalog/outbox.py), and each attempt adds the
 # withdrawal to the feed again. The feed therefore contains a withdrawal until an attempt succeeds.
@@ -63,7 +63,9 @@ def item_name(now: float, unique: str) -> str:
 
 
 def first_name(now: float) -> str:
-    """Returns a text that sorts before the keys of all items which the feed of revocations contains at time `now`."""
+    """Returns the lower limit for the keys of items in a query. At the time `now`, the feed of revocations contains all
+    items whose keys sort after this text.
+    """
     return _text(now - WINDOW_SECONDS)
 
 
@@ -99,11 +101,11 @@ def decode_change(text: Any) -> Document:
 
 
 def feed_document(changes: Iterable[Document], read: float) -> str:
-    """Returns the feed document with the given revocations and withdrawals, which were read from the database at the
-    time `read`, in seconds since 1970.
+    """Returns the feed document with the given revocations and withdrawals. `read` is the time at which they were read
+    from the database, in seconds since 1970.
 
-    If several changes concern a token, the document states only the highest record version among these changes. The
-    document lists the token as revoked if at least one of the changes is a revocation.
+    If several changes concern the same token, the document contains only the highest record version among these
+    changes. The document lists the token as revoked if at least one of the changes is a revocation.
     """
     tokens: dict[str, dict[str, Any]] = {}
     objects: dict[str, None] = {}

@@ -1,6 +1,8 @@
-"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names. The
-module also names parameters in Parameter Store. One contains the ARN of the machines' certificate. Each machine has a
-further parameter, in which it reports that it is ready to serve clients.
+"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path and host names.
+
+The module also contains the names of two kinds of parameters in Parameter Store. One parameter holds the ARN of the
+machines' certificate. Each machine also has a parameter of its own, in which it reports that it is ready to serve
+clients.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ HEALTH_PATH = "/healthz"
 
 
 def certificate_parameter(environment: str) -> str:
-    """Returns the name of the SSM parameter with the ARN of the certificate that shield machines present to the
-    edge.
+    """Returns the name of an SSM parameter. The parameter holds the ARN of the certificate that shield machines present
+    to the edge.
     """
     return f"/artifact-edge/{environment}/shield-certificate"
 

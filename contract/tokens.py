@@ -216,8 +216,9 @@ def version_of(entry: str | None) -> int:
 def kv_pair(record: Record, now: float) -> dict[str, Any]:
     """Returns the entry of a token record in the form that a bulk write of Workers KV takes.
 
-    The entry of a revoked token stays in Workers KV for as long as any version of the token could be valid. An older
-    version that arrives late therefore always finds the revocation and does not replace it.
+    The entry does not expire before the record's time `kept_until`, and no version of the token is valid after this
+    time. The entry of a revoked token therefore stays in Workers KV for as long as an older version could be valid. If
+    an older version arrives late, it finds the entry with the revocation and does not replace the entry.
     """
     expiration = max(record.kept_until, int(now) + SHORTEST_LIFE + 5)
     return {"key": record.key, "value": encode_entry(record), "expiration": expiration}

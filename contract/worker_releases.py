@@ -28,8 +28,8 @@ def objection(deployments: Sequence[Mapping[str, Any]], version: str) -> str:
     """Returns why `pulumi up` must not upload the version `version` of the edge worker now, or an empty text.
 
     `deployments` are the worker's deployments as Cloudflare's API returns them, the newest first. A version that
-    `pulumi up` uploads answers all requests at once. The upload would therefore end a release by percentage, or bring
-    back a version that was rolled back.
+    `pulumi up` uploads answers all requests at once. The upload could therefore end a gradual release, or bring back a
+    version that was rolled back.
     """
     if not deployments:
         return ""

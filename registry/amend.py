@@ -9,8 +9,8 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# The maximum number of npm signatures that one database transaction writes. A transaction can write at most 100 items.
-# Besides the signatures, it writes other items, such as the audit entry.
+# One database transaction writes at most this many npm signatures. A transaction can write at most 100 items. A
+# transaction with signatures also writes other items, such as the audit entry.
 _SIGNED_TOGETHER = 50
 
 
@@ -23,8 +23,8 @@ def known_of(target: Target, reference: Reference) -> Known:
 
 
 def tags(target: Target, reference: Reference) -> dict[str, str]:
-    """Returns a mapping from each tag of a package to the version (npm) or the manifest digest (image repository) that
-    the tag points to.
+    """Returns a mapping from each tag of a package to what the tag points to: a version (npm), or the digest of a
+    manifest (image repository).
     """
     known = known_of(target, reference)
     _expect(reference, "npm", "oci", "tags are")
@@ -42,7 +42,7 @@ def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Returns the change that removes a tag of a package. After the removal of npm's tag `latest`, the registry sets
+    """Returns the change that removes a tag of a package. If the change removes npm's tag `latest`, the registry sets
     this tag to the highest stable version.
 
     Raises RegistryError when the package has no such tag.
@@ -56,8 +56,8 @@ def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
-    """Returns the change that makes npm print a warning when a client installs the version. An empty message removes
-    the deprecation.
+    """Returns the change that deprecates a version: npm then prints the message as a warning when a client installs the
+    version. An empty message removes the deprecation.
     """
     _expect(reference, "npm", "npm", "deprecation is")
     facts = [
@@ -98,7 +98,7 @@ def yanked(target: Target, reference: Reference, reason: str, *, back: bool = Fa
 
 
 def releases(known: Known, reference: Reference) -> list[str]:
-    """Returns what identifies a published version in metadata records: the version (npm), the filenames (PyPI), or the
+    """Returns the names of a published version in the metadata records: the version (npm), the filenames (PyPI), or the
     digest of the manifest (image).
 
     Raises RegistryError when the version is not published or was unpublished.
@@ -116,8 +116,8 @@ def releases(known: Known, reference: Reference) -> list[str]:
 
 
 def shown(known: Known) -> list[str]:
-    """Returns the lines that the command `show` prints: one for each version, file or manifest of a package, and then
-    one for each tag.
+    """Returns the lines that the command `show` prints. First comes one line for each version, file or manifest of a
+    package, and then one line for each tag.
     """
     lines: list[str] = []
     for version in packument.listed_versions(known):

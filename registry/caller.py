@@ -16,15 +16,15 @@ from registry.target import Target
 def by(target: Target, action: str, principal: str = "") -> By:
     """Returns the author of a change for the audit log: the principal (by default user@host) and the verified caller.
 
-    If the metadata database is DynamoDB, the caller is the ARN that AWS STS returns for the operator's credentials. The
-    operator cannot forge this ARN. If the database is Spanner, the caller is empty.
+    With DynamoDB as the metadata database, the caller is the ARN that AWS STS returns for the operator's credentials.
+    The operator cannot forge this ARN. With Spanner, the caller is empty.
     """
     caller = ""
     if target.metadata.backend == "dynamodb":
         try:
             caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
         except (ClientError, BotoCoreError):
-            # If AWS STS fails, the command continues and records the caller "unknown". This is safe, because AWS checks
-            # the permissions of the credentials at each later request.
+            # If AWS STS fails, the command continues, and the audit log gets the caller "unknown". This is safe,
+            # because AWS checks the permissions of the credentials at each later request.
             caller = "unknown"
     return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)

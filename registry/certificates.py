@@ -1,7 +1,7 @@
 """Creates an environment's certificate authority, and issues the client certificate of the environment's edge.
 
-The edge authenticates to the shields with the client certificate. The shields accept it because the authority has
-signed it.
+The edge authenticates to the shields (regional caches) with the client certificate. The shields accept the certificate
+because the authority has signed it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
-# The number of days for which the edge's client certificate is valid. The limits of the CA/Browser Forum do not apply,
-# because the certificate is issued by an authority of the environment and not by a public one. The certificate is
-# renewed 90 days before it expires (registry/key_renewal.py).
+# The number of days for which the edge's client certificate is valid. The certificate comes from an authority of the
+# environment. The limits of the CA/Browser Forum do not apply, because they are for public authorities. The certificate
+# is renewed 90 days before it expires (registry/key_renewal.py).
 LEAF_DAYS = 397
 
 

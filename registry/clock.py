@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-# An ISO 8601 time that ends with `Z` and is therefore in UTC. Other package registries write times in this form. The
-# function `in_utc` returns such a time unchanged.
+# Matches an ISO 8601 time that ends with `Z` and is therefore in UTC. Other package registries write times in this
+# form. The function `in_utc` does not change such a time.
 _IN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 
@@ -17,10 +17,10 @@ def now() -> str:
 
 
 def in_utc(text: str) -> str:
-    """Converts an ISO 8601 time, such as a time that another registry states, to UTC.
+    """Converts an ISO 8601 time to UTC, such as a time from another registry.
 
-    Returns an empty text if `text` is no ISO 8601 time, or if the time has no offset from UTC and is therefore
-    ambiguous.
+    Returns an empty text if `text` is not an ISO 8601 time. Also returns an empty text if the time has no offset from
+    UTC, and is therefore ambiguous.
     """
     try:
         time = datetime.fromisoformat(text)
@@ -32,5 +32,7 @@ def in_utc(text: str) -> str:
 
 
 def seconds_of(time: str) -> float:
-    """Returns the Unix time in seconds of an ISO 8601 text in the form that the function `now` returns."""
+    """Returns the Unix time, in seconds, of an ISO 8601 time. The text must have the form that the function `now`
+    returns.
+    """
     return datetime.strptime(time, _FORM).replace(tzinfo=UTC).timestamp()

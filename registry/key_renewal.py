@@ -1,14 +1,15 @@
 """Renews the edge's client certificate and its certificate authority, before they expire and without an outage.
 
-The shields accept certificates of all authorities in their secret, which they read each minute. A renewal of the
-authority takes two runs of this module, so that the shields accept the new authority before it issues a certificate:
+The shields read their secret each minute, and accept certificates of all authorities in it. A renewal of the authority
+takes two runs of this module. The shields therefore know the new authority before it issues a certificate:
 
-1. If the authority expires in less than two years, a run creates a new authority, and the shields accept both
+1. If the authority expires in less than two years, a run creates a new authority. The shields now accept both
    authorities.
 2. At least a day later, a run replaces the old authority by the new one, which issues the edge's certificate.
 3. The shields accept the old authority until it expires.
 
-The certificate of the edge is renewed 90 days before it expires. The next `pulumi up` deploys it to the edge.
+The edge's certificate is renewed 90 days before it expires. The next `pulumi up` deploys the new certificate to the
+edge.
 """
 
 from __future__ import annotations
@@ -29,12 +30,11 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The certificate authority is renewed when it expires in less than this time. The time is longer than the 397 days for
-# which a certificate of the edge is valid. An authority that is renewed in time therefore stays valid for longer than
-# each certificate that it has issued.
+# The certificate authority is renewed when it expires in less than this time. The edge's certificates are valid for 397
+# days, which is a shorter time. A certificate therefore never outlives the authority that issues it.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The certificate authority is renewed in two runs: the first run adds the next authority, and the second run makes it
+# The certificate authority is renewed in two runs. The first run adds the next authority, and the second run makes it
 # the current authority. At least this time must pass between the two runs. The shields read a new authority from their
 # secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
@@ -52,8 +52,8 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Renews each of the three `secrets` whose renewal is due at the time `now`. Returns the renewed secrets and the
-    unchanged secrets.
+    """Returns the three `secrets`. If a secret's renewal is due at the time `now`, the secret is renewed. The other
+    secrets are unchanged.
     """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])
@@ -86,8 +86,8 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
 
 
 def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
-    """Returns the shields' secret `shield` with an updated list of authorities: all that the shields must accept, and
-    none that has expired.
+    """Returns the shields' secret with an updated list of certificate authorities. The list keeps the known
+    authorities, and adds the current and the next authority. Authorities that have expired are not in the list.
     """
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
@@ -136,8 +136,8 @@ class StoredSecrets:
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
         """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
-        The secret of the shields is written first. Even if this run is interrupted between two writes, the shields
-        trust every authority that issues certificates.
+        The secret of the shields is written first. The shields therefore trust every authority that issues
+        certificates, even if this run is interrupted between two writes.
         """
         written: list[SecretName] = []
         changes: Sequence[tuple[SecretName, Secret, Secret]] = (

@@ -59,8 +59,8 @@ class NpmSigner:
         return Fact(f"signature#{version}", content, immutable=False)
 
     def signed(self, artifact: Artifact) -> Artifact:
-        """Returns a copy of the artifact with a signature of each npm version. If the metadata database lacks the
-        registry's public key, the copy's `changes` also add the key to the database.
+        """Returns a copy of the artifact with a signature of each npm version. If the metadata database does not have
+        the registry's public key yet, the copy's `changes` also add this key to the database.
         """
         changes = [self._changed(change) for change in artifact.changes]
         if changes == list(artifact.changes):

@@ -40,7 +40,9 @@ class _Part(BaseModel):
 
 
 class Retention(_Part):
-    """The retention of immutable objects, whose versions cannot be deleted for `days` days (infra/blobs, `Lock`)."""
+    """The object lock of published objects. For `days` days, no version of an object can be deleted. The class `Lock`
+    in infra/blobs describes the two modes.
+    """
 
     mode: Literal["governance", "compliance"]
     days: int

@@ -60,8 +60,8 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Returns the npm packages of this registry that depend on the given package. A package counts if one of its
-    published versions has the dependency.
+    """Returns the npm packages of this registry that depend on the given package. The result includes a package if at
+    least one of its published versions has the dependency.
     """
     facts, found = Facts(target.repository), list[str]()
     for entry in target.repository.items(npm.dependents_of(reference.name)):
@@ -73,8 +73,8 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Returns what refers to the image that is to be unpublished: other tags of the image's manifest, and the
-    manifest's referrers. The result is empty for npm and PyPI.
+    """Lists the tags and manifests that refer to the image to unpublish. They are other tags of the image's manifest,
+    and the manifest's referrers. The list is empty for npm and PyPI.
     """
     if reference.ecosystem != "oci":
         return []
@@ -87,7 +87,7 @@ def _tagged(reference: Reference, known: Known) -> list[str]:
 
 
 def _keys(reference: Reference, known: Known, name: str) -> list[str]:
-    """Returns the keys of the immutable objects to withdraw with a version. An image's blobs are not among them,
+    """Returns the keys of the immutable objects to withdraw with a version. They do not include an image's blobs,
     because images can share blobs.
     """
     if reference.ecosystem == "npm":

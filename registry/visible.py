@@ -37,7 +37,8 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# The tier and the name of a bucket, shield or edge that is polled, such as `("edge", "eu-west")`.
+# A bucket, shield or edge that is polled. The first text is its tier, and the second is its name, such as `("edge",
+# "eu-west")`.
 Place = tuple[str, str]
 
 
@@ -68,10 +69,11 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns an error message if a bucket, shield or edge served a published change late or never, and None otherwise.
+    """Returns an error message if a bucket, shield or edge served a published change too late, or did not serve it.
+    Returns None otherwise.
 
-    `timeout` is how many seconds the caller waited for the change. `objective` is the longest permitted delay in
-    seconds, or None if the change is too old to be measured.
+    `timeout` is the number of seconds that the caller waited for the change. `objective` is the maximum permitted delay
+    in seconds. It is None if the change is too old to be measured.
     """
     missing = [" ".join(each.place) for each in seen if each.seconds is None]
     if missing:
@@ -129,9 +131,11 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a mapping from each place to a function. A place is an origin bucket, a shield or the edge. The
-        function returns the revision of a document that this place serves, or 0 if the document is missing or has no
-        revision.
+        """Returns a function for each place, which is an origin bucket, a shield or the edge. The function returns the
+        revision of a document that this place serves, or 0 if the document has no revision.
+
+        If the document is missing, the function of a bucket returns 0. The functions of shields and edges raise
+        httpx.HTTPStatusError.
         """
         readers: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
@@ -157,9 +161,10 @@ def _bucket_reader(store: ObjectStore) -> Callable[[Document], int]:
 
 
 def _shield_reader(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """Returns a function that requests a document from a shield, as the edge does, and returns the document's revision.
+    """Returns a function that requests a document from a shield in the same way as the edge. The function returns the
+    document's revision.
 
-    The function connects to the shield's address, because the shield's name may not resolve on this machine.
+    The function connects to the shield's IP address, because the shield's name may not resolve on this machine.
     """
 
     def read_revision(document: Document) -> int:

@@ -1,7 +1,7 @@
 """Compiles advisories into a data set: shards with the advisories of each package, and an index of the shards.
 
-A temporary database on disk keeps the advisories until all are read. The memory of the process therefore does not grow
-with the number of advisories.
+A temporary database on disk collects all advisories before the first shard is written. The process therefore does not
+need more memory for more advisories.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _INSERT = """
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# Maps each ecosystem to the counts of a data set: the number of packages (`packages`), of advisories (`advisories`),
-# and of advisories about malware (`malware`).
+# For each ecosystem, the numbers of a data set: packages (`packages`), advisories (`advisories`), and advisories about
+# malware (`malware`).
 Counts = Mapping[str, Mapping[str, int]]
 
 
@@ -76,9 +76,7 @@ class DataSet:
         self._database.executemany(_INSERT, rows)
 
     def shards(self) -> Iterator[Blob]:
-        """Yields the shards of the data set, each as an object to write to the origin. Leaves out shards without
-        packages.
-        """
+        """Yields each shard of the data set as an object to write to the origin. Leaves out shards without packages."""
         self._database.commit()
         rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")
         for number, of_shard in groupby(rows, key=lambda row: row[0]):
@@ -92,8 +90,8 @@ class DataSet:
             yield Blob(shard_key(digest), body, _JSON, digest)
 
     def index(self) -> Index:
-        """Returns the index of the advisory data set. The caller must have read all shards before, because the index
-        contains their digests.
+        """Returns the index of the advisory data set. The index contains the digests of the shards. The caller must
+        therefore read all shards first.
         """
         (number,) = self._database.execute("SELECT COUNT(DISTINCT package) FROM advisories").fetchone()
         known, counts = PackageFilter(number), dict[str, Counter[str]]()

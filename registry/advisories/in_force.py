@@ -1,6 +1,6 @@
 """Puts a data set of advisories in force: writes its objects to the origin, and then makes the data set current.
 
-One database transaction makes the data set current, and writes an audit entry. The edge then gets the digest of the
+One database transaction makes the data set current and writes an audit entry. The edge later gets the digest of the
 data set, and reads the objects from the origin.
 """
 
@@ -24,9 +24,9 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# For each ecosystem, a new data set must have at least this share of the previous data set's number of advisories.
-# Otherwise the import fails, because the source of the new data set is probably incomplete. The import's option
-# `--fewer` disables this check.
+# A new data set must have at least this share of the advisories that the previous data set has. The check compares the
+# numbers of each ecosystem, for all advisories and for advisories about malware. With fewer advisories, the source is
+# probably incomplete, and the import fails. The option `--fewer` of the import disables this check.
 _KEPT = 0.9
 
 
@@ -55,7 +55,7 @@ class Imported:
 
 
 def current(target: Target) -> InForce | None:
-    """Returns the advisory data set in force, or None if there was never one."""
+    """Returns the advisory data set in force. Returns None if no data set was ever put in force."""
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:
         return None
@@ -67,8 +67,9 @@ def current(target: Target) -> InForce | None:
 def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
     """Puts an advisory data set in force.
 
-    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, or of its advisories about malware,
-    unless `fewer` is true. Also raises RegistryError if another operator imports advisories at the same time.
+    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, or of its advisories about malware.
+    With `fewer`, ignores such a loss. Also raises RegistryError if another operator imports advisories at the same
+    time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _write(target, made.shards())
@@ -84,7 +85,9 @@ def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
 
 
 def _write(target: Target, shards: Iterator[Blob]) -> None:
-    """Writes the missing parts (shards) of a data set of advisories to the origin. Few shards are in memory at once."""
+    """Writes the missing parts (shards) of a data set of advisories to the origin. Keeps only a few shards in memory at
+    once.
+    """
     with ThreadPoolExecutor(_WRITTEN_AT_ONCE) as pool:
         while some := list(islice(shards, _WRITTEN_AT_ONCE)):
             list(pool.map(target.origin.create, some))

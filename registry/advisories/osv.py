@@ -1,4 +1,6 @@
-"""Reads an OSV record into advisories: one for each package of npm and PyPI that the record affects."""
+"""Reads an OSV record and returns its advisories. A record has one advisory for each npm or PyPI package that it
+affects.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ class _Record(_Part):
 
 @dataclass(frozen=True)
 class Advisory:
-    """What one OSV record states about one package. `name` is the package's canonical name, in lower case."""
+    """The statements of one OSV record about one package. `name` is the package's canonical name, in lower case."""
 
     ecosystem: Ecosystem
     name: str
@@ -81,15 +83,15 @@ class Advisory:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An OSV record that the import leaves out on purpose. `reason` is a short text, by which the import counts the
-    records that it leaves out.
+    """An OSV record that the import skips on purpose. `reason` is a short text. The import counts the skipped records
+    of each reason.
     """
 
     reason: str
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory that a JSON text describes. The property `Advisory.text` returns such a text."""
+    """Returns the advisory that a JSON text describes. The text comes from the property `Advisory.text`."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

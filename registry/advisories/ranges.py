@@ -1,8 +1,9 @@
-"""Compiles the affected versions of an advisory into spans of positions, which are integers.
+"""Compiles the affected versions of an advisory into spans. A span is a pair of integers, which are positions of
+versions.
 
 The bounds of a package are the sorted versions at which an advisory begins or ceases to apply. The bound with the index
-i has the position 2i + 1. All versions between two neighbouring bounds have the even position between the positions of
-these bounds. The edge determines the position of a version once, and then checks each advisory by comparing integers.
+i has the position 2i + 1. All versions between two neighbouring bounds share the even number between the positions of
+these bounds. The edge determines the position of a version once. To check an advisory, it then only compares integers.
 
 Source: the OSV schema, "Evaluation".
 """
@@ -19,16 +20,17 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions, from the position of the first affected version to the position of the last one. The
+# A span of affected versions: the position of the first affected version, and the position of the last one. The
 # docstring of this module defines positions. A span without a second position has no end.
 Span = Sequence[int]
-# An event of a version range in an OSV record: its kind, and its version. The version is the start or the end of a span
-# of affected versions. The version `0` of an event `introduced` comes before all versions. The version `*` of an event
-# `limit` comes after all versions.
+# An event in a version range of an OSV record: the kind of the event, and a version. A span of affected versions starts
+# or ends at this version. The version `0` of an event `introduced` comes before all versions. The version `*` of an
+# event `limit` comes after all versions.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"
-_LARGEST_NUMBER = 2**53 - 1  # npm refuses a version with a number that JavaScript cannot represent exactly
+# npm refuses a version that contains a number above 2^53 - 1, because JavaScript cannot represent it exactly
+_LARGEST_NUMBER = 2**53 - 1
 
 
 class InvalidRange(Exception):
@@ -37,8 +39,8 @@ class InvalidRange(Exception):
 
 @total_ordering
 class NpmVersion:
-    """An npm version. Versions compare as semantic versions do (semver.org). `text` is the full version without build
-    metadata.
+    """An npm version. The order of versions is the order of semantic versions (semver.org). `text` is the full version
+    without build metadata.
     """
 
     def __init__(self, text: str) -> None:
@@ -62,8 +64,8 @@ _VERSIONS: Mapping[Ecosystem, Callable[[str], Any]] = {"npm": NpmVersion, "pypi"
 
 
 def parsed(ecosystem: Ecosystem, text: str) -> Any:
-    """Returns a version as an object that can be compared with other versions of the ecosystem, or None for a text that
-    is no version.
+    """Returns a version of the ecosystem as an object that can be compared with other versions. Returns None if the
+    text is not a version.
     """
     try:
         return _VERSIONS[ecosystem](text)
@@ -77,8 +79,8 @@ def text_of(version: Any) -> str:
 
 @dataclass(frozen=True)
 class Affected:
-    """The versions of a package that an advisory affects: each version that is in one of the ranges `ranges`, and each
-    version that the list `versions` contains.
+    """The versions of a package that an advisory affects. A version is affected if it is in one of the ranges `ranges`,
+    or if the list `versions` contains it.
     """
 
     ranges: Sequence[Sequence[Event]]
@@ -86,8 +88,8 @@ class Affected:
 
 
 def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
-    """Returns the events of a version range in an OSV record. Raises InvalidRange for a range that the OSV schema does
-    not allow.
+    """Returns the events of a version range in an OSV record. Raises InvalidRange if the OSV schema does not allow this
+    range.
     """
     if not any(kind == "introduced" for kind, _ in events):
         raise InvalidRange("events: no event has `introduced`")
@@ -100,9 +102,7 @@ def checked(ecosystem: Ecosystem, events: Sequence[Event]) -> Sequence[Event]:
 
 
 class Bounds:
-    """The sorted bounds in the versions of one package. A bound is a version at which some advisory begins or ceases to
-    apply.
-    """
+    """The sorted bounds of one package. A bound is a version at which an advisory begins or ceases to apply."""
 
     def __init__(self, ecosystem: Ecosystem, affected: Iterable[Affected]) -> None:
         self._ecosystem: Ecosystem = ecosystem
@@ -118,8 +118,8 @@ class Bounds:
         """Returns the spans of affected versions in ascending order. The docstring of this module defines the positions
         in a span.
 
-        The result leaves out listed versions that are invalid in the package's ecosystem, because the registry never
-        publishes such versions.
+        Ignores versions in the list that are invalid in the package's ecosystem. The registry never publishes such
+        versions.
         """
         found = [span for events in affected.ranges for span in self._spans_of(events)]
         for text in affected.versions:
@@ -129,8 +129,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of the bound with the version `text`. The docstring of this module defines bounds and
-        positions.
+        """Returns the position of a bound. `text` is the version of the bound. The docstring of this module defines
+        bounds and positions.
         """
         return self._positions[parsed(self._ecosystem, text)]
 
@@ -154,7 +154,7 @@ class Bounds:
 
     def _position(self, event: Event) -> int | None:
         """Returns the position of the version in an event of an OSV range. The docstring of this module defines
-        positions. The version `*` of an event `limit` is later than all others and has the position None.
+        positions. Returns None for the version `*` of an event `limit`, because this version is later than all others.
         """
         kind, text = event
         if _is_special(kind, text):
@@ -163,12 +163,11 @@ class Bounds:
 
 
 def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
-    """Returns an equivalent description of the affected versions, in which the list of single versions is as short as
-    possible.
+    """Returns an equivalent description of the affected versions. Its list of single versions is as short as possible.
 
-    The function removes two kinds of versions from the list: invalid ones, and those that one of the ranges contains
-    already. For Python packages, public databases list both the ranges and each version in them. Each listed version
-    would become one more entry in the sorted list of versions that the edge worker searches.
+    Removes two kinds of versions from the list: invalid versions, and versions that one of the ranges already contains.
+    For Python packages, public databases list the ranges and also each version in the ranges. Without the removal, each
+    of these versions would be one more bound in the sorted list that the edge worker searches.
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))
@@ -193,7 +192,7 @@ def _cut(first: int, last: int | None, limit: int | None) -> Iterable[tuple[int,
 
 
 def _joined(spans: Iterable[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    """Joins spans of affected versions that overlap or follow each other without a gap."""
+    """Joins spans of affected versions if they overlap, or if no gap is between them."""
     joined: list[tuple[int, int | None]] = []
     for first, last in sorted(spans, key=lambda span: span[0]):
         if joined and (joined[-1][1] is None or first <= joined[-1][1] + 1):

@@ -1,4 +1,5 @@
-"""Determines how severe an advisory is: from the level that its OSV record states, or from CVSS vectors of version 3.
+"""Determines the severity of an advisory. The severity comes from the level in the OSV record, or from CVSS vectors of
+version 3.
 
 Sources: FIRST, "CVSS v3.1: Specification Document", sections 5 (levels), 7.1 and 7.4 (base score) and appendix A
 (rounding); GitHub's advisory database, which writes `database_specific.severity`.
@@ -10,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-# The severity levels of advisories. Malware is above all levels of vulnerabilities. `unknown` is the level of an OSV
-# record that states no severity.
+# The severity levels of advisories. Malware is above all levels of vulnerabilities. An advisory has the level `unknown`
+# if its OSV record states no severity.
 Level = Literal["malware", "critical", "high", "medium", "low", "unknown"]
 SEVERITIES: Sequence[Level] = ("critical", "high", "medium", "low")
 
@@ -38,7 +39,7 @@ def level(words: Iterable[object], vectors: Iterable[str]) -> Level:
     """Returns the severity level of a vulnerability. `words` are the levels that the vulnerability's OSV records state,
     and `vectors` are CVSS vectors. A stated level takes precedence over the vectors.
 
-    The result is `unknown` if no stated level is known and no vector is one of CVSS 3.0 or 3.1.
+    Returns `unknown` if no stated level is known, and no vector is of CVSS 3.0 or 3.1.
     """
     stated: list[Level] = [_WORDS[word.upper()] for word in words if isinstance(word, str) and word.upper() in _WORDS]
     if stated:
@@ -55,7 +56,7 @@ def highest(levels: Iterable[Level]) -> Level:
 
 
 def base_score(vector: str) -> float | None:
-    """Returns the base score of a CVSS vector of version 3.0 or 3.1, or None for another text."""
+    """Returns the base score of a CVSS vector of version 3.0 or 3.1. Returns None for any other text."""
     match = _BASE.fullmatch(vector)
     if match is None:
         return None
@@ -75,8 +76,8 @@ def base_score(vector: str) -> float | None:
 
 
 def _rounded_up(score: float) -> float:
-    """Rounds a CVSS score up to one decimal. The function computes with integers, because errors of floating-point
-    numbers could change the result.
+    """Rounds a CVSS score up to one decimal place. Computes with integers, because floating-point errors could change
+    the result.
     """
     whole = round(score * 100_000)
     return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10

@@ -11,15 +11,15 @@ from pathlib import Path
 from registry import RegistryError
 
 _SUFFIX = ".json"
-# The maximum number of bytes of one OSV record. The largest records in public databases have about 100 KB, so a larger
-# file than the maximum is hardly an OSV record.
+# The maximum size of an OSV record in bytes. The largest records in public databases have about 100 KB. A file above
+# the maximum is therefore probably not an OSV record.
 _MOST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Record:
-    """The text of one OSV record. `title` is the record's file, or the archive and the file in the archive. If the
-    record cannot be read, `text` is empty and `error` says why.
+    """The text of one OSV record. `title` names the record's file; for a file in an archive, it names the archive and
+    the file. If the record cannot be read, `text` is empty and `error` says why.
     """
 
     title: str

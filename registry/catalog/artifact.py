@@ -1,4 +1,6 @@
-"""Types for a package to publish: its objects, metadata records and documents. This module calls no cloud."""
+"""Types for a package that is going to be published: its objects, metadata records and documents. This module calls no
+cloud.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from typing import Any, Protocol
 
 from registry.metadata import Put
 
-# The values of the header Cache-Control for immutable objects, and for documents, which can change (docs/contracts.md,
-# "Client-facing URLs").
+# The values of the header Cache-Control. Immutable objects have one value, and documents, which can change, have the
+# other (docs/contracts.md, "Client-facing URLs").
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 
-# A function that takes the key of an object that was published earlier, and returns the object's bytes.
+# A function that returns the bytes of an object that was published earlier. Its argument is the key of the object.
 Reader = Callable[[str], bytes]
 
 
@@ -29,20 +31,21 @@ class Blob:
     content_type: str
     # The SHA-256 digest of the object's content, in hex.
     sha256: str
-    # The digest of an OCI manifest, which the upload stores as user metadata `digest`. Empty for other content.
+    # The digest of an OCI manifest. The upload stores it in the user metadata `digest` of the object. Empty for other
+    # content.
     digest: str = ""
 
     @property
     def checksum(self) -> str:
-        """The content's SHA-256 checksum in Base64, by which S3 detects a corrupted upload and refuses it."""
+        """The SHA-256 checksum of the content, in Base64. S3 uses it to detect and refuse a corrupted upload."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A metadata record of a package. The content of a record that is marked as immutable never changes."""
+    """A metadata record of a package. If the record is marked as immutable, its content never changes."""
 
-    # The metadata record's sort key in the metadata database.
+    # The sort key of the metadata record in the database.
     name: str
     content: Mapping[str, Any]
     immutable: bool = True
@@ -53,7 +56,7 @@ class Document:
     """A mutable object that the registry renders from metadata records. If `body` is None, the registry deletes the
     object from the origin.
 
-    `following` encodes what clients request after this object (contract/predictions.py).
+    `following` encodes which objects clients usually request after this object (contract/predictions.py).
     """
 
     key: str
@@ -73,23 +76,23 @@ class Known:
     written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Returns the metadata records of one kind. The name of such a record has the form `<kind>#<rest>`, and the
-        part `<rest>` is its key in the result.
+        """Returns the metadata records of one kind. The name of such a record has the form `<kind>#<rest>`. The keys of
+        the result are the parts `<rest>`.
         """
         prefix = f"{kind}#"
         return {name[len(prefix) :]: fact for name, fact in self.facts.items() if name.startswith(prefix)}
 
 
 class Package(Protocol):
-    """The interface of npm packages, Python projects and image repositories. `partition` is the database partition with
-    the package's metadata records. `documents` renders the package's documents from these records.
+    """The interface that npm packages, Python projects and image repositories implement. `partition` is the database
+    partition with the package's metadata records. `documents` renders the package's documents from these records.
     """
 
     @property
     def partition(self) -> str: ...
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders those documents of the package that depend on changed metadata records. `touched` holds the names of
+        """Renders the documents of the package that depend on changed metadata records. `touched` contains the names of
         the changed records.
         """
         ...
@@ -97,7 +100,7 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """The metadata records to add or to replace in one package."""
+    """Metadata records that a change adds to one package or replaces in it."""
 
     package: Package
     facts: Sequence[Fact]
@@ -105,13 +108,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A change that the registry commits as a whole or not at all: an artifact to publish, or a change of a published
-    artifact.
+    """A change that the registry commits as a whole or not at all: a new artifact, or a change of a published artifact.
 
     `blobs` are the objects to upload before the commit. `changes` are the metadata records to write. `marks` are
-    database items that the registry writes without a condition, such as an entry in the list of packages that depend on
-    another package. After the registry has delivered the change to the edge, clients can no longer fetch the objects in
-    `withdrawn`.
+    database items that the registry writes without a condition. An example is an entry in the list of packages that
+    depend on another package. `withdrawn` contains the keys of objects that clients can no longer fetch after the
+    registry has delivered the change to the edge.
     """
 
     # The artifact's name in messages, such as `npm @acme/web 1.0.0`.

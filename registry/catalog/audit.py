@@ -1,6 +1,6 @@
 """The audit log of changes to packages and tokens: who changed what, and when.
 
-The transaction that makes a change also writes its audit entry. The entries of each month form one database partition,
+The transaction of a change also writes the change's audit entry. The entries of each month form one database partition,
 sorted by time.
 """
 
@@ -50,8 +50,8 @@ def entry(by: By, what: str, at: str) -> Put:
 
 
 def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry]:
-    """Yields the audit entries since a time, oldest first. `since` is the beginning of an ISO 8601 time, such as the
-    month `2026-11`.
+    """Yields the audit entries since a time, oldest first. `since` is an ISO 8601 time, or the first part of such a
+    time, such as the month `2026-11`.
     """
     for month in _months(since[:7]):
         for item in repository.items(f"audit#{month}", after=since):
@@ -61,7 +61,7 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """Checks the time from which a user wants to read the audit log, such as `2026-11` or `2026-11-24T10:00Z`.
+    """Checks the start time of a query of the audit log, such as `2026-11` or `2026-11-24T10:00Z`.
 
     Returns the text without a final `Z`. For an empty text, returns the first month of the audit log. Raises
     RegistryError for an invalid text.

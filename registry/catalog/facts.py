@@ -1,7 +1,7 @@
-"""Reads and commits the metadata records of packages, with one partition for each package (docs/metadata.md).
+"""Reads and commits the metadata records of packages. Each package has its own database partition (docs/metadata.md).
 
-The transaction that writes metadata records also writes an audit entry, and an item of the outbox. The outbox item
-names the changed records, so that the registry can find the documents to render again.
+The transaction that writes metadata records also writes an audit entry and an outbox item. The outbox item names the
+changed records. The registry needs these names to find the documents that it must render again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Rep
 
 _REVISION = "revision"
 _TRIES = 5
-# The kinds of metadata records for published versions, files and manifests. The name of an unpublished version, file or
-# manifest cannot be published again.
+# The kinds of metadata records for published versions, files and manifests. After one of them is unpublished, its name
+# can never be published again.
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]
@@ -31,8 +31,8 @@ _Read = dict[Key, Item | None]
 class Outcome:
     """The result of committing one artifact to the metadata database.
 
-    `new` is False if all of the artifact's metadata records existed before. `refused` is the reason for which the
-    artifact was not committed, or an empty text if the artifact was committed.
+    `new` is False if all of the artifact's metadata records existed before. `refused` is the reason why the artifact
+    was not committed. It is empty if the artifact was committed.
     """
 
     artifact: Artifact
@@ -45,9 +45,8 @@ class Snapshot:
     """A package's revision number and metadata records, read from the database. Each commit to the package increments
     the revision number.
 
-    `published` is the time of the package's last commit, which made this revision (ISO 8601, UTC). It is empty if the
-    package has no commit yet. The records in `known` are read after the revision number, so they may include the
-    changes of later commits.
+    `published` is the time of the package's last commit (ISO 8601, UTC). It is empty if the package has no commit yet.
+    The records in `known` are read after the revision number. They may therefore include changes of later commits.
     """
 
     revision: int
@@ -71,10 +70,10 @@ class _Batch:
         return [*self.writes.values(), self.intent.put(), *([revocations.of_objects(withdrawn)] if withdrawn else [])]
 
     def take(self, artifact: Artifact, writes: _Writes) -> bool:
-        """Adds an artifact to this batch, whose writes form one transaction. Returns False if the artifact must wait
-        for the next batch.
+        """Adds an artifact to this batch. One transaction writes the whole batch. Returns False if the artifact does
+        not fit into this batch, and must wait for the next one.
 
-        Raises RegistryError if even a transaction with this artifact alone would be too large.
+        Raises RegistryError if even a transaction with only this artifact would be too large.
         """
         if any(self.writes[key] != writes[key] for key in self.writes.keys() & writes.keys()):
             return False
@@ -93,17 +92,18 @@ class _Batch:
 
 
 class Facts:
-    """Reads and commits packages' metadata records. A read returns all data that was committed before the read."""
+    """Reads and commits the metadata records of packages. A read sees all commits that ended before it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
     def commit(self, artifacts: Sequence[Artifact], by: audit.By) -> list[Outcome]:
-        """Commits the artifacts, each completely or not at all. Returns an outcome for each artifact, in the
-        order of `artifacts`.
+        """Commits the artifacts, each completely or not at all. Returns an outcome for each artifact, in the order of
+        `artifacts`.
 
-        Each transaction takes as many artifacts as fit, and increments the revision of each changed package. A refused
-        artifact does not block the other artifacts. Raises RegistryError after several conflicts with other publishers.
+        Each transaction contains as many artifacts as possible, and increments the revision of each changed package. If
+        one artifact is refused, the others are still committed. Raises RegistryError after several conflicts with other
+        publishers.
         """
         left, outcomes, tries = list(artifacts), list[Outcome](), 0
         while left:
@@ -130,8 +130,8 @@ class Facts:
         return Snapshot(number, published, Known(facts, written))
 
     def refuse_unpublished(self, artifact: Artifact) -> None:
-        """Raises RegistryError if an artifact was unpublished earlier. Lockfiles may still contain the artifact's name,
-        so the name must never get another content.
+        """Raises RegistryError if an artifact was unpublished earlier. Lockfiles may still contain the artifact's name.
+        The name must therefore never get another content.
         """
         releases = [
             (partition, f"unpublished#{release}")
@@ -156,8 +156,8 @@ class Facts:
         return batch
 
     def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
-        """Reads the metadata records of artifacts, from the first artifact on. Takes as many artifacts as fit into one
-        transaction, and at least one.
+        """Reads the metadata records of the first artifacts in `artifacts`. Reads the records of as many artifacts as
+        fit into one transaction, but of at least one artifact.
         """
         keys = set[Key]()
         for artifact in artifacts:
@@ -169,7 +169,7 @@ class Facts:
         return {key: found.get(key) for key in keys}
 
     def _writes(self, artifact: Artifact, by: audit.By, at: str, there: _Read) -> _Writes:
-        """Returns the database writes for an artifact, or no writes if all its metadata records exist already.
+        """Returns the database writes for an artifact. Returns no writes if all its metadata records already exist.
 
         `there` maps the keys of the artifact's records to the stored database items, or to None for missing items.
         """
@@ -197,7 +197,7 @@ def _changed(title: str, change: Change, at: str, there: _Read) -> list[Put]:
 
 
 def _put(title: str, partition: str, fact: Fact, at: str, there: _Read) -> list[Put]:
-    """Returns a write of a metadata record, or no write if the record exists with the same content.
+    """Returns the write of a metadata record. Returns no write if the record already exists with the same content.
 
     The write fails if another process changes the record before the commit.
 

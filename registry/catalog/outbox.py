@@ -1,15 +1,15 @@
 """The outbox: changes that the registry still has to deliver to readers.
 
-The transaction that makes a change also writes an intent. An intent is a database item that names what changed. To
-deliver an intent, the registry renders the documents, quarantines withdrawn objects, and purges the documents and the
-withdrawn objects at the edge.
+The transaction of a change also writes an intent. An intent is a database item that names what changed. To deliver an
+intent, the registry renders the changed documents, and quarantines withdrawn objects. It then purges these documents
+and objects at the edge.
 
-The outbox then keeps the intent, and the registry delivers it a second time after cached copies have expired. The
-second delivery corrects a PoP that the purge did not reach, and a document that a slower publisher overwrote. Delivery
-is idempotent.
+After the delivery, the outbox keeps the intent. The registry delivers it a second time when all cached copies have
+expired. The second delivery corrects two problems: a PoP that the purge did not reach, and a document that a slower
+publisher overwrote. Delivery is idempotent.
 
-The edge limits the rate of purges. When the edge refuses a purge, the outbox gets separate intents with the objects
-that are not purged yet. Each of these intents needs one purge request.
+The edge limits the rate of purges. If the edge refuses a purge, the outbox gets new intents with the objects that still
+need a purge. Each new intent contains the objects of one purge request.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-# The number of failed deliveries of a change after which the outbox relay no longer retries it. The pauses between
-# these attempts grow from 4 s to 10 minutes, and about 140 of the pauses last 10 minutes. The last attempt is therefore
-# about a day after the first. If the cause of the failures lasts longer than a day, an operator must run `purges retry`
-# once the cause is gone.
+# After this number of failed deliveries, the outbox relay, which delivers changes, no longer retries a change. The
+# pauses between the attempts grow from 4 s to 10 minutes, and about 140 pauses last 10 minutes. The last attempt is
+# therefore about a day after the first. If the cause of the failures lasts longer, an operator must remove the cause
+# and then run `purges retry`.
 MOST_TRIES = 150
-# The number of seconds after which no cache serves an old copy of a document any more. Each cache can serve a copy for
-# max-age and stale-while-revalidate together (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a
-# shield for 65 s, and then in the edge's cache (L1) for another 65 s: 130 s in all.
+# After this number of seconds, no cache serves an old copy of a document. One cache can serve a copy for max-age plus
+# stale-while-revalidate (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a shield (a regional
+# cache) for 65 s, and then in the cache at the edge (L1) for another 65 s. The sum is 130 s.
 REPEAT_SECONDS = 130.0
-# The registry delivers each change twice. The database deletes a change this number of seconds after the second
-# delivery is due.
+# The registry delivers each change twice. The database deletes a change this number of seconds after the time that is
+# planned for the second delivery.
 _KEPT_SECONDS = 7 * 86_400
-# After its n-th failed delivery, a change waits for _FIRST_PAUSE * 2^n seconds: first 4 s, then 8 s, and at most
-# _LONGEST_PAUSE.
+# After its n-th failed delivery, a change waits for _FIRST_PAUSE * 2^n seconds, but at most for _LONGEST_PAUSE. The
+# pause after the first failure is therefore 4 s, and after the second failure 8 s.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
-# The number of seconds after which the registry repeats a purge that the edge refused because of its rate limit. The
-# edge accepts 5 purge requests a minute (workers/edge/src/purges.ts), which is one in 60 / 5 = 12 s.
+# If the edge refuses a purge because of its rate limit, the registry repeats the purge after this number of seconds.
+# The edge accepts 5 purge requests a minute (workers/edge/src/purges.ts): one request every 60 / 5 = 12 s.
 _LIMITED_PAUSE = 12.0
 # The maximum number of objects in one purge request.
 _PURGED_AT_ONCE = 100
@@ -92,7 +92,7 @@ class Intent:
 
 
 class Outbox:
-    """The outbox in a metadata database. The items of the outbox are intents: committed changes to
+    """The outbox in a metadata database. The items of the outbox are intents: committed changes that the registry must
     deliver to readers.
     """
 
@@ -104,7 +104,7 @@ class Outbox:
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Returns the changes whose delivery failed too often. The registry delivers such a change only after an
+        """Returns the changes whose delivery failed too often. The registry does not deliver these changes before an
         operator runs `purges retry`.
         """
         return list(self._in(_DEAD))
@@ -114,11 +114,11 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Records the delivery of `intent`, a change in the outbox. Schedules a second delivery at `time` +
-        REPEAT_SECONDS. By then, the copies that caches held at the first delivery have expired.
+        """Records a delivery at the time `time`. `intent` is the delivered change in the outbox. Schedules a second
+        delivery REPEAT_SECONDS later. By then, the copies that caches have at the first delivery have expired.
 
-        After the second delivery, the method deletes `intent` from the outbox. An intent that only purges objects needs
-        no second delivery.
+        After the second delivery, deletes `intent` from the outbox. An intent that only purges objects needs no second
+        delivery.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)
@@ -126,9 +126,8 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records the delivery of `intents` after the edge has refused some purges because of its rate limit. `keys`
-        are the keys of the objects that still need a purge. For these purges, the method adds separate intents to the
-        outbox.
+        """Records the delivery of `intents` when the edge has refused some purges because of its rate limit. `keys` are
+        the keys of the objects that still need a purge. The method adds new intents for these objects to the outbox.
         """
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):
@@ -139,7 +138,7 @@ class Outbox:
 
     def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
         """Records a failed delivery of a change. The pause before the next retry grows with each failure. After
-        MOST_TRIES failures, the change is not retried.
+        MOST_TRIES failures, the change is dead: the outbox relay does not retry it.
         """
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
@@ -149,8 +148,8 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Makes all dead changes pending again, and returns their number. A change is dead after too many failed
-        deliveries.
+        """Makes all dead changes pending again, and returns their number. A change is dead if its delivery failed too
+        often.
         """
         dead = self.dead()
         for intent in dead:
@@ -161,7 +160,8 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent | None, new: Intent | None) -> None:
-        """Replaces the intent `old` in the outbox by `new`. Without `old`, adds `new`. Without `new`, deletes `old`.
+        """Replaces an intent in the outbox: `old` is the stored intent, and `new` is its replacement. If `old` is None,
+        adds `new`. If `new` is None, deletes `old`.
 
         Does nothing if another process has changed the intent `old` in the meantime.
         """

@@ -1,7 +1,7 @@
-"""A client of Cloudflare's API on urllib3.
+"""A client of Cloudflare's API that uses urllib3.
 
-AWS Lambda's Python runtime includes urllib3. Cloudflare's SDK would add a dozen packages to the archives of the
-Lambda functions.
+AWS Lambda's Python runtime includes urllib3. Cloudflare's SDK would add a dozen packages to the archives of the Lambda
+functions.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ class Http(Protocol):
 
 
 class CloudflareApi:
-    """A client of Cloudflare's API with one API token. An empty `base` means Cloudflare's public API.
+    """A client of Cloudflare's API that uses one API token. If `base` is empty, the client uses Cloudflare's public
+    API.
 
-    `http` sends the requests. The default sends each request once, and waits at most 3 s for the connection and 10 s
-    for the answer. Lambda functions have time for both waits.
+    `http` sends the requests. By default, it sends each request once. It waits at most 3 s for the connection and 10 s
+    for the answer, because a Lambda function has little time.
     """
 
     def __init__(self, token: str, base: str = "", http: Http | None = None) -> None:
@@ -77,8 +78,8 @@ class CloudflareApi:
         return self._answer(method, path, body, {"Content-Type": content_type})["result"]
 
     def listed(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
-        """Yields all items of a list in Cloudflare's API. Each page of the list contains a cursor that leads to the
-        next page.
+        """Yields all items of a list in Cloudflare's API. Reads one page after another: each page contains the cursor
+        of the next page.
 
         Raises CloudflareError if Cloudflare refuses a request or does not answer.
         """
@@ -96,8 +97,8 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            # The message of a CloudflareUnavailable names the original error. If urllib3 has made several attempts, the
-            # original error is in the attribute `reason` of urllib3's exception.
+            # The error message names the type of the original error. After several attempts, urllib3's exception has
+            # the original error in its attribute `reason`.
             cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)
@@ -112,8 +113,8 @@ class CloudflareApi:
 def patient_http(base: str = "") -> Http:
     """Returns the connection pool with which the command line calls Cloudflare.
 
-    The pool repeats failed requests, and has longer timeouts than the pool of the Lambda functions. The pool uses the
-    proxy that environment variables such as HTTPS_PROXY name.
+    The pool repeats failed requests. Its timeouts are longer than those of the Lambda functions. If environment
+    variables such as HTTPS_PROXY name a proxy, the pool uses this proxy.
     """
     retries = urllib3.Retry(
         _RETRIES,
@@ -128,16 +129,16 @@ def patient_http(base: str = "") -> Http:
 
 
 def proxy_of(url: str) -> str:
-    """Returns the URL of the proxy that environment variables such as HTTPS_PROXY name for requests to `url`. Returns
-    an empty text if there is no proxy.
+    """Returns the URL of the proxy for requests to `url`. Environment variables such as HTTPS_PROXY name the proxy.
+    Returns an empty text if there is no proxy.
     """
     place = urlsplit(url)
     return "" if proxy_bypass(place.netloc) else getproxies().get(place.scheme, "")
 
 
 def pool(proxy: str, settings: Mapping[str, Any]) -> Http:
-    """Returns a connection pool with the given settings of urllib3. If `proxy` is not empty, it is the URL of a proxy
-    that the pool uses.
+    """Returns a connection pool with the given settings of urllib3. `proxy` is the URL of a proxy that the pool uses,
+    or empty for no proxy.
     """
     made = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
     return cast(Http, made)
@@ -153,7 +154,9 @@ def _object(data: bytes) -> Mapping[str, Any]:
 
 
 def _codes(answer: Mapping[str, Any]) -> str:
-    """Returns the error codes in an answer of Cloudflare, without the error texts, because the texts may quote keys."""
+    """Returns the error codes in an answer of Cloudflare. Leaves out the error texts, because these texts may quote
+    keys.
+    """
     errors: Any = answer.get("errors") or ()
     codes = [str(each["code"]) for each in errors]
     return f" (error {', '.join(codes)})" if codes else ""

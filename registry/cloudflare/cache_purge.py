@@ -30,7 +30,7 @@ _AT_ONCE = 100
 class WorkerPurges:
     """Sends purge requests to the edge worker. `url` is the address at which clients reach the worker.
 
-    `read_key` returns the key that signs the requests, and is called for each purge.
+    Each purge calls `read_key`, which returns the key that signs the requests.
     """
 
     url: str
@@ -51,8 +51,8 @@ class WorkerPurges:
             self._expect_success(status)
 
     def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
-        """Purges all objects of a package, such as `npm:@acme/web`, or all objects that one version of the edge worker
-        has stored.
+        """Purges all objects of a package, such as `npm:@acme/web`. Can instead purge all objects that one version of
+        the edge worker has stored.
 
         Raises PurgeError when the worker does not answer or refuses the purge, for example because of the rate limit.
         """
@@ -70,7 +70,7 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # After several failed attempts, urllib3's exception has the cause in its attribute `reason`.
+            # After several failed attempts, the attribute `reason` of urllib3's exception contains the cause.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 

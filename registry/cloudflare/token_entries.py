@@ -1,4 +1,4 @@
-"""Reads and writes the token entries in Workers KV, from which the edge worker reads clients' grants.
+"""Reads and writes the token entries in Workers KV. The edge worker reads clients' grants from these entries.
 
 Each entry contains the version number of the token's metadata record. All requests are bulk reads and bulk writes,
 because Cloudflare's API accepts only 1,200 requests in five minutes.
@@ -37,8 +37,8 @@ class TokenEntries:
         return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
 
     def read(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Returns a mapping from the given keys to their token entries in Workers KV. A key without an entry is missing
-        from the result.
+        """Returns a mapping from the given keys to their token entries in Workers KV. Leaves out keys that have no
+        entry.
         """
         wanted, found = list(keys), dict[str, str]()
         for start in range(0, len(wanted), READ_AT_ONCE):
@@ -48,8 +48,8 @@ class TokenEntries:
         return found
 
     def update(self, records: Iterable[Record]) -> list[Record]:
-        """Writes token records to Workers KV, except where Workers KV has a newer entry of the token. Returns the
-        written records.
+        """Writes token records to Workers KV. Never replaces a newer entry of a token. Returns the written
+        records.
         """
         latest, now = list(newest(records).values()), time.time()
         written: list[Record] = []
@@ -60,8 +60,8 @@ class TokenEntries:
         return written
 
     def overwrite(self, records: Sequence[Record], now: float) -> None:
-        """Writes all given token records to Workers KV, even if they replace newer entries. `now` is the time in
-        seconds since 1970.
+        """Writes all given token records to Workers KV, and also replaces newer entries. `now` is the time in seconds
+        since 1970.
         """
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
             pairs = [kv_pair(record, now) for record in records[start : start + _WRITTEN_AT_ONCE]]

@@ -1,3 +1,3 @@
-"""Co-downloads: packages that clients request in one install, although neither package depends on the other
+"""Co-downloads: packages that clients often request in the same install, although neither package depends on the other
 (docs/decisions/prediction.md).
 """

@@ -1,5 +1,5 @@
-"""Stores each package's co-downloads (packages in the same installs) in the metadata database. A delivery adds the
-co-downloads to the package's documents.
+"""Stores each package's co-downloads in the metadata database. Co-downloads are packages that clients request in the
+same install. When the registry delivers a change, it adds the co-downloads to the package's documents.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ def published(repository: Repository) -> list[str]:
 
 
 def changes(repository: Repository, packages: Sequence[str], model: Mapping[str, Sequence[str]]) -> Iterator[Artifact]:
-    """Yields the changes that replace the successors of the last model by those of `model`. Yields no change for a
-    package whose successors stay.
+    """Yields a change for each package whose successors in `model` differ from the stored successors. The change
+    replaces the stored successors.
 
-    `packages` are the packages that the registry has. The model may name others, which are left out.
+    `packages` are the packages that the registry has. The model may name other packages, and the changes leave them
+    out.
     """
     partitions = {package: parse(package).package.partition for package in packages}
     there = repository.items_at([(partition, RECORD) for partition in partitions.values()])

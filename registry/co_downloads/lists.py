@@ -1,5 +1,5 @@
-"""Finds the packages that the edge prefetches without a model of co-downloads. The documents of a package list what
-clients request next (contract/predictions.py). The edge follows these lists from package to package.
+"""Finds the packages that the edge prefetches even without a model of co-downloads. The documents of a package list
+what clients request next (contract/predictions.py). The edge follows these lists from package to package.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ _AT_ONCE = 8
 
 
 def reached(packages: Collection[str], successors_of: Callable[[str], Collection[str]]) -> Iterator[tuple[str, str]]:
-    """Finds the packages that the edge may prefetch after a request for a package in `packages`. Yields pairs of the
-    requested and the found package. `successors_of` returns the packages that clients request directly after a package.
+    """Finds the packages that the edge may prefetch after a request for a package in `packages`. Yields pairs: the
+    requested package, and the prefetched package. The function `successors_of` returns the packages that clients
+    request directly after a package.
     """
     known: dict[str, Collection[str]] = {}
     level = set(packages)
@@ -44,9 +45,9 @@ def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
 
 
 def listed(repository: Repository) -> Callable[[str], Collection[str]]:
-    """Returns a function that looks up which packages clients request next after a package, according to the package's
-    documents. For a package that the registry does not have, the function returns no packages. The function ignores
-    what a model of co-downloads added to the documents.
+    """Returns a function that looks up which packages clients request after a given package. The function reads this
+    from the package's documents, and ignores the part that a model of co-downloads added. If the registry does not have
+    the package, the function returns no packages.
     """
     facts = Facts(repository)
 

@@ -1,5 +1,5 @@
-"""The model of co-downloads, which predicts the packages that clients install together, and the file that stores the
-trained model.
+"""The model of co-downloads, which predicts packages that clients request in the same install. Also reads and writes
+the file that stores a trained model.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class _Part(BaseModel):
 
 
 class Figures(_Part):
-    """How well the model predicts the installs on the held-out days, which it was not trained on. A package counts once
-    for each install.
+    """Shows how well the model predicts the installs on the held-out days. The training does not use these days. A
+    package counts once for each install.
 
-    `wanted` counts packages that clients requested after another package of the install. Dependencies are left out.
-    `predicted` counts packages that the model would have prefetched. `hits` counts wanted packages that are also
-    predicted.
+    `wanted` is the number of packages that clients requested after another package of the same install, without
+    dependencies. `predicted` is the number of packages that the model would have prefetched. `hits` is the number of
+    packages that were both wanted and predicted.
     """
 
     installs: int
@@ -35,7 +35,7 @@ class Figures(_Part):
 
     @property
     def recall(self) -> float | None:
-        """How large a share of the wanted packages the model predicts. None if clients wanted no package."""
+        """The share of the wanted packages that the model predicts. None if clients wanted no package."""
         return self.hits / self.wanted if self.wanted else None
 
     @property
@@ -45,11 +45,11 @@ class Figures(_Part):
 
 
 class Model(_Part):
-    """A model of what clients request after a package in the same install.
+    """A model that predicts what clients request after a package in the same install.
 
-    `successors` maps a package, such as `npm:@acme/web`, to the names of packages of the same ecosystem, the most
-    frequent first. `first_day` and `last_day` are the first and last day of the logs that the model was trained on.
-    These days exclude the days that were held out to test the model.
+    `successors` maps a package, such as `npm:@acme/web`, to the names of packages of the same ecosystem. The most
+    frequent package comes first. `first_day` and `last_day` are the first and the last day of the logs that trained the
+    model. The held-out days, which test the model, are later.
     """
 
     format: int = Field(1, ge=1, le=1)
@@ -85,8 +85,8 @@ def read(file: Path) -> Mapping[str, Sequence[str]]:
 
 
 def by_package(pairs: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
-    """Maps a package to the packages that clients request next. `pairs` are rows of the table `successors`, with
-    percent-encoded names such as `npm:%40acme/web`.
+    """Maps each package to the packages that clients request next. `pairs` are rows of the table `successors`. In these
+    rows, names are percent-encoded, such as `npm:%40acme/web`.
     """
     found: dict[str, list[str]] = {}
     for package, successor in pairs:

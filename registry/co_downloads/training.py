@@ -1,5 +1,5 @@
-"""Trains the model of co-downloads from access logs of shields, with DuckDB on one machine. The statements in
-`training.sql` do the work.
+"""Trains the model of co-downloads from the access logs of the shields (regional caches). The SQL statements in
+`training.sql` do the work, with DuckDB on one machine.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from registry import RegistryError
 from registry.co_downloads.model import Figures, Model, by_package
 
 _STATEMENTS = Path(__file__).with_name("training.sql")
-# The fields of a log line that the SQL statements read. If a log line lacks the field `install`, the field is NULL.
+# The fields of a log line that the SQL statements read. A log line may lack the field `install`, and the SQL value is
+# then NULL.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
-# The training ignores installs with more packages than this number. So many packages do not belong to one install: they
-# are the requests of a mirror, or of many installs that one principal runs at the same time.
+# The training ignores installs with more packages than this number. Such a large number does not come from one install:
+# a mirror made the requests, or one principal ran many installs at the same time.
 _LARGEST = 500
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings with which the model of co-downloads is trained. The last `held_out_days` days of the logs test the
-    model, and the training does not use them.
+    """Settings for the training of the model of co-downloads. The last `held_out_days` days of the logs test the model.
+    The training does not use these days.
 
-    The model contains a pair of packages only if at least `support` installs have both packages. In addition, at least
-    `confidence` percent of the installs that have the first package must have the second one. `most` is the maximum
+    The model contains a pair of packages if at least `support` installs have both packages. In addition, at least
+    `confidence` percent of the installs with the first package must also have the second package. `most` is the maximum
     number of successors of a package.
     """
 
@@ -41,8 +42,8 @@ class Settings:
 
 
 class Training:
-    """The package installs that the access logs below a directory record. Raises RegistryError if the directory has no
-    logs, if a log cannot be read, or if the logs record no install.
+    """The package installs that are recorded in the access logs below a directory. Raises RegistryError if the
+    directory has no logs, if a log cannot be read, or if the logs record no install.
     """
 
     def __init__(self, logs: Path) -> None:
@@ -65,15 +66,15 @@ class Training:
             )
 
     def packages(self) -> list[str]:
-        """Returns the packages, such as `npm:@acme/web`, that any install in the logs requested."""
+        """Returns the packages that installs in the logs requested, such as `npm:@acme/web`."""
         return [unquote(name) for (name,) in self._rows("SELECT DISTINCT package FROM package_requests ORDER BY 1")]
 
     def train(self, lists: Iterable[tuple[str, str]], settings: Settings) -> Model:
-        """Trains a model on all days except the held-out ones, measures it on the held-out days, and returns it with
-        the result.
+        """Trains a model on all days except the held-out days, and tests it on the held-out days. Returns the model
+        with the result of the test.
 
-        `lists` has the pairs of packages that need no model: when a client requests a document of the first package,
-        the edge prefetches the second one anyway. The model leaves these pairs out.
+        `lists` contains pairs of packages that need no model. When a client requests a document of the first package,
+        the edge always prefetches the second package. The model leaves these pairs out.
         """
         first, last = self._days()
         held_out_from = last - timedelta(days=settings.held_out_days - 1)
@@ -118,7 +119,7 @@ class Training:
         )
 
     def _table(self, table: str, rows: list[list[Any]]) -> None:
-        """Creates a table and inserts `rows` into it. `table` is the table's name, followed by the definitions of its
+        """Creates a table and inserts `rows` into it. `table` contains the table's name and the definitions of its
         columns.
         """
         self._connection.execute(f"CREATE TABLE {table}")
@@ -132,7 +133,7 @@ class Training:
 
 
 def _quoted(package: str) -> str:
-    """Returns a package such as `npm:@acme/web` with the encoding that the access log has in its paths:
+    """Returns a package name in the encoding of the access log's paths. For example, `npm:@acme/web` becomes
     `npm:%40acme/web`.
     """
     ecosystem, _, name = package.partition(":")

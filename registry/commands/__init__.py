@@ -1,6 +1,6 @@
 """The operator's command line, with one module for each group of commands. `registry/__main__.py` combines the groups.
 
-Each command imports the modules that it needs in its own function, so that `--help` and other commands start fast.
+Each command imports its modules inside its own function. Other commands and `--help` therefore start fast.
 """
 
 from __future__ import annotations

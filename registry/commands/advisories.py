@@ -35,9 +35,10 @@ def import_advisories(
     ] = False,
     principal: Principal = "",
 ) -> None:
-    """Replace all advisories by those in archives and directories. All PoPs apply the change within 5 seconds.
+    """Replace all advisories with the advisories in archives and directories. All PoPs apply the change within 5
+    seconds.
 
-    The command names each record that cannot be read, imports the other records, and then exits with status 1.
+    The command names each record that cannot be read. It still imports the other records, and then exits with status 1.
     """
     from registry import caller
     from registry.advisories import in_force

@@ -36,9 +36,7 @@ def policy_root() -> None:
 
 @policy_app.command()
 def check(document: Document) -> None:
-    """Validate a document of the edge policy. Print each mistake with the rule, the value, and the values that are
-    accepted.
-    """
+    """Validate a document of the edge policy. For each mistake, print the rule, the value, and the accepted values."""
     policy = _policy(document)
     experiments = f"; number of experiments: {len(policy.experiments)}" if policy.experiments else ""
     print(f"{document}: valid; number of rules: {len(policy.rules)}{experiments}")
@@ -53,7 +51,9 @@ def put(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put an edge policy in force in all PoPs, within 5 seconds. Fails unless --replaces is the version in force."""
+    """Put an edge policy in force in all PoPs, within 5 seconds. The option --replaces must name the version that is
+    now in force; otherwise, the command fails.
+    """
     from registry import caller
     from registry.edge_policy import versions
     from registry.target import read_target
@@ -82,7 +82,9 @@ def get(
 
 @policy_app.command()
 def history(stack_outputs: Outputs) -> None:
-    """List all versions of the edge policy with number, time, principal, verified identity, digest and change."""
+    """List all versions of the edge policy. Print the number, time, principal, verified identity, digest and change of
+    each version.
+    """
     from registry.edge_policy import versions
     from registry.target import read_target
 
@@ -101,7 +103,7 @@ def rollback(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put an earlier version of the edge policy in force again, as a new version."""
+    """Put an earlier version of the edge policy in force again. It gets a new version number."""
     from registry import caller
     from registry.edge_policy import versions
     from registry.target import read_target
@@ -123,8 +125,8 @@ def _report(changed: Changed) -> None:
 
 
 def _policy(document: Path) -> Policy:
-    """Returns the edge policy in a file. Prints a warning for each rule that has no effect, because an earlier rule
-    already matches all versions that this rule matches.
+    """Reads an edge policy from a file. Prints a warning for each rule without effect. A rule has no effect if an
+    earlier rule matches all versions that it matches.
     """
     from registry.edge_policy.document import parsed
 

@@ -1,4 +1,4 @@
-"""The command that repairs the token entries in the edge worker's key-value store."""
+"""The command that repairs the token entries in Workers KV, the key-value store of the edge worker."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Repair the entries of tokens in the edge's key-value store, according to the token records in the metadata
-    database.
+    """Repair the token entries in the edge's key-value store. The token records in the metadata database are the source
+    of truth.
     """
 
 
 @app.command("resync")
 def resync_entitlements(stack_outputs: Outputs) -> None:
-    """Repair the token entries at the edge: write missing and stale entries, revoke those without a token record."""
+    """Repair the token entries at the edge: write missing and stale entries, revoke entries without a record."""
     from registry.target import read_target
     from registry.tokens import resync
 

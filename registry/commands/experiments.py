@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-# The command `report` warns about a variant with fewer clients than this number. With so few clients, the computed
-# confidence intervals of the variant are narrower than the true ones.
+# The command `report` warns about a variant that has fewer clients than this number. For so few clients, the computed
+# confidence intervals are narrower than the true intervals.
 _FEW_CLIENTS = 20
-# The width in characters that the command assumes for the terminal. With this width, the report's table is never
-# wrapped.
+# The command assumes that the terminal is this number of characters wide. The rows of the report's table are therefore
+# never wrapped.
 _WIDTH = 400
-# The command warns if the p-value of a chi-squared test on the measured split of clients is below this number. Then the
-# assignment of clients to variants, or the log, is probably wrong.
+# The command makes a chi-squared test of how the clients are split among the variants. It warns if the p-value is below
+# this number. In this case, the assignment of clients to variants is probably wrong, or the log is.
 _IMPROBABLE = 0.001
 
 
@@ -46,10 +46,11 @@ def report(
     ] = None,
     control: Annotated[str, typer.Option(help="variant to compare the others with; by default the first by name")] = "",
 ) -> None:
-    """Compare the variants of an experiment by the requests in the edge worker's log.
+    """Compare the variants of an experiment. The data are the requests in the edge worker's log.
 
-    Print each variant's requests, bytes, time to the first byte, and shares of objects from edge, shields and origin.
-    Print confidence intervals of 95 %, and the difference of each variant from the control.
+    For each variant, print the requests, the bytes, and the time to the first byte. Print which shares of the objects
+    came from the edge, the shields and the origin. Print confidence intervals of 95 %, and the difference of each
+    variant from the control variant.
     """
     from rich.console import Console
 
@@ -141,8 +142,8 @@ def _table(measured: Sequence[Measured]) -> Table:
 
 
 def _text(estimate: Estimate, name: str, sign: str = "") -> str:
-    """Returns the text of a measured value for the report's table. A share is printed in percent, and a difference of
-    shares in percentage points. Other values are printed unchanged.
+    """Formats a measured value for the report's table. Prints a share in percent, and a difference of shares in
+    percentage points. Does not change other values.
     """
     is_share = name.startswith(("answers", "errors"))
     factor, unit = (100, " points" if sign else " %") if is_share else (1, "")

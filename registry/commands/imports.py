@@ -57,7 +57,7 @@ def import_packages(
     workers: Annotated[int, typer.Option(min=1, max=64, help="packages to import in parallel")] = 8,
     principal: Principal = "",
 ) -> None:
-    """Import existing packages and images. A repeated import continues where the previous import stopped.
+    """Import existing packages and images. If you repeat an import, it continues where the previous import stopped.
 
     A package that fails does not stop the import of the other packages.
     """
@@ -106,8 +106,8 @@ def import_packages(
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
-    """Returns the number of items to import. Returns None if a source is not a local directory, because the number is
-    then unknown.
+    """Returns the number of items to import. Returns None if the number is unknown, because a source is not a local
+    directory.
     """
     from registry.importing.directory import wanted_in
 
@@ -119,7 +119,7 @@ def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None
 
 @contextmanager
 def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
-    """Shows the progress bar of an import on a terminal, and yields the function that updates the bar."""
+    """Shows the progress bar of an import on a terminal. Yields the function that updates the bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -165,8 +165,8 @@ def _print_summary(imported: Imported) -> None:
 
 
 def _line(title: str, reason: str) -> str:
-    """Returns the message for an imported item that failed or was left out. The message consists of the item's title
-    and the reason. If the reason already states the title or the filename, the message states it only once.
+    """Returns the message for an imported item that failed or was left out: the item's title, and the reason. If the
+    reason already contains the title or the filename, the message does not repeat it.
     """
     if title in reason:
         return reason

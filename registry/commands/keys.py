@@ -1,4 +1,4 @@
-"""Commands that create, renew and check the keys with which the tiers authenticate to each other."""
+"""Commands that create, renew and check keys. The tiers use these keys to authenticate to each other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Create, renew and check the keys with which edge, shields and registry authenticate to each other."""
+    """Create, renew and check keys. Edge, shields and registry use these keys to authenticate to each other."""
 
 
 Environment = Annotated[str, typer.Option(help="the stack's name, e.g. prod")]
@@ -34,14 +34,14 @@ def init(
         list[str] | None, typer.Option(help="another AWS region of the stack with own PoPs; may be repeated")
     ] = None,
 ) -> None:
-    """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
+    """Create the environment's keys in AWS Secrets Manager. Existing keys do not change.
 
-    The secret of the shields gets a replica in each region of --replica. The shields in a region with a replica can
-    start and renew their secrets while the primary region is down. The secrets that PoPs on machines of our own read
-    get a replica in each region of --pop-replica.
+    The option --replica names regions that get a replica of the shields' secret. While the primary region is down,
+    shields in these regions can still start and renew their secrets. The option --pop-replica names regions that get
+    replicas of the secrets for PoPs on machines of our own.
 
-    The environment variable CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The
-    token is stored with the keys.
+    The environment variable CLOUDFLARE_KV_API_TOKEN must contain a Cloudflare API token that may edit Workers KV. The
+    command stores the token with the keys.
     """
     from registry import keys
 

@@ -43,8 +43,8 @@ def publish(
     ] = False,
     principal: Principal = "",
 ) -> None:
-    """Publish packages. After an interruption, publish the same files again: files that are published already stay
-    unchanged.
+    """Publish packages. After an interruption, run the same command again. It does not change files that are already
+    published.
     """
     from registry import caller
     from registry import publish as publishing
@@ -113,7 +113,7 @@ def yank(
 
 @app.command()
 def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Remove the yank of a version, so that pip selects the version again."""
+    """Remove the yank of a version. pip can then select the version again."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 

@@ -1,4 +1,4 @@
-"""The commands for the model of co-downloads, which tells the edge what to prefetch besides dependencies."""
+"""Commands for the model of co-downloads. It tells the edge which packages to prefetch besides dependencies."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Train the model of co-downloads: packages that clients request in one install, although neither depends on the
-    other.
+    """Train and apply the model of co-downloads. Co-downloads are packages that clients request in the same install,
+    although neither package depends on the other.
     """
 
 
@@ -36,10 +36,11 @@ def train(
     most: Annotated[int, typer.Option(min=1, help="most successors of a package")] = 8,
     out: Annotated[Path, typer.Option(help="file for the model")] = Path("model.json"),
 ) -> None:
-    """Train a model of the packages that clients request in the same install, from the access logs of shields.
+    """Train a model from the access logs of the shields. The model predicts which packages clients request in the same
+    install.
 
-    The model leaves out a package's dependencies, which need no model. The last days of the logs only test the model.
-    Print the model's size, recall and precision. The logs need the field `install`.
+    The model leaves out the dependencies of a package, because the edge prefetches them without a model. The last days
+    of the logs only test the model. Print the model's size, recall and precision. The logs need the field `install`.
     """
     from registry.co_downloads import lists, model
     from registry.co_downloads.training import Settings, Training
@@ -59,10 +60,11 @@ def apply_model(
     stack_outputs: Outputs,
     principal: Principal = "",
 ) -> None:
-    """Replace the model by which the edge prefetches. To prefetch by no model, apply an empty model.
+    """Apply a new model to the edge, which then prefetches the packages that the model predicts. If you apply an empty
+    model, the edge prefetches no packages of a model.
 
-    The command writes the model's predictions into the documents of packages. Packages that the registry does not have
-    are left out.
+    The command writes the model's predictions into the documents of packages. It ignores packages that the registry
+    does not have.
     """
     from registry import caller
     from registry import publish as publishing

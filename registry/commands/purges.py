@@ -23,9 +23,10 @@ def drain(
     watch: Annotated[float, typer.Option(help="repeat after this many seconds; 0 runs one pass")] = 0,
     metric: Annotated[bool, typer.Option(help="report the age of the oldest change to the alarms")] = True,
 ) -> None:
-    """Deliver all due changes in the outbox. Failed deliveries are retried with growing pauses.
+    """Deliver all due changes in the outbox. If a delivery fails, it is repeated after a pause, which grows with each
+    failure.
 
-    Each change is delivered once more after all cached copies have expired.
+    Each change is delivered a second time after all cached copies have expired.
     """
     from registry.target import read_target
 
@@ -59,7 +60,7 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
-    """List all changes in the outbox: failed ones, and those that wait for a delivery."""
+    """List all changes in the outbox: changes whose delivery failed, and changes that wait for a delivery."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 
@@ -73,9 +74,7 @@ def list_all(stack_outputs: Outputs) -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs) -> None:
-    """Put all changes whose delivery failed too often back into the outbox, so that `purges drain` delivers
-    them again.
-    """
+    """Put changes back into the outbox if their delivery failed too often. `purges drain` then delivers them again."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 
@@ -103,8 +102,8 @@ def worker_version(
     stack_outputs: Outputs,
     version: Annotated[str, typer.Argument(help="stack output `worker_version` of the release to purge")],
 ) -> None:
-    """Remove all objects that one version of the edge worker stored in the edge's caches, after a bad release of the
-    worker.
+    """Remove all objects from the edge's caches that one version of the edge worker has stored. Use this after a bad
+    release of the worker.
     """
     from registry.target import read_target
 

@@ -34,10 +34,10 @@ def failed(stack_outputs: Outputs, prefix: Prefix = "") -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs, prefix: Prefix = "") -> None:
-    """Repeat the failed replications of objects, after you have fixed the cause.
+    """Repeat failed replications of objects. Fix the cause first.
 
-    The command copies each object to the object's own key, and S3 replicates the copy as a new version. The copy has
-    the same bytes and the same metadata.
+    The command copies each object to its own key. S3 then replicates the copy as a new version. The copy has the same
+    bytes and the same metadata.
     """
     from registry.origin.failed_replication import MOST_BYTES
 

@@ -39,7 +39,7 @@ def create(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Issue a client token and print it to standard output. The token cannot be shown again. All messages go to
+    """Issue a client token and print it to standard output. You cannot print the token again. All messages go to
     standard error.
     """
     from registry import caller
@@ -82,9 +82,7 @@ def rotate(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Replace a client token: issue and print a new token. The old token stays valid for the time that --overlap
-    states.
-    """
+    """Replace a client token: issue a new token and print it. The old token stays valid for the time in --overlap."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -149,8 +147,8 @@ def ungrant(
 def _report_delay(target: Target, changed: Changed) -> None:
     """Reports that a change of a token did not reach the edge at once.
 
-    If the metadata database is DynamoDB, the function only prints a warning, because the consumer of the table's stream
-    updates the edge later. For Spanner, the function ends the command with an error.
+    With DynamoDB as the metadata database, only prints a warning: the consumer of the table's stream updates the edge
+    later. With Spanner, ends the command with an error.
     """
     if not changed.edge_error:
         return

@@ -1,4 +1,4 @@
-"""`python -m registry visible`: measures how long a change takes until readers see it."""
+"""`python -m registry visible`: measures the time from a change until readers see it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def visible(
     timeout: Annotated[float, typer.Option(help="seconds to wait for the change")] = 60.0,
     objective: Annotated[float, typer.Option(help="seconds that the change may take")] = OBJECTIVE_SECONDS,
 ) -> None:
-    """Measure when all origins, shields and edges serve the last change of a package, and report the times as metrics.
+    """Measure when all origins, shields and edges serve the last change of a package. Report the times as metrics.
 
-    Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the edge is left out.
+    Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the command does not measure the edge.
     """
     from registry.ecosystems.packages import parse
     from registry.target import read_target

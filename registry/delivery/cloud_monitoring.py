@@ -15,7 +15,7 @@ from requests import RequestException
 from contract.metrics import GIVEN_UP, GOOGLE_RESOURCE, GOOGLE_TYPES, PUBLISH_TO_VISIBLE, PURGE_LAG
 from registry import RegistryError
 
-# The environment variable that overrides the URL of Cloud Monitoring's API. Pulumi's provider reads the same variable.
+# This environment variable overrides the URL of Cloud Monitoring's API. Pulumi's Google Cloud provider reads it, too.
 ENDPOINT_VARIABLE = "GOOGLE_MONITORING_CUSTOM_ENDPOINT"
 _ENDPOINT = "https://monitoring.googleapis.com/"
 _SCOPE = "https://www.googleapis.com/auth/monitoring.write"
@@ -38,17 +38,17 @@ class CloudMonitoring:
         self._project = project
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports the age in seconds of the oldest undelivered change. Also reports the number of changes whose
-        delivery is no longer retried.
+        """Reports two metrics: `lag`, the age in seconds of the oldest undelivered change, and `given_up`, the number
+        of changes that the registry no longer tries to deliver.
         """
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Writes the metric of how long readers wait for a change: the seconds from the change's commit until each
-        origin bucket, shield or edge served it.
+        """Writes the metric that shows how long readers wait for a change. The values are the seconds from the change's
+        commit until each origin bucket, shield or edge served the change.
 
         A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. The method does not write
-        the maximum of the values, because the alarm in Cloud Monitoring computes the maximum.
+        the maximum of the values, because the alarm in Cloud Monitoring computes it.
         """
         self._write(
             [

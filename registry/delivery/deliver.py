@@ -26,7 +26,7 @@ from registry.ecosystems.packument import NpmPackage
 from registry.metadata import Repository
 from registry.origin import Origin
 
-# The maximum number of changes that are delivered together.
+# The maximum number of changes in one delivery.
 _AT_ONCE = 50
 # The maximum number of packages whose documents are rendered in parallel.
 _RENDERED_AT_ONCE = 8
@@ -34,14 +34,14 @@ _RENDERED_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class PassReport:
-    """The result of one pass over the outbox, which tries to deliver all changes that are due.
+    """The result of one pass over the outbox. A pass tries to deliver all changes that are due.
 
     `lag` is the age in seconds of the oldest change that was never delivered. `left` is the number of due changes that
-    the pass did not try to deliver, because its time was over. `limited` is the number of changes that were delivered
-    without some of their purges, because the edge limits the rate of purges. A later pass sends the remaining purges.
+    the pass did not try to deliver, because it ran out of time. `limited` is the number of delivered changes that still
+    need some purges, because the edge limits the rate of purges. A later pass sends these purges.
 
     `waiting` is the number of changes that a later pass will deliver. `dead` is the number of changes whose delivery
-    failed too often. `delayed` has the reasons for the deliveries that failed in this pass.
+    failed too often. `delayed` contains the reasons for the failed deliveries of this pass.
     """
 
     delivered: int
@@ -57,9 +57,8 @@ class PassReport:
 class Delivered:
     """The result of the delivery of several changes to readers.
 
-    `delivered` counts the changes that were delivered completely. `limited` counts the changes that were delivered
-    without some of their purges, because the edge limits the rate of purges. `failed` has one reason for each failed
-    change.
+    `delivered` is the number of completely delivered changes. `limited` is the number of delivered changes that still
+    need some purges, because the edge limits the rate of purges. `failed` contains one reason for each failed change.
     """
 
     delivered: int = 0
@@ -69,9 +68,9 @@ class Delivered:
 
 @dataclass(frozen=True)
 class _Rendered:
-    """The result of rendering a package's documents. `keys` are the keys of the rendered documents, and `revision` is
-    the package's revision that they show. For an npm package, `npm_name` is its name, and `entry` its entry in the list
-    of npm packages.
+    """The result of rendering a package's documents. `keys` are the keys of the rendered documents. `revision` is the
+    revision of the package that the documents show. For an npm package, `npm_name` is its name, and `entry` is its
+    entry in the list of npm packages.
     """
 
     keys: Sequence[str]
@@ -84,7 +83,7 @@ class Delivery:
     """Makes the committed changes of one stack visible to clients. `url` is the address at which clients reach the
     stack.
 
-    A second delivery of a change has no further effect.
+    Delivery is idempotent: the second delivery of a change has no further effect.
     """
 
     def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
@@ -97,17 +96,18 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Delivers all pending changes of the packages in the given database partitions, whoever made the changes.
+        """Delivers all pending changes of the packages in the given database partitions. It does not matter who made
+        the changes.
 
-        Returns the reasons for failed deliveries, each different reason once. The outbox relay retries failed
-        deliveries.
+        Returns the reasons for failed deliveries, without duplicates. The outbox relay, which delivers changes, retries
+        failed deliveries.
         """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due changes in the outbox. First come the changes that were never delivered, and then those that
-        were delivered once and wait for their second delivery.
+        """Delivers the due changes in the outbox. Delivers changes that were never delivered first. Then come the
+        changes that wait for their second delivery.
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """
@@ -130,10 +130,10 @@ class Delivery:
         )
 
     def deliver_intents(self, intents: Sequence[Intent], until: float = math.inf) -> Delivered:
-        """Delivers several changes together, so that a package with several changes is rendered only once.
+        """Delivers several changes together. A package with several changes is therefore rendered only once.
 
-        If this delivery fails, the method delivers each change separately, so that one bad change does not block the
-        other changes.
+        If this delivery fails, delivers each change separately. One bad change therefore does not block the other
+        changes.
         """
         if not intents or time.time() >= until:
             return Delivered()
@@ -164,22 +164,22 @@ class Delivery:
             quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
         purged = [key for intent in intents for key in intent.stale]
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
-        # The list of npm packages is written last, because the list is long, and clients need it only for searches.
+        # The list of npm packages is written last: it is long, and clients need it only for searches.
         self._search.update({each.npm_name: (each.revision, each.entry) for each in rendered if each.npm_name})
 
     def _render(self, partition: str, names: Collection[str]) -> _Rendered:
-        """Renders those documents of a package that depend on the changed records `names`. Writes a document to the
-        origin unless the origin has it already.
+        """Renders the documents of a package that depend on the changed records `names`. Writes each document to the
+        origin unless the origin already has it.
 
-        The caller purges all these documents, even those that the origin had already. An earlier run may have written
-        them and ended before it could purge them.
+        The caller purges all these documents, also those that the origin already has. An earlier run may have written
+        them, but ended before it could purge them.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # If this delivery includes changes of all metadata records of the package, the package is new, and the origin
-        # has none of its documents yet.
+        # A package is new if this delivery includes the changes of all its metadata records. The origin then has no
+        # documents of the package yet.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

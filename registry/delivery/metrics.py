@@ -14,18 +14,20 @@ _AT_ONCE = 1000
 
 
 class CloudWatch:
-    """Reports an environment's custom metrics to CloudWatch, in the stack's home region, where the alarms are."""
+    """Reports an environment's custom metrics to CloudWatch. Uses the stack's home region, because the alarms are
+    there.
+    """
 
     def __init__(self, environment: str, region: str) -> None:
         self._environment = environment
         self._client = cast(Any, boto3).client("cloudwatch", region_name=region)
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Writes the metrics of changes that readers have not yet received.
+        """Reports metrics of changes that have not reached readers yet.
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
-        the number of changes that the outbox relay no longer tries to deliver after many failures. An operator must
-        handle these changes.
+        the number of changes that the outbox relay no longer tries to deliver, because their delivery failed too often.
+        An operator must handle these changes.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
@@ -36,8 +38,8 @@ class CloudWatch:
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        The keys of `seconds` are the tier and the name of the bucket, shield or edge, which become dimensions of the
-        metric. The method also reports the maximum of the values, without these two dimensions.
+        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. Both become dimensions of
+        the metric. Also reports the maximum of all values, without these dimensions.
         """
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})

@@ -18,8 +18,8 @@ class PurgeError(RegistryError):
 
 
 class PurgesLimited(Exception):
-    """Raised when the edge refuses a purge because of its rate limit. `keys` are the keys of the objects that are not
-    purged yet.
+    """Raised when the edge refuses a purge because of its rate limit. `keys` are the keys of the objects that still
+    need a purge.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -28,8 +28,8 @@ class PurgesLimited(Exception):
 
 
 class EdgeNetwork(Protocol):
-    """What the delivery of changes needs from the edge network: cache purges and writes to the quarantine list. The
-    methods raise RegistryError if the edge refuses a request or does not answer.
+    """The operations of the edge network that the delivery of changes needs: cache purges, and writes to the quarantine
+    list. The methods raise RegistryError if the edge refuses a request or does not answer.
     """
 
     def purge(self, keys: Sequence[str]) -> None:
@@ -40,8 +40,8 @@ class EdgeNetwork(Protocol):
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
-        """Replaces the quarantine list at the edge by the keys of the given objects. Every PoP then refuses exactly the
-        objects on the list, even if a cache holds them.
+        """Replaces the quarantine list at the edge. `keys` are the keys of the objects on the new list. Every PoP then
+        refuses exactly these objects, even if a cache holds them.
         """
         ...
 

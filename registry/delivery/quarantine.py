@@ -1,7 +1,8 @@
-"""The list of withdrawn objects, which the edge checks before any cache (workers/edge/src/quarantine.ts).
+"""The list of withdrawn objects. The edge checks this list before it asks any cache (workers/edge/src/quarantine.ts).
 
-Caches keep an immutable object for a year, and shields cannot purge an object. Therefore the edge refuses an object on
-the list even when a cache has it. The origin keeps withdrawn objects under keys that no URL reaches.
+Caches keep an immutable object for a year, and shields (regional caches) cannot purge an object. The edge therefore
+refuses an object on the list even when a cache has it. The origin keeps withdrawn objects under keys that no URL
+reaches.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _AT_ONCE = 90
 
 
 def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Sequence[str]) -> None:
-    """Adds objects to the quarantine list at the edge, and then moves these objects to keys that no URL reaches.
+    """Adds objects to the quarantine list at the edge. Then moves these objects at the origin to keys that no URL
+    reaches.
 
     The list may reach the edge a minute late. Until then, the edge reads the keys of these objects from the feed of the
     metadata API.

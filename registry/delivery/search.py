@@ -15,11 +15,11 @@ from registry.metadata import Absent, Conflict, Delete, Item, Put, Repository, U
 from registry.origin import Origin
 
 _TRIES = 5
-# One transaction writes at most this number of search records, and the revision of the list of npm packages. The
-# database takes at most 100 writes in a transaction.
+# One transaction writes at most this number of search records. It also writes the revision of the list of npm packages.
+# The database takes at most 100 writes in a transaction.
 _AT_ONCE = 90
-# Maps the name of each npm package to a pair: a revision of the package, and the package's entry in the list of npm
-# packages at that revision. The entry is None for a package without published versions.
+# Maps the name of each npm package to a pair: a revision of the package, and the entry of this revision in the list of
+# npm packages. The entry is None for a package without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 
@@ -61,8 +61,8 @@ class SearchList:
 
 
 def _writes(entries: Entries, there: Mapping[str, Item], at: str) -> Iterator[Write]:
-    """Yields the database writes that store the changed entries of the list of npm packages. An entry stays as it is if
-    the database already has one from the same or a later revision of the package.
+    """Yields the database writes that store the changed entries of the list of npm packages. Does not change an entry
+    if the database already has an entry from the same or a later revision of the package.
     """
     for name, (revision, entry) in entries.items():
         record = f"package#{name}"

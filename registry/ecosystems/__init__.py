@@ -1,1 +1,1 @@
-"""Readers of npm, PyPI and OCI packages, and renderers of the documents that the clients of these ecosystems fetch."""
+"""Readers of npm, PyPI and OCI packages. Also renders the documents that clients fetch."""

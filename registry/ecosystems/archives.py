@@ -1,7 +1,7 @@
 """Reads untrusted tar and zip archives.
 
-The functions refuse members that would be unpacked outside the target directory, and archives that unpack to too many
-bytes.
+The functions refuse a member that would be unpacked outside the target directory. They also refuse an archive that has
+too many bytes after unpacking.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _UNPACKED_BYTES = 8 << 30
 def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yields the members of a tar archive in order.
 
-    Raises RegistryError for a member that would be unpacked outside the target directory, and when the archive has too
-    many members or unpacks to too many bytes.
+    Raises RegistryError for a member that would be unpacked outside the target directory. Also raises RegistryError
+    when the archive has too many members, or too many bytes after unpacking.
     """
     unpacked = 0
     for number, member in enumerate(tar, 1):
@@ -33,8 +33,8 @@ def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInf
 def checked_names(file: Path, archive: zipfile.ZipFile) -> Iterator[str]:
     """Yields the names of a zip archive's members in order.
 
-    Raises RegistryError for a member that would be unpacked outside the target directory, and when the archive has too
-    many members or unpacks to too many bytes.
+    Raises RegistryError for a member that would be unpacked outside the target directory. Also raises RegistryError
+    when the archive has too many members, or too many bytes after unpacking.
     """
     unpacked = 0
     for number, member in enumerate(archive.infolist(), 1):

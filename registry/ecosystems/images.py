@@ -14,8 +14,8 @@ from registry.catalog.artifact import Document, Known, Reader
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-# A digest by SHA-256 or SHA-512, the algorithms that clients verify (OCI Image Specification 1.1, descriptor.md,
-# "Registered Algorithms").
+# Matches a digest with SHA-256 or SHA-512. Clients can verify these two algorithms (OCI Image Specification 1.1,
+# descriptor.md, "Registered Algorithms").
 DIGEST = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})"
 _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 
@@ -25,7 +25,8 @@ class OciRepository:
     """A repository of images and other OCI artifacts.
 
     The metadata records `manifest#<digest>` and `unpublished#<digest>` of a repository never change. The record
-    `tag#<tag>` changes with the tag, and has an empty `digest` after the tag was removed.
+    `tag#<tag>` changes when the tag moves to another manifest. When the tag is removed, the field `digest` of the
+    record becomes empty.
     """
 
     name: str
@@ -35,8 +36,8 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the documents of the repository that depend on changed metadata records: tags, the list of tags, the
-        list of contents, and lists of referrers. `touched` holds the names of the changed records.
+        """Renders the documents that depend on changed metadata records: tags, the list of tags, the list of contents,
+        and lists of referrers. `touched` contains the names of the changed records.
         """
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
@@ -47,7 +48,7 @@ class OciRepository:
                 referred |= {name, manifests[name]["subject"]} - {""}
             if kind == "unpublished":
                 renewed |= {tag for tag, fact in known.of_kind("tag").items() if fact["digest"] == name}
-        # The OCI Distribution Specification demands that tags are listed in "case-insensitive alphanumeric order".
+        # The OCI Distribution Specification requires "case-insensitive alphanumeric order" for a list of tags.
         listed = {"name": self.name, "tags": sorted(tags, key=lambda tag: (tag.lower(), tag))}
         return [
             *(self._tag(tag, tags.get(tag, ""), manifests, read) for tag in sorted(renewed)),
@@ -73,8 +74,8 @@ class OciRepository:
         return Document(f"oci/taglists/{self.name}/contents.json", "application/json", json.dumps(contents).encode())
 
     def _referrers(self, digest: str, known: Known) -> Document:
-        """Renders the referrers list of the manifest `digest`. The list is an image index of all manifests whose field
-        `subject` is this digest.
+        """Renders the referrers list of the manifest `digest`. The list is an image index with all manifests whose
+        field `subject` is this digest.
         """
         gone = known.of_kind("unpublished")
         descriptors = [
@@ -93,8 +94,8 @@ def listed_manifests(known: Known) -> list[str]:
 
 
 def listed_tags(known: Known) -> dict[str, str]:
-    """Returns a mapping from each tag to the digest of the manifest that the tag points to. Removed tags and tags of
-    unpublished manifests are left out.
+    """Returns a mapping from each tag to the digest of its manifest. Leaves out removed tags, and tags of unpublished
+    manifests.
     """
     gone = known.of_kind("unpublished")
     digests = {tag: str(fact["digest"]) for tag, fact in known.of_kind("tag").items()}

@@ -21,7 +21,7 @@ from registry.ecosystems.manifests import (
 )
 
 _REF_NAME = "org.opencontainers.image.ref.name"
-# The annotation in which BuildKit and containerd write the full name of an image: its registry, repository and tag.
+# BuildKit and containerd write the full name of an image into this annotation: registry, repository and tag.
 _CONTAINERD_NAME = "io.containerd.image.name"
 
 
@@ -32,11 +32,11 @@ def tags_of(layout: Path) -> list[str]:
 
 
 def tag_of(descriptor: Descriptor) -> str:
-    """Returns the tag of a manifest in the index of an OCI image layout, or an empty text if the manifest has no tag.
+    """Returns the tag of a manifest in the index of an OCI image layout. Returns an empty text if the manifest has no
+    tag.
 
-    The annotation for the tag may contain the whole name of an image, such as `docker.io/library/alpine:3.20`. podman
-    and skopeo write into the annotation whatever name the operator gives. The function then returns the tag in this
-    name.
+    The annotation for the tag may contain the whole name of an image, such as `docker.io/library/alpine:3.20`, because
+    podman and skopeo write any name that the operator gives. In this case, returns the tag from the name.
     """
     name = _ref_name(descriptor)
     if not set(name) & set("/:@"):
@@ -49,11 +49,11 @@ def _ref_name(descriptor: Descriptor) -> str:
 
 
 def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
-    """Returns the descriptor of the image to publish from an OCI image layout, the image's tag, and the descriptors of
-    all other manifests in the layout.
+    """Chooses the image to publish from an OCI image layout. Returns the image's descriptor, its tag, and the
+    descriptors of all other manifests in the layout.
 
-    `tag` selects the image and may be empty if the layout holds only one image. Raises RegistryError when the layout
-    holds several images and `tag` names none or several of them.
+    `tag` selects the image. It may be empty if the layout contains only one image. Raises RegistryError when the layout
+    contains several images, and none or several of them have the tag.
     """
     if not (layout / "oci-layout").is_file():
         raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
@@ -73,10 +73,11 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
 
 
 def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
-    """Returns the manifests in an OCI image layout that refer to images with the given digests, each manifest with its
-    own tag.
+    """Returns the manifests in an OCI image layout that refer to images with the given digests. Each manifest comes
+    with its own tag.
 
-    A signature, an attestation or an SBOM refers to an image by its `subject`, or by a tag such as `sha256-<hex>.sig`.
+    A signature, an attestation or an SBOM refers to an image by the field `subject`, or by a tag such as
+    `sha256-<hex>.sig`.
     """
     tags = [tag for each in listed if (tag := tag_of(each))]
     by_tag = {tag for digest in digests for tag in attached_tags(digest, tags)}
@@ -89,10 +90,10 @@ def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -
 
 
 def absent_manifests(layout: Path, top: Descriptor, depth: int = 0) -> dict[str, str]:
-    """Finds the manifests that an image index lists and that the OCI image layout lacks. In the result, each key is the
-    digest of such a manifest, and the value is a message for the operator.
+    """Finds the manifests that an image index lists but that are missing in the OCI image layout. In the result, each
+    key is the digest of a missing manifest, and the value is a message for the operator.
 
-    Clients that save only one platform of an image write layouts without the other platforms' manifests. Raises
+    Some clients save only one platform of an image. Their layouts lack the manifests of the other platforms. Raises
     RegistryError if the layout lacks the index itself.
     """
     if top.mediaType not in INDEXES or depth >= INDEX_DEPTH:
@@ -116,8 +117,8 @@ def _subject(layout: Path, descriptor: Descriptor) -> str:
 def content_of(layout: Path, descriptor: Descriptor) -> Path | bytes | None:
     """Returns the content of an image's config or layer from an OCI image layout.
 
-    A layout need not hold a layer whose descriptor contains URLs, because clients fetch the layer from these URLs. The
-    function returns None if the layout lacks such a layer.
+    If the descriptor of a layer contains URLs, clients fetch the layer from these URLs, and the layout may lack the
+    layer. Returns None for such a missing layer.
     """
     if (layout / "blobs" / descriptor.digest.replace(":", "/")).is_file():
         return checked(layout, descriptor)

@@ -21,14 +21,14 @@ from registry.ecosystems.images import DIGEST, INDEX, MANIFEST
 
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
-# The maximum size of a manifest in bytes. Every registry should accept manifests up to this size (OCI Distribution
+# The maximum size of a manifest in bytes. Every registry should accept a manifest of this size (OCI Distribution
 # Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
-# The maximum depth of nested image indexes. An image that needs deeper nesting is refused as a possible attack.
+# The maximum depth of nested image indexes. An image with deeper nesting may be an attack, and the registry refuses it.
 INDEX_DEPTH = 4
 
-# The media types of earlier manifest formats begin with these texts. The registry refuses these formats, because such a
-# manifest lists its blobs in other fields than a manifest in today's format.
+# The media types of earlier manifest formats begin with these texts. The registry refuses such a manifest, because it
+# lists its blobs in other fields than a manifest in today's format.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]
@@ -37,8 +37,8 @@ Kind = Literal["index", "manifest", "blob"]
 def kind_of(media_type: str, title: str) -> Kind:
     """Returns the kind of content that a descriptor with this media type refers to: an index, a manifest or a blob.
 
-    An image index may list content of any type. A BuildKit cache, for example, lists layers, which are blobs. Raises
-    RegistryError for a manifest in an earlier, unsupported format.
+    An image index may list content of any type. For example, the index of a BuildKit cache lists layers, which are
+    blobs. Raises RegistryError for a manifest in an earlier, unsupported format.
     """
     if media_type.startswith(_EARLIER_MANIFESTS):
         raise RegistryError(f"{title}: is a manifest of type {media_type}, an earlier format that cannot be imported")
@@ -54,7 +54,7 @@ def _supported(digest: str) -> str:
 
 
 def _no_nulls(value: Any) -> Any:
-    """Replaces null values in a JSON object with empty strings, because some Go programs write empty values as null."""
+    """Replaces each null in a JSON object with an empty string. Some Go programs write null for an empty value."""
     if isinstance(value, dict):
         given = cast(dict[str, Any], value)
         return {name: "" if text is None else text for name, text in given.items()}
@@ -83,7 +83,9 @@ class Platform(BaseModel):
 
 
 class Descriptor(BaseModel):
-    """A reference to a blob or manifest by media type, digest and size in bytes (OCI descriptor.md)."""
+    """An OCI descriptor: a reference to a blob or manifest, with its media type, digest and size in bytes (OCI
+    descriptor.md).
+    """
 
     mediaType: Text = ""
     digest: Digest
@@ -95,7 +97,8 @@ class Descriptor(BaseModel):
 
     @property
     def embedded(self) -> bytes | None:
-        """Returns the content that is embedded in the descriptor, or None without embedded content.
+        """Returns the content that is embedded in the descriptor. Returns None if the descriptor has no embedded
+        content.
 
         Raises RegistryError if the content does not match the descriptor's digest and size.
         """
@@ -111,8 +114,8 @@ class Descriptor(BaseModel):
 
 
 def absence(manifest: Descriptor, place: str) -> str:
-    """Returns the error message for a missing manifest that an image index lists. `place` is where the manifest is
-    missing: "layout" for an OCI image layout, or "source" for the source registry of an import.
+    """Returns the error message for a manifest that an image index lists but that does not exist. `place` tells where
+    the manifest is missing: "layout" for an OCI image layout, or "source" for the source registry of an import.
     """
     platform = f" ({manifest.platform})" if manifest.platform else ""
     return f"manifest {manifest.digest}{platform}: an index lists it, and the {place} does not have it"
@@ -165,9 +168,9 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 def media_type_of(body: bytes, sent: str) -> str:
     """Returns the media type of a manifest from another registry. `sent` is the Content-Type of the response.
 
-    If `sent` is the media type of a manifest, the function returns `sent`. Some registries send a wrong Content-Type,
-    such as application/json. The function then returns the field `mediaType` of the manifest. Without this field, it
-    recognizes an image index by the field `manifests`, and an image manifest by the field `config`.
+    Returns `sent` if it is the media type of a manifest. Some registries send a wrong Content-Type, such as
+    application/json. For these, returns the field `mediaType` of the manifest. If the manifest does not have this
+    field, recognizes an image index by the field `manifests`, and an image manifest by the field `config`.
     """
     if sent in (*INDEXES, *MANIFESTS) or sent.startswith(_EARLIER_MANIFESTS):
         return sent
@@ -182,7 +185,7 @@ def media_type_of(body: bytes, sent: str) -> str:
 
 
 def digest_of(source: Path | bytes, like: str) -> str:
-    """Returns the digest of a file or of bytes. The digest `like` determines the algorithm."""
+    """Returns the digest of a file or of bytes. Uses the algorithm of the digest `like`."""
     algorithm = like.partition(":")[0]
     if isinstance(source, bytes):
         return f"{algorithm}:{hashlib.new(algorithm, source).hexdigest()}"
@@ -191,17 +194,17 @@ def digest_of(source: Path | bytes, like: str) -> str:
 
 
 def referrers_tag(digest: str) -> str:
-    """Returns the tag under which registries without the referrers API list the referrers of a manifest.
+    """Returns the tag that lists the referrers of a manifest. Registries without the referrers API use such tags.
 
-    The tag contains at most 32 characters of the digest's algorithm and 64 of its value, because a tag has at most 128
-    characters (Distribution Specification 1.1, "Referrers Tag Schema").
+    The tag contains at most 32 characters of the digest's algorithm, and at most 64 characters of its value. The reason
+    is that a tag has at most 128 characters (Distribution Specification 1.1, "Referrers Tag Schema").
     """
     algorithm, _, encoded = digest.partition(":")
     return f"{algorithm[:32]}-{encoded[:64]}"
 
 
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
-    """Yields those of the given tags that name a signature, an attestation or an SBOM of the manifest `digest`.
+    """Yields each of the given tags that names a signature, an attestation or an SBOM of the manifest `digest`.
 
     Source: cosign's specification of signatures, "Tag-based discovery": `sha256-<hex>.sig`, `.att` or `.sbom`.
     """

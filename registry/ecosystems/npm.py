@@ -1,4 +1,4 @@
-"""Reads an npm tarball into the artifact to publish: the objects and metadata records of one package version.
+"""Reads an npm tarball. Returns the artifact to publish: the objects and metadata records of one package version.
 
 Sources: npm docs, package.json; validate-npm-package-name; node-semver.
 """
@@ -33,17 +33,18 @@ _NAME_MAX = 214
 # as JSONStream.
 _NAME = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*|[A-Za-z0-9~-][A-Za-z0-9._~-]*")
 _RESERVED = ("node_modules", "favicon.ico")
-# npm versions in the forms that node-semver's loose mode accepts: with a leading `v` or `=`, with leading zeros in
-# numbers, or without a hyphen before the pre-release.
+# Matches an npm version. Like node-semver's loose mode, accepts a leading `v` or `=`, leading zeros in numbers, and a
+# pre-release without a hyphen.
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )
-# The maximum length of a version, and the largest number in a version, that npm accepts (node-semver, MAX_LENGTH and
-# MAX_SAFE_INTEGER).
+# Limits of a version that npm accepts: the length of the whole version, and the largest number in it (node-semver,
+# MAX_LENGTH and MAX_SAFE_INTEGER).
 _VERSION_MAX = 256
 _NUMBER_MAX = (1 << 53) - 1
 _GZIP = b"\x1f\x8b"  # the first two bytes of a gzip file (RFC 1952)
-# npm refuses a dist-tag that is a version or a range of versions, such as `v2`, `1.x` or `x` (npm docs, npm-dist-tag).
+# These patterns match a dist-tag. npm refuses a tag that is a version or a range of versions, such as `v2`, `1.x` or
+# `x` (npm docs, npm-dist-tag).
 _PART = r"(?:[0-9]+|[xX])"
 _RANGE = rf"v*{_PART}(?:\.{_PART}(?:\.{_PART}(?:-[A-Za-z0-9.-]+)?)?)?"
 _TAG = re.compile(rf"(?!{_RANGE}\Z)[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
@@ -70,12 +71,12 @@ def read(
 ) -> Artifact:
     """Returns the artifact to publish for a tarball from `npm pack`.
 
-    `tag` is a dist-tag to set. The tag `latest` need not be set, because `latest` is by default the highest stable
-    version that was not published under another tag. `provenance` is a Sigstore bundle to publish with the version.
+    `tag` is a dist-tag to set. The tag `latest` is set automatically. It is the highest stable version, except versions
+    that were published under another tag. `provenance` is a Sigstore bundle to publish with the version.
 
-    For a version that is imported from another registry, `upstream` is what the other registry states about the
-    version. `spec` is the name and version under which the other registry lists the version. Clients install by `spec`,
-    so `spec` takes precedence over the name and version in package.json.
+    If the version is imported from another registry, `upstream` contains what this registry states about the version.
+    `spec` is the name and version in that registry. It takes precedence over the name and version in package.json,
+    because clients install by `spec`.
 
     If `imported` is false, the fields `private` and `publishConfig.tag` of package.json have the same effect as for
     `npm publish`. Raises RegistryError for an invalid tarball, name, version, tag or bundle, and for a private package.
@@ -95,12 +96,12 @@ def read(
                 "manifest": tarball.manifest,
                 "file": key.rsplit("/", 1)[1],
                 "shasum": _digest(file, "sha1").hex(),
-                # a digest in the form of the W3C's "Subresource Integrity", as npm expects it
+                # npm expects a digest in the form of the W3C's "Subresource Integrity"
                 "integrity": f"sha512-{base64.b64encode(sha512).decode()}",
             },
         ),
-        # The record `contents#<version>` is mutable, so that later releases of the registry can store more facts about
-        # the same tarball.
+        # The record `contents#<version>` is mutable. A later release of the registry can therefore store more facts
+        # about the same tarball.
         Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
@@ -119,17 +120,17 @@ def read(
 
 
 def depends_on(manifest: Mapping[str, Any]) -> set[str]:
-    """Returns the names of the packages that an npm package depends on, as its package.json states."""
+    """Returns the names of the packages that package.json lists as dependencies."""
     normal = normalized(manifest, {})
     return {name for kind in _DEPENDENCIES for name in normal.get(kind, {}) if _NAME.fullmatch(name)}
 
 
 def dependents_of(name: str) -> str:
-    """Returns the database partition that lists the packages that depend on the package `name`. A package is listed if
-    one of its versions depends on `name`.
+    """Returns the database partition with the list of packages that depend on the package `name`. The list contains a
+    package if one of its versions depends on `name`.
 
-    No package is ever removed from the list, even if all these versions are unpublished. A listed package may therefore
-    no longer depend on `name`.
+    A package stays in the list even after all these versions are unpublished. A listed package may therefore no longer
+    depend on `name`.
     """
     return f"npm-dependents#{name}"
 
@@ -159,8 +160,9 @@ def _refuse_private(file: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _configured_tag(manifest: Mapping[str, Any]) -> str:
-    """Returns the dist-tag under which `npm publish` publishes the package if the command line names no other (npm
-    docs, package.json, "publishConfig"). Returns an empty string if package.json configures no dist-tag.
+    """Returns the dist-tag that package.json configures for `npm publish` (npm docs, package.json, "publishConfig"). A
+    tag on the command line takes precedence over this tag. Returns an empty string if package.json configures no
+    dist-tag.
     """
     config: Any = manifest.get("publishConfig")
     tag: Any = cast(dict[str, Any], config).get("tag") if isinstance(config, dict) else None
@@ -173,22 +175,24 @@ def _digest(file: Path, algorithm: str) -> bytes:
 
 
 def _named(spec: str) -> dict[str, str]:
-    """Returns the name and the version in a text such as `@acme/web@1.0.0`, as the fields `name` and `version`.
+    """Returns the name and the version in a text such as `@acme/web@1.0.0`. The result has the fields `name` and
+    `version`.
 
-    The text comes from a lockfile, which may state no version. The result then has no field `version`, and the version
-    in package.json counts.
+    The text comes from a lockfile, which may state no version. The result then has no field `version`, and the caller
+    uses the version in package.json.
     """
     name, _, version = spec.rpartition("@")
     return {field: text for field, text in (("name", name), ("version", version)) if name and text}
 
 
 def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
-    """Reads an npm tarball once, without unpacking it to disk. The fields in `named` replace those of package.json.
+    """Reads an npm tarball once, without unpacking it to disk. The fields in `named` replace the same fields of
+    package.json.
 
-    A tarball need not be compressed, because npm unpacks such a tarball too.
+    A tarball may be uncompressed, because npm unpacks such a tarball, too.
 
-    The first directory of each member's path is ignored, because npm removes it on installation. If several members
-    are named package.json, the last one counts, because npm writes it over the earlier ones.
+    Ignores the first directory in each member's path, because npm removes it when it installs the package. If several
+    members are named package.json, uses the last one, because npm lets it overwrite the earlier ones.
     """
     manifest: dict[str, Any] | None = None
     sizes: dict[str, int] = {}
@@ -245,8 +249,8 @@ def _no_constant(name: str) -> None:
 
 
 def _number(text: str) -> int | float | None:
-    """Returns the value of a number in a package.json, or None for a number such as 1e999 that is too large for a
-    float. JSON has no infinite number, and npm publishes such a number as null.
+    """Returns the value of a number in a package.json. Returns None for a number that is too large for a float, such as
+    1e999. JSON has no infinite number, and npm publishes such a number as null.
     """
     number = float(text)
     if not math.isfinite(number):
@@ -266,7 +270,7 @@ def _checked_name(file: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _checked_version(file: Path, manifest: Mapping[str, Any]) -> str:
-    """Returns the version in a package.json in npm's form: normalized, and without build metadata.
+    """Returns the version in a package.json, normalized as npm does it, and without build metadata.
 
     Raises RegistryError for a version that npm would not accept.
     """
@@ -282,8 +286,8 @@ def _checked_version(file: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _normal_version(numbers: Sequence[int], prerelease: str) -> str:
-    """Returns a version in npm's form: without leading zeros in numbers, also in those of a pre-release. Returns an
-    empty string for a version with a number that npm refuses.
+    """Returns a version in npm's form: removes leading zeros from all numbers, including the numbers of a pre-release.
+    Returns an empty string for a version with a number that npm refuses.
     """
     if max(numbers) > _NUMBER_MAX:
         return ""

@@ -1,4 +1,5 @@
-"""Renders the public keys by which `npm audit signatures` verifies this registry's signatures of npm packages.
+"""Renders the public keys of this registry. `npm audit signatures` uses these keys to verify the registry's signatures
+of npm packages.
 
 Source: npm docs, "About ECDSA registry signatures".
 """

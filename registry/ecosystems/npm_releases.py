@@ -1,4 +1,4 @@
-"""Selects the package versions that npm clients most probably install. Lists each version's dependencies.
+"""Selects the package versions that npm clients are most likely to install. Lists the dependencies of each version.
 
 Sources: npm-pick-manifest (which version a range selects); npm docs, package.json (forms of a dependency's range).
 """
@@ -12,20 +12,22 @@ import semver
 
 from contract.predictions import FILE_BYTES, Release
 
-# The fields of a package.json that restrict a version to some platforms. npm requests the tarball of such a version
-# only on these platforms.
+# If one of these fields of a package.json is set, the version is for some platforms only. npm requests the tarball of
+# such a version only on these platforms.
 _PLATFORM = ("os", "cpu", "libc")
 _ALIAS = "npm:"
 
 
 def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapping[str, int]) -> Sequence[Release]:
-    """Returns the version tagged `latest`, and then the highest version of each other release line, the newest line
-    first.
+    """Returns the version tagged `latest`, and then the highest version of each other release line. The newest line
+    comes first.
 
-    A release line contains the versions that a caret range allows: versions with the same major number or, below 1.0.0,
-    with the same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the
-    bytes of their tarballs. The function marks versions with large tarballs, and versions for some platforms only. The
-    edge does not prefetch the tarballs of marked versions. A tarball of unknown size counts as small.
+    A release line contains the versions that a caret range allows. They have the same major number or, below 1.0.0, the
+    same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the sizes of
+    their tarballs in bytes.
+
+    The function marks versions with large tarballs, and versions for some platforms only. The edge does not prefetch
+    the tarballs of marked versions. A tarball of unknown size counts as small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):
@@ -38,8 +40,8 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
 
 
 def _rank(version: str, manifest: Mapping[str, Any]) -> tuple[bool, bool, semver.Version]:
-    """Returns the sort key of an npm version. Pre-releases sort before stable versions; in each group, deprecated
-    versions sort first.
+    """Returns the sort key of an npm version. Pre-releases come before stable versions. In each of these two groups,
+    deprecated versions come first.
     """
     parsed = semver.Version.parse(version)
     return not parsed.prerelease, "deprecated" not in manifest, parsed
@@ -69,7 +71,7 @@ def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 continue
             if wanted.startswith(_ALIAS):
                 name, _, wanted = wanted.removeprefix(_ALIAS).rpartition("@")
-            # A text with a colon or a slash is no range of versions, but names another source, such as the URL of a git
+            # A text with a colon or a slash is not a version range. It names another source, such as the URL of a git
             # repository.
             if name and ":" not in wanted and "/" not in wanted:
                 yield name, wanted

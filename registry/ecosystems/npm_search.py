@@ -13,12 +13,12 @@ from registry.catalog.artifact import Document, Known
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.packument import dist_tags, published
 
-# The database partition of search records. Each package has one search record, named `package#<name>`. Each delivery of
-# a package's changes writes the package's record.
+# The database partition of search records. Each package has one search record, named `package#<name>`. The registry
+# writes this record at each delivery of a change of the package.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
-# Limits of a search record: the number of characters of the description, the number of keywords, and the number of
-# characters of each keyword. The records must be short, because the edge reads all records for each search.
+# Limits of a search record: the length of the description in characters, the number of keywords, and the length of each
+# keyword. The records must be short, because the edge reads all of them for each search.
 _DESCRIPTION_CHARACTERS = 200
 _KEYWORDS = 20
 _KEYWORD_CHARACTERS = 40
@@ -26,7 +26,7 @@ _LINKS = {"homepage": "homepage", "repository": "repository", "bugs": "bugs"}
 
 
 def search_entry(name: str, known: Known) -> Mapping[str, Any] | None:
-    """Returns what a search shows of an npm package: fields of the version tagged `latest`.
+    """Returns what a search shows about an npm package: some fields of the version tagged `latest`.
 
     Returns None for a package without published versions.
     """
@@ -62,8 +62,8 @@ def _person(value: Any) -> dict[str, str]:
 
 
 def _url(value: Any) -> str:
-    """Returns the URL in a field of a package.json. The value of the field is the URL, or an object with the URL in
-    its field `url`.
+    """Returns the URL in a field of a package.json. The field is either the URL, or an object with the URL in its field
+    `url`.
     """
     url = cast(dict[str, Any], value).get("url") if isinstance(value, dict) else value
     return url if isinstance(url, str) else ""

@@ -1,4 +1,4 @@
-"""Reads images and other OCI artifacts from an OCI image layout into the artifact to publish.
+"""Reads images and other OCI artifacts from an OCI image layout. Returns the artifact to publish.
 
 Source: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.md).
 """
@@ -30,8 +30,8 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-# The maximum size of a manifest's annotations as JSON. The manifest's record must fit into an item of the metadata
-# database, which has at most 400 KB (registry/metadata/).
+# The maximum size of a manifest's annotations as JSON. The record of the manifest must fit into a database item, and an
+# item has at most 400 KB (registry/metadata/).
 _ANNOTATIONS_BYTES = 300_000
 # The maximum number of manifests in an image. The registry commits all manifests of an image in one DynamoDB
 # transaction, which takes at most 100 items.
@@ -60,12 +60,14 @@ class Part:
 
 
 def read(layout: Path, repository: str, tag: str = "") -> Artifact:
-    """Returns the artifact to publish for an image in an OCI image layout, with the image's referrers in the layout.
+    """Returns the artifact to publish for an image in an OCI image layout. The artifact includes the image's referrers
+    in the layout.
 
-    If `tag` is empty, the tag comes from the layout's index. Raises RegistryError for a damaged layout. Also raises
-    RegistryError when the layout holds several images and `tag` names none of them. The layout may lack foreign layers,
-    and some of the manifests that an index lists. The artifact's field `left_out` names the missing layers and
-    manifests.
+    If `tag` is empty, uses the tag in the layout's index. Raises RegistryError for a damaged layout. Also raises
+    RegistryError when the layout contains several images, and none of them has the tag.
+
+    The layout may lack foreign layers, and some of the manifests that an index lists. The artifact's field `left_out`
+    names the missing layers and manifests.
     """
     top, named, listed = chosen(layout, tag)
     if not tag and not named:
@@ -77,8 +79,8 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     lacking = absent_manifests(layout, top)
     artifact, parts = described(layout, repository, top, tag or named, lacking)
     if lacking and len(artifact.blobs) == 1 and not parts:
-        # The layout has the image's index, but none of the manifests that the index lists. Nobody could pull this
-        # image. `path_of` raises RegistryError for the first missing manifest.
+        # The layout contains the image's index, but none of the manifests that the index lists. Nobody could pull this
+        # image. `path_of` therefore raises RegistryError for the first missing manifest.
         path_of(layout, next(iter(lacking)))
     artifacts = [artifact]
     while found := attached(layout, listed, {blob.digest for each in artifacts for blob in each.blobs}):
@@ -102,11 +104,12 @@ def _left_to_its_url(layer: Descriptor) -> str:
 def described(
     layout: Path, repository: str, top: Descriptor, tag: str, absent: Collection[str] = ()
 ) -> tuple[Artifact, list[Part]]:
-    """Returns two values: an artifact with an image's manifests, and the configs and layers that the manifests name.
+    """Returns two values: an artifact with the manifests of an image, and the configs and layers that the manifests
+    name.
 
-    The layout must hold all manifests except those in `absent`. Configs and layers may be missing in the layout. With
-    an empty `tag`, clients can pull the image only by digest, or find it as a referrer. Raises RegistryError for a
-    damaged layout.
+    The layout must contain all manifests except those in `absent`. Configs and layers may be missing. If `tag` is
+    empty, clients can pull the image only by its digest, or find it as a referrer. Raises RegistryError for a damaged
+    layout.
     """
     check_repository(repository)
     blobs: dict[str, Blob] = {}
@@ -149,10 +152,10 @@ def tag_fact(tag: str, digest: str) -> Fact:
 def _reachable(
     layout: Path, top: Descriptor, absent: Collection[str], depth: int = 0
 ) -> Iterator[tuple[Descriptor, Fact | None]]:
-    """Yields the descriptor of each manifest and blob that a pull of the image `top` needs.
+    """Yields the descriptor of each manifest and blob that a client needs to pull the image `top`.
 
-    Each descriptor is the first item of a tuple. The second item is the manifest's metadata record. It is None for a
-    blob, because a blob has no metadata record.
+    Each descriptor is the first item of a tuple. The second item is the metadata record of the manifest. For a blob,
+    the second item is None, because a blob has no metadata record.
     """
     kind = kind_of(top.mediaType, f"{layout}: {top.digest}")
     if top.digest in absent:
@@ -177,10 +180,11 @@ def _reachable(
 
 
 def _fact(descriptor: Descriptor, manifest: Referring, artifact_type: str) -> Fact:
-    """Returns the metadata record of an image manifest, from which the documents for tags and referrers are rendered.
+    """Returns the metadata record of an image manifest. The registry renders the documents for tags and referrers from
+    such records.
 
-    Large annotations do not fit into the record. Only lists of referrers show annotations, so the record of any other
-    manifest leaves large annotations out. Raises RegistryError for a referrer with large annotations.
+    Large annotations do not fit into the record. Only lists of referrers show annotations. The record of any other
+    manifest therefore leaves out large annotations. Raises RegistryError for a referrer with large annotations.
     """
     annotations, subject = manifest.annotations, manifest.subject.digest if manifest.subject else ""
     if len(json.dumps(annotations)) > _ANNOTATIONS_BYTES:
@@ -212,9 +216,9 @@ def _manifest(layout: Path, repository: str, descriptor: Descriptor) -> Blob:
 
 
 def _sha256(digest: str, source: Path | bytes) -> str:
-    """Returns the SHA-256 digest in hex of the content in `source`, whose OCI digest is `digest`.
+    """Returns the SHA-256 digest of the content in `source`, in hex. `digest` is the OCI digest of the same content.
 
-    The function reads `source` only if `digest` uses SHA-512.
+    Reads `source` only if `digest` uses SHA-512.
     """
     algorithm, _, encoded = digest.partition(":")
     return encoded if algorithm == "sha256" else sha256_of(source)

@@ -20,15 +20,15 @@ _INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
 _BIN_IN_SCRIPT = re.compile(r"(\./|\.\\)?node_modules[/\\]\.bin[/\\]")
 _NAME_AND_RANGE = re.compile(r"(@?[^@\s<>=]+)\s*@?\s*(.*)", re.DOTALL)
 _PERSON = re.compile(r"(?P<name>[^<(]*)(?:<(?P<email>[^<>]+)>)?\s*(?:\((?P<url>[^()]+)\))?.*", re.DOTALL)
-# Fields of a version that the registry sets itself. Values of these fields in a package.json are dropped.
+# The registry sets these fields of a version itself, and ignores their values in a package.json.
 _OF_THE_REGISTRY = ("dist", "hasInstallScript")
 
 
 def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a version's object in the full packument, without the fields that name the version and its tarball.
+    """Returns a version's object in the full packument, but without the fields that name the version and its tarball.
 
-    `contents` is the metadata record about the tarball's files, or empty. The result leaves out each value in the
-    package.json that no client could use. The function raises no error, whatever values the package.json contains.
+    `contents` is the metadata record about the tarball's files, or empty. Leaves out each value of the package.json
+    that no client could use. Raises no error, whatever the package.json contains.
     """
     found = {name: value for name, value in manifest.items() if not name.startswith("_") and value is not None}
     for name in _OF_THE_REGISTRY:
@@ -103,8 +103,8 @@ def _funding(value: Any) -> Any:
 
 
 def _deprecated(value: Any) -> str | None:
-    """Returns the deprecation message in a package.json, or None. The value `false` in old packages means that there is
-    none.
+    """Returns the deprecation message in a package.json, or None if there is no message. Old packages can have the
+    value `false`, which means no message.
     """
     return value if isinstance(value, str) and value else "this version is deprecated" if value is True else None
 
@@ -149,15 +149,16 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _bundle(found: dict[str, Any]) -> None:
-    """Converts `bundleDependencies` of a package.json to a list of names, and `true` to the names of all dependencies.
+    """Converts `bundleDependencies` of a package.json to a list of names. Converts `true` to the names of all
+    dependencies.
 
-    A bundled package that package.json does not list as a dependency is added to `dependencies`.
+    A bundled package may be missing in the dependencies of package.json. The function then adds it to `dependencies`.
     """
     other = found.pop("bundledDependencies", None)
     given = found.pop("bundleDependencies", other)
     dependencies: dict[str, str] = found.get("dependencies", {})
-    # If the field is a text, as in `"bundleDependencies": "a"`, npm bundles nothing, and publishes the package without
-    # the field.
+    # The field may be a text, as in `"bundleDependencies": "a"`. npm then bundles nothing, and publishes the package
+    # without the field.
     listing = list(dependencies) if given is True else list(given) if _object(given) else given
     names = _strings(listing) if isinstance(listing, list) else None
     if not names:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
-# The repository hosts for which npm derives the URLs of web pages from a repository's name. The keys are npm's short
-# names of the hosts, as in `gitlab:acme/web`.
+# The repository hosts that npm knows. From the name of a repository on such a host, npm derives the URLs of its web
+# pages. The keys are npm's short names of the hosts, as in `gitlab:acme/web`.
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org", "gist": "gist.github.com"}
-# The short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. Without the name of a
-# host, as in `acme/web`, the repository is on GitHub.
+# Matches the short form of a repository's address in a package.json, such as `gitlab:acme/web#main`. If the short form
+# names no host, as in `acme/web`, the repository is on GitHub.
 _SHORT = re.compile(r"(?:(?P<host>github|gitlab|bitbucket|gist):)?(?P<path>[\w~][\w.~/-]*)(?:#(?P<revision>.*))?")
-# The address of a repository in the syntax of the program scp, such as `git@github.com:acme/web.git`.
+# Matches the address of a repository in the syntax of the program scp, such as `git@github.com:acme/web.git`.
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[\w.-]+):(?P<path>[^/#:][^#:]*)(?:#(?P<revision>.*))?")
 _SSH_WITHOUT_PORT = re.compile(r"^((?:git\+)?ssh://[^/:]+):(?!\d)")
-# Maps the scheme of a repository's URL in a package.json to the scheme that npm writes in its place when it publishes
-# the package.
+# The schemes of repository URLs that npm replaces when it publishes a package. Maps the scheme in package.json to the
+# scheme that npm writes.
 _SCHEMES = {
     "https": "git+https",
     "git+https": "git+https",
@@ -33,9 +33,8 @@ _SCHEMES = {
 
 @dataclass(frozen=True)
 class _Hosted:
-    """A repository on a host that npm knows, such as github.com. npm derives the addresses of the repository's web
-    pages from the repository's name. `path` has the owner and the name, and `revision` is a branch, a tag or a commit,
-    or empty.
+    """A repository on a host that npm knows, such as github.com. From the repository's name, npm derives the addresses
+    of its web pages. `path` contains the owner and the name. `revision` is a branch, a tag or a commit, or empty.
     """
 
     host: str
@@ -66,10 +65,10 @@ class _Hosted:
 
 
 def with_links(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Returns the normalized fields `repository`, `bugs` and `homepage` of a package.json. A value is None for a field
-    that no client could use.
+    """Returns the normalized fields `repository`, `bugs` and `homepage` of a package.json. If no client could use a
+    field, its value is None.
 
-    If `bugs` or `homepage` is missing, the function derives it from the repository's address, as npm does.
+    If `bugs` or `homepage` is missing, derives it from the repository's address, as npm does.
     """
     repository = _repository(manifest.get("repository"))
     hosted = _hosted(repository["url"]) if repository else None
@@ -109,7 +108,7 @@ def _hosted(url: str) -> _Hosted | None:
 
 def _on(host: str, path: str, revision: str, *, scheme: str = "git+https", user: str = "") -> _Hosted | None:
     """Returns the repository at a path of a host such as github.com. Returns None if npm does not know the host, or if
-    repositories on this host have paths of another form.
+    the path does not have the form of a repository on this host.
     """
     if host == _HOSTS["github"]:
         match = re.fullmatch(r"([^/]+/[^/]+?)(?:\.git)?(?:/|/tree/(?P<revision>[^/]+)(?:/.*)?)?", path)

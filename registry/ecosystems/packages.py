@@ -1,4 +1,4 @@
-"""Finds the package for a reference on the command line, such as npm:@acme/web@1.0.0, or for a database partition."""
+"""Finds a package by a reference from the command line, such as npm:@acme/web@1.0.0, or by a database partition."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _FORM = {
 
 @dataclass(frozen=True)
 class Reference:
-    """A package, or one version of the package, as named on the command line. An image's version is its tag
-    or digest.
+    """A package, or one version of a package, that an operator names on the command line. The version of an image is
+    its tag or digest.
     """
 
     ecosystem: str

@@ -1,7 +1,7 @@
-"""Renders the documents that npm clients read about a package, from the package's metadata records.
+"""Renders the documents that npm clients read about a package. The data come from the package's metadata records.
 
-Sources: npm/registry, docs/REGISTRY-API.md and docs/responses/package-metadata.md; `dist.attestations` as pacote
-(lib/registry.js) reads it.
+Sources: npm/registry, docs/REGISTRY-API.md and docs/responses/package-metadata.md; pacote, lib/registry.js, for
+`dist.attestations`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from registry.ecosystems.package_json import normalized
 from registry.ecosystems.successors import with_co_downloads, without_co_downloads
 from registry.ecosystems.upstream import PACKAGE
 
-# The kind of the metadata record of a version that was published under another dist-tag than `latest`. npm's registry
+# The kind of metadata record that marks a version as published under another dist-tag than `latest`. npm's registry
 # does not move `latest` to such a version.
 PRELIMINARY = "published-under"
 # The fields of a version that npm's abbreviated packument contains.
@@ -29,7 +29,7 @@ _ABBREVIATED = {
     *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "acceptDependencies"),
     *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
 }
-# The fields that npm's full packument has at its top level, with the values of the version tagged `latest`.
+# The fields at the top level of npm's full packument. Their values come from the version tagged `latest`.
 _OF_LATEST = (
     *("author", "bugs", "contributors", "description", "homepage", "keywords"),
     *("license", "maintainers", "readme", "readmeFilename", "repository"),
@@ -38,15 +38,15 @@ _OF_LATEST = (
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """An npm package, which renders its packument from its metadata records.
+    """An npm package. It renders its packument from its metadata records.
 
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
-    `contents#<version>` describes the tarball's files. Versions that an earlier release of the registry published have
-    no such record. The records `tag#<dist-tag>` and `deprecated#<version>` change, and hold an empty text after a
-    removal.
+    `contents#<version>` describes the tarball's files. If an earlier release of the registry published a version, the
+    version has no such record. The records `tag#<dist-tag>` and `deprecated#<version>` can change. After a removal,
+    they contain an empty text.
 
-    The record `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>`
-    hold what another registry stated about an imported package and its version.
+    The record `signature#<version>` contains the registry's signature. The records `upstream` and `upstream#<version>`
+    contain what another registry stated about an imported package and its version.
     """
 
     name: str
@@ -81,10 +81,9 @@ class NpmPackage:
                 version: {name: value for name, value in manifest.items() if name in _ABBREVIATED}
                 for version, manifest in versions.items()
             },
-            # npm's own registry has no publication times in abbreviated packuments. With the setting
-            # `registrySupportsTimeField`, pnpm reads the times from the field `time` of the abbreviated packument. For
-            # its setting `minimumReleaseAge`, pnpm then need not fetch the full packument (pnpm/rfcs#2,
-            # pnpm/pnpm#13936).
+            # npm's own registry has no publication times in abbreviated packuments. pnpm reads the field `time` of an
+            # abbreviated packument if its setting `registrySupportsTimeField` is on. It then does not need the full
+            # packument for its setting `minimumReleaseAge` (pnpm/rfcs#2, pnpm/pnpm#13936).
             "time": time,
         }
         sizes = {version: fact.get("size", 0) for version, fact in known.of_kind("contents").items()}
@@ -131,9 +130,9 @@ class NpmPackage:
 
 
 def _as_json(document: Mapping[str, Any]) -> bytes:
-    """Returns a document as JSON. A number that JSON cannot represent becomes null.
+    """Returns a document as JSON. Writes null for a number that JSON cannot represent.
 
-    Earlier releases of the registry recorded such numbers, for example 1e999, from a package.json. A single such number
+    Earlier releases of the registry recorded such numbers from a package.json, for example 1e999. A single such number
     would make the packument unreadable for clients.
     """
     try:
@@ -148,17 +147,18 @@ def attestations_key(name: str, version: str) -> str:
 
 
 def published(known: Known, version: str) -> str:
-    """Returns the time when an npm version was published. For a version that was imported from another registry,
-    returns the time that the other registry states, if it states one.
+    """Returns the time when an npm version was published. If the version was imported from another registry, returns
+    the publication time in that registry, as far as it is known.
     """
     return known.facts.get(f"{PACKAGE}#{version}", {}).get("time") or known.written[f"version#{version}"]
 
 
 def deprecation(known: Known, version: str) -> str | None:
-    """Returns the deprecation message of an npm version, or an empty text if the message was removed.
+    """Returns the deprecation message of an npm version. Returns an empty text if an operator removed the message.
 
-    A message of the operator (command `deprecate`) takes precedence over a message imported from another registry.
-    Returns None when neither message exists. The packument can still have a message from the version's package.json.
+    A message of the operator (command `deprecate`) takes precedence over a message that was imported from another
+    registry. Returns None when neither message exists. The packument can still have a message from the version's
+    package.json.
     """
     for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):
         if record in known.facts:
@@ -167,18 +167,19 @@ def deprecation(known: Known, version: str) -> str | None:
 
 
 def listed_versions(known: Known) -> list[str]:
-    """Returns the package's versions except unpublished ones, in the order of Semantic Versioning."""
+    """Returns the package's versions, sorted by Semantic Versioning. Leaves out unpublished versions."""
     return sorted(known.of_kind("version").keys() - known.of_kind("unpublished").keys(), key=semver.Version.parse)
 
 
 def dist_tags(known: Known) -> Mapping[str, str]:
     """Returns a mapping from each dist-tag of an npm package to the version that the dist-tag points to.
 
-    Tags that operators set take precedence over tags that were imported from another registry. Tags of unpublished
-    versions are left out.
+    Tags that operators set take precedence over tags that were imported from another registry. Leaves out tags of
+    unpublished versions.
 
-    If nothing set `latest`, it is the highest stable version, or the highest pre-release if there is no stable version.
-    A version that was published under another tag becomes `latest` only if there is no other version to choose.
+    If nobody set `latest`, it is the highest stable version. If there is no stable version, it is the highest
+    pre-release. A version that was published under another tag becomes `latest` only if there is no other version to
+    choose.
     """
     listed = listed_versions(known)
     if not listed:

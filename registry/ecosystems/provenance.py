@@ -1,7 +1,7 @@
-"""Provenance of npm packages: checks a Sigstore bundle and renders the document of npm's attestations API.
+"""Provenance of npm packages. Checks a Sigstore bundle, and renders the document of npm's attestations API.
 
-The registry checks only that the bundle attests the published tarball. The registry cannot verify the bundle's
-signatures, because it does not have Sigstore's trusted root certificates. Clients have the certificates, and verify the
+The registry checks only that the bundle attests the published tarball. It cannot verify the bundle's signatures,
+because it does not have Sigstore's trusted root certificates. Clients have these certificates, and verify the
 signatures with `npm audit signatures`.
 
 Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (npm's libnpmpublish checks the subject's
@@ -49,10 +49,11 @@ class _Statement(BaseModel):
 
 
 def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> tuple[bytes, str]:
-    """Returns the document of npm's attestations API for the Sigstore bundle in `file`, and its predicate type.
+    """Returns two values for the Sigstore bundle in `file`: the document of npm's attestations API, and the predicate
+    type.
 
-    `sha512` is the tarball's digest. Raises RegistryError when the file is not a Sigstore bundle, or when the bundle
-    attests another package or another digest.
+    `sha512` is the digest of the tarball. Raises RegistryError when the file is not a Sigstore bundle, or when the
+    bundle attests another package or another digest.
     """
     try:
         raw = file.read_bytes()[: _BUNDLE_BYTES + 1]

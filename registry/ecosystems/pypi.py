@@ -1,6 +1,6 @@
-"""Reads a wheel or an sdist into the artifact to publish.
+"""Reads a wheel or an sdist, and returns the artifact to publish.
 
-The registry accepts the files that pip and uv install, including old ones. A simple index needs only the name, the
+The registry accepts all files that pip and uv install, including old files. A simple index needs only the name, the
 version and Requires-Python of a file. With `strict`, files must also satisfy PyPI's rules for new uploads.
 
 Sources: the binary and source distribution formats, core metadata 1.0 to 2.5, PEP 503 (names), 658 (metadata files).
@@ -34,9 +34,9 @@ from registry.ecosystems.simple import Listing, PypiIndex, PypiProject
 def read(file: Path, project: str = "", *, listing: Listing | None = None, strict: bool = False) -> Artifact:
     """Returns the artifact to publish for a wheel or an sdist.
 
-    For a file that is imported from another index, `project` is the normalized name of the project that lists the file.
-    `listing` is what the other index states about the file. Raises RegistryError for a file that installers would not
-    accept and, with `strict`, for a file that PyPI would not accept.
+    If the file is imported from another index, `project` is the normalized name of the project that lists the file.
+    `listing` contains what the other index states about the file. Raises RegistryError for a file that installers would
+    not accept. With `strict`, also raises RegistryError for a file that PyPI would not accept.
     """
     try:
         wheel = is_wheel(file.name)
@@ -58,12 +58,12 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _refuse_other_kind(file: Path, project: str) -> None:
-    """Raises NotInstallable for a file whose name is not the name of an sdist. `project` is the project's name, or
+    """Raises NotInstallable if the name of a file is not the name of an sdist. `project` is the project's name, or
     empty if the name is not known.
 
-    The function does not read the file's content. By its content, a Python egg could pass for an sdist, because eggs
-    and some sdists are zip archives. If `project` is empty, the function also accepts ambiguous names such as
-    `p-1.0-beta1.tar.gz`. The caller later reads the project's name from the content of such a file.
+    Checks only the name, not the content: a Python egg is a zip archive, like some sdists, and could pass for an sdist.
+    If `project` is empty, also accepts ambiguous names such as `p-1.0-beta1.tar.gz`. For such a file, the caller later
+    reads the project's name from the content.
     """
     try:
         parsed(file.name, project)
@@ -75,7 +75,7 @@ def _refuse_other_kind(file: Path, project: str) -> None:
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
     """Parses the filename of an sdist. `project` is the name with which the filename should begin.
 
-    If the filename does not begin with `project`, the function parses the filename as that of an unknown project.
+    If the filename does not begin with `project`, parses the filename without a known project. This happens because
     `project` may come from the PKG-INFO file of an old sdist, which can state another name or no name.
     """
     try:
@@ -87,10 +87,10 @@ def _name_of_sdist(file: Path, project: str) -> DistributionName:
 def _artifact(
     file: Path, named: DistributionName, metadata: CoreMetadata, stated: Sequence[Fact], served: bytes | None
 ) -> Artifact:
-    """Returns the artifact to publish for a wheel or an sdist. `served` is the wheel's metadata file, which clients can
-    download separately (PEP 658), and None for an sdist.
+    """Returns the artifact to publish for a wheel or an sdist. `served` is the metadata file of a wheel, which clients
+    can download separately (PEP 658). It is None for an sdist.
 
-    The registry serves no metadata file of an sdist, because a wheel that a client builds from the sdist can have other
+    The registry serves no metadata file for an sdist. A wheel that a client builds from the sdist can have other
     metadata.
     """
     name, digest = named.project, sha256_of(file)
@@ -108,8 +108,8 @@ def _artifact(
     }
     facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
-        # The original text of Requires-Python is in a separate record. The record `file#` has the normalized text, and
-        # must not change after the publication.
+        # A separate record contains the original text of Requires-Python. The record `file#` contains the normalized
+        # text, and must not change after the publication.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     if projects := requirements(metadata.requires):
         facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))
@@ -122,7 +122,7 @@ def _artifact(
 def _normalized(requires_python: str) -> str:
     """Returns the version specifiers of Requires-Python in normalized form.
 
-    An invalid text is returned unchanged, because installers ignore it.
+    Returns an invalid text unchanged, because installers ignore it.
     """
     try:
         return str(SpecifierSet(requires_python))

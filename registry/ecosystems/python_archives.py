@@ -23,8 +23,8 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.ecosystems.archives import checked_members, checked_names
 
-# If the metadata field License is longer than this number of characters, it is not used as the name of a licence. Some
-# projects write the whole text of their licence into this field.
+# If the metadata field License has more characters than this, the registry does not use it as the name of a licence.
+# Some projects write the whole text of their licence into this field.
 _LICENSE_MAX = 100
 _METADATA_BYTES = 4 << 20
 _BUILD_FILES = ("setup.py", "pyproject.toml")
@@ -49,8 +49,8 @@ class CoreMetadata:
     """The fields of a Python distribution's metadata that a simple index needs.
 
     A field that is missing or has the value UNKNOWN is empty. `license` is the licence expression (PEP 639). Older
-    metadata has no licence expression; `license` then comes from the classifiers, or from the field License if it is
-    short.
+    metadata has no licence expression. In this case, `license` comes from the classifiers, or from the field License if
+    it is short.
     """
 
     name: str = ""
@@ -86,9 +86,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def _license(classifiers: Sequence[str]) -> str:
-    """Returns the licence expression that corresponds to a Python project's classifiers. The expression joins several
-    licences by AND, because no classifier says that users may choose. Abbreviations in parentheses, such as `(GPLv3)`,
-    are left out.
+    """Returns the licence expression for the classifiers of a Python project. Joins several licences by AND, because no
+    classifier says that users may choose. Leaves out abbreviations in parentheses, such as `(GPLv3)`.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
     known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]
@@ -98,8 +97,9 @@ def _license(classifiers: Sequence[str]) -> str:
 def wheel_metadata(file: Path, project: str) -> bytes:
     """Returns the METADATA file of a wheel. `project` is the project's normalized name (PEP 503).
 
-    Raises RegistryError for a file that pip would refuse: a file that is not a zip archive, a wheel of a later format,
-    or a wheel without exactly one `.dist-info` directory named for the project at its root.
+    Raises RegistryError for a file that pip would refuse: a file that is not a zip archive, or a wheel of a later
+    format. Also raises RegistryError unless the root contains exactly one `.dist-info` directory, named for the
+    project.
     """
     with _opened(file, "a wheel", "python -m build"), zipfile.ZipFile(file) as archive:
         names = set(checked_names(file, archive))
@@ -112,7 +112,7 @@ def wheel_metadata(file: Path, project: str) -> bytes:
 
 
 def sdist_metadata(file: Path) -> bytes | None:
-    """Returns the PKG-INFO file of an sdist, or None for an old sdist without this file.
+    """Returns the PKG-INFO file of an sdist. Returns None for an old sdist without this file.
 
     Raises RegistryError for an archive that cannot be read, and for an archive with neither PKG-INFO nor a build file.
     """
@@ -129,7 +129,7 @@ def sdist_metadata(file: Path) -> bytes | None:
 
 @contextmanager
 def _opened(file: Path, kind: str, command: str) -> Generator[None]:
-    """Turns errors of reading a damaged zip or tar archive into RegistryError."""
+    """Raises RegistryError when a zip or tar archive in the `with` block is damaged."""
     try:
         yield
     except RegistryError:
@@ -139,9 +139,9 @@ def _opened(file: Path, kind: str, command: str) -> Generator[None]:
 
 
 def _dist_info(file: Path, names: set[str], project: str) -> str:
-    """Returns the `.dist-info` directory at the root of a wheel. Such directories deeper in the wheel are ignored.
+    """Returns the `.dist-info` directory at the root of a wheel. Ignores such directories deeper in the wheel.
 
-    Raises RegistryError unless the root has exactly one such directory, named for the project.
+    Raises RegistryError unless the root contains exactly one such directory, named for the project.
     """
     roots = {name.split("/")[0] for name in names if "/" in name}
     found = sorted(root for root in roots if root.endswith(".dist-info"))
@@ -196,8 +196,8 @@ def _at_root(name: str) -> str:
     """Returns the filename of an archive member in the root directory of an sdist. Returns an empty string for a member
     in a subdirectory.
 
-    Most sdists have a single top-level directory. This directory is then the root directory.
+    If the sdist has a single top-level directory, as most sdists have, this directory is the root directory.
     """
-    # Some sdists start each path with `./`, and PurePosixPath drops this `.`.
+    # In some sdists, each path starts with `./`. PurePosixPath removes the `.`.
     parts = PurePosixPath(name).parts
     return parts[-1] if 1 <= len(parts) <= 2 else ""

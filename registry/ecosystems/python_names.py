@@ -1,4 +1,4 @@
-"""Parses the filenames of Python distributions as pip and uv do, which accept more than today's specifications allow.
+"""Parses the filenames of Python distributions. Like pip and uv, accepts more names than today's specifications allow.
 
 Sources: the binary distribution format (wheels), PEP 625 and the legacy names of sdists, pip's list of archives.
 """
@@ -15,8 +15,8 @@ from registry import RegistryError
 
 # The filename suffixes of sdists that pip can open. uv can open most of these sdists, too.
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
-# Filename suffixes of files that indexes list and that are no wheels or sdists. Each suffix maps to the kind of file,
-# and to the reason why installers do not accept it.
+# The filename suffixes of files that indexes list, but that are neither wheels nor sdists. Each suffix maps to the kind
+# of file, and to the reason why installers do not accept it.
 _OTHER_KINDS = {
     ".egg": ("egg", "is an egg, and installers do not take eggs; build a wheel"),
     ".exe": ("Windows installer", "is a Windows installer, and pip does not run it"),
@@ -30,8 +30,8 @@ _OTHER_KINDS = {
     ".tar.zst": ("unsupported archive", "is packed with Zstandard, which pip does not read"),
     ".tar.7z": ("unsupported archive", "is packed with 7-Zip, which installers do not read"),
 }
-# Matches the name of a project as PEP 508 defines it. Like installers, the pattern accepts several consecutive
-# separators in a name.
+# Matches the name of a project as PEP 508 defines it. Also accepts several separators in a row, because installers
+# accept them, too.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_.]+")
 _BUILD = re.compile(r"\d[A-Za-z0-9_.]*")
@@ -58,7 +58,7 @@ class DistributionName:
 
 
 def is_python(filename: str) -> bool:
-    """Returns whether a filename looks like that of a Python distribution. Returns false for a `.tgz` file, because
+    """Returns whether a filename looks like the name of a Python distribution. Returns false for a `.tgz` file, because
     such a file counts as an npm tarball.
     """
     lower = filename.lower()
@@ -72,9 +72,9 @@ def is_wheel(filename: str) -> bool:
 def parsed(filename: str, project: str = "") -> DistributionName:
     """Parses the filename of a wheel or an sdist.
 
-    `project` is the normalized name of the file's project, if known. Without the project, an old sdist's filename with
-    several hyphens is ambiguous, and the version is taken to begin after the last hyphen. Raises NotInstallable for a
-    filename that neither pip nor uv would install. The error's message starts with the filename.
+    `project` is the normalized name of the file's project, if it is known. Without `project`, an old sdist's filename
+    with several hyphens is ambiguous. The function then assumes that the version begins after the last hyphen. Raises
+    NotInstallable for a filename that neither pip nor uv would install. The error's message starts with the filename.
     """
     if not _FILENAME.fullmatch(filename):
         raise NotInstallable("other file", f"{filename}: has characters that names of distributions do not have")

@@ -1,5 +1,5 @@
-"""Selects the files of a Python project that clients are most likely to install, and the projects that these files
-require.
+"""Selects the files of a Python project that clients are most likely to install. Also selects the projects that these
+files require.
 
 Sources: pip's finder and uv's resolver (the highest stable version, wheels before sdists); PEP 425 (tags of wheels);
 PEP 508 (requirements).
@@ -17,11 +17,12 @@ from packaging.version import Version
 from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
-# The registry tells the edge which files the clients of a project request next. `_PLATFORM_WHEELS` is the maximum
-# number of wheels for Linux platforms in this list of files. The list has a limited length (contract/predictions.py),
-# and each filename has about 70 characters.
+# The maximum number of wheels for Linux platforms in a project's list of files. The registry uses this list to tell the
+# edge which files clients request next. The length of the list is limited (contract/predictions.py), and each filename
+# has about 70 characters.
 _PLATFORM_WHEELS = 8
-# The environment for which the markers of Python requirements are evaluated: the most common environment of servers.
+# The environment in which the markers of Python requirements are evaluated. It is the most common environment on
+# servers.
 _ENVIRONMENT: Mapping[str, str] = {
     "platform_release": "",
     "platform_version": "",
@@ -39,10 +40,10 @@ _ENVIRONMENT: Mapping[str, str] = {
 
 
 def requirements(texts: Sequence[str]) -> list[str]:
-    """Returns the sorted names of the projects that a client on Linux installs because of the requirements in `texts`.
-    The texts are values of the field Requires-Dist.
+    """Returns the sorted names of projects that a client on Linux installs because of requirements. `texts` contains
+    the requirements, which are values of the field Requires-Dist.
 
-    The function leaves out requirements that belong to extras, and requirements with a URL.
+    Leaves out requirements that belong to extras, and requirements with a URL.
     """
     return sorted({name for text in texts for name in _required(text)})
 
@@ -57,8 +58,9 @@ def _required(text: str) -> Iterator[str]:
 
 
 def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequence[str]]) -> Sequence[Release]:
-    """Returns the files that most clients need to install the highest stable version of a Python project. The files are
-    a wheel for all platforms, or else wheels for Linux on x86-64 and ARM, or else an sdist.
+    """Returns the files that most clients need to install the highest stable version of a Python project. If the
+    version has a wheel for all platforms, returns this wheel. Otherwise, returns wheels for Linux on x86-64 and ARM, or
+    else an sdist.
 
     `files` maps the names of the files that are not yanked to their metadata records. `required` maps the name of each
     file to the names of the projects that the file requires.
@@ -81,8 +83,8 @@ def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequ
 
 
 def _python(wheel: str) -> tuple[int, bool]:
-    """Returns the sort key of a wheel for one platform: the minor version of CPython, and then whether the wheel is for
-    x86-64.
+    """Returns the sort key of a wheel for one platform. The key contains the minor version of CPython, and whether the
+    wheel is for x86-64.
     """
     tag = wheel.split("-")[-3]
     return int(tag[3:]) if tag.startswith("cp3") and tag[3:].isdecimal() else 0, "x86_64" in wheel

@@ -23,14 +23,14 @@ _API_VERSION = "1.1"
 
 
 def listed_files(known: Known) -> list[str]:
-    """Returns the sorted filenames of a Python project's distributions. The files of unpublished versions
-    are left out.
-    """
+    """Returns the sorted filenames of a Python project's distributions. Leaves out unpublished files."""
     return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
 
 
 def files_of(known: Known, version: str) -> list[str]:
-    """Returns the files of a Python project's version. Versions compare by PEP 440, so `1.0` equals `1.0.0`."""
+    """Returns the files of one version of a Python project. Compares versions as PEP 440 defines it: `1.0` equals
+    `1.0.0`.
+    """
     try:
         wanted = Version(version)
     except InvalidVersion:
@@ -45,7 +45,7 @@ def has_metadata(known: Known, filename: str) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """What another Python index states about a file that is imported from it.
+    """What another Python index states about a file that is imported from this index.
 
     An empty string means that the index states nothing.
     """
@@ -57,21 +57,21 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """All fields in one text. A repeated import of a file skips the file unless this text has changed."""
+        """All fields in one text. If an import is repeated, it skips a file whose text has not changed."""
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record `upstream#<filename>`. The record stores what the source index of the import
-        states about the file. A later import of the file replaces the record.
+        """Returns the metadata record `upstream#<filename>`. It stores what the index that the file comes from states
+        about the file. A later import of the file replaces the record.
         """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 
 
 def yanked(known: Known, filename: str) -> bool | str:
-    """Returns PEP 691's value of `yanked` for a file. This is False if the file is not yanked. For a yanked file, it is
-    the reason, or True if nobody stated a reason.
+    """Returns the value of PEP 691's field `yanked` for a file. The value is False if the file is not yanked. For a
+    yanked file, the value is the reason, or True if nobody stated a reason.
 
-    The operator's commands `yank` and `unyank` take precedence over what an import found at another index.
+    The operator's commands `yank` and `unyank` take precedence over the value that an import found at another index.
     """
     here, there = known.facts.get(f"yanked#{filename}"), known.facts.get(f"upstream#{filename}")
     fact = here or there or {"yanked": False}
@@ -79,8 +79,8 @@ def yanked(known: Known, filename: str) -> bool | str:
 
 
 def _requires_python(known: Known, filename: str) -> str:
-    """Returns the field Requires-Python of a file, which names the versions of Python that the file supports. The index
-    from which the file was imported takes precedence over the file's own metadata.
+    """Returns the field Requires-Python of a file, which names the Python versions that the file supports. For an
+    imported file, the text of the other index takes precedence over the file's own metadata.
     """
     stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
     text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")
@@ -88,8 +88,8 @@ def _requires_python(known: Known, filename: str) -> str:
 
 
 def _upload_time(known: Known, filename: str) -> str:
-    """Returns a file's upload time (PEP 700). For an imported file, this is the upload time that the source index of
-    the import states. If no such time is known, the function returns the time at which this registry stored the file.
+    """Returns a file's upload time (PEP 700). For an imported file, returns the upload time that the other index
+    states. If the index states no time, returns the time at which this registry stored the file.
     """
     return known.facts.get(f"upstream#{filename}", {}).get("uploaded", "") or known.written[f"file#{filename}"]
 
@@ -99,10 +99,10 @@ class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
     The project's metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records
-    can change. `yanked#<filename>` says whether the file is yanked (PEP 592). `requires-python#<filename>` has the
-    original text of Requires-Python if the text in `file#<filename>` differs. `requires#<filename>` has the projects
-    that the file requires, and `license#<filename>` has its licence. `upstream#<filename>` has what another index
-    stated about an imported file.
+    can change. `yanked#<filename>` says whether the file is yanked (PEP 592). `requires-python#<filename>` contains the
+    original text of Requires-Python, if it differs from the text in `file#<filename>`. `requires#<filename>` names the
+    projects that the file requires. `license#<filename>` contains the file's licence. `upstream#<filename>` contains
+    what another index stated about an imported file.
     """
 
     name: str
@@ -134,8 +134,9 @@ class PypiProject:
             if requires_python := _requires_python(known, filename):
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
-                # The page omits `data-dist-info-metadata`, the older name of `data-core-metadata` (PEP 714). When pip
-                # 22.3 to 23.0 reads the older attribute, pip refuses the PyYAML wheel for a requirement spelled pyyaml.
+                # The page omits `data-dist-info-metadata`, the older name of `data-core-metadata` (PEP 714). pip 22.3
+                # to 23.0 reads the older attribute. If a requirement is spelled pyyaml, these versions then refuse the
+                # PyYAML wheel.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:
@@ -159,9 +160,9 @@ class PypiProject:
                     "upload-time": _upload_time(known, filename),
                     "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
-                    # The edge worker reads the key `_license`, because the edge policy can refuse files without a
-                    # licence. PEP 691 reserves keys with a leading underscore for an index's own use, so clients ignore
-                    # the key.
+                    # The key `_license` is for the edge worker, because the edge policy can refuse files without a
+                    # licence. PEP 691 reserves keys with a leading underscore for an index's own use. Clients therefore
+                    # ignore the key.
                     **({"_license": licenses[filename]["text"]} if filename in licenses else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }
@@ -187,8 +188,8 @@ class PypiIndex:
 
 
 def _escaped(text: str) -> str:
-    """Returns a text as the value of an HTML attribute, without line breaks. The edge removes links from a page line by
-    line, so each link must be on one line.
+    """Escapes a text for the value of an HTML attribute, and also escapes line breaks. The edge removes links from a
+    page line by line. Each link must therefore be on one line.
     """
     return html.escape(text).replace("\r", "&#13;").replace("\n", "&#10;")
 

@@ -1,4 +1,6 @@
-"""Adds co-downloads (packages in the same installs) to the list that the edge worker prefetches."""
+"""Adds co-downloads to the list of packages that the edge worker prefetches. Co-downloads are packages that clients
+often request in the same install.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,14 @@ from dataclasses import replace
 from contract.predictions import Release
 from registry.catalog.artifact import Known
 
-# The name of the metadata record that lists which packages clients often install together with a package. The command
-# `predict apply` copies the list from a model of co-downloads. The list may be empty.
+# The name of a metadata record. The record lists the packages that clients often install together with this package.
+# The command `predict apply` copies the list from a model of co-downloads. The list may be empty.
 RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Adds a package's co-downloads (packages in the same installs) to the dependencies of `releases[0]`. Clients
-    without a version range select that release.
+    """Adds a package's co-downloads (packages in the same installs) to the dependencies of `releases[0]`. A client that
+    states no version range selects this release.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:

@@ -1,7 +1,7 @@
-"""Reads what the source registry of an import states about an npm version: its time, deprecation and dist-tags.
+"""Reads data about an npm version from the registry that it is imported from: time, deprecation and dist-tags.
 
-An import publishes these data with the version, because npm clients choose versions by them. Sources: npm/registry,
-docs/responses/package-metadata.md; npm-pick-manifest.
+An import publishes these data with the version, because npm clients use them to choose a version. Sources:
+npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any, cast
 from registry.catalog.artifact import Fact
 from registry.clock import in_utc
 
-# The name of a metadata record about an imported npm package. This record stores what the source registry of the import
-# states about the whole package. The record `upstream#<version>` stores what it states about one version.
+# The name of a metadata record about an imported npm package. This record stores what the source registry states about
+# the whole package. The record `upstream#<version>` stores what the source registry states about one version.
 PACKAGE = "upstream"
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """What the source registry of an import states about an npm version and its package.
+    """Data about an npm version and its package, from the registry that the version is imported from.
 
-    An empty string means that the registry states nothing. `left_out` says which of these data an import does not take
-    over, and why.
+    An empty string means that the registry states nothing. `left_out` says which data the import does not copy, and
+    why.
     """
 
     time: str = ""
@@ -33,15 +33,15 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """The metadata of the version and its package in the registry that the import reads from, as one text. If this
-        metadata has changed, a repeated import does not skip the version.
+        """One text with the data that the source registry states about the version and its package. If this text has
+        changed, a repeated import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns metadata records about one version of a package, from an import's source registry. One record has the
-        version's time of publication and deprecation. A second record has the package's dist-tags, if any. A later
-        import replaces the records.
+        """Returns metadata records with the data from the registry that the version is imported from. One record
+        contains the version's time of publication and its deprecation. If the package has dist-tags, a second record
+        contains them. A later import replaces the records.
         """
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]
@@ -51,8 +51,8 @@ class Upstream:
 
 
 def upstream_of(packument: Any, version: str) -> Upstream:
-    """Returns what the full packument of an import's source registry states about a version. Values of a wrong type in
-    the packument are ignored.
+    """Returns the data about a version from a full packument of the source registry. Ignores values of a wrong type in
+    the packument.
     """
     stated = _object(_object(packument).get("time")).get(version)
     time = in_utc(stated) if isinstance(stated, str) else ""

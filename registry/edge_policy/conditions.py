@@ -2,8 +2,8 @@
 
 The edge worker (workers/edge/src/policy.ts) accepts every condition that this module accepts.
 
-Each function checks the text of one condition and returns it unchanged. The function raises ValueError for an invalid
-text, with a message that says which texts are valid.
+Each function checks the text of one condition and returns it unchanged. If the text is invalid, the function raises
+ValueError. The message says which texts are valid.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, Specifier
 
-# The maximum length of a text in a rule's condition. A longer text could make the evaluation of the rule in the edge
-# worker slow.
+# The maximum length of a text in a rule's condition. With a longer text, the edge worker could need too much time for
+# the rule.
 MOST_RANGE_CHARACTERS = 256
-# The name of the edge worker's own rule, which refuses known malware even if a stack has no edge policy
-# (workers/edge/src/policy.ts).
+# The name of a rule that the edge worker adds itself. The rule refuses known malware, even if a stack has no edge
+# policy (workers/edge/src/policy.ts).
 MALWARE_RULE = "known-malware"
 _ADVISORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}")
 _PRINCIPALS = re.compile(r"[A-Za-z0-9._@/+*-]{1,128}")
@@ -25,14 +25,14 @@ _METADATA_PATTERN = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
-# A run of 16 digits in a version. npm refuses a version with such a number, because JavaScript cannot represent the
-# number exactly.
+# Matches 16 digits in a row. npm refuses a version with such a number, because JavaScript cannot represent the number
+# exactly.
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
-# Maps each ecosystem to the pattern that the digest of a file must match, and to a description of this pattern for
-# error messages.
+# For each ecosystem: the pattern that the digest of a file must match, and a description of this pattern for error
+# messages.
 _DIGESTS = {
     "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
     "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),

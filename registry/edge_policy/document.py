@@ -1,9 +1,8 @@
 """The document of the edge policy: a list of rules, and experiments. The first rule that matches a version decides
 whether clients may get the version.
 
-Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The tests of the
-commands and of the worker use the same cases (workers/edge/test/policy_documents.json), so that the commands and the
-worker accept the same documents.
+Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). They must accept the
+same documents. Their tests therefore use the same cases (workers/edge/test/policy_documents.json).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from registry.edge_policy import conditions
 from registry.edge_policy.experiments import Experiment, Variant, check_together
 from registry.edge_policy.rules import Exemption, Rule, Texts, each_of
 
-# The format version of an edge policy's document. The edge worker ignores a document with another version.
+# The version of the document format. The edge worker ignores a document with another format version.
 FORMAT = 1
 # MOST_BYTES is the maximum size of an edge policy's document. A larger document would not fit into an item of the
 # metadata database. MOST_RULES is the maximum number of rules in the document. With more rules, the edge would evaluate
@@ -28,8 +27,8 @@ FORMAT = 1
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
 # The maximum number of rules that apply only to some principals. The edge removes refused versions from the documents
-# of packages. Principals to whom different rules apply therefore get different copies of a document, and the edge
-# caches a copy for each combination of these rules.
+# of packages. If different rules apply to two principals, they get different copies of a document. The edge caches one
+# copy for each combination of these rules.
 MOST_PRINCIPAL_RULES = 24
 _HOW = "docs/edge-policy.md describes the rules"
 
@@ -72,8 +71,8 @@ class Policy(BaseModel):
         return self
 
     def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
-        """Yields each rule that has no effect, together with the earlier rule that is the reason. The earlier rule
-        matches all versions that the later rule can match, and the first rule that matches a version decides.
+        """Yields each rule that has no effect, together with an earlier rule. The earlier rule is the reason: it
+        matches all versions that the later rule can match, and the first matching rule decides.
         """
         for number, rule in enumerate(self.rules):
             earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
@@ -113,7 +112,7 @@ def schema() -> str:
 
 def parsed(text: str, source: str) -> Policy:
     """Parses an edge policy from JSON. Raises RegistryError for an invalid policy. Each line of the error's message
-    describes one mistake: the rule, the value, and the values that are accepted.
+    describes one mistake: the rule, the value, and the accepted values.
     """
     if len(text.encode()) > MOST_BYTES:
         raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")
@@ -137,8 +136,8 @@ def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _line(detail: Mapping[str, Any], given: Any) -> str:
-    """Returns the message for one mistake in an edge policy: the rule or experiment, the field, the value, and what is
-    accepted.
+    """Returns the message for one mistake in an edge policy: the rule or experiment, the field, the value, and the
+    accepted values.
     """
     location = list(cast(Sequence[str | int], detail["loc"]))
     where, described = "", "a policy"

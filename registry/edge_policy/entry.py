@@ -1,6 +1,6 @@
-"""Writes the digests of the latest edge policies and data sets of advisories to an entry in Workers KV.
+"""Writes an entry in Workers KV with the digests of the latest edge policies and advisory data sets.
 
-The edge worker reads this entry while the metadata API does not answer.
+The edge worker reads this entry if the metadata API does not answer.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from registry.target import Target
 
 def update(target: Target) -> str:
     """Writes the digests of the latest edge policies and advisory data sets to one entry in Workers KV. The edge reads
-    this entry while the metadata API does not answer.
+    this entry if the metadata API does not answer.
 
-    Returns the reason of a failure, or an empty text after success. A failure raises no error, because the database
-    already has the new digests. If the digests in the database change during the write, the function writes the entry
-    again.
+    Returns the reason for a failure, or an empty text after success. A failure raises no error, because the database
+    already has the new digests. If the digests in the database change during the write, writes the entry again.
     """
     written = b""
     try:

@@ -1,8 +1,8 @@
 """Reads the requests of an experiment from logs of the edge worker (workers/edge/src/request_log.ts).
 
-The worker logs one event for each request. A line of a log is one JSON value. In the log of workerd, the value is an
-event. In Cloudflare's Workers Trace Events, in the output of `wrangler tail --format json` and in exports of Workers
-Logs, the value contains events.
+The worker logs one event for each request. Each line of a log is one JSON value. In the log of workerd, this value is
+the event itself. In three other logs, the value contains events: Cloudflare's Workers Trace Events, the output of
+`wrangler tail --format json`, and exports of Workers Logs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MARK = '"request"'
 class Request:
     """One client request in the log of an experiment.
 
-    `subject` is a number that identifies the client. `tier` is the tier that answered, or None for a response without
-    an object. `size` is the number of bytes of the body, or None if the log does not state it. `first_byte` is the time
-    to the response's headers, in milliseconds.
+    `subject` is a number that identifies the client. `tier` is the tier that answered, or None if the response contains
+    no object. `size` is the number of bytes of the body, or None if the log does not state it. `first_byte` is the time
+    until the headers of the response, in milliseconds.
     """
 
     variant: str
@@ -44,8 +44,8 @@ def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def _within(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the request events in a JSON value, at any depth. Log services wrap the lines that programs print, so a
-    text in the value may contain an event as JSON.
+    """Yields the request events in a JSON value, at any depth. Log services wrap the lines that programs print. A text
+    in the value may therefore contain an event as JSON.
     """
     if isinstance(value, str) and value.startswith("{") and _MARK in value:
         yield from _within(json.loads(value))

@@ -1,7 +1,7 @@
-"""Compares the variants of an A/B experiment at the edge by the requests of their clients.
+"""Compares the variants of an A/B experiment at the edge. The data are the requests of the clients of each variant.
 
-The requests of one client resemble each other, so they are no independent samples. The confidence intervals therefore
-come from a bootstrap that draws clients instead of requests (a cluster bootstrap, by scipy).
+The requests of one client resemble each other, and are therefore no independent samples. To compute the confidence
+intervals, scipy draws random clients instead of random requests (a cluster bootstrap).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy.typing as npt
 from registry.edge_policy.experiment_log import Request
 
 Numbers = npt.NDArray[np.float64]
-# Settings of the statistical bootstrap, which computes the confidence intervals: how many random samples of clients it
-# draws, and the seed of its random numbers. With a fixed seed, the same logs always give the same report.
+# Settings of the statistical bootstrap, which computes the confidence intervals. They are the number of random samples
+# of clients, and the seed of the random numbers. With a fixed seed, the same logs always give the same report.
 _DRAWS, _SEED = 1_000, 20_261_127
 CONFIDENCE = 0.95
 
@@ -37,8 +37,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measurements of one variant of an experiment. `measures` maps the name of each measurement to its estimate.
-    `differences` maps the same names to the differences from the control variant.
+    """The measured values of one variant of an experiment. `measures` maps the name of each value to its estimate.
+    `differences` maps the same names to the difference from the control variant.
     """
 
     variant: str
@@ -50,8 +50,8 @@ class Measured:
 
 
 def compare(requests: Iterable[Request], control: str) -> list[Measured]:
-    """Returns the measurements of each variant of an experiment. The control variant comes first. The measurements of
-    each other variant contain its differences from the control variant.
+    """Returns the measured values of each variant of an experiment. The control variant comes first. The other variants
+    also have the differences from the control variant.
     """
     by_variant: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
@@ -74,8 +74,9 @@ def compare(requests: Iterable[Request], control: str) -> list[Measured]:
 
 
 def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) -> float:
-    """Returns the probability that a correct assignment splits the clients over the variants at least as unequally as
-    measured (the p-value of a chi-squared test). `weights` has the expected share of each variant.
+    """Returns the p-value of a chi-squared test: does the measured split of clients match the expected split? A small
+    value means that a correct assignment is unlikely to cause the measured split. `weights` contains the expected share
+    of each variant.
     """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 
@@ -87,9 +88,8 @@ def split_probability(measured: Sequence[Measured], weights: Mapping[str, int]) 
 
 
 class _Sample:
-    """The requests of one variant of an experiment, as arrays. The methods compute statistics for a resample of the
-    statistical bootstrap: `weights` has a number for each client, which says how many times the resample drew the
-    client.
+    """The requests of one variant of an experiment, as arrays. The methods compute statistics for one random sample of
+    the clients. `weights` contains a number for each client, which says how many times the sample contains the client.
     """
 
     def __init__(self, requests: Sequence[Request]) -> None:
@@ -103,13 +103,13 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Calls `of` with each request. Returns, for each client, the sum of the results for the client's requests."""
+        """Calls `of` with each request. For each client, returns the sum of the results of the client's requests."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 
     def quantile(self, part: float, weights: Numbers) -> float:
-        """Returns the quantile `part`, such as 0.95, of the times to the first byte of the answered requests, by the
-        nearest-rank method.
+        """Returns a quantile of the times to the first byte, by the nearest-rank method. `part` is the quantile, such
+        as 0.95. Uses only answered requests.
         """
         ranks = np.cumsum(weights[self._time_client])
         if not len(ranks) or not ranks[-1]:
@@ -117,8 +117,8 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# Computes a statistic of an experiment for one random sample of the clients. The array says how many times the sample
-# contains each client.
+# A function that computes a statistic of an experiment for one random sample of the clients. Its array says how many
+# times the sample contains each client.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 
@@ -174,8 +174,8 @@ def _difference(measure: _Measure, control: _Sample, sample: _Sample) -> Estimat
 
 
 def _bootstrapped(statistic: Callable[..., float], *samples: _Sample) -> Estimate:
-    """Returns a statistic of one or two samples with its confidence interval. The interval is computed by a bootstrap:
-    the statistic is computed again for random draws of clients from each sample, with replacement.
+    """Returns a statistic of one or two samples with its confidence interval. A bootstrap computes the interval. It
+    draws random clients from each sample, with replacement, and computes the statistic again for each draw.
     """
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]  # imported here, because it takes a second
 

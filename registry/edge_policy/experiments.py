@@ -23,8 +23,8 @@ Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Variant(BaseModel):
-    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects. For
-    each field that a variant does not set, its subjects get the value that applies without the experiment.
+    """One variant of an experiment. The variant's weight determines its share of the experiment's subjects (clients).
+    If a variant does not set a field, its subjects get the same value as clients outside the experiment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,12 +71,12 @@ class Variant(BaseModel):
 
     @property
     def flags(self) -> set[str]:
-        """The names of those fields in _FLAGS, such as `hedging`, that this variant of an experiment sets."""
+        """The names of the fields in _FLAGS that this variant of an experiment sets, such as `hedging`."""
         return {name for name in _FLAGS if getattr(self, name) is not None}
 
 
 class Experiment(BaseModel):
-    """An experiment assigns each subject, which is a principal or a token, to one of its variants."""
+    """An experiment, which assigns each subject to one of its variants. A subject is a principal or a token."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -132,8 +132,8 @@ class Experiment(BaseModel):
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
-    """Raises ValueError if two experiments cannot run together. Each experiment needs a name and a salt of its own.
-    Experiments of one layer must have the same unit, and may not share subjects. Experiments of different layers may
+    """Raises ValueError if two experiments cannot run together. Each experiment needs its own name and its own salt.
+    Experiments of one layer must have the same unit, and must not share subjects. Experiments of different layers must
     not change the same feature, such as `prediction`.
     """
     for number, one in enumerate(experiments):

@@ -1,6 +1,6 @@
 """The rules of an edge policy, and its exemptions from advisories.
 
-The edge worker accepts the rules that this module accepts (workers/edge/src/policy.ts), and evaluates them.
+The edge worker evaluates the rules. It accepts every rule that this module accepts (workers/edge/src/policy.ts).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Rule(BaseModel):
-    """A rule of the edge policy, which allows or denies versions. The rule matches a version when all conditions of the
-    rule hold.
+    """A rule of the edge policy, which allows or denies versions. The rule matches a version when all of its conditions
+    match.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -137,8 +137,8 @@ class Rule(BaseModel):
     def covers(self, other: Rule) -> bool:
         """Returns whether this rule matches all versions that the rule `other` can match.
 
-        The result is true only if `packages` is this rule's only condition, and this rule names all packages of
-        `other`.
+        The result is true only if this rule has no conditions except `packages` and `ecosystem`. Its packages must
+        include all packages of `other`, and `ecosystem` must not exclude them.
         """
         conditions = (self.versions, self.tags, self.digests, self.younger_than_days, self.severity)
         conditions += (self.without_license, self.without_provenance, self.principals)
@@ -155,9 +155,9 @@ def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Calls `check` with each of `texts`, which are the values of one field of a rule. Returns `texts`.
+    """Calls `check` with each of `texts`. `texts` are the values of one field of a rule. Returns `texts`.
 
-    Raises a ValueError whose message begins with the first text that `check` refuses.
+    Raises ValueError if `check` refuses a text. The message begins with the first refused text.
     """
     for text in texts:
         try:
@@ -168,8 +168,8 @@ def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, .
 
 
 class Exemption(BaseModel):
-    """An exemption from an advisory. The edge policy ignores the advisory for the packages that the exemption's
-    patterns match or, without patterns, for all packages of the advisory.
+    """An exemption from an advisory. For the packages that the exemption's patterns match, the edge policy ignores the
+    advisory. An exemption without patterns applies to all packages of the advisory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

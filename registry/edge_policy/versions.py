@@ -1,8 +1,8 @@
 """Stores the versions of a stack's edge policy, and puts a version in force.
 
 A change first writes the policy as an object to the origin. One transaction then makes the policy current, and writes
-the version's record and an audit entry. The edge gets the policy's digest from the metadata API, or from an entry in
-Workers KV if that API does not answer.
+the version's record and an audit entry. The edge gets the policy's digest from the metadata API. If that API does not
+answer, the edge gets the digest from an entry in Workers KV.
 """
 
 from __future__ import annotations
@@ -59,15 +59,13 @@ class Changed:
 
 
 def current(target: Target) -> Version | None:
-    """Returns the version of the edge policy in force, or None if there was never a policy."""
+    """Returns the version of the edge policy in force. Returns None if there was never a policy."""
     item = target.repository.item(PARTITION, CURRENT)
     return version(target, item.document["version"]) if item else None
 
 
 def version(target: Target, number: int) -> Version:
-    """Returns the version of the edge policy with the given number. Raises RegistryError if there
-    is no such version.
-    """
+    """Returns the version of the edge policy with the given number. Raises RegistryError if it does not exist."""
     item = target.repository.item(VERSIONS, _name(number))
     if item is None:
         raise RegistryError(
@@ -83,10 +81,11 @@ def history(target: Target) -> Iterator[Version]:
 
 
 def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
-    """Puts a policy in force instead of the version with the number `replaces`, which is 0 if there was never a policy.
+    """Puts a policy in force. `replaces` is the number of the version that is in force now, or 0 if there was never a
+    policy.
 
-    Raises RegistryError if another version is in force, because somebody else has changed the policy in the meantime.
-    Also raises RegistryError if an experiment in `policy` names a policy that was never in force.
+    Raises RegistryError if another version is in force, because somebody has changed the policy in the meantime. Also
+    raises RegistryError if an experiment in `policy` names a policy that was never in force.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _expect(target, item, replaces)
@@ -97,9 +96,9 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 
 
 def rollback(target: Target, by: By, number: int) -> Changed:
-    """Puts the policy of an earlier version in force again, as a new version. If `number` is 0, the earlier version is
-    the one that the current version replaced. If the current version is the first one, a policy without rules comes
-    into force.
+    """Puts the policy of an earlier version in force again, as a new version. If `number` is 0, restores the version
+    that the current version replaced. If the current version is the first version, puts a policy without rules in
+    force.
 
     Raises RegistryError if there is no such version, or if another operator changes the policy at the same time.
     """

@@ -1,6 +1,6 @@
 """Bulk import of packages and images that exist in other registries or in directories.
 
-A file from another registry is checked against the digest that the other registry states.
+The import checks a file from another registry against the digest that this registry states.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from registry.ecosystems.upstream import Upstream
 from registry.importing.images import RemoteImage
 
 Ecosystem = Literal["npm", "pypi", "oci"]
-# The digest algorithms that an import accepts from every ecosystem, the strongest first.
+# The digest algorithms that an import accepts from every ecosystem. The strongest algorithm comes first.
 _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
 
 
@@ -28,13 +28,13 @@ class Wanted:
     """One file or image to import.
 
     `digest` is the digest that the source states, in the form `<algorithm>:<hex>`. A local file needs no digest. Only
-    images have a `repository` and a `tag`. `spec` is the package as the ecosystem's client names it, such as
+    images have a `repository` and a `tag`. `spec` is the name of the package for the ecosystem's client, such as
     `@acme/web@1.0.0`.
 
-    For an npm package, `upstream` is what the source registry states about the version. If `upstream` is missing, the
-    import asks the npm registry at the URL `registry`. For a Python file, `project` is the project that lists the file,
-    and `listing` is what the source's simple index states about the file. `left_out` holds a reason for each part of
-    the package that the import leaves out.
+    For an npm package, `upstream` contains what the source registry states about the version. If `upstream` is missing,
+    the import asks the npm registry at the URL `registry`. For a Python file, `project` is the project that lists the
+    file, and `listing` contains what the source's simple index states about the file. `left_out` contains a reason for
+    each part of the package that the import leaves out.
     """
 
     ecosystem: Ecosystem
@@ -54,15 +54,15 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """The place from which the import reads this file or image, such as a path or a URL. The import's journal
-        records the last imported content of each place.
+        """The place from which the import reads this file or image, such as a path or a URL. The journal of the import
+        records the content that was last imported from each place.
         """
         return f"{self.spec or self.location} {self.repository} {self.tag}"
 
     @property
     def id(self) -> str:
-        """A text that identifies the item's content in the journal of an import. The text changes if the content at the
-        source changes.
+        """A text that identifies the content of the item in the journal of an import. If the content at the source
+        changes, the text changes, too.
         """
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
@@ -70,8 +70,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The item's id omits the path of the package file, because npm or pip fetches the file to a new temporary
-            # directory in each import.
+            # The id does not contain the path of the package file. In each import, npm or pip fetches the file to a new
+            # temporary directory.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
@@ -91,7 +91,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A package, or a part of one, that the import leaves out on purpose, with the reason. The import does not fail.
+    """A package, or a part of a package, that the import leaves out on purpose, with the reason. The import does not
+    fail.
 
     `kind` groups the reasons in the summary of the import.
     """
@@ -101,8 +102,8 @@ class LeftOut:
     kind: str = ""
 
 
-# What a source of an import yields: a file or image to import, a package that cannot be imported, or a package that the
-# import leaves out on purpose.
+# A source of an import yields these items: a file or image to import, a package that cannot be imported, or a package
+# that the import leaves out on purpose.
 Found = Wanted | Refused | LeftOut
 
 
@@ -122,8 +123,8 @@ def digest_of_integrity(text: str, title: str) -> str:
 
 
 def strongest(digests: Mapping[str, str], title: str, more: Sequence[str] = ()) -> str:
-    """Returns the strongest of a file's digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
-    `more` are weaker algorithms that the file's ecosystem also accepts.
+    """Returns the strongest digest of a file as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests. `more`
+    are weaker algorithms that the file's ecosystem also accepts.
 
     Raises RegistryError when no digest has an algorithm that the import accepts.
     """

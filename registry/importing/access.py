@@ -1,8 +1,8 @@
-"""Basic credentials for the npm registries and Python indexes that an import reads, chosen as pip chooses them.
+"""Basic credentials for the npm registries and Python indexes that an import reads. The import chooses credentials as
+pip does.
 
-Credentials in a URL apply to all requests to the URL's host. For other hosts, the netrc file has the credentials.
-Keyrings are not supported.
-Source: pip docs, "Authentication".
+Credentials in a URL apply to all requests to the URL's host. For other hosts, the netrc file contains the credentials.
+Keyrings are not supported. Source: pip docs, "Authentication".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from registry import RegistryError
 class Access(httpx.Auth):
     """The credentials that one import sends to npm registries and Python indexes.
 
-    After a redirect to another host, the first host's credentials are not sent.
+    After a redirect to another host, requests do not contain the first host's credentials.
     """
 
     def __init__(self) -> None:
@@ -31,8 +31,8 @@ class Access(httpx.Auth):
         self._over_https = set[str]()
 
     def learned(self, url: str) -> str:
-        """Remembers the user name and the password in the URL of an index, and returns the URL without them. Later
-        requests to the same host and port contain this user name and password.
+        """Remembers the user name and the password in the URL of an index. Returns the URL without them. Later requests
+        to the same host and port contain this user name and password.
         """
         parsed = httpx.URL(url)
         if parsed.userinfo:
@@ -42,11 +42,11 @@ class Access(httpx.Auth):
         return str(parsed.copy_with(userinfo=b""))
 
     def secured(self, url: str) -> str:
-        """Returns the URL of a file, with `https` in place of `http` if the import reads a registry or index on the
-        same host over `https`.
+        """Returns the URL of a file. Replaces `http` with `https` if the import reads a registry or index on the same
+        host over `https`.
 
-        Registries behind a proxy often list the URLs of files with `http` (verdaccio/verdaccio#234). The import would
-        then send credentials and receive files unencrypted.
+        Registries behind a proxy often list the URLs of files with `http` (verdaccio/verdaccio#234). Without the
+        replacement, the import would send credentials and receive files unencrypted.
         """
         parsed = httpx.URL(url)
         is_downgraded = parsed.scheme == "http" and parsed.netloc.decode() in self._over_https

@@ -20,11 +20,11 @@ from registry.importing.retries import repeated
 from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _CHUNK = 1 << 20
-# Some servers send a .tar.gz file with the header `Content-Encoding: gzip`, and httpx would then decompress the file.
-# Requests therefore ask for the file without a content coding.
+# Requests ask for a file without a content coding. Some servers send a .tar.gz file with the header `Content-Encoding:
+# gzip`. httpx would decompress such a file.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 # The maximum number of packuments that an import keeps in memory. A small number is enough, because a lockfile lists
-# all versions of one package in sequence.
+# the versions of one package one after another.
 _PACKUMENTS_KEPT = 64
 
 
@@ -32,16 +32,16 @@ _Answer = TypeVar("_Answer")
 
 
 class _Unknown(RegistryError):
-    """Raised when the source registry of an import answers 404, which means that the registry has no package of that
-    name.
+    """Raised when the source registry of an import answers 404. This status means that the registry has no package of
+    that name.
     """
 
 
 class Api:
     """A client of the npm registries and Python indexes that packages are imported from.
 
-    Environment variables set proxies and certificate authorities, as for curl. Credentials come from URLs and the netrc
-    file, as for pip.
+    Like curl, the client reads proxies and certificate authorities from environment variables. Like pip, it takes
+    credentials from URLs and the netrc file.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
@@ -50,8 +50,8 @@ class Api:
         self._about = lru_cache(_PACKUMENTS_KEPT)(self._read_about)
 
     def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Found]:
-        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package. For a package
-        without versions, such as one whose versions were unpublished, yields a `LeftOut`.
+        """Yields the tarball of one version (by default `latest`) of an npm package, or the tarballs of all versions.
+        Yields a `LeftOut` if the package has no versions, for example because all were unpublished.
 
         Raises RegistryError when the registry cannot be read or lacks the version.
         """
@@ -66,8 +66,8 @@ class Api:
             yield _npm_version(packument, _object(versions[number]), name, number)
 
     def npm_upstream(self, registry: str, spec: str) -> Upstream:
-        """Returns the publication time, the deprecation and the dist-tags that the source registry of an import states
-        for an npm version.
+        """Returns data about an npm version from the source registry of an import: publication time, deprecation and
+        dist-tags.
 
         Raises RegistryError when the registry cannot be read.
         """
@@ -78,8 +78,8 @@ class Api:
         return without_manifests(self._packument(registry, name))
 
     def _packument(self, registry: str, name: str) -> dict[str, Any]:
-        """Fetches a package's full packument from another npm registry. The abbreviated packument would not contain the
-        times of publication.
+        """Fetches a package's full packument from another npm registry. The abbreviated packument does not contain
+        publication times.
         """
         url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         return self._json(url, "application/json")
@@ -93,7 +93,7 @@ class Api:
         all_versions: bool = False,
         hashes: frozenset[str] = frozenset(),
     ) -> Iterator[Found]:
-        """Yields the files to import of one version or of all versions of a Python project.
+        """Yields the files of one version or of all versions of a Python project.
 
         When several indexes list a file, the first index takes precedence. Raises RegistryError when no index has the
         project or the version.
@@ -107,8 +107,8 @@ class Api:
             raise RegistryError(f"{urls[0]}: {error}") from None
 
     def pypi_files(self, indexes: Collection[str], name: str) -> list[ListedFile]:
-        """Returns all files of a Python project that the given package indexes list. Raises RegistryError when no index
-        has the project.
+        """Returns all files that the given package indexes list for a Python project. Raises RegistryError when no
+        index has the project.
         """
         project = canonicalize_name(name)
         listed = self._listed(self._pages(indexes, project), project)
@@ -131,8 +131,9 @@ class Api:
         self._tried(url, attempt)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
-        """Returns the files of a Python project that the index pages `urls` list, each filename once. Earlier pages
-        take precedence. If a file cannot be imported or is left out, the result has the reason.
+        """Returns the files of a Python project that the index pages `urls` list. Each filename appears once, and the
+        first page that lists it takes precedence. If a file cannot be imported or is left out, the result contains the
+        reason.
 
         Raises RegistryError when no page exists.
         """
@@ -183,7 +184,7 @@ def _object(value: Any) -> dict[str, Any]:
 def _npm_version(packument: Any, manifest: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
     """Returns the tarball of an npm version as an item to import.
 
-    If the version has no tarball or no digest, returns an item that counts as failed, so that the import continues with
+    If the version has no tarball or no digest, returns an item that counts as failed. The import then continues with
     the other versions.
     """
     title = f"{name}@{number}"

@@ -1,5 +1,6 @@
-"""Finds and fetches packages by running npm and pip, with the registries, credentials and proxies of their own
-configuration."""
+"""Finds and fetches packages by running npm and pip. npm and pip use the registries, credentials and proxies of their
+own configuration.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
 
 
 def npm_package(name: str, version: str, directory: Path, *, all_versions: bool) -> Iterator[Wanted | Refused]:
-    """Fetches one version (by default `latest`) or all versions of an npm package with `npm pack`.
+    """Uses `npm pack` to fetch one version (by default `latest`) or all versions of an npm package.
 
     npm checks the digests that the registry states.
     """
@@ -65,9 +66,9 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
 
 
 def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Found]:
-    """Fetches Python distributions and all their dependencies with `pip download`.
+    """Uses `pip download` to fetch Python distributions and all their dependencies.
 
-    pip chooses files for the platform and the Python of this machine, and checks their digests.
+    pip chooses files for the platform and the Python version of this machine, and checks their digests.
     """
     directory.mkdir(parents=True)
     _run("pip", [*_PIP, "download", "--quiet", "--dest", str(directory), *specs], directory)
@@ -75,7 +76,7 @@ def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Found]:
 
 
 def pip_indexes() -> list[str]:
-    """Returns the URLs of the indexes that pip uses, in pip's order, including any credentials in the URLs.
+    """Returns the URLs of the indexes that pip uses, in pip's order. The URLs may contain credentials.
 
     Raises RegistryError when pip cannot be run or does not state its default index.
     """
@@ -116,10 +117,11 @@ def _configured(settings: Mapping[str, str], name: str) -> str:
 class NpmSettings:
     """npm's settings for the project in the directory `at`.
 
-    `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry. `full_packuments`
-    has the command-line options that make npm fetch full packuments, which have publication times. npm fetches full
-    packuments only if one of its options `before` and `min-release-age` limits which versions it may choose.
-    `full_packuments` is empty if npm's configuration already sets one of these two options.
+    `registries` maps each npm scope to the URL of a registry. The empty scope maps to the default registry.
+
+    `full_packuments` contains command-line options that make npm fetch full packuments, because only these have
+    publication times. npm fetches them only if its option `before` or `min-release-age` limits the versions to choose
+    from. If npm's configuration already sets one of these two options, `full_packuments` is empty.
     """
 
     at: Path
@@ -138,9 +140,9 @@ def npm_settings(at: Path) -> NpmSettings:
 
 
 def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
-    """Returns the time, deprecation and dist-tags that another npm registry states for a version.
+    """Returns the time, deprecation and dist-tags of a version that another npm registry states.
 
-    The function reads npm's cache first. If the cache does not have the package, the function runs `npm view`.
+    Reads npm's cache first. If the cache does not contain the package, runs `npm view`.
     """
     scope = name.partition("/")[0] if name.startswith("@") else ""
     registry = npm.registries.get(scope) or npm.registries[""]
@@ -154,10 +156,10 @@ def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
 
 
 def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches several packages with `npm pack`, which stores tarballs exactly as the registry serves them.
+    """Fetches several packages with `npm pack`. npm stores each tarball exactly as the registry sends it.
 
-    npm stops at the first package that fails. The function then fetches each package separately, so that only the
-    failing packages are missing in the import.
+    npm stops at the first package that fails. The function then fetches each package separately. The import therefore
+    lacks only the packages that fail.
     """
     directory.mkdir(parents=True, exist_ok=True)
     packed = Path(tempfile.mkdtemp(prefix="packed-", dir=directory))

@@ -13,10 +13,10 @@ from registry.importing import Found, LeftOut, Wanted
 
 
 def wanted_in(directory: Path) -> Iterator[Found]:
-    """Yields every package and image beneath `directory`, in the order of their paths. Other files are ignored.
+    """Yields every package and image below `directory`, in the order of their paths. Ignores other files.
 
-    The path of an OCI image layout relative to `directory` is the repository name. Each tag in the layout's index.json
-    yields an image.
+    The name of an image's repository is the path of the OCI image layout relative to `directory`. Each tag in the
+    layout's index.json yields an image.
     """
     for path, directories, files in os.walk(directory):
         here = Path(path)
@@ -45,8 +45,8 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = tags_of(layout)
     except RegistryError:
-        # The index of the OCI image layout is damaged. The function yields the layout nevertheless. The import then
-        # cannot read the layout, and reports the damage together with all other failures.
+        # The index of the OCI image layout is damaged. The function still yields the layout. The import cannot read it
+        # later, and reports the damage together with all other failures.
         tags = [""]
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

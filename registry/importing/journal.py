@@ -1,11 +1,11 @@
 """The journal file of a bulk import. A resumed import skips the items that the journal lists.
 
-The journal only saves time, because an import without a journal finds committed packages in the database. After the
-commit of an item, the import appends a line with two digests: one of the item's source, and one of the imported
-content. The last line of a source applies, so a package is imported again when the content at its source has changed.
+The journal only saves time: without it, an import finds committed packages in the database. After the commit of an
+item, the import appends a line with two digests: one of the item's source, and one of the imported content. The last
+line of a source applies. If the content at the source has changed, the import therefore imports the package again.
 
-Journals of earlier releases have lines with only the digest of the content. An incomplete last line, which a crash
-leaves, is ignored.
+In journals of earlier releases, a line contains only the digest of the content. A crash can leave an incomplete last
+line, which the import ignores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from registry import RegistryError
 from registry.importing import Wanted
 
 # The number of hex digits of a digest in the journal. A digest therefore has 32 * 4 = 128 bits. Even among a billion
-# items, it is very unlikely that two have the same digest.
+# items, two items are very unlikely to have the same digest.
 _DIGITS = 32
 
 

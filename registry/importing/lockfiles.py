@@ -13,11 +13,11 @@ from typing import Any, cast
 from registry import RegistryError
 from registry.importing import Refused, Wanted, digest_of_integrity
 
-# npm's public registry. If a URL in a lockfile names this registry, npm fetches the package from the registry in npm's
-# configuration instead (npm docs, `replace-registry-host`).
+# npm's public registry. If a URL in a lockfile names this registry, npm instead uses the registry in its configuration
+# (npm docs, `replace-registry-host`).
 _PUBLIC = "https://registry.npmjs.org/"
-# Maps the name of a file that an import cannot read, such as a lockfile of another program, to a command. The command
-# writes a requirements.txt or a package-lock.json with the same versions.
+# The names of files that an import cannot read, such as the lockfile of another program. Each name maps to a command
+# that writes a requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
     "uv.lock": "uv export --format requirements-txt",
     "poetry.lock": "poetry export (plugin poetry-plugin-export)",
@@ -35,8 +35,8 @@ _OTHER_LOCKFILES = {
 
 
 def refuse_other_lockfile(file: Path) -> None:
-    """Raises RegistryError for a lockfile of another program, because an import cannot read the file. The message names
-    the command that writes the same versions to a file that an import can read.
+    """Raises RegistryError for a lockfile of another program, because an import cannot read it. The message names a
+    command that writes the same versions to a file that an import can read.
     """
     if file.name in _OTHER_LOCKFILES:
         raise RegistryError(
@@ -48,11 +48,12 @@ def refuse_other_lockfile(file: Path) -> None:
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
     """Yields each tarball in a package-lock.json that npm would fetch from a registry.
 
-    Bundled and linked packages are left out, and so are the workspaces of the project, which are its own directories.
-    The digest is empty for an entry that npm wrote without one (npm/cli#4460). A lockfile that npm wrote with the
-    option `omit-lockfile-registry-resolved` has no URLs. The function then builds a tarball's URL from `registry`.
-    Without `registry`, the tarball's location is `<name>@<version>`, which npm resolves. Raises RegistryError if the
-    file is no lockfile.
+    Leaves out bundled packages, linked packages, and workspaces, which are directories of the project itself. The
+    digest is empty if npm wrote an entry without a digest (npm/cli#4460).
+
+    With the option `omit-lockfile-registry-resolved`, npm writes a lockfile without URLs. The function then builds the
+    URL of a tarball from `registry`. Without `registry`, the tarball's location is `<name>@<version>`, which npm
+    resolves. Raises RegistryError if the file is not a lockfile.
     """
     try:
         lock: Any = json.loads(file.read_bytes())
@@ -70,7 +71,7 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
 
 
 def _packages(file: Path, lock: Any) -> dict[str, dict[str, Any]]:
-    """Returns a mapping from the directory of each package in a package-lock.json to the package's entry. Raises
+    """Returns a mapping from the directory of each package in a package-lock.json to the entry of the package. Raises
     RegistryError if the file lists no packages.
     """
     packages, dependencies = _object(lock).get("packages"), _object(lock).get("dependencies")
@@ -82,8 +83,8 @@ def _packages(file: Path, lock: Any) -> dict[str, dict[str, Any]]:
 
 
 def _first_version(dependencies: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the entries of a lockfile of npm 5 or 6 (`lockfileVersion` 1) in the newer format. In the old format,
-    dependencies are nested, and the field `version` can be an alias or a URL.
+    """Reads a lockfile of npm 5 or 6 (`lockfileVersion` 1), and yields its entries in the newer format. In the old
+    format, dependencies are nested, and the field `version` can be an alias or a URL.
     """
     for name, value in dependencies.items():
         entry, place = _object(value), f"{above}node_modules/{name}"
@@ -98,8 +99,8 @@ def _first_version(dependencies: dict[str, Any], above: str = "") -> Iterator[tu
 
 
 def _is_absent(entry: dict[str, Any]) -> bool:
-    """Returns True for the entry of a package that npm has not installed. npm writes such an entry, without a version,
-    for an optional peer dependency (npm/cli#4796).
+    """Returns whether an entry is for a package that npm has not installed. For an optional peer dependency, npm writes
+    an entry without a version (npm/cli#4796).
     """
     is_optional = bool(entry.get("optional") or entry.get("peer"))
     return is_optional and not any(_text(entry, field) for field in ("version", "resolved", "integrity"))
@@ -110,8 +111,8 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wanted | Refused:
-    """Returns where the import gets the tarball of an entry of a package-lock.json. `place` is the entry's key, which
-    is a directory. Returns Refused if the entry does not say enough to import the package.
+    """Returns the location of the tarball for an entry of a package-lock.json. `place` is the key of the entry, which
+    is a directory. Returns Refused if the entry does not contain enough data to import the package.
     """
     name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
     spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
@@ -123,8 +124,8 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
     if "integrity" not in entry:
         if not version:
             return Refused(spec, f"{file}: {place} has neither a version nor a digest")
-        # This entry of the lockfile has no digest with which the import could check a download. The import therefore
-        # runs npm to fetch the package, and npm checks the digest that the registry states.
+        # This entry of the lockfile has no digest, and the import could not check a download. The import therefore runs
+        # npm to fetch the package. npm checks the digest that the registry states.
         return Wanted("npm", spec, filename, spec=spec, registry=registry)
     try:
         digest = digest_of_integrity(_text(entry, "integrity"), place)

@@ -1,4 +1,4 @@
-"""Reads packuments from npm's cache. If npm has just fetched a packument, the import need not fetch it again.
+"""Reads packuments from npm's cache. If npm has just fetched a packument, the import does not need to fetch it again.
 
 Source: cacache, "lib/entry-index.js" and "lib/content/path.js" (index-v5, content-v2); make-fetch-happen, "lib/cache".
 """
@@ -15,8 +15,8 @@ _KEY = "make-fetch-happen:request-cache:"
 
 
 def cached_packument(cache: Path, registry: str, name: str) -> Any:
-    """Returns a package's packument from npm's cache, or None if the cache has none. A packument with publication times
-    is preferred. Of several such packuments, the newest is returned.
+    """Returns a package's packument from npm's cache, or None if the cache has none. Prefers packuments with
+    publication times. If there are several such packuments, returns the newest.
 
     `cache` is the cache's directory, and `registry` is the registry's URL.
     """
@@ -33,8 +33,8 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
 
 
 def _content(root: Path, key: str, entry: str) -> Any:
-    """Returns the cached JSON value that `entry`, a line of npm's cache index, refers to. Returns None if the entry
-    belongs to another key than `key`, or if the value cannot be read.
+    """Returns the cached JSON value of `entry`, which is a line of npm's cache index. Returns None if the entry has
+    another key than `key`, or if the value cannot be read.
     """
     try:
         said = json.loads(entry)

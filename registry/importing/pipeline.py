@@ -35,13 +35,13 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# An import delivers committed items to readers when at least this number of items is undelivered. The undelivered items
-# must also be at least a quarter of all items so far. Each delivery renders the list of all projects, so a delivery
-# after each batch would take quadratic time.
+# An import delivers committed items to readers when at least this number of items is undelivered, and they are at least
+# a quarter of all items so far. Each delivery renders the list of all projects. With a delivery after each batch, the
+# total time would therefore grow with the square of the number of items.
 _DELIVERED_AFTER = 200
 
-# A reason why an import leaves a part out begins with the part's kind. In `layer sha256:…: the source does not have
-# it`, the kind is `layer`. This pattern matches the text directly after the kind.
+# Matches the text directly after the kind in a reason. A reason says why an import leaves a part out, and begins with
+# the kind of this part. For example, the kind is `layer` in `layer sha256:…: the source does not have it`.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]
@@ -50,16 +50,16 @@ Progress = Callable[["Imported"], None]
 @dataclass
 class _Stored:
     """The result of fetching one item of an import, such as one version of a package. The origin already has the
-    objects of `artifacts`, whose metadata is to be committed. `left_out` holds a reason for each part of the item that
-    the import leaves out.
+    objects of `artifacts`, but their metadata is not committed yet. `left_out` contains a reason for each part of the
+    item that the import leaves out.
     """
 
     artifacts: list[Artifact]
     left_out: list[str]
 
 
-# The result of storing an item of an import. A _Stored means that the item's objects are at the origin. A string is the
-# reason why the item cannot be imported.
+# The result of storing an item of an import: a _Stored if the item's objects are at the origin, or else a string with
+# the reason why the item cannot be imported.
 _Ready = _Stored | str
 
 
@@ -67,10 +67,11 @@ _Ready = _Stored | str
 class Imported:
     """The progress and the result of a bulk import.
 
-    `known` counts the items that were published before the import. `skipped` counts the items that the journal file of
-    earlier imports lists (journal.py). `failed` has the title and the reason of each failed item. `left_out` has the
-    title and the reason of everything left out on purpose, and `kinds` counts these entries by kind. `delayed` says why
-    published items are not visible to clients yet.
+    `known` is the number of items that were published before the import. `skipped` is the number of items that the
+    import skipped, because the journal file of earlier imports lists them (journal.py). `failed` contains the title and
+    the reason of each failed item. `left_out` contains the title and the reason of everything that the import left out
+    on purpose. `kinds` is the number of these entries of each kind. `delayed` says why published items are not visible
+    to clients yet.
     """
 
     new: int = 0
@@ -87,9 +88,9 @@ class Imported:
 
     def leave_out(self, title: str, reason: str, kind: str = "") -> None:
         """Records a package, or a part of a package, that the import leaves out on purpose. The summary of the import
-        counts these records by `kind`.
+        shows the number of these records of each `kind`.
 
-        Without a `kind`, the first words of `reason` are the kind, such as `manifest` or `upload time`.
+        Without `kind`, the kind is the first words of `reason`, such as `manifest` or `upload time`.
         """
         self.left_out.append((title, reason))
         self.kinds[kind or _KIND_ENDS.split(reason)[0].removeprefix("its ")] += 1
@@ -99,7 +100,7 @@ class Import:
     """A bulk import into one stack. `workers` is the number of items that the import fetches, checks and stores in
     parallel.
 
-    `imported` has the counts and failures so far, also when the import ended early.
+    `imported` contains the counts and failures so far, even when the import ended early.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class Import:
     def run(self, wanted: Iterable[Found]) -> Imported:
         """Imports all items, and returns the counts and failures.
 
-        Raises RegistryError or a cloud client's error when the import cannot continue. Items that were committed before
-        the error stay published.
+        Raises RegistryError or a cloud client's error when the import cannot continue. Items that were already
+        committed stay published.
         """
         batch: list[tuple[Wanted, _Stored]] = []
         with (
@@ -165,8 +166,8 @@ class Import:
         """Fetches, checks and stores the items in parallel. Yields each item with its result as soon as the item is
         done.
 
-        The result contains the item's artifacts, or the reason why the item failed. The number of items in progress is
-        at most twice the number of workers.
+        The result contains the item's artifacts, or the reason why the item failed. At most twice as many items as
+        workers are in progress at the same time.
         """
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):
@@ -196,7 +197,8 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            # Operators get the message without the path of the temporary directory, which tells them nothing.
+            # The message for operators leaves out the path of the temporary directory, because the path tells them
+            # nothing.
             return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)
@@ -221,11 +223,11 @@ class Import:
         yield artifact
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
-        """Returns what the source registry states about a version of an npm package. Returns None if `wanted` is not an
-        npm version.
+        """Returns the data about an npm version from the registry that it is imported from. Returns None if `wanted` is
+        not an npm version.
 
         Adds a reason to `left_out` if the registry cannot be read. Also adds a reason for each statement of the
-        registry that the import leaves out.
+        registry that the import does not copy.
         """
         found = wanted.upstream
         if found is None and wanted.registry:

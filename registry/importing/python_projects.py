@@ -12,13 +12,15 @@ from registry.ecosystems.python_names import NotInstallable, parsed
 from registry.importing import Found, LeftOut, Refused, Wanted, strongest
 from registry.importing.simple_page import ListedFile
 
-# Weak digest algorithms, which pip and uv accept from an index that states no stronger digest.
+# Weak digest algorithms. pip and uv accept them if an index states no stronger digest.
 _WEAKER = ("sha224", "md5")
 
 
 @dataclass
 class _Project:
-    """A Python project's files, grouped by version. `others` holds the files that neither pip nor uv would install."""
+    """The files of a Python project, grouped by version. `others` contains the files that neither pip nor uv would
+    install.
+    """
 
     versions: dict[Version, list[ListedFile]] = field(default_factory=dict[Version, list[ListedFile]])
     others: list[tuple[ListedFile, NotInstallable]] = field(default_factory=list[tuple[ListedFile, NotInstallable]])
@@ -35,13 +37,13 @@ def files_to_import(
     """Yields the files of a Python project to import. With `all_versions`, yields the files of all versions.
 
     `project` is the normalized name (PEP 503). A `version` without a local part, such as 1.0, selects exactly this
-    version. If the index lacks this version, the function selects the highest local version, such as 1.0+cpu (PEP 440,
-    "Version matching"). An empty `version` selects the highest release that is not yanked, or the highest pre-release
-    if there is no release.
+    version. If the index lacks this version, selects the highest local version, such as 1.0+cpu (PEP 440, "Version
+    matching"). An empty `version` selects the highest release that is not yanked. If there is no such release, it
+    selects the highest pre-release.
 
     With `hashes`, yields only files with one of these digests (`sha256:…`). Yields a Refused if no file has one of
-    these digests. For each file of the selected versions that cannot be imported, yields a LeftOut with the reason.
-    Raises RegistryError when the project does not have the version.
+    these digests. If a file of the selected versions cannot be imported, yields a LeftOut with the reason. Raises
+    RegistryError when the project does not have the version.
     """
     found = _Project()
     for entry in entries:
@@ -94,8 +96,8 @@ def _named(project: str, versions: Iterable[Version], text: str) -> Version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether a filename, such as `p-1.0-py2.7.egg`, contains the version. The check may be inexact, because
-    the result only decides whether a report lists the file.
+    """Returns whether a filename contains the version, such as `p-1.0-py2.7.egg`. The check may be inexact, because the
+    result only decides whether a report lists the file.
     """
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]

@@ -22,8 +22,8 @@ from registry.importing import LeftOut, Refused
 # An option on the line of a requirement, such as --hash=sha256:… A value with spaces is quoted, as in
 # --config-settings="--build-option=a b".
 _OPTION = re.compile(r"""\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>(?:[^\s"']|"[^"]*"|'[^']*')+)""")
-# Options that name an index, or a directory with distributions. pip follows these options. An import does not, and
-# reports each of them as left out.
+# Options that name a package index, or a directory with distributions. pip follows these options. An import ignores
+# them, and reports each ignored option as left out.
 _INDEX = re.compile(r"--(?:index-url|extra-index-url|find-links|no-index)\b|-[if]")
 _OTHER_FILE = re.compile(r"(?:-(?P<short>[rc])\s*|--(?P<long>requirement|constraint)(?:=|\s+))(?P<file>.+)")
 _COMMENT_LINE = re.compile(r"\s*#")
@@ -65,7 +65,9 @@ class _Line:
 
     @property
     def pins(self) -> list[Pinned]:
-        """The only allowed version, in a list. The list is empty if several versions are allowed."""
+        """The version that the requirement pins, as a list with one element. The list is empty if the requirement
+        allows several versions, or names a URL.
+        """
         specifiers = [each for each in self.requirement.specifier if each.operator in ("==", "===")]
         versions = [each.version for each in specifiers if not each.version.endswith(".*")]
         if len(versions) != 1 or self.requirement.url:
@@ -74,12 +76,12 @@ class _Line:
 
 
 def requirements(file: Path, environment: Mapping[str, str] | None = None) -> Iterator[Pinned | Refused | LeftOut]:
-    """Yields each requirement of a requirements file and of the files that it includes with `-r`.
+    """Yields the requirements in a requirements file, and in the files that it includes with `-r`.
 
-    A requirement with exactly one possible version is yielded as Pinned. This version can also come from a constraints
-    file (`-c`). A requirement with several possible versions is yielded as Refused, and so is an included file that
-    cannot be read. An option that names a package index is yielded as LeftOut. Other options are ignored. Raises
-    RegistryError if `file` cannot be read.
+    A requirement with exactly one possible version becomes a `Pinned`. A constraints file (`-c`) can determine this
+    version, too. A requirement with several possible versions becomes a `Refused`. An included file that cannot be read
+    also becomes a `Refused`. An option that names a package index becomes a `LeftOut`. Other options are ignored.
+    Raises RegistryError if `file` cannot be read.
     """
     reader = _Reader(os.environ if environment is None else environment)
     for entry in list(reader.entries(file, _read(file), (file.resolve(),))):
@@ -146,11 +148,11 @@ class _Reader:
     constraints: dict[str, list[Pinned]] = field(default_factory=dict[str, list[Pinned]])
 
     def entries(self, file: Path, text: str, including: tuple[Path, ...]) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements in `text`, which is the text of the requirements file `file`. The file can name
-        constraints files. The versions that these files pin are added to `self.constraints`.
+        """Yields the requirements in `text`, which is the content of the requirements file `file`. The file can name
+        constraints files. The method adds the versions that constraints files pin to `self.constraints`.
 
-        `including` is a chain of files. The first is the file that the operator names, each file includes the next one,
-        and the last is `file`.
+        `including` lists the files that lead to `file`. The first file is the one that the operator names, and the last
+        is `file` itself. Each file in the list includes the next file.
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
@@ -183,11 +185,12 @@ class _Reader:
     def _included(
         self, file: Path, title: str, named: str, including: tuple[Path, ...]
     ) -> Iterator[_Line | Refused | LeftOut]:
-        """Yields the requirements of a further requirements file, which an option in `file` includes. `named` is the
-        option's value. `including` has the files that are being read, from the first file to `file`.
+        """Yields the requirements in another requirements file, which an option in `file` includes. `named` is the
+        value of this option. `including` lists the files that lead to `file`, from the file that the operator names to
+        `file` itself.
 
-        If the further file cannot be read, or is one of the files in `including`, yields a Refused with the reason
-        instead.
+        If the other file cannot be read, or is already in `including`, the method yields only a Refused with the
+        reason.
         """
         try:
             name = shlex.split(named)[0]
@@ -203,10 +206,10 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Adds each version that a constraints file pins to the field `constraints`. `found` has the lines of the file.
-        Yields refused and left-out entries, so that the import reports them.
+        """Adds the versions that a constraints file pins to the field `constraints`. `found` has the entries of the
+        file. Yields the refused and left-out entries, which the import reports.
 
-        Ignores constraints that pin no version, because they only restrict the versions that pip chooses from.
+        Ignores constraints that pin no version. They only restrict the versions that pip chooses from.
         """
         for entry in found:
             if not isinstance(entry, _Line):

@@ -40,10 +40,10 @@ def repeated(attempt: Callable[[], _Answer]) -> _Answer:
 
 
 def _wait(error: httpx.HTTPError, tries: int) -> float | None:
-    """Returns the seconds to wait before the next attempt of a failed request, or None when another attempt would not
+    """Returns how many seconds to wait before a failed request is sent again. Returns None if another attempt would not
     help.
 
-    The waits grow exponentially, unless the answer has a Retry-After header.
+    The waits grow exponentially. If the server's answer has a Retry-After header, this header determines the wait.
     """
     seconds = 0.5 * 2**tries
     if isinstance(error, httpx.HTTPStatusError):

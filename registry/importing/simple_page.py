@@ -30,8 +30,8 @@ _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA
 class ListedFile:
     """A file that another simple index lists. `hashes` maps algorithms to hex digests.
 
-    The other index can state facts about the file that an import does not take over, such as attestations. `left_out`
-    names these facts.
+    `left_out` names facts that the other index states about the file, and that an import does not copy, such as
+    attestations.
     """
 
     filename: str
@@ -97,8 +97,8 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
 
 
 def _about(project: str, status: str, reason: str, repositories: Sequence[str]) -> Iterator[LeftOut]:
-    """Yields what an import leaves out about a whole project, if the source index states it: the project's status (PEP
-    792), and other repositories that host the project (PEP 708).
+    """Yields an entry for each fact about a whole project that an import does not copy. The source index can state the
+    project's status (PEP 792), and other repositories that host the project (PEP 708).
     """
     if status not in ("", "active"):
         yield LeftOut(
@@ -141,8 +141,8 @@ def _digests_in(file: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _digests(fragment: str) -> dict[str, str]:
-    """Returns the digests in the fragment of a file's URL. pip uses these digests on pages in HTML and on pages in
-    JSON.
+    """Returns the digests in the fragment of a file's URL. pip uses the digests in these fragments both on HTML pages
+    and on JSON pages.
     """
     return {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)}
 
@@ -191,16 +191,16 @@ def _joined(base: str, address: str) -> str:
 
 
 def _check_version(url: str, version: str) -> None:
-    """Raises RegistryError if `version`, the API version of an index page, has another major version than 1. Clients
-    must not read such a page (PEP 629).
+    """Raises RegistryError if the major version of an index page is not 1. `version` is the page's API version. Clients
+    must not read pages with another major version (PEP 629).
     """
     if version and version.partition(".")[0] != "1":
         raise RegistryError(f"{url}: has the API version {version}; this registry reads 1.x")
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Describes each part of a file's index entry that the import leaves out. `time` is an invalid upload time, or
-    empty.
+    """Names the parts of a file's index entry that an import leaves out. `time` is the upload time if it is invalid,
+    and an empty text otherwise.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

@@ -25,9 +25,9 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import package_lock, refuse_other_lockfile
 from registry.importing.requirements import Pinned, requirements
 
-# The form of a tag under which registries without the referrers API keep an image's list of referrers (OCI Distribution
-# Specification, "Referrers Tag Schema"). Such a tag is not imported as an image, because the referrers are imported
-# together with their image.
+# Matches a tag that refers to an image's list of referrers. Registries without the referrers API keep the list under
+# such a tag (OCI Distribution Specification, "Referrers Tag Schema"). An import does not treat this tag as an image,
+# because it imports the referrers together with their image.
 _REFERRERS_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}")
 
 
@@ -93,15 +93,15 @@ class Sources:
                 yield each
 
     def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
-        """Yields the Python distributions that pip resolves and fetches. Each distribution comes with what pip's
-        indexes state about it.
+        """Yields the Python distributions that pip resolves and downloads. Adds to each distribution what pip's package
+        indexes state about its file.
         """
         for each in pip_tree(specs, self.scratch / "pip"):
             yield self._with_listing(each) if isinstance(each, Wanted) else each
 
     def _with_listing(self, wanted: Wanted) -> Wanted:
-        """Adds to an item of the import what a simple index states about the item's file, such as its upload time. pip
-        has fetched the file, but does not report this. Returns the new item.
+        """Returns a copy of an item of the import, with more facts from the simple index, such as the file's upload
+        time. pip has downloaded the file, but does not report these facts.
         """
         project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
         try:

@@ -22,8 +22,8 @@ MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
 MOST_ITEM_BYTES = 400_000
 # The maximum number of bytes of an item's partition key, and of its sort key (Amazon DynamoDB, "Quotas").
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
-# The number of bytes that an item has in addition to its keys and its document: the names of the item's attributes, and
-# the numbers `version` and `expires` of at most 21 bytes each.
+# DynamoDB counts these bytes of an item in addition to its keys and its document. They are the names of the item's
+# attributes, and the numbers `version` and `expires`. Each number has at most 21 bytes.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
@@ -45,8 +45,8 @@ class Conflict(Exception):
 
 
 class Busy(RegistryError):
-    """Raised when a transaction failed several times because other processes were writing its items. The transaction
-    has then written nothing. Also raised when the database repeatedly leaves all requested items unread.
+    """Raised when all attempts of a transaction failed because other processes were writing its items. The transaction
+    has then written nothing. Also raised when the database does not process a read request in several attempts.
     """
 
 
@@ -120,8 +120,8 @@ class Repository(Protocol):
     def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
         """Returns the items that exist under the given keys. One request to the database reads several items.
 
-        The items are not read at one moment. If a transaction changes two of the items during the read, the result may
-        contain only one of the two changes.
+        The items are not all read at the same moment. If a transaction changes two of the items during the read, the
+        result may contain only one of the two changes.
         """
         ...
 
@@ -154,8 +154,8 @@ def encoded(document: Mapping[str, Any]) -> str:
 
 
 def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
-    """Returns each of the writes of one transaction together with its document as JSON text, or with an empty text for
-    a deletion. Raises RegistryError if the writes exceed a limit of the database.
+    """Checks the writes of one transaction. Returns each write together with its document as JSON text. The text is
+    empty for a deletion. Raises RegistryError if the writes exceed a limit of the database.
     """
     if len({(write.partition, write.name) for write in writes}) != len(writes):
         raise ValueError("an item can be written only once in a transaction")

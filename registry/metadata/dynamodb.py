@@ -50,8 +50,8 @@ class DynamoDbRepository:
             for item in map(_item, cast(list[_Attributes], answer["Responses"].get(self._table, []))):
                 if self._is_live(item):
                     found[item.partition, item.name] = item
-            # DynamoDB leaves keys unread when the answer exceeds 16 MB, or when the table reaches its throughput limit.
-            # The next request of the loop reads these keys.
+            # DynamoDB leaves keys unread if the answer would exceed 16 MB, or if the table has reached its throughput
+            # limit. The next request of the loop reads these keys.
             unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             tries = tries + 1 if len(unread) == len(asked) else 0
             if tries == _TRIES:
@@ -64,8 +64,9 @@ class DynamoDbRepository:
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
-            # DynamoDB refuses a start key that does not begin with `prefix`. If `after` sorts behind all names with
-            # `prefix`, no items are left. Otherwise the query needs no start key.
+            # In a query with `prefix`, DynamoDB refuses a start key that does not begin with `prefix`. If `after` sorts
+            # behind all names with `prefix`, no items are left. Otherwise `after` sorts before all these names, and the
+            # query needs no start key.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""
@@ -124,9 +125,9 @@ class DynamoDbRepository:
         """Returns the kind and the parameters of the DynamoDB action for a write. The parameters do not include the
         write's condition.
 
-        A Put with a condition becomes a PutItem, because the condition determines the item's next version. Without a
-        condition, the registry does not know the next version. The Put then becomes an UpdateItem, which lets DynamoDB
-        increment the current version.
+        A Put with a condition becomes a PutItem, because the condition determines the item's next version. For a Put
+        without a condition, the registry does not know the next version. Such a Put becomes an UpdateItem, and DynamoDB
+        increments the current version.
         """
         key = _key(write.partition, write.name)
         if isinstance(write, Delete):

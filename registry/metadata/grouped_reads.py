@@ -1,5 +1,5 @@
-"""Reads items for several threads together, so that a bulk import sends one request to the metadata database for many
-packages.
+"""Groups the reads of several threads. A bulk import thus reads the metadata of many packages with one request to the
+database.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ _Found = Mapping[Key, Item]
 
 
 class GroupedReads:
-    """A metadata repository that groups reads. While one thread reads items by their keys, other threads that want to
-    read wait. Then one of the waiting threads sends the reads of all of them in one request. All other calls go to
-    `repository` unchanged.
+    """A metadata repository that groups reads of items by their keys. It passes all other calls to `repository`
+    unchanged.
 
-    A read never shares a request that is already sent, so a read returns all data committed before its call.
+    While one thread reads, other threads that want to read wait. Then one of the waiting threads sends a single request
+    that reads the items for all waiting threads.
+
+    A read never joins a request that is already sent. It therefore returns all data that was committed before its call.
     """
 
     def __init__(self, repository: Repository) -> None:

@@ -141,9 +141,9 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Returns the state of those items that `writes` names and that exist in the database. A key of the result is
-        the item's partition and name. A value is the item's version, and whether the item is still valid (True) or has
-        expired (False).
+        """Returns the state of the items that `writes` names. Items that do not exist are left out. A key of the result
+        is the item's partition and name. A value is the item's version, and True if the item is still valid or False if
+        it has expired.
         """
         names = _by_partition([(write.partition, write.name) for write in writes])
         return {
@@ -153,8 +153,8 @@ class SpannerRepository:
         }
 
     def _live(self, partition: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, Item]:
-        """Returns a mapping from names to items, for the rows of a partition that have not expired. Spanner may keep
-        expired rows for a few days ("Time to live").
+        """Returns the items in the rows of a partition, by their names. Expired rows are left out, which Spanner may
+        keep for a few days ("Time to live").
         """
         return {
             name: Item(partition, name, json.loads(text), version, int(expires.timestamp()) if expires else None)
@@ -172,7 +172,7 @@ class SpannerRepository:
 
 
 def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
-    """Returns the item names in the given keys, without duplicates, grouped by partition."""
+    """Groups item keys by partition. Returns the names of each partition's items, without duplicates."""
     names: dict[str, list[str]] = {}
     for partition, name in dict.fromkeys(keys):
         names.setdefault(partition, []).append(name)

@@ -105,15 +105,16 @@ class Origin:
         return self._store.read(key)
 
     def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
-        """Writes the object of a document with the given revision, or removes the object. Does nothing if the stored
-        object already has this revision or a later one. Returns whether the stored object was changed.
+        """Writes a document with the given revision to its object. If the document has no body, removes the object.
+        Does nothing if the stored object already has this revision or a later one. Returns whether the stored object
+        was changed.
 
-        With `new`, the caller expects that the object does not exist, so the first attempt writes without a read.
+        With `new`, the caller expects that the object does not exist. The first attempt then writes without a read.
 
-        Two publishers may write the same document at once. A write therefore succeeds only if the stored revision is
-        still the one that was read before. Otherwise the method reads the revision and tries again. In the end, the
-        object has the later revision, which includes all earlier changes. Raises RegistryError when every attempt
-        collides with another writer.
+        Two publishers may write the same document at once. A write therefore succeeds only if the object still has the
+        revision that the method has read. If another publisher has changed the object, the method reads the revision
+        again and repeats its attempt. In the end, the object has the later revision, which includes all earlier
+        changes. Raises RegistryError when every attempt collides with another writer.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}

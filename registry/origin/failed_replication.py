@@ -20,8 +20,7 @@ _PAGE = 1000
 # The maximum size, in bytes, of an object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and
 # renaming objects").
 MOST_BYTES = 5 * 1024**3
-# The headers of an object that its copy must also have. HeadObject returns these headers by the same names as
-# CopyObject accepts.
+# The object's headers that its copy must have, too. HeadObject and CopyObject use the same names for these headers.
 _COPIED_HEADERS = (
     "CacheControl",
     "ContentDisposition",

@@ -33,8 +33,8 @@ _ABSENT = 0
 
 @dataclass(frozen=True)
 class Lock:
-    """The retention of immutable objects: for `days` days, no version of an object can be deleted. The class `Lock` in
-    infra/blobs explains `mode`.
+    """The object lock of published objects. For `days` days, Cloud Storage refuses to delete any version of an object.
+    The class `Lock` in infra/blobs describes the two modes.
     """
 
     mode: Literal["governance", "compliance"]
@@ -92,7 +92,9 @@ class CloudStorage:
         )
 
     def remove(self, key: str, validator: str = "") -> bool:
-        """Deletes an object without naming a generation, so that the object stays as a noncurrent version."""
+        """Deletes the current version of an object. Cloud Storage keeps it as a noncurrent version, because the request
+        does not say which generation to delete.
+        """
         condition = {"if_generation_match": int(validator)} if validator else {}
         return _conditional(key, lambda: self._bucket.delete_blob(key, **condition))
 

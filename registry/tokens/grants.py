@@ -15,8 +15,8 @@ _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 
 
 def checked(grants: Iterable[str]) -> list[str]:
-    """Returns the grants in the given order, without duplicates. Raises RegistryError if there is no grant, or a
-    malformed grant, which would match no package.
+    """Returns the grants in the given order, without duplicates. Raises RegistryError if `grants` is empty or contains
+    a malformed grant. A malformed grant would match no package.
     """
     found = list(dict.fromkeys(grants))
     if not found:

@@ -64,9 +64,9 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Returns two mappings. The first one has the records that can be decoded: it maps the key of each token's entry at
-    the edge to the token's record. The second one has the malformed records: it maps each token's digest to the error
-    message.
+    """Decodes all token records. Returns two mappings. The first mapping has the records that can be decoded, by the
+    key of the token's entry at the edge. The second mapping has an error message for each malformed record, by the
+    token's digest.
     """
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}
@@ -84,8 +84,8 @@ def _stale(target: Target, records: Mapping[str, Record], entries: Mapping[str, 
     for key, record in records.items():
         if key not in entries or entries[key] == encode_entry(record):
             continue
-        # If the entry at the edge has a later version than `record`, the metadata record has changed since it was first
-        # read. The record is therefore read again.
+        # If the entry at the edge has a later version than `record`, the token was changed after `record` was read. The
+        # metadata record is therefore read again.
         item = target.repository.item(PARTITION, record.digest) if version_of(entries[key]) > record.version else None
         latest = record_of(item) if item else record
         if entries[key] != encode_entry(latest):

@@ -1,11 +1,12 @@
 """Issues, lists, rotates and revokes tokens. A token's text is shown once, and only its SHA-256 digest is stored.
 
-The token's record in the metadata database is authoritative. A change is first committed to the database. Two programs
-then write the change to the edge: the operator's command at once, and the consumer of the database's stream with
-retries. Entries at the edge have the version of the record, so the order of the two writes does not matter.
+The token's record in the metadata database is authoritative. A command first commits a change to the database. Two
+programs then write the change to the token's entry at the edge. The command itself writes the entry at once. The
+consumer of the database's change stream also writes the entry, and repeats failed writes. The order of the two writes
+does not matter, because each entry has the version of its record.
 
-An entry may reach the edge a minute late. The commit therefore also records the change for the metadata API, which the
-edge asks every 2 s. The record of a revoked token stays until the token would have expired.
+An entry may reach the edge a minute late. The commit therefore also adds the change to a feed, which the edge requests
+from the metadata API every 2 s. The record of a revoked token stays in the database until the token would have expired.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
-    """Revokes the token whose digest begins with `identity`. Raises RegistryError unless exactly one token that is not
-    revoked yet has such a digest.
+    """Revokes the token whose digest begins with `identity`. Ignores tokens that are already revoked. Raises
+    RegistryError if no token or more than one token remains.
     """
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
@@ -143,8 +144,8 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         changed, written = change(token)
         puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
         changes = [
-            # the database increments the version of the token's record with each write (registry/metadata), so this
-            # write gives the record the next version
+            # `version` is the version of the token's record before this write. The database increments it with each
+            # write (registry/metadata).
             revocations.of_token(each.digest, version + 1, revoked=bool(each.revoked))
             for each in written
             if each.digest == token.digest

@@ -14,7 +14,7 @@ _FORM = re.compile(
     rf"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>{DIGEST}))?"
 )
 # The three host names of Docker Hub. Image references contain the first name, as in `docker.io/library/debian`. `docker
-# login` stores credentials under the second name. The host with the third name answers requests. Sources:
+# login` stores credentials under the second name. Requests go to the third name. Sources:
 # github.com/distribution/reference; Docker CLI reference, "docker login".
 DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:registry.example.com/acme/app:1.0"
@@ -22,7 +22,7 @@ _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:regi
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """An image in another registry to import, or a whole repository when both tag and digest are empty.
+    """An image in another registry to import. If both tag and digest are empty, a whole repository to import.
 
     `registry` is a URL without a path.
     """
@@ -39,9 +39,10 @@ class RemoteImage:
 
 def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
     """Parses the name of an image to import: `oci:<host>[:port]/<repository>[:tag][@digest]`. With `plain_http`, the
-    registry is read over HTTP without TLS.
+    import reads the registry over HTTP without TLS.
 
-    Raises RegistryError for any other text, and for `plain_http` with a host other than this machine.
+    Raises RegistryError for any other text. `plain_http` is allowed only if the host is this machine; otherwise, raises
+    RegistryError.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -57,9 +58,7 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a host, with or without a port, is `localhost` or a loopback address. The function sends no DNS
-    queries.
-    """
+    """Returns whether a host is `localhost` or a loopback address, with or without a port. Sends no DNS queries."""
     name = re.sub(r":\d+$", "", host).strip("[]")
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

@@ -30,8 +30,8 @@ _LARGEST_PART = 5 << 30
 class ImageRegistries:
     """The registries from which one import reads images.
 
-    Requests use the proxies and trust the certificate authorities that environment variables name. With `referrers`, an
-    image is imported together with its signatures and SBOMs.
+    Environment variables name the proxies and the certificate authorities for the requests. With `referrers`, the
+    import also copies the signatures and SBOMs of an image.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None, *, referrers: bool = True) -> None:
@@ -49,7 +49,7 @@ class ImageRegistries:
 class Carrier:
     """Copies images from other registries to the origin, during one import.
 
-    At most `workers` layers are copied in parallel, over all images together.
+    Copies at most `workers` layers in parallel. This limit applies to all images together.
     """
 
     def __init__(self, registries: ImageRegistries, origin: Origin, directory: Path, *, workers: int) -> None:
@@ -71,15 +71,15 @@ class Carrier:
         self, wanted: Wanted, image: RemoteImage, layout: Path, left_out: list[str]
     ) -> Iterator[tuple[Artifact, list[oci.Part]]]:
         """Saves the manifests of an image and of its referrers to the OCI image layout `layout`. Yields an artifact for
-        the image, and one for each referrer.
+        the image, and an artifact for each referrer.
 
-        Here, the referrers include signatures, attestations and SBOMs whose tag contains the image's digest
-        (`sha256-<hex>.sig`, for example). The image comes first, then its referrers, then the referrers of these
-        referrers, and so on. Each artifact comes with the configs and layers to copy with `carry`.
+        Here, the referrers include signatures, attestations and SBOMs whose tag contains the image's digest, such as
+        `sha256-<hex>.sig`. The image comes first, then its referrers, then the referrers of these referrers, and so on.
+        Each artifact comes with the configs and layers to copy with `carry`.
 
         An image index may list manifests that the source registry does not have. The method adds a message to
-        `left_out` for each of these manifests. Raises RegistryError if the source registry refuses a request or does
-        not answer.
+        `left_out` for each missing manifest. Raises RegistryError if the source registry refuses a request or does not
+        answer.
         """
         source = self._registries.repository(image)
         seen = set[str]()
@@ -91,8 +91,8 @@ class Carrier:
                 top = saved.save(digest)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
-                # The message of the error contains the path of a temporary directory, which tells an operator nothing.
-                # The name of the image replaces the path.
+                # The error message contains the path of a temporary directory, which tells an operator nothing. The
+                # next line replaces the path with the name of the image.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             left_out += saved.absent.values()
             yield artifact, parts
@@ -114,8 +114,8 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts to copy an image's config or layer, and returns the future of the copy. If the import already copies
-        or has copied this config or layer for another image, returns the future of the earlier copy.
+        """Starts to copy an image's config or layer, and returns the future of the copy. The import may already copy or
+        have copied the same config or layer for another image. In this case, returns the future of the earlier copy.
 
         A copy that failed is started again.
         """
@@ -152,8 +152,8 @@ class Carrier:
 class Saved:
     """The manifests of one image, saved as files of an OCI image layout.
 
-    `absent` has a message for the operator for each manifest that the source registry does not have. The key of a
-    message is the manifest's digest.
+    `absent` contains a message for the operator for each manifest that the source registry does not have. Its keys are
+    the digests of the missing manifests.
     """
 
     def __init__(self, source: SourceRepository, layout: Path) -> None:

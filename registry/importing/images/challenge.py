@@ -1,4 +1,5 @@
-"""Answers an image registry's authentication challenge: with Basic credentials, or a token from the challenge's realm.
+"""Answers an image registry's authentication challenge. The answer has Basic credentials, or a token from the token
+endpoint that the challenge names.
 
 Sources: RFC 9110, section 11; CNCF Distribution, "Token Authentication Specification" and "OAuth2 Token
 Authentication".
@@ -19,8 +20,9 @@ from registry.importing.images.credentials import Credentials
 
 # The client ID of this program in requests to token endpoints. A request with an identity token must have a client ID.
 _CLIENT = "artifact-edge"
-# The beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A word
-# before an equals sign is the name of a parameter and not a scheme, even if spaces surround the equals sign.
+# Matches the beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A
+# word before an equals sign is the name of a parameter, not a scheme. This is true even if spaces surround the equals
+# sign.
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>(?! *=).*))?", re.DOTALL)
 
 
@@ -28,8 +30,8 @@ class Challenged(httpx.Auth):
     """Authenticates requests to one repository of one registry.
 
     The client answers the registry's first challenge with an Authorization header. All later requests to the registry
-    contain this header, but requests to other hosts do not. Registries redirect requests for blobs to storage hosts,
-    which often refuse an Authorization header. Raises RegistryError when the registry grants no access.
+    contain this header. Requests to other hosts do not contain it: registries redirect requests for blobs to storage
+    hosts, which often refuse an Authorization header. Raises RegistryError when the registry grants no access.
     """
 
     def __init__(self, registry: httpx.URL, repository: str, credentials: Callable[[], Credentials | None]) -> None:
@@ -47,8 +49,8 @@ class Challenged(httpx.Auth):
         if not is_challenge or not self._is_registry(response.request.url):
             return
         # `sent` is the Authorization header of this request, and `_header` is the newest Authorization header for the
-        # registry. If they differ, another thread has got a new header in the meantime. This request is then repeated
-        # with the new header.
+        # registry. If they differ, another thread has got a new header in the meantime. The client then repeats this
+        # request with the new header.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header
@@ -82,8 +84,8 @@ class Challenged(httpx.Auth):
             answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code == 429 or answer.status_code >= 500:
-            # These status codes mean a temporary failure of the token endpoint. The caller catches the exception of
-            # `raise_for_status`, and repeats the request to the registry.
+            # These status codes mean a temporary failure of the token endpoint. `raise_for_status` raises an exception,
+            # and the caller then repeats the request to the registry.
             answer.raise_for_status()
         if answer.status_code != 200:
             why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
@@ -98,9 +100,9 @@ class Challenged(httpx.Auth):
         return f"Bearer {token}"
 
     def _scope(self, challenge: Mapping[str, str]) -> str:
-        """Returns the scope to ask a token for. If the challenge states a scope that names a repository, the result is
-        this scope, because a registry behind a proxy may use another name for the repository than clients do.
-        Otherwise, the result is the scope for a pull from the repository under the name that clients use.
+        """Returns the scope to ask a token for. If the challenge states a scope that names a repository, returns this
+        scope. A registry behind a proxy may use another name for the repository than clients do. Otherwise, returns the
+        scope for a pull from the repository under the name that clients use.
         """
         stated = challenge.get("scope", "")
         return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"
@@ -118,8 +120,9 @@ def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]
     for header in response.headers.get_list("www-authenticate"):
         scheme, parameters = "", dict[str, str]()
         for item in parse_http_list(header):
-            # One header field may contain several challenges. Each item of its comma-separated list is either a further
-            # parameter of the current challenge, or the scheme and the first parameter of the next challenge.
+            # One header field may contain several challenges, separated by commas. Each item of this list is either a
+            # further parameter of the current challenge, or the start of the next challenge: its scheme and its first
+            # parameter.
             begins = _SCHEME.fullmatch(item)
             if begins:
                 if scheme:

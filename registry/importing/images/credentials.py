@@ -19,13 +19,13 @@ from typing import Any, cast
 from registry import RegistryError
 from registry.importing.images import DOCKER_HUB
 
-# The timeout in seconds of a credential helper, which is the program that stores passwords for docker. An operator may
-# have to unlock the key ring in this time.
+# The timeout of a credential helper, in seconds. A credential helper is the program that stores passwords for docker.
+# An operator may have to unlock the key ring in this time.
 _HELPER_SECONDS = 60
 # The text that a credential helper prints if it has no credentials for a host. The helper's exit code is then 1.
 _NOT_FOUND = "credentials not found"
-# The user name that a credential helper returns if the returned password is an identity token of the image registry
-# (Docker CLI reference, "Credential helper protocol").
+# A credential helper returns this user name if the password is an identity token of the image registry (Docker CLI
+# reference, "Credential helper protocol").
 _IDENTITY = "<token>"
 
 
@@ -36,7 +36,9 @@ class Credentials:
 
     @property
     def is_identity_token(self) -> bool:
-        """Whether the password is an identity token: a refresh token, which only a token endpoint accepts."""
+        """Whether the password is an identity token. An identity token is a refresh token, which only a token endpoint
+        accepts.
+        """
         return self.name == _IDENTITY
 
     @property
@@ -46,7 +48,8 @@ class Credentials:
 
 
 def credentials_of(host: str, repository: str, environment: Mapping[str, str] | None = None) -> Credentials | None:
-    """Returns the credentials for an image repository from the first configuration file that has any, or None.
+    """Returns the credentials for an image repository. Uses the first configuration file that contains credentials for
+    it. Returns None if no file does.
 
     Within a file, the longest entry that is a prefix of `<host>/<repository>` takes precedence. Raises RegistryError
     for an unreadable file, unusable credentials, or a failing credential helper.
@@ -77,8 +80,8 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
     except (OSError, ValueError, AttributeError) as error:
         raise RegistryError(f"{file}: the credentials for {host} cannot be read: {error}") from None
     if helper:
-        # Docker asks a credential helper for the credentials of a registry by the registry's host. For Docker Hub, it
-        # uses the URL `https://index.docker.io/v1/` instead of the host.
+        # Docker asks a credential helper for the credentials of a host. For Docker Hub, the request contains the URL
+        # `https://index.docker.io/v1/` instead of a host.
         return _of_helper(helper, "https://index.docker.io/v1/" if host == "index.docker.io" else host, file)
     parts = repository.split("/")
     for name in [*("/".join([host, *parts[:length]]) for length in range(len(parts), 0, -1)), host]:
@@ -91,7 +94,8 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
 def _plain(key: str) -> str:
     """Returns the host and path to which an entry of a credentials file applies.
 
-    Older clients wrote a URL as the entry's name. The function removes the URL's scheme and API version.
+    Older clients wrote a URL as the name of an entry. The function removes the scheme and the API version from such a
+    URL.
     """
     return re.sub(r"^https?://|/(v1|v2)?/?$", "", key)
 

@@ -33,18 +33,17 @@ _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 # The media types of Docker schema 1, an old manifest format, begin with this text, and end with `json` or `prettyjws`.
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
-# Suffixes of the tags of signatures, attestations and SBOMs. An import tries these tags if a registry refuses to list
-# its tags.
+# The suffixes that tags of signatures, attestations and SBOMs have. If a registry refuses to list its tags, the import
+# tries tags with these suffixes.
 _ATTACHED = (".sig", ".att", ".sbom")
-# The statuses with which a registry answers if it does not have the referrers API. A registry that does not know the
-# path answers 404 or an error such as 400, and a proxy refuses the path or the method. Harbor before 2.8 answers 401
-# (goharbor/harbor#18305). A missing permission of the client cannot be the reason, because the client has just read the
-# manifest.
+# A registry without the referrers API answers with one of these statuses. A registry that does not know the path
+# answers 404, or an error such as 400. A proxy refuses the path or the method. Harbor before 2.8 answers 401
+# (goharbor/harbor#18305). A missing permission cannot be the reason, because the client has just read the manifest.
 _NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
-# The statuses with which some proxies of registries refuse HEAD requests. The import then sends a GET request.
+# Some proxies in front of registries refuse HEAD requests with these statuses. The import then sends a GET request.
 _NO_HEAD = (405, 501)
-# The statuses with which storage hosts refuse to send the rest of a broken download. The import then starts the
-# download again from its first byte.
+# If a download breaks off, the import asks for the rest. Some storage hosts refuse this with one of these statuses. The
+# import then starts the download again from its first byte.
 _NO_CONTINUATION = (400, 412, 416)
 _TAGS_A_PAGE = 1000
 
@@ -66,7 +65,8 @@ class Fetched:
 class SourceRepository:
     """A client of one image repository in the source registry of an import.
 
-    Methods retry on network errors, status 429 and status 5xx, and raise RegistryError when the request still fails.
+    Methods retry after network errors, status 429 and status 5xx. They raise RegistryError when the request still
+    fails.
     """
 
     def __init__(self, http: httpx.Client, image: RemoteImage) -> None:
@@ -77,11 +77,11 @@ class SourceRepository:
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
         self._lock = threading.Lock()
-        # Those tags of the repository that contain a digest: they begin with `sha256-` or `sha512-`. None until the
-        # client has listed the tags.
+        # The tags of the repository that contain a digest. Such a tag begins with `sha256-` or `sha512-`. None until
+        # the client has listed the tags.
         self._listed: list[str] | None = None
-        self._lists_tags = True  # becomes false when the registry refuses a request for its list of tags
-        self._lists_referrers = True  # becomes False when the registry answers that it has no referrers API
+        self._lists_tags = True  # False after the registry has refused a request for its list of tags
+        self._lists_referrers = True  # False after the registry has answered that it has no referrers API
 
     def tags(self) -> Iterator[str]:
         for answer in self._pages(f"{self._base}/tags/list?n={_TAGS_A_PAGE}"):
@@ -90,17 +90,15 @@ class SourceRepository:
     def digest(self, tag: str) -> str:
         """Returns the digest of a tag's manifest.
 
-        The client sends a HEAD request first, because registries do not count a HEAD request as a pull. If the answer
-        has no digest, or if the registry refuses HEAD requests, the client fetches the manifest.
+        The client sends a HEAD request first, because registries do not count it as a pull. If the answer has no
+        digest, or if the registry refuses HEAD requests, the client fetches the manifest.
         """
         answer = self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=_NO_HEAD)
         digest = "" if answer.status_code in _NO_HEAD else answer.headers.get("docker-content-digest", "")
         return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
 
     def manifest(self, reference: str) -> Fetched:
-        """Fetches an image manifest by tag or digest. Raises RegistryError when the content does not match
-        the digest.
-        """
+        """Fetches an image manifest by tag or digest. Raises RegistryError if the content does not match the digest."""
         answer = self._get(f"{self._base}/manifests/{reference}")
         body, title = answer.content, f"{self._title} {reference}"
         stated = answer.headers.get("docker-content-digest", "")
@@ -119,8 +117,9 @@ class SourceRepository:
     def referrers(self, digest: str) -> Iterator[Descriptor]:
         """Yields the descriptors of a manifest's referrers.
 
-        Registries without the referrers API have a list of referrers under a tag that contains the manifest's digest.
-        The clients that push referrers maintain this tag (OCI Distribution Specification, "Referrers Tag Schema").
+        In a registry without the referrers API, the list of referrers is stored under a tag. The tag contains the
+        manifest's digest. Clients that push referrers maintain this list (OCI Distribution Specification, "Referrers
+        Tag Schema").
         """
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
         for answer in self._pages(url, accept=INDEX, allowed=_NO_REFERRERS):
@@ -130,17 +129,17 @@ class SourceRepository:
             yield from self._descriptors(answer)
         if not self._lists_referrers:
             answer = self._get(f"{self._base}/manifests/{referrers_tag(digest)}", allowed=(404,))
-            # The answer should be a list of the manifest's referrers. GitLab's registry returns the manifest itself
-            # (oras-project/oras-go#1396). The import therefore ignores an answer with the manifest's digest.
+            # The answer should be a list of the manifest's referrers, but GitLab's registry returns the manifest itself
+            # (oras-project/oras-go#1396). The import therefore ignores an answer with the manifest's own digest.
             if answer.status_code != 404 and digest_of(answer.content, digest) != digest:
                 yield from self._descriptors(answer)
 
     def attached(self, digest: str) -> list[tuple[str, str]]:
-        """Returns the digest and the tag of each signature, attestation and SBOM whose tag contains the manifest's
-        digest.
+        """Returns the signatures, attestations and SBOMs whose tag contains the manifest's digest. The result contains
+        the digest and the tag of each.
 
-        The client lists the tags of the repository once. If the registry refuses to list the tags, the client requests
-        the tags that signatures, attestations and SBOMs of the manifest usually have.
+        The client lists the tags of the repository once. If the registry refuses to list its tags, the client tries the
+        usual tags of signatures, attestations and SBOMs.
         """
         prefix = digest.replace(":", "-")
         with self._lock:
@@ -177,8 +176,8 @@ class SourceRepository:
                     file.unlink()
                     raise httpx.RemoteProtocolError("the storage host does not continue the download")
                 answer.raise_for_status()
-                # Some hosts declare a content coding for a compressed layer. The layer must not be decoded, because the
-                # digest is that of the compressed layer.
+                # Some hosts declare a content coding for a compressed layer. The client must not decode the layer,
+                # because the digest is the digest of the compressed layer.
                 answer.headers.pop("Content-Encoding", None)
                 with file.open("ab" if answer.status_code == 206 else "wb") as target:
                     for chunk in answer.iter_bytes():
@@ -194,10 +193,10 @@ class SourceRepository:
             raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
 
     def _pages(self, url: str, *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()) -> Iterator[httpx.Response]:
-        """Yields the responses of the registry with the pages of a list, such as the tags of a repository. `url` is the
-        URL of the first page. An empty URL yields no page.
+        """Requests the pages of a list, such as the tags of a repository, and yields the registry's responses. `url` is
+        the URL of the first page. An empty URL yields no page.
 
-        Raises RegistryError for a page that links to an earlier page, because the list would never end.
+        Raises RegistryError if a page links to an earlier page, because the list would never end.
         """
         seen = set[str]()
         while url:
@@ -258,18 +257,19 @@ def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answe
 
 
 def _next(answer: httpx.Response) -> str:
-    """Returns the URL of a list's next page from the Link header (RFC 8288), or an empty string on the last page.
+    """Returns the URL of a list's next page, which the Link header contains (RFC 8288). Returns an empty string on the
+    last page.
 
-    The URL has the path and the query of the link, and the scheme and the host of the request. Behind a proxy, some
-    registries name a wrong scheme or host in the link (google/go-containerregistry#2332).
+    The path and the query of the URL come from the link. The scheme and the host come from the request, because some
+    registries behind a proxy name a wrong scheme or host in the link (google/go-containerregistry#2332).
     """
     link, here = answer.links.get("next", {}).get("url", ""), answer.request.url
     return str(here.join(link).copy_with(scheme=here.scheme, netloc=here.netloc)) if link else ""
 
 
 def _is_page(answer: httpx.Response) -> bool:
-    """Returns whether a registry answered with a web page. Some proxies in front of registries answer requests for
-    unknown paths with a web page.
+    """Returns whether a registry answered with a web page. Some proxies in front of registries do this for unknown
+    paths.
     """
     return answer.headers.get("content-type", "").lower().startswith("text/html")
 
@@ -284,8 +284,10 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _continues(answer: httpx.Response, have: int) -> bool:
-    """Returns False if the storage host refuses to send the rest of a blob, or sends another part. The client has the
-    first `have` bytes. If the result is False, the client deletes these bytes and starts the download again.
+    """Returns whether a response contains the rest of a blob. The client already has the first `have` bytes.
+
+    Returns False if the storage host refuses to send the rest, or sends another part. The client then deletes its bytes
+    and starts the download again.
     """
     if answer.status_code != 206:
         return answer.status_code not in _NO_CONTINUATION
